@@ -1,0 +1,53 @@
+SHELL := bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIND ?= 127.0.0.1:8000
+BIN := .venv/bin
+STAMP := .venv/.requirements-installed
+# The demo keeps to itself: whatever this shell is set up for, it touches .demo/ alone.
+DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS VECTORFERRY_DATA_DIR=.demo/console
+
+.PHONY: help setup demo demo-reset run test check bench
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with everything the project needs (uv when there is one, else pip)
+
+$(STAMP): requirements-dev.txt
+	@if command -v uv >/dev/null; then \
+	  [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv; \
+	  uv pip install --quiet --python $(BIN)/python -r $<; \
+	else \
+	  [ -x $(BIN)/pip ] || $(PYTHON) -m venv .venv; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<; \
+	fi
+	@touch $@
+
+demo: setup ## a console with a PostgreSQL, a Milvus and a finished migration to look at (EXIT=1: try it and stop)
+	@$(DEMO) $(BIN)/python manage.py demo $(if $(EXIT),--exit)
+
+demo-reset: setup ## stop the demo, delete what it holds and begin anew
+	@$(DEMO) $(BIN)/python manage.py demo --reset $(if $(EXIT),--exit)
+
+run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground; Ctrl-C ends both
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/gunicorn console.wsgi --bind $(BIND) & web=$$!; \
+	$(BIN)/python manage.py worker & worker=$$!; \
+	trap 'kill -TERM $$web $$worker 2>/dev/null' INT TERM EXIT; \
+	wait -n; kill -TERM $$web $$worker 2>/dev/null; wait
+
+test: check ## every test, on SQLite and then on PostgreSQL
+	@$(BIN)/python -m pytest
+	@$(BIN)/python -m tests.engines.on_postgres tests/migrations_app tests/console
+
+check: setup ## lint, format, types, import contracts, templates, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djade --check --target-version 5.2 $$(find templates -name '*.html')
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: setup ## PostgreSQL into Milvus, beside the target's own ceiling and a hand-written script
+	@$(BIN)/python -m benchmarks
