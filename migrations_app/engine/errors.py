@@ -1,0 +1,250 @@
+"""Every error a person can meet, as one tree::
+
+    FerryError                        internal
+    ├── SettingsError                 settings_invalid      a value somebody typed
+    ├── ConnectionFailed              connection_failed     the server cannot be used
+    │   ├── HostUnknown               host_unknown
+    │   ├── ConnectionRefused         connection_refused
+    │   ├── ConnectTimeout            connect_timeout       retryable
+    │   ├── TlsFailed                 tls_failed
+    │   ├── AuthRefused               auth_refused
+    │   ├── DatabaseMissing           database_missing
+    │   ├── ExtensionMissing          extension_missing
+    │   ├── PrivilegeMissing          privilege_missing
+    │   └── VersionUnsupported        version_unsupported
+    ├── PlanRefused                   plan_refused          carries all its Faults
+    ├── SourceError                   source_failed
+    │   ├── SourceUnavailable         source_unavailable    retryable
+    │   ├── SourceChanged             source_changed        a table or column went away
+    │   └── SourceDataError           source_data           the server cannot give these rows
+    ├── TargetError                   target_failed
+    │   ├── TargetUnavailable         target_unavailable    retryable; nothing was sent
+    │   ├── TargetBusy                target_busy           retryable; rate limit, resource exhausted
+    │   ├── UnknownOutcome            unknown_outcome       retryable; timeout or lost connection
+    │   ├── RowsRefused               rows_refused          these rows, always: bisected
+    │   └── TargetChanged             target_changed        the collection went away or differs
+    ├── JobFailed                     job_failed            a rule of the plan stopped the job
+    │   ├── TooManyRejected           too_many_rejected
+    │   ├── UncleanStop               auto_id_unclean_stop
+    │   ├── Stalled                   stalled
+    │   └── VerifyMismatch            verify_mismatch
+    └── Interrupted                   never shown as a failure
+        ├── Canceled                  canceled
+        ├── LeaseLost                 lease_lost
+        └── Draining                  draining
+
+An error is a sentence (what failed, on what, with which value), a hint (what to do next) and a
+stable code. ``field`` names the setting or mapping field it belongs to, ``path`` its place in a plan
+file. Vendor exceptions are mapped to these at the edge of their connector and never travel further.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+
+class FerryError(Exception):
+    """Base of the tree. ``str(error)`` is the sentence; it never holds a secret."""
+
+    default_code: ClassVar[str] = "internal"
+    default_hint: ClassVar[str] = ""
+    default_retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        code: str = "",
+        field: str = "",
+        path: str = "",
+        retryable: bool | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint or self.default_hint
+        self.code = code or self.default_code
+        self.field = field
+        self.path = path
+        self.retryable = self.default_retryable if retryable is None else retryable
+        self.retry_after_seconds = retry_after_seconds
+
+    def as_dict(self) -> dict[str, str]:
+        """The part a job stores and a report shows."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class SettingsError(FerryError):
+    default_code = "settings_invalid"
+
+
+class ConnectionFailed(FerryError):
+    default_code = "connection_failed"
+
+
+class HostUnknown(ConnectionFailed):
+    default_code = "host_unknown"
+
+
+class ConnectionRefused(ConnectionFailed):
+    default_code = "connection_refused"
+
+
+class ConnectTimeout(ConnectionFailed):
+    default_code = "connect_timeout"
+    default_retryable = True
+
+
+class TlsFailed(ConnectionFailed):
+    default_code = "tls_failed"
+
+
+class AuthRefused(ConnectionFailed):
+    default_code = "auth_refused"
+
+
+class DatabaseMissing(ConnectionFailed):
+    default_code = "database_missing"
+
+
+class ExtensionMissing(ConnectionFailed):
+    default_code = "extension_missing"
+
+
+class PrivilegeMissing(ConnectionFailed):
+    default_code = "privilege_missing"
+
+
+class VersionUnsupported(ConnectionFailed):
+    default_code = "version_unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A repair one click away: set ``field``'s ``option`` to ``value`` (texts, as a form sends them)."""
+
+    label: str
+    option: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a plan.
+
+    ``path`` is its place in the plan (``collections[0].fields[2].max_length``); ``collection`` and
+    ``field`` are the source names it belongs to, empty where it concerns the whole.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    path: str = ""
+    collection: str = ""
+    field: str = ""
+    option: str = ""
+    fixes: tuple[Fix, ...] = ()
+
+    def under(self, prefix: str) -> Fault:
+        """The same fault with its path below ``prefix``."""
+        joined = f"{prefix}.{self.path}" if self.path and not self.path.startswith("[") else prefix + self.path
+        return replace(self, path=joined)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"code": self.code, "message": self.message, "hint": self.hint, "path": self.path}
+
+
+class PlanRefused(FerryError):
+    """What cannot work, found before anything was written: all faults at once."""
+
+    default_code = "plan_refused"
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        first = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(first.message + more, first.hint, code=first.code, path=first.path)
+        self.faults = faults
+
+
+class SourceError(FerryError):
+    default_code = "source_failed"
+
+
+class SourceUnavailable(SourceError):
+    default_code = "source_unavailable"
+    default_retryable = True
+
+
+class SourceChanged(SourceError):
+    default_code = "source_changed"
+
+
+class SourceDataError(SourceError):
+    default_code = "source_data"
+
+
+class TargetError(FerryError):
+    default_code = "target_failed"
+
+
+class TargetUnavailable(TargetError):
+    default_code = "target_unavailable"
+    default_retryable = True
+
+
+class TargetBusy(TargetError):
+    default_code = "target_busy"
+    default_retryable = True
+
+
+class UnknownOutcome(TargetError):
+    default_code = "unknown_outcome"
+    default_retryable = True
+
+
+class RowsRefused(TargetError):
+    default_code = "rows_refused"
+
+
+class TargetChanged(TargetError):
+    default_code = "target_changed"
+
+
+class JobFailed(FerryError):
+    default_code = "job_failed"
+
+
+class TooManyRejected(JobFailed):
+    default_code = "too_many_rejected"
+
+
+class UncleanStop(JobFailed):
+    default_code = "auto_id_unclean_stop"
+
+
+class Stalled(JobFailed):
+    default_code = "stalled"
+
+
+class VerifyMismatch(JobFailed):
+    default_code = "verify_mismatch"
+
+
+class Interrupted(FerryError):
+    """Control flow, not a failure: the work stops between two batches."""
+
+    default_code = "interrupted"
+
+
+class Canceled(Interrupted):
+    default_code = "canceled"
+
+
+class LeaseLost(Interrupted):
+    default_code = "lease_lost"
+
+
+class Draining(Interrupted):
+    default_code = "draining"

@@ -1,0 +1,180 @@
+"""The plan: what the wizard makes and a plan file says, as one model (PLAN.md in docs/).
+
+A plan may be short; ``proposal.complete`` fills in all that a collection leaves out, and a completed
+collection alone makes the mapping (``mapping.compile_mapping``). Keys that are known but not built yet
+are refused by name (``unbuilt_faults``), never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from migrations_app.engine.errors import Fault
+from migrations_app.engine.schema import MilvusType, TypeSpec
+
+AUTO = "auto"
+
+
+class PlanModel(BaseModel):
+    """Base: unknown keys are errors, values are never coerced from other types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+class FieldPlan(PlanModel):
+    """One target field, or one column put into the dynamic field (``dynamic: true``)."""
+
+    source: str | None = None
+    target: str | None = None
+    type: str | None = None
+    dim: int | None = None
+    max_length: int | None = None
+    element_type: str | None = None
+    max_capacity: int | None = None
+    nullable: bool | None = None
+    default: Any = None
+    fill_null: Any = None
+    too_long: Literal["reject", "truncate"] = "reject"
+    misfit: Literal["reject", "dynamic"] = "reject"
+    dynamic: bool = False
+    as_: str | None = Field(default=None, alias="as")
+    added: bool = False
+    description: str = ""
+
+    def spec(self) -> TypeSpec:
+        """The type with its parameters. Only for completed fields that are not ``dynamic``."""
+        assert self.type is not None
+        element = MilvusType(self.element_type) if self.element_type else None
+        return TypeSpec(MilvusType(self.type), self.dim, self.max_length, element, self.max_capacity)
+
+
+class FullTextPlan(PlanModel):
+    field: str
+    output: str
+    analyzer: str = "standard"
+
+
+class IndexPlan(PlanModel):
+    """An index on a target field."""
+
+    field: str
+    type: str = "AUTOINDEX"
+    metric: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class CollectionPlan(PlanModel):
+    """One collection. ``key`` is a source name, several (joined), ``"auto"``, or None: the wizard's default."""
+
+    source: str
+    select: dict[str, Any] = Field(default_factory=dict)
+    target: str | None = None
+    description: str = ""
+    if_exists: Literal["error", "append", "replace"] = "error"
+    key: str | list[str] | None = None
+    key_name: str | None = None
+    keep_source_key: bool = False
+    shards: int = 1
+    dynamic_field: bool = True
+    rest: Literal["dynamic", "drop"] = "dynamic"
+    partition_key: str | None = None
+    partition_by: str | None = None
+    skip_null_vectors: bool = True
+    fields: list[FieldPlan] | None = None
+    full_text: list[FullTextPlan] = Field(default_factory=list)
+    indexes: list[IndexPlan] | None = None
+
+    @property
+    def is_auto_id(self) -> bool:
+        return self.key == AUTO
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """Source columns of the kept key; empty with Auto ID."""
+        if self.key is None or self.key == AUTO:
+            return ()
+        return (self.key,) if isinstance(self.key, str) else tuple(self.key)
+
+
+class Options(PlanModel):
+    verify: Literal["counts", "sample", "full", "none"] = "counts"
+    sample_size: int = Field(default=1000, ge=1)
+    create_index: bool | None = None
+    load: bool = False
+    max_rejected: int | None = Field(default=1000, ge=0)
+    limit_rows: int | None = Field(default=None, ge=1)
+    source_rows_per_second: int | None = Field(default=None, ge=1)
+
+
+class EndPlan(PlanModel):
+    """One end of a plan: a saved connection's name, or a kind with its settings written out."""
+
+    connection: str | None = None
+    kind: str | None = None
+    settings: dict[str, Any] | None = None
+
+
+class SourcePlan(EndPlan):
+    pass
+
+
+class TargetPlan(EndPlan):
+    database: str = "default"
+    create_database: bool = False
+
+
+class Plan(PlanModel):
+    version: Literal[1]
+    source: SourcePlan
+    target: TargetPlan
+    options: Options = Field(default_factory=Options)
+    collections: list[CollectionPlan] = Field(min_length=1)
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON data with the plan file's own key names; what equals its default is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"version": self.version}
+
+
+UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
+    "if_exists": ("error", "Only “error” works: choose a name that is free."),
+    "rest": ("dynamic", "Leave it out."),
+    "partition_by": (None, "Leave it out, or use partition_key."),
+    "full_text": ([], "Leave it out."),
+}
+UNBUILT_FIELD: dict[str, Any] = {"too_long": "reject", "misfit": "reject", "added": False}
+UNBUILT_OPTIONS: dict[str, Any] = {"limit_rows": None, "source_rows_per_second": None}
+
+
+def _unbuilt(path: str, value: object, hint: str, collection: str = "", field: str = "") -> Fault:
+    key = path.rsplit(".", 1)[-1]
+    message = f"“{key}: {value}” is not available yet."
+    return Fault("not_available", message, hint, path, collection, field, key)
+
+
+def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
+    """Everything in ``plan`` that this version knows but cannot do."""
+    if plan.options.verify not in ("counts", "none"):
+        yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
+    for key, usual in UNBUILT_OPTIONS.items():
+        if (value := getattr(plan.options, key)) != usual:
+            yield _unbuilt(f"options.{key}", value, "Leave it out.")
+    if plan.target.create_database:
+        yield _unbuilt("target.create_database", True, "Make the database first, and leave it out.")
+    for number, collection in enumerate(plan.collections):
+        yield from (fault.under(f"collections[{number}]") for fault in _unbuilt_in(collection))
+
+
+def _unbuilt_in(collection: CollectionPlan) -> Iterator[Fault]:
+    name = collection.source
+    for key, (usual, hint) in UNBUILT_COLLECTION.items():
+        if (value := getattr(collection, key)) != usual:
+            yield _unbuilt(key, value, hint, name)
+    if isinstance(collection.key, list) and len(collection.key) > 1:
+        yield _unbuilt("key", collection.key, "Use one column, or “auto”.", name)
+    for number, field in enumerate(collection.fields or ()):
+        for key, default in UNBUILT_FIELD.items():
+            if (value := getattr(field, key)) != default:
+                yield _unbuilt(f"fields[{number}].{key}", value, "Leave it out.", name, field.source or "")

@@ -1,0 +1,157 @@
+"""What a target is to the pipeline and to a job: Milvus (``milvus/target.py``), or memory in tests."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Protocol, Self
+
+import pyarrow as pa
+
+from migrations_app.engine.connectors.base import ServerInfo, SettingsModel
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.schema import IndexSpec, TargetSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Some rows in the form the target takes. ``rows`` is what a refusal is bisected on."""
+
+    payload: bytes
+    rows: pa.RecordBatch
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.payload)
+
+
+class Channel(Protocol):
+    """The way rows of one collection enter the target. ``send`` may be called by several threads."""
+
+    def encode(self, rows: pa.RecordBatch) -> Request:
+        """``rows`` in the collection's ``arrow_schema()`` as one request. Pure."""
+        ...
+
+    def send(self, request: Request, timeout_seconds: float) -> int:
+        """Send once and return the rows accepted.
+
+        Raises ``TargetBusy`` (slow down), ``UnknownOutcome`` (it may have landed), ``TargetUnavailable``
+        (it has not), ``RowsRefused`` (these rows, always), ``TargetChanged``, ``AuthRefused``.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadState:
+    """``state`` is "loaded", "loading" or "not_loaded"; ``percent`` 0..100."""
+
+    state: str
+    percent: int = 0
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.state == "loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """An index found: what it is, and how many of the rows it covers."""
+
+    spec: IndexSpec
+    rows_indexed: int
+    rows_total: int
+    is_finished: bool
+    failed: str = ""
+
+
+class Target(ABC):
+    """One open target, in one of its databases. Only ``FerryError``s leave its methods.
+
+    ``flush``, ``create_index`` and ``load`` only ask; the caller polls under its own lease.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    Settings: ClassVar[type[SettingsModel]]
+    before_you_start: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: SettingsModel, database: str = "default") -> None:
+        self.settings = settings
+        self.database = database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what was opened. Safe to call twice."""
+
+    @abstractmethod
+    def check(self) -> ServerInfo:
+        """Prove address, credentials and version. Raises ``ConnectionFailed`` with its field."""
+
+    @abstractmethod
+    def hosts(self) -> tuple[str, ...]:
+        """The host names and addresses this target would connect to, without connecting."""
+
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this server can do, by its version and flavour."""
+
+    @abstractmethod
+    def databases(self) -> tuple[str, ...]: ...
+
+    @abstractmethod
+    def collections(self) -> tuple[str, ...]:
+        """Names taken in the database."""
+
+    @abstractmethod
+    def describe(self, name: str) -> TargetSchema | None:
+        """The collection as it is, or None."""
+
+    @abstractmethod
+    def create(self, schema: TargetSchema) -> None: ...
+
+    @abstractmethod
+    def drop(self, name: str) -> None:
+        """Gone after this, also where it was not there."""
+
+    @abstractmethod
+    def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel: ...
+
+    @abstractmethod
+    def flush(self, name: str) -> None:
+        """Ask for everything sent so far to be sealed, and wait for it (at most a minute)."""
+
+    @abstractmethod
+    def row_statistics(self, name: str) -> int:
+        """Rows by segment statistics: exact after a flush while no key was sent twice (DESIGN §4)."""
+
+    @abstractmethod
+    def count(self, name: str) -> int:
+        """Strong ``count(*)``. The collection must be loaded where ``capabilities().count_needs_load``."""
+
+    @abstractmethod
+    def indexes(self, name: str) -> tuple[IndexState, ...]: ...
+
+    @abstractmethod
+    def create_index(self, name: str, index: IndexSpec) -> None: ...
+
+    @abstractmethod
+    def drop_index(self, name: str, field: str) -> None: ...
+
+    @abstractmethod
+    def load_state(self, name: str) -> LoadState: ...
+
+    @abstractmethod
+    def load(self, name: str) -> None: ...
+
+    @abstractmethod
+    def release(self, name: str) -> None: ...
