@@ -4,3 +4,4 @@ workers = 1
 threads = 8
 # Shorter than the ten seconds in which everything must have ended after a Ctrl-C.
 graceful_timeout = 5
+control_socket_disable = True
