@@ -1,0 +1,239 @@
+"""What the templates say in words: numbers, sizes, times, the rail, the rate curve, the slice cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.forms import BaseForm, RadioSelect, Textarea
+from django.forms.boundfield import BoundField
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+NOTHING = "–"
+_SIZES = ("bytes", "KB", "MB", "GB", "TB")
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+# title, icon, URL name, for administrators alone, the other URL names (or their beginnings) it stands for
+RAIL = (
+    ("Migrations", "signpost-split", "migrations", False, ("wizard_",)),
+    ("Jobs", "list-task", "jobs", False, ("job",)),
+    ("Connections", "plug", "connections", False, ("connection_",)),
+    ("Import", "inbox", "imports", False, ("import_",)),
+    ("Workers", "hdd-stack", "workers", True, ("worker_",)),
+    ("Access", "person-lock", "accounts", True, ("account_",)),
+)
+
+
+@register.simple_tag(takes_context=True)
+def rail(context: template.Context) -> list[dict[str, Any]]:
+    """The entries whose page exists and which this person may open."""
+    request = context["request"]
+    here = getattr(request.resolver_match, "url_name", None) or ""
+    is_administrator = getattr(getattr(request, "user", None), "is_staff", False)
+    return [
+        {"title": title, "icon": icon_name, "url": url, "current": here == name or here.startswith(others)}
+        for title, icon_name, name, for_administrators, others in RAIL
+        if (url := _url(name)) and (is_administrator or not for_administrators)
+    ]
+
+
+def _url(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+@register.simple_tag
+def icon(name: str = "") -> SafeString:
+    """One of the vendored icons, hidden from screen readers: the words stand beside it."""
+    sprite = static("vendor/bootstrap-icons/icons.svg")
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name or "database"
+    )
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """``1204000`` -> ``1,204,000``; nothing known -> a dash."""
+    return NOTHING if value in (None, "") else f"{round(value):,}"
+
+
+@register.filter
+def rows(value: int | None, is_exact: bool = True) -> str:
+    """``2940112`` -> ``2,940,112``, or ``about 2,940,000`` where it is an estimate."""
+    if value in (None, "") or is_exact:
+        return number(value)
+    digits = max(0, len(str(value)) - 3)
+    return f"about {round(value, -digits):,}"
+
+
+@register.filter
+def size(value: float | None) -> str:
+    """Bytes in the largest unit that keeps a digit before the point: ``6100000000`` -> ``6.1 GB``."""
+    if value in (None, ""):
+        return NOTHING
+    amount, unit = float(value), 0
+    while amount >= 999.5 and unit < len(_SIZES) - 1:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.1f} {_SIZES[unit]}" if unit and amount < 9.95 else f"{amount:.0f} {_SIZES[unit]}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """``90`` -> ``1 min 30 s``: two units at most."""
+    if seconds in (None, ""):
+        return NOTHING
+    rest, parts = max(0, round(seconds)), []
+    for unit, unit_seconds in _UNITS:
+        count, rest = divmod(rest, unit_seconds)
+        parts.append((count, unit))
+    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    shown = [f"{count} {unit}" for count, unit in parts[first : first + 2] if count]
+    return " ".join(shown) or "0 s"
+
+
+@register.filter
+def about(seconds: float | None) -> str:
+    """A time left, no more exact than it is: ``250`` -> ``about 4 min``."""
+    if seconds in (None, ""):
+        return NOTHING
+    if seconds < 60:
+        return "less than a minute"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {round(seconds / 3600)} h" if seconds < 129600 else f"about {round(seconds / 86400)} days"
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString | str:
+    """A ``<time>``: the clock today, *yesterday*, else the day; in full as its title."""
+    if not moment:
+        return ""
+    local, today = timezone.localtime(moment), timezone.localdate()
+    if local.date() == today:
+        text = f"{local:%H:%M:%S}"
+    elif local.date() == today - timedelta(days=1):
+        text = f"yesterday {local:%H:%M}"
+    else:
+        text = f"{local.day} {local:%b}" + (f" {local.year}" if local.year != today.year else "")
+    return _time(local, text)
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """A ``<time>`` in full: ``21 Nov 2026, 14:02:11 UTC``."""
+    if not value:
+        return ""
+    local = timezone.localtime(value)
+    return _time(local, _in_full(local))
+
+
+@register.filter
+def clock(value: datetime | None) -> SafeString | str:
+    """A ``<time>`` of the clock alone: ``14:02:11``."""
+    if not value:
+        return ""
+    local = timezone.localtime(value)
+    return _time(local, f"{local:%H:%M:%S}")
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """A ``<time>``: ``a moment ago``, ``5 min ago``, then as ``when``."""
+    if not value:
+        return ""
+    seconds = (timezone.now() - value).total_seconds()
+    if seconds >= 3600:
+        return when(value)
+    text = "a moment ago" if seconds < 60 else f"{int(seconds // 60)} min ago"
+    return _time(timezone.localtime(value), text)
+
+
+def _in_full(local: datetime) -> str:
+    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
+
+
+def _time(local: datetime, text: str) -> SafeString:
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="seconds"), _in_full(local), text
+    )
+
+
+@register.inclusion_tag("_curve.html")
+def rate_curve(samples: Iterable[tuple[datetime, float]]) -> dict[str, Any]:
+    """The rate over time as an SVG of 400 × 64; two samples at least, else nothing is drawn."""
+    points = [(at, float(rate)) for at, rate in samples or ()]
+    if len(points) < 2:
+        return {}
+    begin, end = points[0][0], points[-1][0]
+    span = (end - begin).total_seconds() or 1.0
+    top = max(rate for _, rate in points) or 1.0
+    places = [
+        f"{30 + 370 * (at - begin).total_seconds() / span:.1f},{44 - 40 * rate / top:.1f}" for at, rate in points
+    ]
+    return {"line": " ".join(places), "begin": begin, "end": end, "top": _short(top)}
+
+
+def _short(value: float) -> str:
+    """``16340`` -> ``16 k``."""
+    for factor, letter in ((1e6, " M"), (1e3, " k")):
+        if value >= factor:
+            return f"{value / factor:.{1 if value < 10 * factor else 0}f}{letter}"
+    return f"{value:.0f}"
+
+
+_SLICE_STATES = ("done", "running", "stopped", "waiting")
+_MOST_CELLS = 32
+
+
+@register.inclusion_tag("_slices.html")
+def slice_cells(counts: Any) -> dict[str, Any]:
+    """A cell a slice, or where there are more than fit, cells in proportion; every state that occurs is seen."""
+    numbers = {state: _count(counts, state) for state in _SLICE_STATES}
+    total = sum(numbers.values())
+    scale = min(1.0, _MOST_CELLS / total) if total else 1.0
+    cells = [
+        state for state, count in numbers.items() if count for _ in range(max(1, round(count * scale)))
+    ]
+    words = {"stopped": "stopped, will go on where they were"}
+    text = " · ".join(f"{count:,} {words.get(state, state)}" for state, count in numbers.items() if count)
+    return {"cells": cells, "text": text}
+
+
+def _count(counts: Any, state: str) -> int:
+    value = counts.get(state) if isinstance(counts, Mapping) else getattr(counts, state, 0)
+    return value or 0
+
+
+@register.filter
+def plain_fields(form: BaseForm) -> list[BoundField]:
+    """The visible fields that are not behind the fold."""
+    return [field for field in form.visible_fields() if not getattr(field.field, "advanced", False)]
+
+
+@register.filter
+def advanced_fields(form: BaseForm) -> list[BoundField]:
+    """The visible fields marked ``advanced``."""
+    return [field for field in form.visible_fields() if getattr(field.field, "advanced", False)]
+
+
+@register.filter
+def any_errors(fields: Iterable[BoundField]) -> bool:
+    """Whether one of these fields has an error: then its fold is open."""
+    return any(field.errors for field in fields)
+
+
+@register.filter
+def field_width(field: BoundField) -> str:
+    """``full``, ``half`` or ``third`` of the form's width."""
+    is_long = isinstance(field.field.widget, Textarea | RadioSelect)
+    return getattr(field.field, "width", "full" if is_long else "half")

@@ -1,0 +1,154 @@
+// What the pages do beyond plain HTML. Everything works without it, and nothing here knows a source.
+// One listener a kind of event, on the document: parts of a page come and go by htmx.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const find = (selector) => document.querySelector(selector);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  root.classList.add("js");
+
+  // Theme: system -> light -> dark -> system.
+  const themes = ["", "light", "dark"];
+  const setTheme = (theme) => {
+    if (theme) {
+      root.dataset.bsTheme = theme;
+      localStorage.setItem("theme", theme);
+    } else {
+      delete root.dataset.bsTheme;
+      localStorage.removeItem("theme");
+    }
+    showTheme();
+  };
+  const showTheme = () => {
+    const name = root.dataset.bsTheme || "system";
+    all("[data-theme-name]").forEach((label) => { label.textContent = `Theme: ${name}`; });
+    all("[data-theme-toggle]").forEach((button) => { button.hidden = false; });
+  };
+
+  // Tables of many rows: filter by name, tick all that are shown.
+  const filterRows = (input) => {
+    const wanted = input.value.trim().toLowerCase();
+    all("[data-name]", find(input.dataset.filter)).forEach((row) => {
+      row.hidden = !row.dataset.name.toLowerCase().includes(wanted);
+    });
+    showTickAll();
+  };
+  const shownTicks = (table) => all("[data-name]:not([hidden]) .tick:not(:disabled):not([data-tick-all])", table);
+  const showTickAll = () => all("[data-tick-all]").forEach((box) => {
+    const ticks = shownTicks(box.closest("table"));
+    const ticked = ticks.filter((tick) => tick.checked).length;
+    box.hidden = ticks.length === 0;
+    box.checked = ticked > 0 && ticked === ticks.length;
+    box.indeterminate = ticked > 0 && ticked < ticks.length;
+  });
+  const tickAll = (box) => {
+    const on = box.checked;
+    shownTicks(box.closest("table")).forEach((tick) => { tick.checked = on; });
+    box.form?.dispatchEvent(new Event("change", { bubbles: true }));
+    showTickAll();
+  };
+
+  // Dialogs: one for pages fetched into it, one that asks before a form is sent.
+  const ask = (form, submitter) => {
+    const dialog = find("#ask");
+    find("#ask-text").textContent = form.dataset.confirm;
+    find("#ask-yes").textContent = form.dataset.confirmLabel || "Yes";
+    dialog.returnValue = "";
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue !== "yes") return;
+      form.dataset.confirmed = "yes";
+      form.requestSubmit(submitter);
+    }, { once: true });
+    dialog.showModal();
+  };
+
+  const copy = async (button) => {
+    await navigator.clipboard.writeText(find(button.dataset.copy).textContent.trim());
+    const before = button.textContent;
+    button.textContent = "copied";
+    setTimeout(() => { button.textContent = before; }, 1500);
+  };
+
+  const start = () => {
+    showTheme();
+    showTickAll();
+    all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
+    all("[data-filter]").forEach((input) => { input.hidden = false; });
+  };
+
+  document.addEventListener("click", (event) => {
+    const at = (selector) => event.target.closest(selector);
+    if (at("[data-theme-toggle]")) {
+      setTheme(themes[(themes.indexOf(root.dataset.bsTheme || "") + 1) % themes.length]);
+    } else if (at("[data-copy]")) {
+      copy(at("[data-copy]"));
+    } else if (at("dialog [data-close]")) {
+      event.preventDefault();
+      at("dialog").close();
+    } else if (event.target.tagName === "DIALOG") {
+      event.target.close();
+    }
+  });
+
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-filter]")) filterRows(event.target);
+  });
+
+  // A page that holds typed but unsent values asks before it is left.
+  let unsent = false;
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (field.matches("[data-tick-all]")) tickAll(field);
+    else if (field.matches(".tick")) showTickAll();
+    if (field.matches("[data-autosubmit]")) field.form.requestSubmit();
+    if (field.closest("form[data-guard]")) unsent = true;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (unsent) event.preventDefault();
+  });
+
+  // Enter in a filter never sends the form around it.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.matches("[data-filter]")) event.preventDefault();
+  });
+
+  // Capture: before htmx sees the submit.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.confirm && form.dataset.confirmed !== "yes") {
+      event.preventDefault();
+      event.stopPropagation();
+      ask(form, event.submitter);
+      return;
+    }
+    delete form.dataset.confirmed;
+    unsent = false;
+    if (form.matches("[data-once]")) {
+      if (form.dataset.sent) event.preventDefault();
+      form.dataset.sent = "yes";
+      event.submitter?.setAttribute("aria-disabled", "true");
+    }
+  }, true);
+  window.addEventListener("pageshow", () => all("[data-once]").forEach((form) => { delete form.dataset.sent; }));
+
+  // htmx: a refused page is still a page; a dialog opens when its content is there; scrolling logs stay at their end.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.boosted && event.detail.xhr.status >= 400) event.detail.shouldSwap = true;
+    const log = find("[data-pin]");
+    if (log) log.dataset.pin = log.scrollTop + log.clientHeight >= log.scrollHeight - 8 ? "end" : "";
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target.id === "dialog") event.detail.target.showModal();
+    const log = find("[data-pin]");
+    if (log && log.dataset.pin === "end") log.scrollTop = log.scrollHeight;
+    const status = find("[data-status]");
+    const spoken = find("#status");
+    if (status && spoken && spoken.textContent !== status.dataset.status) spoken.textContent = status.dataset.status;
+    start();
+  });
+  const offline = (is) => () => { find("#offline").hidden = !is; };
+  document.addEventListener("htmx:sendError", offline(true));
+  document.addEventListener("htmx:afterOnLoad", offline(false));
+
+  start();
+})();
