@@ -1,0 +1,110 @@
+"""Opening the two ends: settings checked by the connector's own model, addresses by the host's rule."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+from django.conf import settings as host_settings
+from pydantic import SecretStr, ValidationError
+
+from migrations_app.engine.connectors.base import ServerInfo, SettingsModel, Source
+from migrations_app.engine.connectors.registry import source_class
+from migrations_app.engine.errors import ConnectionFailed, Fault, SettingsError
+from migrations_app.engine.milvus.target import MilvusTarget
+from migrations_app.engine.target import Target
+from migrations_app.engine.validation import faults_of, field_names
+
+TARGETS: dict[str, type[Target]] = {"milvus": MilvusTarget}
+
+
+def target_class(kind: str) -> type[Target]:
+    """The class of a target. Raises ``SettingsError`` for a kind that does not exist."""
+    if kind not in TARGETS:
+        raise SettingsError(
+            f"There is no target of kind “{kind}”.",
+            f"One of: {', '.join(sorted(TARGETS))}.",
+            code="kind_unknown",
+            field="kind",
+        )
+    return TARGETS[kind]
+
+
+def end_class(kind: str, *, is_target: bool) -> type[Source] | type[Target]:
+    return target_class(kind) if is_target else source_class(kind)
+
+
+def settings_faults(model: type[SettingsModel], data: dict[str, Any]) -> tuple[Fault, ...]:
+    """What is wrong with ``data`` as settings; ``field`` and ``path`` name the setting."""
+    try:
+        model.model_validate(data)
+    except ValidationError as error:
+        return faults_of(error, field_names(model), secret_names(model))
+    return ()
+
+
+def parse_settings(model: type[SettingsModel], data: dict[str, Any]) -> SettingsModel:
+    """``data`` as the connector's settings. Raises ``SettingsError`` for the first fault, on its field."""
+    if faults := settings_faults(model, data):
+        first = faults[0]
+        raise SettingsError(first.message, first.hint, field=first.field, path=first.path)
+    return model.model_validate(data)
+
+
+def secret_names(model: type[SettingsModel]) -> frozenset[str]:
+    """The settings that are secrets: those typed ``SecretStr`` (also optional ones)."""
+    return frozenset(n for n, f in model.model_fields.items() if "SecretStr" in str(f.annotation))
+
+
+def plain(settings: SettingsModel) -> dict[str, Any]:
+    """Settings as JSON data with the secrets in clear: only for encrypted storage."""
+    data = settings.model_dump(exclude_none=True)
+    return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in data.items()}
+
+
+def open_source(kind: str, settings: dict[str, Any]) -> Source:
+    """A source ready to use. It connects when first asked."""
+    cls = source_class(kind)
+    source = cls(parse_settings(cls.Settings, settings))
+    refuse_private(source.hosts())
+    return source
+
+
+def open_target(kind: str, settings: dict[str, Any], database: str = "default") -> Target:
+    """A target ready to use, in ``database``. It connects when first asked."""
+    cls = target_class(kind)
+    target = cls(parse_settings(cls.Settings, settings), database)
+    refuse_private(target.hosts())
+    return target
+
+
+def check(kind: str, settings: dict[str, Any], *, is_target: bool) -> ServerInfo:
+    """Connect, ask the server who it is, and let go. Raises ``FerryError`` with its field."""
+    end = open_target(kind, settings) if is_target else open_source(kind, settings)
+    with end:
+        return end.check()
+
+
+def refuse_private(hosts: tuple[str, ...]) -> None:
+    """Where the host forbids private addresses: refuse loopback, link-local and private ones, and sockets."""
+    if host_settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES:
+        return
+    for host in hosts:
+        if any(not address.is_global for address in _addresses(host)):
+            raise ConnectionFailed(
+                f"“{host}” is a private address, and this Vectorferry connects to public ones only.",
+                "The operator can allow it: VECTORFERRY_ALLOW_PRIVATE_ADDRESSES=on.",
+                code="address_private",
+                field="host",
+            )
+
+
+def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    if host.startswith("/"):  # a Unix socket is as local as an address can be
+        return [ipaddress.ip_address("127.0.0.1")]
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError:  # unknown: the connector says so, on its own field
+        return []
+    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]

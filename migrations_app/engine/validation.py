@@ -1,0 +1,95 @@
+"""Pydantic's errors as faults: a sentence, a hint and the path of each."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from migrations_app.engine.errors import Fault
+
+Location = tuple[int | str, ...]
+
+SENTENCES: dict[str, str] = {
+    "missing": "“{key}” is missing.",
+    "extra_forbidden": "“{key}” is not known here.",
+    "literal_error": "“{key}” must be {expected}, not {value}.",
+    "int_type": "“{key}” must be a whole number, not {value}.",
+    "int_parsing": "“{key}” must be a whole number, not {value}.",
+    "bool_type": "“{key}” must be true or false, not {value}.",
+    "string_type": "“{key}” must be text, not {value}.",
+    "list_type": "“{key}” must be a list, not {value}.",
+    "dict_type": "“{key}” must be a block of keys, not {value}.",
+    "model_type": "“{key}” must be a block of keys, not {value}.",
+    "too_short": "“{key}” needs at least {min_length} entry.",
+    "greater_than_equal": "“{key}” must be {ge} or more, not {value}.",
+    "less_than_equal": "“{key}” must be {le} or less, not {value}.",
+}
+CODES = {"missing": "key_missing", "extra_forbidden": "key_unknown"}
+_UNION_TAGS = frozenset({"str", "list[str]", "int", "float", "bool", "dict"})
+
+
+def path_of(location: Sequence[int | str]) -> str:
+    """``("collections", 0, "key")`` as ``collections[0].key``."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def locations(error: ValidationError) -> list[Location]:
+    """Where each error stands in the data, without pydantic's own tags of unions."""
+    return [_location(detail) for detail in error.errors()]
+
+
+def faults_of(
+    error: ValidationError, known: Sequence[str] = (), secrets: Container[str] = ()
+) -> tuple[Fault, ...]:
+    """One fault a place. ``known`` are the keys to suggest for a misspelt one; the values of ``secrets``
+    are not repeated."""
+    return tuple({fault.path: fault for fault in _faults(error, known, secrets)}.values())
+
+
+def field_names(*models: type[BaseModel]) -> tuple[str, ...]:
+    """The keys of these models, as a file writes them."""
+    return tuple(f.alias or name for model in models for name, f in model.model_fields.items())
+
+
+def _location(detail: ErrorDetails) -> Location:
+    location = detail["loc"]
+    return location[:-1] if location and location[-1] in _UNION_TAGS else location
+
+
+def _faults(error: ValidationError, known: Sequence[str], secrets: Container[str]) -> Iterator[Fault]:
+    for detail in error.errors():
+        location = _location(detail)
+        key = next((str(p) for p in reversed(location) if isinstance(p, str)), "the plan")
+        kind = detail["type"]
+        facts: dict[str, Any] = dict(detail.get("ctx", {})) | {
+            "key": key,
+            "value": "what is there" if key in secrets else _short(detail["input"]),
+        }
+        pattern = SENTENCES.get(kind, "“{key}” is not valid: {msg}.")
+        message = pattern.format_map(facts | {"msg": detail["msg"].removeprefix("Value error, ").rstrip(".")})
+        close = get_close_matches(key, known, 1) if kind == "extra_forbidden" else []
+        hint = f"Did you mean “{close[0]}”?" if close else _hint(kind)
+        field = str(location[0]) if location else ""
+        yield Fault(
+            CODES.get(kind, "value_invalid"), message, hint, path_of(location), field=field, option=key
+        )
+
+
+def _hint(kind: str) -> str:
+    return "Remove it, or check its spelling." if kind == "extra_forbidden" else ""
+
+
+def _short(value: object) -> str:
+    """A value as a sentence names it."""
+    if isinstance(value, (bool, int, float)) or value is None:
+        return {None: "empty", True: "true", False: "false"}.get(value, str(value))  # type: ignore[arg-type]
+    if isinstance(value, str):
+        return f"“{value[:40]}”"
+    return "a list" if isinstance(value, list) else "a block of keys" if isinstance(value, dict) else "that"

@@ -1,0 +1,38 @@
+"""Pydantic's errors as sentences with paths."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from migrations_app.engine.validation import faults_of, path_of
+
+
+class Door(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    port: int
+    password: SecretStr | None = None
+
+
+def faults(**data):
+    with pytest.raises(ValidationError) as caught:
+        Door.model_validate(data)
+    return faults_of(caught.value, ("port", "password"), {"password"})
+
+
+def test_a_place_is_written_as_in_a_plan():
+    assert path_of(("collections", 0, "fields", 2, "max_length")) == "collections[0].fields[2].max_length"
+
+
+def test_a_wrong_type_names_the_key_and_the_value():
+    [fault] = faults(port="many")
+    assert fault.message == "“port” must be a whole number, not “many”."
+    assert fault.field == "port"
+
+
+def test_every_fault_is_told():
+    assert {f.path for f in faults(prot=1)} == {"port", "prot"}
+
+
+def test_a_secret_is_never_repeated():
+    assert all("12345" not in f.message for f in faults(port=1, password=12345))

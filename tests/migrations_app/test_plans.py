@@ -1,0 +1,142 @@
+"""The plan file: all faults at once, each with its path; no secret in what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from migrations_app.engine.errors import PlanRefused
+from migrations_app.plans import PlanFile, dump_yaml, read_plan
+
+GOOD = """
+version: 1
+source:
+  kind: postgresql
+  settings: {host: db, database: shop, user: reader, password: "${SHOP_PASSWORD}"}
+target:
+  kind: milvus
+  settings: {uri: "http://127.0.0.1:19530", token: typed-secret}
+collections:
+- source: public.items
+"""
+
+
+def read(text: str, **environ: str) -> PlanFile:
+    return read_plan(text, environ=environ or {"SHOP_PASSWORD": "s3cret"}, folder=Path())
+
+
+def paths(text: str) -> dict[str, str]:
+    return {fault.path: fault.code for fault in read(text).faults}
+
+
+def test_a_short_plan_is_read_with_the_defaults_of_the_wizard():
+    plan = read(GOOD).checked()
+    assert plan.collections[0].source == "public.items"
+    assert plan.options.verify == "counts"
+    assert plan.target.database == "default"
+
+
+def test_a_variable_is_taken_from_the_environment_and_only_its_name_is_kept():
+    file = read(GOOD)
+    assert file.settings["source"]["password"] == "s3cret"
+    assert file.checked().source.settings["password"] == "${SHOP_PASSWORD}"
+    assert "s3cret" not in repr(file)
+
+
+def test_a_typed_secret_is_not_kept_in_the_plan():
+    file = read(GOOD)
+    assert file.settings["target"]["token"] == "typed-secret"
+    assert "typed-secret" not in dump_yaml(file.checked().dump())
+
+
+def test_a_missing_variable_is_named_with_its_path():
+    file = read(GOOD, OTHER="x")
+    assert [(f.code, f.path) for f in file.faults] == [("variable_missing", "source.settings.password")]
+    assert "SHOP_PASSWORD" in file.faults[0].message
+
+
+def test_all_faults_are_told_at_once_each_with_its_path():
+    text = GOOD.replace("- source: public.items", "- source: a\n  shards: many\n  colour: red\n- target: b")
+    found = paths(text.replace("database: shop", "databse: shop"))
+    assert found == {
+        "source.settings.databse": "key_unknown",
+        "collections[0].shards": "value_invalid",
+        "collections[0].colour": "key_unknown",
+        "collections[1].source": "key_missing",
+    }
+
+
+def test_what_is_not_faulty_is_left_for_the_checks_that_need_a_connection():
+    text = GOOD.replace("- source: public.items", "- source: a\n  shards: many\n- target: b\n- source: c")
+    plan = read(text).plan
+    assert [c.source for c in plan.collections] == ["a", "c"]
+
+
+def test_a_misspelt_key_is_answered_with_the_right_one():
+    [fault] = read(GOOD + "  discription: x\n").faults
+    assert fault.path == "collections[0].discription"
+    assert "“description”" in fault.hint
+
+
+@pytest.mark.parametrize(
+    ("addition", "path"),
+    [
+        ("  if_exists: replace\n", "collections[0].if_exists"),
+        ("  key: [a, b]\n", "collections[0].key"),
+        ("  partition_by: namespace\n", "collections[0].partition_by"),
+        ("  full_text: [{field: a, output: b}]\n", "collections[0].full_text"),
+        ("  fields: [{source: a, too_long: truncate}]\n", "collections[0].fields[0].too_long"),
+        ("options: {verify: full}\n", "options.verify"),
+        ("options: {limit_rows: 5}\n", "options.limit_rows"),
+    ],
+)
+def test_what_is_not_built_yet_is_refused_by_name(addition, path):
+    [fault] = read(GOOD + addition).faults
+    assert (fault.code, fault.path) == ("not_available", path)
+    assert fault.option in fault.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "just text", "a: [", "version: 1\nversion: 1", "? {a: b}\n: c", "&a [*a]", "a: !!python/none x", "\x00"],
+)
+def test_what_is_no_plan_is_refused_with_a_sentence(text):
+    file = read(text)
+    assert file.faults
+    assert all(fault.message.endswith(".") for fault in file.faults)
+    with pytest.raises(PlanRefused):
+        file.checked()
+
+
+def test_both_a_connection_and_settings_are_refused():
+    assert paths(GOOD.replace("  kind: postgresql", "  connection: shop\n  kind: postgresql"))["source"] == (
+        "connection_unclear"
+    )
+
+
+def test_a_kind_that_does_not_exist_is_refused_with_those_that_do():
+    [fault] = read(GOOD.replace("kind: postgresql", "kind: oracle")).faults
+    assert (fault.path, fault.code) == ("source.kind", "kind_unknown")
+    assert "postgresql" in fault.hint
+
+
+def test_a_certificate_is_read_from_its_file(tmp_path):
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    text = GOOD.replace("token: typed-secret", 'token: x, ca_cert: "@ca.pem"')
+    file = read_plan(text, environ={"SHOP_PASSWORD": "x"}, folder=tmp_path)
+    assert file.settings["target"]["ca_cert"].startswith("-----BEGIN")
+    assert file.checked().target.settings["ca_cert"] == "@ca.pem"
+
+
+def test_a_missing_certificate_is_a_fault_on_its_setting():
+    found = paths(GOOD.replace("token: typed-secret", 'token: x, ca_cert: "@nowhere.pem"'))
+    assert found == {"target.settings.ca_cert": "file_unreadable"}
+
+
+def test_a_plan_written_out_reads_back_equal():
+    plan = read(GOOD).checked()
+    again = read(dump_yaml(plan.dump()))
+    assert again.checked() == plan
+    assert yaml.safe_load(dump_yaml(plan.dump()))["version"] == 1
