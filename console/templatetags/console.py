@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.forms import BaseForm, RadioSelect, Textarea
+from django.forms import BaseForm, CheckboxInput, RadioSelect, Select, Textarea
 from django.forms.boundfield import BoundField
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
@@ -196,7 +196,7 @@ _MOST_CELLS = 32
 
 
 @register.inclusion_tag("_slices.html")
-def slice_cells(counts: Any) -> dict[str, Any]:
+def slice_cells(counts: Any, text: str = "") -> dict[str, Any]:
     """A cell a slice, or where there are more than fit, cells in proportion; every state that occurs is seen."""
     numbers = {state: _count(counts, state) for state in _SLICE_STATES}
     total = sum(numbers.values())
@@ -204,9 +204,8 @@ def slice_cells(counts: Any) -> dict[str, Any]:
     cells = [
         state for state, count in numbers.items() if count for _ in range(max(1, round(count * scale)))
     ]
-    words = {"stopped": "stopped, will go on where they were"}
-    text = " · ".join(f"{count:,} {words.get(state, state)}" for state, count in numbers.items() if count)
-    return {"cells": cells, "text": text}
+    words = " · ".join(f"{count:,} {state}" for state, count in numbers.items() if count)
+    return {"cells": cells, "text": text or words}
 
 
 def _count(counts: Any, state: str) -> int:
@@ -237,3 +236,35 @@ def field_width(field: BoundField) -> str:
     """``full``, ``half`` or ``third`` of the form's width."""
     is_long = isinstance(field.field.widget, Textarea | RadioSelect)
     return getattr(field.field, "width", "full" if is_long else "half")
+
+
+@register.filter
+def control(field: BoundField, css: str = "") -> SafeString:
+    """The bare control of a field in Bootstrap's dress, red where it has errors."""
+    return _widget(field, css, {})
+
+
+@register.simple_tag
+def row_control(field: BoundField, row: str, css: str = "") -> SafeString:
+    """A control of a table's row, which has no label of its own: named after both."""
+    return _widget(field, css, {"aria-label": f"{field.label} of {row}"})
+
+
+def _widget(field: BoundField, css: str, attrs: dict[str, str]) -> SafeString:
+    widget = field.field.widget
+    dress = css or (
+        "form-check-input" if isinstance(widget, CheckboxInput)
+        else "form-select" if isinstance(widget, Select)
+        else "form-control"
+    )
+    own = widget.attrs.get("class", "")
+    return field.as_widget(attrs={"class": f"{dress} {own} {'is-invalid' if field.errors else ''}".strip(), **attrs})
+
+
+@register.filter
+def cells(preview: Any) -> list[list[dict[str, Any]]]:
+    """The rows of a preview, each cell beside its column."""
+    return [
+        [{"column": column, "text": text} for column, text in zip(preview.columns, row, strict=True)]
+        for row in preview.rows
+    ]

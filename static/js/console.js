@@ -69,9 +69,27 @@
     setTimeout(() => { button.textContent = before; }, 1500);
   };
 
+  // Problems of the mapping: go to the first; after a fix, stay in its row.
+  let goToProblem = false;
+  let rowOfFix = "";
+  const focusIn = (place) => {
+    const control = place && place.querySelector("input:not([type=hidden]):not(:disabled):not(.tick), select");
+    if (!control) return false;
+    place.scrollIntoView({ block: "center" });
+    control.focus({ preventScroll: true });
+    return true;
+  };
+  const focusProblem = () => {
+    const problem = find("form .problem");
+    return Boolean(problem) && (focusIn(problem.closest("td, .settings-grid > div")) || focusIn(problem.closest("tr")));
+  };
+
   const start = () => {
     showTheme();
     showTickAll();
+    if (goToProblem) goToProblem = !focusProblem();
+    if (rowOfFix) focusIn(document.getElementById(rowOfFix));
+    rowOfFix = "";
     all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
     all("[data-filter]").forEach((input) => { input.hidden = false; });
   };
@@ -82,6 +100,11 @@
       setTheme(themes[(themes.indexOf(root.dataset.bsTheme || "") + 1) % themes.length]);
     } else if (at("[data-copy]")) {
       copy(at("[data-copy]"));
+    } else if (at("[data-first-problem]")) {
+      goToProblem = !focusProblem();
+      if (!goToProblem) event.preventDefault();
+    } else if (at("button[name=fix]")) {
+      rowOfFix = at("tr")?.id || "";
     } else if (at("dialog [data-close]")) {
       event.preventDefault();
       at("dialog").close();
