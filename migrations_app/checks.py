@@ -28,9 +28,9 @@ def ensure_keys_fit_database() -> None:
         ) from error
     if not can_serve(row.key_fingerprint, settings.SECRET_KEY, keys):
         raise ImproperlyConfigured(
-            "SECRET_KEY or VECTORFERRY_SECRETS_KEYS is not what this database was made with. Give this process "
-            "the values that the others have; after a change on purpose, stop them all and run "
-            "`manage.py rotatekeys`."
+            "SECRET_KEY or VECTORFERRY_SECRETS_KEYS is not what this database was made with. Give this "
+            "process the values that the others have; after a change on purpose, stop them all and "
+            "run `manage.py rotatekeys`."
         )
     if row.key_fingerprint != mine:
         Installation.objects.filter(pk=FIRST).update(key_fingerprint=mine)

@@ -7,10 +7,10 @@ database.
 import os
 import tempfile
 
-DATA_DIR_VARIABLE = "VECTORFERRY_TEST_DATA_DIR"
-if DATA_DIR_VARIABLE not in os.environ:
-    os.environ[DATA_DIR_VARIABLE] = tempfile.mkdtemp(prefix="vectorferry-tests-")
-os.environ["VECTORFERRY_DATA_DIR"] = os.environ[DATA_DIR_VARIABLE]
+IS_OURS = "VECTORFERRY_TEST_DATA_DIR" not in os.environ
+if IS_OURS:
+    os.environ["VECTORFERRY_TEST_DATA_DIR"] = tempfile.mkdtemp(prefix="vectorferry-tests-")
+os.environ["VECTORFERRY_DATA_DIR"] = os.environ["VECTORFERRY_TEST_DATA_DIR"]
 
 from console.settings import *  # noqa: E402, F403
 from console.settings import DATABASES  # noqa: E402

