@@ -58,7 +58,7 @@ class ReadPlan:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that could not be moved: where it is (its key, or file and row), why, and the row as JSON text."""
+    """A row that could not be moved: where it is (key, or file and row), why, and the row as JSON text."""
 
     locator: str
     field: str
@@ -82,4 +82,4 @@ class Batch:
 
     @property
     def size_bytes(self) -> int:
-        return self.rows.nbytes
+        return int(self.rows.nbytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from migrations_app.engine.errors import Interrupted
 
@@ -15,12 +16,32 @@ class StopToken:
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._reason: Interrupted | None = None
+        self._calls: list[Callable[[Interrupted], None]] = []
 
     def stop(self, reason: Interrupted) -> None:
         with self._lock:
-            if self._reason is None:
-                self._reason = reason
+            if self._reason is not None:
+                return
+            self._reason = reason
+            calls, self._calls = self._calls, []
         self._event.set()
+        for call in calls:
+            call(reason)
+
+    def on_stop(self, call: Callable[[Interrupted], None]) -> None:
+        """Have ``call`` called once with the reason, at once where there already is one."""
+        with self._lock:
+            reason = self._reason
+            if reason is None:
+                self._calls.append(call)
+        if reason is not None:
+            call(reason)
+
+    def child(self) -> StopToken:
+        """A token that stops when this one does, and may be stopped alone."""
+        token = StopToken()
+        self.on_stop(token.stop)
+        return token
 
     @property
     def reason(self) -> Interrupted | None:

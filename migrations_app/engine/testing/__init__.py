@@ -1,0 +1,31 @@
+"""What the tests of every connector and of the jobs stand on.
+
+A source and a target in memory, and the contract that each source proves. Needs pytest; nothing else of the
+engine imports it.
+"""
+
+import pytest
+
+pytest.register_assert_rewrite(f"{__name__}.source_contract")
+
+from migrations_app.engine.testing.memory_source import (  # noqa: E402
+    MemoryCollection,
+    MemorySettings,
+    MemorySource,
+    MemoryStore,
+    memory_collection,
+    memory_store,
+)
+from migrations_app.engine.testing.source_contract import BadSettings, SourceCase, SourceContract  # noqa: E402
+
+__all__ = [
+    "BadSettings",
+    "MemoryCollection",
+    "MemorySettings",
+    "MemorySource",
+    "MemoryStore",
+    "SourceCase",
+    "SourceContract",
+    "memory_collection",
+    "memory_store",
+]

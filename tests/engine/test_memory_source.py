@@ -1,0 +1,113 @@
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+
+from migrations_app.engine.batch import Batch, CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.connectors.base import ReadContext
+from migrations_app.engine.errors import AuthRefused, HostUnknown, SourceUnavailable
+from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.testing import (
+    BadSettings,
+    MemorySource,
+    MemoryStore,
+    SourceCase,
+    SourceContract,
+    memory_collection,
+    memory_store,
+)
+
+ROWS = 240
+SPECS = {
+    "id": TypeSpec(MilvusType.INT64),
+    "title": TypeSpec(MilvusType.VARCHAR, max_length=512),
+    "embedding": TypeSpec(MilvusType.FLOAT_VECTOR, dim=8),
+}
+HARD_TEXTS = ["", "naïve", "日本語", "🦊 fox", "a\x01\n\t\"'\\", None]
+
+
+def books(rows: int = ROWS) -> pa.RecordBatch:
+    vectors = pa.array([[float(n), *[0.5] * 7] for n in range(rows)], pa.list_(pa.float32(), 8))
+    titles = pa.array([HARD_TEXTS[n % len(HARD_TEXTS)] for n in range(rows)], pa.string())
+    ids, cover = pa.array(range(rows), pa.int64()), pa.array([b"\x89PNG"] * rows, pa.binary())
+    return pa.RecordBatch.from_arrays([ids, titles, vectors, cover], ["id", "title", "embedding", "cover"])
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    full, empty = memory_collection(books(), SPECS, "id"), memory_collection(books(0), SPECS, "id")
+    return MemoryStore({"books": full, "empty": empty}, password="s3cret-word")
+
+
+class TestMemorySource(SourceContract):
+    @pytest.fixture
+    def case(self, store: MemoryStore) -> Iterator[SourceCase]:
+        with memory_store(store) as settings:
+            yield SourceCase(
+                MemorySource,
+                {"store": settings.store, "password": "s3cret-word"},
+                full=CollectionRef("books"),
+                rows=ROWS,
+                empty=CollectionRef("empty"),
+                missing=CollectionRef("gone"),
+                bad=(
+                    BadSettings({"store": "nowhere"}, HostUnknown, "store"),
+                    BadSettings({"password": "wr0ng-word"}, AuthRefused, "password"),
+                ),
+                expected={
+                    "0": {"id": 0, "title": "", "embedding": [0.0, *[0.5] * 7]},
+                    "3": {"title": "🦊 fox"},
+                    "4": {"title": "a\x01\n\t\"'\\"},
+                    "5": {"title": None},
+                },
+                secrets=("s3cret-word",),
+                batch_bytes=2048,
+                not_selectable=frozenset({"empty"}),
+            )
+
+
+@pytest.fixture
+def source(store: MemoryStore) -> Iterator[MemorySource]:
+    with memory_store(store) as settings:
+        yield MemorySource(settings)
+
+
+PLAN = ReadPlan(tuple(ReadColumn(name, spec) for name, spec in SPECS.items()), ("id",), 2048)
+BOOKS = CollectionRef("books")
+
+
+def test_a_read_breaks_where_it_is_told_and_goes_on_after_its_cursor(
+    store: MemoryStore, source: MemorySource
+) -> None:
+    store.collections["books"].breaks.append(150)
+    (part,) = source.slices(BOOKS, 1)
+    got: list[Batch] = []
+    with pytest.raises(SourceUnavailable):
+        got.extend(source.read(BOOKS, part, None, PLAN, ReadContext()))
+    got += source.read(BOOKS, part, got[-1].after, PLAN, ReadContext())
+    assert [row for batch in got for row in batch.rows.column("id").to_pylist()] == list(range(ROWS))
+
+
+def test_a_row_that_the_source_cannot_read_comes_as_rejected(
+    store: MemoryStore, source: MemorySource
+) -> None:
+    store.collections["books"].unreadable = frozenset({7, 8})
+    (part,) = source.slices(BOOKS, 1)
+    batches = list(source.read(BOOKS, part, None, PLAN, ReadContext()))
+    assert [r.locator for batch in batches for r in batch.rejected] == ["7", "8"]
+    assert sum(batch.rows.num_rows for batch in batches) == ROWS - 2
+
+
+def test_a_field_without_a_type_is_left_out_with_the_reason(source: MemorySource) -> None:
+    cover = source.describe(BOOKS).field("cover")
+    assert cover is not None
+    assert not cover.choices
+    assert cover.left_out == "Milvus has no type for it."
+
+
+def test_several_key_columns_are_joined_in_the_locator(store: MemoryStore, source: MemorySource) -> None:
+    store.collections["pairs"] = memory_collection(books(2), SPECS, ("id", "title"))
+    pairs = CollectionRef("pairs")
+    (part,) = source.slices(pairs, 1)
+    (batch,) = source.read(pairs, part, None, PLAN, ReadContext())
+    assert batch.locators.to_pylist() == ["0/", "1/naïve"]
