@@ -1,0 +1,69 @@
+"""Saved connections, and plans that are being made."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import User
+from django.db import models
+
+from migrations_app.fields import EncryptedJSONField
+
+
+class Connection(models.Model):
+    """A saved address with credentials, of a source or a target.
+
+    ``address`` and ``server_info`` are for people and hold no secret. ``test_error`` is the sentence of
+    the last test where it failed, empty where it went well.
+    """
+
+    name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=40)
+    is_target = models.BooleanField()
+    settings = EncryptedJSONField(default=dict)
+    address = models.CharField(max_length=500, blank=True, default="")
+    server_info = models.CharField(max_length=500, blank=True, default="")
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_error = models.TextField(blank=True, default="")
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def role(self) -> str:
+        return "target" if self.is_target else "source"
+
+
+class Draft(models.Model):
+    """A plan on its way through the wizard.
+
+    ``plan`` is what has been chosen so far, in the plan file's form; ``state`` is the wizard's own
+    (values as typed, the step). ``job`` is set once it became one: a draft makes one job, ever.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=40)
+    owner = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="drafts")
+    plan = models.JSONField(default=dict, blank=True)
+    state = models.JSONField(default=dict, blank=True)
+    source_connection = models.ForeignKey(
+        Connection, models.SET_NULL, null=True, blank=True, related_name="source_drafts"
+    )
+    target_connection = models.ForeignKey(
+        Connection, models.SET_NULL, null=True, blank=True, related_name="target_drafts"
+    )
+    job = models.ForeignKey("Job", models.SET_NULL, null=True, blank=True, related_name="drafts")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("-updated_at",)
+
+    def __str__(self) -> str:
+        return f"draft {self.pk}"

@@ -1,0 +1,73 @@
+"""What a job leaves behind beside its rows: the run log, rejected rows and the rate curve."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from migrations_app.models.jobs import Job, JobSlice
+
+
+class LogEntry(models.Model):
+    """A line of the run log. ``details`` is a traceback or the facts of the message, a line each."""
+
+    class Level(models.TextChoices):
+        DEBUG = "debug", "DEBUG"
+        INFO = "info", "INFO"
+        WARNING = "warning", "WARN"
+        ERROR = "error", "ERROR"
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="log")
+    at = models.DateTimeField()
+    level = models.CharField(max_length=10, choices=Level.choices)
+    message = models.TextField()
+    details = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ("id",)
+        indexes = (models.Index(fields=("job", "level", "id"), name="log_by_level"),)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class RejectedRow(models.Model):
+    """A row that could not be moved, kept with its reason. A replay of its slice does not double it.
+
+    ``locator_hash`` stands for ``locator`` in the unique constraint: an index entry takes no long text.
+    """
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="rejected_rows")
+    slice = models.ForeignKey(JobSlice, models.CASCADE, related_name="rejected")
+    at = models.DateTimeField(auto_now_add=True)
+    locator = models.TextField()
+    locator_hash = models.CharField(max_length=64, editable=False)
+    field = models.CharField(max_length=255, blank=True)
+    code = models.CharField(max_length=60)
+    reason = models.TextField()
+    row = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.UniqueConstraint(fields=("slice", "locator_hash"), name="one_rejected_row_a_locator"),
+        )
+        indexes = (models.Index(fields=("job", "code"), name="rejected_by_code"),)
+
+    def __str__(self) -> str:
+        return self.locator
+
+
+class RateSample(models.Model):
+    """Rows and bytes a slice moved in the time before ``at``: the rate curve is their sum over time."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="rate_samples")
+    at = models.DateTimeField()
+    rows = models.PositiveBigIntegerField()
+    size_bytes = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ("at",)
+        indexes = (models.Index(fields=("job", "at"), name="samples_in_time"),)
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows"
