@@ -21,7 +21,7 @@ class ConsoleRequest(HttpRequest):
 
 def is_administrator(user: AbstractBaseUser) -> bool:
     """Administrators change things; everybody else who can log in is a viewer."""
-    return bool(user.is_active and getattr(user, "is_superuser", False))
+    return bool(user.is_active and getattr(user, "is_staff", False))
 
 
 def administrator_required(

@@ -19,4 +19,4 @@ def create_first_administrator(using: str, **_signal: object) -> None:
 
     name, password = settings.VECTORFERRY_ADMIN_USER, settings.VECTORFERRY_ADMIN_PASSWORD
     if name and not User.objects.using(using).filter(username=name).exists():
-        User.objects.db_manager(using).create_superuser(name, password=password)
+        User.objects.db_manager(using).create_user(name, password=password, is_staff=True)

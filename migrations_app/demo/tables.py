@@ -1,0 +1,124 @@
+"""The demo's database: two tables to migrate, and two that show what cannot be selected and why."""
+
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from psycopg.types import TypeInfo
+from psycopg.types.enum import EnumInfo, register_enum
+from psycopg.types.json import Jsonb
+
+from migrations_app.demo.dataset import Kind, Library, read_library
+from migrations_app.demo.embedder import DIMENSIONS, embed
+
+SCHEMA = f"""
+CREATE EXTENSION vector;
+CREATE TYPE kind AS ENUM ('module', 'class', 'function', 'method');
+CREATE TABLE docs (
+    id bigint PRIMARY KEY,
+    module text NOT NULL,
+    name varchar(250) NOT NULL,
+    kind kind NOT NULL,
+    signature text,
+    text text NOT NULL,
+    length integer NOT NULL,
+    tags text[] NOT NULL,
+    meta jsonb NOT NULL,
+    changed_on date NOT NULL,
+    embedding vector({DIMENSIONS}) NOT NULL
+);
+COMMENT ON TABLE docs IS 'What Python''s standard library says about itself';
+CREATE TABLE examples (
+    module text,
+    line integer,
+    typed text NOT NULL,
+    answer text,
+    embedding vector({DIMENSIONS}) NOT NULL,
+    PRIMARY KEY (module, line)
+);
+COMMENT ON TABLE examples IS 'Examples from docstrings, with a key of two columns';
+CREATE TABLE modules (name text PRIMARY KEY, lines integer NOT NULL, docs integer NOT NULL);
+COMMENT ON TABLE modules IS 'No vectors here: nothing to migrate';
+CREATE TABLE questions (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    text text NOT NULL,
+    embedding vector({DIMENSIONS})
+);
+COMMENT ON TABLE questions IS 'Empty as yet';
+"""
+INDEXES = """
+CREATE INDEX ON docs USING ivfflat (embedding vector_cosine_ops) WITH (lists = 64);
+ANALYZE;
+"""
+COLUMNS = {
+    "docs": "int8 text varchar kind text text int4 text[] jsonb date vector",
+    "examples": "text int4 text text vector",
+    "modules": "text int4 int4",
+}
+
+
+def fill(url: str) -> int:
+    """Makes and fills all tables in one transaction, unless they are there; returns the rows of `docs`."""
+    with psycopg.connect(url) as connection:
+        if connection.execute("SELECT to_regclass('docs')").fetchone() == (None,):
+            connection.execute(SCHEMA)
+            _teach(connection)
+            library = read_library()
+            _copy(connection, "docs", _docs(library))
+            _copy(connection, "examples", _examples(library))
+            _copy(connection, "modules", _modules(library))
+            connection.execute(INDEXES)
+        return int(connection.execute("SELECT count(*) FROM docs").fetchone()[0])  # type: ignore[index]
+
+
+def _docs(library: Library) -> Iterable[tuple[Any, ...]]:
+    vectors = embed([f"{doc.name} {doc.text}" for doc in library.docs])
+    for number, (doc, vector) in enumerate(zip(library.docs, vectors, strict=True), start=1):
+        yield (
+            number, doc.module, doc.name, doc.kind, doc.signature, doc.text, len(doc.text), doc.tags,
+            Jsonb(doc.meta), doc.changed_on, vector,
+        )  # fmt: skip
+
+
+def _examples(library: Library) -> Iterable[tuple[Any, ...]]:
+    unique = {(example.module, example.line): example for example in library.examples}
+    vectors = embed([f"{example.typed} {example.answer}" for example in unique.values()])
+    for example, vector in zip(unique.values(), vectors, strict=True):
+        yield example.module, example.line, example.typed, example.answer, vector
+
+
+def _modules(library: Library) -> Iterable[tuple[Any, ...]]:
+    for name, lines in library.lines_by_module.items():
+        yield name, lines, sum(doc.module == name for doc in library.docs)
+
+
+def _copy(connection: psycopg.Connection, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    with connection.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)".encode()) as copy:
+        copy.set_types(COLUMNS[table].split())
+        for row in rows:
+            copy.write_row(row)
+
+
+class VectorDumper(Dumper):
+    """A numpy row as pgvector's binary form: int16 dimensions, int16 0, then big-endian float32."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: Any) -> bytes:
+        return struct.pack(">HH", len(obj), 0) + obj.astype(">f4").tobytes()
+
+
+def _teach(connection: psycopg.Connection) -> None:
+    """Lets this connection write the types that PostgreSQL itself does not have."""
+    vector = TypeInfo.fetch(connection, "vector")
+    kind = EnumInfo.fetch(connection, "kind")
+    assert vector is not None
+    assert kind is not None
+    vector.register(connection)
+    register_enum(kind, connection, Kind, mapping={each: each.value for each in Kind})
+    dumper = type("VectorDumper", (VectorDumper,), {"oid": vector.oid})
+    connection.adapters.register_dumper(np.ndarray, dumper)
