@@ -30,9 +30,10 @@ demo: setup ## a console with a PostgreSQL, a Milvus and a finished migration to
 demo-reset: setup ## stop the demo, delete what it holds and begin anew
 	@$(DEMO) $(BIN)/python manage.py demo --reset $(if $(EXIT),--exit)
 
-run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground; Ctrl-C ends both
-	@$(BIN)/python manage.py migrate --verbosity 0
-	@$(BIN)/gunicorn console.wsgi --bind $(BIND) & web=$$!; \
+run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with what .env says; Ctrl-C ends both
+	@set -a; [ ! -f .env ] || . ./.env; set +a; \
+	$(BIN)/python manage.py migrate --verbosity 0 || exit; \
+	$(BIN)/gunicorn console.wsgi --bind $(BIND) & web=$$!; \
 	$(BIN)/python manage.py worker & worker=$$!; \
 	trap 'kill -TERM $$web $$worker 2>/dev/null' INT TERM EXIT; \
 	wait -n; kill -TERM $$web $$worker 2>/dev/null; wait

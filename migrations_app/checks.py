@@ -30,7 +30,7 @@ def ensure_keys_fit_database() -> None:
         raise ImproperlyConfigured(
             "SECRET_KEY or VECTORFERRY_SECRETS_KEYS is not what this database was made with. Give this "
             "process the values that the others have; after a change on purpose, stop them all and "
-            "run `manage.py rotatekeys`."
+            "run `manage.py rotate_secrets`."
         )
     if row.key_fingerprint != mine:
         Installation.objects.filter(pk=FIRST).update(key_fingerprint=mine)

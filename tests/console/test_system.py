@@ -1,0 +1,64 @@
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import path
+
+from console.views import system
+
+
+@pytest.mark.django_db
+def test_healthz_needs_no_login_and_says_that_the_database_answers(client: Client):
+    answer = client.get("/healthz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "database": "ok"}
+
+
+@pytest.mark.django_db
+def test_healthz_fails_while_the_database_does_not_answer(client: Client):
+    def broken(execute, sql, params, many, context):
+        from django.db import OperationalError
+
+        raise OperationalError("the disk is gone")
+
+    with connection.execute_wrapper(broken):
+        answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "failing"
+
+
+def test_healthz_cannot_be_posted_to(client: Client):
+    assert client.post("/healthz").status_code == 405
+
+
+@pytest.mark.django_db
+def test_every_answer_forbids_inline_code_foreign_hosts_and_frames(client: Client):
+    policy = client.get("/healthz").headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "form-action 'self'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+
+
+def unmarked(request):
+    raise AssertionError("reached without a login")
+
+
+urlpatterns = [path("secret", unmarked), path("login/", system.healthz, name="login")]
+
+
+@pytest.mark.django_db
+@pytest.mark.urls(__name__)
+def test_a_page_that_says_nothing_about_it_asks_for_a_login(client: Client):
+    answer = client.get("/secret")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/login/?next=/secret"
+
+
+@pytest.mark.django_db
+def test_static_files_are_served_from_the_checkout_with_debug_off(client: Client, settings):
+    from django.contrib.staticfiles import finders
+
+    assert settings.DEBUG is False
+    names = [name for finder in finders.get_finders() for name, _ in finder.list([]) if name.endswith(".css")]
+    assert client.get(f"/static/{names[0]}").status_code == 200

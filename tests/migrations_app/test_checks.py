@@ -1,0 +1,60 @@
+import pytest
+from cryptography.fernet import Fernet
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+
+from migrations_app.checks import ensure_keys_fit_database
+from migrations_app.models import Installation
+
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
+
+
+@pytest.fixture(autouse=True)
+def _first_start(db, settings):
+    settings.SECRET_KEY = "the key that signs"
+    settings.VECTORFERRY_SECRETS_KEYS = (OLD,)
+    ensure_keys_fit_database()
+
+
+def test_a_process_with_the_same_keys_may_start():
+    ensure_keys_fit_database()
+    assert Installation.objects.count() == 1
+
+
+def test_a_process_with_another_encryption_key_refuses_to_start(settings):
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
+    with pytest.raises(ImproperlyConfigured, match="not what this database was made with"):
+        ensure_keys_fit_database()
+
+
+def test_a_process_with_another_signing_key_refuses_to_start(settings):
+    settings.SECRET_KEY = "another"
+    with pytest.raises(ImproperlyConfigured, match="not what this database was made with"):
+        ensure_keys_fit_database()
+
+
+def test_a_newer_key_in_front_is_a_rotation_and_shuts_out_those_who_have_it_not(settings):
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW, OLD)
+    ensure_keys_fit_database()
+    settings.VECTORFERRY_SECRETS_KEYS = (OLD,)
+    with pytest.raises(ImproperlyConfigured):
+        ensure_keys_fit_database()
+
+
+def test_the_fingerprint_gives_no_key_away(settings):
+    stored = Installation.objects.get().key_fingerprint
+    assert OLD not in stored
+    assert settings.SECRET_KEY not in stored
+
+
+def test_the_first_administrator_is_made_once_and_keeps_a_changed_password(settings):
+    settings.VECTORFERRY_ADMIN_USER, settings.VECTORFERRY_ADMIN_PASSWORD = "ada", "first"
+    call_command("migrate", verbosity=0)
+    ada = User.objects.get(username="ada")
+    assert ada.is_staff
+    assert ada.check_password("first")
+    ada.set_password("changed")
+    ada.save()
+    call_command("migrate", verbosity=0)
+    assert User.objects.get(username="ada").check_password("changed")
