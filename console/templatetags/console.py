@@ -1,4 +1,4 @@
-"""What the templates say in words: numbers, sizes, times, the rail, the rate curve, the slice cells."""
+"""What the templates ask for: the rail, icons, times, form fields, the rate curve, the slice cells."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-register = template.Library()
+from console import words
 
-NOTHING = "–"
-_SIZES = ("bytes", "KB", "MB", "GB", "TB")
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+register = template.Library()
 
 # title, icon, URL name, for administrators alone, the other URL names (or their beginnings) it stands for
 RAIL = (
@@ -61,56 +59,8 @@ def icon(name: str = "") -> SafeString:
     )
 
 
-@register.filter
-def number(value: float | None) -> str:
-    """``1204000`` -> ``1,204,000``; nothing known -> a dash."""
-    return NOTHING if value in (None, "") else f"{round(value):,}"
-
-
-@register.filter
-def rows(value: int | None, is_exact: bool = True) -> str:
-    """``2940112`` -> ``2,940,112``, or ``about 2,940,000`` where it is an estimate."""
-    if value in (None, "") or is_exact:
-        return number(value)
-    digits = max(0, len(str(value)) - 3)
-    return f"about {round(value, -digits):,}"
-
-
-@register.filter
-def size(value: float | None) -> str:
-    """Bytes in the largest unit that keeps a digit before the point: ``6100000000`` -> ``6.1 GB``."""
-    if value in (None, ""):
-        return NOTHING
-    amount, unit = float(value), 0
-    while amount >= 999.5 and unit < len(_SIZES) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.1f} {_SIZES[unit]}" if unit and amount < 9.95 else f"{amount:.0f} {_SIZES[unit]}"
-
-
-@register.filter
-def duration(seconds: float | None) -> str:
-    """``90`` -> ``1 min 30 s``: two units at most."""
-    if seconds in (None, ""):
-        return NOTHING
-    rest, parts = max(0, round(seconds)), []
-    for unit, unit_seconds in _UNITS:
-        count, rest = divmod(rest, unit_seconds)
-        parts.append((count, unit))
-    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    shown = [f"{count} {unit}" for count, unit in parts[first : first + 2] if count]
-    return " ".join(shown) or "0 s"
-
-
-@register.filter
-def about(seconds: float | None) -> str:
-    """A time left, no more exact than it is: ``250`` -> ``about 4 min``."""
-    if seconds in (None, ""):
-        return NOTHING
-    if seconds < 60:
-        return "less than a minute"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {round(seconds / 3600)} h" if seconds < 129600 else f"about {round(seconds / 86400)} days"
+for _filter in (words.number, words.rows, words.size, words.duration, words.about):
+    register.filter(_filter)
 
 
 @register.filter
@@ -122,7 +72,7 @@ def when(moment: datetime | None) -> SafeString | str:
     if local.date() == today:
         text = f"{local:%H:%M:%S}"
     elif local.date() == today - timedelta(days=1):
-        text = f"yesterday {local:%H:%M}"
+        text = "yesterday"
     else:
         text = f"{local.day} {local:%b}" + (f" {local.year}" if local.year != today.year else "")
     return _time(local, text)
@@ -178,17 +128,10 @@ def rate_curve(samples: Iterable[tuple[datetime, float]]) -> dict[str, Any]:
     span = (end - begin).total_seconds() or 1.0
     top = max(rate for _, rate in points) or 1.0
     places = [
-        f"{30 + 370 * (at - begin).total_seconds() / span:.1f},{44 - 40 * rate / top:.1f}" for at, rate in points
+        f"{30 + 370 * (at - begin).total_seconds() / span:.1f},{44 - 40 * rate / top:.1f}"
+        for at, rate in points
     ]
-    return {"line": " ".join(places), "begin": begin, "end": end, "top": _short(top)}
-
-
-def _short(value: float) -> str:
-    """``16340`` -> ``16 k``."""
-    for factor, letter in ((1e6, " M"), (1e3, " k")):
-        if value >= factor:
-            return f"{value / factor:.{1 if value < 10 * factor else 0}f}{letter}"
-    return f"{value:.0f}"
+    return {"line": " ".join(places), "begin": begin, "end": end, "top": words.short(top)}
 
 
 _SLICE_STATES = ("done", "running", "stopped", "waiting")
@@ -197,13 +140,11 @@ _MOST_CELLS = 32
 
 @register.inclusion_tag("_slices.html")
 def slice_cells(counts: Any, text: str = "") -> dict[str, Any]:
-    """A cell a slice, or where there are more than fit, cells in proportion; every state that occurs is seen."""
+    """A cell a slice, or in proportion where there are more than fit; every state that occurs is seen."""
     numbers = {state: _count(counts, state) for state in _SLICE_STATES}
     total = sum(numbers.values())
     scale = min(1.0, _MOST_CELLS / total) if total else 1.0
-    cells = [
-        state for state, count in numbers.items() if count for _ in range(max(1, round(count * scale)))
-    ]
+    cells = [state for state, count in numbers.items() if count for _ in range(max(1, round(count * scale)))]
     words = " · ".join(f"{count:,} {state}" for state, count in numbers.items() if count)
     return {"cells": cells, "text": text or words}
 
@@ -238,6 +179,9 @@ def field_width(field: BoundField) -> str:
     return getattr(field.field, "width", "full" if is_long else "half")
 
 
+_DRESS = ((CheckboxInput, "form-check-input"), (Select, "form-select"))
+
+
 @register.filter
 def control(field: BoundField, css: str = "") -> SafeString:
     """The bare control of a field in Bootstrap's dress, red where it has errors."""
@@ -252,13 +196,9 @@ def row_control(field: BoundField, row: str, css: str = "") -> SafeString:
 
 def _widget(field: BoundField, css: str, attrs: dict[str, str]) -> SafeString:
     widget = field.field.widget
-    dress = css or (
-        "form-check-input" if isinstance(widget, CheckboxInput)
-        else "form-select" if isinstance(widget, Select)
-        else "form-control"
-    )
-    own = widget.attrs.get("class", "")
-    return field.as_widget(attrs={"class": f"{dress} {own} {'is-invalid' if field.errors else ''}".strip(), **attrs})
+    dress = css or next((css for kind, css in _DRESS if isinstance(widget, kind)), "form-control")
+    classes = [dress, widget.attrs.get("class"), "is-invalid" if field.errors else ""]
+    return field.as_widget(attrs={"class": " ".join(filter(None, classes)), **attrs})
 
 
 @register.filter

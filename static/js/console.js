@@ -44,7 +44,6 @@
   const tickAll = (box) => {
     const on = box.checked;
     shownTicks(box.closest("table")).forEach((tick) => { tick.checked = on; });
-    box.form?.dispatchEvent(new Event("change", { bubbles: true }));
     showTickAll();
   };
 
@@ -71,25 +70,24 @@
 
   // Problems of the mapping: go to the first; after a fix, stay in its row.
   let goToProblem = false;
-  let rowOfFix = "";
+  let placeOfFix = "";
   const focusIn = (place) => {
-    const control = place && place.querySelector("input:not([type=hidden]):not(:disabled):not(.tick), select");
+    const control = place?.querySelector("input:not([type=hidden]):not(:disabled):not(.tick), select");
     if (!control) return false;
     place.scrollIntoView({ block: "center" });
     control.focus({ preventScroll: true });
     return true;
   };
-  const focusProblem = () => {
-    const problem = find("form .problem");
-    return Boolean(problem) && (focusIn(problem.closest("td, .settings-grid > div")) || focusIn(problem.closest("tr")));
-  };
+  const focusBeside = (problem) =>
+    Boolean(problem) && (focusIn(problem.closest("td, .settings-grid > div")) || focusIn(problem.closest("tr")));
+  const focusProblem = () => focusBeside(find("form .problem"));
 
   const start = () => {
     showTheme();
     showTickAll();
     if (goToProblem) goToProblem = !focusProblem();
-    if (rowOfFix) focusIn(document.getElementById(rowOfFix));
-    rowOfFix = "";
+    if (placeOfFix) focusBeside(document.getElementById(placeOfFix));
+    placeOfFix = "";
     all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
     all("[data-filter]").forEach((input) => { input.hidden = false; });
   };
@@ -104,7 +102,7 @@
       goToProblem = !focusProblem();
       if (!goToProblem) event.preventDefault();
     } else if (at("button[name=fix]")) {
-      rowOfFix = at("tr")?.id || "";
+      placeOfFix = at(".problems").id;
     } else if (at("dialog [data-close]")) {
       event.preventDefault();
       at("dialog").close();
@@ -153,6 +151,12 @@
     }
   }, true);
   window.addEventListener("pageshow", () => all("[data-once]").forEach((form) => { delete form.dataset.sent; }));
+
+  // htmx sends the pressed button only where it stands inside its form; ours stand in the foot.
+  document.addEventListener("htmx:configRequest", (event) => {
+    const button = event.detail.triggeringEvent?.submitter;
+    if (button?.name) event.detail.parameters[button.name] = button.value;
+  });
 
   // htmx: a refused page is still a page; a dialog opens when its content is there; scrolling logs stay at their end.
   document.addEventListener("htmx:beforeSwap", (event) => {

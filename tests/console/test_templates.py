@@ -1,0 +1,126 @@
+"""The pages as files: they load, obey the content security policy, and can be read in both themes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.template.loader import get_template
+
+TEMPLATES = settings.BASE_DIR / "templates"
+STATIC = settings.BASE_DIR / "static"
+NAMES = sorted(str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html"))
+CSS = (STATIC / "css/console.css").read_text()
+
+
+def source(name: str) -> str:
+    return (TEMPLATES / name).read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_template_loads(name: str) -> None:
+    assert get_template(name).template.name == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_template_holds_style_script_or_handlers(name: str) -> None:
+    text = source(name)
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|\shx-on|javascript:|[\"']js:", text, re.IGNORECASE)
+    assert not re.search(r"<script(?![^>]*\ssrc=)", text, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_template_sends_the_browser_elsewhere(name: str) -> None:
+    assert not re.search(r"(src|href|action)=\"(https?:)?//", source(name))
+
+
+def test_no_style_sheet_or_script_of_ours_loads_from_elsewhere() -> None:
+    for path in [*STATIC.glob("css/*.css"), *STATIC.glob("js/*.js")]:
+        assert not re.search(r"https?://|@import", path.read_text()), path.name
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "_logo.html"])
+def test_every_template_says_what_it_is_given(name: str) -> None:
+    assert source(name).startswith("{# context: ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_form_that_changes_something_carries_a_token(name: str) -> None:
+    for form in re.findall(r"<form[^>]*method=\"post\".*?</form>", source(name), re.DOTALL):
+        assert "{% csrf_token %}" in form
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_static_file_a_template_names_exists(name: str) -> None:
+    for path in re.findall(r"{% static '([^']+)' %}", source(name)):
+        assert finders.find(path), path
+
+
+def test_every_icon_in_use_is_in_the_sprite() -> None:
+    sprite = (STATIC / "vendor/bootstrap-icons/icons.svg").read_text()
+    kept = set(re.findall(r'id="([^"]+)"', sprite))
+    text = "".join(map(source, NAMES)) + (settings.BASE_DIR / "console/templatetags/console.py").read_text()
+    used = set(re.findall(r'{% icon "([^"]+)" %}|icon_name="([^"]+)"', text))
+    assert used
+    assert {first or second for first, second in used} <= kept
+
+
+def test_every_vendored_folder_has_its_licence() -> None:
+    for folder in filter(Path.is_dir, (STATIC / "vendor").iterdir()):
+        assert (folder / "LICENSE").is_file(), folder.name
+
+
+# --- Contrast: WCAG 2.2, 4.5 for text, 3 for what has to be seen to be used ---------------------------------
+
+
+def colours(theme: int) -> dict[str, str]:
+    """The variables of one theme: 0 light, 1 dark."""
+    pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", CSS)
+    return {name: values[theme] for name, *values in pairs}
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+GROUNDS = ("page", "card", "rail", "sunken", "accent-faint", "idle-soft", "accent-soft")
+TEXT = [
+    *((text, ground) for text in ("text", "muted", "accent", "accent-strong", "bad") for ground in GROUNDS),
+    *((text, f"{text}-soft") for text in ("bad", "warn")),
+    *(("warn", ground) for ground in ("page", "card", "sunken")),
+    ("on-accent", "accent"),
+    ("on-accent", "accent-strong"),
+    ("on-bad", "bad"),
+]
+SHAPES = [("line-control", "page"), ("line-control", "card"), ("accent", "track"), ("accent", "card")]
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("text", "ground"), TEXT)
+def test_text_can_be_read(text: str, ground: str, theme: int) -> None:
+    colour = colours(theme)
+    assert contrast(colour[text], colour[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize(("shape", "ground"), SHAPES)
+def test_controls_and_bars_can_be_seen(shape: str, ground: str, theme: int) -> None:
+    colour = colours(theme)
+    assert contrast(colour[shape], colour[ground]) >= 3
+
+
+def test_every_colour_is_a_variable_of_the_first_block() -> None:
+    rules = CSS.split("\n}\n", 1)[1]
+    assert not re.search(r"#[0-9a-f]{3,8}\b(?![^{]*{)|rgba?\(|hsla?\(", rules)
+    used, known = set(re.findall(r"var\(--([\w-]+)\)", CSS)), set(re.findall(r"--([\w-]+):", CSS))
+    assert used <= known
