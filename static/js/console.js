@@ -121,7 +121,7 @@
     const field = event.target;
     if (field.matches("[data-tick-all]")) tickAll(field);
     else if (field.matches(".tick")) showTickAll();
-    if (field.matches("[data-autosubmit]")) field.form.requestSubmit();
+    if (field.closest("[data-autosubmit]")) field.form.requestSubmit(field.form.querySelector("[data-default]"));
     if (field.closest("form[data-guard]")) unsent = true;
   });
   window.addEventListener("beforeunload", (event) => {
@@ -150,7 +150,10 @@
       event.submitter?.setAttribute("aria-disabled", "true");
     }
   }, true);
-  window.addEventListener("pageshow", () => all("[data-once]").forEach((form) => { delete form.dataset.sent; }));
+  window.addEventListener("pageshow", () => {
+    all("[data-once]").forEach((form) => { delete form.dataset.sent; });
+    all("[aria-disabled]").forEach((button) => { button.removeAttribute("aria-disabled"); });
+  });
 
   // htmx sends the pressed button only where it stands inside its form; ours stand in the foot.
   document.addEventListener("htmx:configRequest", (event) => {
@@ -164,7 +167,20 @@
     const log = find("[data-pin]");
     if (log) log.dataset.pin = log.scrollTop + log.clientHeight >= log.scrollHeight - 8 ? "end" : "";
   });
+  let path = location.pathname;
+  document.addEventListener("htmx:pushedIntoHistory", () => {
+    if (location.pathname !== path) window.scrollTo(0, 0);
+    path = location.pathname;
+  });
+  // What came of a test: the field at fault, or the panel that says it.
+  const showOutcome = () => {
+    const field = find("form[data-guard] .is-invalid");
+    const outcome = field || find("main .panel");
+    if (field) field.focus({ preventScroll: true });
+    outcome?.scrollIntoView({ block: "center" });
+  };
   document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target === document.body && find("form[data-guard]")) showOutcome();
     if (event.detail.target.id === "dialog") event.detail.target.showModal();
     const log = find("[data-pin]");
     if (log && log.dataset.pin === "end") log.scrollTop = log.scrollHeight;
