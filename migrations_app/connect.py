@@ -15,6 +15,7 @@ from migrations_app.engine.errors import ConnectionFailed, Fault, SettingsError
 from migrations_app.engine.milvus.target import MilvusTarget
 from migrations_app.engine.target import Target
 from migrations_app.engine.validation import faults_of, field_names
+from migrations_app.models import Connection, Job
 
 TARGETS: dict[str, type[Target]] = {"milvus": MilvusTarget}
 
@@ -108,3 +109,33 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
     except OSError:  # unknown: the connector says so, on its own field
         return []
     return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
+
+
+def saved(name: str, *, is_target: bool) -> Connection:
+    """The saved connection of that name. Raises ``SettingsError`` where there is none of that role."""
+    found = Connection.objects.filter(name=name, is_target=is_target).first()
+    if found is None:
+        names = Connection.objects.filter(is_target=is_target).order_by("name").values_list("name", flat=True)
+        role = "target" if is_target else "source"
+        raise SettingsError(
+            f"There is no saved {role} connection “{name}”.",
+            f"There are: {', '.join(names)}." if names else "Save one on the Connections page.",
+            code="connection_unknown",
+            field="connection",
+        )
+    return found
+
+
+def job_source(job: Job) -> Source:
+    """The source of a job: its saved connection, or the settings typed into its plan."""
+    if job.source_connection is not None:
+        return open_source(job.source_connection.kind, job.source_connection.settings)
+    return open_source(job.plan["source"]["kind"], job.secrets["source"])
+
+
+def job_target(job: Job) -> Target:
+    """The target of a job, in its database."""
+    database = job.plan["target"].get("database", "default")
+    if job.target_connection is not None:
+        return open_target(job.target_connection.kind, job.target_connection.settings, database)
+    return open_target(job.plan["target"]["kind"], job.secrets["target"], database)

@@ -31,6 +31,7 @@ from migrations_app.engine.plan import (
     unbuilt_faults,
 )
 from migrations_app.engine.validation import faults_of, field_names, locations, path_of
+from migrations_app.models import Job
 
 PLAN_KEYS = field_names(
     Plan, SourcePlan, TargetPlan, Options, CollectionPlan, FieldPlan, FullTextPlan, IndexPlan
@@ -212,3 +213,22 @@ def dump_yaml(plan: dict[str, Any]) -> str:
     """A plan's data as a file, in the order of the documentation."""
     text: str = yaml.safe_dump(plan, sort_keys=False, allow_unicode=True, width=120)
     return text
+
+
+def job_data(job: Job) -> dict[str, Any]:
+    """The plan of a job, its collections as they were completed in preparation. Holds no secret."""
+    plan: dict[str, Any] = job.plan
+    completed = {row.position: _short(row.plan) for row in job.collections.all()}
+    collections = [completed.get(number) or given for number, given in enumerate(plan["collections"])]
+    return {**plan, "collections": collections}
+
+
+def _short(collection: dict[str, Any]) -> dict[str, Any]:
+    """A collection's plan without what equals its default."""
+    plan = CollectionPlan.model_validate(collection)
+    return plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def job_yaml(job: Job) -> str:
+    """The plan of a job as a file that runs again on an empty target."""
+    return dump_yaml(job_data(job))

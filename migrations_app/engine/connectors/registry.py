@@ -25,6 +25,8 @@ class Entry:
         try:
             found: type[Source] = getattr(import_module(module), name)
         except ModuleNotFoundError as error:
+            if (error.name or "").startswith("migrations_app"):
+                raise
             raise SettingsError(
                 f"The connector for {self.title} needs the package {self.package or error.name}.",
                 f"Install it where Vectorferry runs: pip install {self.package or error.name}",

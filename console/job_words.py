@@ -1,0 +1,137 @@
+"""A job in words: status, tone, stage, progress."""
+
+from __future__ import annotations
+
+from migrations_app.engine.connectors.registry import SOURCES
+from migrations_app.models import Job, JobCollection, TargetState, Wish
+from migrations_app.reports import Pace, Totals
+from migrations_app.states import Stage, Status
+
+TONES = {
+    Status.PENDING: "muted",
+    Status.IN_PROGRESS: "run",
+    Status.CANCELING: "warn",
+    Status.SUCCESSFUL: "ok",
+    Status.FAILED: "bad",
+    Status.CANCELED: "muted",
+}
+
+
+def kind_title(kind: str) -> str:
+    return SOURCES[kind].title if kind in SOURCES else kind
+
+
+def status_label(job: Job, done: Totals) -> str:
+    label = str(Status(job.status).label)
+    if job.status == Status.SUCCESSFUL and done.rows_rejected:
+        return f"{label} · {done.rows_rejected:,} rejected"
+    return label
+
+
+def tone(job: Job, done: Totals) -> str:
+    if job.status == Status.SUCCESSFUL and done.rows_rejected:
+        return "warn"
+    return TONES[Status(job.status)]
+
+
+def about(seconds: float) -> str:
+    """A time left, no more exact than it is."""
+    if seconds < 60:
+        return "less than a minute left"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {round(seconds / 3600)} h left"
+
+
+def progress_text(job: Job, done: Totals, pace: Pace) -> str:
+    """The line under a job's bar in the list."""
+    if job.status == Status.PENDING:
+        return "waiting for a worker"
+    if job.status == Status.FAILED:
+        return f"{job.error_message} · {_rows(done.rows_written)} written"
+    if job.status == Status.CANCELED:
+        return "nothing was written" if not done.rows_written else f"{_rows(done.rows_written)} written"
+    if job.status == Status.SUCCESSFUL:
+        return f"{_rows(done.rows_written)} · {check_words(job)}"
+    total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
+    parts = [f"{done.rows_done:,}{total} rows"]
+    if pace.seconds_left is not None:
+        parts.append(about(pace.seconds_left))
+    elif job.stage and job.stage != Stage.MOVING:
+        parts.append(str(Stage(job.stage).label))
+    return " · ".join(parts)
+
+
+def check_words(job: Job) -> str:
+    """What the count check of all its collections came to."""
+    results = list(job.collections.values_list("verified", flat=True))
+    if results and all(results):
+        return "counts equal"
+    return "counts differ" if False in results else "counts not compared"
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def stages(job: Job) -> list[Stage]:
+    """The stages this job goes through."""
+    options = job.plan.get("options", {})
+    asked = {
+        Stage.VERIFYING: options.get("verify", "counts") != "none",
+        Stage.INDEXING: bool(options.get("create_index")),
+        Stage.LOADING: bool(options.get("load")),
+    }
+    return [Stage.PREPARING, Stage.MOVING, *(stage for stage, is_asked in asked.items() if is_asked)]
+
+
+def stage_text(job: Job) -> str:
+    """Where a running job stands, and where one stopped."""
+    if not job.stage or job.status in (Status.SUCCESSFUL, Status.PENDING):
+        return ""
+    label = str(Stage(job.stage).label)
+    if job.is_ended:
+        return f"stopped while {label}"
+    order = stages(job)
+    if job.stage not in order:
+        return label
+    return f"stage {order.index(Stage(job.stage)) + 1} of {len(order)}: {label}"
+
+
+def written_text(job: Job, written: list[dict[str, object]]) -> str:
+    """What a canceled job left behind, as a sentence."""
+    if job.status != Status.CANCELED:
+        return ""
+    with_rows = [
+        f"{_rows(int(str(row['rows_written'])))} in {row['name']}" for row in written if row["rows_written"]
+    ]
+    if not with_rows:
+        return "It was canceled before a row was written."
+    if job.drop_requested:
+        return f"It had written {', '.join(with_rows)}; the collections it created were dropped."
+    return f"It had written {', '.join(with_rows)}; they were kept."
+
+
+def index_text(row: JobCollection) -> str:
+    if row.index_wish in (Wish.ASKED, Wish.RUNNING):
+        return f"being made, {row.index_percent} %"
+    return {Wish.DONE: "made", Wish.FAILED: f"failed: {row.index_error}"}.get(Wish(row.index_wish), "")
+
+
+def load_text(row: JobCollection) -> str:
+    if row.load_wish in (Wish.ASKED, Wish.RUNNING):
+        return "being released" if row.load_action == "release" else f"being loaded, {row.load_percent} %"
+    done = "released" if row.load_action == "release" else "loaded"
+    return {Wish.DONE: done, Wish.FAILED: f"failed: {row.load_error}"}.get(Wish(row.load_wish), "")
+
+
+def check_text(row: JobCollection, job: Job) -> str:
+    """The count check of one collection."""
+    if row.verified is not None and row.rows_target is not None:
+        if row.count_before:
+            return f"{row.rows_target - row.count_before:,} added to {row.count_before:,}"
+        sign = "=" if row.rows_target == row.rows_source else "of"
+        return f"{row.rows_target:,} {sign} {row.rows_source:,}" if row.rows_source is not None else "counted"
+    if row.target_state == TargetState.DROPPED:
+        return "dropped"
+    return "after the last row" if job.is_live else "not compared"

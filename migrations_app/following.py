@@ -1,0 +1,114 @@
+"""Following a job from a terminal: a progress bar there, lines anywhere else."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from migrations_app import services
+from migrations_app.engine.errors import FerryError
+from migrations_app.models import Job
+from migrations_app.reports import job_pace, job_totals
+from migrations_app.states import Stage, Status
+
+POLL_SECONDS = 0.5
+LINE_SECONDS = 5.0
+BAR_WIDTH = 30
+
+
+class Follower:
+    """Shows one job until it ends. ``out`` is where the progress goes (standard error)."""
+
+    def __init__(self, job: Job, out: Any, *, is_quiet: bool = False) -> None:
+        self.job = job
+        self.out = out
+        self.is_quiet = is_quiet
+        self.is_terminal = bool(getattr(out, "isatty", lambda: False)()) and not is_quiet
+        self._last_line = ""
+        self._last_at = 0.0
+
+    def follow(self) -> None:
+        """Wait for the end. Ctrl-C asks the job to cancel; a second one stops waiting."""
+        try:
+            self._wait()
+        except KeyboardInterrupt:
+            self._say("Canceling the job; Ctrl-C again stops waiting for it.")
+            self.cancel()
+            self._wait()
+
+    def run_inline(self) -> None:
+        """Run the job in this process, to its end."""
+        try:
+            services.job_run_inline(job=self.job, each_turn=self._turn)
+        except KeyboardInterrupt:
+            self._say("Canceling the job.")
+            self.cancel()
+            services.job_run_inline(job=self.job, each_turn=self._turn)
+        self._end()
+
+    def cancel(self) -> None:
+        try:
+            services.job_cancel(job=self.job, user=None, drop=False)
+        except FerryError as error:  # it ended just now
+            self._say(error.message)
+
+    def _wait(self) -> None:
+        while not self._turn():
+            time.sleep(POLL_SECONDS)
+        self._end()
+
+    def _turn(self) -> bool:
+        """Show where the job stands. True once it ended."""
+        self.job.refresh_from_db()
+        if not self.is_quiet:
+            self._show()
+        return self.job.is_ended
+
+    def _show(self) -> None:
+        line = status_line(self.job)
+        if self.is_terminal:
+            self.out.write(f"\r\x1b[K{line}", ending="")
+            self.out.flush()
+        elif line != self._last_line and time.monotonic() - self._last_at >= LINE_SECONDS:
+            self.out.write(line)
+            self._last_line, self._last_at = line, time.monotonic()
+
+    def _end(self) -> None:
+        if self.is_terminal:
+            self.out.write("\r\x1b[K", ending="")
+        self._say(status_line(self.job))
+        if self.job.error:
+            self.out.write(f"{self.job.error_message}\n  {self.job.error_hint}\n  [{self.job.error_code}]")
+
+    def _say(self, sentence: str) -> None:
+        if not self.is_quiet:
+            self.out.write(sentence)
+
+
+def status_line(job: Job) -> str:
+    """One line: status, stage, rows, rate, time left."""
+    done = job_totals(job)
+    pace = job_pace(job, done)
+    total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
+    parts = [job.public_id, Status(job.status).label]
+    if job.is_running and job.stage:
+        parts.append(Stage(job.stage).label)
+    if job.is_live and done.rows_total:
+        filled = min(BAR_WIDTH, BAR_WIDTH * done.rows_done // done.rows_total)
+        parts.append("█" * filled + "░" * (BAR_WIDTH - filled))
+    if done.rows_read or total:
+        parts.append(f"{done.rows_done:,}{total} rows")
+    if done.rows_rejected:
+        parts.append(f"{done.rows_rejected:,} rejected")
+    if pace.rate_now or pace.rate_average:
+        parts.append(f"{pace.rate_now or pace.rate_average:,.0f} rows/s")
+    if pace.seconds_left is not None:
+        parts.append(f"about {max(1, round(pace.seconds_left)):,} s left")
+    return " · ".join(parts)
+
+
+def exit_code(job: Job) -> int:
+    """0 Successful; 2 refused before anything was written; 1 Failed or Canceled after that."""
+    if job.status == Status.SUCCESSFUL:
+        return 0
+    return 2 if job.refused else 1

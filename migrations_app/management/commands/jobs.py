@@ -1,0 +1,140 @@
+"""``manage.py jobs``: the Jobs page in a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from migrations_app import services
+from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.following import status_line
+from migrations_app.models import Job
+from migrations_app.reports import job_report
+
+NOT_BUILT = ("resume", "give-up", "start-over", "retry", "verify")
+LISTED = 100
+
+
+class Command(BaseCommand):
+    help = "List, show, cancel and finish jobs; read their log and their rejected rows."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", metavar="ACTION")
+        for name, what in ACTIONS.items():
+            action = actions.add_parser(name, help=what[1])
+            if name != "list":
+                action.add_argument("id", help="the job's id (job-…), or its beginning")
+            if name == "cancel":
+                action.add_argument("--drop", action="store_true", help="drop the collections it created")
+            action.add_argument("--json", action="store_true", help="JSON on standard output")
+        for name in NOT_BUILT:
+            action = actions.add_parser(name, add_help=False)
+            action.add_argument("rest", nargs="*")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        action = options["action"] or "list"
+        try:
+            if action in NOT_BUILT:
+                raise SettingsError(
+                    f"“jobs {action}” is not available yet.", "See “jobs --help”.", code="not_available"
+                )
+            job = None if action == "list" else find(options["id"])
+            ACTIONS[action][0](self, job, options)
+        except FerryError as error:
+            self.stderr.write(f"{error.message}\n  {error.hint}\n  [{error.code}]")
+            sys.exit(2)
+
+    def _emit(self, data: Any) -> None:
+        self.stdout.write(json.dumps(data))
+
+    def list(self, _: None, options: dict[str, Any]) -> None:
+        jobs = Job.objects.all()[:LISTED]
+        if options.get("json"):
+            self._emit([job_report(job, with_collections=False) for job in jobs])
+            return
+        for job in jobs:
+            self.stdout.write(f"{status_line(job)} · {job.description}")
+        if not jobs:
+            self.stdout.write("No job yet.")
+
+    def show(self, job: Job, options: dict[str, Any]) -> None:
+        report = job_report(job)
+        if options["json"]:
+            self._emit(report)
+            return
+        self.stdout.write(status_line(job))
+        if job.error:
+            self.stdout.write(f"{job.error_message}\n  {job.error_hint}\n  [{job.error_code}]")
+        for row in report["collections"]:
+            verified = {True: "counts equal", False: "counts differ", None: "not verified"}[row["verified"]]
+            self.stdout.write(
+                f"{row['source']} → {row['target']}: {row['rows_read']:,} read, {row['rows_written']:,} written, "
+                f"{row['rows_rejected']:,} rejected, {row['rows_skipped']:,} skipped, {verified}"
+            )
+
+    def cancel(self, job: Job, options: dict[str, Any]) -> None:
+        services.job_cancel(job=job, user=None, drop=options["drop"])
+        self._shown(job, options)
+
+    def index(self, job: Job, options: dict[str, Any]) -> None:
+        services.job_index(job=job, user=None)
+        self._shown(job, options)
+
+    def load(self, job: Job, options: dict[str, Any]) -> None:
+        services.job_load(job=job, user=None)
+        self._shown(job, options)
+
+    def release(self, job: Job, options: dict[str, Any]) -> None:
+        services.job_release(job=job, user=None)
+        self._shown(job, options)
+
+    def _shown(self, job: Job, options: dict[str, Any]) -> None:
+        job.refresh_from_db()
+        if options["json"]:
+            self._emit(job_report(job))
+        else:
+            self.stdout.write(status_line(job))
+
+    def logs(self, job: Job, options: dict[str, Any]) -> None:
+        for entry in job.log.iterator():
+            if options["json"]:
+                self._emit({"at": entry.at.isoformat(), "level": entry.level, "message": entry.message})
+            else:
+                self.stdout.write(
+                    f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.get_level_display():5} {entry.message}"
+                )
+
+    def rejected(self, job: Job, options: dict[str, Any]) -> None:
+        rows = job.rejected_rows.select_related("slice__collection")
+        for row in rows.iterator():
+            source = row.slice.collection.source
+            if options["json"]:
+                facts = {"key": row.locator, "field": row.field, "code": row.code, "reason": row.reason}
+                self._emit({"collection": source, **facts, "row": row.row})
+            else:
+                self.stdout.write(f"{source} {row.locator}: {row.field}: {row.reason} [{row.code}]")
+
+
+ACTIONS = {
+    "list": (Command.list, "the newest jobs"),
+    "show": (Command.show, "one job: status, numbers, error"),
+    "cancel": (Command.cancel, "stop a job"),
+    "index": (Command.index, "make the indexes of a finished job's collections"),
+    "load": (Command.load, "load a finished job's collections"),
+    "release": (Command.release, "release a finished job's collections"),
+    "logs": (Command.logs, "the run log"),
+    "rejected": (Command.rejected, "the rows that could not be moved, a line each"),
+}
+
+
+def find(public_id: str) -> Job:
+    """The job of that id, or of the one id that begins so. Raises ``SettingsError`` where there is none."""
+    found = list(Job.objects.filter(public_id__startswith=public_id)[:2]) if public_id else []
+    if len(found) == 1:
+        return found[0]
+    problem = f"Several jobs begin with “{public_id}”." if found else f"There is no job “{public_id}”."
+    raise SettingsError(problem, "See “manage.py jobs list”.", code="job_unknown", field="id")

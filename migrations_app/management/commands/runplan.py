@@ -1,0 +1,137 @@
+"""``manage.py runplan PLAN``: a plan file as an ordinary job (docs/plan-file.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from migrations_app import connect, plans, services
+from migrations_app.engine import preflight
+from migrations_app.engine.errors import Fault, FerryError, PlanRefused
+from migrations_app.engine.plan import Plan
+from migrations_app.following import Follower, exit_code
+from migrations_app.models import Connection, Job
+from migrations_app.reports import job_report
+
+REFUSED = 2
+
+
+class Command(BaseCommand):
+    help = "Run a plan file: make a job of it, hand it to the workers, follow it to its end."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("plan", help="the plan file (YAML); - reads standard input")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--inline", action="store_true", help="run it in this process, no worker needed")
+        how.add_argument("--no-wait", action="store_true", help="print the job's id and return")
+        how.add_argument("--check", action="store_true", help="connect, plan and check; write nothing")
+        parser.add_argument("--json", action="store_true", help="one JSON report on standard output")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            file = self._read(options["plan"])
+            faults = list(file.faults)
+            ends = self._ends(file, faults)
+            if faults or options["check"]:
+                faults += self._preflight(file, ends, has_faults=bool(faults))
+            if faults:
+                raise PlanRefused(tuple(faults))
+            if options["check"]:
+                self._say(options, {"faults": []}, "The plan can run: nothing stands against it.")
+                return
+            job = self._create(file.checked(), file, ends, inline=options["inline"])
+        except FerryError as error:
+            self._refuse(error, options)
+        self._run(job, options)
+
+    def _read(self, name: str) -> plans.PlanFile:
+        try:
+            text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            message = f"The plan “{name}” cannot be read: {why}."
+            return plans.PlanFile(None, faults=(Fault("file_unreadable", message, "Check the path."),))
+        folder = Path() if name == "-" else Path(name).parent
+        return plans.read_plan(text, environ=os.environ, folder=folder)
+
+    def _ends(self, file: plans.PlanFile, faults: list[Fault]) -> dict[str, Connection | None]:
+        ends: dict[str, Connection | None] = {"source": None, "target": None}
+        for role, is_target in (("source", False), ("target", True)):
+            name = getattr(file.plan, role).connection if file.plan else None
+            if name is None:
+                continue
+            try:
+                ends[role] = connect.saved(name, is_target=is_target)
+            except FerryError as error:
+                faults.append(Fault(error.code, error.message, error.hint, f"{role}.connection"))
+        return ends
+
+    def _preflight(
+        self, file: plans.PlanFile, ends: dict[str, Connection | None], *, has_faults: bool
+    ) -> list[Fault]:
+        """The checks that need a connection; where the file has faults, only as far as both ends open."""
+        if file.plan is None:
+            return []
+        try:
+            with (
+                self._open(file, ends, "source") as source,
+                self._open(file, ends, "target") as target,
+            ):
+                checked = preflight.check_plan(file.plan, source, target)
+        except FerryError as error:
+            return [] if has_faults else [Fault(error.code, error.message, error.hint, error.path)]
+        known = {(fault.path, fault.code) for fault in file.faults}
+        errors = [fault for fault in checked.faults if fault.severity == "error"]
+        return [fault for fault in errors if (fault.path, fault.code) not in known]
+
+    def _open(self, file: plans.PlanFile, ends: dict[str, Connection | None], role: str) -> Any:
+        assert file.plan is not None
+        end = getattr(file.plan, role)
+        connection = ends[role]
+        kind = connection.kind if connection else end.kind
+        settings = connection.settings if connection else file.settings.get(role, {})
+        if role == "source":
+            return connect.open_source(kind, settings)
+        return connect.open_target(kind, settings, file.plan.target.database)
+
+    def _create(
+        self, plan: Plan, file: plans.PlanFile, ends: dict[str, Connection | None], *, inline: bool
+    ) -> Job:
+        return services.job_create(
+            plan=plan,
+            user=None,
+            source_connection=ends["source"],
+            target_connection=ends["target"],
+            secrets=file.settings,
+            inline=inline,
+        )
+
+    def _run(self, job: Job, options: dict[str, Any]) -> None:
+        if options["no_wait"]:
+            self._say(options, {"job": job.public_id}, job.public_id)
+            return
+        follower = Follower(job, self.stderr, is_quiet=options["json"])
+        follower.run_inline() if options["inline"] else follower.follow()
+        if options["json"]:
+            self.stdout.write(json.dumps(job_report(job)))
+        sys.exit(exit_code(job))
+
+    def _say(self, options: dict[str, Any], data: dict[str, Any], sentence: str) -> None:
+        self.stdout.write(json.dumps(data) if options["json"] else sentence)
+
+    def _refuse(self, error: FerryError, options: dict[str, Any]) -> None:
+        faults = error.faults if isinstance(error, PlanRefused) else ()
+        for fault in faults or (Fault(error.code, error.message, error.hint, error.path),):
+            place = f"{fault.path}: " if fault.path else ""
+            hint = f"\n  {fault.hint}" if fault.hint else ""
+            self.stderr.write(f"{place}{fault.message}{hint}\n  [{fault.code}]")
+        if options["json"]:
+            refused = {"job": None, "status": None, "error": error.as_dict()}
+            self.stdout.write(json.dumps(refused | {"faults": [fault.as_dict() for fault in faults]}))
+        sys.exit(REFUSED)

@@ -1,0 +1,162 @@
+"""What is told of a job: its numbers, its rate, and the report of ``runplan --json`` (docs/plan-file.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from django.utils import timezone
+
+from migrations_app.models import Job, JobCollection, JobSlice, RateSample
+from migrations_app.models.jobs import COUNTERS
+from migrations_app.states import Stage, Status
+
+NOW_SECONDS = 20
+RECENT_SECONDS = 120
+CURVE_POINTS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the slices of a job. ``rows_total`` is None until the source was counted."""
+
+    rows_total: int | None = None
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_rejected: int = 0
+    rows_skipped: int = 0
+    rows_collapsed: int = 0
+    bytes_written: int = 0
+    rows_in_flight: int = 0
+    attempts: int = 0
+
+    @property
+    def rows_done(self) -> int:
+        """Rows that need nothing more: written, or left out for a reason that is counted."""
+        return self.rows_written + self.rows_rejected + self.rows_skipped + self.rows_collapsed
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Rows per second lately and on average; None where nothing tells it."""
+
+    rate_now: float | None = None
+    rate_average: float | None = None
+    seconds_left: float | None = None
+    ends_at: datetime | None = None
+
+
+def totals(jobs: Iterable[Job]) -> dict[int, Totals]:
+    """The totals of several jobs, by their primary key, in two statements."""
+    keys = [job.pk for job in jobs]
+    sums = {name: Sum(name, default=0) for name in (*COUNTERS, "rows_in_flight", "attempts")}
+    slices = JobSlice.objects.filter(collection__job__in=keys).values("collection__job")
+    counted = {row.pop("collection__job"): row for row in slices.annotate(**sums).order_by()}
+    sources = JobCollection.objects.filter(job__in=keys).values("job").order_by()
+    expected = {
+        row["job"]: row["rows"]
+        for row in sources.annotate(rows=Sum("rows_source"), unknown=Count("pk", filter=Q(rows_source=None)))
+        if not row["unknown"]
+    }
+    return {key: Totals(rows_total=expected.get(key), **counted.get(key, {})) for key in keys}
+
+
+def job_totals(job: Job) -> Totals:
+    return totals([job])[job.pk]
+
+
+def job_pace(job: Job, done: Totals) -> Pace:
+    """How fast ``job`` moves rows, and when it will be through at that rate."""
+    now = job.ended_at or timezone.now()
+    average = _rate(done.rows_written, moving_seconds(job))
+    if job.stage != Stage.MOVING or not job.is_running:
+        return Pace(rate_average=average)
+    recent = _recent_rate(job, now, RECENT_SECONDS) or average
+    left = None
+    if recent and done.rows_total is not None:
+        left = max(done.rows_total - done.rows_done, 0) / recent
+    ends_at = now + timedelta(seconds=left) if left is not None else None
+    return Pace(_recent_rate(job, now, NOW_SECONDS), average, left, ends_at)
+
+
+def _recent_rate(job: Job, now: datetime, seconds: int) -> float | None:
+    begun = job.stage_started_at or job.started_at or job.created_at
+    since = max(now - timedelta(seconds=seconds), begun)
+    rows = job.rate_samples.filter(at__gt=since).aggregate(rows=Sum("rows", default=0))["rows"]
+    return _rate(rows, (now - since).total_seconds())
+
+
+def _rate(rows: int, seconds: float | None) -> float | None:
+    return rows / seconds if seconds and seconds > 0 else None
+
+
+def moving_seconds(job: Job) -> float | None:
+    """From the first read to the last acknowledgement (or now, while rows move)."""
+    if "moving" in job.seconds:
+        return float(job.seconds["moving"])
+    if job.stage != Stage.MOVING or job.stage_started_at is None:
+        return None
+    return ((job.ended_at or timezone.now()) - job.stage_started_at).total_seconds()
+
+
+def rate_curve(job: Job) -> list[tuple[datetime, float]]:
+    """Rows per second over the time rows moved, in at most ``CURVE_POINTS`` equal steps, oldest first."""
+    samples = list(RateSample.objects.filter(job=job).values_list("at", "rows"))
+    if len(samples) < 2:
+        return []
+    first, last = samples[0][0], samples[-1][0]
+    span = max((last - first).total_seconds(), 1.0)
+    # A step is never shorter than the heartbeats between which rows are counted.
+    steps = max(2, min(CURVE_POINTS, int(span / 4)))
+    width = span / steps
+    rows = [0] * steps
+    for at, moved in samples[1:]:
+        rows[min(int((at - first).total_seconds() / width), steps - 1)] += moved
+    return [(first + timedelta(seconds=width * (n + 1)), moved / width) for n, moved in enumerate(rows)]
+
+
+# ---------------------------------------------------------------- the report
+
+
+def job_report(job: Job, *, with_collections: bool = True) -> dict[str, Any]:
+    """The report of one job, at any time; what is not known yet is None."""
+    report: dict[str, Any] = {
+        "job": job.public_id,
+        "status": Status(job.status).label,
+        "started_at": _iso(job.started_at),
+        "ended_at": _iso(job.ended_at),
+        "seconds": {stage.value: job.seconds.get(stage.value) for stage in Stage if stage.value},
+        "error": job.error,
+    }
+    if with_collections:
+        found = job.collections.with_counters().order_by("position")
+        report["collections"] = [_collection(row) for row in found]
+    return report
+
+
+def _collection(row: Any) -> dict[str, Any]:
+    counted = ("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed")
+    return {
+        "source": row.source,
+        "target": row.target,
+        "rows_source": row.rows_source,
+        **{name: getattr(row, name) for name in counted},
+        "rows_target": row.rows_target,
+        "verified": row.verified,
+        "checks": row.checks,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def written_by(job: Job) -> list[dict[str, Any]]:
+    """What a job has written so far: target collection and rows, for a dialog or a sentence."""
+    found = job.collections.with_counters().order_by("position")
+    return [
+        {"name": row.target, "rows_written": row.rows_written, "is_created": row.is_created} for row in found
+    ]

@@ -1,0 +1,268 @@
+"""The Jobs page and the pages of one job, as their visitors meet them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+
+from migrations_app.models import Job, JobCollection, JobSlice, LogEntry, RateSample, RejectedRow, Worker
+from migrations_app.states import Stage, Status
+
+pytestmark = pytest.mark.django_db
+
+PLAN = {
+    "version": 1,
+    "source": {"kind": "postgresql", "settings": {"host": "db"}},
+    "target": {"kind": "milvus", "settings": {"uri": "http://milvus:19530"}},
+    "collections": [{"source": "public.docs"}],
+}
+
+
+def make_job(status: Status = Status.IN_PROGRESS, *, rows: int = 1000, written: int = 400, **changes) -> Job:
+    now = timezone.now()
+    job = Job.objects.create(
+        kind="postgresql",
+        plan=PLAN,
+        status=status,
+        description="shop-db → prod",
+        source_name="shop-db",
+        target_name="prod",
+        stage=changes.pop("stage", Stage.MOVING),
+        started_at=now - timedelta(seconds=40),
+        stage_started_at=now - timedelta(seconds=40),
+        **changes,
+    )
+    docs = JobCollection.objects.create(
+        job=job,
+        position=0,
+        source="public.docs",
+        target="docs",
+        plan=PLAN["collections"][0],
+        rows_source=rows,
+    )
+    JobSlice.objects.create(
+        collection=docs, number=0, part_id="all", rows_read=written, rows_written=written, bytes_written=9_000
+    )
+    return job
+
+
+def reject(job: Job, locator: str = "7", code: str = "too_long") -> RejectedRow:
+    return RejectedRow.objects.create(
+        job=job,
+        slice=JobSlice.objects.get(collection__job=job),
+        locator=locator,
+        locator_hash=locator,
+        field="title",
+        code=code,
+        reason="title has 600 bytes, and 512 fit.",
+        row='{"id": 7, "title": "<b>long</b>"}',
+    )
+
+
+@pytest.fixture
+def viewer(client):
+    client.force_login(User.objects.create_user("vera", password="x"))
+    return client
+
+
+@pytest.fixture
+def administrator(client):
+    client.force_login(User.objects.create_user("ada", password="x", is_staff=True))
+    return client
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def test_without_a_login_the_way_leads_to_it(client):
+    assert client.get(reverse("jobs")).status_code == 302
+
+
+def test_an_empty_list_says_what_it_is_for(viewer):
+    assert "No job yet" in text(viewer.get(reverse("jobs")))
+
+
+def test_the_list_shows_status_progress_and_who_made_it(viewer):
+    make_job()
+    page = text(viewer.get(reverse("jobs")))
+    assert "shop-db → prod" in page
+    assert "In Progress" in page
+    assert "400 of 1,000 rows" in page
+    assert "command line" in page
+
+
+def test_the_list_narrows_to_failed_jobs_and_to_a_search(viewer):
+    make_job()
+    failed = make_job(Status.FAILED, error_code="x", error_message="The target refused the login.")
+    assert text(viewer.get(reverse("jobs"), {"show": "failed"})).count("View Details") == 1
+    assert failed.public_id in text(viewer.get(reverse("jobs"), {"q": failed.public_id[:10]}))
+    assert "No job fits" in text(viewer.get(reverse("jobs"), {"q": "nowhere\x00"}))
+
+
+def test_the_list_polls_itself_while_a_job_runs_and_not_after(viewer):
+    job = make_job()
+    Worker.objects.create(host="here", pid=1, slots=2, last_seen=timezone.now())
+    assert 'hx-trigger="every' in text(viewer.get(reverse("jobs")))
+    Job.objects.filter(pk=job.pk).update(status=Status.SUCCESSFUL, ended_at=timezone.now())
+    assert 'hx-trigger="every' not in text(viewer.get(reverse("jobs")))
+
+
+def test_a_waiting_job_without_a_worker_says_how_to_start_one(viewer):
+    job = make_job(Status.PENDING)
+    for page in (reverse("jobs"), reverse("job", args=[job.public_id])):
+        assert "python manage.py worker" in text(viewer.get(page))
+    Worker.objects.create(host="here", pid=1, slots=2, last_seen=timezone.now())
+    assert "python manage.py worker" not in text(viewer.get(reverse("jobs")))
+
+
+def test_a_worker_not_heard_of_for_half_a_minute_counts_as_gone(viewer):
+    make_job(Status.PENDING)
+    Worker.objects.create(host="here", pid=1, slots=2, last_seen=timezone.now() - timedelta(seconds=31))
+    assert "python manage.py worker" in text(viewer.get(reverse("jobs")))
+
+
+def test_the_details_show_numbers_stage_and_collections(viewer):
+    job = make_job()
+    now = timezone.now()
+    for seconds in range(0, 40, 2):
+        RateSample.objects.create(job=job, at=now - timedelta(seconds=40 - seconds), rows=20, size_bytes=1)
+    page = text(viewer.get(reverse("job", args=[job.public_id])))
+    assert "stage 2 of 3: moving rows" in page
+    assert "public.docs" in page
+    assert "<polyline" in page or "<path" in page
+
+
+def test_the_live_fragment_ends_its_polling_with_the_job(viewer):
+    job = make_job()
+    address = reverse("job_live", args=[job.public_id])
+    assert viewer.get(address).status_code == 200
+    Job.objects.filter(pk=job.pk).update(status=Status.SUCCESSFUL, ended_at=timezone.now())
+    assert viewer.get(address).status_code == 286
+
+
+def test_a_failed_job_opens_with_its_error_and_the_log_filtered_to_errors(viewer):
+    job = make_job(
+        Status.FAILED,
+        error_code="auth_refused",
+        error_message="Milvus refused the login.",
+        error_hint="Mend it.",
+    )
+    LogEntry.objects.create(job=job, at=timezone.now(), level="info", message="Connected")
+    LogEntry.objects.create(job=job, at=timezone.now(), level="error", message="It broke")
+    page = text(viewer.get(reverse("job", args=[job.public_id])))
+    assert "Milvus refused the login." in page
+    assert "Mend it." in page
+    assert "It broke" in page
+    assert "Connected" not in page
+
+
+def test_a_traceback_is_for_administrators(administrator, client):
+    job = make_job(Status.FAILED, error_code="internal", error_message="A fault in Vectorferry.")
+    LogEntry.objects.create(
+        job=job, at=timezone.now(), level="error", message="x", details="Traceback: secret"
+    )
+    address = reverse("job", args=[job.public_id])
+    assert "Traceback: secret" in text(administrator.get(address))
+    client.force_login(User.objects.create_user("vera", password="x"))
+    assert "Traceback: secret" not in text(client.get(address))
+
+
+def test_the_log_is_searched_and_downloaded(viewer):
+    job = make_job()
+    for message in ("Created collection docs", "Back to full speed"):
+        LogEntry.objects.create(job=job, at=timezone.now(), level="info", message=message)
+    found = text(viewer.get(reverse("job_log", args=[job.public_id]), {"q": "speed"}))
+    assert "Back to full speed" in found
+    assert "Created" not in found
+    download = viewer.get(reverse("job_log_download", args=[job.public_id]))
+    assert b"".join(download).count(b"\n") == 2
+    assert "attachment" in download["Content-Disposition"]
+
+
+def test_rejected_rows_are_listed_with_their_reason_and_contents_only_for_administrators(
+    administrator, client
+):
+    job = make_job()
+    reject(job)
+    reject(job, "8", "null_vector")
+    address = reverse("job_rejected", args=[job.public_id])
+    page = text(administrator.get(address, {"code": "too_long"}))
+    assert "title has 600 bytes" in page
+    assert "&lt;b&gt;long" in page
+    assert page.count("title has 600 bytes") == 1
+    client.force_login(User.objects.create_user("vera", password="x"))
+    assert "&lt;b&gt;long" not in text(client.get(address))
+
+
+def test_rejected_rows_are_downloaded_by_administrators_alone(administrator, client):
+    job = make_job()
+    reject(job)
+    address = reverse("job_rejected_download", args=[job.public_id])
+    assert b'"locator": "7"' in b"".join(administrator.get(address))
+    client.force_login(User.objects.create_user("vera", password="x"))
+    assert client.get(address).status_code == 403
+
+
+def test_the_plan_is_shown_and_downloaded_without_a_secret(administrator):
+    job = make_job(secrets={"source": {"password": "s3cret"}})
+    page = text(administrator.get(reverse("job_plan", args=[job.public_id])))
+    assert "public.docs" in page
+    download = b"".join(administrator.get(reverse("job_plan_download", args=[job.public_id])))
+    assert b"version: 1" in download
+    assert b"s3cret" not in download + page.encode()
+
+
+def test_the_cancel_page_names_the_job_and_what_it_created(administrator):
+    job = make_job()
+    job.collections.update(target_state="created")
+    page = text(administrator.get(reverse("job_cancel", args=[job.public_id])))
+    assert job.public_id in page
+    assert "docs (400 rows)" in page
+
+
+def test_a_viewer_may_not_cancel(viewer):
+    job = make_job()
+    assert viewer.post(reverse("job_cancel", args=[job.public_id])).status_code == 403
+    job.refresh_from_db()
+    assert job.status == Status.IN_PROGRESS
+
+
+def test_canceling_a_pending_job_ends_it_at_once(administrator):
+    job = make_job(Status.PENDING)
+    administrator.post(reverse("job_cancel", args=[job.public_id]), {"written": "keep"})
+    job.refresh_from_db()
+    assert job.status == Status.CANCELED
+
+
+def test_canceling_what_has_ended_is_answered_with_a_sentence(administrator):
+    job = make_job(Status.SUCCESSFUL)
+    page = administrator.post(reverse("job_cancel", args=[job.public_id]), follow=True)
+    assert "cannot be canceled any more" in text(page)
+
+
+def test_a_finished_job_offers_index_load_and_release(administrator):
+    job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
+    page = text(administrator.get(reverse("job", args=[job.public_id])))
+    assert reverse("job_index", args=[job.public_id]) in page
+    assert reverse("job_release", args=[job.public_id]) in page
+
+
+def test_an_action_on_a_job_that_has_not_succeeded_is_refused_with_a_sentence(administrator):
+    job = make_job(Status.FAILED)
+    page = administrator.post(reverse("job_load", args=[job.public_id]), follow=True)
+    assert "needs a Successful job" in text(page)
+
+
+def test_a_canceled_job_says_what_it_wrote(viewer):
+    job = make_job(Status.CANCELED, ended_at=timezone.now())
+    assert "400 rows in docs; they were kept" in text(viewer.get(reverse("job", args=[job.public_id])))
+
+
+@pytest.mark.parametrize("public_id", ["job-nothing", "x" * 300, "job-%00", "..%2f"])
+def test_a_job_that_does_not_exist_is_not_found(viewer, public_id):
+    assert viewer.get(f"/jobs/{public_id}/").status_code == 404

@@ -1,0 +1,89 @@
+"""The numbers of a job, and its report."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from migrations_app.models import Job, JobCollection, JobSlice, RateSample
+from migrations_app.reports import job_pace, job_report, job_totals, rate_curve, totals
+from migrations_app.states import Stage, Status
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def job():
+    begun = timezone.now() - timedelta(seconds=100)
+    made = Job.objects.create(
+        kind="memory",
+        plan={"version": 1, "collections": [{"source": "a"}, {"source": "b"}]},
+        status=Status.IN_PROGRESS,
+        stage=Stage.MOVING,
+        started_at=begun,
+        stage_started_at=begun,
+    )
+    for position, name in enumerate("ab"):
+        collection = JobCollection.objects.create(
+            job=made, position=position, source=name, target=name, plan={"source": name}, rows_source=1_000
+        )
+        JobSlice.objects.create(
+            collection=collection, number=0, part_id="0", rows_read=300, rows_written=250, rows_skipped=30,
+            rows_rejected=15, rows_collapsed=5,
+        )  # fmt: skip
+    return made
+
+
+def test_rows_done_are_those_that_need_nothing_more(job):
+    found = job_totals(job)
+    assert (found.rows_total, found.rows_read, found.rows_done) == (2_000, 600, 600)
+
+
+def test_a_total_is_unknown_until_every_collection_was_counted(job):
+    job.collections.filter(position=1).update(rows_source=None)
+    assert job_totals(job).rows_total is None
+
+
+def test_totals_of_many_jobs_take_two_statements(job, django_assert_num_queries):
+    with django_assert_num_queries(2):
+        totals([job, job])
+
+
+def test_time_left_follows_the_recent_rate(job):
+    now = timezone.now()
+    for seconds in range(0, 100, 5):
+        RateSample.objects.create(job=job, at=now - timedelta(seconds=seconds), rows=50, size_bytes=0)
+    pace = job_pace(job, job_totals(job))
+    assert pace.rate_now == pytest.approx(10, rel=0.5)
+    assert pace.seconds_left == pytest.approx(140, rel=0.5)
+
+
+def test_the_curve_holds_every_row_after_the_first_heartbeat(job):
+    now = timezone.now()
+    for seconds in range(100):
+        RateSample.objects.create(job=job, at=now + timedelta(seconds=seconds), rows=7, size_bytes=0)
+    curve = rate_curve(job)
+    step = (curve[1][0] - curve[0][0]).total_seconds()
+    assert sum(rate for _, rate in curve) * step == pytest.approx(99 * 7)
+
+
+def test_the_report_holds_null_for_what_is_not_known(job):
+    report = job_report(job)
+    assert report["status"] == "In Progress"
+    assert report["seconds"] == dict.fromkeys(["preparing", "moving", "verifying", "indexing", "loading"])
+    assert report["error"] is None
+    assert report["collections"][0] == {
+        "source": "a",
+        "target": "a",
+        "rows_source": 1_000,
+        "rows_read": 300,
+        "rows_written": 250,
+        "rows_rejected": 15,
+        "rows_skipped": 30,
+        "rows_collapsed": 5,
+        "rows_target": None,
+        "verified": None,
+        "checks": [],
+    }
