@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,12 @@ class EngineNotStarted(FerryError):
     default_code = "engine_not_started"
 
 
-def free_port(preferred: int = 0) -> int:
-    """A TCP port on the loopback address that nobody listens on: the preferred one if it is free."""
-    for port in (preferred, 0):
+def free_port(preferred: int = 0, *, tries: int = 1) -> int:
+    """A TCP port of the loopback address that nobody listens on.
+
+    The preferred one or, where that is taken, one of the `tries - 1` after it, or any.
+    """
+    for port in (*range(preferred, preferred + tries), 0):
         with socket.socket() as probe:
             # As servers bind: a connection that just ended (TIME_WAIT) does not keep a port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,7 +63,7 @@ class Background:
         """The port it was last started with, 0 if never."""
         return int(self._read().get("port", 0))
 
-    def start(self, command: Sequence[str], *, port: int = 0, env: Mapping[str, str] | None = None) -> None:
+    def start(self, command: Sequence[str], *, port: int = 0, cwd: Path | None = None) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             child = subprocess.Popen(
@@ -68,7 +71,7 @@ class Background:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **(env or {})},
+                cwd=cwd,
                 start_new_session=True,
             )
         record = {"pid": child.pid, "started": psutil.Process(child.pid).create_time(), "port": port}
