@@ -1,0 +1,111 @@
+"""Names of collections, fields and partitions: what Milvus takes, and what to use instead.
+
+The rule is the same for all three (Milvus, "Limits": first a letter or ``_``, then letters, digits, ``_``,
+at most 255 bytes; ASCII). A field's name may also not be a word of Milvus's filters, nor one of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_BYTES = 255
+
+NameOf = Literal["collection", "field", "partition"]
+
+_LEGAL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_ILLEGAL_CHARACTER = re.compile(r"[^A-Za-z0-9_]")
+
+# Words of the filter language, in any case: a field of that name could be stored but never asked for.
+FILTER_WORDS = frozenset(
+    {
+        *("like", "exists", "and", "or", "not", "in", "true", "false", "null"),
+        *("json_contains", "json_contains_all", "json_contains_any", "array_length"),
+        *("array_contains", "array_contains_all", "array_contains_any"),
+        *("text_match", "phrase_match", "random_sample"),
+    }
+)
+# Milvus's own fields, in exactly this case.
+SYSTEM_FIELDS = frozenset({"$meta", "RowID", "Timestamp"})
+
+
+@dataclass(frozen=True, slots=True)
+class NameProblem:
+    """Why a name cannot be used: a stable code, a sentence, and what to do."""
+
+    code: str
+    message: str
+    hint: str
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a field may not be called so, though its characters are legal."""
+    return name.lower() in FILTER_WORDS or name in SYSTEM_FIELDS
+
+
+def name_problem(name: str, of: NameOf = "field") -> NameProblem | None:
+    """What is wrong with ``name``, or None."""
+    if not name:
+        return NameProblem("name_empty", f"The {of} has no name.", "Type one.")
+    if of == "field" and is_reserved(name):
+        where = "in Milvus filters" if name.lower() in FILTER_WORDS else "by Milvus"
+        return NameProblem("name_reserved", f"“{name}” is reserved {where}.", "Use another name.")
+    if not _LEGAL.match(name):
+        return NameProblem(
+            "name_illegal",
+            f"“{_shown(name)}” is not a legal {of} name in Milvus.",
+            "First a letter (a-z) or _, then letters, digits and _.",
+        )
+    if len(name) > MAX_BYTES:
+        return NameProblem(
+            "name_too_long",
+            f"The {of} name “{_shown(name)}” is {len(name)} bytes long.",
+            f"Milvus takes at most {MAX_BYTES}.",
+        )
+    return None
+
+
+def is_legal(name: str, of: NameOf = "field") -> bool:
+    return name_problem(name, of) is None
+
+
+def suggest(name: str, taken: Collection[str] = (), of: NameOf = "field") -> str:
+    """A legal name close to ``name`` that is not in ``taken``; ``name`` itself where it may be used."""
+    wanted = _ILLEGAL_CHARACTER.sub("_", name) or "_"
+    if wanted[0].isdigit():
+        wanted = "_" + wanted
+    if of == "field" and is_reserved(wanted):
+        wanted += "_"
+    return free_name(wanted, taken)
+
+
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """``wanted``, or ``wanted_2``, ``wanted_3``, ... where it is taken; cut to 255 characters."""
+    name, number = wanted[:MAX_BYTES], 1
+    while name in taken:
+        number += 1
+        tail = f"_{number}"
+        name = wanted[: MAX_BYTES - len(tail)] + tail
+    return name
+
+
+def auto_key_name(taken: Collection[str]) -> str:
+    """What an Auto ID key is called: ``id``, where that is taken ``auto_id``, ``auto_id_2``, ..."""
+    return "id" if "id" not in taken else free_name("auto_id", taken)
+
+
+def duplicates(names: Iterable[str]) -> frozenset[str]:
+    """The names that occur more than once."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for name in names:
+        (twice if name in seen else seen).add(name)
+    return frozenset(twice)
+
+
+def _shown(name: str) -> str:
+    """A name as a sentence quotes it: shortened, control characters visible."""
+    text = name if len(name) <= 60 else name[:57] + "…"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,0 +1,97 @@
+"""Names that Milvus takes, and suggestions for those it does not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrations_app.engine.naming import (
+    MAX_BYTES,
+    auto_key_name,
+    duplicates,
+    free_name,
+    is_legal,
+    name_problem,
+    suggest,
+)
+
+
+@pytest.mark.parametrize("name", ["id", "_x", "Title2", "a" * 255, "timestamp", "rowid", "liked"])
+def test_a_legal_name_has_no_problem(name):
+    assert name_problem(name) is None
+    assert suggest(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "instead"),
+    [
+        ("like", "name_reserved", "like_"),
+        ("LIKE", "name_reserved", "LIKE_"),
+        ("JSON_Contains_All", "name_reserved", "JSON_Contains_All_"),
+        ("Timestamp", "name_reserved", "Timestamp_"),
+        ("$meta", "name_reserved", "_meta"),
+        ("my-table", "name_illegal", "my_table"),
+        ("a.b c", "name_illegal", "a_b_c"),
+        ("9lives", "name_illegal", "_9lives"),
+        ("имя", "name_illegal", "___"),
+        ("٣", "name_illegal", "_"),
+        ("id\n", "name_illegal", "id_"),
+        ("", "name_empty", "_"),
+        ("a" * 256, "name_too_long", "a" * 255),
+    ],
+)
+def test_a_name_milvus_refuses_is_named_with_a_suggestion(name, code, instead):
+    problem = name_problem(name)
+    assert problem is not None
+    assert problem.code == code
+    assert problem.message
+    assert problem.hint
+    assert suggest(name) == instead
+
+
+def test_reserved_words_are_free_for_collections():
+    assert is_legal("like", "collection")
+    assert suggest("like", of="collection") == "like"
+    assert name_problem("my-table", "collection").message == (
+        "“my-table” is not a legal collection name in Milvus."
+    )
+
+
+def test_a_sentence_shows_control_characters_and_shortens():
+    assert "\x00" not in name_problem("a\x00b").message
+    assert len(name_problem("é" * 5000).message) < 150
+
+
+def test_a_suggestion_avoids_names_that_are_taken():
+    assert suggest("my-table", {"my_table", "my_table_2"}) == "my_table_3"
+    assert suggest("like", {"like_"}) == "like__2"
+    assert free_name("a" * 255, {"a" * 255}) == "a" * 253 + "_2"
+
+
+def test_an_auto_key_is_called_id_unless_that_is_taken():
+    assert auto_key_name(()) == "id"
+    assert auto_key_name({"id"}) == "auto_id"
+    assert auto_key_name({"id", "auto_id", "auto_id_2"}) == "auto_id_3"
+
+
+def test_duplicates_are_the_names_that_occur_twice():
+    assert duplicates(["a", "b", "a", "c", "a"]) == {"a"}
+
+
+@given(st.text(max_size=600), st.sets(st.text(max_size=8), max_size=5))
+def test_a_suggestion_is_always_legal_free_and_stable(name, taken):
+    for of in ("field", "collection", "partition"):
+        first = suggest(name, taken, of)
+        assert is_legal(first, of)
+        assert len(first.encode()) <= MAX_BYTES
+        assert first not in taken
+        assert suggest(first, taken, of) == first
+        if is_legal(name, of) and name not in taken:
+            assert first == name
+
+
+@given(st.text("ab_", min_size=1, max_size=3), st.integers(0, 12))
+def test_taking_each_suggestion_in_turn_never_meets_one_twice(name, rounds):
+    taken: set[str] = set()
+    for _ in range(rounds):
+        taken.add(suggest(name, taken))
+    assert len(taken) == rounds
