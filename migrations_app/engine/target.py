@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol, Self
 
 import pyarrow as pa
 
+from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.base import ServerInfo, SettingsModel
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.schema import IndexSpec, TargetSchema
@@ -127,8 +128,8 @@ class Target(ABC):
     def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel: ...
 
     @abstractmethod
-    def flush(self, name: str) -> None:
-        """Ask for everything sent so far to be sealed, and wait for it (at most a minute)."""
+    def flush(self, name: str, stop: StopToken | None = None) -> None:
+        """Ask for everything sent so far to be sealed, and wait: at most a minute, or until ``stop``."""
 
     @abstractmethod
     def row_statistics(self, name: str) -> int:

@@ -1,0 +1,1 @@
+"""Milvus as a target: its wire, its versions, its errors."""

@@ -1,0 +1,143 @@
+"""What Milvus and gRPC answer, as errors of ours: the only place that knows their codes.
+
+A Milvus status carries two numbers: ``code`` (since 2.3; names in Milvus's ``pkg/util/merr/errors.go``) and
+``error_code``, the older enum (``ErrorCode`` in milvus-proto's ``common.proto``). Milvus Lite writes the
+older number into both, and 1 beside 0 for what it did not expect. ``status_code`` makes one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import grpc
+from pymilvus.grpc_gen.common_pb2 import Status
+
+from migrations_app.engine.errors import (
+    AuthRefused,
+    DatabaseMissing,
+    FerryError,
+    PrivilegeMissing,
+    RowsRefused,
+    TargetBusy,
+    TargetChanged,
+    TargetError,
+    TargetUnavailable,
+    UnknownOutcome,
+    VersionUnsupported,
+)
+
+UNEXPECTED = 65535
+
+# What the older enum (and Lite, 6 and from 35 on) means in the newer numbers.
+FROM_LEGACY = {
+    **dict.fromkeys((5, 6, 7, 9, 11), 1100),
+    **{3: 1401, 4: 100, 28: 100, 25: 700, 35: 702, 48: 9, 49: 8, 53: 9, 54: 9, 55: 11, 56: 1, 57: 1, 62: 109},
+    **{101: 101, 200: 200},
+}
+
+BUSY = "Vectorferry slows down and tries again by itself; the server's quotas or size limit the rate."
+WAIT = "It is tried again by itself."
+LOGIN = "Check the token, or user and password."
+RIGHTS = "Ask the server's administrator for the right."
+CHANGED = "Undo the change and resume the job, or start over."
+
+
+class Meaning(NamedTuple):
+    """What a number stands for; ``code`` where it is finer than the error's own."""
+
+    kind: type[FerryError]
+    hint: str = ""
+    code: str = ""
+
+
+COLLECTION_MISSING = "collection_missing"
+INDEX_MISSING = "index_missing"
+TIMED_OUT = "target_timeout"
+BY_CODE: dict[int, Meaning] = {
+    1: Meaning(TargetUnavailable, WAIT),
+    2: Meaning(TargetUnavailable, WAIT),
+    **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), Meaning(TargetBusy, BUSY)),
+    7: Meaning(TargetError, "The server's disk is full: make room, then resume."),
+    10: Meaning(VersionUnsupported, "This server has no such feature: a newer Milvus may."),
+    100: Meaning(TargetChanged, CHANGED, COLLECTION_MISSING),
+    106: Meaning(TargetUnavailable, WAIT),
+    109: Meaning(TargetChanged, CHANGED),
+    200: Meaning(TargetChanged, CHANGED),
+    700: Meaning(TargetError, "Make an index first.", INDEX_MISSING),
+    800: Meaning(DatabaseMissing, "Choose a database that exists, or make this one first."),
+    1400: Meaning(AuthRefused, LOGIN),
+    1401: Meaning(PrivilegeMissing, RIGHTS),
+}
+# A status with one of these says nothing of whether the rows were written.
+UNKNOWN_WHEN_SENDING = frozenset({2, 10000, 10001})
+# Invalid, missing or too large parameter; unknown field; bad insert data; bad key.
+REFUSES_ROWS = frozenset({1100, 1101, 1102, 1700, 1804, 1806})
+# Milvus 2.3 gives these under UNEXPECTED or "IO failed" (seen on 2.3.5).
+REFUSES_ROWS_TEXT = re.compile(
+    r"should divide the dim|not a number or infinity|json: |invalid character|JSON input|exceeds max", re.I
+)
+NO_DATABASE_TEXT = re.compile(r"database .*(not found|does not exist)", re.I)
+RATE_TEXT = re.compile(r"\[rate=([0-9.e+-]+)\]")
+
+
+def status_code(status: Status) -> int:
+    """The newer number of a status, 0 for success."""
+    code, legacy = int(status.code), int(status.error_code)
+    if code == 0 and legacy == 0:
+        return 0
+    if code == legacy or code == 0:
+        return FROM_LEGACY.get(legacy, UNEXPECTED)
+    return UNEXPECTED if legacy == 0 else code
+
+
+def from_status(status: Status, what: str, *, sending: bool = False) -> FerryError | None:
+    """The error a status stands for, None for success. ``what`` was asked ("create “items”");
+    ``sending`` says that rows went with it."""
+    code = status_code(status)
+    if code == 0:
+        return None
+    reason = (status.reason or f"code {code}")[:500].rstrip(".")
+    message = f"Milvus did not {what}: {reason}."
+    if NO_DATABASE_TEXT.search(reason):
+        return DatabaseMissing(message, BY_CODE[800].hint, field="database")
+    if sending and (code in REFUSES_ROWS or REFUSES_ROWS_TEXT.search(reason)):
+        return RowsRefused(message)
+    if sending and code in UNKNOWN_WHEN_SENDING:
+        return UnknownOutcome(message, WAIT)
+    kind, hint, finer = BY_CODE.get(code, Meaning(TargetError))
+    wait = _retry_after(reason) if kind is TargetBusy else None
+    return kind(message, hint, code=finer, retry_after_seconds=wait)
+
+
+def _retry_after(reason: str) -> float | None:
+    """Seconds until the next request, where Milvus names a rate of requests (0.1 = one in ten seconds).
+
+    Rates of rows are in bytes a second: far above, and no reason to wait."""
+    match = RATE_TEXT.search(reason)
+    rate = float(match[1]) if match else 0.0
+    return 1 / rate if 0 < rate < 10 else None
+
+
+BY_GRPC_CODE: dict[grpc.StatusCode, Meaning] = {
+    grpc.StatusCode.UNAUTHENTICATED: Meaning(AuthRefused, LOGIN),
+    grpc.StatusCode.PERMISSION_DENIED: Meaning(PrivilegeMissing, RIGHTS),
+    grpc.StatusCode.UNIMPLEMENTED: Meaning(VersionUnsupported, "This server has no such call: a newer may."),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: Meaning(TargetBusy, BUSY),
+    grpc.StatusCode.UNAVAILABLE: Meaning(TargetUnavailable, WAIT),
+    grpc.StatusCode.DEADLINE_EXCEEDED: Meaning(TargetUnavailable, WAIT, TIMED_OUT),
+}
+NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|connection refused", re.I)
+TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
+
+
+def from_rpc(error: grpc.RpcError, what: str, *, sending: bool = False) -> FerryError:
+    """The error a failed gRPC call stands for."""
+    code, details = error.code(), (error.details() or "")[:300].rstrip(".")
+    message = f"Milvus did not {what}: {details or code.name}."
+    if sending and TOO_LARGE_TEXT.search(details):
+        return RowsRefused(message, code="request_too_large")
+    kind, hint, finer = BY_GRPC_CODE.get(code, Meaning(UnknownOutcome if sending else TargetError))
+    if sending and kind is TargetUnavailable and not NEVER_CONNECTED_TEXT.search(details):
+        return UnknownOutcome(message, WAIT)
+    return kind(message, hint, code=finer)

@@ -1,0 +1,128 @@
+"""Protocol-buffers encoding from Arrow's buffers, whole columns at a time.
+
+The format: https://protobuf.dev/programming-guides/encoding. What follows one another in a message is a list
+of buffers (``Chunks``), joined once at the end. Byte strings, one an element, are an Arrow ``binary`` array.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+VARINT, LENGTH_DELIMITED = 0, 2
+Chunks: TypeAlias = list[bytes | memoryview]
+Array: TypeAlias = npt.NDArray[Any]
+
+
+def varint(value: int) -> bytes:
+    """``value`` (0 or more) in seven bits a byte, the lowest first."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def tag(number: int, wire_type: int) -> int:
+    """What goes before a field's value: one byte for the numbers up to 15, and Milvus uses no others."""
+    return number << 3 | wire_type
+
+
+def size_bytes(chunks: Chunks) -> int:
+    return sum(len(chunk) for chunk in chunks)
+
+
+def message(number: int, body: Chunks) -> Chunks:
+    """Field ``number`` holding ``body``: a submessage, a packed list, a text or bytes. Also if empty."""
+    return [bytes([tag(number, LENGTH_DELIMITED)]) + varint(size_bytes(body)), *body]
+
+
+def integer(number: int, value: int) -> Chunks:
+    """Field ``number`` holding a number of 0 or more, or a truth; left out at 0, as proto3 does."""
+    return [bytes([tag(number, VARINT)]) + varint(value)] if value else []
+
+
+def text(number: int, value: str) -> Chunks:
+    """Field ``number`` holding a text; left out if empty."""
+    return message(number, [value.encode()]) if value else []
+
+
+def packed(number: int, data: memoryview) -> Chunks:
+    """Field ``number`` holding a packed list; left out if empty."""
+    return message(number, [data]) if len(data) else []
+
+
+def raw(values: Array) -> memoryview:
+    """The bytes of a numpy array, without a copy where it is contiguous."""
+    flat: Any = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
+    return memoryview(flat)
+
+
+def varints(values: Array) -> tuple[Array, Array]:
+    """All ``values`` as varints one after another (uint8), and the bytes of each; negative ones take ten."""
+    digits, used = _digits(values)
+    return digits[used], np.count_nonzero(used, axis=1)
+
+
+def _digits(values: Array) -> tuple[Array, Array]:
+    """The varint of each value as a row of bytes (n × width), and which of them are used."""
+    unsigned = values.astype(np.int64).view(np.uint64)
+    width = max(1, -(-int(unsigned.max(initial=0)).bit_length() // 7))
+    rest = unsigned[:, None] >> np.arange(0, 7 * width, 7, dtype=np.uint64)
+    used = rest > 0
+    used[:, 0] = True
+    digits = (rest & np.uint64(0x7F)).astype(np.uint8)
+    digits[:, :-1] |= used[:, 1:].astype(np.uint8) << 7
+    return digits, used
+
+
+def ends_of(lengths: Array) -> Array:
+    """The n + 1 offsets of n neighbours with these lengths."""
+    ends = np.zeros(len(lengths) + 1, dtype=np.int32)
+    np.cumsum(lengths, out=ends[1:])
+    return ends
+
+
+def strings(data: Array | memoryview, ends: Array) -> pa.Array:
+    """Byte strings that lie one after another in ``data``; ``ends`` are their n + 1 offsets in bytes."""
+    buffers = [None, pa.py_buffer(ends.astype(np.int32, copy=False)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.binary(), len(ends) - 1, buffers)
+
+
+def repeated(number: int, values: pa.Array, *, skip_empty: bool = False) -> pa.Array:
+    """Each of ``values`` (binary or string, no nulls) as field ``number``: tag, length, bytes.
+
+    ``skip_empty`` leaves nothing of an empty one, as proto3 does with an empty packed list."""
+    lengths = pc.binary_length(values).to_numpy(zero_copy_only=False)
+    digits, used = _digits(lengths)
+    heads = np.insert(digits, 0, tag(number, LENGTH_DELIMITED), axis=1)
+    used = np.insert(used, 0, True, axis=1)
+    if skip_empty:
+        used &= lengths[:, None] > 0
+    marks = strings(heads[used], ends_of(np.count_nonzero(used, axis=1)))
+    return pc.binary_join_element_wise(marks, values.cast(pa.binary()), b"")
+
+
+def joined(values: pa.Array) -> memoryview:
+    """The bytes of a binary array, one value after another, without a copy."""
+    if len(values) == 0 or values.buffers()[2] is None:
+        return memoryview(b"")
+    ends = _inner_ends(values)
+    return memoryview(values.buffers()[2])[ends[0] : ends[-1]]
+
+
+def grouped(values: pa.Array, ends: Array) -> pa.Array:
+    """Neighbouring byte strings made one: group i is ``values[ends[i]:ends[i + 1]]``."""
+    if len(values) == 0:
+        return strings(memoryview(b""), np.zeros_like(ends))
+    return strings(memoryview(values.buffers()[2] or b""), _inner_ends(values)[ends])
+
+
+def _inner_ends(values: pa.Array) -> Array:
+    ends = np.frombuffer(values.buffers()[1], np.int32)
+    return ends[values.offset : values.offset + len(values) + 1]

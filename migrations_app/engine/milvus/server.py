@@ -1,0 +1,75 @@
+"""Who answers: product, version and flavour."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pymilvus.grpc_gen import milvus_pb2
+from pymilvus.grpc_gen.common_pb2 import ClientInfo
+
+from migrations_app.engine.errors import VersionUnsupported
+from migrations_app.engine.milvus.rpc import Rpc
+
+Version = tuple[int, ...]
+OLDEST: Version = (2, 3)
+# Stands for what a build leaves out: of "2.6" the newest patch, of "master-…" the newest version.
+NEWEST = 9999
+PRODUCTS = {"lite": "Milvus Lite", "milvus": "Milvus", "zilliz": "Zilliz Cloud"}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """``flavour`` is "lite", "milvus" or "zilliz"; ``numbers`` the version, empty where it gives none.
+
+    Of Zilliz Cloud it is the version of Milvus it says it is compatible with.
+    """
+
+    flavour: str
+    numbers: Version
+
+    @property
+    def product(self) -> str:
+        return PRODUCTS[self.flavour]
+
+    @property
+    def version(self) -> str:
+        return ".".join(map(str, self.numbers)) or "of unknown version"
+
+    def has(self, since: Version) -> bool:
+        """Whether it is that version or a later one. Parts that a build does not say count as the newest."""
+        known = self.numbers + (NEWEST,) * (3 - len(self.numbers))
+        return known >= since
+
+
+def identify(reported: str, build: str, *, is_zilliz: bool) -> Server:
+    """From what GetVersion reports and Connect calls its build tags.
+
+    Milvus Lite reports "milvus_lite-3.2.2", Milvus "v2.3.5" or "2.6-20260404-31fb3fc", the server of the
+    ``milvus`` wheel (a whole standalone) "v2.3.5-lite". Zilliz Cloud reports a build without a version
+    ("unknown-20260608-7ea6e3526"); its tags are "Zilliz Cloud Vector Database(Compatible with Milvus 2.6)".
+    """
+    if reported.startswith("milvus_lite"):
+        return Server("lite", _numbers(reported))
+    flavour = "zilliz" if is_zilliz or "zilliz" in build.lower() else "milvus"
+    return Server(flavour, _numbers(reported) or _numbers(build))
+
+
+def _numbers(words: str) -> Version:
+    found = re.search(r"(?<!\d)\d+(?:\.\d+){1,2}", words)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def ask(rpc: Rpc, timeout_seconds: float) -> Server:
+    """The server at the other end. Raises ``VersionUnsupported`` below Milvus 2.3, which cannot upsert."""
+    version = rpc.call("GetVersion", milvus_pb2.GetVersionRequest(), "say its version", timeout_seconds)
+    hello = milvus_pb2.ConnectRequest(client_info=ClientInfo(sdk_type="Vectorferry"))
+    build = rpc.call("Connect", hello, "accept the connection", timeout_seconds).server_info.build_tags
+    server = identify(version.version, build, is_zilliz=rpc.address.is_zilliz)
+    if server.flavour != "lite" and not server.has(OLDEST):
+        raise VersionUnsupported(
+            f"{server.product} {server.version} is too old: 2.3 or later is needed.",
+            "Upgrade it, or choose another target.",
+            field="uri",
+        )
+    return server
