@@ -1,10 +1,10 @@
 """Does this process fit the database it is to work with?"""
 
-from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
+from migrations_app.models import Installation
 from migrations_app.secrets import can_serve, fingerprint
 
 FIRST = 1  # the key of the one row that describes this installation
@@ -17,7 +17,6 @@ def ensure_keys_fit_database() -> None:
     The first process leaves its fingerprint; one that has a newer encryption key in front of the known one (a
     rotation) leaves the newer.
     """
-    Installation = apps.get_model("migrations_app", "Installation")
     keys = settings.VECTORFERRY_SECRETS_KEYS
     mine = fingerprint(settings.SECRET_KEY, keys[0])
     try:
@@ -33,4 +32,10 @@ def ensure_keys_fit_database() -> None:
             "run `manage.py rotate_secrets`."
         )
     if row.key_fingerprint != mine:
-        Installation.objects.filter(pk=FIRST).update(key_fingerprint=mine)
+        adopt_keys()
+
+
+def adopt_keys() -> None:
+    """Makes this process's keys the database's: others refuse to start."""
+    mine = fingerprint(settings.SECRET_KEY, settings.VECTORFERRY_SECRETS_KEYS[0])
+    Installation.objects.update_or_create(pk=FIRST, defaults={"key_fingerprint": mine})

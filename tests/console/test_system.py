@@ -61,4 +61,7 @@ def test_static_files_are_served_from_the_checkout_with_debug_off(client: Client
 
     assert settings.DEBUG is False
     names = [name for finder in finders.get_finders() for name, _ in finder.list([]) if name.endswith(".css")]
-    assert client.get(f"/static/{names[0]}").status_code == 200
+    answer = client.get(f"/static/{names[0]}")
+    assert answer.status_code == 200
+    assert b"".join(answer)
+    answer.close()

@@ -2,10 +2,11 @@ import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connection as database
 
 from migrations_app.checks import ensure_keys_fit_database
-from migrations_app.models import Installation
+from migrations_app.models import Connection, Installation
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
@@ -58,3 +59,42 @@ def test_the_first_administrator_is_made_once_and_keeps_a_changed_password(setti
     ada.save()
     call_command("migrate", verbosity=0)
     assert User.objects.get(username="ada").check_password("changed")
+
+
+def saved(name: str) -> Connection:
+    return Connection.objects.create(
+        name=name, kind="memory", is_target=False, settings={"password": "s3cret"}
+    )
+
+
+def stored(connection: Connection) -> str:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT settings FROM migrations_app_connection WHERE id = %s", [connection.pk])
+        return cursor.fetchone()[0]
+
+
+def test_rotation_encrypts_what_is_stored_with_the_newest_key_alone(settings):
+    connection = saved("before")
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW, OLD)
+    call_command("rotate_secrets")
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
+    ensure_keys_fit_database()
+    assert Connection.objects.get(pk=connection.pk).settings == {"password": "s3cret"}
+    assert Fernet(NEW).decrypt(stored(connection)) == b'{"password": "s3cret"}'
+
+
+def test_rotation_changes_nothing_where_a_secret_cannot_be_read(settings):
+    connection = saved("before")
+    token = stored(connection)
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("rotate_secrets")
+    assert stored(connection) == token
+    settings.VECTORFERRY_SECRETS_KEYS = (OLD,)
+    ensure_keys_fit_database()
+
+
+def test_a_changed_signing_key_is_taken_over_on_request(settings):
+    settings.SECRET_KEY = "another, on purpose"
+    call_command("rotate_secrets")
+    ensure_keys_fit_database()

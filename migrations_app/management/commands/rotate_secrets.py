@@ -1,0 +1,41 @@
+"""`manage.py rotate_secrets`: after the keys were changed on purpose (SECURITY.md)."""
+
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models, transaction
+from django.db.models.functions import Cast
+
+from migrations_app.checks import adopt_keys
+from migrations_app.engine.errors import FerryError
+from migrations_app.fields import EncryptedJSONField, rotate
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypt all stored secrets with the newest of VECTORFERRY_SECRETS_KEYS, and take these keys as ours."
+    )
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            count = sum(_rotate(model, name) for model in apps.get_models() for name in _encrypted(model))
+        except FerryError as error:
+            raise CommandError(f"{error} {error.hint} Nothing was changed.") from error
+        adopt_keys()
+        self.stdout.write(f"{count:,} stored secrets are encrypted with the newest key.")
+
+
+def _encrypted(model: type[models.Model]) -> list[str]:
+    return [field.name for field in model._meta.concrete_fields if isinstance(field, EncryptedJSONField)]
+
+
+def _rotate(model: type[models.Model], name: str) -> int:
+    """Gives each row of one encrypted field a new token; what is in it is not looked at."""
+    token = Cast(name, models.TextField())
+    rows = model._base_manager.select_for_update().annotate(token=token).values_list("pk", "token")
+    for pk, old in rows:
+        new = models.Value(rotate(old), output_field=models.TextField())
+        model._base_manager.filter(pk=pk).update(**{name: new})
+    return len(rows)
