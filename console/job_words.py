@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from console.words import about
 from migrations_app.engine.connectors.registry import SOURCES
 from migrations_app.models import Job, JobCollection, TargetState, Wish
 from migrations_app.reports import Pace, Totals
@@ -34,15 +35,6 @@ def tone(job: Job, done: Totals) -> str:
     return TONES[Status(job.status)]
 
 
-def about(seconds: float) -> str:
-    """A time left, no more exact than it is."""
-    if seconds < 60:
-        return "less than a minute left"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {round(seconds / 3600)} h left"
-
-
 def progress_text(job: Job, done: Totals, pace: Pace) -> str:
     """The line under a job's bar in the list."""
     if job.status == Status.PENDING:
@@ -56,7 +48,7 @@ def progress_text(job: Job, done: Totals, pace: Pace) -> str:
     total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
     parts = [f"{done.rows_done:,}{total} rows"]
     if pace.seconds_left is not None:
-        parts.append(about(pace.seconds_left))
+        parts.append(f"{about(pace.seconds_left)} left")
     elif job.stage and job.stage != Stage.MOVING:
         parts.append(str(Stage(job.stage).label))
     return " · ".join(parts)

@@ -63,7 +63,7 @@ def job_live(request: ConsoleRequest, public_id: str) -> HttpResponse:
 def job_log(request: ConsoleRequest, public_id: str) -> HttpResponse:
     found = _job(public_id)
     context = job_page.log_context(found, request.GET.get("level", ""), request.GET.get("q", ""))
-    return render(request, "job.html#log", context | {"job": found})
+    return render(request, "job.html#log", context | {"job": found}, status=200 if found.is_live else 286)
 
 
 @require_safe

@@ -184,7 +184,7 @@ def test_the_log_is_searched_and_downloaded(viewer):
     assert "attachment" in download["Content-Disposition"]
 
 
-def test_rejected_rows_are_listed_with_their_reason_and_contents_only_for_administrators(
+def test_rejected_rows_are_listed_and_their_contents_shown_to_administrators_alone(
     administrator, client
 ):
     job = make_job()
