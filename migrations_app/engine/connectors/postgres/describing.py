@@ -1,0 +1,94 @@
+"""A relation as ``describe`` gives it: fields with their choices, key, sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pyarrow as pa
+
+from migrations_app.engine.batch import ReadColumn
+from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
+from migrations_app.engine.connectors.postgres.sampling import Lengths, measure_lengths, sample_texts
+from migrations_app.engine.connectors.postgres.session import Session
+from migrations_app.engine.connectors.postgres.types import (
+    METRICS,
+    can_be_key,
+    choice_of,
+    left_out,
+    readings_of,
+)
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TypeChoice,
+)
+
+MAX_CAPACITY = 4096
+Sampler = Callable[[tuple[ReadColumn, ...]], pa.RecordBatch]
+
+
+def described(session: Session, relation: Relation, sampler: Sampler) -> CollectionSchema:
+    """``sampler`` reads some rows of the columns given."""
+    lengths, notes = measure_lengths(session, relation)
+    fields = tuple(_field(column, lengths.get(column.name, Lengths())) for column in relation.columns)
+    sample = sampler(tuple(ReadColumn(f.name, f.choices[0].spec) for f in fields if f.choices))
+    return CollectionSchema(
+        name=str(relation.name),
+        fields=tuple(_with_samples(field, sample) for field in fields),
+        key=SourceKey(relation.key, relation.key_is_unique) if relation.key else None,
+        sample=sample,
+        rows_estimate=relation.rows_estimate,
+        notes=(*notes, *_notes(relation)),
+    )
+
+
+def _field(column: Column, lengths: Lengths) -> SourceField:
+    choices = _choices(column, lengths)
+    return SourceField(
+        name=column.name,
+        native_type=column.native,
+        choices=choices,
+        left_out="" if choices else left_out(column),
+        nullable=not column.not_null,
+        can_be_key=can_be_key(column),
+        metric=METRICS.get(column.operator_class or ""),
+        longest_bytes=lengths.longest_bytes,
+        longest_items=lengths.longest_items,
+        description=column.description,
+    )
+
+
+def _choices(column: Column, lengths: Lengths) -> tuple[TypeChoice, ...]:
+    """The offered types; JSON before ARRAY where the sample holds what an ARRAY cannot."""
+    choices = tuple(choice_of(column, reading) for reading in readings_of(column))
+    note = _array_note(lengths)
+    if not note or not choices or choices[0].spec.type is not MilvusType.ARRAY:
+        return choices
+    array, *others = choices
+    return (*others, replace(array, note=note))
+
+
+def _array_note(lengths: Lengths) -> str:
+    if lengths.odd_arrays:
+        return (
+            f"{lengths.odd_arrays:,} of the sampled rows hold a NULL element or more than one dimension: "
+            "as ARRAY they are rejected."
+        )
+    if (lengths.longest_items or 0) > MAX_CAPACITY:
+        return f"One in the sample has {lengths.longest_items:,} elements; Milvus takes {MAX_CAPACITY:,}."
+    return ""
+
+
+def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
+    return replace(field, samples=sample_texts(sample.column(field.name))) if field.choices else field
+
+
+def _notes(relation: Relation) -> tuple[str, ...]:
+    if relation.key_is_unique and relation.key:
+        return ()
+    if relation.key:
+        return ("Tables inherit from this one, so its key may occur twice.",)
+    return (f"The {relation.kind} has no key: an interrupted read starts over.",)

@@ -1,0 +1,138 @@
+"""A statement's rows as batches, straight from COPY into Arrow (ADBC streams while nothing is bound)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from adbc_driver_manager._reader import AdbcRecordBatchReader
+
+from migrations_app.engine.batch import Batch, Cursor
+from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.connectors.postgres.convert import storage_of
+from migrations_app.engine.connectors.postgres.rejecting import Misfits
+from migrations_app.engine.connectors.postgres.select import Select
+from migrations_app.engine.connectors.postgres.session import Session
+from migrations_app.engine.schema import arrow_type
+
+_BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
+_STOP_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Runs one statement. ``seconds`` limits it where somebody only looks."""
+
+    session: Session
+    select: Select
+    batch_bytes: int
+    stop: StopToken
+    seconds: float | None = None
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows in the statement's order. Raises the stop's reason within half a second, whatever the
+        server does meanwhile."""
+        what, done = str(self.select.relation), 0
+        with self.session.stream(what, self.seconds) as connection, connection.cursor() as cursor:
+            options = {_BATCH_BYTES: str(self.batch_bytes)}
+            cursor.adbc_statement.set_options(**options)
+            with _stoppable(cursor, self.stop), _stream(cursor, self.select.text()) as stream:
+                for rows in stream:
+                    self.stop.check()
+                    yield _batch(self.select, rows, done)
+                    done += rows.num_rows
+                    self.stop.check()
+
+    def one_batch(self) -> pa.RecordBatch:
+        """All rows of a statement that gives few."""
+        empty = _schema(self.select).empty_table()
+        table = pa.concat_tables([empty, *(pa.Table.from_batches([b.rows]) for b in self.batches())])
+        arrays = [column.combine_chunks() for column in table.columns]
+        return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+
+
+@contextmanager
+def _stream(cursor: adbc.Cursor, statement: str) -> Iterator[AdbcRecordBatchReader]:
+    """The answer to a statement. Left early, the server is told to stop."""
+    cursor.execute(statement)
+    handle = cursor.fetch_arrow()
+    # Not fetch_record_batch: it gives pyarrow's reader, whose errors carry no SQLSTATE.
+    stream = AdbcRecordBatchReader._import_from_c(handle.address)
+    try:
+        yield stream
+    except BaseException:
+        cursor.adbc_cancel()
+        raise
+    finally:
+        stream.close()
+
+
+@contextmanager
+def _stoppable(cursor: adbc.Cursor, stop: StopToken) -> Iterator[None]:
+    """Cancels the statement when a stop is asked for while the server has not answered yet."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_STOP_SECONDS):
+            if stop.is_stopped:
+                cursor.adbc_cancel()
+                return
+
+    watcher = threading.Thread(target=watch, name="postgres-stop", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except adbc_driver_manager.Error:
+        stop.check()
+        raise
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _schema(select: Select) -> pa.Schema:
+    return pa.schema([(d.column.path, arrow_type(d.column.spec)) for d in select.delivered])
+
+
+def _batch(select: Select, rows: pa.RecordBatch, done: int) -> Batch:
+    """One answer's rows as the plan wants them, the misfits set apart. ``done`` rows came before."""
+    misfits = Misfits(rows.num_rows)
+    values = []
+    for delivered in select.delivered:
+        converted = delivered.reading.convert(rows.column(delivered.value), delivered.column.spec)
+        misfits.note_dimensions(delivered, converted, rows)
+        if delivered.misfit is not None:
+            misfits.note(delivered, rows.column(delivered.misfit))
+        values.append(converted.values)
+    batch = pa.RecordBatch.from_arrays(values, schema=_schema(select))
+    locators = _locators(select, rows, done)
+    rejected = misfits.rejected(batch, locators)
+    if rejected:
+        kept = pa.array(~misfits.mask)
+        batch, locators = batch.filter(kept), locators.filter(kept)
+    return Batch(batch, _cursor(select, rows), locators, rejected)
+
+
+def _cursor(select: Select, rows: pa.RecordBatch) -> Cursor:
+    """The key of the last row, rejected or not: where to go on. None where there is no order."""
+    last = rows.num_rows - 1
+    return [str(storage_of(rows.column(place))[last].as_py()) for place in select.cursor] or None
+
+
+def _locators(select: Select, rows: pa.RecordBatch, done: int) -> pa.Array:
+    """The key of each row, parts joined as a joined key is; the number in this read without one."""
+    if not select.locators:
+        numbers = pa.array(np.arange(done + 1, done + rows.num_rows + 1)).cast(pa.string())
+        return pc.binary_join_element_wise("row", numbers, " ")
+    parts = [rows.column(place).cast(pa.string()) for place in select.locators]
+    for number, part in enumerate(parts[:-1]):
+        parts[number] = pc.replace_substring(pc.replace_substring(part, "%", "%25"), "/", "%2F")
+    joined = pc.binary_join_element_wise(*parts, "/", null_handling="replace", null_replacement="NULL")
+    return joined.cast(pa.string())

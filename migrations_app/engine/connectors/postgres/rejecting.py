@@ -1,0 +1,56 @@
+"""Rows that PostgreSQL holds and a reading cannot take: found column by column, told row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from migrations_app.engine.batch import Rejected
+from migrations_app.engine.connectors.postgres.convert import Converted, Mask, storage_of
+from migrations_app.engine.connectors.postgres.select import Delivered
+from migrations_app.engine.excerpt import TEXT_CHARACTERS, row_excerpt
+
+
+class Misfits:
+    """What was found wrong in one batch of ``rows`` rows; a row's first fault counts."""
+
+    def __init__(self, rows: int) -> None:
+        self.mask: Mask = np.zeros(rows, bool)
+        self._found: dict[int, tuple[str, str, str, str]] = {}
+
+    def note(self, delivered: Delivered, told: pa.Array) -> None:
+        """``told``: by row, the number of the reading's misfit and the value's text; NULL where it fits."""
+        if told.null_count == len(told):
+            return
+        for row in np.flatnonzero(np.asarray(told.is_valid())):
+            text = told[int(row)].as_py()
+            misfit = delivered.reading.misfits[int(text[0])]
+            self._add(int(row), delivered.column.path, misfit.code, misfit.reason, text[1:])
+
+    def note_dimensions(self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch) -> None:
+        """Vectors of another dimension than asked for."""
+        if converted.misfits is None or not converted.misfits.any():
+            return
+        wire = storage_of(rows.column(delivered.value))
+        for row in np.flatnonzero(converted.misfits):
+            dim = (len(wire[int(row)].as_py()) - 4) // 4
+            reason = f"the vector has {dim} dimensions, not {delivered.column.spec.dim}"
+            self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"vector({dim})")
+
+    def rejected(self, batch: pa.RecordBatch, locators: pa.Array) -> tuple[Rejected, ...]:
+        """A ``Rejected`` for each row noted, in the batch's order."""
+        return tuple(
+            Rejected(locators[row].as_py(), field, code, f"{field}: {reason}", _row(batch, row, field, text))
+            for row, (field, code, reason, text) in sorted(self._found.items())
+        )
+
+    def _add(self, row: int, field: str, code: str, reason: str, text: str) -> None:
+        self.mask[row] = True
+        self._found.setdefault(row, (field, code, reason, text))
+
+
+def _row(batch: pa.RecordBatch, row: int, field: str, text: str) -> str:
+    """The row as JSON text, the value at fault as PostgreSQL's own text."""
+    excerpt = orjson.loads(row_excerpt(batch, row))
+    return orjson.dumps(excerpt | {field: text[:TEXT_CHARACTERS]}).decode()

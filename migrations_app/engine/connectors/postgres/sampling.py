@@ -1,0 +1,114 @@
+"""What a look at some rows tells: the longest values, arrays that are not flat, and texts to show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import islice
+from typing import LiteralString
+
+import pyarrow as pa
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
+from migrations_app.engine.connectors.postgres.errors import is_timeout
+from migrations_app.engine.connectors.postgres.select import expand
+from migrations_app.engine.connectors.postgres.session import Session
+from migrations_app.engine.connectors.postgres.types import readings_of
+from migrations_app.engine.errors import SourceError
+from migrations_app.engine.schema import MilvusType
+
+SAMPLE_ROWS = 10_000
+_SAMPLE_SECONDS = 10
+_TEXTS = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
+_SAMPLED_KINDS = frozenset({"table", "partitioned table", "materialized view"})
+_SHOWN = 3
+_SHOWN_CHARACTERS = 60
+_SHOWN_NUMBERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Of one column in the sample: the longest value (an array's element) in bytes, the most elements, and
+    how many rows hold an array that is not flat or has a NULL in it."""
+
+    longest_bytes: int | None = None
+    longest_items: int | None = None
+    odd_arrays: int = 0
+
+
+_ARRAY: tuple[LiteralString, ...] = (
+    "max((SELECT max(octet_length(e::text)) FROM unnest({c}) e))",
+    "max(cardinality({c}))",
+    "count(*) FILTER (WHERE CASE WHEN array_ndims({c}) > 1 THEN TRUE"
+    " ELSE array_position({c}, NULL) IS NOT NULL END)",
+)
+
+
+def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Lengths], tuple[str, ...]]:
+    """Lengths by column, over up to ``SAMPLE_ROWS`` rows, and notes on how far they can be trusted."""
+    asked = {column.name: found for column in relation.columns if (found := lengthy(column))}
+    if not asked:
+        return {}, ()
+    try:
+        with session.look(str(relation), _SAMPLE_SECONDS) as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            (row,) = cursor.execute(_statement(relation, asked)).fetchall()
+    except SourceError as error:
+        if not is_timeout(error):
+            raise
+        return {}, (f"The {relation} was too slow to measure its longest values: check each max_length.",)
+    values = iter(row)
+    return {name: Lengths(*islice(values, len(found))) for name, found in asked.items()}, ()
+
+
+def lengthy(column: Column) -> tuple[LiteralString, ...]:
+    """What to ask of a column, an aggregate for each of ``Lengths``' numbers; nothing of one whose values
+    all have one size."""
+    readings = readings_of(column)
+    if not readings:
+        return ()
+    kind = readings[0].type
+    if kind is MilvusType.ARRAY:
+        return _ARRAY
+    return (f"max(octet_length({readings[0].sql}))",) if kind in _TEXTS else ()
+
+
+def _statement(relation: Relation, asked: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:
+    aggregates = [
+        expand(expression, relation.column(name)) for name, found in asked.items() for expression in found
+    ]
+    return sql.SQL("SELECT {} FROM (SELECT {} FROM {} {} LIMIT {}) AS t").format(
+        sql.SQL(", ").join(aggregates),
+        sql.SQL(", ").join(map(sql.Identifier, asked)),
+        relation.name.identifier,
+        _spread(relation),
+        SAMPLE_ROWS,
+    )
+
+
+def _spread(relation: Relation) -> sql.SQL:
+    """Pages from all over a large table, not only from where it begins."""
+    rows = relation.rows_estimate or 0
+    if rows < 2 * SAMPLE_ROWS or relation.kind not in _SAMPLED_KINDS:
+        return sql.SQL("")
+    percent = 100 * 1.5 * SAMPLE_ROWS / rows
+    return sql.SQL(f"TABLESAMPLE SYSTEM ({percent:.6f})")
+
+
+# ---------------------------------------------------------------- texts to show
+
+
+def sample_texts(column: pa.Array) -> tuple[str, ...]:
+    """The first few different values of a column, short enough for a page."""
+    texts = dict.fromkeys(_text(value.as_py()) for value in column if value.is_valid)
+    return tuple(texts)[:_SHOWN]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list) and value and all(isinstance(item, float) for item in value):
+        numbers = [f"{item:.3f}".replace("-", "−") for item in value[:_SHOWN_NUMBERS]]
+        return f"[{', '.join(numbers)}{', …' if len(value) > _SHOWN_NUMBERS else ''}]"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

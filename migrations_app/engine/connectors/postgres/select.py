@@ -1,0 +1,159 @@
+"""The statement of one read: what it selects, in which order, after which row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from migrations_app.engine.batch import ReadColumn, ReadPlan
+from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
+from migrations_app.engine.connectors.postgres.types import TEXT, Misfit, Reading, key_reading, reading_as
+from migrations_app.engine.errors import SourceChanged
+
+_ALIAS = "t"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A column of the plan in the answer: ``value`` is its place there, ``misfit`` that of the column that
+    says which of the reading's misfits a row has, and the value's text after it."""
+
+    column: ReadColumn
+    reading: Reading
+    value: int
+    misfit: int | None = None
+
+
+@dataclass
+class Select:
+    """The expressions of a statement, each selected once, however many ask for it."""
+
+    relation: Relation
+    expressions: dict[str, int] = field(default_factory=dict)
+    delivered: list[Delivered] = field(default_factory=list)
+    locators: list[int] = field(default_factory=list)
+    cursor: list[int] = field(default_factory=list)
+    order: tuple[str, ...] = ()
+    conditions: list[sql.Composable] = field(default_factory=list)
+    limit: int | None = None
+
+    def add(self, expression: LiteralString, column: Column) -> int:
+        """The place of an expression in the answer."""
+        text = expand(expression, column).as_string()
+        return self.expressions.setdefault(text, len(self.expressions))
+
+    def deliver(self, wanted: ReadColumn) -> None:
+        """Selects a column as its type. Raises ``SourceChanged`` where it has none such (any more)."""
+        column = self.relation.column(wanted.path)
+        reading = reading_as(column, wanted.spec)
+        if reading is None:
+            raise SourceChanged(
+                f"Column “{column.name}” of {self.relation} is {column.native} and cannot be read as "
+                f"{wanted.spec}.",
+                "Its type changed: look at the table again under Configure Schema.",
+            )
+        misfit = self.add(_misfits(reading.misfits), column) if reading.misfits else None
+        value = self.add(_fitting(reading), column)
+        self.delivered.append(Delivered(wanted, reading, value, misfit))
+
+    def ordered_by(self, key: Sequence[str]) -> None:
+        """Orders by a key, and selects the exact text of its parts for the cursor."""
+        self.order = tuple(key)
+        for name in key:
+            column = self.relation.column(name)
+            whole = column.family in ("int2", "int4", "int8")
+            self.cursor.append(self.add("{c}" if whole else TEXT, column))
+
+    def named_by(self, key: Iterable[str]) -> None:
+        """Selects what names a row in reports."""
+        for name in key:
+            column = self.relation.column(name)
+            self.locators.append(self.add(key_reading(column).sql, column))
+
+    def compare(self, key: Sequence[str], operator: LiteralString, values: Sequence[str]) -> None:
+        """Only rows whose key compares so with ``values``, their exact texts."""
+        columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
+        # Texts without a type: PostgreSQL reads them as the column's, and compares by its collation.
+        literals = [sql.Literal(value) for value in values]
+        self.conditions.append(
+            sql.SQL("({}) {} ({})").format(
+                sql.SQL(", ").join(columns), sql.SQL(operator), sql.SQL(", ").join(literals)
+            )
+        )
+
+    def among(self, name: str, values: Iterable[str]) -> None:
+        """Only rows whose column ``name`` is one of ``values``."""
+        column = sql.Identifier(_ALIAS, self.relation.column(name).name)
+        self.conditions.append(sql.SQL("{} = ANY ({})").format(column, sql.Literal(_array_text(values))))
+
+    def text(self) -> str:
+        """The statement, with nothing left to bind."""
+        # A statement must select something: an empty plan still has rows to count.
+        items = [f"{text} AS c{place}" for text, place in self.expressions.items()] or ["1 AS c0"]
+        parts = [f"SELECT {', '.join(items)} FROM {self.relation.name.identifier.as_string()} AS {_ALIAS}"]
+        if self.conditions:
+            parts.append(f"WHERE {sql.SQL(' AND ').join(self.conditions).as_string()}")
+        if self.order:
+            names = (sql.Identifier(_ALIAS, name).as_string() for name in self.order)
+            parts.append(f"ORDER BY {', '.join(names)}")
+        if self.limit is not None:
+            parts.append(f"LIMIT {self.limit:d}")
+        return " ".join(parts)
+
+
+def select_columns(relation: Relation, plan: ReadPlan) -> Select:
+    """The columns of a plan and what names their rows."""
+    select = Select(relation)
+    for column in plan.columns:
+        select.deliver(column)
+    select.named_by(plan.key)
+    return select
+
+
+def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequence[str] | None) -> Select:
+    """The rows of a slice after a cursor. ``bounds`` as ``PostgresSource.slices`` made them."""
+    select = select_columns(relation, plan)
+    key = bounds["key"]
+    if not key:
+        return select
+    select.ordered_by(key)
+    if not plan.key:
+        select.named_by(key)
+    if start := after or bounds["after"]:
+        select.compare(key, ">", start)
+    if bounds["to"]:
+        select.compare(key, "<=", bounds["to"])
+    return select
+
+
+def expand(expression: LiteralString, column: Column) -> sql.Composed:
+    """``expression`` with the column's quoted name for ``{c}``."""
+    return sql.SQL(expression).format(c=sql.Identifier(_ALIAS, column.name))
+
+
+def _fitting(reading: Reading) -> LiteralString:
+    """The value, or NULL where it is a misfit."""
+    if not reading.misfits:
+        return reading.sql
+    return f"CASE WHEN {_any(reading.misfits)} THEN NULL ELSE {reading.sql} END"
+
+
+def _misfits(misfits: tuple[Misfit, ...]) -> LiteralString:
+    """The number of the first misfit that holds and the value's text; NULL for a value that fits."""
+    cases: list[LiteralString] = [f"WHEN {m.condition} THEN '{n:d}' || {TEXT}" for n, m in enumerate(misfits)]
+    return f"CASE {' '.join(cases)} END"
+
+
+def _any(misfits: tuple[Misfit, ...]) -> LiteralString:
+    # One after the other: a later condition may be an error where an earlier one holds.
+    conditions: list[LiteralString] = [f"WHEN {m.condition} THEN TRUE" for m in misfits]
+    return f"CASE {' '.join(conditions)} ELSE FALSE END"
+
+
+def _array_text(values: Iterable[str]) -> str:
+    """PostgreSQL's text form of an array, every element quoted."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"

@@ -1,0 +1,102 @@
+"""Connections to one database. Every look is a read-only transaction of its own, so that it writes nothing
+and holds through a pooler that gives each transaction another server connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import psycopg
+from psycopg import sql
+from psycopg.rows import namedtuple_row
+
+from migrations_app.engine.connectors.postgres.conninfo import Conninfo, address_of
+from migrations_app.engine.connectors.postgres.errors import connect_error, reading
+from migrations_app.engine.connectors.postgres.settings import PostgresSettings
+
+LOOK_SECONDS = 20
+
+# The text forms that cursors, locators and values rely on, whatever the role or database sets.
+_SETTINGS = {
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "idle_in_transaction_session_timeout": "0",
+}
+# A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
+# done again by each continuation. Where no index gives the order, PostgreSQL sorts all the same.
+_IN_ORDER = {"enable_sort": "off"}
+
+
+class Session:
+    """One psycopg connection for looking, opened when first asked for, and ADBC connections for reading."""
+
+    def __init__(self, settings: PostgresSettings) -> None:
+        self.address = address_of(settings)
+        self._conninfo = Conninfo(settings)
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._conninfo.close()
+
+    @contextmanager
+    def look(self, what: str, seconds: float | None = LOOK_SECONDS) -> Iterator[psycopg.Connection[Any]]:
+        """A read-only transaction in which each statement ends after ``seconds`` (None: never).
+
+        Raises ``ConnectionFailed`` where there is no connection to be had, and whatever happens inside as
+        an error about ``what``.
+        """
+        connection = self._open()
+        with reading(what), connection.transaction():
+            connection.execute(_prepared(seconds))
+            yield connection
+
+    @contextmanager
+    def stream(self, what: str, seconds: float | None = None) -> Iterator[adbc.Connection]:
+        """An ADBC connection of its own in a read-only transaction, for one bulk read."""
+        try:
+            connection = adbc.connect(self._conninfo.text(), autocommit=True)
+        except adbc_driver_manager.Error as error:
+            raise connect_error(error, self.address) from None
+        try:
+            with reading(what):
+                for statement in ("BEGIN TRANSACTION READ ONLY", _prepared(seconds, **_IN_ORDER).as_string()):
+                    with connection.cursor() as cursor:
+                        cursor.execute(statement)
+                yield connection
+        finally:
+            connection.close()
+
+    def _open(self) -> psycopg.Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            try:
+                self._connection = psycopg.connect(
+                    self._conninfo.text(),
+                    autocommit=True,
+                    prepare_threshold=None,
+                    row_factory=namedtuple_row,
+                )
+            except (psycopg.Error, OSError) as error:
+                # Not “from error”: its text may repeat what was typed.
+                raise connect_error(error, self.address) from None
+            self._connection.read_only = True
+        return self._connection
+
+
+def _prepared(seconds: float | None, **more: str) -> sql.Composed:
+    """One statement that sets all of it for the transaction: one round trip."""
+    milliseconds = 0 if seconds is None else int(seconds * 1000)
+    settings = {**_SETTINGS, **more, "statement_timeout": str(milliseconds)}
+    rows = [sql.SQL("({}, {})").format(name, value) for name, value in settings.items()]
+    return sql.SQL(
+        "SELECT pg_catalog.set_config(s.name, s.value, true) FROM (VALUES {}) s (name, value)"
+    ).format(sql.SQL(", ").join(rows))

@@ -1,0 +1,144 @@
+"""PostgreSQL as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
+from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.connectors.base import (
+    CollectionInfo,
+    Measures,
+    ReadContext,
+    ServerInfo,
+    SettingsModel,
+    Source,
+)
+from migrations_app.engine.connectors.postgres.catalogue import Relation, load_relation
+from migrations_app.engine.connectors.postgres.conninfo import hosts_of
+from migrations_app.engine.connectors.postgres.describing import described
+from migrations_app.engine.connectors.postgres.listing import list_collections
+from migrations_app.engine.connectors.postgres.reader import Reader
+from migrations_app.engine.connectors.postgres.select import Select, select_columns, select_slice
+from migrations_app.engine.connectors.postgres.server import check_server
+from migrations_app.engine.connectors.postgres.session import Session
+from migrations_app.engine.connectors.postgres.settings import PostgresSettings
+from migrations_app.engine.schema import CollectionSchema
+
+_SAMPLE_SECONDS = 20
+_SAMPLE_BATCH_BYTES = 64 * 1024 * 1024
+
+
+class PostgresSource(Source):
+    """Tables, views, materialized views, partitioned and foreign tables of one database. Never writes."""
+
+    kind: ClassVar[str] = "postgresql"
+    title: ClassVar[str] = "PostgreSQL"
+    Settings: ClassVar[type[SettingsModel]] = PostgresSettings
+    collection_word: ClassVar[str] = "table"
+    before_you_start: ClassVar[tuple[str, ...]] = (
+        "PostgreSQL 12 or later with the pgvector extension in the database to read.",
+        "Its host and port can be reached from the machine that Vectorferry runs on: firewall, allow list, "
+        "pg_hba.conf.",
+        "A user who may CONNECT to the database and SELECT from the tables. Nothing is written.",
+        "A direct connection rather than a pooler, where there is the choice.",
+    )
+
+    def __init__(self, settings: SettingsModel) -> None:
+        super().__init__(settings)
+        assert isinstance(settings, PostgresSettings)
+        self._hosts = hosts_of(settings)
+        self._session = Session(settings)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def hosts(self) -> tuple[str, ...]:
+        return self._hosts
+
+    def check(self) -> ServerInfo:
+        return check_server(self._session)
+
+    def collections(self) -> Iterator[CollectionInfo]:
+        yield from list_collections(self._session)
+
+    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
+        relation = self._relation(ref)
+        return described(self._session, relation, lambda plan: self._sample(relation, plan, sample))
+
+    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
+        row = self._ask(self._relation(ref), sql.SQL("SELECT count(*) FROM {table}"))
+        return {None: row[0]}
+
+    def has_rows(self, ref: CollectionRef) -> bool:
+        row = self._ask(self._relation(ref), sql.SQL("SELECT EXISTS (SELECT FROM {table})"))
+        return bool(row[0])
+
+    def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
+        """One slice: in key order and resumable where a unique key gives it an order, else as it comes."""
+        relation = self._relation(ref)
+        key = list(relation.key) if relation.key_is_unique else []
+        bounds = {"key": key, "after": None, "to": None}
+        yield Slice("all", bounds, relation.rows_estimate, resumable=bool(key))
+
+    def read(
+        self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
+    ) -> Iterator[Batch]:
+        select = select_slice(self._relation(ref), plan, part.bounds, after)
+        yield from Reader(self._session, select, plan.batch_bytes, ctx.stop).batches()
+
+    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
+        select = select_columns(self._relation(ref), plan)
+        select.among(plan.key[0], (str(key) for key in keys.to_pylist()))
+        return self._few(select)
+
+    def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
+        relation = self._relation(ref)
+        return Measures(
+            dims={name: self._dims(relation, name) for name in dims_of},
+            nulls=self._nulls(relation, nulls_of) if nulls_of else {},
+        )
+
+    # ------------------------------------------------------------ within
+
+    def _relation(self, ref: CollectionRef) -> Relation:
+        return load_relation(self._session, ref.name)
+
+    def _ask(self, relation: Relation, question: sql.SQL, **parts: sql.Composable) -> Any:
+        """The one row that answers, however long the server takes."""
+        statement = question.format(table=relation.name.identifier, **parts)
+        with self._session.look(str(relation), None) as connection:
+            (row,) = connection.cursor(row_factory=tuple_row).execute(statement).fetchall()
+        return row
+
+    def _dims(self, relation: Relation, name: str) -> dict[int, int]:
+        statement = sql.SQL(
+            "SELECT {dims}({c}) AS dim, count(*) AS rows FROM {table} WHERE {c} IS NOT NULL GROUP BY 1"
+        ).format(
+            dims=sql.Identifier(relation.pgvector_schema or "public", "vector_dims"),
+            c=sql.Identifier(relation.column(name).name),
+            table=relation.name.identifier,
+        )
+        with self._session.look(str(relation), None) as connection:
+            return {row.dim: row.rows for row in connection.execute(statement)}
+
+    def _nulls(self, relation: Relation, names: tuple[str, ...]) -> dict[str, int]:
+        counts = [
+            sql.SQL("count(*) FILTER (WHERE {} IS NULL)").format(sql.Identifier(relation.column(name).name))
+            for name in names
+        ]
+        row = self._ask(relation, sql.SQL("SELECT {counts} FROM {table}"), counts=sql.SQL(", ").join(counts))
+        return dict(zip(names, row, strict=True))
+
+    def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
+        select = select_columns(relation, ReadPlan(columns))
+        select.limit = rows
+        return self._few(select, _SAMPLE_SECONDS)
+
+    def _few(self, select: Select, seconds: float | None = None) -> pa.RecordBatch:
+        return Reader(self._session, select, _SAMPLE_BATCH_BYTES, StopToken(), seconds).one_batch()
