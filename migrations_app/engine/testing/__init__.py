@@ -16,16 +16,32 @@ from migrations_app.engine.testing.memory_source import (  # noqa: E402
     memory_collection,
     memory_store,
 )
+from migrations_app.engine.testing.memory_target import (  # noqa: E402
+    MemoryChannel,
+    MemoryDatabase,
+    MemoryRows,
+    MemoryTarget,
+    MemoryTargetSettings,
+    Mishap,
+    memory_database,
+)
 from migrations_app.engine.testing.source_contract import BadSettings, SourceCase, SourceContract  # noqa: E402
 
 __all__ = [
     "BadSettings",
+    "MemoryChannel",
     "MemoryCollection",
+    "MemoryDatabase",
+    "MemoryRows",
     "MemorySettings",
     "MemorySource",
     "MemoryStore",
+    "MemoryTarget",
+    "MemoryTargetSettings",
+    "Mishap",
     "SourceCase",
     "SourceContract",
     "memory_collection",
+    "memory_database",
     "memory_store",
 ]

@@ -1,0 +1,215 @@
+"""The one loop, for every source: read → map → write → checkpoint.
+
+The calling thread reads and maps; senders (``sending.py``) encode and send, several at once::
+
+    source ──batch──▶ mapping ──mapped──▶ │ senders │ ──requests──▶ target
+      ▲                  │begin           └────┬────┘
+      │                  ▼                     │acknowledge
+    cursor ◀───────── Ledger ◀─────────────────┘
+                         │checkpoint (low-water mark)
+                         ▼
+                    the job's heartbeat
+
+It knows no database: the heartbeat of the job stores what ``Ledger.checkpoint`` says, and stops the run by
+``ctx.stop``.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, Slice
+from migrations_app.engine.checkpoint import Allowance, Counters, Ledger
+from migrations_app.engine.connectors.base import ReadContext, Source
+from migrations_app.engine.errors import Draining, FerryError, UncleanStop
+from migrations_app.engine.log import Log, counted
+from migrations_app.engine.milvus.pacing import Pace
+from migrations_app.engine.milvus.writer import Piece, Writer
+from migrations_app.engine.reading import Reader
+from migrations_app.engine.retry import RetryPolicy
+from migrations_app.engine.sending import ByteBudget, Senders
+from migrations_app.engine.target import Channel
+
+if TYPE_CHECKING:
+    from migrations_app.engine.mapping import Mapping
+
+# What a mapped batch under way holds at most: its Arrow buffers, the encoded request, and gRPC's own copy.
+COPIES = 3
+
+UNCLEAN_HINT = (
+    "The target makes the keys (Auto ID), so sending these rows again could double them. Nothing was "
+    "dropped. Drop the collection and start over, or keep a key of the source."
+)
+
+
+class SliceEnd(StrEnum):
+    """How a run of a slice ended: all its rows are in, or its time was over and it goes on later."""
+
+    DONE = "done"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class SliceWork:
+    """What to move. ``max_rejected`` is what is left of the job's allowance (None: any number)."""
+
+    ref: CollectionRef
+    part: Slice
+    after: Cursor | None
+    mapping: Mapping
+    max_rejected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How to move it. ``memory_bytes`` counts all copies of the batches under way: Arrow, encoded, in gRPC.
+
+    The source's own buffers come on top (``ReadContext.memory_bytes``). Where inserts cannot be repeated
+    (Auto ID), batches that were begun have ``grace_seconds`` after a stop to get in whole.
+    """
+
+    max_in_flight: int = 4
+    request_timeout_seconds: float = 15.0
+    memory_bytes: int = 128 * 1024 * 1024
+    grace_seconds: float = 5.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+def run_slice(
+    source: Source,
+    channel: Channel,
+    work: SliceWork,
+    ledger: Ledger,
+    ctx: ReadContext,
+    policy: Policy,
+    log: Log,
+) -> SliceEnd:
+    """Move the rows of ``work.part`` after ``work.after``; ``ledger`` is right however this ends.
+
+    Ends ``PAUSED`` once ``ctx.deadline`` is over and what was read is written; slices that cannot be resumed
+    are exempt. After ``ctx.stop`` no request is sent any more, those in flight are awaited (at most
+    ``policy.request_timeout_seconds``), and the stop's reason is raised. Raises whatever ``FerryError`` the
+    source or the target ends with; no thread outlives the call.
+    """
+    return _Run(source, channel, work, ledger, ctx, policy, log).run()
+
+
+class _Run:
+    def __init__(
+        self,
+        source: Source,
+        channel: Channel,
+        work: SliceWork,
+        ledger: Ledger,
+        ctx: ReadContext,
+        policy: Policy,
+        log: Log,
+    ) -> None:
+        self._work = work
+        self._ledger = ledger
+        self._outer_stop = ctx.stop
+        stop = ctx.stop.child()
+        self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes, ctx.workers)
+        self._allowance = Allowance(work.max_rejected)
+        mapping = work.mapping
+        # Beside what is under way, the reader holds a batch as it was read and as it was mapped.
+        budget = ByteBudget(policy.memory_bytes - 2 * mapping.read_plan.batch_bytes, stop)
+        writer = Writer(
+            channel,
+            Pace(
+                policy.max_in_flight, policy.retry, stop, log, 0.0 if mapping.upsert else policy.grace_seconds
+            ),
+            self._allowance,
+            upsert=mapping.upsert,
+            timeout_seconds=policy.request_timeout_seconds,
+            tries=policy.retry.tries,
+        )
+        self._senders = Senders(writer, ledger, budget, stop, policy.max_in_flight)
+        self._reader = Reader(
+            source,
+            work.ref,
+            work.part,
+            mapping.read_plan,
+            retry=policy.retry,
+            log=log,
+            start_over=self._start_over,
+        )
+
+    def run(self) -> SliceEnd:
+        try:
+            with self._senders:
+                end = self._read()
+        except FerryError as error:
+            problem: BaseException | None = self._senders.failure or error
+        else:
+            problem = self._senders.failure
+        finally:
+            self._ledger.abandon()
+        if problem is not None:
+            raise self._verdict(problem)
+        return end
+
+    def _read(self) -> SliceEnd:
+        after = self._work.after
+        if not self._work.part.resumable:
+            after = None
+            self._forget_earlier_runs()
+        with closing(self._reader.batches(after, self._ctx)) as batches:
+            for batch in batches:
+                self._pass_on(batch)
+                if self._work.part.resumable and self._ctx.deadline.is_over:
+                    return SliceEnd.PAUSED
+        return SliceEnd.DONE
+
+    def _pass_on(self, batch: Batch) -> None:
+        mapped = self._work.mapping.apply(batch)
+        rejected = batch.rejected + mapped.rejected
+        read = batch.rows.num_rows + len(batch.rejected)
+        gone = len(rejected) + mapped.skipped + mapped.collapsed
+        assert mapped.rows.num_rows + gone == read, "the mapping lost a row without a word"
+        counters = Counters(read=read, skipped=mapped.skipped, collapsed=mapped.collapsed)
+        sequence = self._ledger.begin(batch.after, counters, rejected)
+        held_bytes = batch.size_bytes + COPIES * mapped.rows.nbytes
+        self._senders.submit(sequence, Piece(mapped.rows, mapped.locators), held_bytes)
+        # Only now, so that the rows that were one too many are stored with their batch.
+        self._allowance.spend(rejected)
+
+    def _forget_earlier_runs(self) -> None:
+        """A slice that cannot be resumed begins with empty books."""
+        found = self._ledger.checkpoint()
+        if found.counters.read or found.after is not None:
+            self._start_over(None)
+
+    def _start_over(self, error: FerryError | None) -> None:
+        self._senders.settle()
+        written = self._ledger.checkpoint().counters.written
+        if written and not self._work.mapping.upsert:
+            raise UncleanStop(
+                f"“{self._work.ref.name}” can only be read from its beginning, and "
+                f"{counted(written, 'row')} of it went to the target before the read broke off.",
+                UNCLEAN_HINT,
+            ) from error
+        self._ledger.reset()
+        self._allowance.reset()
+
+    def _verdict(self, problem: BaseException) -> BaseException:
+        """What to raise: a stop's reason goes before what failed on the way out.
+
+        But a drained slice is handed to another worker. Where rows would then be doubled, that is said.
+        """
+        reason = self._outer_stop.reason
+        if reason is None or not isinstance(problem, FerryError):
+            return problem
+        if isinstance(reason, Draining) and not self._work.mapping.upsert:
+            if isinstance(problem, UncleanStop):
+                return problem
+            if self._ledger.checkpoint().repeated:
+                return UncleanStop(
+                    f"The worker was stopped while requests to “{self._work.mapping.target.name}” overtook "
+                    "one another: a resume would send rows again that are in the collection.",
+                    UNCLEAN_HINT,
+                )
+        return reason

@@ -1,0 +1,63 @@
+"""How fast rows move and how long it still takes. Pure: the samples say what time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+WINDOW_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows and bytes moved so far, at a time in seconds (of any clock)."""
+
+    at: float
+    rows: int
+    size_bytes: int = 0
+
+
+def rate_now(samples: Sequence[Sample], now: float, window_seconds: float = WINDOW_SECONDS) -> float | None:
+    """Rows a second over the last ``window_seconds`` before ``now``; None where too little is known.
+
+    A job that stands still sends the same count again and again, and so comes down to 0. Where the count
+    fell (a slice started over) only what came after counts.
+    """
+    recent = _since_last_fall([s for s in samples if now - window_seconds <= s.at <= now])
+    return _rate(recent[0], recent[-1]) if recent else None
+
+
+def rate_average(samples: Sequence[Sample]) -> float | None:
+    """Rows a second from the first sample to the last."""
+    return _rate(samples[0], samples[-1]) if samples else None
+
+
+def seconds_left(rows_left: int | None, rate: float | None) -> float | None:
+    """Seconds until ``rows_left`` are moved; None where that or the rate is not known, or the rate is 0."""
+    if rows_left is None or not rate:
+        return 0.0 if rows_left == 0 else None
+    return max(0, rows_left) / rate
+
+
+def share_done(rows: int, total: int | None) -> float | None:
+    """0..1; None where the total is not known. More rows than were counted beforehand are all of them."""
+    if total is None:
+        return None
+    return min(1.0, rows / total) if total else 1.0
+
+
+def curve(samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
+    """(time, rows a second) between each sample and the next, for drawing."""
+    pairs = ((b.at, _rate(a, b)) for a, b in pairwise(samples))
+    return tuple((at, rate) for at, rate in pairs if rate is not None)
+
+
+def _rate(first: Sample, last: Sample) -> float | None:
+    seconds = last.at - first.at
+    return max(0, last.rows - first.rows) / seconds if seconds > 0 else None
+
+
+def _since_last_fall(samples: Sequence[Sample]) -> Sequence[Sample]:
+    falls = [number for number, (a, b) in enumerate(pairwise(samples), start=1) if b.rows < a.rows]
+    return samples[falls[-1] :] if falls else samples

@@ -1,0 +1,82 @@
+"""The rows of one slice, over broken connections: the only place where a read is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from typing import Protocol, cast
+
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
+from migrations_app.engine.connectors.base import ReadContext, Source
+from migrations_app.engine.errors import ConnectionRefused, FerryError
+from migrations_app.engine.log import Log
+from migrations_app.engine.retry import Backoff, RetryPolicy
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+class Reader:
+    """Reads ``part`` of ``ref``; opens the read again after its last cursor when it broke off.
+
+    A slice that cannot be resumed begins anew instead, once ``start_over`` has thrown away what was done.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        ref: CollectionRef,
+        part: Slice,
+        plan: ReadPlan,
+        *,
+        retry: RetryPolicy,
+        log: Log,
+        start_over: Callable[[FerryError], None],
+    ) -> None:
+        self._source = source
+        self._ref = ref
+        self._part = part
+        self._plan = plan
+        self._backoff = Backoff(retry)
+        self._log = log
+        self._start_over = start_over
+
+    def batches(self, after: Cursor | None, ctx: ReadContext) -> Generator[Batch]:
+        """All batches after ``after``. Raises what the source raises once no further try may help."""
+        while True:
+            try:
+                for batch in self._once(after, ctx):
+                    after = batch.after
+                    yield batch
+                return
+            except FerryError as error:
+                seconds = self._seconds_until_next_try(error)
+                if not self._part.resumable:
+                    self._start_over(error)
+                    after = None
+                ctx.stop.wait(seconds)
+
+    def _once(self, after: Cursor | None, ctx: ReadContext) -> Iterator[Batch]:
+        stream = self._source.read(self._ref, self._part, after, self._plan, ctx)
+        # Sources are generators: closing one stops the work of its server.
+        with closing(cast(_Closable, stream)):
+            for batch in stream:
+                # A slice that starts over each time gets nowhere by getting a little further.
+                if self._part.resumable:
+                    self._backoff.worked()
+                yield batch
+
+    def _seconds_until_next_try(self, error: FerryError) -> float:
+        # The settings worked before: a server that is restarting refuses for a while.
+        if not error.retryable and not isinstance(error, ConnectionRefused):
+            raise error
+        seconds = self._backoff.failed(error)
+        again = "goes on" if self._part.resumable else "starts over"
+        self._log(
+            "warning",
+            f"Reading “{self._ref.name}” broke off ({error.message.rstrip('.')}): "
+            f"it {again} in {seconds:.1f} s",
+            code=error.code,
+        )
+        return seconds
