@@ -1,0 +1,164 @@
+"""How many rows a collection of the target holds.
+
+Milvus answers ``count(*)`` only for a loaded collection, and loads only an indexed one. So a count may have to
+index and load for the moment; what was found is put back. It goes in steps, so that it can be interrupted
+and gone on with by another process: all it has to remember is a ``CountState``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.errors import Canceled, FerryError, Interrupted, TargetChanged, TargetError
+from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField
+from migrations_app.engine.target import Target
+
+POLL_SECONDS = 0.5
+MAX_ASKS = 3
+STATISTICS, COUNT = "statistics", "count(*)"
+METRICS = {MilvusType.BINARY_VECTOR: "HAMMING", MilvusType.SPARSE_FLOAT_VECTOR: "IP"}
+
+
+@dataclass(frozen=True, slots=True)
+class CountState:
+    """How far a count came. ``as_dict`` is JSON.
+
+    ``unindexed`` and ``was_loaded`` are what was found, once ``is_prepared``; ``asks`` how often a load was
+    asked for. ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says.
+    """
+
+    is_flushed: bool = False
+    is_prepared: bool = False
+    unindexed: tuple[str, ...] = ()
+    was_loaded: bool = True
+    asks: int = 0
+    is_done: bool = False
+    rows: int | None = None
+    method: str = ""
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> CountState:
+        return cls(**data | {"unindexed": tuple(data.get("unindexed", ()))})
+
+
+class RowCount:
+    """One count of one collection.
+
+    ``statistics_are_exact``: no key was sent twice, so that segment statistics will do.
+    ``indexes`` and ``keep_loaded``: what is wanted afterwards in any case, and so is not undone.
+    ``save`` is given each new state, before what it says is done to the target.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        name: str,
+        *,
+        statistics_are_exact: bool = False,
+        indexes: Sequence[IndexSpec] = (),
+        keep_loaded: bool = False,
+        state: CountState | None = None,
+        save: Callable[[CountState], None] = lambda state: None,
+    ) -> None:
+        self._target = target
+        self._name = name
+        self._statistics_are_exact = statistics_are_exact
+        self._indexes = {index.field: index for index in indexes}
+        self._keep_loaded = keep_loaded
+        self._save = save
+        self.state = state or CountState()
+
+    def run(self, stop: StopToken, deadline: Deadline) -> CountState:
+        """Go on until done, or until ``deadline``: then run again, in any process, from the saved state.
+
+        Raises what ``stop`` was asked for (a cancel first puts back what was found), ``TargetChanged`` where
+        the collection is gone, and retryable errors. Any other refusal is a count without ``rows``.
+        """
+        try:
+            while not self.state.is_done and not deadline.is_over:
+                stop.check()
+                self._step(stop)
+        except Canceled:
+            self.restore()
+            raise
+        except FerryError as error:
+            if error.retryable or isinstance(error, (Interrupted, TargetChanged)):
+                raise
+            self._keep(reason=error.message)
+            self.restore()
+            self._keep(is_done=True)
+        return self.state
+
+    def restore(self) -> None:
+        """Put back the indexes and the load state that were found. Safe to call twice, and at any time."""
+        if not self.state.is_prepared:
+            return
+        if not (self.state.was_loaded or self._keep_loaded):
+            self._target.release(self._name)
+        for field in self.state.unindexed:
+            if field not in self._indexes:
+                self._target.drop_index(self._name, field)
+
+    def _step(self, stop: StopToken) -> None:
+        caps = self._target.capabilities()
+        if caps.flush_before_count and not self.state.is_flushed:
+            self._target.flush(self._name, stop)
+            self._keep(is_flushed=True)
+        elif not caps.count_needs_load:
+            self._keep(is_done=True, rows=self._target.count(self._name), method=COUNT)
+        elif self._statistics_are_exact:
+            self._keep(is_done=True, rows=self._target.row_statistics(self._name), method=STATISTICS)
+        elif not self.state.is_prepared:
+            self._look()
+        elif self._is_loaded(stop):
+            self._keep(rows=self._target.count(self._name), method=COUNT)
+            self.restore()
+            self._keep(is_done=True)
+
+    def _look(self) -> None:
+        indexed = {index.spec.field for index in self._target.indexes(self._name)}
+        self._keep(
+            is_prepared=True,
+            unindexed=tuple(f.name for f in self._vector_fields() if f.name not in indexed),
+            was_loaded=self._target.load_state(self._name).is_loaded,
+        )
+
+    def _is_loaded(self, stop: StopToken) -> bool:
+        found = self._target.load_state(self._name)
+        if found.state == "not_loaded":
+            self._ask()
+        if not found.is_loaded:
+            stop.wait(POLL_SECONDS)
+        return found.is_loaded
+
+    def _ask(self) -> None:
+        """Index what has none, and load. Asking again for what is under way changes nothing."""
+        if self.state.asks >= MAX_ASKS:
+            raise TargetError(f"“{self._name}” could not be loaded for counting.")
+        self._keep(asks=self.state.asks + 1)
+        for field in self._vector_fields():
+            if field.name in self.state.unindexed:
+                self._target.create_index(self._name, self._indexes.get(field.name) or momentary(field))
+        self._target.load(self._name)
+
+    def _vector_fields(self) -> tuple[TargetField, ...]:
+        schema = self._target.describe(self._name)
+        if schema is None:
+            raise TargetChanged(f"There is no collection “{self._name}” any more.")
+        return schema.vector_fields
+
+    def _keep(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+        self._save(self.state)
+
+
+def momentary(field: TargetField) -> IndexSpec:
+    """An index that lets a collection be loaded: any metric its type has."""
+    return IndexSpec(field.name, metric=METRICS.get(field.spec.type, "COSINE"))

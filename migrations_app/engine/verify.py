@@ -1,0 +1,109 @@
+"""What the counts at the end of a job prove."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from migrations_app.engine.checkpoint import Counters
+from migrations_app.engine.log import counted
+
+READ_CHECK, TARGET_CHECK = "rows_read", "rows_in_target"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One comparison. ``passed`` is None where it could not be made, as ``message`` says."""
+
+    check: str
+    expected: int | None
+    found: int | None
+    passed: bool | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``verified``: True, False (an unexplained difference), or None (not checkable).
+
+    ``explained``: verified, but not each row of the source is in the target, or it changed meanwhile.
+    """
+
+    verified: bool | None
+    explained: bool
+    checks: tuple[Check, ...]
+    message: str
+
+    def checks_as_dicts(self) -> list[dict[str, Any]]:
+        """The checks as a report's JSON."""
+        return [asdict(check) for check in self.checks]
+
+
+def judge(
+    counters: Counters,
+    *,
+    source_before: int | None,
+    source_after: int | None,
+    target_after: int | None,
+    target_before: int = 0,
+    key_is_unique: bool = True,
+    reason: str = "",
+) -> Verdict:
+    """Compare what was read with what the source held, and what was sent with what the target holds.
+
+    A count that nobody has is None; ``reason`` then says why the target's is missing. ``key_is_unique``: the
+    source declares it, or the keys are Auto ID's.
+    """
+    added = None if target_after is None else target_after - target_before
+    checks = (
+        _of_source(counters.read, source_before, source_after),
+        _of_target(counters, added, key_is_unique, reason),
+    )
+    passed = {check.passed for check in checks}
+    verified = False if False in passed else None if None in passed else True
+    left_out = counters.rejected + counters.skipped + counters.collapsed
+    explained = verified is True and (left_out > 0 or source_before != source_after)
+    if verified is True:
+        return Verdict(verified, explained, checks, _arrived(counters))
+    worst = next(check for check in checks if check.passed is verified)
+    return Verdict(verified, explained, checks, worst.message)
+
+
+def _of_source(read: int, before: int | None, after: int | None) -> Check:
+    """A source that is written to meanwhile may show any number of rows between its two counts."""
+    known = [count for count in (before, after) if count is not None]
+    if not known:
+        return Check(READ_CHECK, None, read, None, "The rows of the source were not counted.")
+    passed = min(known) <= read <= max(known)
+    held = f"{known[0]:,}"
+    if len(set(known)) > 1:
+        held = f"{before:,} before and {after:,} after"
+    sentence = f"{counted(read, 'row')} read; the source held {held}."
+    return Check(READ_CHECK, known[0], read, passed, sentence)
+
+
+def _of_target(counters: Counters, added: int | None, key_is_unique: bool, reason: str) -> Check:
+    sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
+    if added is None:
+        return Check(TARGET_CHECK, sent, None, None, reason or "The rows of the target were not counted.")
+    if added < sent and not key_is_unique:
+        sentence = (
+            f"The target holds {counted(added, 'new row')} for {sent:,} sent. The source does not declare its "
+            "key unique: rows with equal keys replace each other, and lost ones could not be told from them."
+        )
+        return Check(TARGET_CHECK, sent, added, None, sentence)
+    sentence = f"The target holds {counted(added, 'new row')}; {sent:,} were sent{_left_out(counters)}."
+    return Check(TARGET_CHECK, sent, added, added == sent, sentence)
+
+
+def _left_out(counters: Counters) -> str:
+    parts = {"rejected": counters.rejected, "skipped": counters.skipped, "collapsed": counters.collapsed}
+    words = ", ".join(f"{number:,} {word}" for word, number in parts.items() if number)
+    return f" ({counters.read:,} read, {words})" if words else ""
+
+
+def _arrived(counters: Counters) -> str:
+    if words := _left_out(counters):
+        sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
+        return f"{counted(sent, 'row')} arrived{words}."
+    return f"All {counted(counters.read, 'row')} arrived."
