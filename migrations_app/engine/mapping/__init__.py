@@ -1,0 +1,10 @@
+"""From the rows of a source to rows of the target: pure, column by column, and nothing sent that Milvus
+would refuse or quietly change.
+
+``compile_mapping`` turns a completed collection of a plan into a ``Mapping``; ``Mapping.apply`` turns one
+batch into a ``Mapped``. A clean batch of vectors is only looked at, never copied.
+"""
+
+from migrations_app.engine.mapping.compiled import Mapped, Mapping, compile_mapping
+
+__all__ = ["Mapped", "Mapping", "compile_mapping"]
