@@ -61,6 +61,11 @@ class Pace:
         self._is_quiet = False
         stop.on_stop(self._stopped)
 
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight now."""
+        return self._limit
+
     @contextmanager
     def turn(self) -> Iterator[int]:
         """Wait for a place among the requests in flight and keep it; gives the epoch for the two below.

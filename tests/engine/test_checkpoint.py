@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from migrations_app.engine.batch import Rejected
+from migrations_app.engine.checkpoint import Allowance, Checkpoint, Counters, Ledger
+from migrations_app.engine.errors import TooManyRejected
+
+
+def rejected(*locators: str) -> tuple[Rejected, ...]:
+    return tuple(Rejected(locator, "title", "bad", "It is bad.") for locator in locators)
+
+
+@given(st.permutations(range(8)))
+def test_acknowledged_in_any_order_the_mark_is_the_last_batch_without_a_gap(order: list[int]) -> None:
+    ledger = Ledger()
+    numbers = [ledger.begin(f"after {n}", Counters(read=10)) for n in range(8)]
+    done: set[int] = set()
+    for n in order:
+        ledger.acknowledge(numbers[n], 10, 100)
+        done.add(n)
+        gapless = next(k for k in range(9) if k not in done)
+        found = ledger.checkpoint()
+        assert found.after == (f"after {gapless - 1}" if gapless else None)
+        assert found.counters == Counters(
+            read=10 * gapless, written=10 * gapless, bytes_written=100 * gapless
+        )
+        assert ledger.in_flight_rows == 10 * (8 - len(done))
+
+
+class Books(RuleBasedStateMachine):
+    """A ledger beside the database that a heartbeat keeps, with crashes of neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger()
+        self.batches: list[list[str]] = []
+        self.under_way: dict[int, int] = {}
+        self.done: set[int] = set()
+        self.stored: list[str] = []
+        self.asked: list[Checkpoint] = []
+
+    @rule(bad=st.integers(0, 3))
+    def begin(self, bad: int) -> None:
+        batch = len(self.batches)
+        locators = [f"{batch}/read/{n}" for n in range(bad)]
+        self.batches.append(locators)
+        self.under_way[batch] = self.ledger.begin(batch, Counters(read=10), rejected(*locators))
+
+    @precondition(lambda self: self.under_way)
+    @rule(data=st.data(), bad=st.integers(0, 2))
+    def acknowledge(self, data: st.DataObject, bad: int) -> None:
+        batch = data.draw(st.sampled_from(sorted(self.under_way)))
+        locators = [f"{batch}/sent/{n}" for n in range(bad)]
+        self.batches[batch] += locators
+        written = 10 - len(self.batches[batch])
+        self.ledger.acknowledge(self.under_way.pop(batch), written, rejected=rejected(*locators))
+        self.done.add(batch)
+
+    @rule()
+    def ask(self) -> None:
+        self.asked.append(self.ledger.checkpoint())
+
+    @precondition(lambda self: self.asked)
+    @rule()
+    def store(self) -> None:
+        """In the order asked: a heartbeat does one after the other, whatever happens between."""
+        checkpoint = self.asked.pop(0)
+        self.stored += [row.locator for row in checkpoint.rejected if row.locator not in self.stored]
+        self.ledger.saved(checkpoint)
+
+    @invariant()
+    def no_rejected_row_is_lost_or_doubled(self) -> None:
+        gapless = next(k for k in range(len(self.batches) + 1) if k not in self.done)
+        covered = [locator for batch in self.batches[:gapless] for locator in batch]
+        found = self.ledger.checkpoint()
+        waiting = [row.locator for row in found.rejected]
+        assert len(set(waiting)) == len(waiting)
+        assert sorted(set(self.stored) | set(waiting)) == sorted(covered)
+        assert found.counters.rejected == len(covered)
+        assert found.counters.read == 10 * gapless == found.counters.written + len(covered)
+
+
+TestBooks = Books.TestCase
+
+
+def test_what_was_stored_is_not_given_again() -> None:
+    ledger = Ledger()
+    ledger.acknowledge(ledger.begin(1, Counters(read=2), rejected("a")), 1)
+    first = ledger.checkpoint()
+    ledger.acknowledge(ledger.begin(2, Counters(read=2), rejected("b")), 1)
+    ledger.saved(first)
+    assert [row.locator for row in ledger.checkpoint().rejected] == ["b"]
+
+
+def test_counts_go_on_from_what_was_stored() -> None:
+    ledger = Ledger(40, Counters(read=40, written=38, rejected=2))
+    assert ledger.checkpoint() == Checkpoint(40, Counters(read=40, written=38, rejected=2))
+    ledger.acknowledge(ledger.begin(50, Counters(read=10, skipped=3, collapsed=1)), 6, 60)
+    expected = Counters(read=50, written=44, rejected=2, skipped=3, collapsed=1, bytes_written=60)
+    assert ledger.checkpoint().counters == expected
+
+
+def test_a_slice_that_starts_over_has_empty_books_and_says_so() -> None:
+    ledger = Ledger()
+    ledger.acknowledge(ledger.begin(1, Counters(read=2), rejected("a")), 1)
+    ledger.reset()
+    assert ledger.checkpoint() == Checkpoint(None, Counters(), (), 1, repeated=True, restarts=1)
+    ledger.acknowledge(ledger.begin(1, Counters(read=2), rejected("a")), 1)
+    assert [row.locator for row in ledger.checkpoint().rejected] == ["a"]
+
+
+def test_batches_given_up_before_they_were_sent_are_not_repeated() -> None:
+    ledger = Ledger()
+    ledger.begin(1, Counters(read=2))
+    ledger.abandon()
+    assert not ledger.checkpoint().repeated
+    assert ledger.in_flight_rows == 0
+
+
+@pytest.mark.parametrize("is_acknowledged", [True, False])
+def test_a_batch_beyond_the_mark_that_may_be_in_the_target_will_be_repeated(is_acknowledged: bool) -> None:
+    ledger = Ledger()
+    ledger.begin(1, Counters(read=2))
+    second = ledger.begin(2, Counters(read=2))
+    ledger.sent(second)
+    if is_acknowledged:
+        ledger.acknowledge(second, 2)
+    ledger.abandon()
+    assert ledger.checkpoint().repeated
+    assert ledger.checkpoint().after is None
+
+
+def test_idle_time_ends_with_every_batch_read_or_accepted() -> None:
+    now = [100.0]
+    ledger = Ledger(clock=lambda: now[0])
+    now[0] = 130.0
+    assert ledger.idle_seconds == 30
+    number = ledger.begin(1, Counters(read=1))
+    assert ledger.idle_seconds == 0
+    now[0] = 150.0
+    assert ledger.idle_seconds == 20
+    ledger.acknowledge(number, 1)
+    assert ledger.idle_seconds == 0
+
+
+@pytest.mark.parametrize(("allowed", "fits"), [(0, 0), (1, 1), (5, 5), (None, 1000)])
+def test_the_allowance_holds_exactly_as_many_as_it_says(allowed: int | None, fits: int) -> None:
+    allowance = Allowance(allowed)
+    for number in range(fits):
+        allowance.spend(rejected(str(number)))
+    if allowed is not None:
+        with pytest.raises(TooManyRejected, match="row 99: It is bad"):
+            allowance.spend(rejected("98", "99"))
+
+
+def test_no_rejected_rows_cost_nothing() -> None:
+    Allowance(0).spend(())

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.errors import Canceled, LeaseLost, TargetBusy, TargetUnavailable, UnknownOutcome
+from migrations_app.engine.milvus.pacing import Pace
+from migrations_app.engine.retry import RetryPolicy
+
+AT_ONCE = RetryPolicy(first_seconds=0.0, most_seconds=0.0)
+BUSY = TargetBusy("Rate limit exceeded.")
+
+
+class Paced:
+    """A pace with its log."""
+
+    def __init__(self, most: int = 8, retry: RetryPolicy = AT_ONCE, grace_seconds: float = 0.0) -> None:
+        self.stop = StopToken()
+        self.logged: list[tuple[str, str]] = []
+        self.pace = Pace(most, retry, self.stop, self._log, grace_seconds)
+
+    def _log(self, level: str, message: str, **facts: object) -> None:
+        self.logged.append((level, message))
+
+    def one(self, error: TargetBusy | UnknownOutcome | TargetUnavailable | None = None) -> None:
+        with self.pace.turn() as epoch:
+            pass
+        if error is None:
+            self.pace.succeeded(epoch)
+        else:
+            self.pace.slow_down(error, epoch)
+
+    def stop_soon(self) -> None:
+        threading.Timer(0.02, self.stop.stop, [Canceled("Stopped by the test.")]).start()
+
+
+@pytest.fixture
+def paced() -> Paced:
+    return Paced()
+
+
+def test_it_starts_at_full_speed(paced: Paced) -> None:
+    assert paced.pace.limit == 8
+
+
+def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_back() -> None:
+    paced = Paced(most=3)
+    in_flight, peak, lock = [0], [0], threading.Lock()
+
+    def send() -> None:
+        with paced.pace.turn():
+            with lock:
+                in_flight[0] += 1
+                peak[0] = max(peak[0], in_flight[0])
+            together.wait(10)
+            with lock:
+                in_flight[0] -= 1
+
+    together = threading.Barrier(3)
+    threads = [threading.Thread(target=send) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert peak[0] == 3
+
+
+def test_each_trouble_halves_what_may_be_in_flight_down_to_one(paced: Paced) -> None:
+    found = []
+    for _ in range(5):
+        paced.one(BUSY)
+        found.append(paced.pace.limit)
+    assert found == [4, 2, 1, 1, 1]
+
+
+def test_requests_that_met_the_same_trouble_count_once(paced: Paced) -> None:
+    with paced.pace.turn() as first, paced.pace.turn() as second, paced.pace.turn() as third:
+        pass
+    for epoch in (first, second, third):
+        paced.pace.slow_down(BUSY, epoch)
+    assert paced.pace.limit == 4
+
+
+def test_one_more_is_allowed_after_each_round_that_went_well(paced: Paced) -> None:
+    paced.one(BUSY)
+    paced.one(BUSY)
+    found = []
+    for _ in range(2 + 3 + 4 + 5 + 6 + 7):
+        found.append(paced.pace.limit)
+        paced.one()
+    assert found == [2] * 2 + [3] * 3 + [4] * 4 + [5] * 5 + [6] * 6 + [7] * 7
+    assert paced.pace.limit == 8
+
+
+def test_a_success_from_before_the_trouble_does_not_speed_up(paced: Paced) -> None:
+    with paced.pace.turn() as early:
+        pass
+    for _ in range(3):
+        paced.one(BUSY)
+    paced.pace.succeeded(early)
+    assert paced.pace.limit == 1
+
+
+def test_the_run_log_hears_of_slowing_down_and_of_full_speed_again() -> None:
+    paced = Paced(most=4)
+    paced.one(BUSY)
+    for _ in range(2 + 3):
+        paced.one()
+    assert paced.logged == [
+        (
+            "warning",
+            "Target asked to slow down (Rate limit exceeded): 4 inserts in flight → 2, trying again in 0.0 s",
+        ),
+        ("info", "Back to full speed"),
+    ]
+
+
+def test_a_target_at_its_limit_does_not_flood_the_run_log(paced: Paced) -> None:
+    for _ in range(50):
+        paced.one(BUSY)
+        paced.one()
+    assert [level for level, _ in paced.logged if level != "debug"] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UnknownOutcome("Cut."), "Target did not answer (Cut): 1 insert in flight, trying again in 0.0 s"),
+        (
+            TargetUnavailable("Gone."),
+            "Target cannot be reached (Gone): 1 insert in flight, trying again in 0.0 s",
+        ),
+    ],
+)
+def test_each_trouble_is_named(error: UnknownOutcome | TargetUnavailable, said: str) -> None:
+    paced = Paced(most=1)
+    paced.one(error)
+    assert paced.logged == [("warning", said)]
+
+
+def test_all_wait_as_long_as_the_target_asked_for() -> None:
+    paced = Paced()
+    paced.one(TargetBusy("Later.", retry_after_seconds=3600))
+    paced.stop_soon()
+    with pytest.raises(Canceled):
+        paced.one()
+
+
+def test_the_longest_wait_that_was_asked_for_counts() -> None:
+    paced = Paced()
+    with paced.pace.turn() as first, paced.pace.turn() as second:
+        pass
+    paced.pace.slow_down(BUSY, first)
+    paced.pace.slow_down(TargetBusy("Much later.", retry_after_seconds=3600), second)
+    paced.stop_soon()
+    with pytest.raises(Canceled):
+        paced.one()
+
+
+def test_after_a_stop_no_turn_is_given(paced: Paced) -> None:
+    paced.stop.stop(Canceled("Stopped by the test."))
+    with pytest.raises(Canceled):
+        paced.one()
+
+
+def test_within_its_grace_what_was_begun_may_be_finished() -> None:
+    paced = Paced(grace_seconds=600)
+    paced.stop.stop(Canceled("Stopped by the test."))
+    paced.one()
+
+
+def test_grace_ends() -> None:
+    paced = Paced(grace_seconds=0.01)
+    paced.one(TargetBusy("Later.", retry_after_seconds=3600))
+    paced.stop.stop(Canceled("Stopped by the test."))
+    with pytest.raises(Canceled):
+        paced.one()
+
+
+def test_a_lost_lease_allows_no_grace() -> None:
+    paced = Paced(grace_seconds=600)
+    paced.stop.stop(LeaseLost("Another worker has it."))
+    with pytest.raises(LeaseLost):
+        paced.one()

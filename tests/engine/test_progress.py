@@ -1,0 +1,61 @@
+import pytest
+
+from migrations_app.engine.progress import Sample, curve, rate_average, rate_now, seconds_left, share_done
+
+STEADY = [Sample(at, 100 * at) for at in range(0, 61, 2)]
+
+
+def test_the_rate_is_that_of_the_last_window_not_of_the_whole() -> None:
+    slower = [*STEADY, *(Sample(60 + n, 6000 + 10 * n) for n in range(1, 41))]
+    assert rate_now(slower, now=100) == 10
+    assert rate_average(slower) == 64
+
+
+def test_a_job_that_stands_still_comes_down_to_zero() -> None:
+    standing = [*STEADY, *(Sample(at, 6000) for at in range(62, 121, 2))]
+    assert rate_now(standing, now=120) == 0
+
+
+@pytest.mark.parametrize("samples", [[], [Sample(5, 100)], [Sample(5, 100), Sample(5, 200)]])
+def test_too_few_samples_give_no_rate(samples: list[Sample]) -> None:
+    assert rate_now(samples, now=6) is None
+    assert rate_average(samples) is None
+
+
+def test_samples_older_than_the_window_give_no_rate() -> None:
+    assert rate_now(STEADY, now=1000) is None
+
+
+def test_a_slice_that_started_over_is_rated_from_its_new_start() -> None:
+    samples = [Sample(0, 0), Sample(10, 5000), Sample(12, 0), Sample(16, 80)]
+    assert rate_now(samples, now=16) == 20
+
+
+def test_a_count_that_fell_is_no_negative_rate() -> None:
+    assert rate_average([Sample(0, 500), Sample(10, 100)]) == 0
+    assert curve([Sample(0, 500), Sample(10, 100), Sample(20, 200)]) == ((10, 0), (20, 10))
+
+
+@pytest.mark.parametrize(
+    ("rows_left", "rate", "expected"),
+    [
+        (1000, 100.0, 10),
+        (0, None, 0),
+        (0, 5.0, 0),
+        (-5, 5.0, 0),
+        (None, 5.0, None),
+        (10, 0.0, None),
+        (10, None, None),
+    ],
+)
+def test_the_time_left_is_known_where_rows_and_rate_are(
+    rows_left: int | None, rate: float | None, expected: float | None
+) -> None:
+    assert seconds_left(rows_left, rate) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "expected"), [(0, 10, 0), (5, 10, 0.5), (12, 10, 1), (0, 0, 1), (5, None, None)]
+)
+def test_the_share_done_is_never_more_than_all(rows: int, total: int | None, expected: float | None) -> None:
+    assert share_done(rows, total) == expected
