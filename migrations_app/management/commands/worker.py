@@ -1,0 +1,53 @@
+"""``manage.py worker``: what a host runs to move rows."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from migrations_app import queue
+from migrations_app.checks import ensure_keys_fit_database
+from migrations_app.heartbeat import drain
+from migrations_app.mortal import die_with, is_orphan
+from migrations_app.worker import Supervisor
+
+
+class Command(BaseCommand):
+    help = "Move the rows of all jobs, until Ctrl-C: VECTORFERRY_WORKERS slices at a time."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        # A process of the worker itself: which queue it serves, and where it says that it lives.
+        for name in ("--cluster", "--sign", "--parent"):
+            parser.add_argument(name, default="", help="set by the worker for its own processes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["cluster"]:
+            self._serve(sign=int(options["sign"]), parent=int(options["parent"]))
+        else:
+            self._supervise()
+
+    def _supervise(self) -> None:
+        ensure_keys_fit_database()
+        slots = settings.VECTORFERRY_WORKERS
+        supervisor = Supervisor(slots)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, supervisor.stop)
+        self.stdout.write(f"Worker started: {slots} slices at a time. Ctrl-C ends it.")
+        supervisor.run()
+
+    def _serve(self, *, sign: int, parent: int) -> None:
+        die_with(parent)
+        os.set_blocking(sign, False)
+
+        def say_alive() -> None:
+            if is_orphan(parent):
+                queue.die("the worker that started it is gone")
+            with suppress(BlockingIOError):  # nobody listens at the moment, and the pipe is full of signs
+                os.write(sign, b".")
+
+        queue.run_cluster(drain.ask, say_alive)
