@@ -146,11 +146,14 @@ class Ledger:
             self._moved_at = self._clock()
 
     def abandon(self) -> None:
-        """Give up what is under way: it will be read again, and what of it was sent, sent twice."""
+        """Give up what is under way: it will be read again, and what of it was sent, sent twice.
+
+        For when no thread writes any more. The numbers given to it are given again.
+        """
         with self._lock:
             self._repeated |= any(entry.is_sent for entry in self._entries.values())
             self._entries.clear()
-            self._mark = self._begun
+            self._begun = self._mark
 
     def checkpoint(self) -> Checkpoint:
         """What may be stored now."""
@@ -182,7 +185,8 @@ class Allowance:
     """How many rows may still be rejected before the job fails; ``rows`` None: any number."""
 
     def __init__(self, rows: int | None) -> None:
-        self._rows = rows
+        # Slices that run at once may have spent more together than there was.
+        self._rows = None if rows is None else max(0, rows)
         self._spent = 0
         self._lock = threading.Lock()
 

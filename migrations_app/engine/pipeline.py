@@ -19,22 +19,19 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, Slice
 from migrations_app.engine.checkpoint import Allowance, Counters, Ledger
 from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.errors import Draining, FerryError, UncleanStop
 from migrations_app.engine.log import Log, counted
+from migrations_app.engine.mapping import Mapping
 from migrations_app.engine.milvus.pacing import Pace
 from migrations_app.engine.milvus.writer import Piece, Writer
 from migrations_app.engine.reading import Reader
 from migrations_app.engine.retry import RetryPolicy
 from migrations_app.engine.sending import ByteBudget, Senders
 from migrations_app.engine.target import Channel
-
-if TYPE_CHECKING:
-    from migrations_app.engine.mapping import Mapping
 
 # What a mapped batch under way holds at most: its Arrow buffers, the encoded request, and gRPC's own copy.
 COPIES = 3

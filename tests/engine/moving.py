@@ -11,13 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Rejected, Slice
+from migrations_app.engine.batch import CollectionRef, Cursor, Slice
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.checkpoint import Checkpoint, Ledger
 from migrations_app.engine.connectors.base import ReadContext
+from migrations_app.engine.mapping import Mapping, compile_mapping
 from migrations_app.engine.pipeline import Policy, SliceEnd, SliceWork, run_slice
+from migrations_app.engine.plan import AUTO, CollectionPlan
 from migrations_app.engine.retry import RetryPolicy
-from migrations_app.engine.schema import MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.schema import MilvusType, TypeSpec
 from migrations_app.engine.testing import (
     MemoryCollection,
     MemoryDatabase,
@@ -45,45 +47,24 @@ def books(rows: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(range(rows), pa.int64()), titles, vectors], list(SPECS))
 
 
-@dataclass(frozen=True)
-class Mapped:
-    rows: pa.RecordBatch
-    locators: pa.Array
-    rejected: tuple[Rejected, ...] = ()
-    skipped: int = 0
-    collapsed: int = 0
-
-
-@dataclass(frozen=True)
-class BooksMapping:
-    """The books as they are, but for titles of “reject” and “skip”."""
-
-    target: TargetSchema
-    read_plan: ReadPlan
-    upsert: bool
-
-    def apply(self, batch: Batch) -> Mapped:
-        names = self.target.arrow_schema().names
-        titles = batch.rows.column("title").to_pylist()
-        keep = pa.array([title not in ("reject", "skip") for title in titles], pa.bool_())
-        rejected = tuple(
-            Rejected(locator.as_py(), "title", "refused_title", "The title says so.")
-            for locator, title in zip(batch.locators, titles, strict=True)
-            if title == "reject"
-        )
-        rows = batch.rows.select(names).filter(keep).cast(self.target.arrow_schema())
-        return Mapped(rows, batch.locators.filter(keep), rejected, titles.count("skip"))
-
-
-def books_mapping(*, auto_id: bool = False, batch_bytes: int = 1024) -> BooksMapping:
-    own = [
-        TargetField(name, spec, is_key=name == "id" and not auto_id, nullable=False)
-        for name, spec in SPECS.items()
-    ]
-    key = [TargetField("auto_id", TypeSpec(MilvusType.INT64), is_key=True, auto_id=True)] if auto_id else []
-    target = TargetSchema("books", (*key, *own), dynamic=False)
-    columns = tuple(ReadColumn(name, spec) for name, spec in SPECS.items())
-    return BooksMapping(target, ReadPlan(columns, ("id",), batch_bytes), upsert=not auto_id)
+def books_mapping(*, auto_id: bool = False, batch_bytes: int = 1024) -> Mapping:
+    """The books as they are. With Auto ID, the old key stays as an ordinary field."""
+    plan = CollectionPlan.model_validate(
+        {
+            "source": "books",
+            "target": "books",
+            "key": AUTO if auto_id else "id",
+            "key_name": "auto_id" if auto_id else None,
+            "dynamic_field": False,
+            "fields": [
+                {"source": "id", "target": "id", "type": "INT64"},
+                {"source": "title", "target": "title", "type": "VARCHAR", "max_length": 512},
+                {"source": "embedding", "target": "embedding", "type": "FLOAT_VECTOR", "dim": 8},
+            ],
+        }
+    )
+    mapping = compile_mapping(plan)
+    return replace(mapping, read_plan=replace(mapping.read_plan, batch_bytes=batch_bytes))
 
 
 @dataclass
@@ -94,7 +75,7 @@ class Move:
     source: MemorySource
     target_store: MemoryDatabase
     target: MemoryTarget
-    mapping: BooksMapping
+    mapping: Mapping
     stop: StopToken = field(default_factory=StopToken)
     ledger: Ledger = field(default_factory=Ledger)
     logged: list[tuple[str, str]] = field(default_factory=list)
@@ -135,12 +116,14 @@ class Move:
         """The books in the target, by their number; one that is there twice stands here twice."""
         return sorted(row["id"] for row in self.target_store.collections["books"].rows.values())
 
-    def titles(self, *, reject: tuple[int, ...] = (), skip: tuple[int, ...] = ()) -> None:
-        """Give some books a title that the mapping rejects or skips."""
-        rows = self.collection.rows
-        special = dict.fromkeys(reject, "reject") | dict.fromkeys(skip, "skip")
-        titles = [special.get(n, title) for n, title in enumerate(rows.column("title").to_pylist())]
-        self.collection.rows = rows.set_column(1, "title", pa.array(titles, pa.string()))
+    def spoil(self, *, reject: tuple[int, ...] = (), skip: tuple[int, ...] = ()) -> None:
+        """Give some books a title that is too long, and take the vector of others."""
+        rows = self.collection.rows.to_pylist()
+        for number in reject:
+            rows[number]["title"] = "x" * 600
+        for number in skip:
+            rows[number]["embedding"] = None
+        self.collection.rows = pa.RecordBatch.from_pylist(rows, self.collection.rows.schema)
 
     def _log(self, level: str, message: str, **facts: object) -> None:
         self.logged.append((level, message))

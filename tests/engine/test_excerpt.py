@@ -3,7 +3,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from migrations_app.engine.excerpt import row_excerpt
+from migrations_app.engine.excerpt import MAX_ROW_BYTES, row_excerpt
 
 
 def test_a_row_is_shown_as_json_with_its_own_names() -> None:
@@ -11,16 +11,25 @@ def test_a_row_is_shown_as_json_with_its_own_names() -> None:
     assert json.loads(row_excerpt(rows, 1)) == {"id": 2, "title": "naïve “🦊”", "note": None}
 
 
-def test_long_vectors_and_texts_are_cut_and_say_so() -> None:
-    rows = pa.RecordBatch.from_pydict({"embedding": [[0.5] * 768], "text": ["x" * 1_000_000]})
+def test_a_vector_is_kept_whole() -> None:
+    rows = pa.RecordBatch.from_pydict({"embedding": [[0.5] * 768]})
+    assert json.loads(row_excerpt(rows)) == {"embedding": [0.5] * 768}
+
+
+def test_in_a_very_large_row_long_vectors_and_texts_are_cut_and_say_so() -> None:
+    rows = pa.RecordBatch.from_pydict({"embedding": [[0.5] * 16_000], "text": ["x" * 1_000_000]})
     shown = json.loads(row_excerpt(rows))
-    assert shown["embedding"] == [0.5] * 8 + ["… (760 more)"]
-    assert shown["text"].endswith("… (999,000 more characters)")
-    assert len(row_excerpt(rows)) < 2000
+    assert shown["embedding"] == [0.5] * 500 + ["… (16,000 items)"]
+    assert shown["text"] == "x" * 1000 + "… (1,000,000 characters)"
+    assert len(row_excerpt(rows)) < MAX_ROW_BYTES
 
 
 def test_what_json_has_no_form_for_is_shown_all_the_same() -> None:
-    rows = pa.RecordBatch.from_pydict(
-        {"raw": [b"\x00\xff"], "day": [date(2026, 2, 28)], "odd": [float("nan")]}
-    )
-    assert json.loads(row_excerpt(rows)) == {"raw": "00ff", "day": "2026-02-28", "odd": None}
+    columns = {
+        "raw": [b"\x00\xff"],
+        "day": [date(2026, 2, 28)],
+        "odd": [float("nan")],
+        "far": [[float("inf")]],
+    }
+    shown = json.loads(row_excerpt(pa.RecordBatch.from_pydict(columns)))
+    assert shown == {"raw": "00ff", "day": "2026-02-28", "odd": "nan", "far": ["inf"]}

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from migrations_app.engine.batch import Batch, Rejected
+from migrations_app.engine.batch import Batch
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.checkpoint import Counters
 from migrations_app.engine.errors import (
@@ -19,9 +20,10 @@ from migrations_app.engine.errors import (
     TooManyRejected,
     UncleanStop,
 )
+from migrations_app.engine.mapping import Mapped, Mapping
 from migrations_app.engine.pipeline import SliceEnd
 from migrations_app.engine.testing import Mishap
-from tests.engine.moving import BooksMapping, Mapped, Move, books_on_the_move, wait_until
+from tests.engine.moving import Move, books_on_the_move, wait_until
 
 ROWS = 200
 ALL = list(range(ROWS))
@@ -74,7 +76,7 @@ def test_several_requests_are_in_flight_but_never_more_than_allowed(move: Move) 
 
 def test_rows_rejected_by_source_mapping_and_target_are_kept_with_their_reason(move: Move) -> None:
     move.collection.unreadable = frozenset({3})
-    move.titles(reject=(30, 31), skip=(32,))
+    move.spoil(reject=(30, 31), skip=(32,))
     move.target_store.refuse = lambda row: "Book 77 is forbidden." if row["id"] == 77 else ""
     assert move.run(max_rejected=4) is SliceEnd.DONE
     done = move.ledger.checkpoint()
@@ -83,14 +85,15 @@ def test_rows_rejected_by_source_mapping_and_target_are_kept_with_their_reason(m
     )
     by_locator = {row.locator: row for row in done.rejected}
     assert sorted(by_locator, key=int) == ["3", "30", "31", "77"]
-    assert by_locator["30"] == Rejected("30", "title", "refused_title", "The title says so.")
+    assert by_locator["30"].field == "title"
+    assert "600 bytes" in by_locator["30"].reason
     assert by_locator["77"].reason == "Book 77 is forbidden."
     assert '"title":"Book 77"' in by_locator["77"].row
     assert move.written() == [n for n in ALL if n not in (3, 30, 31, 32, 77)]
 
 
 def test_one_rejected_row_too_many_fails_the_slice_and_is_stored_with_its_batch(move: Move) -> None:
-    move.titles(reject=(10, 150, 151))
+    move.spoil(reject=(10, 150, 151))
     with pytest.raises(TooManyRejected) as caught:
         move.run(max_rejected=2)
     assert "151" in caught.value.message
@@ -102,7 +105,7 @@ def test_one_rejected_row_too_many_fails_the_slice_and_is_stored_with_its_batch(
 
 
 def test_with_none_allowed_the_first_rejected_row_stops_the_slice(move: Move) -> None:
-    move.titles(reject=(0,))
+    move.spoil(reject=(0,))
     with pytest.raises(TooManyRejected):
         move.run(max_rejected=0)
     assert move.ledger.checkpoint().counters.rejected == 1
@@ -131,7 +134,8 @@ def test_a_pause_writes_what_was_read_and_goes_on_where_it_stood(any_move: Move)
     assert any_move.target_store.collections["books"].sent == ROWS
 
 
-@pytest.mark.parametrize("requests", range(1, 11))
+# There are eleven batches, and up to four of them are begun: the eighth request may be the last.
+@pytest.mark.parametrize("requests", range(1, 8))
 def test_a_stop_after_any_request_leaves_books_from_which_the_rest_is_moved(
     any_move: Move, requests: int
 ) -> None:
@@ -228,7 +232,7 @@ def test_what_cannot_be_helped_by_another_try_is_raised_at_once(move: Move) -> N
 
 def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(move: Move) -> None:
     move.collection.resumable = False
-    move.titles(reject=(5,))
+    move.spoil(reject=(5,))
     move.collection.breaks += [100, 150]
     assert move.run(max_rejected=1) is SliceEnd.DONE
     done = move.ledger.checkpoint()
@@ -365,12 +369,13 @@ def test_a_bug_travels_as_it_is(move: Move) -> None:
 
 
 def test_a_mapping_that_loses_a_row_is_found_out(move: Move) -> None:
-    class Careless(BooksMapping):
+    class Careless(Mapping):
         def apply(self, batch: Batch) -> Mapped:
             mapped = super().apply(batch)
-            return Mapped(mapped.rows.slice(1), mapped.locators.slice(1))
+            return replace(mapped, rows=mapped.rows.slice(1), locators=mapped.locators.slice(1))
 
-    move.mapping = Careless(move.mapping.target, move.mapping.read_plan, upsert=True)
+    honest = move.mapping
+    move.mapping = Careless(honest.target, honest.read_plan, honest.columns, honest.upsert)
     with pytest.raises(AssertionError, match="lost a row"):
         move.run()
 

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from migrations_app.engine.batch import Batch, Rejected
+from migrations_app.engine.excerpt import row_excerpt
 
 Rows = npt.NDArray[np.int64]
 """Numbers of rows within a batch, ascending."""
-
-# A rejected row is kept to be read and to be retried; past this its longest values are cut.
-MAX_ROW_BYTES = 256 * 1024
-CUT_AT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +42,5 @@ def _rejected(batch: Batch, row: int, finding: Finding) -> Rejected:
         field=finding.field,
         code=finding.code,
         reason=finding.reason(row),
-        row=row_as_json(batch, row),
+        row=row_excerpt(batch.rows, row),
     )
-
-
-def row_as_json(batch: Batch, row: int) -> str:
-    """A source row as JSON text: JSON columns as their text, bytes as hex, NaN and infinity as words."""
-    values = batch.rows.slice(row, 1).to_pylist()[0]
-    text = orjson.dumps({name: _plain(value) for name, value in values.items()})
-    if len(text) > MAX_ROW_BYTES:
-        text = orjson.dumps({name: _cut(_plain(value)) for name, value in values.items()})
-    return text.decode()
-
-
-def _plain(value: Any) -> Any:
-    """``value`` as JSON can hold it exactly."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return [_plain(item) for item in value] if isinstance(value, list) else value
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > CUT_AT:
-        return f"{value[:CUT_AT]}… ({len(value):,} characters)"
-    if isinstance(value, list) and len(value) > CUT_AT:
-        return [*(_cut(item) for item in value[:CUT_AT]), f"… ({len(value):,} items)"]
-    return value
