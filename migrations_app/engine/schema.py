@@ -149,6 +149,7 @@ class CollectionSchema:
     """What ``Source.describe`` found. ``key`` is None where the source declares none.
 
     ``sample`` is a batch of at most 100 rows, a column a field, each in the Arrow type of its first choice.
+    ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
     """
 
     name: str
@@ -157,6 +158,8 @@ class CollectionSchema:
     sample: pa.RecordBatch | None = None
     rows_estimate: int | None = None
     notes: tuple[str, ...] = ()
+    label: str = ""
+    group: str = ""
 
     def field(self, name: str) -> SourceField | None:
         return next((f for f in self.fields if f.name == name), None)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from migrations_app.engine.batch import ReadColumn
 from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
+from migrations_app.engine.connectors.postgres.errors import is_timeout
 from migrations_app.engine.connectors.postgres.sampling import Lengths, measure_lengths, sample_texts
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.types import (
@@ -18,6 +19,7 @@ from migrations_app.engine.connectors.postgres.types import (
     left_out,
     readings_of,
 )
+from migrations_app.engine.errors import SourceError
 from migrations_app.engine.schema import (
     CollectionSchema,
     MilvusType,
@@ -28,21 +30,35 @@ from migrations_app.engine.schema import (
 
 MAX_CAPACITY = 4096
 Sampler = Callable[[tuple[ReadColumn, ...]], pa.RecordBatch]
+_TOO_SLOW = "The {} was too slow to show samples."
 
 
 def described(session: Session, relation: Relation, sampler: Sampler) -> CollectionSchema:
-    """``sampler`` reads some rows of the columns given."""
+    """``sampler`` reads some rows of the columns given; one too slow for it is described without."""
     lengths, notes = measure_lengths(session, relation)
     fields = tuple(_field(column, lengths.get(column.name, Lengths())) for column in relation.columns)
-    sample = sampler(tuple(ReadColumn(f.name, f.choices[0].spec) for f in fields if f.choices))
+    sample = _sample(sampler, fields)
+    if sample is None:
+        notes = (*notes, _TOO_SLOW.format(relation))
     return CollectionSchema(
         name=str(relation.name),
-        fields=tuple(_with_samples(field, sample) for field in fields),
+        fields=tuple(_with_samples(field, sample) for field in fields) if sample else fields,
         key=SourceKey(relation.key, relation.key_is_unique) if relation.key else None,
         sample=sample,
         rows_estimate=relation.rows_estimate,
         notes=(*notes, *_notes(relation)),
+        label=relation.name.table,
+        group=relation.name.schema,
     )
+
+
+def _sample(sampler: Sampler, fields: tuple[SourceField, ...]) -> pa.RecordBatch | None:
+    try:
+        return sampler(tuple(ReadColumn(f.name, f.choices[0].spec) for f in fields if f.choices))
+    except SourceError as error:
+        if not is_timeout(error):
+            raise
+        return None
 
 
 def _field(column: Column, lengths: Lengths) -> SourceField:

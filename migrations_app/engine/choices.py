@@ -1,0 +1,112 @@
+"""Which target type a source field gets, with which parameters: the facts behind a proposal."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.schema import (
+    KEY_TYPES,
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    TypeChoice,
+    TypeSpec,
+)
+
+MAX_LENGTH = 65_535
+MAX_CAPACITY = 4_096
+MIN_LENGTH, UNSEEN_LENGTH = 64, 1_024
+MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
+
+NARROW = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32})
+
+_DENSE = ("COSINE", "L2", "IP")
+METRICS: dict[MilvusType, tuple[str, ...]] = {
+    MilvusType.FLOAT_VECTOR: _DENSE,
+    MilvusType.FLOAT16_VECTOR: _DENSE,
+    MilvusType.BFLOAT16_VECTOR: _DENSE,
+    MilvusType.INT8_VECTOR: _DENSE,
+    MilvusType.BINARY_VECTOR: ("HAMMING", "JACCARD"),
+    MilvusType.SPARSE_FLOAT_VECTOR: ("IP",),
+}
+
+
+def left_out(schema: CollectionSchema, caps: Capabilities) -> dict[str, str]:
+    """The source fields that are not proposed, each with the reason."""
+    reasons: dict[str, str] = {}
+    vectors = 0
+    for field in schema.fields:
+        choice = choice_of(field, caps)
+        if choice is None:
+            reasons[field.name] = field.left_out or _no_type(field, caps)
+        elif choice.spec.type.is_vector:
+            vectors += 1
+            if vectors > caps.max_vector_fields:
+                reasons[field.name] = f"{caps} takes {_vector_fields(caps.max_vector_fields)}"
+    return reasons
+
+
+def choice_of(
+    field: SourceField, caps: Capabilities, type_: str | None = None, element_type: str | None = None
+) -> TypeChoice | None:
+    """The choice of a given type; without one the first that the target has. None: there is none."""
+    for choice in field.choices:
+        spec = choice.spec
+        has_type = spec.type in caps.types if type_ is None else spec.type == type_
+        if has_type and element_type in (None, spec.element_type):
+            return choice
+    return None
+
+
+def key_choice(field: SourceField, caps: Capabilities) -> TypeChoice | None:
+    """What ``field`` is as a key: its first INT64 or VARCHAR; narrower integers are widened."""
+    if not field.can_be_key:
+        return None
+    for choice in field.choices:
+        if choice.spec.type in KEY_TYPES and choice.spec.type in caps.types:
+            return choice
+    if any(choice.spec.type in NARROW for choice in field.choices):
+        return TypeChoice(TypeSpec(MilvusType.INT64))
+    return None
+
+
+def head_room(seen: int | None, least: int, unseen: int, most: int) -> int:
+    """A friendly limit well above the largest value seen: the power of two from twice of it on."""
+    if seen is None:
+        return unseen
+    return min(max(round_up(2 * seen), least), most)
+
+
+def round_up(number: int) -> int:
+    """The next power of two."""
+    return 1 << max(0, number - 1).bit_length()
+
+
+def default_metric(type_: MilvusType, source: SourceField | None) -> str:
+    """The metric of the source's index where it suits the type, else the type's usual one."""
+    usual = METRICS[type_]
+    return source.metric if source and source.metric in usual else usual[0]
+
+
+def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:
+    """The most frequent dimension in the sample of a vector field that does not declare one."""
+    if sample is None or name not in sample.schema.names:
+        return None
+    column = sample.column(name)
+    if not pa.types.is_list(column.type):
+        return None
+    modes = pc.mode(pc.list_value_length(column.drop_null()))
+    return modes[0]["mode"].as_py() if len(modes) else None
+
+
+def _no_type(field: SourceField, caps: Capabilities) -> str:
+    if not field.choices:
+        return f"Milvus has no type for {field.native_type}"
+    wanted = field.choices[0].spec.type.value
+    return f"{wanted} {caps.missing(wanted)}"
+
+
+def _vector_fields(number: int) -> str:
+    return f"{number} vector field" + ("" if number == 1 else "s")

@@ -1,0 +1,219 @@
+"""The wizard's defaults: what a plan leaves out, filled in from the source's schema and what the target can.
+
+What is written out is respected, also where it is wrong: names are never changed, types never replaced
+(``preflight`` says what is wrong with them). Completing twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from migrations_app.engine.choices import (
+    MAX_CAPACITY,
+    MAX_LENGTH,
+    METRICS,
+    MIN_CAPACITY,
+    MIN_LENGTH,
+    UNSEEN_CAPACITY,
+    UNSEEN_LENGTH,
+    choice_of,
+    default_metric,
+    head_room,
+    key_choice,
+    left_out,
+    sampled_dim,
+)
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.naming import auto_key_name, duplicates
+from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan, IndexPlan
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    TypeChoice,
+    TypeSpec,
+)
+
+
+class Named(Protocol):
+    """A listed or described collection."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+
+
+def default_targets(collections: Iterable[Named]) -> dict[str, str]:
+    """The proposed target of each: its label; where two are alike, group and label."""
+    named = list(collections)
+    twice = duplicates(c.label or c.name for c in named)
+    return {c.name: default_target(c, twice) for c in named}
+
+
+def default_target(collection: Named, taken: Collection[str] = ()) -> str:
+    """Its label, or ``group_label`` where that is among ``taken``. Legal or not: names are kept."""
+    label = collection.label or collection.name
+    return f"{collection.group}_{label}" if label in taken and collection.group else label
+
+
+def propose(schema: CollectionSchema, caps: Capabilities, *, taken: Collection[str] = ()) -> CollectionPlan:
+    """What the wizard shows first. ``taken``: targets that other collections of the plan have."""
+    return complete(CollectionPlan(source=schema.name), schema, caps, taken=taken)
+
+
+def complete(
+    collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities, *, taken: Collection[str] = ()
+) -> CollectionPlan:
+    """``collection`` with everything filled in: target, key, fields with their parameters, indexes."""
+    key = _default_key(schema, caps) if collection.key is None else collection.key
+    kept = collection.model_copy(
+        update={"key": key, "target": collection.target or default_target(schema, taken)}
+    )
+    facts = _Facts(schema, caps, kept)
+    fields = [facts.completed(field) for field in _listed(kept, schema, caps)]
+    return kept.model_copy(
+        update={
+            "fields": fields,
+            "key_name": collection.key_name or (_auto_name(fields) if kept.is_auto_id else None),
+            "indexes": _indexes(collection.indexes, fields, schema),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What completing a field looks at."""
+
+    schema: CollectionSchema
+    caps: Capabilities
+    collection: CollectionPlan
+
+    def completed(self, field: FieldPlan) -> FieldPlan:
+        source = self.schema.field(field.source) if field.source is not None else None
+        if source is None:
+            return field
+        if field.dynamic or self._goes_dynamic(field, source):
+            return self._dynamic(field, source)
+        choice = self._choice(field, source)
+        known: dict[str, Any] = {"target": field.target or source.name}
+        if choice is not None:
+            known |= self._parameters(choice.spec, source)
+        if field.nullable is None:
+            known["nullable"] = choice is not None and self._is_nullable(known["target"], source, choice.spec)
+        return _filled(field, known)
+
+    def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
+        if field.source in self.collection.key_columns:
+            key = key_choice(source, self.caps)
+            if key is not None and field.type in (None, key.spec.type):
+                return key
+        return choice_of(source, self.caps, field.type, field.element_type)
+
+    def _dynamic(self, field: FieldPlan, source: SourceField) -> FieldPlan:
+        """Its first type, whatever the target has: the dynamic field holds JSON."""
+        spec = source.choices[0].spec if source.choices else None
+        known: dict[str, Any] = {"as_": field.target or source.name, "dynamic": True}
+        if spec is not None and field.type is None:
+            known |= {"type": spec.type.value, "element_type": _value(spec.element_type)}
+        return _filled(field, known)
+
+    def _goes_dynamic(self, field: FieldPlan, source: SourceField) -> bool:
+        """Whether a field of which nothing is said but its source may hold NULL and the target may not."""
+        return (
+            field.model_fields_set <= {"source"}
+            and self.collection.dynamic_field
+            and source.nullable
+            and not self.caps.nullable
+            and not source.is_vector
+            and choice_of(source, self.caps) is not None
+            and not self._is_key_of_any_kind(source.name, source)
+        )
+
+    def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
+        return (
+            self.caps.nullable
+            and source.nullable
+            and not spec.type.is_vector
+            and not self._is_key_of_any_kind(target, source)
+        )
+
+    def _is_key_of_any_kind(self, target: str, source: SourceField) -> bool:
+        return source.name in self.collection.key_columns or target == self.collection.partition_key
+
+    def _parameters(self, spec: TypeSpec, source: SourceField) -> dict[str, Any]:
+        element = spec.element_type
+        texts = MilvusType.VARCHAR in (spec.type, element)
+        length = spec.max_length or head_room(source.longest_bytes, MIN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH)
+        items = head_room(source.longest_items, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
+        dim = spec.dim or (sampled_dim(self.schema.sample, source.name) if spec.type.is_vector else None)
+        return {
+            "type": spec.type.value,
+            "element_type": _value(element),
+            "dim": dim,
+            "max_length": length if texts else None,
+            "max_capacity": spec.max_capacity or items if spec.type is MilvusType.ARRAY else None,
+        }
+
+
+def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> Iterator[FieldPlan]:
+    """The fields written out, with the key where it was forgotten; or all that can be proposed."""
+    if collection.fields is not None:
+        written = {field.source for field in collection.fields}
+        for column in collection.key_columns:
+            if column not in written and schema.field(column) is not None:
+                yield FieldPlan(source=column)
+        yield from collection.fields
+        return
+    without = set(left_out(schema, caps)) - set(collection.key_columns)
+    if (
+        collection.is_auto_id
+        and not collection.keep_source_key
+        and schema.key
+        and len(schema.key.columns) == 1
+    ):
+        without.add(schema.key.columns[0])
+    yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
+
+
+def _default_key(schema: CollectionSchema, caps: Capabilities) -> str:
+    """The source's own key where it is one column that Milvus can take, else Auto ID."""
+    if schema.key is None or len(schema.key.columns) != 1 or not schema.key.unique:
+        return AUTO
+    field = schema.field(schema.key.columns[0])
+    return field.name if field and key_choice(field, caps) else AUTO
+
+
+def _auto_name(fields: Iterable[FieldPlan]) -> str:
+    return auto_key_name({name for field in fields if (name := field.as_ if field.dynamic else field.target)})
+
+
+def _indexes(
+    written: list[IndexPlan] | None, fields: list[FieldPlan], schema: CollectionSchema
+) -> list[IndexPlan]:
+    """One index a vector field; where they are written out, with their metric."""
+    metrics = {
+        field.target: default_metric(MilvusType(field.type), schema.field(field.source or ""))
+        for field in fields
+        if field.target and not field.dynamic and field.type in set(METRICS)
+    }
+    if written is None:
+        return [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
+    return [
+        index.model_copy(update={"metric": index.metric or metrics.get(index.field)}) for index in written
+    ]
+
+
+def _filled(field: FieldPlan, known: dict[str, Any]) -> FieldPlan:
+    """``field`` with what it leaves out taken from ``known``."""
+    return field.model_copy(
+        update={n: v for n, v in known.items() if getattr(field, n) is None or n == "dynamic"}
+    )
+
+
+def _value(type_: MilvusType | None) -> str | None:
+    return type_.value if type_ else None

@@ -1,0 +1,298 @@
+"""The wizard's defaults, as the product's rules say them."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from migrations_app.engine.choices import head_room, left_out
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
+from migrations_app.engine.proposal import complete, default_targets, propose
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TypeChoice,
+    TypeSpec,
+)
+
+T = MilvusType
+OLD_TYPES = frozenset(T) - {
+    T.FLOAT16_VECTOR,
+    T.BFLOAT16_VECTOR,
+    T.INT8_VECTOR,
+    T.SPARSE_FLOAT_VECTOR,
+}
+OLD = Capabilities(
+    flavour="milvus",
+    version="2.3.5",
+    types=OLD_TYPES,
+    nullable=False,
+    default_values=False,
+    full_text=False,
+    null_vectors=False,
+    max_vector_fields=1,
+    max_fields=64,
+    max_shards=16,
+    max_partitions=4096,
+    single_writer=False,
+    count_needs_load=True,
+    flush_before_count=True,
+    databases=True,
+)
+NEW = replace(
+    OLD, version="2.6.20", types=frozenset(T), nullable=True, default_values=True, max_vector_fields=4
+)
+
+
+def field(name, *types, **facts):
+    choices = tuple(TypeChoice(t if isinstance(t, TypeSpec) else TypeSpec(t)) for t in types)
+    return SourceField(name, "native", choices, **facts)
+
+
+ID = field("id", T.INT64, nullable=False, can_be_key=True)
+VECTOR = field("v", TypeSpec(T.FLOAT_VECTOR, dim=4), metric="L2")
+TITLE = field("title", T.VARCHAR, longest_bytes=231)
+
+
+def schema(*fields, key=("id",), **facts):
+    return CollectionSchema(
+        "public.books", fields, SourceKey(key) if key else None, label="books", group="public", **facts
+    )
+
+
+def proposed(*fields, caps=NEW, key=("id",), **facts):
+    return propose(schema(*fields, key=key, **facts), caps)
+
+
+def only(plan, source):
+    return next(f for f in plan.fields if f.source == source)
+
+
+def completed(plan, *fields, caps=NEW, key=("id",)):
+    data = {"source": "public.books"} | plan
+    return complete(CollectionPlan.model_validate(data), schema(*fields, key=key), caps)
+
+
+# ---------------------------------------------------------------- target
+
+
+def test_the_target_is_called_as_the_table_without_its_schema():
+    assert proposed(ID, VECTOR).target == "books"
+
+
+def test_two_tables_alike_carry_their_schema():
+    a, b = schema(ID, VECTOR), replace(schema(ID, VECTOR), name="shop.books", group="shop")
+    other = replace(schema(ID, VECTOR), name="shop.items", label="items", group="shop")
+    assert default_targets([a, b, other]) == {
+        "public.books": "public_books",
+        "shop.books": "shop_books",
+        "shop.items": "items",
+    }
+    assert propose(a, NEW, taken={"books"}).target == "public_books"
+
+
+def test_an_illegal_name_is_kept_for_the_person_to_change():
+    strange = replace(schema(ID, VECTOR, field("a-b", T.INT32)), label="my-books")
+    plan = propose(strange, NEW)
+    assert plan.target == "my-books"
+    assert only(plan, "a-b").target == "a-b"
+
+
+# ---------------------------------------------------------------- key
+
+
+def test_a_key_of_one_column_is_kept():
+    plan = proposed(ID, VECTOR)
+    assert plan.key == "id"
+    assert plan.key_name is None
+    assert only(plan, "id").nullable is False
+
+
+@pytest.mark.parametrize("narrow", [T.INT16, T.INT32])
+def test_a_narrow_integer_key_is_widened_and_an_ordinary_one_is_not(narrow):
+    plan = proposed(field("id", narrow, can_be_key=True), VECTOR, field("n", narrow, can_be_key=True))
+    assert plan.key == "id"
+    assert (only(plan, "id").type, only(plan, "n").type) == ("INT64", narrow)
+
+
+@pytest.mark.parametrize(
+    ("fields", "key", "kept"),
+    [
+        ((ID, TITLE, VECTOR), None, ["id", "title", "v"]),
+        ((ID, TITLE, VECTOR), ("id", "title"), ["id", "title", "v"]),
+        ((field("id", T.DOUBLE), TITLE, VECTOR), ("id",), ["title", "v"]),
+    ],
+)
+def test_other_keys_become_auto_id(fields, key, kept):
+    plan = proposed(*fields, key=key)
+    assert plan.key == AUTO
+    assert [f.source for f in plan.fields] == kept
+    assert plan.key_name == ("auto_id" if "id" in kept else "id")
+
+
+def test_a_key_that_the_source_does_not_declare_unique_is_not_kept():
+    assert propose(replace(schema(ID, VECTOR), key=SourceKey(("id",), unique=False)), NEW).key == AUTO
+
+
+def test_with_auto_id_the_old_key_stays_only_if_asked():
+    assert [f.source for f in completed({"key": "auto"}, ID, VECTOR).fields] == ["v"]
+    kept = completed({"key": "auto", "keep_source_key": True}, ID, VECTOR)
+    assert [f.source for f in kept.fields] == ["id", "v"]
+    assert kept.key_name == "auto_id"
+
+
+def test_an_auto_id_name_avoids_what_is_taken():
+    names = [field(name, T.INT32) for name in ("id", "auto_id")]
+    assert proposed(*names, VECTOR, key=None).key_name == "auto_id_2"
+
+
+def test_a_key_left_out_of_the_written_fields_is_put_first():
+    plan = completed({"fields": [{"source": "v"}]}, ID, VECTOR)
+    assert [f.source for f in plan.fields] == ["id", "v"]
+
+
+# ---------------------------------------------------------------- types and parameters
+
+
+def test_the_type_is_the_first_that_the_target_has():
+    half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4), TypeSpec(T.FLOAT_VECTOR, dim=4))
+    assert only(proposed(ID, half), "h").type == "FLOAT16_VECTOR"
+    assert only(proposed(ID, half, caps=OLD), "h").type == "FLOAT_VECTOR"
+
+
+@pytest.mark.parametrize(
+    ("seen", "length"),
+    [(None, 1024), (0, 64), (1, 64), (32, 64), (33, 128), (231, 512), (11_302, 32_768), (70_000, 65_535)],
+)
+def test_a_text_gets_head_room_above_the_longest_seen(seen, length):
+    assert only(proposed(ID, VECTOR, field("t", T.VARCHAR, longest_bytes=seen)), "t").max_length == length
+
+
+def test_head_room_never_falls_below_what_was_seen():
+    assert all(head_room(n, 64, 1024, 65_535) >= n for n in range(0, 65_536, 7))
+
+
+def test_a_length_that_the_type_carries_is_kept():
+    plan = proposed(ID, VECTOR, field("u", TypeSpec(T.VARCHAR, max_length=36), longest_bytes=36))
+    assert only(plan, "u").max_length == 36
+
+
+def test_an_array_gets_capacity_and_element_length():
+    tags = field("a", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_bytes=5, longest_items=9)
+    got = only(proposed(ID, VECTOR, tags), "a")
+    assert (got.type, got.element_type, got.max_capacity, got.max_length) == ("ARRAY", "VARCHAR", 32, 64)
+
+
+def test_an_undeclared_dimension_is_taken_from_the_sample():
+    lists = pa.array([[1, 2, 3], None, [1, 2], [4, 5, 6]], pa.list_(pa.float32()))
+    sample = pa.RecordBatch.from_arrays([lists], names=["v"])
+    assert only(proposed(ID, field("v", T.FLOAT_VECTOR), sample=sample), "v").dim == 3
+    assert only(proposed(ID, field("v", T.FLOAT_VECTOR)), "v").dim is None
+
+
+def test_what_has_no_type_and_vectors_beyond_the_number_are_left_out_with_the_reason():
+    raw = SourceField("raw", "bytea", left_out="Milvus has no type for raw bytes")
+    half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4))
+    second = field("w", TypeSpec(T.FLOAT_VECTOR, dim=4))
+    described = schema(ID, VECTOR, raw, half, second)
+    assert left_out(described, OLD) == {
+        "raw": "Milvus has no type for raw bytes",
+        "h": "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5",
+        "w": "Milvus 2.3.5 takes 1 vector field",
+    }
+    assert [f.source for f in propose(described, OLD).fields] == ["id", "v"]
+    assert set(left_out(described, NEW)) == {"raw"}
+
+
+# ---------------------------------------------------------------- NULL
+
+
+def test_nullable_is_on_where_source_and_target_have_it():
+    plan = proposed(ID, VECTOR, TITLE, field("n", T.INT32, nullable=False))
+    assert only(plan, "title").nullable is True
+    assert only(plan, "n").nullable is False
+    assert only(plan, "v").nullable is False
+
+
+def test_without_nullable_a_column_that_may_hold_null_goes_into_the_dynamic_field():
+    tags = field("a", TypeSpec(T.ARRAY, element_type=T.INT32))
+    plan = proposed(ID, VECTOR, TITLE, tags, field("n", T.INT32, nullable=False), caps=OLD)
+    title = only(plan, "title")
+    assert (title.dynamic, title.as_, title.target, title.type) == (True, "title", None, "VARCHAR")
+    assert (only(plan, "a").dynamic, only(plan, "a").element_type) == (True, "INT32")
+    assert (only(plan, "n").dynamic, only(plan, "n").nullable) == (False, False)
+    assert not only(plan, "v").dynamic
+
+
+def test_without_nullable_and_dynamic_field_it_is_a_field_that_takes_no_null():
+    plan = completed({"dynamic_field": False}, ID, VECTOR, TITLE, caps=OLD)
+    assert (only(plan, "title").dynamic, only(plan, "title").nullable) == (False, False)
+
+
+def test_a_partition_key_is_never_nullable_nor_dynamic():
+    for caps in (NEW, OLD):
+        plan = completed({"partition_key": "title"}, ID, VECTOR, TITLE, caps=caps)
+        assert (only(plan, "title").dynamic, only(plan, "title").nullable) == (False, False)
+
+
+# ---------------------------------------------------------------- indexes
+
+
+def test_each_vector_field_gets_an_index_with_the_metric_of_the_source():
+    bits = field("b", TypeSpec(T.BINARY_VECTOR, dim=8), metric="L2")
+    plain = field("w", TypeSpec(T.FLOAT_VECTOR, dim=8))
+    plan = proposed(ID, VECTOR, plain, bits)
+    assert [(i.field, i.type, i.metric) for i in plan.indexes] == [
+        ("v", "AUTOINDEX", "L2"),
+        ("w", "AUTOINDEX", "COSINE"),
+        ("b", "AUTOINDEX", "HAMMING"),
+    ]
+
+
+def test_a_written_index_keeps_its_type_and_gets_a_metric():
+    plan = completed({"indexes": [{"field": "v", "type": "HNSW"}]}, ID, VECTOR)
+    assert [(i.type, i.metric) for i in plan.indexes] == [("HNSW", "L2")]
+    assert completed({"indexes": []}, ID, VECTOR).indexes == []
+
+
+# ---------------------------------------------------------------- what is written out
+
+
+def test_what_is_written_out_is_respected_even_where_it_is_wrong():
+    written = {
+        "target": "like",
+        "key": "nowhere",
+        "fields": [
+            {"source": "title", "target": "9", "type": "INT8", "max_length": 0, "nullable": True},
+            {"source": "gone", "target": "gone"},
+        ],
+        "indexes": [{"field": "x", "metric": "L3"}],
+    }
+    plan = completed(written, ID, VECTOR, TITLE, caps=OLD)
+    assert (plan.target, plan.key) == ("like", "nowhere")
+    assert plan.fields[0].model_dump(exclude_none=True, exclude_defaults=True) == {
+        "source": "title",
+        "target": "9",
+        "type": "INT8",
+        "max_length": 0,
+        "nullable": True,
+    }
+    assert plan.fields[1] == FieldPlan(source="gone", target="gone")
+    assert plan.indexes[0].metric == "L3"
+
+
+def test_a_written_type_gets_the_parameters_of_its_choice():
+    number = field("n", T.VARCHAR, T.DOUBLE, longest_bytes=10)
+    plan = completed({"fields": [{"source": "v"}, {"source": "n", "type": "DOUBLE"}]}, ID, VECTOR, number)
+    assert (only(plan, "n").type, only(plan, "n").max_length) == ("DOUBLE", None)
+
+
+def test_completing_twice_changes_nothing():
+    for caps in (OLD, NEW):
+        described = schema(ID, VECTOR, TITLE, field("a-b", TypeSpec(T.ARRAY, element_type=T.BOOL)))
+        once = propose(described, caps)
+        again = CollectionPlan.model_validate(once.model_dump(mode="json", by_alias=True))
+        assert complete(again, described, caps) == once
