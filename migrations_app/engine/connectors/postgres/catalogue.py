@@ -76,8 +76,7 @@ _KEYS: LiteralString = """
             WHERE u.place <= i.indnkeyatts) k
     WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND k.not_null
         AND i.indpred IS NULL AND i.indexprs IS NULL
-    ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
-    LIMIT 1"""
+    ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,8 @@ class Column:
 class Relation:
     """One table or the like.
 
-    ``key`` are the columns of its primary key, else of a unique index without NULLs, in the index's order;
+    ``key`` are the columns of its primary key, else of a unique index without NULLs, in the index's order,
+    where the user may read them;
     ``key_is_unique`` is False where tables that inherit from it may hold the same key again.
     """
 
@@ -150,14 +150,16 @@ def load_relation(session: Session, name: str) -> Relation:
 
 def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any) -> Relation:
     columns = [Column(**row._asdict()) for row in connection.execute(_COLUMNS, (found.oid,))]
-    keys = connection.execute(_KEYS, (found.oid,)).fetchone()
+    readable = {column.name for column in columns if column.readable}
+    keys = connection.execute(_KEYS, (found.oid,)).fetchall()
+    key = next((tuple(row.columns) for row in keys if readable.issuperset(row.columns)), ())
     return Relation(
         name=table,
         oid=found.oid,
         kind=KINDS[found.relkind],
         tuples=found.tuples,
         columns=tuple(columns),
-        key=tuple(keys.columns) if keys else (),
+        key=key,
         key_is_unique=found.relkind != "r" or not found.has_children,
         pgvector_schema=found.pgvector,
     )

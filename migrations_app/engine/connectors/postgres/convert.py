@@ -13,6 +13,7 @@ from migrations_app.engine.schema import TypeSpec, arrow_type
 
 Mask = npt.NDArray[np.bool_]
 _HEADER_BYTES = 4
+_WIRE_FLOAT = np.dtype(">f4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _one_dim(wire: pa.Array, dim: int) -> Converted:
 def _floats(wire: pa.Array, dim: int) -> npt.NDArray[np.float32]:
     """The numbers of vectors that all have ``dim`` of them, in this machine's byte order."""
     words = _words(wire).reshape(len(wire), dim + 1)
-    return words[:, 1:].byteswap().view(np.float32)
+    return words[:, 1:].view(_WIRE_FLOAT).astype(np.float32)
 
 
 def _any_dim(wire: pa.Array) -> pa.Array:
@@ -70,7 +71,7 @@ def _any_dim(wire: pa.Array) -> pa.Array:
     lengths = np.diff(offsets)
     is_number = np.ones(len(_words(wire)), bool)
     is_number[(offsets[:-1][lengths > 0] - offsets[0]) // 4] = False
-    numbers = _words(wire)[is_number].byteswap().view(np.float32)
+    numbers = _words(wire)[is_number].view(_WIRE_FLOAT).astype(np.float32)
     counts = np.maximum(lengths - _HEADER_BYTES, 0) // 4
     ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(numbers), mask=wire.is_null())
@@ -85,7 +86,7 @@ def _offsets(wire: pa.Array) -> npt.NDArray[np.int32]:
 def _words(wire: pa.Array) -> npt.NDArray[np.uint32]:
     """All bytes of the column, header and numbers, as the words they consist of."""
     offsets = _offsets(wire)
-    if offsets[0] == offsets[-1]:
+    if not len(wire) or offsets[0] == offsets[-1]:
         return np.empty(0, np.uint32)
     data = np.frombuffer(wire.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     return data.view(np.uint32)

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-_PART = r'(?:"((?:[^"\0]|"")+)"|([^".\0]+))'
+# Neither NUL nor half a surrogate pair can stand in a name.
+_PART = r'(?:"((?:[^"\0\ud800-\udfff]|"")+)"|([^".\0\ud800-\udfff]+))'
 _NAME = re.compile(rf"{_PART}\.{_PART}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import adbc_driver_manager
@@ -67,8 +67,12 @@ def _stream(cursor: adbc.Cursor, statement: str) -> Iterator[AdbcRecordBatchRead
     stream = AdbcRecordBatchReader._import_from_c(handle.address)
     try:
         yield stream
+    except adbc_driver_manager.Error:
+        # The server ended it: there is nothing to cancel, and perhaps nobody to tell.
+        raise
     except BaseException:
-        cursor.adbc_cancel()
+        with suppress(adbc_driver_manager.Error):
+            cursor.adbc_cancel()
         raise
     finally:
         stream.close()
@@ -82,7 +86,8 @@ def _stoppable(cursor: adbc.Cursor, stop: StopToken) -> Iterator[None]:
     def watch() -> None:
         while not ended.wait(_STOP_SECONDS):
             if stop.is_stopped:
-                cursor.adbc_cancel()
+                with suppress(adbc_driver_manager.Error):
+                    cursor.adbc_cancel()
                 return
 
     watcher = threading.Thread(target=watch, name="postgres-stop", daemon=True)

@@ -14,7 +14,8 @@ from psycopg import sql
 from psycopg.rows import namedtuple_row
 
 from migrations_app.engine.connectors.postgres.conninfo import Conninfo, address_of
-from migrations_app.engine.connectors.postgres.errors import connect_error, reading
+from migrations_app.engine.connectors.postgres.errors import reading
+from migrations_app.engine.connectors.postgres.refusals import connect_error
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 
 LOOK_SECONDS = 20

@@ -118,9 +118,10 @@ def url_parts(url: str) -> dict[str, str]:
     except psycopg.ProgrammingError:
         # Its message quotes what it could not read: perhaps half a password.
         raise ValueError(
-            "this is not a connection string: postgresql://user:password@host:port/database"
+            "this is not a connection string as libpq takes it: "
+            "postgresql://user:password@host:port/database, special characters percent-encoded"
         ) from None
     unknown = sorted(set(parts) - _URL_OPTIONS)
     if unknown:
-        raise ValueError(f"{unknown[0]} cannot be given in a connection string")
+        raise ValueError(f"{unknown[0]} cannot be given in a connection string, only in a field of its own")
     return {name: str(value) for name, value in parts.items()}

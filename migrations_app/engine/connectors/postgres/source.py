@@ -30,7 +30,7 @@ from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.schema import CollectionSchema
 
-_SAMPLE_SECONDS = 20
+_SAMPLE_SECONDS = 8
 _SAMPLE_BATCH_BYTES = 64 * 1024 * 1024
 
 
@@ -69,7 +69,7 @@ class PostgresSource(Source):
 
     def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
         relation = self._relation(ref)
-        return described(self._session, relation, lambda plan: self._sample(relation, plan, sample))
+        return described(self._session, relation, lambda columns: self._sample(relation, columns, sample))
 
     def counts(self, ref: CollectionRef) -> dict[str | None, int]:
         row = self._ask(self._relation(ref), sql.SQL("SELECT count(*) FROM {table}"))
