@@ -7,6 +7,7 @@ from typing import Any
 
 from migrations_app import services
 from migrations_app.engine.errors import FerryError
+from migrations_app.inline import run_inline
 from migrations_app.models import Job
 from migrations_app.reports import job_pace, job_totals
 from migrations_app.states import Stage, Status
@@ -39,11 +40,11 @@ class Follower:
     def run_inline(self) -> None:
         """Run the job in this process, to its end."""
         try:
-            services.job_run_inline(job=self.job, each_turn=self._turn)
+            run_inline(self.job, self._turn)
         except KeyboardInterrupt:
             self._say("Canceling the job.")
             self.cancel()
-            services.job_run_inline(job=self.job, each_turn=self._turn)
+            run_inline(self.job, self._turn)
         self._end()
 
     def cancel(self) -> None:

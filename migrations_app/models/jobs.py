@@ -32,13 +32,22 @@ class LeasedQuerySet(models.QuerySet[Any]):
         """Those that nobody holds: never leased, released, or the lease ran out."""
         return self.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=Now()))
 
+    def due(self) -> Self:
+        """Those that may be taken up now: free, and not waiting for another try."""
+        return self.free().filter(models.Q(not_before=None) | models.Q(not_before__lte=Now()))
+
 
 class Leased(models.Model):
-    """What one worker at a time may hold. ``fence`` grows with each lease: a late writer does not match."""
+    """What one worker at a time may hold. ``fence`` grows with each lease: a late writer does not match.
+
+    ``attempts`` counts retryable failures since the last progress; ``not_before`` is when to try again.
+    """
 
     lease_owner = models.CharField(max_length=100, blank=True, default="", editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     fence = models.PositiveBigIntegerField(default=0, editable=False)
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    not_before = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         abstract = True
@@ -182,7 +191,9 @@ class JobCollection(models.Model):
     key_unique = models.BooleanField(default=False)
     # May its slices be moved one after another only (Auto ID)?
     one_slice_at_a_time = models.BooleanField(default=False)
-    sliced = models.BooleanField(default=False)
+    # Has preflight completed its plan, and are its slices stored?
+    is_prepared = models.BooleanField(default=False)
+    is_sliced = models.BooleanField(default=False)
 
     rows_source = models.PositiveBigIntegerField(null=True, blank=True)
     rows_source_after = models.PositiveBigIntegerField(null=True, blank=True)
@@ -226,8 +237,7 @@ class SliceState(models.TextChoices):
 class JobSlice(Leased):
     """An independent part of a collection, as the source gave it, and how far it is.
 
-    ``cursor`` and the counters are those of its checkpoint. ``attempts`` counts retryable failures since the
-    last progress, ``not_before`` is when the next try is due. ``unclean`` says that requests may have landed
+    ``cursor`` and the counters are those of its checkpoint. ``unclean`` says that requests may have landed
     that no checkpoint counts; ``repeated`` that a key was sent twice.
     """
 
@@ -250,8 +260,6 @@ class JobSlice(Leased):
     rows_in_flight = models.PositiveIntegerField(default=0)
     first_read_at = models.DateTimeField(null=True, blank=True)
     last_ack_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveIntegerField(default=0)
-    not_before = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True, default="")
     unclean = models.BooleanField(default=False)
     repeated = models.BooleanField(default=False)

@@ -1,0 +1,134 @@
+"""What is stored of a moving slice: each heartbeat holds the lease and keeps the books in one statement."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from migrations_app import leases, services
+from migrations_app.engine.checkpoint import Checkpoint, Counters, Ledger
+from migrations_app.engine.errors import Canceled, Interrupted, LeaseLost, Stalled
+from migrations_app.models import Job, JobSlice, RateSample, RejectedRow
+from migrations_app.runlog import RunLog, storable
+from migrations_app.states import Status
+
+COLUMNS = {
+    "read": "rows_read",
+    "written": "rows_written",
+    "rejected": "rows_rejected",
+    "skipped": "rows_skipped",
+    "collapsed": "rows_collapsed",
+    "bytes_written": "bytes_written",
+}
+
+
+class Books:
+    """The checkpoint of one claimed slice, between the pipeline's ledger and the database."""
+
+    def __init__(self, claimed: JobSlice, how: leases.Terms, log: RunLog) -> None:
+        self._slice = claimed
+        self._job_id = claimed.collection.job_id
+        self._how = how
+        self._log = log
+        counters = Counters(**{name: getattr(claimed, column) for name, column in COLUMNS.items()})
+        self.ledger = Ledger(claimed.cursor, counters)
+        self._stored = self._first = self.ledger.checkpoint()
+        self._first_read_at: Any = None
+        self._last_ack_at: Any = claimed.last_ack_at
+
+    def begin(self) -> None:
+        """The first row is about to be read."""
+        self._first_read_at = timezone.now()
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything came of this run."""
+        return self.ledger.checkpoint().sequence > self._first.sequence
+
+    def beat(self) -> Interrupted | None:
+        """Renew the lease and store the checkpoint, as long as the job goes on. Why to stop, or None."""
+        self._log.flush()
+        self._look_for_a_stall()
+        going = Job.objects.filter(pk=self._job_id, status=Status.IN_PROGRESS, error_code="")
+        if self._store(lambda columns: leases.renew(self._slice, self._how, Exists(going), **columns)):
+            return None
+        if self._store(lambda columns: leases.renew(self._slice, self._how, **columns)):
+            return Canceled("The job is to stop.")
+        return LeaseLost("Another worker took this slice over.")
+
+    def close(self, **changes: Any) -> bool:
+        """Store the last checkpoint and give the lease back. False where it was lost."""
+        return self._store(
+            lambda columns: leases.release(self._slice, **columns | {"rows_in_flight": 0} | changes)
+        )
+
+    def _store(self, write: Any) -> bool:
+        """One statement for the slice; rejected rows and the rate sample in the same transaction."""
+        checkpoint = self.ledger.checkpoint()
+        with transaction.atomic():
+            if not write(self._columns(checkpoint)):
+                return False
+            self._keep_rejected(checkpoint)
+            self._sample(checkpoint)
+        self.ledger.saved(checkpoint)
+        self._stored = checkpoint
+        return True
+
+    def _columns(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        counters = {COLUMNS[name]: count for name, count in asdict(checkpoint.counters).items()}
+        if checkpoint.sequence != self._stored.sequence:
+            # The books last changed when a batch began or was acknowledged.
+            self._last_ack_at = timezone.now() - timedelta(seconds=self.ledger.idle_seconds)
+        return counters | {
+            "cursor": checkpoint.after,
+            "repeated": checkpoint.repeated or self._slice.repeated,
+            "rows_in_flight": self.ledger.in_flight_rows,
+            "first_read_at": Coalesce("first_read_at", Value(self._first_read_at)),
+            "last_ack_at": self._last_ack_at,
+        }
+
+    def _keep_rejected(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.restarts > self._stored.restarts:
+            self._slice.rejected.all().delete()
+        if not checkpoint.rejected:
+            return
+        rows = (
+            RejectedRow(
+                job_id=self._job_id,
+                slice=self._slice,
+                locator=storable(row.locator),
+                locator_hash=hashlib.sha256(row.locator.encode("utf-8", "backslashreplace")).hexdigest(),
+                field=storable(row.field)[:255],
+                code=row.code[:60],
+                reason=storable(row.reason),
+                row=storable(row.row),
+            )
+            for row in checkpoint.rejected
+        )
+        RejectedRow.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+
+    def _sample(self, checkpoint: Checkpoint) -> None:
+        before, now = self._stored.counters, checkpoint.counters
+        rows, size_bytes = now.written - before.written, now.bytes_written - before.bytes_written
+        if rows > 0:
+            RateSample.objects.create(
+                job_id=self._job_id, at=timezone.now(), rows=rows, size_bytes=max(0, size_bytes)
+            )
+
+    def _look_for_a_stall(self) -> None:
+        limit = settings.VECTORFERRY_STALL_SECONDS
+        if self.ledger.idle_seconds > limit:
+            stalled = Stalled(
+                f"“{self._slice.collection.source}” stood still for {limit} seconds: nothing was read and "
+                "nothing accepted.",
+                "See whether source and target answer. The operator can raise VECTORFERRY_STALL_SECONDS.",
+            )
+            services.job_note_failure(job=Job.objects.get(pk=self._job_id), error=stalled)

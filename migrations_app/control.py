@@ -1,0 +1,114 @@
+"""The frame of a control task: its lease, its heartbeat, its log, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Q
+
+from migrations_app import leases, queue
+from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.errors import Canceled, Draining, FerryError, Interrupted, LeaseLost, PlanRefused
+from migrations_app.heartbeat import Heartbeat, drain
+from migrations_app.models import Job
+from migrations_app.runlog import RunLog
+from migrations_app.states import Status
+
+# A wake-up must not come before the database's clock lets the task be taken up again.
+CLOCK_SLACK_SECONDS = 0.3
+GOING = Q(status=Status.IN_PROGRESS, error_code="")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job whose lease this process holds. After ``deadline`` the task gives the process to others."""
+
+    job: Job
+    log: RunLog
+    stop: StopToken
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The task is not through: it goes on where it stored its position, after ``seconds``."""
+
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A kind of control task: ``body`` is run as long as ``while_`` holds of the job; ``failed`` stores the
+    error where another try makes no sense."""
+
+    task: queue.Task
+    body: Callable[[Held], Again | None]
+    while_: Q
+    failed: Callable[[Job, FerryError], object]
+
+
+def hold(job: Job, control: Control) -> None:
+    """Run the body under the job's lease. Nothing where it is held already.
+
+    The lease is given back, then the next wake-up sent.
+    """
+    how, since = leases.terms(), time.monotonic()
+    task, while_ = control.task, control.while_
+    if not leases.take(job, how, while_):
+        return
+    log, stop = RunLog(job), StopToken()
+    try:
+        with Heartbeat(lambda: _beat(job, how, while_, log), how, stop, since):
+            again = control.body(Held(job, log, stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS)))
+        leases.release(job, attempts=0, not_before=None)
+    except LeaseLost as lost:
+        log("warning", lost.message)
+        again = None
+    except Interrupted as reason:
+        leases.release(job)
+        again = Again(1.0) if isinstance(reason, Draining) else None
+    except Exception as error:  # noqa: BLE001 (a task's outermost frame)
+        again = _failed(job, control, error, log)
+    finally:
+        log.flush()
+    if again is not None:
+        queue.wake(job, task, delay_seconds=again.seconds)
+
+
+def _beat(job: Job, how: leases.Terms, while_: Q, log: RunLog) -> Interrupted | None:
+    log.flush()
+    if leases.renew(job, how, while_):
+        return None
+    if leases.renew(job, how):
+        return Canceled("The job is to stop.")
+    return LeaseLost("Another worker took this task over.")
+
+
+def _failed(job: Job, control: Control, error: Exception, log: RunLog) -> Again | None:
+    """Try again later where that may help, else store the failure; then give the lease back."""
+    known = explain(error, log)
+    if known.retryable and job.attempts + 1 < leases.MAX_ATTEMPTS and not drain.is_asked:
+        wait = leases.retry_seconds(job.attempts + 1)
+        log("warning", f"Trying again in {wait:.0f} seconds.")
+        leases.release(job, attempts=job.attempts + 1, not_before=leases.after(wait))
+        return Again(wait + CLOCK_SLACK_SECONDS)
+    control.failed(job, known)
+    leases.release(job, attempts=0, not_before=None)
+    return None
+
+
+def explain(error: BaseException, log: RunLog) -> FerryError:
+    """Log ``error``, and give what a person is told of it: itself, or for what nobody foresaw, a sentence."""
+    if isinstance(error, PlanRefused):
+        for fault in error.faults:
+            log("error", fault.message, hint=fault.hint, code=fault.code, path=fault.path)
+        return error
+    if isinstance(error, FerryError):
+        log("error", error.message, hint=error.hint, code=error.code)
+        return error
+    message = f"Something went wrong that Vectorferry does not know: {type(error).__name__}."
+    log.traceback(message, error)
+    return FerryError(message, "The run log holds the details for a report to the developers.")

@@ -1,0 +1,55 @@
+"""``finish``: when the last row is in, verify, index and load as the plan asks, and end the job.
+
+Every position is stored: a turn that takes long gives the process to others, and another goes on.
+"""
+
+from __future__ import annotations
+
+from migrations_app import connect, services
+from migrations_app.control import Again, Held
+from migrations_app.engine.errors import FerryError
+from migrations_app.engine.plan import Options
+from migrations_app.engine.target import Target
+from migrations_app.models import Job
+from migrations_app.states import Stage
+from migrations_app.verifying import verify
+from migrations_app.wishes import LOOK_SECONDS, OPEN, advance_index, advance_load
+
+WISHES = (
+    (Stage.INDEXING, "index_wish", advance_index),
+    (Stage.LOADING, "load_wish", advance_load),
+)
+
+
+def finish(held: Held) -> Again | None:
+    """The next turn of finishing. ``Again`` where something has to be waited for."""
+    job = held.job
+    with connect.job_target(job) as target:
+        if job.stage in (Stage.MOVING, Stage.VERIFYING):
+            services.job_enter_stage(job=job, stage=Stage.VERIFYING)
+            if (again := _verify(held, target)) is not None:
+                return again
+        for stage, wish, advance in WISHES:
+            if job.collections.filter(**{f"{wish}__in": OPEN}).exists():
+                services.job_enter_stage(job=job, stage=stage)
+            for row in job.collections.filter(**{f"{wish}__in": OPEN}).order_by("position"):
+                held.stop.check()
+                advance(held, row, target)
+            if job.collections.filter(**{f"{wish}__in": OPEN}).exists():
+                return Again(LOOK_SECONDS)
+    services.job_succeed(job=job)
+    return None
+
+
+def _verify(held: Held, target: Target) -> Again | None:
+    if Options.model_validate(held.job.plan.get("options", {})).verify == "none":
+        held.job.collections.filter(checks=[]).update(
+            checks=[{"check": "counts", "passed": None, "message": "The plan asks for no verification."}]
+        )
+        return None
+    with connect.job_source(held.job) as source:
+        return verify(held, source, target)
+
+
+def finish_failed(job: Job, error: FerryError) -> None:
+    services.job_note_failure(job=job, error=error)

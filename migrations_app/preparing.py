@@ -1,0 +1,145 @@
+"""``prepare``: check the plan against both ends, make the collections, store the slices."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from django.db import transaction
+
+from migrations_app import connect, services
+from migrations_app.control import Held
+from migrations_app.engine import preflight
+from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.errors import FerryError, TargetChanged
+from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.milvus.schema import differences
+from migrations_app.engine.plan import CollectionPlan, Plan
+from migrations_app.engine.schema import TargetSchema
+from migrations_app.engine.target import Target
+from migrations_app.models import Job, JobCollection, JobSlice, TargetState, Wish
+from migrations_app.states import Stage
+
+# One slice a collection, as long as the sources give no more.
+SLICES_WANTED = 1
+MOST_SLICES = 2000
+
+
+def prepare(held: Held) -> None:
+    """Everything before the first row. May run twice: what was done is stored, and not done again.
+
+    Raises ``PlanRefused`` with all faults, before anything was written.
+    """
+    job = held.job
+    with connect.job_source(job) as source, connect.job_target(job) as target:
+        if job.collections.filter(is_prepared=False).exists():
+            _check(held, source, target)
+        for row in job.collections.order_by("position"):
+            held.stop.check()
+            _make(held, row, target)
+            _cut(held, row, source)
+    services.job_enter_stage(job=job, stage=Stage.MOVING)
+
+
+def prepare_failed(job: Job, error: FerryError) -> None:
+    """Note it; as refused, where nothing was written yet."""
+    untouched = not job.collections.exclude(target_state=TargetState.NONE).exists()
+    services.job_note_failure(job=job, error=error, refused=untouched)
+
+
+def ref_of(plan: CollectionPlan) -> CollectionRef:
+    return CollectionRef(plan.source, plan.select)
+
+
+def _check(held: Held, source: Source, target: Target) -> None:
+    """Preflight, and the completed plans and counts it gives."""
+    plan = Plan.model_validate(held.job.plan)
+    held.log("info", "Checking the plan against both ends.")
+    checked = preflight.check_plan(plan, source, target, stop=held.stop)
+    checked.raise_if_faults()
+    rows = {row.position: row for row in held.job.collections.all()}
+    for position, prepared in enumerate(checked.collections):
+        for sentence in prepared.notes:
+            held.log("warning", f"{prepared.plan.source}: {sentence}")
+        row = rows[position]
+        _fill(row, prepared.plan, plan, source)
+        unique = prepared.schema.key is not None and prepared.schema.key.unique
+        same = prepared.schema.key is not None and prepared.plan.key_columns == prepared.schema.key.columns
+        row.key_unique = prepared.plan.is_auto_id or (unique and same)
+        row.rows_source = sum(source.counts(ref_of(prepared.plan)).values())
+        held.stop.check()
+    single_writer = target.capabilities().single_writer
+    with transaction.atomic():
+        Job.objects.filter(pk=held.job.pk).update(single_writer=single_writer)
+        for row in rows.values():
+            row.save()
+
+
+def _fill(row: JobCollection, completed: CollectionPlan, plan: Plan, source: Source) -> None:
+    row.plan = completed.model_dump(mode="json", by_alias=True)
+    row.target = completed.target or ""
+    row.one_slice_at_a_time = completed.is_auto_id
+    row.is_prepared = True
+    wanted = plan.options.create_index
+    if source.indexes_by_default if wanted is None else wanted:
+        row.index_wish = Wish.ASKED
+    if plan.options.load:
+        row.load_action, row.load_wish = "load", Wish.ASKED
+
+
+def _make(held: Held, row: JobCollection, target: Target) -> None:
+    """Create the collection; its state is stored before and after the call."""
+    if row.target_state in (TargetState.CREATED, TargetState.EXISTING):
+        return
+    schema = compile_mapping(CollectionPlan.model_validate(row.plan)).target
+    if row.target_state == TargetState.NONE or not is_ours(target, schema):
+        _set_state(row, TargetState.CREATING)
+        target.create(schema)
+        held.log("info", f"Created the collection “{schema.name}”.")
+    _set_state(row, TargetState.CREATED)
+
+
+def _set_state(row: JobCollection, state: TargetState) -> None:
+    row.target_state = state
+    row.save(update_fields=("target_state",))
+
+
+def is_ours(target: Target, schema: TargetSchema) -> bool:
+    """Whether a create that was cut off made the collection: it is there, empty, with the same fields.
+
+    Raises ``TargetChanged`` where something else stands in its place.
+    """
+    found = target.describe(schema.name)
+    if found is None:
+        return False
+    if differences(found, schema) or target.row_statistics(schema.name):
+        raise TargetChanged(
+            f"A collection “{schema.name}” appeared in the target that this job did not make.",
+            "Choose another name, or remove it, and start the migration again.",
+        )
+    return True
+
+
+def _cut(held: Held, row: JobCollection, source: Source) -> None:
+    """Store the slices; their bounds are never computed again."""
+    if row.is_sliced:
+        return
+    ref = ref_of(CollectionPlan.model_validate(row.plan))
+    slices = [
+        JobSlice(
+            collection=row,
+            number=number,
+            part_id=part.id,
+            bounds=part.bounds,
+            partition=part.partition,
+            rows_estimate=part.rows_estimate,
+            resumable=part.resumable,
+        )
+        for number, part in enumerate(islice(source.slices(ref, SLICES_WANTED), MOST_SLICES))
+    ]
+    with transaction.atomic():
+        row.slices.all().delete()
+        JobSlice.objects.bulk_create(slices)
+        row.is_sliced = True
+        row.save(update_fields=("is_sliced",))
+    held.log("info", f"{row.source}: {row.rows_source:,} rows.")

@@ -1,0 +1,120 @@
+"""The bridge between a claimed slice and the pipeline."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Sum
+
+from migrations_app import connect, leases, queue, services
+from migrations_app.books import Books
+from migrations_app.control import CLOCK_SLACK_SECONDS, explain
+from migrations_app.engine.batch import Slice
+from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.connectors.base import ReadContext
+from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
+from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.pipeline import Policy, SliceEnd, SliceWork, run_slice
+from migrations_app.engine.plan import CollectionPlan, Options
+from migrations_app.heartbeat import Heartbeat
+from migrations_app.models import Job, JobSlice, SliceState
+from migrations_app.preparing import ref_of
+from migrations_app.runlog import RunLog
+
+MIB = 1024 * 1024
+
+
+def run(job: Job, claimed: JobSlice, how: leases.Terms, held_since: float) -> None:
+    """Move rows of ``claimed`` until it is through, its time is over or it must stop; then let go of it."""
+    log = RunLog(job)
+    books = Books(claimed, how, log)
+    try:
+        end = _move(job, claimed, books, how, held_since, log)
+        _ended(job, books, end)
+    except LeaseLost as lost:
+        log("warning", lost.message)
+    except Interrupted:
+        _let_go(books)
+    except Exception as error:  # noqa: BLE001 (a task's outermost frame)
+        _failed(job, claimed, books, error, log)
+    finally:
+        log.flush()
+
+
+def _move(
+    job: Job, claimed: JobSlice, books: Books, how: leases.Terms, held_since: float, log: RunLog
+) -> SliceEnd:
+    plan = CollectionPlan.model_validate(claimed.collection.plan)
+    mapping = compile_mapping(plan)
+    stop = StopToken()
+    memory = settings.VECTORFERRY_MEMORY_MB * MIB
+    ctx = ReadContext(stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS), memory // 4)
+    policy = Policy(
+        request_timeout_seconds=how.request_timeout_seconds, memory_bytes=memory - ctx.memory_bytes
+    )
+    part = Slice(claimed.part_id, claimed.bounds, claimed.rows_estimate, claimed.partition, claimed.resumable)
+    work = SliceWork(ref_of(plan), part, claimed.cursor, mapping, rejections_left(job))
+    with (
+        Heartbeat(books.beat, how, stop, held_since),
+        connect.job_source(job) as source,
+        connect.job_target(job) as target,
+        closing(target.channel(mapping.target, upsert=mapping.upsert)) as channel,
+    ):
+        books.begin()
+        return run_slice(source, channel, work, books.ledger, ctx, policy, log)
+
+
+def rejections_left(job: Job) -> int | None:
+    """How many rows may still be rejected before the job fails; None: any number."""
+    most = Options.model_validate(job.plan.get("options", {})).max_rejected
+    if most is None:
+        return None
+    slices = JobSlice.objects.filter(collection__job=job)
+    return most - int(slices.aggregate(total=Sum("rows_rejected", default=0))["total"])
+
+
+def _ended(job: Job, books: Books, end: SliceEnd) -> None:
+    state = SliceState.DONE if end is SliceEnd.DONE else SliceState.WAITING
+    books.close(state=state, attempts=0, not_before=None, unclean=False)
+    left = rejections_left(job)
+    if left is not None and left < 0:  # several slices at once spent it together
+        error = TooManyRejected(
+            f"{-left:,} more rows could not be moved than the plan allows.",
+            "See the rejected rows for the reasons; the plan's max_rejected sets the limit.",
+        )
+        services.job_note_failure(job=job, error=error)
+
+
+def _let_go(books: Books, **changes: Any) -> None:
+    """Back to those that wait. With Auto ID it stays unclean where rows beyond the checkpoint were sent."""
+    books.close(state=SliceState.WAITING, **_cleanness(books), **changes)
+
+
+def _cleanness(books: Books) -> dict[str, bool]:
+    return {} if books.ledger.checkpoint().repeated else {"unclean": False}
+
+
+def _failed(job: Job, claimed: JobSlice, books: Books, error: Exception, log: RunLog) -> None:
+    """Another try later where that may help, else the job fails: noted first, so that nobody takes the slice
+    in between."""
+    known = explain(error, log)
+    attempts = 1 if books.has_moved else claimed.attempts + 1
+    is_clean = not claimed.unclean or "unclean" in _cleanness(books)
+    if known.retryable and is_clean and attempts < leases.MAX_ATTEMPTS:
+        wait = leases.retry_seconds(attempts)
+        log("warning", f"Trying again in {wait:.0f} seconds (try {attempts + 1} of {leases.MAX_ATTEMPTS}).")
+        _let_go(books, attempts=attempts, not_before=leases.after(wait), last_error=known.message)
+        queue.wake(job, queue.Task.WORK, delay_seconds=wait + CLOCK_SLACK_SECONDS)
+        return
+    services.job_note_failure(job=job, error=_named(known, claimed))
+    _let_go(books, attempts=attempts, last_error=known.message)
+
+
+def _named(error: FerryError, claimed: JobSlice) -> FerryError:
+    """The error, with the collection it belongs to where its sentence does not name it."""
+    row = claimed.collection
+    if row.source in error.message or row.target in error.message:
+        return error
+    return FerryError(f"{row.source}: {error.message}", error.hint, code=error.code)

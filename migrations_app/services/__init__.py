@@ -1,0 +1,41 @@
+"""What a person can do, page and command line alike; and what workers do to the state of a job."""
+
+from migrations_app.services.connections import (
+    connection_delete,
+    connection_save,
+    connection_settings,
+    connection_test,
+)
+from migrations_app.services.drafts import draft_create, draft_discard, draft_save
+from migrations_app.services.jobs import job_cancel, job_create, job_index, job_load, job_release
+from migrations_app.services.lifecycle import (
+    job_enter_stage,
+    job_is_held,
+    job_is_moved,
+    job_note_failure,
+    job_settle,
+    job_start,
+    job_succeed,
+)
+
+__all__ = [
+    "connection_delete",
+    "connection_save",
+    "connection_settings",
+    "connection_test",
+    "draft_create",
+    "draft_discard",
+    "draft_save",
+    "job_cancel",
+    "job_create",
+    "job_enter_stage",
+    "job_index",
+    "job_is_held",
+    "job_is_moved",
+    "job_load",
+    "job_note_failure",
+    "job_release",
+    "job_settle",
+    "job_start",
+    "job_succeed",
+]

@@ -1,0 +1,138 @@
+"""Saved connections: made, changed, tested, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from migrations_app import connect
+from migrations_app.engine.connectors.base import ServerInfo, SettingsModel
+from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.models import Connection, Job
+from migrations_app.states import ENDED
+
+MOST_NAME = 100
+
+
+def connection_settings(
+    *, kind: str, settings: dict[str, Any], is_target: bool, connection: Connection | None = None
+) -> dict[str, Any]:
+    """``settings`` checked, as they are stored. Blank secrets are taken from ``connection``, if given.
+
+    Raises ``SettingsError`` for the first fault, on its field.
+    """
+    model = connect.end_class(kind, is_target=is_target).Settings
+    given = {name: value for name, value in settings.items() if value not in (None, "")}
+    if connection is not None and connection.kind == kind:
+        given = _kept_secrets(model, given, connection.settings) | given
+    return connect.plain(connect.parse_settings(model, given))
+
+
+def _kept_secrets(
+    model: type[SettingsModel], given: dict[str, Any], stored: dict[str, Any]
+) -> dict[str, Any]:
+    """The stored secrets that a form left blank; not those of another way to give the address."""
+    fields = model.model_fields
+    chosen = (n for n, value in given.items() if n in fields and value not in (fields[n].default, None))
+    groups = {_group(model, name) for name in chosen} - {""}
+    return {
+        name: stored[name]
+        for name in connect.secret_names(model)
+        if name in stored and (not groups or _group(model, name) in groups | {""})
+    }
+
+
+def _group(model: type[SettingsModel], name: str) -> str:
+    field = model.model_fields.get(name)
+    extra = field.json_schema_extra if field else None
+    return str(extra.get("group", "")) if isinstance(extra, dict) else ""
+
+
+def connection_save(
+    *,
+    name: str,
+    kind: str,
+    settings: dict[str, Any],
+    user: User | None,
+    connection: Connection | None = None,
+    is_target: bool | None = None,
+    server: ServerInfo | None = None,
+) -> Connection:
+    """Save a new connection, or change ``connection``; a secret left blank then stays as it was.
+
+    ``is_target`` is guessed from the kind where it is not given; ``server`` is what a test just found.
+    Nothing is connected to. Raises ``SettingsError`` with its field.
+    """
+    saved = connection or Connection(kind=kind, created_by=user)
+    saved.is_target = kind in connect.TARGETS if is_target is None else is_target
+    saved.name = _checked_name(name)
+    saved.settings = connection_settings(
+        kind=kind, settings=settings, is_target=saved.is_target, connection=connection
+    )
+    saved.kind = kind
+    with _open(saved) as end:
+        saved.address = ", ".join(end.hosts())[:500]
+    if server is not None:
+        _note_test(saved, server)
+    try:
+        with transaction.atomic():
+            saved.save()
+    except IntegrityError:
+        raise SettingsError(
+            f"There is a connection named “{saved.name}” already.", "Choose another name.", field="name"
+        ) from None
+    return saved
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name or len(name) > MOST_NAME or not name.isprintable():
+        raise SettingsError(
+            "A connection needs a name." if not name else f"“{name[:40]}” cannot be a name.",
+            f"Up to {MOST_NAME} printable characters, by which people will know it.",
+            field="name",
+        )
+    return name
+
+
+def _open(connection: Connection) -> Any:
+    if connection.is_target:
+        return connect.open_target(connection.kind, connection.settings)
+    return connect.open_source(connection.kind, connection.settings)
+
+
+def connection_test(*, connection: Connection) -> ServerInfo:
+    """Connect and ask the server who it is; what came of it is stored. Raises ``ConnectionFailed``."""
+    try:
+        with _open(connection) as end:
+            found: ServerInfo = end.check()
+    except FerryError as error:
+        connection.tested_at, connection.test_error = timezone.now(), error.message
+        connection.save(update_fields=("tested_at", "test_error"))
+        raise
+    _note_test(connection, found)
+    connection.save(update_fields=("tested_at", "test_error", "server_info"))
+    return found
+
+
+def _note_test(connection: Connection, server: ServerInfo) -> None:
+    connection.tested_at, connection.test_error = timezone.now(), ""
+    connection.server_info = str(server)[:500]
+
+
+def connection_delete(*, connection: Connection) -> None:
+    """Raises ``SettingsError`` while a job that has not ended uses it."""
+    users = Job.objects.filter(Q(source_connection=connection) | Q(target_connection=connection))
+    with transaction.atomic():
+        job = users.exclude(status__in=ENDED).first()
+        if job is not None:
+            raise SettingsError(
+                f"“{connection.name}” is used by {job.public_id}, which has not ended.",
+                "Wait for its end, or cancel it.",
+                code="connection_in_use",
+            )
+        connection.delete()

@@ -1,0 +1,199 @@
+"""Jobs as a person starts and steers them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as host_settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from migrations_app import connect, queue
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.errors import Fault, PlanRefused, SettingsError
+from migrations_app.engine.plan import Plan
+from migrations_app.engine.target import Target
+from migrations_app.models import Connection, Draft, Job, JobCollection, LogEntry, Wish
+from migrations_app.services.drafts import gone
+from migrations_app.services.lifecycle import job_settle, wake_next_pending
+from migrations_app.states import Status, move
+
+
+def job_create(
+    *,
+    plan: Plan,
+    user: User | None,
+    source_connection: Connection | None = None,
+    target_connection: Connection | None = None,
+    secrets: dict[str, dict[str, Any]] | None = None,
+    draft: Draft | None = None,
+    description: str = "",
+    inline: bool = False,
+) -> Job:
+    """Make a job of a plan and hand it to the queue.
+
+    ``secrets`` are the settings written out in the plan, by end ("source", "target"). A draft makes one job,
+    whatever the clicks: the second one gets the first one's. With ``inline`` no worker is woken.
+    Raises ``PlanRefused`` for too many collections, ``SettingsError`` for settings that cannot be used.
+    """
+    _refuse_too_many(plan)
+    job = Job(
+        source_connection=source_connection,
+        target_connection=target_connection,
+        plan=plan.dump(),
+        secrets=secrets or {},
+        database=plan.target.database,
+        kind=source_connection.kind if source_connection else plan.source.kind or "",
+        target_kind=target_connection.kind if target_connection else plan.target.kind or "",
+        description=description,
+        created_by=user,
+        inline=inline,
+    )
+    with connect.job_source(job) as source, connect.job_target(job) as target:
+        job.source_name = source_connection.name if source_connection else _hosts(source)
+        job.target_name = target_connection.name if target_connection else _hosts(target)
+        job.target_key = target_key(target)
+    job.description = description or f"{job.source_name} → {job.target_name}"[:500]
+    if not _insert(job, plan, draft):
+        assert draft is not None
+        return _job_of(draft)
+    return job
+
+
+def _insert(job: Job, plan: Plan, draft: Draft | None) -> bool:
+    """Store the job and wake a worker; False, and nothing stored, where its draft made one already."""
+    with transaction.atomic():
+        job.save()
+        if draft is not None and not Draft.objects.filter(pk=draft.pk, job=None).update(job=job):
+            transaction.set_rollback(True)
+            return False
+        JobCollection.objects.bulk_create(
+            JobCollection(job=job, position=number, source=c.source, target=c.target or "", plan=_dumped(c))
+            for number, c in enumerate(plan.collections)
+        )
+        queue.wake(job, queue.Task.PREPARE)
+    return True
+
+
+def _dumped(collection: Any) -> dict[str, Any]:
+    dumped: dict[str, Any] = collection.model_dump(mode="json", by_alias=True)
+    return dumped
+
+
+def _job_of(draft: Draft) -> Job:
+    """The job that another click made of it."""
+    draft.refresh_from_db()
+    if draft.job is None:
+        raise gone(draft)
+    return draft.job
+
+
+def _refuse_too_many(plan: Plan) -> None:
+    most = host_settings.VECTORFERRY_MAX_COLLECTIONS
+    if len(plan.collections) > most:
+        raise PlanRefused(
+            (
+                Fault(
+                    "too_many_collections",
+                    f"The plan has {len(plan.collections)} collections, and one job takes {most}.",
+                    "Make several plans of it; the operator can raise VECTORFERRY_MAX_COLLECTIONS.",
+                    path="collections",
+                ),
+            )
+        )
+
+
+def _hosts(end: Source | Target) -> str:
+    return ", ".join(end.hosts())[:500]
+
+
+def target_key(target: Target) -> str:
+    """Which server a target is, whatever database or user: jobs compare it to take turns where they must."""
+    uri = getattr(target.settings, "uri", None)
+    if not isinstance(uri, str):
+        return f"{target.kind}:{_hosts(target)}"[:500]
+    parts = urlsplit(uri if "://" in uri else f"//{uri}")
+    host = {"localhost": "127.0.0.1", "::1": "127.0.0.1"}.get(parts.hostname or "", parts.hostname)
+    return f"{target.kind}:{host}:{parts.port or ''}{parts.path.rstrip('/')}"[:500]
+
+
+def job_cancel(*, job: Job, user: User | None, drop: bool) -> None:
+    """Stop a job. ``drop`` also drops the collections it created, once nobody writes to them any more.
+
+    A job that no worker holds is canceled before this returns. Raises ``SettingsError`` where it has ended.
+    """
+    if _cancel_pending(job, user):
+        return
+    if not move(job, Status.CANCELING, only_from=frozenset({Status.IN_PROGRESS}), drop_requested=drop):
+        job.refresh_from_db()
+        raise SettingsError(
+            f"{job.public_id} is {job.get_status_display()} and cannot be canceled any more.",
+            code="not_cancelable",
+        )
+    what = "what it created is to be dropped" if drop else "what it wrote stays"
+    note(job, f"Canceled by {_name(user)}; {what}.")
+    if not job_settle(job=job):
+        queue.wake(job, queue.Task.SETTLE)
+
+
+def _cancel_pending(job: Job, user: User | None) -> bool:
+    if not move(job, Status.CANCELED, only_from=frozenset({Status.PENDING}), ended_at=timezone.now()):
+        return False
+    note(job, f"Canceled by {_name(user)} before it began; nothing was written.")
+    wake_next_pending()
+    return True
+
+
+def job_index(*, job: Job, user: User | None, collection: str = "") -> None:
+    """Have the indexes of the plan made on the finished job's collections, or on the one named."""
+    _wish(job, user, collection, "Create index", index_wish=Wish.ASKED, index_percent=0, index_error="")
+
+
+def job_load(*, job: Job, user: User | None, collection: str = "") -> None:
+    _wish(
+        job, user, collection, "Load", load_action="load", load_wish=Wish.ASKED, load_percent=0, load_error=""
+    )
+
+
+def job_release(*, job: Job, user: User | None, collection: str = "") -> None:
+    _wish(
+        job,
+        user,
+        collection,
+        "Release",
+        load_action="release",
+        load_wish=Wish.ASKED,
+        load_percent=0,
+        load_error="",
+    )
+
+
+def _wish(job: Job, user: User | None, collection: str, what: str, **wish: Any) -> None:
+    job.refresh_from_db()
+    if not job.can_use_target:
+        raise SettingsError(
+            f"{job.public_id} is {job.get_status_display()}; this needs a Successful job.",
+            code="not_finished",
+        )
+    if job.target_connection is None and "target" not in job.secrets:
+        raise SettingsError(
+            "The target connection of this job was deleted.",
+            "Index and load the collections with another tool, or migrate again.",
+            code="connection_missing",
+        )
+    found = job.collections.filter(**({"target": collection} if collection else {}))
+    if not found.update(**wish):
+        raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")
+    note(job, f"{what}: asked by {_name(user)}.")
+    queue.wake(job, queue.Task.TEND)
+
+
+def _name(user: User | None) -> str:
+    return user.get_username() if user else "the command line"
+
+
+def note(job: Job, message: str) -> None:
+    """A line in the run log, from outside a worker."""
+    LogEntry.objects.create(job=job, at=timezone.now(), level=LogEntry.Level.INFO, message=message)

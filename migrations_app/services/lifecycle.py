@@ -1,0 +1,147 @@
+"""What workers do to the state of a job: it starts, enters a stage, fails, ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max, Min
+from django.utils import timezone
+
+from migrations_app import queue
+from migrations_app.engine.errors import FerryError
+from migrations_app.models import Installation, Job, JobSlice, LogEntry, SliceState, TargetState
+from migrations_app.states import RUNNING, Stage, Status, move
+
+
+def job_start(*, job: Job) -> bool:
+    """Pending → In Progress, as long as fewer than ``VECTORFERRY_JOBS_AT_ONCE`` are. Whether it did."""
+    with transaction.atomic():
+        # Two starts at once would each count the other out.
+        Installation.objects.select_for_update().first()
+        if Job.objects.filter(status__in=RUNNING).count() >= settings.VECTORFERRY_JOBS_AT_ONCE:
+            return False
+        now = timezone.now()
+        return move(
+            job,
+            Status.IN_PROGRESS,
+            only_from=frozenset({Status.PENDING}),
+            stage=Stage.PREPARING,
+            started_at=now,
+            stage_started_at=now,
+        )
+
+
+def wake_next_pending() -> None:
+    """Have the job that waits longest prepared: another one made room."""
+    job = Job.objects.filter(status=Status.PENDING, inline=False).order_by("created_at", "pk").first()
+    if job is not None:
+        queue.wake(job, queue.Task.PREPARE)
+
+
+def job_enter_stage(*, job: Job, stage: Stage) -> None:
+    """Close the books of the stage that is over, and begin ``stage``. Nothing where it is in it already."""
+    if job.stage == stage:
+        return
+    now = timezone.now()
+    seconds = _seconds(job, now)
+    Job.objects.filter(pk=job.pk).update(stage=stage, stage_started_at=now, seconds=seconds)
+    job.refresh_from_db()
+
+
+def _seconds(job: Job, now: datetime) -> dict[str, Any]:
+    """What each stage took so far, the current one up to ``now``."""
+    seconds = dict(job.seconds)
+    if job.stage == Stage.MOVING:
+        span = JobSlice.objects.filter(collection__job=job).aggregate(
+            first=Min("first_read_at"), last=Max("last_ack_at")
+        )
+        if span["first"] and span["last"]:
+            seconds[job.stage] = round((span["last"] - span["first"]).total_seconds(), 3)
+    elif job.stage and job.stage_started_at:
+        spent = (now - job.stage_started_at).total_seconds()
+        seconds[job.stage] = round(seconds.get(job.stage, 0) + spent, 3)
+    return seconds
+
+
+def job_note_failure(*, job: Job, error: FerryError, refused: bool = False) -> bool:
+    """Note on a running job that it fails, and why; the first failure counts. It stops from now on.
+
+    ``refused``: it was found in preparation, before anything was written.
+    """
+    found = Job.objects.filter(pk=job.pk, status=Status.IN_PROGRESS, error_code="")
+    noted = found.update(
+        error_code=error.code, error_message=error.message, error_hint=error.hint, refused=refused
+    )
+    job.refresh_from_db()
+    return noted == 1
+
+
+def job_settle(*, job: Job) -> bool:
+    """Stopping → Failed or Canceled, once no lease of it is alive and nothing is left to be dropped.
+
+    Whether it ended now. Both, the look at the leases and the move, see one state of the job: who takes a
+    lease locks the job, too.
+    """
+    with transaction.atomic():
+        locked = Job.objects.select_for_update().get(pk=job.pk)
+        if not locked.is_stopping or job_is_held(job=locked) or to_drop(locked).exists():
+            return False
+        stopped = JobSlice.objects.filter(collection__job=locked).exclude(state=SliceState.DONE)
+        stopped.update(state=SliceState.WAITING, rows_in_flight=0, lease_until=None, lease_owner="")
+        to = Status.CANCELED if locked.status == Status.CANCELING else Status.FAILED
+        _end(locked, to)
+        _say_end(locked)
+    job.refresh_from_db()
+    wake_next_pending()
+    return True
+
+
+def job_is_moved(*, job: Job) -> bool:
+    """Whether every slice is through."""
+    is_cut = not job.collections.filter(is_sliced=False).exists()
+    return is_cut and not JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE).exists()
+
+
+def job_is_held(*, job: Job) -> bool:
+    """Whether anyone works on the job, or may still be working."""
+    return (
+        Job.objects.filter(pk=job.pk).leased().exists()
+        or JobSlice.objects.filter(collection__job=job).leased().exists()
+    )
+
+
+def to_drop(job: Job) -> Any:
+    """The collections that a canceled job is to drop yet."""
+    made = (TargetState.CREATING, TargetState.CREATED)
+    asked = job.status == Status.CANCELING and job.drop_requested
+    return job.collections.filter(target_state__in=made) if asked else job.collections.none()
+
+
+def _end(job: Job, to: Status) -> bool:
+    now = timezone.now()
+    return move(job, to, ended_at=now, seconds=_seconds(job, now))
+
+
+def _say_end(job: Job) -> None:
+    rows = sum(c.rows_written for c in job.collections.with_counters())
+    written = f"{rows:,} rows were written" if rows else "nothing was written"
+    dropped = job.collections.filter(target_state=TargetState.DROPPED).exists()
+    stays = "; the collections it created were dropped." if dropped else "." if not rows else " and stay."
+    level = LogEntry.Level.ERROR if job.status == Status.FAILED else LogEntry.Level.INFO
+    sentence = f"{Status(job.status).label}: {written}{stays}"
+    LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=sentence)
+
+
+def job_succeed(*, job: Job) -> bool:
+    """In Progress → Successful. False where it was canceled or failed meanwhile."""
+    with transaction.atomic():
+        locked = Job.objects.select_for_update().get(pk=job.pk)
+        if locked.is_stopping or not _end(locked, Status.SUCCESSFUL):
+            return False
+        _say_end(locked)
+    job.refresh_from_db()
+    wake_next_pending()
+    return True

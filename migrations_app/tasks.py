@@ -1,0 +1,85 @@
+"""What a worker calls: fetch the job, call, see what comes next. Each may run twice without harm."""
+
+from __future__ import annotations
+
+import time
+
+from django.db.models import Q
+
+from migrations_app import claiming, leases, services
+from migrations_app.control import GOING, Control, hold
+from migrations_app.dropping import drop, drop_failed
+from migrations_app.finishing import finish as finish_job
+from migrations_app.finishing import finish_failed
+from migrations_app.heartbeat import drain
+from migrations_app.models import Job
+from migrations_app.preparing import prepare as prepare_job
+from migrations_app.preparing import prepare_failed
+from migrations_app.queue import Task, wake
+from migrations_app.run import run
+from migrations_app.states import Stage, Status
+from migrations_app.upkeep import top_up
+from migrations_app.wishes import tend as tend_job
+from migrations_app.wishes import tend_failed
+
+PREPARE = Control(Task.PREPARE, prepare_job, GOING & Q(stage=Stage.PREPARING), prepare_failed)
+FINISH = Control(Task.FINISH, finish_job, GOING & ~Q(stage=Stage.PREPARING), finish_failed)
+SETTLE = Control(Task.SETTLE, drop, Q(status=Status.CANCELING, drop_requested=True), drop_failed)
+TEND = Control(Task.TEND, tend_job, Q(status=Status.SUCCESSFUL), tend_failed)
+
+
+def prepare(job_id: int) -> None:
+    """Preflight, create collections, plan slices."""
+    job = _job(job_id, Task.PREPARE)
+    if job and (job.status != Status.PENDING or services.job_start(job=job)):
+        hold(job, PREPARE)
+        top_up(job)
+
+
+def work(job_id: int) -> None:
+    """Claim a slice and move its rows for a while."""
+    if (job := _job(job_id, Task.WORK)) is None:
+        return
+    how, since = leases.terms(), time.monotonic()
+    if (claimed := claiming.claim(job, how)) is not None:
+        run(job, claimed, how, since)
+        for other in claiming.waiting_for_target(job):
+            top_up(other)
+    else:
+        claiming.say_why_not(job)
+    top_up(job)
+
+
+def finish(job_id: int) -> None:
+    """Flush, verify, index and load as the plan asks, and end the job."""
+    job = _job(job_id, Task.FINISH)
+    if job and services.job_is_moved(job=job):
+        hold(job, FINISH)
+        top_up(job)
+
+
+def settle(job_id: int) -> None:
+    """End a job that is to stop; drop what it created where that was asked."""
+    job = _job(job_id, Task.SETTLE)
+    if job and not services.job_is_held(job=job):
+        hold(job, SETTLE)
+        top_up(job)
+
+
+def tend(job_id: int) -> None:
+    """Index, load and release as asked for on the page of a job that has ended."""
+    if job := _job(job_id, Task.TEND):
+        hold(job, TEND)
+        top_up(job)
+
+
+def _job(job_id: int, task: Task) -> Job | None:
+    """The job, if it is there and this process may begin something new."""
+    job = Job.objects.select_related("source_connection", "target_connection").filter(pk=job_id).first()
+    if job is not None and drain.is_asked:
+        wake(job, task, delay_seconds=1)
+        return None
+    return job
+
+
+BY_NAME = {Task.PREPARE: prepare, Task.WORK: work, Task.FINISH: finish, Task.SETTLE: settle, Task.TEND: tend}

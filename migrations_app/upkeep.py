@@ -1,0 +1,68 @@
+"""What every job needs next: asked after each task, and by the sweep for whatever was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from django.conf import settings
+
+from migrations_app import claiming, queue, services
+from migrations_app.models import Job, JobCollection, JobSlice, Worker
+from migrations_app.queue import Task
+from migrations_app.states import ENDED, RUNNING, Stage, Status
+from migrations_app.wishes import OPEN_WISH
+
+
+def sweep() -> None:
+    """Top up the wake-ups of all jobs, and end those that are to stop and that nobody holds."""
+    waiting = queue.waiting()
+    for job in Job.objects.filter(status__in=RUNNING):
+        top_up(job, waiting)
+    room = settings.VECTORFERRY_JOBS_AT_ONCE - Job.objects.filter(status__in=RUNNING).count()
+    pending = Job.objects.filter(status=Status.PENDING).order_by("created_at", "pk")
+    for job in pending[: max(0, room)]:
+        top_up(job, waiting)
+    asked = JobCollection.objects.filter(OPEN_WISH, job__status__in=ENDED).values("job")
+    for job in Job.objects.filter(pk__in=asked):
+        top_up(job, waiting)
+
+
+def top_up(job: Job, waiting: Counter[tuple[Task, int]] | None = None) -> None:
+    """Wake as many workers as ``job`` has use for, less those already woken; end it where that is due."""
+    job.refresh_from_db()
+    if job.is_stopping and services.job_settle(job=job):
+        return
+    wanted = due(job)
+    if not wanted:
+        return
+    waiting = queue.waiting() if waiting is None else waiting
+    for task, number in wanted.items():
+        for _ in range(number - waiting[task, job.pk]):
+            queue.wake(job, task)
+
+
+def due(job: Job) -> Counter[Task]:
+    """What a worker could do for the job now, and how many of them."""
+    if job.is_running and job.stage == Stage.MOVING and not job.is_stopping:
+        return _moving(job)
+    is_free = Job.objects.filter(pk=job.pk).due().exists()
+    task = _control_task(job) if is_free else None
+    return Counter({task: 1}) if task else Counter()
+
+
+def _moving(job: Job) -> Counter[Task]:
+    if services.job_is_moved(job=job):
+        return Counter({Task.FINISH: 1})
+    running = JobSlice.objects.filter(collection__job=job).leased().count()
+    slots = max(1, Worker.objects.slots())
+    return Counter({Task.WORK: max(0, min(claiming.claimable(job).count(), slots - running))})
+
+
+def _control_task(job: Job) -> Task | None:
+    if job.is_stopping:
+        return None if services.job_is_held(job=job) else Task.SETTLE
+    if job.status == Status.PENDING or job.stage == Stage.PREPARING:
+        return Task.PREPARE
+    if job.is_running:
+        return Task.FINISH
+    return Task.TEND if job.collections.filter(OPEN_WISH).exists() else None

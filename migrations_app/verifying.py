@@ -1,0 +1,107 @@
+"""The count check at the end of a job: what it needs is counted, what it proves is stored."""
+
+from __future__ import annotations
+
+from migrations_app.control import Again, Held
+from migrations_app.engine.cancel import Deadline
+from migrations_app.engine.checkpoint import Counters
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.errors import VerifyMismatch
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.row_count import CountState, RowCount
+from migrations_app.engine.target import Target
+from migrations_app.engine.verify import Verdict, judge
+from migrations_app.models import Job, JobCollection, TargetState, Wish
+from migrations_app.preparing import ref_of
+from migrations_app.wishes import spec_of
+
+# A count that waits for an index or a load gives the process to others after this, and goes on later.
+TURN_SECONDS = 20.0
+PAUSE_SECONDS = 1.0
+COUNT = "count"
+
+
+def verify(held: Held, source: Source, target: Target) -> Again | None:
+    """Check every collection that is not checked yet; ``Again`` where one needs more time.
+
+    Raises ``VerifyMismatch`` when all are checked and one has an unexplained difference.
+    """
+    for row in held.job.collections.with_counters().order_by("position"):
+        held.stop.check()
+        if row.checks:
+            continue
+        if row.rows_source_after is None:
+            plan = CollectionPlan.model_validate(row.plan)
+            row.rows_source_after = sum(source.counts(ref_of(plan)).values())
+            row.save(update_fields=("rows_source_after",))
+        counted = _count(held, row, target)
+        if not counted.is_done:
+            return Again(PAUSE_SECONDS)
+        _store(held, row, counted)
+    _refuse_mismatch(held.job)
+    return None
+
+
+def _count(held: Held, row: JobCollection, target: Target) -> CountState:
+    """Count the rows in the target, from where an earlier turn stopped."""
+
+    def save(state: CountState) -> None:
+        row.finish[COUNT] = state.as_dict()
+        row.save(update_fields=("finish",))
+
+    wishes_index = row.index_wish != Wish.NONE
+    indexes = CollectionPlan.model_validate(row.plan).indexes if wishes_index else None
+    count = RowCount(
+        target,
+        row.target,
+        statistics_are_exact=_no_key_came_twice(row),
+        indexes=[spec_of(index) for index in indexes or ()],
+        keep_loaded=row.load_action == "load" and row.load_wish != Wish.NONE,
+        state=CountState.from_dict(row.finish[COUNT]) if COUNT in row.finish else None,
+        save=save,
+    )
+    return count.run(held.stop, Deadline(TURN_SECONDS))
+
+
+def _no_key_came_twice(row: JobCollection) -> bool:
+    made_here = row.target_state == TargetState.CREATED
+    return made_here and row.key_unique and not row.slices.filter(repeated=True).exists()
+
+
+def _store(held: Held, row: JobCollection, counted: CountState) -> None:
+    verdict = judge(
+        _counters(row),
+        source_before=row.rows_source,
+        source_after=row.rows_source_after,
+        target_before=row.count_before,
+        target_after=counted.rows,
+        key_is_unique=row.key_unique,
+        reason=counted.reason,
+    )
+    row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
+    row.save(update_fields=("rows_target", "verified", "checks"))
+    held.log(_level(verdict), f"{row.target}: {verdict.message}", counted_by=counted.method)
+
+
+def _level(verdict: Verdict) -> str:
+    return {True: "warning" if verdict.explained else "info", None: "warning", False: "error"}[
+        verdict.verified
+    ]
+
+
+def _counters(row: JobCollection) -> Counters:
+    """The sums that ``with_counters`` annotated."""
+    names = ("read", "written", "rejected", "skipped", "collapsed")
+    return Counters(**{name: getattr(row, f"rows_{name}") for name in names})
+
+
+def _refuse_mismatch(job: Job) -> None:
+    odd = job.collections.filter(verified=False).order_by("position")
+    if not odd:
+        return
+    sentences = [check["message"] for row in odd for check in row.checks if check["passed"] is False]
+    raise VerifyMismatch(
+        f"The counts of {', '.join(row.target for row in odd)} do not agree. {' '.join(sentences)}",
+        "Nothing was dropped. See whether someone else writes to the source or the collection; then drop the "
+        "collection and migrate it again.",
+    )

@@ -1,0 +1,119 @@
+"""Indexes and loading: asked by the plan or on the finished job's page, done by the same steps.
+
+A wish goes asked → running → done or failed. Each step only asks the target, or looks how far it is; between
+two looks the process is free for others.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Q
+
+from migrations_app import connect
+from migrations_app.control import Again, Held
+from migrations_app.engine.errors import FerryError, TargetError
+from migrations_app.engine.plan import CollectionPlan, IndexPlan
+from migrations_app.engine.schema import IndexSpec
+from migrations_app.engine.target import IndexState, Target
+from migrations_app.models import Job, JobCollection, Wish
+
+OPEN = (Wish.ASKED, Wish.RUNNING)
+OPEN_WISH = Q(index_wish__in=OPEN) | Q(load_wish__in=OPEN)
+LOOK_SECONDS = 2.0
+DEFAULT_METRIC = "COSINE"
+
+
+def tend(held: Held) -> Again | None:
+    """Go on with all that is asked of the collections of a job that has ended."""
+    with connect.job_target(held.job) as target:
+        for row in held.job.collections.filter(OPEN_WISH):
+            held.stop.check()
+            _tend_one(held, row, target)
+    return Again(LOOK_SECONDS) if held.job.collections.filter(OPEN_WISH).exists() else None
+
+
+def _tend_one(held: Held, row: JobCollection, target: Target) -> None:
+    """One collection's failure is its own: the others go on."""
+    try:
+        if row.index_wish in OPEN:
+            advance_index(held, row, target)
+        if row.load_wish in OPEN and row.index_wish not in OPEN:
+            advance_load(held, row, target)
+    except TargetError as error:
+        if error.retryable:
+            raise
+        held.log("error", f"{row.target}: {error.message}", hint=error.hint, code=error.code)
+        _give_up(row, error)
+
+
+def tend_failed(job: Job, error: FerryError) -> None:
+    for row in job.collections.filter(OPEN_WISH):
+        _give_up(row, error)
+
+
+def _give_up(row: JobCollection, error: FerryError) -> None:
+    sentence = f"{error.message} {error.hint}".strip()
+    if row.index_wish in OPEN:
+        row.index_wish, row.index_error = Wish.FAILED, sentence
+    if row.load_wish in OPEN:
+        row.load_wish, row.load_error = Wish.FAILED, sentence
+    row.save(update_fields=("index_wish", "index_error", "load_wish", "load_error"))
+
+
+# ---------------------------------------------------------------- indexes
+
+
+def advance_index(held: Held, row: JobCollection, target: Target) -> None:
+    """Ask for the indexes of the plan, or see how far they are. Raises ``TargetError`` where one failed."""
+    wanted = [spec_of(index) for index in CollectionPlan.model_validate(row.plan).indexes or ()]
+    found = {state.spec.field: state for state in target.indexes(row.target)}
+    for spec in wanted:
+        if spec.field not in found:
+            target.create_index(row.target, spec)
+            held.log("info", f"{row.target}: creating {spec.type} on {spec.field}, metric {spec.metric}.")
+    states = [found[spec.field] for spec in wanted if spec.field in found]
+    for state in states:
+        if state.failed:
+            raise TargetError(f"The index on {row.target}.{state.spec.field} failed: {state.failed}")
+    is_done = len(states) == len(wanted) and all(state.is_finished for state in states)
+    row.index_wish = Wish.DONE if is_done else Wish.RUNNING
+    row.index_percent = 100 if is_done else min(map(_percent, states), default=0)
+    row.save(update_fields=("index_wish", "index_percent"))
+    if is_done:
+        held.log("info", f"{row.target}: indexed.")
+
+
+def spec_of(index: IndexPlan) -> IndexSpec:
+    return IndexSpec(index.field, index.type, index.metric or DEFAULT_METRIC, index.params)
+
+
+def _percent(state: IndexState) -> int:
+    return min(99, 100 * state.rows_indexed // state.rows_total) if state.rows_total else 0
+
+
+# ---------------------------------------------------------------- loading
+
+
+def advance_load(held: Held, row: JobCollection, target: Target) -> None:
+    """Ask for the collection to be loaded or released, or see how far it is."""
+    if row.load_action == "release":
+        target.release(row.target)
+        is_done, percent = True, 0
+    else:
+        if row.load_wish == Wish.ASKED:
+            _refuse_without_index(row, target)
+            target.load(row.target)
+        state = target.load_state(row.target)
+        is_done, percent = state.is_loaded, state.percent
+    row.load_wish, row.load_percent = Wish.DONE if is_done else Wish.RUNNING, percent
+    row.save(update_fields=("load_wish", "load_percent"))
+    if is_done:
+        held.log("info", f"{row.target}: {'released' if row.load_action == 'release' else 'loaded'}.")
+
+
+def _refuse_without_index(row: JobCollection, target: Target) -> None:
+    if target.capabilities().count_needs_load and not target.indexes(row.target):
+        raise TargetError(
+            f"“{row.target}” has no index, and this target loads only what has one.",
+            "Create the index first.",
+            code="index_missing",
+        )

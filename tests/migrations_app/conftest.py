@@ -1,0 +1,108 @@
+"""A source and a target in memory, a plan between them, and the queue worked off in this process."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from migrations_app import connect, services
+from migrations_app.engine.connectors import registry
+from migrations_app.engine.plan import Plan
+from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.testing import (
+    MemoryCollection,
+    MemoryDatabase,
+    MemoryStore,
+    MemoryTarget,
+    memory_collection,
+    memory_database,
+    memory_store,
+)
+from migrations_app.models import Job
+
+SOURCE_PASSWORD, TARGET_TOKEN = "opensesame", "letmein"
+SPECS = {
+    "id": TypeSpec(MilvusType.INT64),
+    "embedding": TypeSpec(MilvusType.FLOAT_VECTOR, dim=3),
+    "title": TypeSpec(MilvusType.VARCHAR, max_length=64),
+}
+
+
+def books(rows: int, start: int = 0) -> MemoryCollection:
+    """``rows`` rows with a key, a vector and a text."""
+    batch = pa.record_batch(
+        {
+            "id": pa.array(range(start, start + rows), pa.int64()),
+            "embedding": pa.array([[float(n), 0.5, -1.0] for n in range(rows)], pa.list_(pa.float32(), 3)),
+            "title": pa.array([f"Book {n}" for n in range(rows)], pa.string()),
+        }
+    )
+    return memory_collection(batch, SPECS, key="id")
+
+
+@dataclass
+class World:
+    """Both ends, and how to make a job between them."""
+
+    source: MemoryStore
+    target: MemoryDatabase
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def plan(self, *collections: dict[str, Any], **options: Any) -> Plan:
+        return Plan.model_validate(
+            {
+                "version": 1,
+                "source": {"kind": "memory", "settings": {}},
+                "target": {"kind": "memory", "settings": {}},
+                "options": options,
+                "collections": list(collections or ({"source": "books"},)),
+            }
+        )
+
+    def job(self, *collections: dict[str, Any], **options: Any) -> Job:
+        return services.job_create(plan=self.plan(*collections, **options), user=None, secrets=self.settings)
+
+
+@pytest.fixture
+def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry with one more source and target: those in memory."""
+    entry = registry.Entry("memory", "Memory", "", "migrations_app.engine.testing:MemorySource")
+    monkeypatch.setitem(registry.SOURCES, "memory", entry)
+    monkeypatch.setitem(connect.TARGETS, "memory", MemoryTarget)
+
+
+@pytest.fixture
+def world(memory_kinds: None, settings: Any) -> Iterator[World]:
+    """100 books at the source, nothing at the target. Leases are short, so that what is lost comes back."""
+    settings.VECTORFERRY_LEASE_SECONDS = 2
+    source = MemoryStore({"books": books(100)}, password=SOURCE_PASSWORD)
+    target = MemoryDatabase(token=TARGET_TOKEN)
+    with memory_store(source) as at_source, memory_database(target) as at_target:
+        plain = {"source": connect.plain(at_source), "target": connect.plain(at_target)}
+        yield World(source, target, plain)
+
+
+@pytest.fixture
+def work_off(transactional_db: None) -> Callable[[], int]:
+    """Does all that the queue holds, and what comes of it, in this process; how many tasks that were.
+
+    What is to be done later is done now.
+    """
+    from migrations_app.queue import Task
+    from migrations_app.tasks import BY_NAME
+
+    def work_off(most: int = 200) -> int:
+        done = 0
+        while (row := OrmQ.objects.order_by("lock", "pk").first()) and done < most:
+            row.delete()
+            task, (job_id,) = row.task["func"].rpartition(".")[2], row.task["args"]
+            Job.objects.filter(pk=job_id, not_before__gt=timezone.now()).update(not_before=None)
+            BY_NAME[Task(task)](job_id)
+            done += 1
+        return done
+
+    return work_off
