@@ -147,6 +147,7 @@ def test_a_stop_after_any_request_leaves_books_from_which_the_rest_is_moved(
         any_move.run()
     assert caught.value is reason
     stored = any_move.ledger.checkpoint()
+    assert any_move.mapping.upsert or not stored.repeated
     assert any_move.written()[: stored.counters.written] == list(range(stored.counters.written))
     assert any_move.resume(stored) is SliceEnd.DONE
     assert any_move.written() == ALL
@@ -179,6 +180,16 @@ def test_a_stop_ends_the_wait_for_a_busy_target(move: Move) -> None:
     move.target_store.on_request = lambda number: threading.Timer(0.05, stop, [move.stop]).start()
     with pytest.raises(Canceled):
         move.run()
+
+
+def test_a_stop_awaits_a_request_in_flight_no_longer_than_its_deadline(any_move: Move) -> None:
+    any_move.set_policy(request_timeout_seconds=0.05, max_in_flight=1)
+    any_move.target_store.gate.clear()
+    any_move.target_store.on_request = lambda number: any_move.stop.stop(Canceled("Stopped by the test."))
+    with pytest.raises(Canceled):
+        any_move.run()
+    assert any_move.target_store.requests == 1
+    assert any_move.ledger.checkpoint().repeated, "nobody knows whether it landed"
 
 
 def stop(token: StopToken) -> None:
