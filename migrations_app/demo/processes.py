@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import psutil
 from migrations_app.engine.errors import FerryError
 
 LOOPBACK = "127.0.0.1"
+POLL_SECONDS = 0.2
 
 
 class EngineNotStarted(FerryError):
@@ -83,14 +84,21 @@ class Background:
         return self._process() is not None
 
     def wait_until_listening(self, timeout_seconds: float) -> None:
+        self.wait_until(lambda: is_listening(self.port), timeout_seconds)
+
+    def wait_until(self, is_so: Callable[[], bool], timeout_seconds: float) -> None:
         """Raises EngineNotStarted as soon as the process is gone, else after the time."""
         deadline = time.monotonic() + timeout_seconds
-        while not is_listening(self.port):
-            if not self.is_alive() or time.monotonic() > deadline:
+        while not is_so():
+            if not self.is_alive():
                 raise EngineNotStarted(
-                    f"{self.name} did not start on port {self.port}: {self.last_words()}", f"See {self.log}."
+                    f"The {self.name} process ended: {self.last_words()}", f"See {self.log}."
                 )
-            time.sleep(0.1)
+            if time.monotonic() > deadline:
+                raise EngineNotStarted(
+                    f"The {self.name} process did nothing for {timeout_seconds:.0f} s.", f"See {self.log}."
+                )
+            time.sleep(POLL_SECONDS)
 
     def stop(self, timeout_seconds: float = 12) -> None:
         """Ends it and what it started; does nothing if it does not run."""

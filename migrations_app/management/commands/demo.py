@@ -13,10 +13,11 @@ from django.core.management.base import BaseCommand, CommandError
 from migrations_app.demo import seed
 from migrations_app.demo.stack import WEB_PORT, Stack
 from migrations_app.engine.errors import FerryError
-from migrations_app.following import Follower
+from migrations_app.following import status_line
 from migrations_app.states import Status
 
 FOLDER_NAME = ".demo"
+SAMPLE_SECONDS = 300
 
 
 class Command(BaseCommand):
@@ -61,16 +62,25 @@ class Command(BaseCommand):
         seed.save_connections(stack)
         if not stack.start_console():
             self.stdout.write(f"Port {WEB_PORT} is taken: the console is on port {stack.web.port}.")
-        self._follow_sample()
+        self._follow_sample(stack)
         if not is_short:
             self._say_what_next(stack, passwords, rows)
 
-    def _follow_sample(self) -> None:
+    def _follow_sample(self, stack: Stack) -> None:
         job = seed.sample_job()
-        self.stdout.write(f"Migrating {seed.SAMPLE} …")
-        Follower(job, self.stdout).follow()
+
+        def has_ended() -> bool:
+            job.refresh_from_db()
+            return bool(job.is_ended)
+
+        if not has_ended():
+            self.stdout.write(f"Migrating {seed.SAMPLE} …")
+            stack.worker.wait_until(has_ended, SAMPLE_SECONDS)
+            self.stdout.write(status_line(job))
         if job.status != Status.SUCCESSFUL:
-            raise CommandError(f"The sample migration ended as {Status(job.status).label}.")
+            raise CommandError(
+                f"The sample migration: {Status(job.status).label}. {job.error_message}".strip()
+            )
 
     def _say_what_next(self, stack: Stack, passwords: dict[str, str], rows: int) -> None:
         administrator, viewer = seed.ADMINISTRATOR, seed.VIEWER
