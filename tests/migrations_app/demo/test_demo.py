@@ -1,0 +1,52 @@
+"""`make demo EXIT=1`, as a process in a folder of its own: everything is real."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrations_app.demo.stack import Stack
+
+pytestmark = pytest.mark.engine
+ROOT = Path(__file__).parents[3]
+
+
+def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return subprocess.run(
+        [sys.executable, "manage.py", "demo", *arguments],
+        cwd=ROOT,
+        env={**kept, "VECTORFERRY_DATA_DIR": str(folder / "console")},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+
+
+def test_the_demo_refuses_a_folder_that_is_not_its_own(tmp_path):
+    done = demo(tmp_path)
+    assert done.returncode == 1
+    assert "Start it with: make demo" in done.stderr
+
+
+def test_the_sample_succeeds_and_all_that_was_started_is_stopped_and_kept(tmp_path):
+    folder = tmp_path / ".demo"
+    done = demo(folder, "--exit")
+    assert done.returncode == 0, done.stderr
+    assert "Successful" in done.stdout
+    assert Stack(folder, ROOT).alive() == []
+    with sqlite3.connect(folder / "console" / "vectorferry.sqlite3") as database:
+        jobs = database.execute("SELECT public_id, status FROM migrations_app_job").fetchall()
+    database.close()
+    assert [status for _, status in jobs] == ["successful"]
+
+    again = demo(folder, "--exit")
+    assert again.returncode == 0, again.stderr
+    with sqlite3.connect(folder / "console" / "vectorferry.sqlite3") as database:
+        assert database.execute("SELECT public_id, status FROM migrations_app_job").fetchall() == jobs
+    database.close()
+    shutil.rmtree(folder)
