@@ -111,28 +111,25 @@ class _Run:
         stop = ctx.stop.child()
         self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes, ctx.workers)
         self._allowance = Allowance(work.max_rejected)
-        mapping = work.mapping
+        plan = work.mapping.read_plan
         # Beside what is under way, the reader holds a batch as it was read and as it was mapped.
-        budget = ByteBudget(policy.memory_bytes - 2 * mapping.read_plan.batch_bytes, stop)
-        writer = Writer(
-            channel,
-            Pace(
-                policy.max_in_flight, policy.retry, stop, log, 0.0 if mapping.upsert else policy.grace_seconds
-            ),
-            self._allowance,
-            upsert=mapping.upsert,
-            timeout_seconds=policy.request_timeout_seconds,
-            tries=policy.retry.tries,
-        )
+        budget = ByteBudget(policy.memory_bytes - 2 * plan.batch_bytes, stop)
+        writer = self._writer(channel, policy, log)
         self._senders = Senders(writer, ledger, budget, stop, policy.max_in_flight)
         self._reader = Reader(
-            source,
-            work.ref,
-            work.part,
-            mapping.read_plan,
-            retry=policy.retry,
-            log=log,
-            start_over=self._start_over,
+            source, work.ref, work.part, plan, retry=policy.retry, log=log, start_over=self._start_over
+        )
+
+    def _writer(self, channel: Channel, policy: Policy, log: Log) -> Writer:
+        upsert = self._work.mapping.upsert
+        grace_seconds = 0.0 if upsert else policy.grace_seconds
+        return Writer(
+            channel,
+            Pace(policy.max_in_flight, policy.retry, self._ctx.stop, log, grace_seconds),
+            self._allowance,
+            upsert=upsert,
+            timeout_seconds=policy.request_timeout_seconds,
+            tries=policy.retry.tries,
         )
 
     def run(self) -> SliceEnd:

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from migrations_app.engine.batch import Batch
-from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.cancel import Deadline
 from migrations_app.engine.checkpoint import Counters
 from migrations_app.engine.errors import (
-    Canceled,
     Draining,
-    LeaseLost,
     SourceChanged,
     SourceUnavailable,
     TargetChanged,
@@ -27,24 +24,6 @@ from tests.engine.moving import Move, books_on_the_move, wait_until
 
 ROWS = 200
 ALL = list(range(ROWS))
-
-
-@pytest.fixture
-def move() -> Iterator[Move]:
-    with books_on_the_move(ROWS) as move:
-        yield move
-
-
-@pytest.fixture
-def auto_move() -> Iterator[Move]:
-    with books_on_the_move(ROWS, auto_id=True) as move:
-        yield move
-
-
-@pytest.fixture(params=["key kept", "auto id"])
-def any_move(request: pytest.FixtureRequest) -> Iterator[Move]:
-    with books_on_the_move(ROWS, auto_id=request.param == "auto id") as move:
-        yield move
 
 
 def test_every_row_arrives_and_is_counted(any_move: Move) -> None:
@@ -118,91 +97,6 @@ def test_a_target_that_refuses_everything_is_not_asked_for_every_row(move: Move)
     assert caught.value.message.endswith("No.")
     assert move.target_store.requests < 60
     assert move.ledger.checkpoint().after is None
-
-
-# ---------------------------------------------------------------- pause, stop, resume
-
-
-def test_a_pause_writes_what_was_read_and_goes_on_where_it_stood(any_move: Move) -> None:
-    runs = 1
-    assert any_move.run(deadline=Deadline(0)) is SliceEnd.PAUSED
-    while any_move.resume(any_move.ledger.checkpoint(), deadline=Deadline(0)) is SliceEnd.PAUSED:
-        runs += 1
-    assert runs >= 4
-    assert any_move.written() == ALL
-    assert any_move.ledger.checkpoint().counters.written == ROWS
-    assert any_move.target_store.collections["books"].sent == ROWS
-
-
-# There are eleven batches, and up to four of them are begun: the eighth request may be the last.
-@pytest.mark.parametrize("requests", range(1, 8))
-def test_a_stop_after_any_request_leaves_books_from_which_the_rest_is_moved(
-    any_move: Move, requests: int
-) -> None:
-    reason = Canceled("Stopped by the test.")
-    any_move.target_store.on_request = lambda number: (
-        any_move.stop.stop(reason) if number == requests else None
-    )
-    with pytest.raises(Canceled) as caught:
-        any_move.run()
-    assert caught.value is reason
-    stored = any_move.ledger.checkpoint()
-    assert any_move.mapping.upsert or not stored.repeated
-    assert any_move.written()[: stored.counters.written] == list(range(stored.counters.written))
-    assert any_move.resume(stored) is SliceEnd.DONE
-    assert any_move.written() == ALL
-    assert any_move.ledger.checkpoint().counters.written == ROWS
-
-
-def test_after_a_stop_no_batch_is_begun(move: Move) -> None:
-    move.set_policy(max_in_flight=2)
-    move.target_store.on_request = lambda number: move.stop.stop(LeaseLost("Lost."))
-    with pytest.raises(LeaseLost):
-        move.run()
-    assert move.target_store.requests <= 2
-
-
-def test_a_stop_that_comes_when_all_is_written_changes_nothing(move: Move) -> None:
-    begin = move.ledger.acknowledge
-
-    def acknowledge(sequence: int, *facts: object, **more: object) -> None:
-        begin(sequence, *facts, **more)  # type: ignore[arg-type]
-        if move.ledger.checkpoint().counters.written == ROWS:
-            move.stop.stop(Canceled("Too late."))
-
-    move.ledger.acknowledge = acknowledge  # type: ignore[method-assign, assignment]
-    assert move.run() is SliceEnd.DONE
-
-
-def test_a_stop_ends_the_wait_for_a_busy_target(move: Move) -> None:
-    move.target_store.retry_after_seconds = 3600
-    move.target_store.mishaps.append(Mishap.BUSY)
-    move.target_store.on_request = lambda number: threading.Timer(0.05, stop, [move.stop]).start()
-    with pytest.raises(Canceled):
-        move.run()
-
-
-def test_a_stop_awaits_a_request_in_flight_no_longer_than_its_deadline(any_move: Move) -> None:
-    any_move.set_policy(request_timeout_seconds=0.05, max_in_flight=1)
-    any_move.target_store.gate.clear()
-    any_move.target_store.on_request = lambda number: any_move.stop.stop(Canceled("Stopped by the test."))
-    with pytest.raises(Canceled):
-        any_move.run()
-    assert any_move.target_store.requests == 1
-    assert any_move.ledger.checkpoint().repeated, "nobody knows whether it landed"
-
-
-def stop(token: StopToken) -> None:
-    token.stop(Canceled("Stopped by the test."))
-
-
-def test_a_stop_ends_the_read_early(move: Move) -> None:
-    pages: list[int] = []
-    move.source_store.before_page = pages.append
-    move.target_store.on_request = lambda number: move.stop.stop(Draining("Stopped by the test."))
-    with pytest.raises(Draining):
-        move.run(workers=1)
-    assert len(pages) < 10
 
 
 # ---------------------------------------------------------------- a source in trouble
@@ -330,27 +224,6 @@ def test_with_auto_id_a_lost_answer_fails_the_job_and_nothing_is_sent_twice(
     written = auto_move.written()
     assert len(set(written)) == len(written)
     assert auto_move.ledger.checkpoint().repeated, "a resume would double rows, and must know it"
-
-
-def test_with_auto_id_a_worker_drained_while_requests_overtook_one_another_says_so(auto_move: Move) -> None:
-    auto_move.set_policy(max_in_flight=2, grace_seconds=0.01)
-    gate = threading.Event()
-    landed = threading.Event()
-
-    def on_request(number: int) -> None:
-        if number == 1:
-            landed.wait(5)
-            auto_move.stop.stop(Draining("Stopped by the test."))
-            gate.set()
-            raise TargetUnavailable("Not there.", retry_after_seconds=3600)
-        if number == 3:
-            landed.set()
-            gate.wait(5)
-
-    auto_move.target_store.on_request = on_request
-    with pytest.raises(UncleanStop) as caught:
-        auto_move.run()
-    assert "overtook" in caught.value.message
 
 
 def test_a_target_that_stays_away_fails_the_slice_and_can_be_tried_again(move: Move) -> None:
