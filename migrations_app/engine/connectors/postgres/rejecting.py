@@ -20,13 +20,13 @@ class Misfits:
         self._found: dict[int, tuple[str, str, str, str]] = {}
 
     def note(self, delivered: Delivered, told: pa.Array) -> None:
-        """``told``: by row, the number of the reading's misfit and the value's text; NULL where it fits."""
-        if told.null_count == len(told):
+        """``told``: by row, the text of a value that is the reading's misfit; NULL where it fits."""
+        misfit = delivered.reading.misfit
+        if misfit is None or told.null_count == len(told):
             return
         for row in np.flatnonzero(np.asarray(told.is_valid())):
             text = told[int(row)].as_py()
-            misfit = delivered.reading.misfits[int(text[0])]
-            self._add(int(row), delivered.column.path, misfit.code, misfit.reason, text[1:])
+            self._add(int(row), delivered.column.path, misfit.code, misfit.reason, text)
 
     def note_dimensions(self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch) -> None:
         """Vectors of another dimension than asked for."""
@@ -35,13 +35,15 @@ class Misfits:
         wire = storage_of(rows.column(delivered.value))
         for row in np.flatnonzero(converted.misfits):
             dim = (len(wire[int(row)].as_py()) - 4) // 4
-            reason = f"the vector has {dim} dimensions, not {delivered.column.spec.dim}"
+            reason = f"has {dim:,} dimensions; the field takes {delivered.column.spec.dim:,}"
             self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"vector({dim})")
 
     def rejected(self, batch: pa.RecordBatch, locators: pa.Array) -> tuple[Rejected, ...]:
         """A ``Rejected`` for each row noted, in the batch's order."""
         return tuple(
-            Rejected(locators[row].as_py(), field, code, f"{field}: {reason}", _row(batch, row, field, text))
+            Rejected(
+                locators[row].as_py(), field, code, f"“{field}” {reason}.", _row(batch, row, field, text)
+            )
             for row, (field, code, reason, text) in sorted(self._found.items())
         )
 

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from migrations_app.engine.batch import ReadColumn, ReadPlan
 from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
-from migrations_app.engine.connectors.postgres.types import TEXT, Misfit, Reading, key_reading, reading_as
+from migrations_app.engine.connectors.postgres.types import TEXT, Reading, key_reading, reading_as
 from migrations_app.engine.errors import SourceChanged
 
 _ALIAS = "t"
@@ -18,8 +18,8 @@ _ALIAS = "t"
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A column of the plan in the answer: ``value`` is its place there, ``misfit`` that of the column that
-    says which of the reading's misfits a row has, and the value's text after it."""
+    """A column of the plan in the answer: ``value`` is its place there, ``misfit`` that of the texts of those
+    values that are the reading's misfits (NULL for all others)."""
 
     column: ReadColumn
     reading: Reading
@@ -55,9 +55,13 @@ class Select:
                 f"{wanted.spec}.",
                 "Its type changed: look at the table again under Configure Schema.",
             )
-        misfit = self.add(_misfits(reading.misfits), column) if reading.misfits else None
-        value = self.add(_fitting(reading), column)
-        self.delivered.append(Delivered(wanted, reading, value, misfit))
+        value: LiteralString = reading.sql
+        misfit = None
+        if reading.misfit is not None:
+            condition = reading.misfit.condition
+            value = f"CASE WHEN {condition} THEN NULL ELSE {value} END"
+            misfit = self.add(f"CASE WHEN {condition} THEN {TEXT} END", column)
+        self.delivered.append(Delivered(wanted, reading, self.add(value, column), misfit))
 
     def ordered_by(self, key: Sequence[str]) -> None:
         """Orders by a key, and selects the exact text of its parts for the cursor."""
@@ -132,25 +136,6 @@ def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequenc
 def expand(expression: LiteralString, column: Column) -> sql.Composed:
     """``expression`` with the column's quoted name for ``{c}``."""
     return sql.SQL(expression).format(c=sql.Identifier(_ALIAS, column.name))
-
-
-def _fitting(reading: Reading) -> LiteralString:
-    """The value, or NULL where it is a misfit."""
-    if not reading.misfits:
-        return reading.sql
-    return f"CASE WHEN {_any(reading.misfits)} THEN NULL ELSE {reading.sql} END"
-
-
-def _misfits(misfits: tuple[Misfit, ...]) -> LiteralString:
-    """The number of the first misfit that holds and the value's text; NULL for a value that fits."""
-    cases: list[LiteralString] = [f"WHEN {m.condition} THEN '{n:d}' || {TEXT}" for n, m in enumerate(misfits)]
-    return f"CASE {' '.join(cases)} END"
-
-
-def _any(misfits: tuple[Misfit, ...]) -> LiteralString:
-    # One after the other: a later condition may be an error where an earlier one holds.
-    conditions: list[LiteralString] = [f"WHEN {m.condition} THEN TRUE" for m in misfits]
-    return f"CASE {' '.join(conditions)} ELSE FALSE END"
 
 
 def _array_text(values: Iterable[str]) -> str:

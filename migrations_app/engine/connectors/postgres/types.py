@@ -17,7 +17,8 @@ T = MilvusType
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Values that this reading cannot take: those for which ``condition`` holds are rejected."""
+    """Values that this reading cannot take: those for which ``condition`` holds are rejected. ``reason`` goes
+    on after the column's name."""
 
     condition: LiteralString
     code: str
@@ -32,7 +33,7 @@ class Reading:
     sql: LiteralString = "{c}"
     element: MilvusType | None = None
     convert: Converter = plain
-    misfits: tuple[Misfit, ...] = ()
+    misfit: Misfit | None = None
     note: str = ""
     offered: bool = True
 
@@ -71,7 +72,7 @@ def _iso(value: LiteralString, zone: LiteralString) -> LiteralString:
 _MILLISECONDS: LiteralString = (
     "CASE WHEN isfinite({c}) THEN (EXTRACT(epoch FROM date_trunc('milliseconds', {c})) * 1000)::bigint END"
 )
-_INFINITE = Misfit("NOT isfinite({c})", "not_finite", "infinity is no point in time")
+_INFINITE = Misfit("NOT isfinite({c})", "not_finite", "is infinity, which is no point in time")
 _ISO_NOTE = "ISO 8601 with microseconds; before year 1 and after 9999 as PostgreSQL writes it."
 _MILLISECONDS_NOTE = "Milliseconds since 1970 UTC, rounded down; a row with infinity is rejected."
 
@@ -80,9 +81,9 @@ _AS_TEXT = Family((Reading(T.VARCHAR, TEXT),), can_be_key=True)
 _JSON = Family((Reading(T.JSON, TEXT),))
 _LONG = Reading(T.INT64, offered=False)
 
-_MISFIT_ARRAYS = (
-    Misfit("array_ndims({c}) > 1", "array_dimensions", "the array has more than one dimension"),
-    Misfit("array_position({c}, NULL) IS NOT NULL", "array_null", "the array holds a NULL"),
+# The driver would read it as one flat list. A NULL in an array is left to the mapping to reject.
+_NOT_FLAT = Misfit(
+    "array_ndims({c}) > 1", "array_dimensions", "has more than one dimension; an ARRAY has one"
 )
 
 
@@ -91,7 +92,7 @@ def _array(element: MilvusType, cast: LiteralString = "") -> Family:
     column: LiteralString = "({c}" + cast + ")"
     return Family(
         (
-            Reading(T.ARRAY, column + "[:]", element, misfits=_MISFIT_ARRAYS),
+            Reading(T.ARRAY, column + "[:]", element, misfit=_NOT_FLAT),
             Reading(T.JSON, "array_to_json" + column + "::text"),
         )
     )
@@ -125,14 +126,14 @@ FAMILIES: dict[str, Family] = {
     "timestamp": Family(
         (
             Reading(T.VARCHAR, _iso("{c}", ""), note=_ISO_NOTE),
-            Reading(T.INT64, _MILLISECONDS, misfits=(_INFINITE,), note=_MILLISECONDS_NOTE + " Read as UTC."),
+            Reading(T.INT64, _MILLISECONDS, misfit=_INFINITE, note=_MILLISECONDS_NOTE + " Read as UTC."),
         ),
         can_be_key=True,
     ),
     "timestamptz": Family(
         (
             Reading(T.VARCHAR, _iso("{c} AT TIME ZONE 'UTC'", " || '+00:00'"), note=_ISO_NOTE),
-            Reading(T.INT64, _MILLISECONDS, misfits=(_INFINITE,), note=_MILLISECONDS_NOTE),
+            Reading(T.INT64, _MILLISECONDS, misfit=_INFINITE, note=_MILLISECONDS_NOTE),
         )
     ),
     "json": _JSON,

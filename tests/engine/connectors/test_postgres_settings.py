@@ -1,0 +1,150 @@
+"""What a person types to connect to PostgreSQL, and what libpq is told of it."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import ValidationError
+
+from migrations_app.engine.connectors.postgres import PostgresSource
+from migrations_app.engine.connectors.postgres.conninfo import Conninfo, address_of, hosts_of
+from migrations_app.engine.connectors.postgres.settings import PostgresSettings
+from migrations_app.engine.errors import SettingsError
+
+FIELDS = {"host": "db", "database": "shop", "user": "reader", "password": "s3cret"}
+URL = "postgresql://reader:s3cret@db:6000/shop"
+PEM = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
+
+
+def told(**values: Any) -> dict[str, str]:
+    """libpq's parameters for these settings."""
+    conninfo = Conninfo(PostgresSettings.model_validate(values))
+    try:
+        return {name: str(value) for name, value in conninfo_to_dict(conninfo.text()).items()}
+    finally:
+        conninfo.close()
+
+
+def test_fields_become_libpq_parameters() -> None:
+    parts = told(**FIELDS, port=6000, sslmode="require")
+    expected = {"host": "db", "port": "6000", "dbname": "shop", "user": "reader", "password": "s3cret"}
+    assert expected.items() <= parts.items()
+    assert parts["sslmode"] == "require"
+    assert parts["application_name"] == "vectorferry"
+
+
+def test_a_connection_string_means_the_same_as_the_fields() -> None:
+    fields = told(**FIELDS, port=6000)
+    url = told(url=URL)
+    folders = {"passfile", "sslcert", "sslkey", "sslrootcert"}
+    assert {k: v for k, v in url.items() if k not in folders} == {
+        k: v for k, v in fields.items() if k not in folders
+    }
+
+
+def test_key_value_pairs_are_a_connection_string_too() -> None:
+    parts = told(url="host=db user=reader password='s3 cret' dbname=shop")
+    assert parts["password"] == "s3 cret"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "in_url", "used"),
+    [("prefer", "?sslmode=require", "require"), ("verify-full", "?sslmode=require", "verify-full"),
+     ("require", "", "require"), ("prefer", "", "prefer")],
+)  # fmt: skip
+def test_the_stated_tls_mode_wins(chosen: str, in_url: str, used: str) -> None:
+    assert told(url=URL + in_url, sslmode=chosen)["sslmode"] == used
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"host": "db"},
+        {"url": URL, "host": "db"},
+        {"url": URL, "password": "s3cret"},
+        {**FIELDS, "sslmode": "sometimes"},
+        {**FIELDS, "port": 0},
+        {**FIELDS, "port": 65536},
+        {"url": "postgresql://reader:s3cret@db:port:what/shop?x"},
+        {"url": "s3cret"},
+        {"url": URL + "?passfile=/etc/passwd"},
+        {"url": URL + "?sslkey=/etc/shadow"},
+        {"url": "service=x"},
+        {"url": URL + "?sslkeylogfile=/tmp/x"},
+    ],
+)
+def test_settings_that_cannot_work_are_refused_without_showing_a_secret(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        PostgresSettings.model_validate(values)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_nothing_is_taken_from_the_workers_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPASSWORD", "the operator's")
+    parts = told(**{**FIELDS, "password": ""})
+    assert parts["password"] == ""
+    for name in ("passfile", "sslcert", "sslkey", "sslrootcert"):
+        assert not Path(parts[name]).exists()
+
+
+def test_certificates_lie_in_files_for_nobody_else_and_only_while_open() -> None:
+    settings = PostgresSettings.model_validate(
+        {**FIELDS, "sslmode": "verify-full", "sslrootcert": PEM, "sslcert": PEM, "sslkey": PEM}
+    )
+    conninfo = Conninfo(settings)
+    parts = conninfo_to_dict(conninfo.text())
+    files = [Path(str(parts[name])) for name in ("sslrootcert", "sslcert", "sslkey")]
+    for file in files:
+        assert file.read_text() == PEM + "\n"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    conninfo.close()
+    assert not any(file.exists() for file in files)
+    conninfo.close()
+
+
+def test_verify_ca_needs_a_certificate() -> None:
+    with pytest.raises(SettingsError) as caught:
+        told(**FIELDS, sslmode="verify-ca")
+    assert caught.value.field == "sslrootcert"
+
+
+def test_verify_full_trusts_what_this_machine_trusts() -> None:
+    assert told(**FIELDS, sslmode="verify-full")["sslrootcert"]
+
+
+@pytest.mark.parametrize(
+    ("values", "hosts"),
+    [
+        (FIELDS, ("db",)),
+        ({"url": "postgresql://u@a:1,b:2/x"}, ("a", "b")),
+        ({"url": "postgresql://u@db/x?hostaddr=10.0.0.1"}, ("db", "10.0.0.1")),
+        ({"url": "postgresql://u@[::1]/x"}, ("::1",)),
+        ({"url": "host=/var/run/postgresql user=u"}, ("localhost",)),
+        ({"url": "user=u dbname=x"}, ("localhost",)),
+    ],
+)
+def test_every_host_is_told_before_connecting(values: dict[str, Any], hosts: tuple[str, ...]) -> None:
+    assert hosts_of(PostgresSettings.model_validate(values)) == hosts
+
+
+def test_an_address_names_the_field_that_was_typed() -> None:
+    fields, url = (address_of(PostgresSettings.model_validate(v)) for v in (FIELDS, {"url": URL}))
+    assert (fields.field("password"), fields.field("sslmode")) == ("password", "sslmode")
+    assert (url.field("password"), url.field("sslmode")) == ("url", "sslmode")
+    assert str(url) == "db:6000"
+
+
+def test_no_secret_shows_in_anything_printed() -> None:
+    settings = PostgresSettings.model_validate({**FIELDS, "sslkey": "k3y"})
+    source = PostgresSource(settings)
+    conninfo = Conninfo(settings)
+    conninfo.text()
+    texts = (repr(settings), str(settings), settings.model_dump_json(), repr(source), str(conninfo))
+    texts += (repr(conninfo), repr(address_of(settings)))
+    assert not any(secret in text for text in texts for secret in ("s3cret", "k3y"))
+    conninfo.close()
+    source.close()
