@@ -20,6 +20,7 @@ from migrations_app.models import Job, JobSlice, RateSample, RejectedRow
 from migrations_app.runlog import RunLog, storable
 from migrations_app.states import Status
 
+TAKEN_OVER = "Another worker took this slice over."
 COLUMNS = {
     "read": "rows_read",
     "written": "rows_written",
@@ -62,13 +63,14 @@ class Books:
             return None
         if self._store(lambda columns: leases.renew(self._slice, self._how, **columns)):
             return Canceled("The job is to stop.")
-        return LeaseLost("Another worker took this slice over.")
+        return LeaseLost(TAKEN_OVER)
 
-    def close(self, **changes: Any) -> bool:
-        """Store the last checkpoint and give the lease back. False where it was lost."""
-        return self._store(
+    def close(self, **changes: Any) -> None:
+        """Store the last checkpoint and give the lease back, unless it was lost: then the books are void."""
+        if not self._store(
             lambda columns: leases.release(self._slice, **columns | {"rows_in_flight": 0} | changes)
-        )
+        ):
+            self._log("warning", TAKEN_OVER)
 
     def _store(self, write: Any) -> bool:
         """One statement for the slice; rejected rows and the rate sample in the same transaction."""

@@ -18,12 +18,14 @@ from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, Too
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.plan import CollectionPlan, Options
+from migrations_app.engine.retry import RetryPolicy
 from migrations_app.heartbeat import Heartbeat
 from migrations_app.models import Job, JobSlice, SliceState
 from migrations_app.preparing import ref_of
 from migrations_app.runlog import RunLog
 
 MIB = 1024 * 1024
+RETRY = RetryPolicy()
 
 
 def run(job: Job, claimed: JobSlice, how: leases.Terms, held_since: float) -> None:
@@ -52,7 +54,9 @@ def _move(
     memory = settings.VECTORFERRY_MEMORY_MB * MIB
     ctx = ReadContext(stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS), memory // 4)
     policy = Policy(
-        request_timeout_seconds=how.request_timeout_seconds, memory_bytes=memory - ctx.memory_bytes
+        request_timeout_seconds=how.request_timeout_seconds,
+        memory_bytes=memory - ctx.memory_bytes,
+        retry=RETRY,
     )
     part = Slice(claimed.part_id, claimed.bounds, claimed.rows_estimate, claimed.partition, claimed.resumable)
     work = SliceWork(ref_of(plan), part, claimed.cursor, mapping, rejections_left(job))

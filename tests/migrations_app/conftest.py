@@ -1,8 +1,8 @@
 """A source and a target in memory, a plan between them, and the queue worked off in this process."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -10,12 +10,15 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from migrations_app import connect, services
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.connectors import registry
+from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.plan import Plan
 from migrations_app.engine.schema import MilvusType, TypeSpec
 from migrations_app.engine.testing import (
     MemoryCollection,
     MemoryDatabase,
+    MemorySource,
     MemoryStore,
     MemoryTarget,
     memory_collection,
@@ -67,11 +70,26 @@ class World:
         return services.job_create(plan=self.plan(*collections, **options), user=None, secrets=self.settings)
 
 
+class PagedSource(MemorySource):
+    """The source in memory, in pages of as many bytes as a test wants."""
+
+    batch_bytes: ClassVar[int] = 6 * 1024 * 1024
+
+    def read(
+        self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
+    ) -> Iterator[Batch]:
+        return super().read(ref, part, after, replace(plan, batch_bytes=self.batch_bytes), ctx)
+
+
+class PagedEntry(registry.Entry):
+    def load(self) -> type[Source]:
+        return PagedSource
+
+
 @pytest.fixture
 def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with one more source and target: those in memory."""
-    entry = registry.Entry("memory", "Memory", "", "migrations_app.engine.testing:MemorySource")
-    monkeypatch.setitem(registry.SOURCES, "memory", entry)
+    monkeypatch.setitem(registry.SOURCES, "memory", PagedEntry("memory", "Memory", "", ""))
     monkeypatch.setitem(connect.TARGETS, "memory", MemoryTarget)
 
 
@@ -106,3 +124,9 @@ def work_off(transactional_db: None) -> Callable[[], int]:
         return done
 
     return work_off
+
+
+@pytest.fixture
+def pages_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source gives its 100 books ten at a time."""
+    monkeypatch.setattr(PagedSource, "batch_bytes", books(100).rows.nbytes // 10)

@@ -1,0 +1,353 @@
+"""A slice between its claim and its release: checkpoints, leases, stops, failures."""
+
+import threading
+import time
+
+import pytest
+from django.db import connections
+from django.db.models import F
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+
+from migrations_app import claiming, heartbeat, leases, queue, services, tasks
+from migrations_app.engine.errors import SourceUnavailable
+from migrations_app.engine.retry import RetryPolicy
+from migrations_app.engine.testing import Mishap
+from migrations_app.models import Job, JobSlice, RateSample, RejectedRow, SliceState
+from migrations_app.run import run
+from migrations_app.states import Status
+
+from .conftest import PagedSource, books
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ready(world):
+    """A job whose slices wait to be claimed, and an empty queue."""
+
+    def ready(*collections, **options):
+        job = world.job(*collections, **options)
+        tasks.prepare(job.pk)
+        OrmQ.objects.all().delete()
+        job.refresh_from_db()
+        assert not job.error, job.error
+        return job
+
+    return ready
+
+
+def the_slice(job=None):
+    found = JobSlice.objects.select_related("collection")
+    return found.get(collection__job=job) if job else found.get()
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+def test_a_slice_that_is_through_has_its_counters_and_no_lease(ready):
+    job = ready()
+    tasks.work(job.pk)
+    done = the_slice()
+    assert (done.state, done.rows_read, done.rows_written) == (SliceState.DONE, 100, 100)
+    assert (done.lease_until, done.rows_in_flight, done.cursor) == (None, 0, 100)
+    assert done.first_read_at <= done.last_ack_at
+    assert sum(sample.rows for sample in RateSample.objects.filter(job=job)) == 100
+
+
+def test_a_slice_whose_time_is_over_is_let_go_and_goes_on_where_it_stood(
+    world, ready, pages_of_ten, settings
+):
+    settings.VECTORFERRY_SLICE_SECONDS = 0
+    job = ready()
+    tasks.work(job.pk)
+    paused = the_slice()
+    assert (paused.state, paused.lease_until) == (SliceState.WAITING, None)
+    assert paused.rows_read == paused.cursor == 10
+    assert queue.waiting() == {(queue.Task.WORK, job.pk): 1}
+    for _ in range(9):
+        tasks.work(job.pk)
+    assert world.target.collections["books"].sent == 100
+    tasks.work(job.pk)
+    assert the_slice().state == SliceState.DONE
+
+
+def test_the_heartbeat_stores_what_was_accepted_while_rows_still_move(world, ready, pages_of_ten):
+    job = ready()
+    seen, blocked = [], threading.Event()
+
+    def slow(number):
+        if number == 4:
+            for _ in range(100):
+                seen.append(the_slice().rows_written)
+                if seen[-1]:
+                    break
+                blocked.wait(0.1)
+            connections.close_all()
+
+    world.target.on_request = slow
+    tasks.work(job.pk)
+    assert seen[-1] >= 10
+    assert the_slice().rows_written == 100
+
+
+def test_a_rejected_row_is_stored_once_though_its_batch_comes_again(world, ready, pages_of_ten):
+    world.target.refuse = lambda row: "Never." if row["id"] == 42 else ""
+    job = ready()
+    tasks.work(job.pk)
+    # As after a worker that died between the target's answer and the checkpoint.
+    JobSlice.objects.update(
+        state=SliceState.WAITING, cursor=30, rows_read=30, rows_written=30, rows_rejected=0
+    )
+    tasks.work(job.pk)
+    assert RejectedRow.objects.get().locator == "42"
+    assert the_slice().rows_rejected == 1
+
+
+def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(world, ready, pages_of_ten):
+    world.source.collections["books"].resumable = False
+    world.target.refuse = lambda row: "Never." if row["id"] == 2 else ""
+    job = ready()
+    tasks.work(job.pk)
+    JobSlice.objects.update(state=SliceState.WAITING)
+    world.target.refuse = lambda row: ""
+    tasks.work(job.pk)
+    assert (the_slice().rows_read, the_slice().rows_written) == (100, 100)
+    assert not RejectedRow.objects.exists()
+
+
+# ---------------------------------------------------------------- leases
+
+
+def test_a_worker_that_lost_its_lease_sends_no_more_and_stores_nothing(world, ready, pages_of_ten):
+    job = ready()
+
+    def on_request(number):
+        if number == 2:
+            # Another worker takes the slice over, while no request is answered any more.
+            world.target.gate.clear()
+            JobSlice.objects.update(lease_until=leases.after(60), fence=F("fence") + 1)
+            connections.close_all()
+
+    world.target.on_request = on_request
+    tasks.work(job.pk)
+    after = the_slice()
+    assert after.state == SliceState.RUNNING
+    assert after.rows_written <= 10
+    assert world.target.requests < 10
+    assert "took this slice over" in job.log.last().message
+
+
+def test_what_a_worker_stores_after_it_lost_its_lease_is_void(world, ready):
+    job = ready()
+    how = leases.terms()
+    claimed = claiming.claim(job, how)
+    JobSlice.objects.update(fence=F("fence") + 1)
+    run(job, claimed, how, time.monotonic())
+    assert the_slice().rows_written == 0
+    assert the_slice().state == SliceState.RUNNING
+    assert "took this slice over" in job.log.last().message
+
+
+def test_a_slice_of_a_dead_worker_is_taken_up_when_its_lease_is_over(world, ready):
+    job = ready()
+    assert claiming.claim(job, leases.Terms(1000, 300)) is not None
+    assert claiming.claim(job, leases.terms()) is None
+    JobSlice.objects.update(lease_until=Now())
+    tasks.work(job.pk)
+    assert the_slice().state == SliceState.DONE
+
+
+def test_a_slice_is_claimed_once_however_many_ask(world, ready):
+    job = ready()
+    together, claimed = threading.Barrier(4), []
+
+    def ask():
+        together.wait()
+        if found := claiming.claim(job, leases.terms()):
+            claimed.append(found)
+        connections.close_all()
+
+    workers = [threading.Thread(target=ask) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(claimed) == 1
+
+
+def test_nothing_is_claimed_of_a_job_that_stops(ready):
+    job = ready()
+    Job.objects.update(error_code="target_failed")
+    assert claiming.claim(job, leases.terms()) is None
+
+
+# ---------------------------------------------------------------- stops
+
+
+def test_a_cancel_stops_a_busy_worker(world, ready, pages_of_ten):
+    job = ready()
+    world.target.gate.clear()
+    worker = threading.Thread(target=lambda: (tasks.work(job.pk), connections.close_all()))
+    worker.start()
+    while not JobSlice.objects.leased().exists():
+        pass
+    services.job_cancel(job=job, user=None, drop=False)
+    assert Job.objects.get().status == Status.CANCELING
+    worker.join(10)
+    assert not worker.is_alive()
+    job.refresh_from_db()
+    assert job.status == Status.CANCELED
+    assert the_slice().rows_written == 0
+    assert the_slice().state == SliceState.WAITING
+
+
+def test_a_draining_worker_stores_its_place_and_lets_go(world, ready, pages_of_ten, monkeypatch):
+    monkeypatch.setattr(heartbeat.drain, "is_asked", False)
+    job = ready()
+    pause = threading.Event()
+
+    def on_request(number):
+        heartbeat.drain.ask()
+        pause.wait(0.5)
+
+    world.target.on_request = on_request
+    tasks.work(job.pk)
+    drained = the_slice()
+    assert (drained.state, drained.lease_until) == (SliceState.WAITING, None)
+    assert 0 < drained.rows_written < 100
+    assert queue.waiting() == {(queue.Task.WORK, job.pk): 1}
+    heartbeat.drain.is_asked = False
+    world.target.on_request = lambda number: None
+    tasks.work(job.pk)
+    assert len(world.target.collections["books"].rows) == 100
+
+
+def test_a_draining_worker_begins_nothing_new(ready, monkeypatch):
+    job = ready()
+    monkeypatch.setattr(heartbeat.drain, "is_asked", True)
+    tasks.work(job.pk)
+    assert the_slice().fence == 0
+    assert queue.waiting() == {(queue.Task.WORK, job.pk): 1}
+
+
+# ---------------------------------------------------------------- failures
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The pipeline gives a failure back at once, for the job to decide."""
+    monkeypatch.setattr("migrations_app.run.RETRY", RetryPolicy(tries=1))
+
+
+def test_a_failure_that_may_pass_is_tried_again_later(world, ready, impatient, pages_of_ten, work_off):
+    world.source.collections["books"].breaks[:] = [20, 50]
+    job = ready()
+    tasks.work(job.pk)
+    broken = the_slice()
+    assert (broken.state, broken.rows_written, broken.attempts) == (SliceState.WAITING, 20, 1)
+    assert broken.not_before > broken.last_ack_at
+    assert claiming.claim(job, leases.terms()) is None
+    JobSlice.objects.update(not_before=None)
+    tasks.work(job.pk)
+    assert (the_slice().rows_written, the_slice().attempts) == (50, 1)
+    JobSlice.objects.update(not_before=None)
+    tasks.work(job.pk)
+    assert the_slice().rows_written == 100
+
+
+def test_a_failure_that_does_not_pass_fails_the_job(world, ready, impatient):
+    def away(row):
+        raise SourceUnavailable("The source is away.")
+
+    world.source.before_page = away
+    job = ready()
+    for _ in range(leases.MAX_ATTEMPTS):
+        JobSlice.objects.update(not_before=None)
+        tasks.work(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "source_unavailable")
+    assert job.error_message == "books: The source is away."
+
+
+def test_a_slice_that_stands_still_fails_its_job(world, ready, settings):
+    settings.VECTORFERRY_STALL_SECONDS = 1
+    world.target.gate.clear()
+    job = ready()
+    tasks.work(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "stalled")
+
+
+# ---------------------------------------------------------------- Auto ID
+
+
+AUTO_ID = {"source": "books", "key": "auto"}
+
+
+def test_an_auto_id_slice_that_ended_in_order_is_clean(world, ready):
+    job = ready(AUTO_ID)
+    tasks.work(job.pk)
+    assert not the_slice().unclean
+    assert world.target.collections["books"].sent == 100
+
+
+def test_an_auto_id_slice_that_was_let_go_in_order_goes_on(world, ready, pages_of_ten, settings):
+    settings.VECTORFERRY_SLICE_SECONDS = 0
+    job = ready(AUTO_ID)
+    for _ in range(11):
+        tasks.work(job.pk)
+    assert the_slice().state == SliceState.DONE
+    assert world.target.collections["books"].sent == 100
+
+
+def test_an_auto_id_slice_of_a_dead_worker_fails_and_never_sends_again(world, ready):
+    job = ready(AUTO_ID)
+    claimed = claiming.claim(job, leases.terms())
+    assert claimed.unclean
+    JobSlice.objects.update(lease_until=Now())
+    tasks.work(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "auto_id_unclean_stop")
+    assert world.target.collections["books"].sent == 0
+
+
+def test_an_auto_id_request_of_unknown_outcome_fails_the_job(world, ready, pages_of_ten):
+    world.target.mishaps += [Mishap.LOST_BUT_LANDED]
+    job = ready(AUTO_ID)
+    tasks.work(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "auto_id_unclean_stop")
+
+
+# ---------------------------------------------------------------- one writer at a time
+
+
+def test_a_target_of_one_writer_is_written_by_one_job_at_a_time(world, ready, work_off):
+    from dataclasses import replace
+
+    world.target.capabilities = replace(world.target.capabilities, single_writer=True)
+    first, second = (ready({"source": "books", "target": name}) for name in ("a", "b"))
+    assert claiming.claim(first, leases.terms()) is not None
+    tasks.work(second.pk)
+    tasks.work(second.pk)
+    assert the_slice(second).state == SliceState.WAITING
+    waits = second.log.filter(message__startswith="Waiting for the target")
+    assert waits.count() == 1
+    assert first.public_id in waits.get().message
+    JobSlice.objects.filter(collection__job=first).update(lease_until=Now())
+    OrmQ.objects.all().delete()
+    tasks.work(first.pk)
+    assert queue.waiting()[queue.Task.WORK, second.pk] == 1
+    work_off()
+    assert {job.status for job in Job.objects.all()} == {Status.SUCCESSFUL}
+
+
+def test_two_jobs_into_a_target_of_many_writers_do_not_wait(ready):
+    for name in ("a", "b"):
+        job = ready({"source": "books", "target": name})
+        assert claiming.claim(job, leases.terms()) is not None
+
+
+def test_pages_come_in_the_size_the_tests_want(world, pages_of_ten):
+    assert PagedSource.batch_bytes < books(100).rows.nbytes

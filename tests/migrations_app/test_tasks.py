@@ -1,0 +1,236 @@
+"""Whole jobs from memory to memory, by the real queue."""
+
+from itertools import pairwise
+
+import pytest
+from django_q.models import OrmQ
+
+from migrations_app import queue, services, tasks
+from migrations_app.engine.errors import TargetUnavailable
+from migrations_app.engine.testing import MemoryTarget
+from migrations_app.models import Job, JobSlice, RejectedRow, TargetState
+from migrations_app.states import Stage, Status
+
+from .conftest import SOURCE_PASSWORD, TARGET_TOKEN, books
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ended(job):
+    job.refresh_from_db()
+    assert job.is_ended, (job.status, job.stage, job.error)
+    return job
+
+
+def test_a_job_moves_every_row_and_ends_successful(world, work_off):
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
+    assert sorted(world.target.collections["books"].rows) == list(range(100))
+    row = job.collections.with_counters().get()
+    assert (row.rows_source, row.rows_source_after, row.rows_read, row.rows_written) == (100, 100, 100, 100)
+    assert (row.rows_target, row.verified, row.slices_done) == (100, True, 1)
+    assert {check["passed"] for check in row.checks} == {True}
+    assert {"preparing", "moving", "verifying"} <= set(job.seconds)
+    assert not OrmQ.objects.exists()
+
+
+def test_a_job_of_two_collections_moves_both(world, work_off):
+    world.source.collections["more"] = books(7, start=1000)
+    job = world.job({"source": "books"}, {"source": "more", "target": "others"})
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
+    assert len(world.target.collections["books"].rows) == 100
+    assert sorted(world.target.collections["others"].rows) == list(range(1000, 1007))
+
+
+def test_every_task_may_come_twice(world, work_off):
+    job = world.job()
+    for task in list(queue.Task) * 2:
+        queue.wake(job, task)
+    work_off()
+    for task in queue.Task:
+        queue.wake(job, task)
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
+    assert len(world.target.collections["books"].rows) == 100
+    assert world.target.collections["books"].sent == 100
+
+
+def test_a_task_for_a_job_that_is_gone_does_nothing(db):
+    for task in queue.Task:
+        tasks.BY_NAME[task](4711)
+
+
+def test_what_preflight_refuses_fails_before_anything_is_written(world, work_off):
+    MemoryTarget.stores[world.settings["target"]["store"]].collections["books"] = None
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.FAILED
+    assert job.refused
+    assert job.stage == Stage.PREPARING
+    assert "books" in job.error_message
+    assert job.collections.get().target_state == TargetState.NONE
+    assert job.log.filter(level="error").exists()
+
+
+def test_a_wrong_password_fails_the_job_as_refused(world, work_off):
+    job = world.job()
+    world.source.password = "changed"
+    work_off()
+    assert ended(job).status == Status.FAILED
+    assert (job.error_code, job.refused) == ("auth_refused", True)
+
+
+def test_what_nobody_foresaw_fails_the_job_with_a_sentence_and_leaves_the_traceback_in_the_log(
+    world, work_off, monkeypatch
+):
+    def broken(self, ref):
+        raise ZeroDivisionError(f"the token is {TARGET_TOKEN}")
+
+    monkeypatch.setattr("migrations_app.engine.testing.MemorySource.counts", broken)
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.FAILED
+    assert job.error_code == "internal"
+    assert "Traceback" not in job.error_message
+    assert "ZeroDivisionError" in job.error_message
+    entry = job.log.exclude(details="").get(details__contains="Traceback")
+    assert TARGET_TOKEN not in entry.details
+    assert SOURCE_PASSWORD not in entry.details
+
+
+def test_preparation_that_may_work_later_is_tried_again(world, work_off, monkeypatch):
+    create, failures = MemoryTarget.create, iter([TargetUnavailable("Away."), TargetUnavailable("Away.")])
+
+    def at_last(self, schema):
+        if failure := next(failures, None):
+            raise failure
+        create(self, schema)
+
+    monkeypatch.setattr(MemoryTarget, "create", at_last)
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
+    assert job.log.filter(message__startswith="Trying again").count() == 2
+
+
+def test_preparation_that_never_works_fails_after_so_many_tries(world, work_off, monkeypatch):
+    def away(self, schema):
+        raise TargetUnavailable("The target is away.")
+
+    monkeypatch.setattr(MemoryTarget, "create", away)
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.FAILED
+    assert job.error_code == "target_unavailable"
+
+
+def test_a_create_that_was_cut_off_is_taken_for_ours(world, work_off, monkeypatch):
+    create, cuts = MemoryTarget.create, iter([True])
+
+    def cut_off(self, schema):
+        create(self, schema)
+        if next(cuts, False):
+            raise TargetUnavailable("The answer was lost.")
+
+    monkeypatch.setattr(MemoryTarget, "create", cut_off)
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
+    assert job.collections.get().target_state == TargetState.CREATED
+
+
+def test_another_collection_in_the_place_of_one_being_created_is_not_touched(world, work_off, monkeypatch):
+    create = MemoryTarget.create
+
+    def beaten(self, schema):
+        create(self, schema)
+        self.store.collections[schema.name].sent = 5
+        raise TargetUnavailable("The answer was lost.")
+
+    monkeypatch.setattr(MemoryTarget, "create", beaten)
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.FAILED
+    assert job.error_code == "target_changed"
+    assert world.target.collections["books"].sent == 5
+
+
+def test_more_jobs_than_may_run_wait_for_their_turn(world, work_off, settings):
+    settings.VECTORFERRY_JOBS_AT_ONCE = 1
+    jobs = [world.job({"source": "books", "target": f"t{n}"}) for n in range(3)]
+    work_off()
+    assert {ended(job).status for job in jobs} == {Status.SUCCESSFUL}
+    starts = [(job.started_at, job.ended_at) for job in jobs]
+    assert all(end <= start for (_, end), (start, _) in pairwise(starts))
+
+
+def test_a_target_that_refuses_a_row_gets_the_others_and_the_row_is_kept(world, work_off):
+    world.target.refuse = lambda row: "It is number 13." if row["id"] == 13 else ""
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
+    rejected = RejectedRow.objects.get(job=job)
+    assert (rejected.locator, rejected.reason) == ("13", "It is number 13.")
+    assert job.collections.with_counters().get().rows_rejected == 1
+
+
+def test_a_row_too_many_fails_the_job_and_keeps_what_was_written(world, work_off):
+    world.target.refuse = lambda row: "Never." if row["id"] % 10 == 0 else ""
+    job = world.job(max_rejected=3)
+    work_off()
+    assert ended(job).status == Status.FAILED
+    assert job.error_code == "too_many_rejected"
+    assert not job.refused
+    assert "books" in world.target.collections
+
+
+def test_a_job_that_fails_lets_its_other_collections_stop_first(world, work_off):
+    world.source.collections["more"] = books(10)
+    job = world.job({"source": "books"}, {"source": "more"})
+    tasks.prepare(job.pk)
+    del world.source.collections["books"]
+    OrmQ.objects.all().delete()
+    tasks.work(job.pk)
+    assert ended(job).status == Status.FAILED
+    assert job.error_code == "source_changed"
+    assert JobSlice.objects.leased().count() == 0
+
+
+def test_a_canceled_job_says_what_was_written_and_keeps_it(world, work_off):
+    job = world.job()
+    tasks.prepare(job.pk)
+    world.target.on_request = lambda number: services.job_cancel(job=job, user=None, drop=False)
+    OrmQ.objects.all().delete()
+    tasks.work(job.pk)
+    assert ended(job).status == Status.CANCELED
+    assert job.log.last().message == "Canceled: 100 rows were written and stay."
+    assert len(world.target.collections["books"].rows) == 100
+
+
+def test_a_canceled_job_drops_what_it_created_and_nothing_else(world, work_off):
+    world.source.collections["more"] = books(10)
+    job = world.job({"source": "books"}, {"source": "more"})
+    tasks.prepare(job.pk)
+    job.collections.filter(source="more").update(target_state=TargetState.EXISTING)
+    OrmQ.objects.all().delete()
+    services.job_cancel(job=job, user=None, drop=True)
+    assert Job.objects.get().status == Status.CANCELING
+    work_off()
+    assert ended(job).status == Status.CANCELED
+    assert list(world.target.collections) == ["more"]
+
+
+def test_where_dropping_fails_the_job_is_canceled_and_says_what_was_left(world, work_off, monkeypatch):
+    def away(self, name):
+        raise TargetUnavailable("The target is away.")
+
+    job = world.job()
+    tasks.prepare(job.pk)
+    OrmQ.objects.all().delete()
+    monkeypatch.setattr(MemoryTarget, "drop", away)
+    services.job_cancel(job=job, user=None, drop=True)
+    work_off()
+    assert ended(job).status == Status.CANCELED
+    assert job.error_message == "The collections it created could not be dropped: The target is away."
