@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 P = ParamSpec("P")
@@ -22,6 +23,12 @@ class ConsoleRequest(HttpRequest):
 def is_administrator(user: AbstractBaseUser) -> bool:
     """Administrators change things; everybody else who can log in is a viewer."""
     return bool(user.is_active and getattr(user, "is_staff", False))
+
+
+def is_own_page(request: HttpRequest, url: str) -> bool:
+    """Whether ``url``, which came with a request, leads to a page of this console."""
+    is_path = url.startswith("/") and url.isprintable()
+    return is_path and url_has_allowed_host_and_scheme(url, None, require_https=request.is_secure())
 
 
 def administrator_required(

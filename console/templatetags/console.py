@@ -23,7 +23,7 @@ register = template.Library()
 RAIL = (
     ("Migrations", "signpost-split", "migrations", False, ("wizard_",)),
     ("Jobs", "list-task", "jobs", False, ("job",)),
-    ("Connections", "plug", "connections", False, ("connection_",)),
+    ("Connections", "plug", "connections", True, ("connection_",)),
     ("Import", "inbox", "imports", False, ("import_",)),
     ("Workers", "hdd-stack", "workers", True, ("worker_",)),
     ("Access", "person-lock", "accounts", True, ("account_",)),

@@ -1,0 +1,89 @@
+"""What preflight found of a draft, kept until the plan changes: it asks both servers, which takes time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from pydantic import TypeAdapter, ValidationError
+
+from console import drafts
+from migrations_app import connect, services
+from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.errors import Draining, Fault, Interrupted
+from migrations_app.engine.plan import Plan
+from migrations_app.models import Draft
+
+CHECKED = "checked"  # state
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``rows`` and ``notes`` by source name. ``is_whole`` is False where time ran out: the job checks again
+    before it writes anything."""
+
+    plan: str
+    at: datetime
+    faults: tuple[Fault, ...] = ()
+    rows: dict[str, int | None] | None = None
+    notes: dict[str, tuple[str, ...]] | None = None
+    is_whole: bool = True
+
+
+_ADAPTER = TypeAdapter(Checked)
+
+
+def known(draft: Draft, plan: Plan) -> Checked | None:
+    """What was found of this very plan, if it was checked."""
+    try:
+        found = _ADAPTER.validate_python(draft.state.get(CHECKED))
+    except ValidationError:
+        return None
+    return found if found.plan == _digest(draft, plan) else None
+
+
+def check(draft: Draft, plan: Plan) -> Checked:
+    """Ask both servers, for at most ``SECONDS``, and remember the answer. Raises ``FerryError`` where one of
+    them cannot be asked."""
+    from migrations_app.engine import preflight
+
+    source, target = draft.source_connection, draft.target_connection
+    stop = StopToken()
+    timer = threading.Timer(SECONDS, stop.stop, (Draining("The time for a check is over."),))
+    timer.daemon = True
+    timer.start()
+    try:
+        with (
+            connect.open_source(source.kind, source.settings) as opened,
+            connect.open_target(target.kind, target.settings, drafts.database(draft)) as reached,
+        ):
+            found = _found(draft, plan, preflight.check_plan(plan, opened, reached, stop=stop))
+    except Interrupted:
+        found = Checked(_digest(draft, plan), timezone.now(), is_whole=False)
+    finally:
+        timer.cancel()
+    state = draft.state | {CHECKED: _ADAPTER.dump_python(found, mode="json")}
+    services.draft_save(draft=draft, state=state)
+    return found
+
+
+def _found(draft: Draft, plan: Plan, result: Any) -> Checked:
+    return Checked(
+        _digest(draft, plan),
+        timezone.now(),
+        result.faults,
+        {prepared.plan.source: prepared.rows for prepared in result.collections},
+        {prepared.plan.source: tuple(prepared.notes) for prepared in result.collections},
+    )
+
+
+def _digest(draft: Draft, plan: Plan) -> str:
+    """Names what was checked: the collections, between these two servers."""
+    data: list[Any] = [plan.dump()["collections"], draft.source_connection_id, draft.target_connection_id]
+    return hashlib.sha256(json.dumps([*data, drafts.database(draft)], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,197 @@
+"""The controls of the mapping table, built from a sheet. ``forms.reading`` reads them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from console.forms.values import WHOLE, shown
+from console.sheet import Fate, Row, Sheet, key_column
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.plan import AUTO
+from migrations_app.engine.schema import KEY_TYPES, MilvusType, TypeChoice, TypeSpec
+
+NAME_LENGTH = 255
+DESCRIPTION_LENGTH = 1_000
+VALUE_LENGTH = 70_000
+KEEP = "keep"
+NULL_RULES = {
+    "dynamic": "null: into the dynamic field",
+    "fill": "null: fill with",
+    "reject": "null: reject the row",
+}
+NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
+
+
+class CollectionForm(forms.Form):
+    """The settings of the target collection itself."""
+
+    target = forms.CharField(label="Target collection", required=False, max_length=NAME_LENGTH)
+    description = forms.CharField(
+        required=False,
+        max_length=DESCRIPTION_LENGTH,
+        widget=forms.TextInput(attrs={"placeholder": "Optional"}),
+    )
+    key = forms.ChoiceField(label="Primary key", required=False)
+    partition_key = forms.ChoiceField(label="Partition key", required=False)
+    shards = forms.CharField(
+        required=False,
+        max_length=10,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        help_text="One is enough up to about 200 million rows of 768 dimensions.",
+    )
+    dynamic_field = forms.BooleanField(
+        required=False, help_text="Takes the keys that have no field of their own."
+    )
+    keep_source_key = forms.BooleanField(label="Keep the old key as an ordinary field", required=False)
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        has: Capabilities,
+        locked: frozenset[str] = frozenset(),
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=_collection_initial(sheet, has))
+        self.fields["key"].choices = key_choices(sheet)
+        self.fields["partition_key"].choices = partition_choices(sheet, has)
+        if has.max_shards == 1 or "shards" in locked:
+            del self.fields["shards"]
+        if "dynamic_field" in locked:
+            del self.fields["dynamic_field"]
+        if sheet.keeps_key or sheet.schema.key is None or len(sheet.schema.key.columns) != 1:
+            del self.fields["keep_source_key"]
+
+
+def key_choices(sheet: Sheet) -> list[tuple[str, str]]:
+    column = key_column(sheet.schema)
+    kept = [(KEEP, f"Keep {column.name} ({column.choices[0].spec.type})")] if column else []
+    return [*kept, (AUTO, "Auto ID (new keys)")]
+
+
+def partition_choices(sheet: Sheet, has: Capabilities) -> list[tuple[str, str]]:
+    """The fields that may be the partition key, by source name: a rename does not change the choice."""
+    rows = [
+        row
+        for row in sheet.rows(has)
+        if row.choice and row.choice.spec.type in KEY_TYPES and not (row.is_key or row.reason)
+    ]
+    moving = [row for row in rows if row.fate is not Fate.LEFT]
+    return [("", "None"), *((row.source.name, row.settings.target or row.source.name) for row in moving)]
+
+
+def _collection_initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
+    plan = sheet.plan
+    partition = [row.source.name for row in sheet.rows(has) if row.is_partition_key]
+    values = {
+        "target": plan.target,
+        "description": plan.description,
+        "key": AUTO if plan.is_auto_id else KEEP,
+        "partition_key": partition[0] if partition else "",
+        "shards": plan.shards,
+        "dynamic_field": plan.dynamic_field,
+        "keep_source_key": plan.keep_source_key,
+    }
+    return values | {name: typed.text for name, typed in sheet.typed.items() if name in values}
+
+
+class FieldForm(forms.Form):
+    """The controls of one row: those that its type, its place and the target leave open."""
+
+    include = forms.BooleanField(required=False)
+    target = forms.CharField(required=False, max_length=NAME_LENGTH)
+
+    def __init__(
+        self,
+        row: Row,
+        sheet: Sheet,
+        has: Capabilities,
+        locked: frozenset[str] = frozenset(),
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, prefix=row.anchor, initial=_field_initial(row, sheet))
+        self.row = row
+        name = row.source.name
+        self.fields["include"].widget.attrs["aria-label"] = f"Move {name}"
+        self.fields["target"].widget.attrs["aria-label"] = f"Target name of {name}"
+        for key, control in _controls(row, sheet, has, locked).items():
+            self.fields[key] = control
+            control.required = False
+            control.widget.attrs["aria-label"] = f"{key.replace('_', ' ').capitalize()} of {name}"
+
+
+def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> dict[str, forms.Field]:
+    controls: dict[str, forms.Field] = {}
+    choice = row.choice
+    if choice is None:
+        return controls
+    if len(row.choices) > 1 and "types" not in locked:
+        controls["type"] = forms.ChoiceField(choices=[(type_value(c.spec), _label(c)) for c in row.choices])
+    if MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):
+        controls["max_length"] = _number()
+    if choice.spec.type is MilvusType.ARRAY:
+        controls["max_capacity"] = _number()
+    if not (choice.spec.type.is_vector or row.is_key):
+        controls |= _null_controls(row, sheet, has, choice.spec.type)
+    return controls
+
+
+def _null_controls(row: Row, sheet: Sheet, has: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
+    """What becomes of NULL, and the default."""
+    controls: dict[str, forms.Field] = {}
+    if has.nullable and not row.is_partition_key:
+        controls["nullable"] = forms.BooleanField()
+    if has.default_values and of not in NO_DEFAULT:
+        controls["default"] = _value_control(of, "no default")
+    may_be_dynamic = sheet.plan.dynamic_field and not row.is_partition_key
+    rules = [(key, words) for key, words in NULL_RULES.items() if key != "dynamic" or may_be_dynamic]
+    controls["on_null"] = forms.ChoiceField(choices=rules)
+    controls["fill_null"] = _value_control(of, "false")
+    return controls
+
+
+def _value_control(of: MilvusType, nothing: str) -> forms.Field:
+    if of is MilvusType.BOOL:
+        return forms.ChoiceField(choices=[("", nothing), ("true", "true"), ("false", "false")])
+    attrs = {"inputmode": "numeric"} if of in WHOLE else {}
+    return forms.CharField(max_length=VALUE_LENGTH, strip=False, widget=forms.TextInput(attrs=attrs))
+
+
+def _number() -> forms.Field:
+    return forms.CharField(max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
+
+
+def type_value(spec: TypeSpec) -> str:
+    """A choice of type as a form sends it."""
+    return f"{spec.type}:{spec.element_type}" if spec.element_type else str(spec.type)
+
+
+def _label(choice: TypeChoice) -> str:
+    return f"{choice.spec} · {choice.note}" if choice.note else str(choice.spec)
+
+
+def _field_initial(row: Row, sheet: Sheet) -> dict[str, Any]:
+    settings = row.settings
+    rule = "fill" if settings.fill_null is not None else _usual_rule(row, sheet)
+    values = {
+        "include": row.fate is not Fate.LEFT,
+        "target": settings.target,
+        "type": type_value(row.choice.spec) if row.choice else "",
+        "max_length": settings.max_length,
+        "max_capacity": settings.max_capacity,
+        "nullable": bool(settings.nullable) and row.fate is not Fate.DYNAMIC,
+        "default": shown(settings.default),
+        "on_null": "dynamic" if row.fate is Fate.DYNAMIC else rule,
+        "fill_null": shown(settings.fill_null),
+    }
+    prefix = f"{row.anchor}-"
+    typed = {name.removeprefix(prefix): t.text for name, t in sheet.typed.items() if name.startswith(prefix)}
+    return values | typed
+
+
+def _usual_rule(row: Row, sheet: Sheet) -> str:
+    """What is chosen for NULL once *Nullable* is taken away; a field fixed without it rejects already."""
+    is_open = row.fate is Fate.LEFT or bool(row.settings.nullable)
+    return "dynamic" if is_open and row.source.nullable and sheet.plan.dynamic_field else "reject"

@@ -1,0 +1,89 @@
+"""What to move, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from migrations_app.engine.connectors.base import CollectionInfo
+from migrations_app.models import Connection
+
+
+class SelectionForm(forms.Form):
+    """The collections ticked: those of ``listing`` that may be selected, ``most`` of them.
+
+    ``one`` and ``many`` are what the source calls them.
+    """
+
+    def __init__(
+        self,
+        listing: Sequence[CollectionInfo],
+        data: Mapping[str, Any] | None,
+        *,
+        most: int,
+        one: str,
+        many: str,
+    ) -> None:
+        super().__init__(data)
+        self.listing = {info.name: info for info in listing}
+        self.most, self.one, self.many = most, one, many
+        self.fields["collections"] = forms.TypedMultipleChoiceField(
+            choices=[(name, name) for name in self.listing],
+            error_messages={
+                "required": f"Choose at least one {one}.",
+                "invalid_choice": f"There is no {one} “%(value).200s” (any more). Choose again.",
+            },
+        )
+
+    def clean_collections(self) -> list[str]:
+        """The names in the order of the listing."""
+        ticked = set(self.cleaned_data["collections"])
+        found = [info for name, info in self.listing.items() if name in ticked]
+        for info in found:
+            if info.not_selectable:
+                raise ValidationError(f"“{info.name}” cannot be selected: {info.not_selectable}")
+        if len(found) > self.most:
+            raise ValidationError(
+                f"One job takes {self.most} {self.many if self.most != 1 else self.one}, and {len(found)} "
+                "are chosen. Move the rest with another migration."
+            )
+        return [info.name for info in found]
+
+    @property
+    def error(self) -> str:
+        return " ".join(self.errors.get("collections", []))
+
+
+class TargetForm(forms.Form):
+    """The target connection and a database in it. ``databases`` are those of the target chosen before."""
+
+    target = forms.ChoiceField(
+        label="Connection",
+        error_messages={
+            "required": "Choose where to move to.",
+            "invalid_choice": "This connection is not there any more. Choose again.",
+        },
+    )
+    database = forms.ChoiceField(
+        error_messages={"invalid_choice": "The target has no database “%(value).200s”. Choose again."}
+    )
+
+    def __init__(
+        self,
+        connections: Iterable[Connection],
+        databases: Sequence[str],
+        data: Mapping[str, Any] | None = None,
+        initial: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self.connections = {str(connection.pk): connection for connection in connections}
+        names = [(key, connection.name) for key, connection in self.connections.items()]
+        self.fields["target"].choices = [("", "Choose…"), *names]
+        self.fields["target"].width = "full"
+        self.fields["database"].choices = [(name, name) for name in databases]
+        self.fields["database"].width = "full"
+        self.fields["database"].disabled = not databases
+        self.fields["database"].required = bool(databases)

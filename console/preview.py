@@ -1,0 +1,134 @@
+"""The first rows of a collection as they will arrive: the sample, mapped as the job will map it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from console.sheet import Sheet
+from migrations_app.engine.batch import Batch
+from migrations_app.engine.mapping import Mapped, Mapping, compile_mapping
+from migrations_app.engine.plan import FieldPlan
+from migrations_app.engine.schema import META, MilvusType, TargetField, arrow_type
+
+TEXT_LENGTH = 200
+VECTOR_ITEMS = 2
+WHOLE = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32, MilvusType.INT64})
+NUMBERS = WHOLE | {MilvusType.FLOAT, MilvusType.DOUBLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    numeric: bool = False
+    mono: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``rows`` hold a text for each of ``columns``."""
+
+    columns: list[Column]
+    rows: list[list[str]]
+    note: str = ""
+
+
+def preview(sheet: Sheet) -> Preview | None:
+    """None where there is no sample to show. Only for a sheet without problems."""
+    sample = sheet.schema.sample
+    if sample is None or not sample.num_rows:
+        return None
+    fields, stand_ins = _fields(sheet, sample)
+    mapping = compile_mapping(sheet.plan.model_copy(update={"fields": fields}))
+    names = [column.path for column in mapping.read_plan.columns]
+    locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
+    mapped = mapping.apply(Batch(sample.select(names), None, locators))
+    return _shown(mapping, mapped, sample.num_rows, stand_ins)
+
+
+def _fields(sheet: Sheet, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list[str]]:
+    """The fields of the plan; one whose chosen type only the source can make of its values stands in its
+    first type, and is named."""
+    fields, stand_ins = [], []
+    for field in sheet.plan.fields or ():
+        if field.source not in sample.schema.names:
+            continue
+        source = sheet.schema.field(field.source)
+        first = source.choices[0].spec if source else field.spec()
+        if first.type != field.type and sample.schema.field(field.source).type != arrow_type(field.spec()):
+            stand_ins.append(field.target or field.source)
+            element = str(first.element_type) if first.element_type else None
+            sizes = {"max_length": 65_535, "max_capacity": 4_096, "default": None, "fill_null": None}
+            field = field.model_copy(update={"type": str(first.type), "element_type": element} | sizes)
+        fields.append(field)
+    return fields, stand_ins
+
+
+def _shown(mapping: Mapping, mapped: Mapped, sampled: int, stand_ins: list[str]) -> Preview:
+    target = mapping.target
+    columns = [_column(field) for field in target.fields]
+    cells = [_cells(field, mapped.rows) for field in target.fields]
+    if target.dynamic and any(value not in (None, "{}") for value in mapped.rows.column(META).to_pylist()):
+        columns.append(Column(META, mono=True))
+        cells.append([_text(value) for value in mapped.rows.column(META).to_pylist()])
+    rows = [list(row) for row in zip(*cells, strict=True)]
+    return Preview(columns, rows, _note(mapped, sampled, stand_ins))
+
+
+def _column(field: TargetField) -> Column:
+    is_mono = field.spec.type.is_vector or field.spec.type in (MilvusType.JSON, MilvusType.ARRAY)
+    return Column(field.name, field.spec.type in NUMBERS, is_mono)
+
+
+def _cells(field: TargetField, rows: pa.RecordBatch) -> list[str]:
+    if field.auto_id:
+        return ["new"] * rows.num_rows
+    column = rows.column(field.name)
+    if field.spec.type.is_vector:
+        return [_vector(value) for value in column]
+    return [_text(value) for value in column.to_pylist()]
+
+
+def _vector(value: pa.Scalar) -> str:
+    """Its first numbers: a whole vector tells a person nothing more."""
+    if not value.is_valid:
+        return "null"
+    if pa.types.is_fixed_size_binary(value.type):
+        return value.as_py()[:4].hex() + "…"
+    first = value.values.slice(0, VECTOR_ITEMS).to_pylist()
+    texts = [f"{item:.3f}" if isinstance(item, float) else json.dumps(item) for item in first]
+    return f"[{', '.join(texts)}{', …' if len(value.values) > VECTOR_ITEMS else ''}]"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, float):
+        text = repr(value)
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH] + "…"
+
+
+def _note(mapped: Mapped, sampled: int, stand_ins: list[str]) -> str:
+    parts = [f"{mapped.rows.num_rows} row{'' if mapped.rows.num_rows == 1 else 's'} of the sample"]
+    if mapped.rejected:
+        first = mapped.rejected[0]
+        parts.append(f"{len(mapped.rejected)} of {sampled} would be rejected: {first.reason}")
+    if mapped.skipped:
+        parts.append(f"{mapped.skipped} without a vector would be skipped")
+    if stand_ins:
+        parts.append(f"{', '.join(stand_ins)} shown before the change of type")
+    return " · ".join(parts)
+
+
+def bytes_per_row(sheet: Sheet) -> float | None:
+    """About what a row takes in the target, by the sample; None where there is none."""
+    sample = sheet.schema.sample
+    if sample is None or not sample.num_rows:
+        return None
+    names = [f.source for f in sheet.plan.fields or () if f.source in sample.schema.names]
+    return sum(sample.column(name).nbytes for name in names) / sample.num_rows

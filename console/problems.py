@@ -1,0 +1,127 @@
+"""What is wrong with a sheet, each problem at its control, with the repair one click away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.sheet import Sheet, anchor
+from console.stored import TargetFacts
+from migrations_app.engine import naming
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.plan import AUTO
+
+# Which part of a row, or which setting of the collection, shows the problems of an option.
+COLUMNS = {
+    "target": "target",
+    "as": "target",
+    **dict.fromkeys(("type", "max_length", "max_capacity", "dim", "element_type"), "type"),
+}
+SETTINGS = {
+    "collection_target": "target",
+    "key": "key",
+    "key_name": "key",
+    "keep_source_key": "key",
+    "partition_key": "partition_key",
+    "shards": "shards",
+    "description": "description",
+}
+# What a fault calls a setting of the collection, where its control has another name.
+CONTROLS = {"collection_target": "target"}
+FIX_SEPARATOR = "="
+TICKS = frozenset({"include", "nullable", "dynamic_field", "keep_source_key"})
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A fix as a button: ``value`` is ``control=text``."""
+
+    label: str
+    value: str
+    name: str = "fix"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """``anchor`` is the row it belongs to, empty for the collection's own settings; ``column`` (of a row) and
+    ``field`` (of the collection) say where it is shown."""
+
+    message: str
+    anchor: str = ""
+    column: str = ""
+    field: str = ""
+    fixes: tuple[Repair, ...] = ()
+
+
+def of_all(sheets: Sequence[Sheet], facts: TargetFacts) -> list[list[Problem]]:
+    """The problems of each sheet, those between them included."""
+    twice = naming.duplicates(sheet.plan.target or "" for sheet in sheets)
+    used = {sheet.plan.target or "" for sheet in sheets} | set(facts.taken)
+    return [[*_typed(sheet), *_names(sheet, facts, twice, used), *_faults(sheet, facts)] for sheet in sheets]
+
+
+def _typed(sheet: Sheet) -> Iterator[Problem]:
+    """Controls that hold what is no value."""
+    anchors = {anchor(f.name) for f in sheet.schema.fields}
+    for control, typed in sheet.typed.items():
+        row, _, option = control.rpartition("-")
+        if row in anchors:
+            yield Problem(typed.message, row, COLUMNS.get(option, "options"))
+        else:
+            yield Problem(typed.message, field=SETTINGS.get(control, "target"))
+
+
+def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[str]) -> Iterator[Problem]:
+    """A collection name that is not free in the target, or in this migration."""
+    name = sheet.plan.target or ""
+    if name in facts.taken:
+        message = f"The database “{facts.database}” has a collection “{name}” already."
+    elif name in twice and name:
+        message = f"Two collections of this migration are called “{name}”."
+    else:
+        return
+    free = naming.suggest(name, used, "collection")
+    yield Problem(message, field="target", fixes=(Repair(f"Use {free}", f"target={free}"),))
+
+
+def _faults(sheet: Sheet, facts: TargetFacts) -> Iterator[Problem]:
+    from migrations_app.engine import preflight
+
+    anchors = {f.name: anchor(f.name) for f in sheet.schema.fields}
+    for fault in preflight.check_collection(sheet.plan, sheet.schema, facts.capabilities):
+        row = anchors.get(fault.field, "")
+        message = f"{fault.message} {fault.hint}".strip() if not fault.fixes else fault.message
+        fixes = tuple(repair(fix, row, sheet) for fix in fault.fixes)
+        if row and fault.option not in SETTINGS:
+            yield Problem(message, row, COLUMNS.get(fault.option, "options"), fixes=fixes)
+        else:
+            yield Problem(message, field=_setting(fault), fixes=fixes)
+
+
+def _setting(fault: Fault) -> str:
+    return SETTINGS.get(fault.option, "target")
+
+
+def repair(fix: Fix, row: str, sheet: Sheet) -> Repair:
+    """A fix as the form would send it."""
+    value = fix.value
+    if fix.option == "key":
+        value = AUTO if fix.value == AUTO else "keep"
+    if fix.option == "partition_key":
+        fields = sheet.plan.fields or ()
+        value = next((f.source or "" for f in fields if f.target == fix.value), fix.value)
+    control = CONTROLS.get(fix.option, fix.option)
+    name = f"{row}-{control}" if row and fix.option not in SETTINGS else control
+    return Repair(fix.label, f"{name}{FIX_SEPARATOR}{value}")
+
+
+def applied(data: Mapping[str, Any], fix: str) -> dict[str, str]:
+    """The form as sent, with a fix in it. An off tick is not sent at all."""
+    control, _, value = fix.partition(FIX_SEPARATOR)
+    changed = {name: str(data.get(name, "")) for name in data if name != "fix"}
+    changed.pop(control, None)
+    is_tick = control.rpartition("-")[2] in TICKS
+    if not (is_tick and value in ("", "false")):
+        changed[control] = value
+    return changed

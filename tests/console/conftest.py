@@ -1,0 +1,107 @@
+"""Who asks, and what they ask about: people with their roles, a source and a target in memory."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from migrations_app import connect
+from migrations_app.engine.connectors import registry
+from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.testing import (
+    MemoryDatabase,
+    MemoryStore,
+    MemoryTarget,
+    memory_collection,
+    memory_database,
+    memory_store,
+)
+
+PASSWORD = "a long enough secret"
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return User.objects.create_user("ada", password=PASSWORD, is_staff=True)
+
+
+@pytest.fixture
+def viewer(db: None) -> User:
+    return User.objects.create_user("vic", password=PASSWORD)
+
+
+@pytest.fixture
+def web(administrator: User) -> Client:
+    """A browser in which an administrator is logged in."""
+    client = Client()
+    client.force_login(administrator)
+    return client
+
+
+@pytest.fixture
+def viewer_web(viewer: User) -> Client:
+    client = Client()
+    client.force_login(viewer)
+    return client
+
+
+@pytest.fixture(autouse=True)
+def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry with one more source and target: those in memory."""
+    entry = registry.Entry(
+        "memory", "Memory", "Rows in this process.", "migrations_app.engine.testing:MemorySource"
+    )
+    monkeypatch.setitem(registry.SOURCES, "memory", entry)
+    monkeypatch.setitem(connect.TARGETS, "memory", MemoryTarget)
+
+
+def books(rows: int = 12) -> pa.RecordBatch:
+    """A key, a vector, a text with nulls, a whole number, a flag, and what Milvus has no type for."""
+    return pa.record_batch(
+        {
+            "id": pa.array(range(rows), pa.int64()),
+            "embedding": pa.array([[float(n), 0.5, -1.0] for n in range(rows)], pa.list_(pa.float32(), 3)),
+            "title": pa.array([None if n % 4 == 3 else f"Book {n}" for n in range(rows)], pa.string()),
+            "pages": pa.array([100 + n for n in range(rows)], pa.int32()),
+            "like": pa.array([n % 2 == 0 for n in range(rows)], pa.bool_()),
+            "raw": pa.array([b"\0"] * rows, pa.binary()),
+        }
+    )
+
+
+BOOK_SPECS = {
+    "id": TypeSpec(MilvusType.INT64),
+    "embedding": TypeSpec(MilvusType.FLOAT_VECTOR, dim=3),
+    "title": TypeSpec(MilvusType.VARCHAR, max_length=256),
+    "pages": TypeSpec(MilvusType.INT32),
+    "like": TypeSpec(MilvusType.BOOL),
+}
+
+
+@pytest.fixture
+def shelf() -> Iterator[MemoryStore]:
+    """A source with two collections of books, and two that cannot be selected."""
+    without_vectors = memory_collection(books().select(["id", "title"]), BOOK_SPECS, key="id")
+    store = MemoryStore(
+        {
+            "books": memory_collection(books(), BOOK_SPECS, key="id"),
+            "reviews": memory_collection(books(5), BOOK_SPECS, key="id"),
+            "authors": without_vectors,
+            "empty": memory_collection(books(0), BOOK_SPECS, key="id"),
+        },
+        password="opensesame",
+    )
+    with memory_store(store) as settings:
+        store.name = settings.store
+        yield store
+
+
+@pytest.fixture
+def vault() -> Iterator[MemoryDatabase]:
+    """A target that has everything."""
+    with memory_database(MemoryDatabase(token="letmein")) as settings:
+        settings_store = settings.store
+        MemoryTarget.stores[settings_store].name = settings_store
+        yield MemoryTarget.stores[settings_store]
