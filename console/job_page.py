@@ -172,13 +172,19 @@ def _next_steps(job: Job, collections: list[dict[str, Any]]) -> list[dict[str, s
     ]
 
 
-def log_context(job: Job, level: str, search: str) -> dict[str, Any]:
-    """The newest lines of the run log that fit."""
+def log_context(job: Job, user: User, level: str, search: str) -> dict[str, Any]:
+    """The newest lines of the run log that fit; their technical details for administrators alone."""
     level = level if level in LEVELS else ""
     found = log_entries(job, level, search)
     total = found.count()
+    with_details = is_administrator(user)
     lines = [
-        {"at": entry.at, "level": entry.get_level_display(), "text": entry.message, "detail": entry.details}
+        {
+            "at": entry.at,
+            "level": entry.get_level_display(),
+            "text": entry.message,
+            "detail": entry.details if with_details else "",
+        }
         for entry in reversed(found.order_by("-id")[:LOG_LINES])
     ]
     log = {"lines": lines, "level": level, "q": search, "total": total, "truncated": total > LOG_LINES}

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Max, Q, Sum
 from django.utils import timezone
 
-from migrations_app.models import Job, JobCollection, JobSlice, RateSample
+from migrations_app.engine import progress
+from migrations_app.models import Job, JobCollection, JobSlice
 from migrations_app.models.jobs import COUNTERS
 from migrations_app.states import Stage, Status
 
 NOW_SECONDS = 20
 RECENT_SECONDS = 120
+CURVE_SECONDS = 30 * 60
 CURVE_POINTS = 60
 
 
@@ -74,19 +76,24 @@ def job_pace(job: Job, done: Totals) -> Pace:
     average = _rate(done.rows_written, moving_seconds(job))
     if job.stage != Stage.MOVING or not job.is_running:
         return Pace(rate_average=average)
-    recent = _recent_rate(job, now, RECENT_SECONDS) or average
-    left = None
-    if recent and done.rows_total is not None:
-        left = max(done.rows_total - done.rows_done, 0) / recent
+    samples = _samples(job, now, RECENT_SECONDS)
+    rows_left = None if done.rows_total is None else max(done.rows_total - done.rows_done, 0)
+    left = progress.seconds_left(
+        rows_left, progress.rate_now(samples, now.timestamp(), RECENT_SECONDS) or average
+    )
     ends_at = now + timedelta(seconds=left) if left is not None else None
-    return Pace(_recent_rate(job, now, NOW_SECONDS), average, left, ends_at)
+    return Pace(progress.rate_now(samples, now.timestamp(), NOW_SECONDS), average, left, ends_at)
 
 
-def _recent_rate(job: Job, now: datetime, seconds: int) -> float | None:
-    begun = job.stage_started_at or job.started_at or job.created_at
-    since = max(now - timedelta(seconds=seconds), begun)
-    rows = job.rate_samples.filter(at__gt=since).aggregate(rows=Sum("rows", default=0))["rows"]
-    return _rate(rows, (now - since).total_seconds())
+def _samples(job: Job, until: datetime, seconds: int) -> list[progress.Sample]:
+    """What had been moved at each heartbeat of the last ``seconds``, counted from the first of these."""
+    since = until - timedelta(seconds=seconds)
+    found = job.rate_samples.filter(at__gt=since).order_by("at").values_list("at", "rows")
+    moved, samples = 0, []
+    for at, rows in found:
+        moved += rows
+        samples.append(progress.Sample(at.timestamp(), moved))
+    return samples
 
 
 def _rate(rows: int, seconds: float | None) -> float | None:
@@ -103,19 +110,19 @@ def moving_seconds(job: Job) -> float | None:
 
 
 def rate_curve(job: Job) -> list[tuple[datetime, float]]:
-    """Rows per second over the time rows moved, in at most ``CURVE_POINTS`` equal steps, oldest first."""
-    samples = list(RateSample.objects.filter(job=job).values_list("at", "rows"))
+    """Rows per second over the last half hour in which rows moved, oldest first, at most
+    ``CURVE_POINTS`` of them."""
+    last = job.rate_samples.aggregate(last=Max("at"))["last"]
+    samples = _samples(job, last, CURVE_SECONDS) if last else []
     if len(samples) < 2:
         return []
-    first, last = samples[0][0], samples[-1][0]
-    span = max((last - first).total_seconds(), 1.0)
-    # A step is never shorter than the heartbeats between which rows are counted.
-    steps = max(2, min(CURVE_POINTS, int(span / 4)))
-    width = span / steps
-    rows = [0] * steps
-    for at, moved in samples[1:]:
-        rows[min(int((at - first).total_seconds() / width), steps - 1)] += moved
-    return [(first + timedelta(seconds=width * (n + 1)), moved / width) for n, moved in enumerate(rows)]
+    width = max((samples[-1].at - samples[0].at) / CURVE_POINTS, 2.0)
+    points = [samples[0]]
+    for sample in samples[1:]:
+        if sample.at - points[-1].at >= width or sample is samples[-1]:
+            points.append(sample)
+    zone = last.tzinfo
+    return [(datetime.fromtimestamp(at, zone), rate) for at, rate in progress.curve(points)]
 
 
 # ---------------------------------------------------------------- the report

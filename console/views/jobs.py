@@ -47,7 +47,7 @@ def job(request: ConsoleRequest, public_id: str) -> HttpResponse:
     found = _job(public_id)
     level = request.GET.get("level", "error" if found.status == Status.FAILED else "")
     context = job_page.live_context(found, request.user)
-    context |= job_page.log_context(found, level, request.GET.get("q", ""))
+    context |= job_page.log_context(found, request.user, level, request.GET.get("q", ""))
     return render(request, "job.html", context | {"no_worker": no_worker_notice(found)})
 
 
@@ -62,7 +62,9 @@ def job_live(request: ConsoleRequest, public_id: str) -> HttpResponse:
 @require_safe
 def job_log(request: ConsoleRequest, public_id: str) -> HttpResponse:
     found = _job(public_id)
-    context = job_page.log_context(found, request.GET.get("level", ""), request.GET.get("q", ""))
+    context = job_page.log_context(
+        found, request.user, request.GET.get("level", ""), request.GET.get("q", "")
+    )
     return render(request, "job.html#log", context | {"job": found}, status=200 if found.is_live else 286)
 
 

@@ -65,8 +65,8 @@ def test_the_curve_holds_every_row_after_the_first_heartbeat(job):
     for seconds in range(100):
         RateSample.objects.create(job=job, at=now + timedelta(seconds=seconds), rows=7, size_bytes=0)
     curve = rate_curve(job)
-    step = (curve[1][0] - curve[0][0]).total_seconds()
-    assert sum(rate for _, rate in curve) * step == pytest.approx(99 * 7)
+    assert len(curve) <= 61
+    assert {round(rate, 3) for _, rate in curve} == {7.0}
 
 
 def test_the_report_holds_null_for_what_is_not_known(job):
