@@ -162,9 +162,9 @@ def _read_files(given: dict[str, Any], model: type[SettingsModel], folder: Path,
             try:
                 given[name] = (folder / value[1:]).read_text()
             except (OSError, UnicodeDecodeError, ValueError) as error:
-                message = (
-                    f"The file “{value[1:]}” cannot be read: {getattr(error, 'strerror', None) or error}."
-                )
+                del given[name]
+                why = getattr(error, "strerror", None) or error
+                message = f"The file “{value[1:]}” cannot be read: {why}."
                 yield Fault("file_unreadable", message, "Check the path.", f"{end}.settings.{name}")
 
 
