@@ -53,7 +53,9 @@ class Meaning(NamedTuple):
 
 COLLECTION_MISSING = "collection_missing"
 INDEX_MISSING = "index_missing"
-TIMED_OUT = "target_timeout"
+# Codes of what gRPC, not Milvus, says: a look at host, port and TLS may tell why.
+UNREACHABLE, TIMED_OUT, BROKEN = "target_unreachable", "target_timeout", "target_call_broken"
+TRANSPORT_CODES = frozenset({UNREACHABLE, TIMED_OUT, BROKEN})
 BY_CODE: dict[int, Meaning] = {
     1: Meaning(TargetUnavailable, WAIT),
     2: Meaning(TargetUnavailable, WAIT),
@@ -122,9 +124,9 @@ def _retry_after(reason: str) -> float | None:
 BY_GRPC_CODE: dict[grpc.StatusCode, Meaning] = {
     grpc.StatusCode.UNAUTHENTICATED: Meaning(AuthRefused, LOGIN),
     grpc.StatusCode.PERMISSION_DENIED: Meaning(PrivilegeMissing, RIGHTS),
-    grpc.StatusCode.UNIMPLEMENTED: Meaning(VersionUnsupported, "This server has no such call: a newer may."),
+    grpc.StatusCode.UNIMPLEMENTED: Meaning(VersionUnsupported, "A newer Milvus may know this call."),
     grpc.StatusCode.RESOURCE_EXHAUSTED: Meaning(TargetBusy, BUSY),
-    grpc.StatusCode.UNAVAILABLE: Meaning(TargetUnavailable, WAIT),
+    grpc.StatusCode.UNAVAILABLE: Meaning(TargetUnavailable, WAIT, UNREACHABLE),
     grpc.StatusCode.DEADLINE_EXCEEDED: Meaning(TargetUnavailable, WAIT, TIMED_OUT),
 }
 NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|connection refused", re.I)
@@ -137,7 +139,9 @@ def from_rpc(error: grpc.RpcError, what: str, *, sending: bool = False) -> Ferry
     message = f"Milvus did not {what}: {details or code.name}."
     if sending and TOO_LARGE_TEXT.search(details):
         return RowsRefused(message, code="request_too_large")
-    kind, hint, finer = BY_GRPC_CODE.get(code, Meaning(UnknownOutcome if sending else TargetError))
+    kind, hint, finer = BY_GRPC_CODE.get(
+        code, Meaning(UnknownOutcome if sending else TargetError, "", BROKEN)
+    )
     if sending and kind is TargetUnavailable and not NEVER_CONNECTED_TEXT.search(details):
         return UnknownOutcome(message, WAIT)
     return kind(message, hint, code=finer)

@@ -122,6 +122,12 @@ class MilvusSettings(SettingsModel):
         text = value.get_secret_value().strip() if value else ""
         return SecretStr(text) if text else None
 
+    @field_validator("password", mode="before")
+    @classmethod
+    def _password_as_typed(cls, value: object) -> object:
+        """Other texts are stripped; a password may begin or end with a space."""
+        return SecretStr(value) if isinstance(value, str) else value
+
     @field_validator("password")
     @classmethod
     def _fits_user_and_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:

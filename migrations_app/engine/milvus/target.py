@@ -20,7 +20,7 @@ from migrations_app.engine.milvus import counting, indexing, server
 from migrations_app.engine.milvus.capabilities import Capabilities, capabilities_of
 from migrations_app.engine.milvus.channel import MilvusChannel
 from migrations_app.engine.milvus.diagnose import explain
-from migrations_app.engine.milvus.errors import COLLECTION_MISSING
+from migrations_app.engine.milvus.errors import COLLECTION_MISSING, TRANSPORT_CODES
 from migrations_app.engine.milvus.rpc import Rpc
 from migrations_app.engine.milvus.schema import differences, from_message, to_message
 from migrations_app.engine.milvus.settings import MilvusSettings
@@ -77,6 +77,8 @@ class MilvusTarget(Target):
             field = self._login.secret_field
             raise AuthRefused(f"{self._login.address} refuses the login.", error.hint, field=field) from None
         except TargetError as error:
+            if error.code not in TRANSPORT_CODES:
+                raise
             raise explain(self._login.address, self._login.ca_cert, error.message) from None
         return self._server
 

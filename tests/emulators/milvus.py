@@ -1,0 +1,135 @@
+"""Milvus Lite's own server behind what Lite lacks: a login, TLS, and answers that go wrong at will.
+
+The refusals are worded as Milvus's proxy words them (``internal/proxy/authentication_interceptor.go``).
+"""
+
+import base64
+import datetime
+import ipaddress
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+WRONG_KEY = "auth check failure, please check api key is correct"
+WRONG_PASSWORD = "auth check failure, please check username and password are correct"
+Answer = Callable[[Any, grpc.ServicerContext], Any]
+
+
+@dataclass
+class Certificate:
+    """A certificate that signs itself, and its key, as PEM."""
+
+    certificate: bytes
+    key: bytes
+
+
+def certificate_for(address: str) -> Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return Certificate(certificate.public_bytes(pem), key.private_bytes(pem, *plain))
+
+
+@dataclass
+class MilvusEmulator:
+    """``login`` is the token, or user:password, that is let in. ``answers`` are given instead of Lite's own,
+    by method, each once; ``calls`` are the methods called so far, with the metadata that came along."""
+
+    folder: Path
+    login: str = ""
+    certificate: Certificate | None = None
+    answers: dict[str, deque[Answer]] = field(default_factory=dict)
+    calls: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def uri(self) -> str:
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+
+    def answer(self, method: str, *answers: Answer) -> None:
+        self.answers.setdefault(method, deque()).extend(answers)
+
+    @contextmanager
+    def running(self) -> Iterator["MilvusEmulator"]:
+        from milvus_lite.adapter.grpc.servicer import MilvusServicer
+        from milvus_lite.db import MilvusLite
+        from pymilvus.grpc_gen import milvus_pb2_grpc
+
+        database = MilvusLite(str(self.folder))
+        server = grpc.server(ThreadPoolExecutor(8), interceptors=[_Guard(self)])
+        milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(database), server)
+        self.port = self._listen(server)
+        server.start()
+        try:
+            yield self
+        finally:
+            server.stop(grace=None).wait()
+            database.close()
+
+    def _listen(self, server: grpc.Server) -> int:
+        if self.certificate is None:
+            return server.add_insecure_port(f"127.0.0.1:{self.port}")
+        pair = (self.certificate.key, self.certificate.certificate)
+        return server.add_secure_port(f"127.0.0.1:{self.port}", grpc.ssl_server_credentials([pair]))
+
+
+class _Guard(grpc.ServerInterceptor):
+    def __init__(self, emulator: MilvusEmulator) -> None:
+        self._emulator = emulator
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        handler = continuation(details)
+        method = details.method.rsplit("/", 1)[-1]
+        metadata = dict(details.invocation_metadata)
+        self._emulator.calls.append((method, metadata))
+        sent = base64.b64decode(metadata.get("authorization", "")).decode()
+        if self._emulator.login and sent != self._emulator.login:
+            return _instead(handler, _refuse(WRONG_PASSWORD if ":" in sent else WRONG_KEY))
+        if waiting := self._emulator.answers.get(method):
+            return _instead(handler, waiting.popleft())
+        return handler
+
+
+def _instead(handler: Any, answer: Answer) -> Any:
+    return grpc.unary_unary_rpc_method_handler(
+        answer,
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+
+
+def _refuse(words: str) -> Answer:
+    return aborting(grpc.StatusCode.UNAUTHENTICATED, words)
+
+
+def aborting(code: grpc.StatusCode, words: str) -> Answer:
+    """An answer that is a gRPC error."""
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        context.abort(code, words)
+
+    return answer

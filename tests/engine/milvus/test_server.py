@@ -1,0 +1,107 @@
+import pytest
+
+from migrations_app.engine.milvus.capabilities import BROUGHT_BY, capabilities_of
+from migrations_app.engine.milvus.server import Server, identify
+from migrations_app.engine.schema import MilvusType
+
+CLOUD = "Zilliz Cloud Vector Database(Compatible with Milvus 2.6)"
+
+
+@pytest.mark.parametrize(
+    ("reported", "build", "is_zilliz", "expected"),
+    [
+        ("milvus_lite-3.2.2", "milvus_lite", False, Server("lite", (3, 2, 2))),
+        ("v2.3.5-lite", "v2.3.5-lite", False, Server("milvus", (2, 3, 5))),
+        ("v2.6.18", "v2.6.18", False, Server("milvus", (2, 6, 18))),
+        ("2.6-20260404-31fb3fc", "", False, Server("milvus", (2, 6))),
+        ("master-20260226-abcdef", "", False, Server("milvus", ())),
+        ("unknown-20260608-7ea6e3526", CLOUD, True, Server("zilliz", (2, 6))),
+        ("unknown-20260608-7ea6e3526", CLOUD, False, Server("zilliz", (2, 6))),
+        ("v2.4.3", "v2.4.3", True, Server("zilliz", (2, 4, 3))),
+    ],
+)
+def test_a_server_is_known_by_what_it_says(reported, build, is_zilliz, expected):
+    assert identify(reported, build, is_zilliz=is_zilliz) == expected
+
+
+@pytest.mark.parametrize(
+    ("numbers", "since", "has"),
+    [
+        ((2, 3, 5), (2, 4), False),
+        ((2, 4, 0), (2, 4), True),
+        ((2, 10, 0), (2, 9), True),
+        ((2, 6, 17), (2, 6, 18), False),
+        ((2, 6), (2, 6, 18), True),
+        ((2, 5), (2, 6), False),
+        ((), (2, 6, 18), True),
+        ((3, 0, 0), (2, 6, 18), True),
+    ],
+)
+def test_what_a_build_does_not_say_counts_as_the_newest(numbers, since, has):
+    assert Server("milvus", numbers).has(since) == has
+
+
+FLOAT_KINDS = {MilvusType.FLOAT16_VECTOR, MilvusType.BFLOAT16_VECTOR}
+NOT_BEFORE = {
+    (2, 3, 1): {"ARRAY", "SPARSE_FLOAT_VECTOR", *FLOAT_KINDS, "INT8_VECTOR"},
+    (2, 3, 5): {"SPARSE_FLOAT_VECTOR", *FLOAT_KINDS, "INT8_VECTOR"},
+    (2, 4, 0): {"INT8_VECTOR"},
+    (2, 5, 27): {"INT8_VECTOR"},
+    (2, 6, 0): set(),
+}
+
+
+@pytest.mark.parametrize("numbers", NOT_BEFORE)
+def test_types_are_offered_from_the_version_that_brings_them(numbers):
+    offered = capabilities_of(Server("milvus", numbers)).types
+
+    assert {t.value for t in set(MilvusType) - offered} == NOT_BEFORE[numbers]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "nullable", "null_vectors", "vector_fields", "partitions"),
+    [
+        ((2, 3, 5), False, False, 1, 4096),
+        ((2, 4, 9), False, False, 4, 4096),
+        ((2, 5, 0), True, False, 4, 1024),
+        ((2, 6, 17), True, False, 4, 1024),
+        ((2, 6, 18), True, True, 4, 1024),
+        ((3, 0, 0), True, True, 4, 1024),
+    ],
+)
+def test_options_are_offered_from_the_version_that_brings_them(
+    numbers, nullable, null_vectors, vector_fields, partitions
+):
+    caps = capabilities_of(Server("milvus", numbers))
+
+    assert (caps.nullable, caps.default_values, caps.full_text) == (nullable,) * 3
+    assert caps.null_vectors == null_vectors
+    assert (caps.max_vector_fields, caps.max_partitions) == (vector_fields, partitions)
+    assert (caps.count_needs_load, caps.flush_before_count, caps.single_writer) == (True, True, False)
+
+
+def test_lite_has_its_own_limits():
+    caps = capabilities_of(Server("lite", (3, 2, 2)))
+
+    missing = {MilvusType.FLOAT16_VECTOR, MilvusType.BFLOAT16_VECTOR}
+    missing |= {MilvusType.INT8_VECTOR, MilvusType.BINARY_VECTOR}
+    assert set(MilvusType) - caps.types == missing
+    assert (caps.max_shards, caps.single_writer, caps.count_needs_load) == (1, True, False)
+    assert caps.nullable
+    assert not caps.null_vectors
+    assert str(caps) == "Milvus Lite 3.2.2"
+
+
+def test_what_is_missing_names_the_version_that_brings_it():
+    old, lite = capabilities_of(Server("milvus", (2, 3, 5))), capabilities_of(Server("lite", (3, 2, 2)))
+
+    assert old.missing("nullable") == "needs Milvus 2.5 or later; this is Milvus 2.3.5"
+    assert lite.missing("INT8_VECTOR") == (
+        "needs a server with Milvus 2.6 or later; this is Milvus Lite 3.2.2"
+    )
+
+
+def test_each_type_that_not_every_server_has_says_who_brings_it():
+    everywhere = capabilities_of(Server("milvus", (2, 3, 0))).types
+
+    assert {t.value for t in set(MilvusType) - everywhere} <= set(BROUGHT_BY)

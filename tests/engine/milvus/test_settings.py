@@ -1,0 +1,121 @@
+import base64
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from migrations_app.engine.milvus.settings import Address, MilvusSettings, parse_address
+
+PEM = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
+ZILLIZ = "in03-abc.serverless.gcp-us-west1.cloud.zilliz.com"
+
+
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("http://127.0.0.1:19530", Address("127.0.0.1", 19530, False)),
+        ("https://milvus.example:19530", Address("milvus.example", 19530, True)),
+        ("http://milvus.example", Address("milvus.example", 19530, False)),
+        ("https://milvus.example", Address("milvus.example", 443, True)),
+        ("milvus.example", Address("milvus.example", 19530, False)),
+        ("milvus.example:19531", Address("milvus.example", 19531, False)),
+        ("milvus.example:443", Address("milvus.example", 443, True)),
+        ("http://milvus.example:19530/", Address("milvus.example", 19530, False)),
+        ("HTTPS://Milvus.Example:1", Address("milvus.example", 1, True)),
+        ("http://[::1]:19530", Address("::1", 19530, False)),
+        (f"https://{ZILLIZ}", Address(ZILLIZ, 443, True)),
+        (f"https://{ZILLIZ}:443", Address(ZILLIZ, 443, True)),
+        (ZILLIZ, Address(ZILLIZ, 443, True)),
+        ("https://in01-1.aws-us-west-2.vectordb.zillizcloud.com:19535",
+         Address("in01-1.aws-us-west-2.vectordb.zillizcloud.com", 19535, True)),
+    ],
+)  # fmt: skip
+def test_an_address_is_understood_as_people_write_it(uri, address):
+    assert parse_address(uri) == address
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("./milvus.db", "a file on this machine"),
+        ("/var/lib/milvus", "a file on this machine"),
+        ("milvus_demo.db", "a file on this machine"),
+        ("~/data", "a file on this machine"),
+        ("file:///data/x", "a file on this machine"),
+        ("unix:/tmp/milvus.sock", "a file on this machine"),
+        ("grpc://host:19530", "“grpc://” is not an address of Milvus"),
+        ("http://", "names no host"),
+        ("http://my host:19530", "names no host"),
+        ("http://host:banana", "port"),
+        ("http://host:99999", "port"),
+        ("http://host:0", "port"),
+        ("http://host:19530/shop", "database is chosen later"),
+        ("http://root:Milvus@host:19530", "own fields"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_what_to_do(uri, sentence):
+    with pytest.raises(ValidationError, match=sentence):
+        MilvusSettings(uri=uri)
+
+
+def test_a_password_in_the_address_is_not_repeated():
+    with pytest.raises(ValidationError) as caught:
+        MilvusSettings(uri="http://root:hunter2@host:19530")
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_zilliz"),
+    [(ZILLIZ, True), ("x.vectordb.zilliz.com.cn", True), ("notzilliz.com", False), ("milvus.local", False)],
+)
+def test_zilliz_cloud_is_known_by_its_host(host, is_zilliz):
+    assert parse_address(f"https://{host}").is_zilliz == is_zilliz
+
+
+@pytest.mark.parametrize(
+    ("typed", "clear"),
+    [
+        ({}, None),
+        ({"token": "  key\n"}, "key"),
+        ({"token": "root:Milvus"}, "root:Milvus"),
+        ({"user": "root", "password": " space "}, "root: space "),
+        ({"token": "", "user": "", "password": "", "ca_cert": ""}, None),
+    ],
+)
+def test_the_login_is_sent_as_milvus_wants_it(typed, clear):
+    sent = MilvusSettings(uri="http://host", **typed).authorization()
+
+    assert (base64.b64decode(sent).decode() if sent else None) == clear
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"token": "t", "user": "u", "password": "p"}, "not both"),
+        ({"user": "u"}, "User “u” needs a password"),
+        ({"password": "p"}, "needs its user"),
+    ],
+)
+def test_half_a_login_is_refused_on_the_password(typed, sentence):
+    with pytest.raises(ValidationError, match=sentence) as caught:
+        MilvusSettings(uri="http://host", **typed)
+
+    assert caught.value.errors()[0]["loc"] == ("password",)
+
+
+def test_a_refused_login_is_shown_where_it_was_typed():
+    assert MilvusSettings(uri="http://host", user="u", password="p").secret_field == "password"
+    assert MilvusSettings(uri="http://host", token="t").secret_field == "token"
+    assert MilvusSettings(uri="http://host").secret_field == "token"
+
+
+def test_a_certificate_is_pem_text():
+    assert PEM in (MilvusSettings(uri="https://host", ca_cert=f"  {PEM}\n").ca_cert or "")
+    with pytest.raises(ValidationError, match="PEM"):
+        MilvusSettings(uri="https://host", ca_cert="/etc/ssl/ca.pem")
+
+
+def test_secrets_never_show():
+    settings = MilvusSettings(uri="http://host", user="u", password=SecretStr("hunter2"))
+
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"

@@ -1,0 +1,93 @@
+import pytest
+
+from migrations_app.engine.checkpoint import Counters
+from migrations_app.engine.verify import judge
+
+CLEAN = Counters(read=100, written=100)
+LOSSY = Counters(read=100, written=94, rejected=3, skipped=2, collapsed=1)
+
+TABLE = [
+    # counters, source before, after, target before, after -> verified, explained
+    ("all arrived", CLEAN, 100, 100, 0, 100, True, False),
+    ("added to what was there", CLEAN, 100, 100, 50, 150, True, False),
+    ("rejected, skipped, collapsed", LOSSY, 100, 100, 0, 94, True, True),
+    ("source grew, all read before", CLEAN, 100, 120, 0, 100, True, True),
+    ("source grew, some of it read", Counters(read=110, written=110), 100, 120, 0, 110, True, True),
+    ("source shrank meanwhile", Counters(read=90, written=90), 100, 80, 0, 90, True, True),
+    ("only counted before", CLEAN, 100, None, 0, 100, True, True),
+    ("an empty source", Counters(), 0, 0, 0, 0, True, False),
+    ("rows lost in the target", CLEAN, 100, 100, 0, 99, False, False),
+    ("rows doubled in the target", CLEAN, 100, 100, 0, 101, False, False),
+    ("rows lost that are not the rejected ones", LOSSY, 100, 100, 0, 93, False, False),
+    ("rejected rows arrived all the same", LOSSY, 100, 100, 0, 100, False, False),
+    ("rows never read", Counters(read=98, written=98), 100, 100, 0, 98, False, False),
+    ("rows read twice", Counters(read=102, written=102), 100, 100, 0, 102, False, False),
+    ("more read than there ever were", Counters(read=121, written=121), 100, 120, 0, 121, False, False),
+    ("target not counted", CLEAN, 100, 100, 0, None, None, False),
+    ("source not counted", CLEAN, None, None, 0, 100, None, False),
+    ("source not counted, and rows lost", CLEAN, None, None, 0, 99, False, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("counters", "before", "after", "held", "holds", "verified", "explained"),
+    [row[1:] for row in TABLE],
+    ids=[row[0] for row in TABLE],
+)
+def test_what_the_counts_prove(counters, before, after, held, holds, verified, explained):
+    verdict = judge(
+        counters, source_before=before, source_after=after, target_before=held, target_after=holds
+    )
+
+    assert (verdict.verified, verdict.explained) == (verified, explained)
+
+
+def said(counters, *, before=100, after=100, holds=100, **more):
+    return judge(counters, source_before=before, source_after=after, target_after=holds, **more).message
+
+
+def test_the_sentence_says_what_happened():
+    assert said(CLEAN) == "All 100 rows arrived."
+    assert said(LOSSY, holds=94) == "94 rows arrived (100 read, 3 rejected, 2 skipped, 1 collapsed)."
+    assert said(CLEAN, holds=99) == "The target holds 99 new rows; 100 were sent."
+    assert said(LOSSY, holds=1) == (
+        "The target holds 1 new row; 94 were sent (100 read, 3 rejected, 2 skipped, 1 collapsed)."
+    )
+    assert said(CLEAN, before=101, after=101) == "100 rows read; the source held 101."
+    assert said(CLEAN, before=200, after=1101) == "100 rows read; the source held 200 before and 1,101 after."
+    assert said(CLEAN, holds=None, reason="No right to load.") == "No right to load."
+
+
+def test_fewer_rows_by_a_key_that_may_repeat_prove_nothing():
+    verdict = judge(CLEAN, source_before=100, source_after=100, target_after=99, key_is_unique=False)
+
+    assert verdict.verified is None
+    assert "does not declare its key unique" in verdict.message
+
+
+def test_more_rows_than_were_sent_are_wrong_whatever_the_key():
+    verdict = judge(CLEAN, source_before=100, source_after=100, target_after=101, key_is_unique=False)
+
+    assert verdict.verified is False
+
+
+def test_the_checks_are_json_for_a_report():
+    verdict = judge(LOSSY, source_before=100, source_after=100, target_after=94)
+
+    assert verdict.checks_as_dicts() == [
+        {
+            "check": "rows_read",
+            "expected": 100,
+            "found": 100,
+            "passed": True,
+            "message": "100 rows read; the source held 100.",
+        },
+        {
+            "check": "rows_in_target",
+            "expected": 94,
+            "found": 94,
+            "passed": True,
+            "message": "The target holds 94 new rows; 94 were sent "
+            "(100 read, 3 rejected, 2 skipped, 1 collapsed).",
+        },
+    ]

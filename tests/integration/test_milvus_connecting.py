@@ -1,0 +1,288 @@
+"""What goes wrong between here and a Milvus is said on the field that it belongs to."""
+
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import grpc
+import pytest
+from pymilvus.grpc_gen import milvus_pb2
+from pymilvus.grpc_gen.common_pb2 import ServerInfo, Status
+
+from migrations_app.engine.errors import (
+    AuthRefused,
+    ConnectionFailed,
+    ConnectionRefused,
+    ConnectTimeout,
+    DatabaseMissing,
+    HostUnknown,
+    PrivilegeMissing,
+    TargetUnavailable,
+    TlsFailed,
+    VersionUnsupported,
+)
+from migrations_app.engine.milvus import target as target_module
+from migrations_app.engine.milvus.settings import MilvusSettings
+from migrations_app.engine.milvus.target import MilvusTarget
+from tests.emulators.milvus import MilvusEmulator, aborting, certificate_for
+
+pytest.importorskip("milvus_lite")
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    with MilvusEmulator(tmp_path).running() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def certificate():
+    return certificate_for("127.0.0.1")
+
+
+@pytest.fixture
+def secure(tmp_path, certificate):
+    with MilvusEmulator(tmp_path, certificate=certificate).running() as running:
+        yield running
+
+
+def target(uri, database="default", **login):
+    return MilvusTarget(MilvusSettings(uri=uri, **login), database)
+
+
+def refused(kind, field, uri, database="default", **login):
+    with target(uri, database, **login) as milvus, pytest.raises(kind) as caught:
+        milvus.check()
+    assert type(caught.value) is kind
+    assert caught.value.field == field
+    assert caught.value.hint
+    return caught.value
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_a_host_that_does_not_exist():
+    problem = refused(HostUnknown, "uri", "http://no-such-host.invalid:19530")
+
+    assert "no-such-host.invalid" in problem.message
+
+
+def test_a_port_where_nothing_listens():
+    problem = refused(ConnectionRefused, "uri", f"http://127.0.0.1:{free_port()}")
+
+    assert "nothing listens" in problem.message
+
+
+def test_a_server_that_never_answers(monkeypatch):
+    """A full backlog drops whoever else wants to connect, as a firewall does."""
+    monkeypatch.setattr(target_module, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("migrations_app.engine.milvus.diagnose.LOOK_SECONDS", 0.5)
+    with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(silent.getsockname())
+        problem = refused(ConnectTimeout, "uri", f"http://127.0.0.1:{silent.getsockname()[1]}")
+
+    assert "allow list" in problem.hint
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_another_program_on_that_port(scheme):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        threading.Thread(target=answer_as_a_web_server, args=(other,), daemon=True).start()
+        kind = ConnectionFailed if scheme == "http" else TlsFailed
+        refused(kind, "uri", f"{scheme}://127.0.0.1:{other.getsockname()[1]}")
+        other.shutdown(socket.SHUT_RDWR)
+
+
+def answer_as_a_web_server(listening):
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_plain_where_the_server_expects_tls(secure):
+    problem = refused(TlsFailed, "uri", secure.uri.replace("https", "http"))
+
+    assert f"https://127.0.0.1:{secure.port}" in problem.hint
+
+
+def test_tls_where_the_server_is_plain(emulator):
+    problem = refused(TlsFailed, "uri", emulator.uri.replace("http", "https"))
+
+    assert f"http://127.0.0.1:{emulator.port}" in problem.hint
+
+
+def test_a_certificate_that_nobody_trusts(secure):
+    problem = refused(TlsFailed, "uri", secure.uri)
+
+    assert "not trusted" in problem.message
+
+
+def test_a_certificate_of_another_authority(secure):
+    other = certificate_for("127.0.0.1").certificate.decode()
+
+    refused(TlsFailed, "ca_cert", secure.uri, ca_cert=other)
+
+
+def test_a_certificate_that_is_broken(secure):
+    broken = "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----"
+
+    refused(TlsFailed, "ca_cert", secure.uri, ca_cert=broken)
+
+
+def test_tls_with_the_right_authority_works(secure, certificate):
+    with target(secure.uri, ca_cert=certificate.certificate.decode()) as milvus:
+        assert milvus.check().product == "Milvus Lite"
+
+
+@pytest.mark.parametrize(
+    ("login", "field"),
+    [
+        ({"token": "wrong"}, "token"),
+        ({"user": "root", "password": "wrong"}, "password"),
+        ({}, "token"),
+    ],
+)
+def test_a_wrong_login_is_said_on_what_was_typed(emulator, login, field):
+    emulator.login = "root:right"
+
+    problem = refused(AuthRefused, field, emulator.uri, **login)
+
+    assert "wrong" not in problem.message + problem.hint
+
+
+@pytest.mark.parametrize("login", [{"token": "root:right"}, {"user": "root", "password": "right"}])
+def test_the_right_login_is_sent_with_every_call(emulator, login):
+    emulator.login = "root:right"
+
+    with target(emulator.uri, **login) as milvus:
+        milvus.check()
+        milvus.databases()
+
+    assert len({metadata["authorization"] for _, metadata in emulator.calls}) == 1
+
+
+def test_a_login_without_the_right_to_look(emulator):
+    emulator.answer(
+        "ShowCollections", aborting(grpc.StatusCode.PERMISSION_DENIED, "PrivilegeShowCollections")
+    )
+
+    with target(emulator.uri) as milvus, pytest.raises(PrivilegeMissing):
+        milvus.check()
+
+
+def test_a_login_that_may_not_list_databases_sees_its_own(emulator):
+    emulator.answer("ListDatabases", aborting(grpc.StatusCode.PERMISSION_DENIED, "PrivilegeListDatabases"))
+
+    with target(emulator.uri, "default") as milvus:
+        assert milvus.databases() == ("default",)
+
+
+def version(words):
+    return lambda request, context: milvus_pb2.GetVersionResponse(status=Status(), version=words)
+
+
+def test_a_server_that_is_too_old(emulator):
+    emulator.answer("GetVersion", version("v2.2.16"))
+
+    problem = refused(VersionUnsupported, "uri", emulator.uri)
+
+    assert problem.message == "Milvus 2.2.16 is too old: 2.3 or later is needed."
+
+
+def test_zilliz_cloud_says_what_it_is_when_connecting(emulator):
+    emulator.answer("GetVersion", version("unknown-20260608-7ea6e3526"))
+    tags = "Zilliz Cloud Vector Database(Compatible with Milvus 2.6)"
+    hello = milvus_pb2.ConnectResponse(status=Status(), server_info=ServerInfo(build_tags=tags))
+    emulator.answer("Connect", lambda request, context: hello)
+
+    with target(emulator.uri) as milvus:
+        assert str(milvus.check()) == "Zilliz Cloud 2.6"
+        assert milvus.capabilities().null_vectors
+
+
+def test_a_server_that_hides_its_version_is_taken_for_the_newest(emulator):
+    emulator.answer("GetVersion", version("master-20260226-abcdef"))
+
+    with target(emulator.uri) as milvus:
+        found = milvus.check()
+
+    assert "does not say its version" in found.warnings[0]
+
+
+def test_a_server_that_is_starting_is_not_mistaken_for_another_program(emulator):
+    starting = Status(code=1, error_code=56, reason="service not ready[proxy=1]: Initializing")
+    emulator.answer("GetVersion", lambda request, context: milvus_pb2.GetVersionResponse(status=starting))
+
+    with target(emulator.uri) as milvus, pytest.raises(TargetUnavailable, match="service not ready"):
+        milvus.check()
+
+
+def test_a_database_that_does_not_exist(milvus_uri):
+    problem = refused(DatabaseMissing, "database", milvus_uri, "no_such_database")
+
+    assert "no_such_database" in problem.message
+
+
+def test_what_a_real_server_says_of_itself(milvus_uri):
+    with target(milvus_uri) as milvus:
+        assert str(milvus.check()) in ("Milvus Lite 3.2.2", "Milvus 2.3.5")
+        assert "default" in milvus.databases()
+        assert milvus.hosts() == ("127.0.0.1",)
+
+
+def test_a_server_that_comes_back_is_found_again(tmp_path):
+    emulator = MilvusEmulator(tmp_path)
+    with emulator.running():
+        milvus = target(emulator.uri)
+        milvus.check()
+    with pytest.raises(TargetUnavailable):
+        milvus.collections()
+    with replace(emulator).running():
+        for _ in range(20):
+            try:
+                milvus.collections()
+            except TargetUnavailable:
+                threading.Event().wait(0.2)
+            else:
+                break
+        assert milvus.collections() == ()
+    milvus.close()
+
+
+FORKING = """
+import os, sys
+from migrations_app.engine.milvus.target import MilvusTarget
+milvus = MilvusTarget(MilvusTarget.Settings(uri=sys.argv[1]))
+if sys.argv[2] == "used":
+    milvus.collections()
+if (child := os.fork()) == 0:
+    milvus.collections()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+milvus.collections()
+"""
+
+
+@pytest.mark.parametrize("before", ["unused", "used"])
+def test_a_target_connects_anew_after_a_fork(emulator, before):
+    """gRPC's channels do not survive one."""
+    done = subprocess.run([sys.executable, "-c", FORKING, emulator.uri, before], timeout=60)
+
+    assert done.returncode == 0
