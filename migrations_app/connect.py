@@ -128,14 +128,22 @@ def saved(name: str, *, is_target: bool) -> Connection:
 
 def job_source(job: Job) -> Source:
     """The source of a job: its saved connection, or the settings typed into its plan."""
-    if job.source_connection is not None:
-        return open_source(job.source_connection.kind, job.source_connection.settings)
-    return open_source(job.plan["source"]["kind"], job.secrets["source"])
+    return open_source(*_end(job, "source", job.source_connection))
 
 
 def job_target(job: Job) -> Target:
     """The target of a job, in its database."""
-    database = job.plan["target"].get("database", "default")
-    if job.target_connection is not None:
-        return open_target(job.target_connection.kind, job.target_connection.settings, database)
-    return open_target(job.plan["target"]["kind"], job.secrets["target"], database)
+    return open_target(*_end(job, "target", job.target_connection), job.database)
+
+
+def _end(job: Job, role: str, connection: Connection | None) -> tuple[str, dict[str, Any]]:
+    """Kind and settings of one end. Raises ``SettingsError`` where its saved connection was deleted."""
+    if connection is not None:
+        return connection.kind, connection.settings
+    if role not in job.secrets:
+        raise SettingsError(
+            f"The {role} connection of this job was deleted.",
+            "Save it again, and migrate with a new job.",
+            code="connection_missing",
+        )
+    return job.plan[role]["kind"], job.secrets[role]

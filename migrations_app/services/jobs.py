@@ -177,12 +177,7 @@ def _wish(job: Job, user: User | None, collection: str, what: str, **wish: Any) 
             f"{job.public_id} is {job.get_status_display()}; this needs a Successful job.",
             code="not_finished",
         )
-    if job.target_connection is None and "target" not in job.secrets:
-        raise SettingsError(
-            "The target connection of this job was deleted.",
-            "Index and load the collections with another tool, or migrate again.",
-            code="connection_missing",
-        )
+    connect.job_target(job).close()  # refuses where the connection was deleted
     found = job.collections.filter(**({"target": collection} if collection else {}))
     if not found.update(**wish):
         raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")

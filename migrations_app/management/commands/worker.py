@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from migrations_app.worker import Supervisor
 
 class Command(BaseCommand):
     help = "Move the rows of all jobs, until Ctrl-C: VECTORFERRY_WORKERS slices at a time."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         # A process of the worker itself: which queue it serves, and where it says that it lives.
@@ -50,4 +52,6 @@ class Command(BaseCommand):
             with suppress(BlockingIOError):  # nobody listens at the moment, and the pipe is full of signs
                 os.write(sign, b".")
 
+        # The tasks are loaded once, before the processes that run them are forked.
+        import_module("migrations_app.tasks")
         queue.run_cluster(drain.ask, say_alive)
