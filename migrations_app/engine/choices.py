@@ -101,6 +101,19 @@ def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:
     return modes[0]["mode"].as_py() if len(modes) else None
 
 
+def lists_in_sample(sample: pa.RecordBatch | None, field: SourceField) -> tuple[int, int]:
+    """How many sampled JSON values are lists, of how many. An array that becomes JSON is one always."""
+    if sample is None or field.name not in sample.schema.names:
+        return 0, 0
+    values = sample.column(field.name).drop_null()
+    if pa.types.is_list(values.type):
+        return len(values), len(values)
+    if not pa.types.is_string(values.type) or field.choices[0].spec.type is not MilvusType.JSON:
+        return 0, 0
+    is_list = pc.match_substring_regex(values, r"^\s*\[")
+    return pc.sum(is_list).as_py() or 0, len(values)
+
+
 def _no_type(field: SourceField, caps: Capabilities) -> str:
     if not field.choices:
         return f"Milvus has no type for {field.native_type}"

@@ -41,7 +41,7 @@ file. Vendor exceptions are mapped to these at the edge of their connector and n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 
 class FerryError(Exception):
@@ -135,7 +135,8 @@ class Fault:
     """One thing wrong with a plan.
 
     ``path`` is its place in the plan (``collections[0].fields[2].max_length``); ``collection`` and
-    ``field`` are the source names it belongs to, empty where it concerns the whole.
+    ``field`` are the source names it belongs to, empty where it concerns the whole. A warning does not
+    refuse the plan: some rows may be rejected.
     """
 
     code: str
@@ -146,10 +147,13 @@ class Fault:
     field: str = ""
     option: str = ""
     fixes: tuple[Fix, ...] = ()
+    severity: Literal["error", "warning"] = "error"
 
     def under(self, prefix: str) -> Fault:
         """The same fault with its path below ``prefix``."""
-        joined = f"{prefix}.{self.path}" if self.path and not self.path.startswith("[") else prefix + self.path
+        joined = (
+            f"{prefix}.{self.path}" if self.path and not self.path.startswith("[") else prefix + self.path
+        )
         return replace(self, path=joined)
 
     def as_dict(self) -> dict[str, Any]:

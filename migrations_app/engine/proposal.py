@@ -23,6 +23,7 @@ from migrations_app.engine.choices import (
     head_room,
     key_choice,
     left_out,
+    lists_in_sample,
     sampled_dim,
 )
 from migrations_app.engine.milvus.capabilities import Capabilities
@@ -71,9 +72,8 @@ def complete(
 ) -> CollectionPlan:
     """``collection`` with everything filled in: target, key, fields with their parameters, indexes."""
     key = _default_key(schema, caps) if collection.key is None else collection.key
-    kept = collection.model_copy(
-        update={"key": key, "target": collection.target or default_target(schema, taken)}
-    )
+    target = default_target(schema, taken) if collection.target is None else collection.target
+    kept = collection.model_copy(update={"key": key, "target": target})
     facts = _Facts(schema, caps, kept)
     fields = [facts.completed(field) for field in _listed(kept, schema, caps)]
     return kept.model_copy(
@@ -123,16 +123,23 @@ class _Facts:
         return _filled(field, known)
 
     def _goes_dynamic(self, field: FieldPlan, source: SourceField) -> bool:
-        """Whether a field of which nothing is said but its source may hold NULL and the target may not."""
+        """Whether the target cannot hold the values of a field of which nothing is said but its source."""
+        choice = choice_of(source, self.caps)
         return (
             field.model_fields_set <= {"source"}
             and self.collection.dynamic_field
-            and source.nullable
-            and not self.caps.nullable
-            and not source.is_vector
-            and choice_of(source, self.caps) is not None
+            and choice is not None
+            and not choice.spec.type.is_vector
             and not self._is_key_of_any_kind(source.name, source)
+            and (self._loses_null(source) or self._loses_lists(choice.spec, source))
         )
+
+    def _loses_null(self, source: SourceField) -> bool:
+        return source.nullable and not self.caps.nullable
+
+    def _loses_lists(self, spec: TypeSpec, source: SourceField) -> bool:
+        lists, _ = lists_in_sample(self.schema.sample, source)
+        return spec.type is MilvusType.JSON and self.caps.json_objects_only and lists > 0
 
     def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
         return (

@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migrations_app.engine.literals import MAX_JSON_BYTES
 from migrations_app.engine.mapping.findings import Finding
 from migrations_app.engine.schema import MilvusType, TypeSpec
 
-MAX_JSON_BYTES = 65_536
-_JSON_THAT_MILVUS_KEEPS = r"^\s*([{\[]|null\s*$)"
+JSON_KEPT = r"^\s*([{\[]|null\s*$)"
 
 Check = Callable[[pa.Array, TypeSpec, str], Iterator[Finding]]
 """``check(column, spec, name)``: NULLs are not its business."""
@@ -48,7 +48,7 @@ def check_json(column: pa.Array, spec: TypeSpec, name: str) -> Iterator[Finding]
             "json_too_large",
             lambda row: f"“{name}” is {sizes[row].as_py():,} bytes of JSON; Milvus takes {MAX_JSON_BYTES:,}.",
         )
-    kept = pc.match_substring_regex(column, _JSON_THAT_MILVUS_KEEPS)
+    kept = pc.match_substring_regex(column, JSON_KEPT)
     if pc.min(kept).as_py() is False:
         yield Finding(
             rows_where(pc.invert(kept)),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migrations_app.engine.batch import Batch, ReadColumn, ReadPlan, Rejected
+from migrations_app.engine.literals import literal
 from migrations_app.engine.mapping.checks import CHECKS, rows_where
 from migrations_app.engine.mapping.duplicates import last_of_each
 from migrations_app.engine.mapping.findings import Finding, Rows, rejected_rows
@@ -185,18 +186,24 @@ def _column(collection: CollectionPlan, field: FieldPlan, position: int) -> Colu
     assert field.source is not None
     spec = field.spec()
     if field.dynamic:
-        return Column(field.source, position, spec, key=field.as_ or field.source, fill=field.fill_null)
+        fill = _literal(field.fill_null, spec)
+        return Column(field.source, position, spec, key=field.as_ or field.source, fill=fill)
     assert field.target is not None
+    default = _literal(field.default, spec)
     target = TargetField(
         name=field.target,
         spec=spec,
         is_key=field.source in collection.key_columns,
         nullable=bool(field.nullable),
-        default=field.default,
+        default=default,
         is_partition_key=field.target == collection.partition_key,
         description=field.description,
     )
     # Milvus puts the default where a row brings NULL; doing it here is the same on every version.
-    fill = field.default if field.fill_null is None else field.fill_null
+    fill = default if field.fill_null is None else _literal(field.fill_null, spec)
     skips_null = spec.type.is_vector and not target.nullable and collection.skip_null_vectors
     return Column(field.source, position, spec, target, fill=fill, skips_null=skips_null)
+
+
+def _literal(value: Any, spec: TypeSpec) -> Any:
+    return None if value is None else literal(value, spec)

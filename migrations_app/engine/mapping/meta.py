@@ -11,7 +11,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrations_app.engine.mapping.checks import MAX_JSON_BYTES, rows_of_items, rows_where
+from migrations_app.engine.literals import MAX_JSON_BYTES
+from migrations_app.engine.mapping.checks import rows_of_items, rows_where
 from migrations_app.engine.mapping.findings import Finding
 from migrations_app.engine.schema import META
 

@@ -36,6 +36,8 @@ class Capabilities:
     databases: bool
     # Which field names does this server keep for itself, beyond those of every Milvus?
     reserved_names: frozenset[str] = frozenset()
+    # Must the value of a JSON field be an object? (2.3.5 refuses lists; the checks of 2.4 do not look.)
+    json_objects_only: bool = False
 
     def missing(self, feature: str) -> str:
         """Which version brings a type (``"FLOAT16_VECTOR"``) or an option (``"nullable"``), as words:
@@ -99,4 +101,5 @@ def capabilities_of(server: Server) -> Capabilities:
         flush_before_count=not is_lite,
         databases=True,
         reserved_names=LITE_RESERVED if is_lite else frozenset(),
+        json_objects_only=not is_lite and not server.has((2, 4)),
     )

@@ -1,0 +1,44 @@
+"""All rules that need no connection, over one completed collection."""
+
+from __future__ import annotations
+
+from migrations_app.engine.errors import Fault
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.preflight import keys, names, nulls, shape, types
+from migrations_app.engine.preflight.subject import Rule, Subject
+from migrations_app.engine.schema import CollectionSchema
+
+RULES: tuple[Rule, ...] = (
+    names.check_collection_name,
+    keys.check_key,
+    keys.check_key_name,
+    keys.check_partition_key,
+    shape.check_shards,
+    shape.check_description,
+    shape.check_counts,
+    names.check_key_name,
+    types.check_sources,
+    names.check_field_names,
+    names.check_duplicate_names,
+    names.check_dynamic_names,
+    shape.check_dynamic_field,
+    types.check_types,
+    types.check_parameters,
+    types.check_samples,
+    shape.check_json_lists,
+    keys.check_key_options,
+    nulls.check_nullable,
+    nulls.check_defaults,
+    nulls.check_fill_null,
+    nulls.check_dynamic_options,
+    shape.check_indexes,
+)
+
+
+def check_collection(
+    collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities
+) -> tuple[Fault, ...]:
+    """Every fault of a completed collection, warnings among them; paths start at the collection."""
+    subject = Subject(collection, schema, caps)
+    return tuple(fault for rule in RULES for fault in rule(subject))

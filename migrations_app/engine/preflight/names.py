@@ -1,0 +1,95 @@
+"""Names: legal, not reserved, not used twice; each fault with a name that would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.naming import NameProblem, free_name, name_problem, suggest
+from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.schema import META
+
+
+def check_collection_name(subject: Subject) -> Iterator[Fault]:
+    name = subject.plan.target or ""
+    problem = name_problem(name, "collection")
+    if problem:
+        instead = suggest(name or subject.schema.label or subject.schema.name, (), "collection")
+        fix = Fix(f"Use {instead}", "target", instead)
+        yield subject.fault("collection_target", problem.code, problem.message, problem.hint, fix)
+
+
+def check_field_names(subject: Subject) -> Iterator[Fault]:
+    taken = {entry.plan.target or "" for entry in subject.fixed()}
+    for entry in subject.fixed():
+        name = entry.plan.target
+        if name is None:  # its source is not there, which is said elsewhere
+            continue
+        problem = name_problem(name) or _reserved_here(name, subject)
+        if problem:
+            instead = _suggested(name or entry.name, taken, subject)
+            fix = Fix(f"Use {instead}", "target", instead)
+            yield entry.fault("target", problem.code, problem.message, problem.hint, fix)
+
+
+def check_duplicate_names(subject: Subject) -> Iterator[Fault]:
+    """An Auto ID key stands first and keeps its name; every later field of the same name is at fault."""
+    taken = {entry.plan.target or "" for entry in subject.fixed()}
+    seen = {subject.plan.key_name or ""} if subject.plan.is_auto_id else set()
+    for entry in subject.fixed():
+        name = entry.plan.target or ""
+        if name and name in seen:
+            instead = free_name(name, taken | seen)
+            taken.add(instead)
+            message = f"Two fields are called “{name}”."
+            fix = Fix(f"Use {instead}", "target", instead)
+            yield entry.fault("target", "name_duplicate", message, "Rename one of them.", fix)
+        seen.add(name)
+
+
+def check_key_name(subject: Subject) -> Iterator[Fault]:
+    if not subject.plan.is_auto_id:
+        return
+    name = subject.plan.key_name or ""
+    problem = name_problem(name) or _reserved_here(name, subject)
+    if problem:
+        taken = {entry.plan.target or "" for entry in subject.fixed()}
+        instead = _suggested(name or "id", taken, subject)
+        fix = Fix(f"Use {instead}", "key_name", instead)
+        yield subject.fault("key_name", problem.code, problem.message, problem.hint, fix)
+
+
+def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
+    """A key of the dynamic field may be any text, but not a fixed field's name: one would hide the other."""
+    fixed = {entry.plan.target for entry in subject.fixed()}
+    if subject.plan.is_auto_id:
+        fixed.add(subject.plan.key_name)
+    seen: set[str] = set()
+    dynamic = [entry for entry in subject.entries() if entry.plan.dynamic]
+    names = {entry.plan.as_ or entry.plan.source or "" for entry in dynamic}
+    for entry in dynamic:
+        name = entry.plan.as_ or entry.plan.source or ""
+        if name == META or not name:
+            message, code = f"“{name}” cannot be a key of the dynamic field.", "dynamic_name_illegal"
+        elif name in fixed:
+            message, code = f"A field of the collection is called “{name}” too.", "dynamic_name_taken"
+        elif name in seen:
+            message, code = f"Two keys of the dynamic field are called “{name}”.", "name_duplicate"
+        else:
+            seen.add(name)
+            continue
+        instead = free_name("meta" if name == META else name or "value", {*names, *(n or "" for n in fixed)})
+        fix = Fix(f"Use {instead}", "as", instead)
+        yield entry.fault("as", code, message, "Move it under another name.", fix)
+
+
+def _reserved_here(name: str, subject: Subject) -> NameProblem | None:
+    if name not in subject.caps.reserved_names:
+        return None
+    return NameProblem("name_reserved", f"“{name}” is reserved by {subject.caps}.", "Use another name.")
+
+
+def _suggested(name: str, taken: set[str], subject: Subject) -> str:
+    others = taken - {name} | subject.caps.reserved_names
+    wanted = suggest(name)
+    return free_name(f"{wanted}_" if wanted in subject.caps.reserved_names else wanted, others)

@@ -1,0 +1,69 @@
+"""What becomes of NULL: nullable, default and fill_null, where the type and the target have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.literals import literal
+from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.schema import MilvusType, TypeSpec
+
+NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
+
+
+def check_nullable(subject: Subject) -> Iterator[Fault]:
+    off = Fix("Turn it off", "nullable", "false")
+    for entry in subject.fixed():
+        if not entry.plan.nullable or subject.is_key(entry) or subject.is_partition_key(entry):
+            continue
+        if entry.is_vector and not subject.caps.null_vectors:
+            message = f"“{entry.name}” is a vector: NULL in it {subject.caps.missing('null_vectors')}."
+            yield entry.fault("nullable", "nullable_unavailable", message, "", off)
+        elif not entry.is_vector and not subject.caps.nullable:
+            message = f"NULL in “{entry.name}” {subject.caps.missing('nullable')}."
+            hint = "Turn it off; rows with NULL are then filled or rejected."
+            yield entry.fault("nullable", "nullable_unavailable", message, hint, off)
+
+
+def check_defaults(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.fixed():
+        spec, value = entry.spec, entry.plan.default
+        if value is None or spec is None or subject.is_key(entry):
+            continue
+        if spec.type.is_vector or spec.type in NO_DEFAULT:
+            message = f"“{entry.name}” is {spec.type}: Milvus keeps no default for it."
+            yield entry.fault("default", "default_misplaced", message, "Remove it.", _remove("default"))
+        elif not subject.caps.default_values:
+            message = f"A default for “{entry.name}” {subject.caps.missing('default_values')}."
+            hint = "fill_null puts the value into the rows that are moved."
+            yield entry.fault("default", "default_unavailable", message, hint, _remove("default"))
+        else:
+            yield from _check_value(entry, "default", spec)
+
+
+def check_fill_null(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.entries():
+        spec = entry.spec
+        if entry.plan.fill_null is not None and spec is not None and not subject.is_key(entry):
+            yield from _check_value(entry, "fill_null", spec)
+
+
+def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
+    """A column in the dynamic field has no options of a field."""
+    for entry in subject.entries():
+        for option in ("nullable", "default") if entry.plan.dynamic else ():
+            if getattr(entry.plan, option) not in (None, False):
+                message = f"“{entry.name}” goes into the dynamic field, which has no “{option}”."
+                yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))
+
+
+def _check_value(entry: Entry, option: str, spec: TypeSpec) -> Iterator[Fault]:
+    try:
+        literal(getattr(entry.plan, option), spec)
+    except ValueError as error:
+        yield entry.fault(option, "value_invalid", str(error), "Type another value.")
+
+
+def _remove(option: str) -> Fix:
+    return Fix("Remove it", option, "")

@@ -1,0 +1,126 @@
+"""The checks that connect: both ends of a whole plan, and the rows it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.plan import CollectionPlan, Plan, unbuilt_faults
+from migrations_app.engine.preflight import ends
+from migrations_app.engine.preflight.collection import check_collection
+from migrations_app.engine.preflight.rows import RowFacts, look_at_rows, with_dims
+from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.proposal import complete, default_targets
+from migrations_app.engine.schema import CollectionSchema
+from migrations_app.engine.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCollection:
+    """A completed collection. ``rows`` is an estimate; ``notes`` are sentences that a person should read."""
+
+    plan: CollectionPlan
+    schema: CollectionSchema
+    rows: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """All faults of a plan, warnings among them, and the collections that could be described, in order."""
+
+    faults: tuple[Fault, ...]
+    collections: tuple[PreparedCollection, ...]
+
+    def raise_if_faults(self) -> None:
+        """Raise ``PlanRefused`` with everything but the warnings, if there is anything."""
+        errors = tuple(fault for fault in self.faults if fault.severity == "error")
+        if errors:
+            raise PlanRefused(errors)
+
+
+def check_plan(
+    plan: Plan,
+    source: Source,
+    target: Target,
+    *,
+    stop: StopToken | None = None,
+    max_collections: int | None = None,
+) -> Preflight:
+    """Describe, complete and check every collection of ``plan``. Writes nothing.
+
+    Raises only what keeps the checks from being made: a ``ConnectionFailed``, a retryable error, or the
+    reason of ``stop``.
+    """
+    stop = stop or StopToken()
+    faults = [*unbuilt_faults(plan), *ends.check_number(plan, type(source), max_collections)]
+    try:
+        caps, taken = target.capabilities(), frozenset(target.collections())
+    except DatabaseMissing as error:
+        faults.append(ends.database_fault(plan, target, error))
+        caps, taken = ends.capabilities_elsewhere(target), frozenset()
+    faults += ends.check_options(plan, type(source), caps)
+    described = [_described(collection, source, stop) for collection in plan.collections]
+    schemas = [found for found in described if isinstance(found, CollectionSchema)]
+    prepared: dict[int, PreparedCollection] = {}
+    for number, (collection, found) in enumerate(zip(plan.collections, described, strict=True)):
+        stop.check()
+        if isinstance(found, Fault):
+            own: Sequence[Fault] = (found,)
+        else:
+            asked = _named(collection, default_targets(schemas)[found.name])
+            prepared[number], own = _prepared(asked, found, source, caps)
+        faults += (fault.under(f"collections[{number}]") for fault in own)
+    faults += ends.check_targets({n: p.plan for n, p in prepared.items()}, taken, target.database)
+    return Preflight(tuple(faults), tuple(prepared.values()))
+
+
+def _named(collection: CollectionPlan, target: str) -> CollectionPlan:
+    return collection.model_copy(update={"target": target}) if collection.target is None else collection
+
+
+def _described(collection: CollectionPlan, source: Source, stop: StopToken) -> CollectionSchema | Fault:
+    stop.check()
+    selection = ends.check_selection(collection, type(source))
+    if selection is not None:
+        return selection
+    try:
+        return source.describe(CollectionRef(collection.source, collection.select))
+    except (SourceError, PrivilegeMissing) as error:
+        if error.retryable:
+            raise
+        return _source_fault(collection, error)
+
+
+def _prepared(
+    collection: CollectionPlan, schema: CollectionSchema, source: Source, caps: Capabilities
+) -> tuple[PreparedCollection, tuple[Fault, ...]]:
+    completed = complete(collection, schema, caps)
+    try:
+        facts = look_at_rows(Subject(completed, schema, caps), source)
+    except (SourceError, PrivilegeMissing) as error:
+        if error.retryable:
+            raise
+        facts = RowFacts({}, (_source_fault(collection, error),))
+    completed = with_dims(completed, facts.dims)
+    found = check_collection(completed, schema, caps)
+    warnings = tuple(fault.message for fault in found if fault.severity == "warning")
+    notes = (*schema.notes, *facts.notes, *warnings)
+    return PreparedCollection(completed, schema, schema.rows_estimate, notes), _told_once(
+        facts.faults + found
+    )
+
+
+def _told_once(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """One fault a place and kind of fault: what the rows tell goes before what the sample tells."""
+    mixed = {fault.path for fault in faults if fault.code == "mixed_dimensions"}
+    return tuple(f for f in faults if f.path not in mixed or f.code == "mixed_dimensions")
+
+
+def _source_fault(collection: CollectionPlan, error: SourceError | PrivilegeMissing) -> Fault:
+    return Fault(error.code, error.message, error.hint, "source", collection.source, option="source")

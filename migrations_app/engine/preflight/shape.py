@@ -1,0 +1,96 @@
+"""The collection as a whole: how many fields and vectors, shards, description, dynamic field, indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.choices import METRICS, lists_in_sample
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.preflight.types import LEAVE_OUT
+from migrations_app.engine.schema import MilvusType
+
+# Milvus keeps a schema in one etcd value of 1.5 MB; 2.3.5 took 65,536 bytes.
+MAX_DESCRIPTION_BYTES = 65_535
+
+
+def check_counts(subject: Subject) -> Iterator[Fault]:
+    caps, fixed = subject.caps, subject.fixed()
+    number = len(fixed) + subject.plan.is_auto_id
+    if number > caps.max_fields:
+        message = f"The collection would have {number} fields; {caps} takes {caps.max_fields}."
+        hint = f"Leave out {number - caps.max_fields}, or move them into the dynamic field."
+        yield subject.fault("fields", "too_many_fields", message, hint)
+    vectors = [entry for entry in fixed if entry.is_vector]
+    if not vectors and not any(e.source and e.source.is_vector for e in fixed):
+        message = f"“{subject.schema.name}” has no vector field among those to move."
+        yield subject.fault("fields", "no_vector", message, "A Milvus collection needs at least one.")
+    for entry in vectors[caps.max_vector_fields :]:
+        several = "" if caps.max_vector_fields > 1 else f" More {caps.missing('several_vectors')}."
+        message = f"“{entry.name}” is vector field {vectors.index(entry) + 1}; {caps} takes "
+        message += f"{caps.max_vector_fields}.{several}"
+        yield entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)
+
+
+def check_shards(subject: Subject) -> Iterator[Fault]:
+    most = subject.caps.max_shards
+    if not 1 <= subject.plan.shards <= most:
+        takes = "one shard" if most == 1 else f"1 to {most} shards"
+        message = f"{subject.caps} takes {takes}, not {subject.plan.shards}."
+        instead = min(max(subject.plan.shards, 1), most)
+        yield subject.fault(
+            "shards", "shards_out_of_range", message, "", Fix(f"Use {instead}", "shards", str(instead))
+        )
+
+
+def check_description(subject: Subject) -> Iterator[Fault]:
+    size = len(subject.plan.description.encode(errors="replace"))
+    if size > MAX_DESCRIPTION_BYTES:
+        message = f"The description is {size:,} bytes long; {MAX_DESCRIPTION_BYTES:,} are taken."
+        yield subject.fault("description", "description_too_long", message, "Shorten it.")
+
+
+def check_dynamic_field(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.entries() if not subject.plan.dynamic_field else ():
+        if entry.plan.dynamic:
+            message = f"“{entry.name}” goes into the dynamic field, which is turned off."
+            fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
+            yield entry.fault(
+                "dynamic", "dynamic_field_off", message, "Turn it on, or make this a field.", fix
+            )
+
+
+def check_json_lists(subject: Subject) -> Iterator[Fault]:
+    """Milvus 2.3 takes JSON objects only; in the dynamic field, which is one object, lists are welcome."""
+    for entry in subject.fixed() if subject.caps.json_objects_only else ():
+        if entry.plan.type != MilvusType.JSON or entry.source is None:
+            continue
+        lists, of = lists_in_sample(subject.schema.sample, entry.source)
+        if lists:
+            message = f"{lists:,} of the {of:,} sampled values of “{entry.name}” are lists; {subject.caps} "
+            message += "takes JSON objects only."
+            yield entry.fault(
+                "type",
+                "json_list",
+                message,
+                "Put it into the dynamic field.",
+                severity="error" if lists == of else "warning",
+            )
+
+
+def check_indexes(subject: Subject) -> Iterator[Fault]:
+    for number, index in enumerate(subject.plan.indexes or ()):
+        entry = subject.named(index.field)
+        path = f"indexes[{number}]"
+        if entry is None or entry.spec is None:
+            message = f"There is no field “{index.field}” to be indexed."
+            yield subject.fault(
+                f"{path}.field", "index_field_unknown", message, "Name a field of the target."
+            )
+        elif entry.spec.type not in METRICS:
+            message = f"“{index.field}” is {entry.spec.type}; only vector fields are indexed here."
+            yield subject.fault(f"{path}.field", "index_field_type", message, "Remove the index.")
+        elif index.metric not in METRICS[entry.spec.type]:
+            message = f"“{index.metric}” is no metric for {entry.spec.type}."
+            hint = f"One of: {', '.join(METRICS[entry.spec.type])}."
+            yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)

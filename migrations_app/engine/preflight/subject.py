@@ -1,0 +1,96 @@
+"""What the rules look at: one completed collection, its source and the target's abilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A field of the plan: its place in the list and, where there is one, the source field."""
+
+    number: int
+    plan: FieldPlan
+    source: SourceField | None
+    collection: str
+
+    @property
+    def name(self) -> str:
+        """The field as a sentence names it."""
+        return self.plan.source or self.plan.target or f"field {self.number + 1}"
+
+    @property
+    def spec(self) -> TypeSpec | None:
+        """The type with its parameters; None where the plan names none that exists."""
+        element = self.plan.element_type
+        if not _is_type(self.plan.type) or not (element is None or _is_type(element)):
+            return None
+        spec = self.plan.spec()
+        return None if spec.type is MilvusType.ARRAY and spec.element_type is None else spec
+
+    @property
+    def is_vector(self) -> bool:
+        return self.spec is not None and self.spec.type.is_vector
+
+    def fault(
+        self,
+        option: str,
+        code: str,
+        message: str,
+        hint: str = "",
+        *fixes: Fix,
+        severity: Literal["error", "warning"] = "error",
+    ) -> Fault:
+        path = f"fields[{self.number}].{option}" if option else f"fields[{self.number}]"
+        field = self.plan.source or ""
+        return Fault(code, message, hint, path, self.collection, field, option, fixes, severity)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One collection of a plan, completed."""
+
+    plan: CollectionPlan
+    schema: CollectionSchema
+    caps: Capabilities
+
+    def entries(self) -> list[Entry]:
+        return [
+            Entry(number, field, self._source(field), self.plan.source)
+            for number, field in enumerate(self.plan.fields or ())
+        ]
+
+    def fixed(self) -> list[Entry]:
+        """The fields of the target, without what goes into the dynamic field."""
+        return [entry for entry in self.entries() if not entry.plan.dynamic]
+
+    def named(self, target: str) -> Entry | None:
+        return next((entry for entry in self.fixed() if entry.plan.target == target), None)
+
+    def is_key(self, entry: Entry) -> bool:
+        return entry.plan.source in self.plan.key_columns
+
+    def is_partition_key(self, entry: Entry) -> bool:
+        return self.plan.partition_key is not None and entry.plan.target == self.plan.partition_key
+
+    def fault(self, option: str, code: str, message: str, hint: str = "", *fixes: Fix) -> Fault:
+        """A fault of the collection itself; ``collection_target`` is the option of its name."""
+        path = "target" if option == "collection_target" else option
+        return Fault(code, message, hint, path, self.plan.source, option=option, fixes=fixes)
+
+    def _source(self, field: FieldPlan) -> SourceField | None:
+        return None if field.source is None else self.schema.field(field.source)
+
+
+Rule = Callable[[Subject], Iterator[Fault]]
+
+
+def _is_type(name: str | None) -> bool:
+    return name is not None and name in MilvusType.__members__

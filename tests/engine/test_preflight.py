@@ -1,0 +1,634 @@
+"""What cannot work is refused before anything is written: all faults at once, each with place and repair."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.errors import Canceled, ConnectionFailed, Fix, PlanRefused
+from migrations_app.engine.plan import CollectionPlan, Plan
+from migrations_app.engine.preflight import check_collection, check_plan
+from migrations_app.engine.proposal import complete
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TargetField,
+    TargetSchema,
+    TypeChoice,
+    TypeSpec,
+)
+from migrations_app.engine.testing import (
+    MemoryCollection,
+    MemorySource,
+    MemoryStore,
+    memory_collection,
+    memory_store,
+)
+from migrations_app.engine.testing.memory_target import (
+    EVERYTHING,
+    MemoryDatabase,
+    MemoryRows,
+    MemoryTarget,
+    memory_database,
+)
+
+T = MilvusType
+OLD = replace(
+    EVERYTHING,
+    version="2.3.5",
+    types=frozenset(T) - {T.FLOAT16_VECTOR, T.SPARSE_FLOAT_VECTOR},
+    nullable=False,
+    default_values=False,
+    null_vectors=False,
+    max_vector_fields=1,
+    json_objects_only=True,
+)
+LITE = replace(OLD, flavour="lite", version="3.2.2", max_shards=1, reserved_names=frozenset({"interval"}))
+
+
+def field(name, *types, **facts):
+    choices = tuple(TypeChoice(t if isinstance(t, TypeSpec) else TypeSpec(t)) for t in types)
+    return SourceField(name, "native", choices, **facts)
+
+
+ID = field("id", T.INT64, nullable=False, can_be_key=True)
+VECTOR = field("v", TypeSpec(T.FLOAT_VECTOR, dim=4))
+
+
+def schema(*fields, key=("id",), **facts):
+    return CollectionSchema("public.books", (ID, VECTOR, *fields), SourceKey(key), label="books", **facts)
+
+
+def faults_of(plan, *fields, caps=EVERYTHING, **facts):
+    """The faults of a plan, completed as a job does it. ``fields`` of the plan stand after id and v."""
+    data = {"source": "public.books"} | plan
+    if "fields" in plan:
+        data["fields"] = [{"source": "id"}, {"source": "v"}, *plan["fields"]]
+    described = schema(*fields, **facts)
+    completed = complete(CollectionPlan.model_validate(data), described, caps)
+    return check_collection(completed, described, caps)
+
+
+def the_fault(plan, *fields, caps=EVERYTHING, **facts):
+    found = faults_of(plan, *fields, caps=caps, **facts)
+    assert len(found) == 1, found
+    assert found[0].message.endswith("."), found[0].message
+    assert found[0].collection == "public.books"
+    return found[0]
+
+
+def place(fault):
+    return fault.code, fault.path, fault.field, fault.option
+
+
+# ---------------------------------------------------------------- one collection: nothing wrong
+
+
+@pytest.mark.parametrize("caps", [EVERYTHING, OLD, LITE])
+def test_a_proposal_for_ordinary_columns_has_no_fault(caps):
+    tags = field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_items=3)
+    raw = SourceField("raw", "bytea", left_out="Milvus has no type for raw bytes")
+    assert faults_of({}, field("title", T.VARCHAR), field("meta", T.JSON), tags, raw, caps=caps) == ()
+
+
+# ---------------------------------------------------------------- names
+
+
+def test_an_illegal_collection_name_comes_with_one_that_would_do():
+    fault = the_fault({"target": "my-books"})
+    assert place(fault) == ("name_illegal", "target", "", "collection_target")
+    assert fault.fixes == (Fix("Use my_books", "target", "my_books"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "caps", "code", "instead"),
+    [
+        ("like", EVERYTHING, "name_reserved", "like_"),
+        ("a b", EVERYTHING, "name_illegal", "a_b"),
+        ("interval", LITE, "name_reserved", "interval_"),
+        ("9", LITE, "name_illegal", "_9"),
+    ],
+)
+def test_an_illegal_field_name_comes_with_one_that_would_do(name, caps, code, instead):
+    fault = the_fault({}, field(name, T.INT32, nullable=False), caps=caps)
+    assert place(fault) == (code, "fields[2].target", name, "target")
+    assert fault.fixes == (Fix(f"Use {instead}", "target", instead),)
+
+
+def test_a_suggestion_avoids_the_other_fields():
+    fault = the_fault({}, field("like", T.INT32), field("like_", T.INT32))
+    assert fault.fixes[0].value == "like__2"
+
+
+def test_two_fields_of_one_name_are_a_fault_of_the_later():
+    fault = the_fault({"fields": [{"source": "n", "target": "v"}]}, field("n", T.INT32))
+    assert place(fault) == ("name_duplicate", "fields[2].target", "n", "target")
+    assert fault.fixes[0].value == "v_2"
+
+
+def test_the_name_of_an_auto_id_key_is_checked_like_any_other():
+    assert place(the_fault({"key": "auto", "key_name": "v"}))[:2] == ("name_duplicate", "fields[0].target")
+    assert place(the_fault({"key": "auto", "key_name": "not"}))[:2] == ("name_reserved", "key_name")
+
+
+@pytest.mark.parametrize(
+    ("plan", "code"),
+    [
+        ([{"source": "n", "dynamic": True, "as": "v"}], "dynamic_name_taken"),
+        ([{"source": "n", "dynamic": True, "as": "$meta"}], "dynamic_name_illegal"),
+        ([{"source": "m", "dynamic": True}, {"source": "n", "dynamic": True, "as": "m"}], "name_duplicate"),
+    ],
+)
+def test_a_key_of_the_dynamic_field_hides_no_other(plan, code):
+    fault = the_fault({"fields": plan}, field("n", T.INT32), field("m", T.INT32))
+    assert place(fault) == (code, f"fields[{1 + len(plan)}].as", "n", "as")
+    assert fault.fixes[0].value not in ("v", "$meta", "m")
+
+
+def test_a_key_of_the_dynamic_field_may_be_any_other_text():
+    assert (
+        faults_of({"fields": [{"source": "n", "dynamic": True, "as": "9 like"}]}, field("n", T.INT32)) == ()
+    )
+
+
+# ---------------------------------------------------------------- fields and types
+
+
+def test_a_source_field_that_does_not_exist_is_named_with_the_nearest():
+    fault = the_fault({"fields": [{"source": "titel"}]}, field("title", T.VARCHAR))
+    assert place(fault) == ("field_unknown", "fields[2].source", "titel", "source")
+    assert fault.hint == "Did you mean “title”?"
+
+
+def test_a_source_field_is_moved_once():
+    fault = the_fault({"fields": [{"source": "n"}, {"source": "n", "target": "m"}]}, field("n", T.INT32))
+    assert place(fault) == ("source_twice", "fields[3].source", "n", "source")
+
+
+def test_a_field_without_any_type_is_refused_with_the_reason():
+    raw = SourceField("raw", "bytea", left_out="Milvus has no type for raw bytes")
+    fault = the_fault({"fields": [{"source": "raw", "target": "raw"}]}, raw)
+    assert fault.message == "“raw” cannot be moved: Milvus has no type for raw bytes."
+    assert fault.fixes == (Fix("Leave it out", "include", "false"),)
+
+
+@pytest.mark.parametrize(
+    ("written", "offered"), [("INT8", "DOUBLE"), ("ARRAY", "DOUBLE"), ("NUMBER", "DOUBLE")]
+)
+def test_a_type_that_the_values_do_not_fit_is_refused_with_those_they_fit(written, offered):
+    number = field("n", T.VARCHAR, T.DOUBLE)
+    found = faults_of({"fields": [{"source": "n", "type": written}]}, number)
+    assert [place(f) for f in found] == [("type_unsuitable", "fields[2].type", "n", "type")]
+    assert found[0].hint == "It can become VARCHAR or DOUBLE."
+    assert Fix(f"Use {offered}", "type", offered) in found[0].fixes
+
+
+def test_a_type_that_the_target_has_not_says_which_version_brings_it():
+    half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4), TypeSpec(T.FLOAT_VECTOR, dim=4))
+    written = {"fields": [{"source": "h", "type": "FLOAT16_VECTOR"}]}
+    fault = the_fault(written, half, caps=replace(OLD, max_vector_fields=4))
+    assert place(fault)[0] == "type_unavailable"
+    assert fault.message == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5."
+    assert Fix("Use FLOAT_VECTOR · 4", "type", "FLOAT_VECTOR") in fault.fixes
+
+
+def test_a_field_whose_only_type_the_target_has_not_is_refused_when_written_out():
+    sparse = field("s", T.SPARSE_FLOAT_VECTOR)
+    fault = the_fault({"fields": [{"source": "s", "target": "s"}]}, sparse, caps=OLD)
+    assert place(fault) == ("type_unavailable", "fields[2].type", "s", "type")
+
+
+@pytest.mark.parametrize(
+    ("source", "written", "code", "option"),
+    [
+        (field("t", T.VARCHAR), {"max_length": 0}, "value_out_of_range", "max_length"),
+        (field("t", T.VARCHAR), {"max_length": 65_536}, "value_out_of_range", "max_length"),
+        (
+            field("t", TypeSpec(T.ARRAY, element_type=T.INT8)),
+            {"max_capacity": 4_097},
+            "value_out_of_range",
+            "max_capacity",
+        ),
+        (field("t", T.INT32), {"max_length": 5}, "option_misplaced", "max_length"),
+        (field("t", T.FLOAT_VECTOR), {"dim": 1}, "dim_out_of_range", "dim"),
+        (field("t", T.FLOAT_VECTOR), {"dim": 32_769}, "dim_out_of_range", "dim"),
+        (field("t", T.FLOAT_VECTOR), {}, "dim_unknown", "dim"),
+        (field("t", TypeSpec(T.FLOAT_VECTOR, dim=4)), {"dim": 5}, "dim_differs", "dim"),
+        (field("t", T.BINARY_VECTOR), {"dim": 12}, "dim_out_of_range", "dim"),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_refused(source, written, code, option):
+    fault = the_fault({"fields": [{"source": "t", "target": "t"} | written]}, source)
+    assert place(fault) == (code, f"fields[2].{option}", "t", option)
+    assert fault.fixes
+
+
+@pytest.mark.parametrize(
+    ("source", "written", "fixes"),
+    [
+        (field("t", T.VARCHAR, longest_bytes=11_302), {"max_length": 8192}, ["16384"]),
+        (field("t", T.VARCHAR, longest_bytes=70_000), {"max_length": 65_535}, []),
+        (
+            field("t", TypeSpec(T.ARRAY, element_type=T.INT8), longest_items=9),
+            {"max_capacity": 8},
+            ["16"],
+        ),
+    ],
+)
+def test_a_limit_below_the_sample_is_a_warning_that_does_not_refuse(source, written, fixes):
+    fault = the_fault({"fields": [{"source": "t", "target": "t"} | written]}, source)
+    assert (fault.code, fault.severity) == ("limit_too_small", "warning")
+    assert [fix.value for fix in fault.fixes] == fixes
+
+
+# ---------------------------------------------------------------- NULL and defaults
+
+
+def test_nullable_needs_a_target_that_has_it():
+    written = {"fields": [{"source": "n", "nullable": True}]}
+    fault = the_fault(written, field("n", T.INT32), caps=OLD)
+    assert place(fault) == ("nullable_unavailable", "fields[2].nullable", "n", "nullable")
+    assert "needs Milvus 2.5 or later; this is Milvus 2.3.5" in fault.message
+    assert fault.fixes == (Fix("Turn it off", "nullable", "false"),)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "words"),
+    [
+        (T.INT8, 128, "128 does not fit INT8: -128 to 127."),
+        (T.INT64, "5", "“5” is no whole number."),
+        (T.BOOL, 1, "1 is no BOOL."),
+        (T.FLOAT, 1e39, "1e+39 does not fit FLOAT."),
+        (T.DOUBLE, float("nan"), "nan does not fit DOUBLE."),
+        (T.VARCHAR, "éé", "“éé” is 4 bytes long; the field takes 3."),
+    ],
+)
+def test_a_default_must_be_a_value_of_its_type(type_, value, words):
+    sizes = {"max_length": 3} if type_ is T.VARCHAR else {}
+    fault = the_fault({"fields": [{"source": "n", "default": value} | sizes]}, field("n", type_))
+    assert place(fault) == ("value_invalid", "fields[2].default", "n", "default")
+    assert fault.message == words
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "good"),
+    [
+        (field("n", T.JSON), '{"a": 1}', True),
+        (field("n", T.JSON), {"a": 1}, True),
+        (field("n", T.JSON), "no json", False),
+        (field("n", T.JSON), 3, False),
+        (field("n", TypeSpec(T.ARRAY, element_type=T.INT8)), [1, 2], True),
+        (field("n", TypeSpec(T.ARRAY, element_type=T.INT8)), [1, None], False),
+        (field("n", TypeSpec(T.ARRAY, element_type=T.INT8)), "1", False),
+        (field("n", T.DOUBLE), 3, True),
+    ],
+)
+def test_fill_null_must_be_a_value_of_its_type(source, value, good):
+    found = faults_of({"fields": [{"source": "n", "target": "n", "fill_null": value}]}, source)
+    assert [f.path for f in found] == ([] if good else ["fields[2].fill_null"])
+
+
+def test_a_default_stands_only_where_milvus_keeps_one():
+    assert the_fault({"fields": [{"source": "n", "default": 1}]}, field("n", T.INT8), caps=OLD).code == (
+        "default_unavailable"
+    )
+    for source in (field("n", T.JSON), field("n", TypeSpec(T.FLOAT_VECTOR, dim=4))):
+        found = the_fault({"fields": [{"source": "n", "default": {}}]}, source)
+        assert place(found) == ("default_misplaced", "fields[2].default", "n", "default")
+
+
+# ---------------------------------------------------------------- key and partition key
+
+
+@pytest.mark.parametrize(
+    ("key", "code"), [("nowhere", "key_unknown"), ("d", "key_type"), ([], "key_missing"), ("v", "key_type")]
+)
+def test_a_key_must_exist_and_be_of_a_type_that_milvus_takes(key, code):
+    found = [f for f in faults_of({"key": key}, field("d", T.DOUBLE)) if f.option == "key"]
+    assert [place(f) for f in found] == [(code, "key", "", "key")]
+    assert found[0].fixes == (Fix("Use Auto ID", "key", "auto"),)
+
+
+def test_a_key_in_the_dynamic_field_is_none():
+    plan = {"fields": [{"source": "k", "dynamic": True}], "key": "k"}
+    assert the_fault(plan, field("k", T.INT64, can_be_key=True)).code == "key_not_a_field"
+
+
+def test_a_key_is_never_nullable_and_has_no_default():
+    written = {"key": "k", "fields": [{"source": "k", "nullable": True, "default": 1}]}
+    found = faults_of(written, field("k", T.INT64, can_be_key=True))
+    assert [f.code for f in found] == ["key_nullable", "key_default"]
+
+
+@pytest.mark.parametrize(
+    ("partition_key", "code"),
+    [
+        ("nowhere", "partition_key_unknown"),
+        ("id", "partition_key_is_key"),
+        ("n", "partition_key_type"),
+        ("v", "partition_key_type"),
+        ("d", "partition_key_unknown"),
+    ],
+)
+def test_a_partition_key_is_another_field_of_the_right_type(partition_key, code):
+    written = {
+        "partition_key": partition_key,
+        "fields": [{"source": "n"}, {"source": "d", "dynamic": True}],
+    }
+    fault = the_fault(written, field("n", T.INT32), field("d", T.INT64))
+    assert place(fault) == (code, "partition_key", "", "partition_key")
+
+
+def test_a_partition_key_is_never_nullable():
+    written = {"partition_key": "n", "fields": [{"source": "n", "nullable": True}]}
+    assert the_fault(written, field("n", T.INT64)).code == "key_nullable"
+
+
+# ---------------------------------------------------------------- the collection
+
+
+def test_more_fields_than_the_target_takes_are_refused():
+    columns = [field(f"n{n}", T.INT32) for n in range(63)]
+    assert faults_of({}, *columns[:62]) == ()
+    fault = the_fault({}, *columns)
+    assert place(fault)[:2] == ("too_many_fields", "fields")
+    assert "65 fields" in fault.message
+
+
+def test_more_vectors_than_the_target_takes_are_refused_when_written_out():
+    vectors = [field(f"w{n}", TypeSpec(T.FLOAT_VECTOR, dim=4)) for n in range(2)]
+    written = {"fields": [{"source": v.name} for v in vectors]}
+    found = faults_of(written, *vectors, caps=OLD)
+    assert [f.path for f in found] == ["fields[2].type", "fields[3].type"]
+    assert "More needs Milvus 2.4 or later" in found[0].message
+    assert faults_of(written, *vectors) == ()
+
+
+def test_a_collection_without_a_vector_is_refused():
+    plan = CollectionPlan.model_validate({"source": "s", "fields": [{"source": "id"}]})
+    found = check_collection(complete(plan, schema(), EVERYTHING), schema(), EVERYTHING)
+    assert [f.code for f in found] == ["no_vector"]
+
+
+@pytest.mark.parametrize(
+    ("caps", "shards", "instead"), [(EVERYTHING, 17, "16"), (EVERYTHING, 0, "1"), (LITE, 2, "1")]
+)
+def test_shards_out_of_range_are_refused(caps, shards, instead):
+    fault = the_fault({"shards": shards}, caps=caps)
+    assert place(fault) == ("shards_out_of_range", "shards", "", "shards")
+    assert fault.fixes[0].value == instead
+
+
+def test_a_description_too_long_is_refused():
+    assert the_fault({"description": "é" * 40_000}).code == "description_too_long"
+
+
+def test_a_column_cannot_go_into_a_dynamic_field_that_is_off():
+    written = {"dynamic_field": False, "fields": [{"source": "n", "dynamic": True}]}
+    fault = the_fault(written, field("n", T.INT32))
+    assert fault.fixes == (Fix("Turn the dynamic field on", "dynamic_field", "true"),)
+
+
+@pytest.mark.parametrize(
+    ("index", "path"),
+    [
+        ({"field": "x"}, "indexes[0].field"),
+        ({"field": "id"}, "indexes[0].field"),
+        ({"field": "v", "metric": "HAMMING"}, "indexes[0].metric"),
+    ],
+)
+def test_an_index_needs_a_vector_field_and_a_metric_of_its_type(index, path):
+    assert the_fault({"indexes": [index]}).path == path
+
+
+def test_json_lists_are_refused_where_the_target_takes_objects_only():
+    meta = field("j", T.JSON, nullable=False)
+
+    def sampled(values):
+        sample = pa.RecordBatch.from_arrays([pa.array(values)], names=["j"])
+        return faults_of({"fields": [{"source": "j", "target": "j"}]}, meta, caps=OLD, sample=sample)
+
+    assert [(f.code, f.severity) for f in sampled(["[]", None])] == [("json_list", "error")]
+    assert [(f.code, f.severity) for f in sampled(["{}", " [1]"])] == [("json_list", "warning")]
+    assert sampled(["{}", "null"]) == ()
+
+
+def test_json_lists_are_proposed_for_the_dynamic_field_where_a_field_takes_none():
+    sample = pa.RecordBatch.from_arrays([pa.array(["[1]"])], names=["j"])
+    described = schema(field("j", T.JSON, nullable=False), sample=sample)
+    assert complete(CollectionPlan(source="s"), described, OLD).fields[-1].dynamic
+    assert not complete(CollectionPlan(source="s"), described, EVERYTHING).fields[-1].dynamic
+
+
+def test_all_faults_come_at_once():
+    written = {
+        "target": "a-b",
+        "shards": 99,
+        "partition_key": "zz",
+        "fields": [{"source": "like"}, {"source": "gone"}, {"source": "t", "max_length": 0}],
+    }
+    found = faults_of(written, field("like", T.INT8), field("t", T.VARCHAR))
+    assert {f.code for f in found} == {
+        "name_illegal",
+        "shards_out_of_range",
+        "partition_key_unknown",
+        "field_unknown",
+        "name_reserved",
+        "value_out_of_range",
+    }
+
+
+# ---------------------------------------------------------------- a whole plan, with both ends
+
+
+SPECS = {"id": TypeSpec(T.INT64), "v": TypeSpec(T.FLOAT_VECTOR), "t": TypeSpec(T.VARCHAR)}
+
+
+def rows(vectors, ids=None):
+    return pa.RecordBatch.from_pydict(
+        {
+            "id": pa.array(ids or range(len(vectors)), pa.int64()),
+            "v": pa.array(vectors, pa.list_(pa.float32())),
+            "t": pa.array(["x"] * len(vectors)),
+        }
+    )
+
+
+def checked(collections, plan=None, *, database=None, database_name="default", **options):
+    data = {
+        "version": 1,
+        "source": {"kind": "memory"},
+        "target": {"kind": "memory", "database": database_name},
+        "collections": [{"source": name} for name in collections],
+    }
+    with (
+        memory_store(MemoryStore(dict(collections))) as source_settings,
+        memory_database(database or MemoryDatabase()) as target_settings,
+        MemorySource(source_settings) as source,
+        MemoryTarget(target_settings, database_name) as target,
+    ):
+        return check_plan(Plan.model_validate(data | (plan or {})), source, target, **options)
+
+
+def books(vectors=([1.0, 2.0], [3.0, 4.0]), **facts) -> MemoryCollection:
+    made = memory_collection(rows(list(vectors)), SPECS, key="id")
+    return replace(made, **facts)
+
+
+def test_a_plan_without_fault_gives_completed_collections():
+    found = checked({"books": books()})
+    assert found.faults == ()
+    found.raise_if_faults()
+    (one,) = found.collections
+    assert (one.plan.target, one.plan.key, one.rows) == ("books", "id", 2)
+    assert [f.dim for f in one.plan.fields] == [None, 2, None]
+
+
+def test_a_name_that_is_taken_comes_with_one_that_is_free():
+    key = TargetField("id", TypeSpec(T.INT64), is_key=True)
+    taken = MemoryRows(TargetSchema("books", (key,)))
+    database = MemoryDatabase(collections={"books": taken, "books_2": taken})
+    (fault,) = checked({"books": books()}, database=database).faults
+    assert place(fault) == ("collection_exists", "collections[0].target", "", "collection_target")
+    assert fault.fixes == (Fix("Use books_3", "target", "books_3"),)
+    assert fault.message == "The database “default” has a collection “books” already."
+
+
+def test_two_collections_may_not_want_the_same_name():
+    plan = {"collections": [{"source": "a", "target": "x"}, {"source": "b", "target": "x"}]}
+    (fault,) = checked({"a": books(), "b": books()}, plan).faults
+    assert place(fault)[:2] == ("target_duplicate", "collections[1].target")
+
+
+def test_a_collection_without_rows_is_refused():
+    (fault,) = [f for f in checked({"a": books([]), "b": books()}).faults if f.code == "no_rows"]
+    assert place(fault) == ("no_rows", "collections[0].source", "", "source")
+
+
+def test_mixed_dimensions_are_refused_with_their_counts():
+    (fault,) = checked({"a": books([[1, 2], [1, 2, 3], [4, 5], None])}).faults
+    assert place(fault) == ("mixed_dimensions", "collections[0].fields[1].dim", "v", "dim")
+    assert "2 (2 rows), 3 (1 rows)" in fault.message
+
+
+def test_a_dimension_that_no_vector_has_is_refused():
+    plan = {"collections": [{"source": "a", "fields": [{"source": "v", "dim": 3}]}]}
+    (fault,) = checked({"a": books()}, plan).faults
+    assert place(fault)[:2] == ("dim_differs", "collections[0].fields[1].dim")
+
+
+def test_a_dimension_beyond_the_sample_is_measured():
+    found = checked({"a": books([None] * 150 + [[1, 2]])})
+    assert found.faults == ()
+    assert found.collections[0].plan.fields[1].dim == 2
+
+
+def test_null_vectors_are_counted_before_anything_is_written():
+    (one,) = checked({"a": books([[1, 2], None, None])}).collections
+    assert one.notes == ("The vector “v” is NULL in 2 rows, which will be skipped and counted.",)
+    plan = {"collections": [{"source": "a", "skip_null_vectors": False}]}
+    (one,) = checked({"a": books([[1, 2], None])}, plan).collections
+    assert one.notes == ("The vector “v” is NULL in 1 row, which will be rejected.",)
+
+
+def test_a_key_that_is_null_somewhere_is_refused():
+    fields = tuple(replace(f, nullable=True) for f in books().fields)
+    nulls = replace(books(), rows=rows([[1, 2], [3, 4]], ids=[1, None]), fields=fields)
+    (fault,) = checked({"a": nulls}).faults
+    assert place(fault)[:2] == ("key_null", "collections[0].key")
+
+
+def test_a_key_not_declared_unique_is_said():
+    plan = {"collections": [{"source": "a", "key": "t"}]}
+    fields = tuple(replace(f, can_be_key=f.name != "v", nullable=False) for f in books().fields)
+    (one,) = checked({"a": books(fields=fields)}, plan).collections
+    assert one.notes == (
+        "The source does not declare “t” unique: of rows with equal keys the last one stays.",
+    )
+
+
+def test_a_missing_collection_does_not_stop_the_other_checks():
+    plan = {"collections": [{"source": "gone"}, {"source": "a", "target": "a-b"}]}
+    found = checked({"a": books()}, plan)
+    assert [(f.code, f.path) for f in found.faults] == [
+        ("source_changed", "collections[0].source"),
+        ("name_illegal", "collections[1].target"),
+    ]
+    assert len(found.collections) == 1
+
+
+def test_a_missing_database_does_not_stop_the_other_checks():
+    found = checked({"a": books()}, {"collections": [{"source": "a", "shards": 99}]}, database_name="shop")
+    assert [(f.code, f.path) for f in found.faults] == [
+        ("database_missing", "target.database"),
+        ("shards_out_of_range", "collections[0].shards"),
+    ]
+    assert found.faults[0].hint == "There is: default."
+
+
+def test_keys_that_are_not_built_yet_are_refused_by_name():
+    found = checked({"a": books()}, {"collections": [{"source": "a", "rest": "drop"}]})
+    assert [(f.code, f.path) for f in found.faults] == [("not_available", "collections[0].rest")]
+
+
+def test_a_selection_that_the_source_does_not_know_is_refused():
+    found = checked({"a": books()}, {"collections": [{"source": "a", "select": {"where": "x"}}]})
+    assert [(f.code, f.path) for f in found.faults] == [("key_unknown", "collections[0].select.where")]
+
+
+def test_a_load_needs_an_index_where_the_target_does():
+    options = {"options": {"load": True}}
+    assert [f.path for f in checked({"a": books()}, options).faults] == ["options.load"]
+    lite = MemoryDatabase(capabilities=replace(EVERYTHING, count_needs_load=False))
+    assert checked({"a": books()}, options, database=lite).faults == ()
+    assert checked({"a": books()}, {"options": {"load": True, "create_index": True}}).faults == ()
+
+
+def test_too_many_collections_are_refused():
+    found = checked({"a": books(), "b": books()}, max_collections=1)
+    assert [(f.code, f.path) for f in found.faults] == [("too_many_collections", "collections")]
+
+
+def test_warnings_alone_do_not_refuse_but_are_noted():
+    long = tuple(replace(f, longest_bytes=900) for f in books().fields)
+    written = {"source": "a", "fields": [{"source": "v"}, {"source": "t", "max_length": 100}]}
+    found = checked({"a": books(fields=long)}, {"collections": [written]})
+    assert [f.severity for f in found.faults] == ["warning"]
+    found.raise_if_faults()
+    assert "900 bytes" in found.collections[0].notes[0]
+
+
+def test_refusing_carries_every_fault():
+    with pytest.raises(PlanRefused) as refused:
+        checked(
+            {"a": books()}, {"collections": [{"source": "a", "shards": 99, "target": "9"}]}
+        ).raise_if_faults()
+    assert len(refused.value.faults) == 2
+
+
+def test_a_source_that_is_away_is_no_fault_of_the_plan():
+    gone: Source = MemorySource(MemorySource.Settings(store="gone"))
+    plan = Plan.model_validate({"version": 1, "source": {}, "target": {}, "collections": [{"source": "a"}]})
+    with (
+        memory_database(MemoryDatabase()) as settings,
+        MemoryTarget(settings) as target,
+        pytest.raises(ConnectionFailed),
+    ):
+        check_plan(plan, gone, target)
+
+
+def test_a_blank_name_is_a_fault_and_not_the_default():
+    found = faults_of({"target": "", "fields": [{"source": "n", "target": ""}]}, field("n", T.INT8))
+    assert [(f.code, f.path) for f in found] == [("name_empty", "target"), ("name_empty", "fields[2].target")]
+    assert [f.fixes[0].value for f in found] == ["books", "n"]
+
+
+def test_a_stop_ends_the_checks():
+    stop = StopToken()
+    stop.stop(Canceled("Canceled."))
+    with pytest.raises(Canceled):
+        checked({"a": books()}, stop=stop)
