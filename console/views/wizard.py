@@ -38,7 +38,7 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
         @require_http_methods(["GET", "POST"])
         @administrator_required
         @wraps(view)
-        def entered(request: ConsoleRequest, pk: uuid.UUID, *args: Any) -> HttpResponse:
+        def entered(request: ConsoleRequest, pk: uuid.UUID, **places: int) -> HttpResponse:
             draft = _draft(pk)
             if draft.job is not None:
                 return redirect("job", draft.job.public_id)
@@ -46,7 +46,7 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
                 furthest = drafts.step(draft)
                 messages.info(request, f"First comes “{furthest.title}”.")
                 return redirect(furthest.url_name, pk)
-            return view(request, draft, *args)
+            return view(request, draft, **places)
 
         return entered
 

@@ -33,7 +33,7 @@
     });
     showTickAll();
   };
-  const shownTicks = (table) => all("[data-name]:not([hidden]) .tick:not(:disabled):not([data-tick-all])", table);
+  const shownTicks = (table) => all("[data-name]:not([hidden]) > td:first-child .tick:not(:disabled)", table);
   const showTickAll = () => all("[data-tick-all]").forEach((box) => {
     const ticks = shownTicks(box.closest("table"));
     const ticked = ticks.filter((tick) => tick.checked).length;
@@ -46,6 +46,13 @@
     shownTicks(box.closest("table")).forEach((tick) => { tick.checked = on; });
     showTickAll();
   };
+
+  // Settings of which one group is filled in: show the chosen group's.
+  const showGroup = () => all("[data-groups]:checked").forEach((choice) => {
+    all("[data-group]", choice.form).forEach((control) => {
+      control.closest(".field-grid > *").hidden = control.dataset.group !== choice.value;
+    });
+  });
 
   // Dialogs: one for pages fetched into it, one that asks before a form is sent.
   const ask = (form, submitter) => {
@@ -85,6 +92,7 @@
   const start = () => {
     showTheme();
     showTickAll();
+    showGroup();
     if (goToProblem) goToProblem = !focusProblem();
     if (placeOfFix) focusBeside(document.getElementById(placeOfFix));
     placeOfFix = "";
@@ -121,6 +129,7 @@
     const field = event.target;
     if (field.matches("[data-tick-all]")) tickAll(field);
     else if (field.matches(".tick")) showTickAll();
+    else if (field.matches("[data-groups]")) showGroup();
     if (field.closest("[data-autosubmit]")) field.form.requestSubmit(field.form.querySelector("[data-default]"));
     if (field.closest("form[data-guard]")) unsent = true;
   });
@@ -189,7 +198,7 @@
     if (status && spoken && spoken.textContent !== status.dataset.status) spoken.textContent = status.dataset.status;
     start();
   });
-  const offline = (is) => () => { find("#offline").hidden = !is; };
+  const offline = (is) => () => { find("#offline")?.toggleAttribute("hidden", !is); };
   document.addEventListener("htmx:sendError", offline(true));
   document.addEventListener("htmx:afterOnLoad", offline(false));
 
