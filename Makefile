@@ -5,7 +5,8 @@ BIND ?= 127.0.0.1:8000
 BIN := .venv/bin
 STAMP := .venv/.requirements-installed
 # The demo keeps to itself: whatever this shell is set up for, it touches .demo/ alone.
-DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS VECTORFERRY_DATA_DIR=.demo/console
+DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \
+  VECTORFERRY_DATA_DIR=.demo/console
 
 .PHONY: help setup demo demo-reset run test check bench
 
@@ -36,7 +37,7 @@ run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with what 
 	$(BIN)/gunicorn console.wsgi --bind $(BIND) & web=$$!; \
 	$(BIN)/python manage.py worker & worker=$$!; \
 	trap 'kill -TERM $$web $$worker 2>/dev/null' INT TERM EXIT; \
-	wait -n; kill -TERM $$web $$worker 2>/dev/null; wait
+	wait -n; ended=$$?; kill -TERM $$web $$worker 2>/dev/null; wait; exit $$ended
 
 test: check ## every test, on SQLite and then on PostgreSQL
 	@$(BIN)/python -m pytest

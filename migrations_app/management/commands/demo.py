@@ -61,7 +61,7 @@ class Command(BaseCommand):
         passwords = seed.make_accounts(stack.folder / "accounts.json")
         seed.save_connections(stack)
         if not stack.start_console():
-            self.stdout.write(f"Port {WEB_PORT} is taken: the console is on port {stack.web.port}.")
+            self.stdout.write(f"The console is on port {stack.web.port}: {WEB_PORT} was taken.")
         self._follow_sample(stack)
         if not is_short:
             self._say_what_next(stack, passwords, rows)
