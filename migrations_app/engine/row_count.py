@@ -1,7 +1,7 @@
 """How many rows a collection of the target holds.
 
-Milvus answers ``count(*)`` only for a loaded collection, and loads only an indexed one. So a count may have to
-index and load for the moment; what was found is put back. It goes in steps, so that it can be interrupted
+Milvus answers ``count(*)`` only for a loaded collection, and loads only an indexed one. So a count may have
+to index and load for the moment; what was found is put back. It goes in steps, so that it can be interrupted
 and gone on with by another process: all it has to remember is a ``CountState``.
 """
 

@@ -88,8 +88,8 @@ def _of_target(counters: Counters, added: int | None, key_is_unique: bool, reaso
         return Check(TARGET_CHECK, sent, None, None, reason or "The rows of the target were not counted.")
     if added < sent and not key_is_unique:
         sentence = (
-            f"The target holds {counted(added, 'new row')} for {sent:,} sent. The source does not declare its "
-            "key unique: rows with equal keys replace each other, and lost ones could not be told from them."
+            f"The target holds {counted(added, 'new row')} for {sent:,} sent. The source does not declare "
+            "its key unique: rows with equal keys replace each other, and lost ones look the same."
         )
         return Check(TARGET_CHECK, sent, added, None, sentence)
     sentence = f"The target holds {counted(added, 'new row')}; {sent:,} were sent{_left_out(counters)}."

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import grpc
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
+from migrations_app.engine.errors import TargetUnavailable
 from migrations_app.engine.milvus.errors import from_rpc, from_status
 from migrations_app.engine.milvus.settings import MilvusSettings
 
@@ -51,32 +53,28 @@ class Rpc:
 
     def call(self, method: str, request: Any, what: str, timeout_seconds: float = CALL_SECONDS) -> Any:
         """The answer to ``request``. ``what`` completes "Milvus did not …" where it is an error."""
-        try:
-            answer = getattr(self._open()[1], method)(
-                request, timeout=timeout_seconds, metadata=self._metadata
-            )
-        except grpc.RpcError as error:
-            raise from_rpc(error, what) from None
-        if problem := from_status(getattr(answer, "status", answer), what):
-            raise problem
-        return answer
+        invoke = getattr(self._open()[1], method)
+        return self._checked(invoke, request, timeout_seconds, what, sending=False)
 
     def sender(self, method: str) -> Send:
         """Sends serialized rows by "Insert" or "Upsert": ``(payload, timeout, what) -> MutationResult``."""
         invoke = self._open()[0].unary_unary(
             SERVICE + method, response_deserializer=milvus_pb2.MutationResult.FromString
         )
+        return partial(self._checked, invoke, sending=True)
 
-        def send(payload: bytes, timeout_seconds: float, what: str) -> Any:
-            try:
-                answer = invoke(payload, timeout=timeout_seconds, metadata=self._metadata)
-            except grpc.RpcError as error:
-                raise from_rpc(error, what, sending=True) from None
-            if problem := from_status(answer.status, what, sending=True):
-                raise problem
-            return answer
-
-        return send
+    def _checked(
+        self, invoke: Send, request: Any, timeout_seconds: float, what: str, *, sending: bool
+    ) -> Any:
+        try:
+            answer = invoke(request, timeout=timeout_seconds, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise from_rpc(error, what, sending=sending) from None
+        except ValueError as error:  # how grpc says that the channel was closed meanwhile
+            raise TargetUnavailable(f"Milvus did not {what}: the connection was closed.") from error
+        if problem := from_status(getattr(answer, "status", answer), what, sending=sending):
+            raise problem
+        return answer
 
     def close(self) -> None:
         with self._lock:

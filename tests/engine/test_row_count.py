@@ -1,0 +1,250 @@
+"""Counting puts back what it found, whoever goes on with it."""
+
+import json
+import threading
+from dataclasses import replace
+
+import pytest
+
+from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.errors import (
+    Canceled,
+    Draining,
+    PrivilegeMissing,
+    TargetChanged,
+    TargetUnavailable,
+)
+from migrations_app.engine.row_count import CountState, RowCount, momentary
+from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.target import LoadState
+from migrations_app.engine.testing.memory_target import (
+    EVERYTHING,
+    MemoryDatabase,
+    MemoryTarget,
+    memory_database,
+)
+from tests.engine.milvus.rows import batch_of
+
+KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
+DENSE = TargetField("dense", TypeSpec(MilvusType.FLOAT_VECTOR, dim=2))
+SPARSE = TargetField("sparse", TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
+THINGS = TargetSchema("things", (KEY, DENSE, SPARSE), dynamic=False)
+ROWS = [{"id": i, "dense": [i, 1], "sparse": {1: 0.5}} for i in range(10)]
+
+
+class SlowTarget(MemoryTarget):
+    """Loads only after it was asked about it a few times, as a real one does."""
+
+    looks = 0
+
+    def load_state(self, name):
+        found = super().load_state(name)
+        type(self).looks += found.is_loaded
+        return LoadState("loading", 50) if found.is_loaded and self.looks < 3 else found
+
+
+@pytest.fixture
+def target():
+    with memory_database(MemoryDatabase()) as settings:
+        target = MemoryTarget(settings)
+        target.create(THINGS)
+        channel = target.channel(THINGS, upsert=True)
+        request = channel.encode(batch_of(THINGS, ROWS))
+        channel.send(request, 1)
+        channel.send(request, 1)
+        yield target
+
+
+def held(target):
+    return target.store.collections["things"]
+
+
+def count(target, stop=None, **options) -> CountState:
+    return RowCount(target, "things", **options).run(stop or StopToken(), Deadline())
+
+
+def assert_untouched(target):
+    assert held(target).indexes == {}
+    assert not held(target).is_loaded
+
+
+def test_statistics_will_do_where_no_key_was_sent_twice(target):
+    found = count(target, statistics_are_exact=True)
+
+    assert (found.rows, found.method) == (20, "statistics")
+    assert_untouched(target)
+
+
+def test_else_it_indexes_and_loads_for_the_moment(target):
+    found = count(target)
+
+    assert (found.rows, found.method, found.is_done) == (10, "count(*)", True)
+    assert_untouched(target)
+
+
+def test_a_target_that_needs_no_load_is_only_asked(target):
+    target.store.capabilities = replace(EVERYTHING, count_needs_load=False, flush_before_count=False)
+
+    assert count(target, statistics_are_exact=True).method == "count(*)"
+    assert not held(target).is_loaded
+
+
+def test_indexes_and_loads_that_were_there_stay(target):
+    target.create_index("things", IndexSpec("dense", "HNSW", "L2"))
+    target.create_index("things", IndexSpec("sparse", metric="IP"))
+    target.load("things")
+
+    assert count(target).rows == 10
+    assert held(target).is_loaded
+    assert set(held(target).indexes) == {"dense", "sparse"}
+    assert held(target).indexes["dense"].type == "HNSW"
+
+
+def test_an_index_that_was_there_stays_beside_one_for_the_moment(target):
+    target.create_index("things", IndexSpec("dense", "HNSW", "L2"))
+
+    count(target)
+
+    assert set(held(target).indexes) == {"dense"}
+    assert not held(target).is_loaded
+
+
+def test_what_is_wanted_afterwards_is_not_undone(target):
+    wanted = IndexSpec("dense", "HNSW", "L2")
+
+    count(target, indexes=[wanted], keep_loaded=True)
+
+    assert held(target).indexes == {"dense": wanted}
+    assert held(target).is_loaded
+
+
+@pytest.mark.parametrize("kind", [t for t in MilvusType if t.is_vector])
+def test_the_index_for_the_moment_has_a_metric_that_its_type_has(kind):
+    metric = momentary(TargetField("v", TypeSpec(kind, dim=8))).metric
+
+    assert metric == {"BINARY_VECTOR": "HAMMING", "SPARSE_FLOAT_VECTOR": "IP"}.get(kind, "COSINE")
+
+
+def test_a_count_that_was_interrupted_anywhere_is_gone_on_with_by_another(target):
+    """After each step the process dies; what it saved goes through JSON to the next."""
+    states = [CountState()]
+    while not states[-1].is_done:
+        saved = CountState.from_dict(json.loads(json.dumps(states[-1].as_dict())))
+        dying = RowCount(target, "things", state=saved, save=states.append)
+        dying._step(StopToken())
+
+    assert states[-1].rows == 10
+    assert_untouched(target)
+
+
+@pytest.mark.parametrize("crash_at", range(5))
+def test_a_count_killed_while_saving_is_gone_on_with_and_puts_back_what_was_found(target, crash_at):
+    saved = [CountState()]
+
+    def save(state):
+        saved.append(state)
+        if len(saved) == crash_at + 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        count(target, save=save)
+    found = count(target, state=saved[-1])
+
+    assert found.rows == 10
+    assert_untouched(target)
+
+
+def test_a_count_stops_at_its_deadline_and_goes_on_later(target):
+    waiting = RowCount(target, "things").run(StopToken(), Deadline(0))
+
+    assert not waiting.is_done
+    assert count(target, state=waiting).rows == 10
+
+
+def test_a_load_that_takes_a_while_is_waited_for(target, monkeypatch):
+    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+    slow = SlowTarget(target.settings)
+
+    assert count(slow).rows == 10
+    assert_untouched(target)
+
+
+def test_a_cancel_puts_back_what_was_found(target):
+    class NeverLoaded(MemoryTarget):
+        def load_state(self, name):
+            return LoadState("loading", 1) if super().load_state(name).is_loaded else LoadState("not_loaded")
+
+    stop = StopToken()
+    threading.Timer(0.1, stop.stop, [Canceled("canceled")]).start()
+
+    with pytest.raises(Canceled):
+        count(NeverLoaded(target.settings), stop)
+    assert_untouched(target)
+
+
+def test_a_drain_leaves_it_to_the_next_worker(target):
+    class DrainedWhileLoading(MemoryTarget):
+        def load(self, name):
+            super().load(name)
+            stop.stop(Draining("draining"))
+
+    stop = StopToken()
+    saved = []
+    with pytest.raises(Draining):
+        count(DrainedWhileLoading(target.settings), stop, save=saved.append)
+    assert held(target).is_loaded
+
+    assert count(target, state=saved[-1]).rows == 10
+    assert_untouched(target)
+
+
+def test_a_refusal_is_a_count_without_rows_and_its_reason(target):
+    class Forbidden(MemoryTarget):
+        def load(self, name):
+            raise PrivilegeMissing("User “reader” may not load “things”.")
+
+    found = count(Forbidden(target.settings))
+
+    assert (found.rows, found.is_done) == (None, True)
+    assert found.reason == "User “reader” may not load “things”."
+    assert_untouched(target)
+
+
+def test_a_load_that_never_begins_is_given_up(target, monkeypatch):
+    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+
+    class Unloadable(MemoryTarget):
+        def load(self, name):
+            pass
+
+    found = count(Unloadable(target.settings))
+
+    assert found.rows is None
+    assert "could not be loaded" in found.reason
+    assert held(target).indexes == {}
+
+
+def test_what_another_try_may_put_right_is_raised_and_tried_again(target):
+    class Unreachable(MemoryTarget):
+        def load(self, name):
+            raise TargetUnavailable("The server is restarting.")
+
+    saved = []
+    with pytest.raises(TargetUnavailable):
+        count(Unreachable(target.settings), save=saved.append)
+
+    assert count(target, state=saved[-1]).rows == 10
+    assert_untouched(target)
+
+
+def test_a_collection_that_is_gone_is_said(target):
+    target.drop("things")
+
+    with pytest.raises(TargetChanged):
+        count(target)
+
+
+def test_a_state_is_json():
+    state = CountState(is_prepared=True, unindexed=("v",), rows=3)
+
+    assert CountState.from_dict(json.loads(json.dumps(state.as_dict()))) == state

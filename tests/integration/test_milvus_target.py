@@ -1,0 +1,623 @@
+"""Collections made, filled, counted, indexed and loaded, on both Milvus, and read back with pymilvus."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+
+import grpc
+import pytest
+from pymilvus import MilvusClient
+from pymilvus.grpc_gen import milvus_pb2
+from pymilvus.grpc_gen.common_pb2 import Status
+
+from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.errors import (
+    Canceled,
+    RowsRefused,
+    TargetBusy,
+    TargetChanged,
+    TargetError,
+    TargetUnavailable,
+    UnknownOutcome,
+)
+from migrations_app.engine.milvus import counting
+from migrations_app.engine.milvus.schema import differences
+from migrations_app.engine.milvus.settings import MilvusSettings
+from migrations_app.engine.milvus.target import MilvusTarget
+from migrations_app.engine.row_count import RowCount
+from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
+from tests.emulators.milvus import MilvusEmulator, aborting
+from tests.engine.milvus.rows import batch_of
+
+SECONDS = 20
+DIM = 4
+KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
+VECTOR = TargetField("v", TypeSpec(MilvusType.FLOAT_VECTOR, dim=DIM))
+TITLE = TargetField("title", TypeSpec(MilvusType.VARCHAR, max_length=10))
+
+
+@pytest.fixture
+def milvus(milvus_uri) -> Iterator[MilvusTarget]:
+    with MilvusTarget(MilvusSettings(uri=milvus_uri)) as target:
+        yield target
+
+
+@pytest.fixture
+def standalone(milvus_235_uri) -> Iterator[MilvusTarget]:
+    """Milvus 2.3.5 alone, for what Milvus Lite does not have."""
+    with MilvusTarget(MilvusSettings(uri=milvus_235_uri)) as target:
+        yield target
+
+
+@pytest.fixture
+def client(milvus_uri) -> Iterator[MilvusClient]:
+    client = MilvusClient(milvus_uri)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def name(request) -> Iterator[str]:
+    """A name that is free; the collection is dropped in the end."""
+    name = f"vf_{uuid.uuid4().hex[:12]}"
+    yield name
+    target = "standalone" if "standalone" in request.fixturenames else "milvus"
+    request.getfixturevalue(target).drop(name)
+
+
+def rows_from(first, count):
+    return [{"id": i, "v": [i, 1, 2, 3], "title": f"row {i}"} for i in range(first, first + count)]
+
+
+def things(name, *fields, **more) -> TargetSchema:
+    return TargetSchema(name, (KEY, VECTOR, *(fields or (TITLE,))), **more)
+
+
+def send(target, schema, rows, *, upsert=True) -> int:
+    channel = target.channel(schema, upsert=upsert)
+    return channel.send(channel.encode(batch_of(schema, rows)), SECONDS)
+
+
+def loaded(target, name) -> None:
+    """Index and load, as a job does: ask, and look again."""
+    target.create_index(name, IndexSpec("v", metric="L2"))
+    target.load(name)
+    for _ in range(200):
+        if target.load_state(name).is_loaded:
+            return
+        threading.Event().wait(0.1)
+    pytest.fail(f"{name} was not loaded")
+
+
+def read_back(client, name, fields):
+    rows = client.query(name, "id >= -9223372036854775807", output_fields=fields, consistency_level="Strong")
+    return sorted(rows, key=lambda row: row["id"])
+
+
+EVERY_SCALAR = {
+    "flag": (TypeSpec(MilvusType.BOOL), [True, False, True]),
+    "i8": (TypeSpec(MilvusType.INT8), [-128, 0, 127]),
+    "i16": (TypeSpec(MilvusType.INT16), [-(2**15), 0, 2**15 - 1]),
+    "i32": (TypeSpec(MilvusType.INT32), [-(2**31), 0, 2**31 - 1]),
+    "i64": (TypeSpec(MilvusType.INT64), [-(2**63), 0, 2**63 - 1]),
+    "f32": (TypeSpec(MilvusType.FLOAT), [-0.5, 0.0, 3.5]),
+    "f64": (TypeSpec(MilvusType.DOUBLE), [1e-300, 0.1, -1e300]),
+    "text": (TypeSpec(MilvusType.VARCHAR, max_length=100), ["", "żółć 🦆", 'a"b\\c\n']),
+    "doc": (TypeSpec(MilvusType.JSON), [{"a": [1, None]}, {}, {"ü": {"x": "🦆"}}]),
+    "numbers": (TypeSpec(MilvusType.ARRAY, None, None, MilvusType.INT64, 5), [[], [-1, 2**62], [0]]),
+    "words": (TypeSpec(MilvusType.ARRAY, None, 20, MilvusType.VARCHAR, 5), [["é", ""], [], ["x"]]),
+    "flags": (TypeSpec(MilvusType.ARRAY, None, None, MilvusType.BOOL, 5), [[True], [False, True], []]),
+    "floats": (TypeSpec(MilvusType.ARRAY, None, None, MilvusType.FLOAT, 5), [[0.5], [], [1.5, -2.0]]),
+    "bytes": (TypeSpec(MilvusType.ARRAY, None, None, MilvusType.INT8, 5), [[-1], [127], []]),
+}
+
+
+def test_every_scalar_type_arrives_equal(milvus, client, name):
+    fields = tuple(TargetField(field, spec) for field, (spec, _) in EVERY_SCALAR.items())
+    schema = things(name, *fields)
+    rows = [
+        {"id": i - 1, "v": [i, 0.5, -1, 2]}
+        | {field: values[i] for field, (_, values) in EVERY_SCALAR.items()}
+        for i in range(3)
+    ]
+    milvus.create(schema)
+
+    assert differences(milvus.describe(name), schema) == ()
+    assert send(milvus, schema, rows) == 3
+    loaded(milvus, name)
+    found = read_back(client, name, ["v", *EVERY_SCALAR])
+    assert [{key: listed(value) for key, value in row.items()} for row in found] == rows
+
+
+def listed(value):
+    """pymilvus gives some lists as its own or numpy's."""
+    return list(value) if not isinstance(value, (str, dict)) and hasattr(value, "__iter__") else value
+
+
+def test_extra_keys_go_into_the_dynamic_field(milvus, client, name):
+    schema = things(name)
+    extras = [{"colour": "grün", "sizes": [1, 2], "none": None}, {}]
+    milvus.create(schema)
+    send(milvus, schema, [row | extra for row, extra in zip(rows_from(0, 2), extras, strict=True)])
+
+    loaded(milvus, name)
+    first, second = read_back(client, name, ["colour", "sizes", "none"])
+
+    assert (first["colour"], list(first["sizes"]), first["none"]) == ("grün", [1, 2], None)
+    assert "colour" not in second
+
+
+def test_a_collection_without_dynamic_field_has_none(milvus, client, name):
+    schema = things(name, dynamic=False)
+    milvus.create(schema)
+    send(milvus, schema, rows_from(0, 1))
+
+    assert milvus.describe(name).dynamic is False
+
+
+@pytest.mark.parametrize("key", ["plain", 'quo"te', "back\\slash", " space ", "żółć 🦆", "new\nline"])
+def test_a_text_key_is_kept_as_it_is(milvus, client, name, key):
+    text_key = TargetField("id", TypeSpec(MilvusType.VARCHAR, max_length=100), is_key=True)
+    schema = TargetSchema(name, (text_key, VECTOR), dynamic=False)
+    milvus.create(schema)
+    send(milvus, schema, [{"id": key, "v": [1, 2, 3, 4]}])
+    send(milvus, schema, [{"id": key, "v": [5, 6, 7, 8]}])
+
+    loaded(milvus, name)
+    found = client.query(name, 'id != "no such key"', output_fields=["id", "v"], consistency_level="Strong")
+
+    assert [(row["id"], listed(row["v"])) for row in found] == [(key, [5, 6, 7, 8])]
+
+
+def test_the_same_rows_sent_again_are_there_once(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    for _ in range(3):
+        send(milvus, schema, rows_from(0, 50))
+
+    loaded(milvus, name)
+
+    assert milvus.count(name) == 50
+
+
+def test_auto_id_inserts_get_keys_of_their_own(milvus, client, name):
+    schema = TargetSchema(name, (replace(KEY, auto_id=True), VECTOR), dynamic=False)
+    milvus.create(schema)
+    assert milvus.describe(name).key.auto_id
+    for _ in range(2):
+        assert send(milvus, schema, [{"v": [1, 2, 3, 4]}] * 5, upsert=False) == 5
+
+    loaded(milvus, name)
+
+    assert len({row["id"] for row in read_back(client, name, ["id"])}) == 10
+
+
+def test_a_partition_key_is_made(milvus, name):
+    kind = TargetField("kind", TypeSpec(MilvusType.VARCHAR, max_length=20), is_partition_key=True)
+    schema = things(name, kind)
+    milvus.create(schema)
+    rows = [{"id": i, "v": [i] * DIM, "kind": f"k{i % 3}"} for i in range(30)]
+
+    assert send(milvus, schema, rows) == 30
+    assert differences(milvus.describe(name), schema) == ()
+    loaded(milvus, name)
+    assert milvus.count(name) == 30
+
+
+def test_description_and_shards_are_kept(standalone, name):
+    fields = (KEY, replace(VECTOR, description="what it means"))
+    schema = TargetSchema(name, fields, description="Things, “in quotes”", shards=2)
+    standalone.create(schema)
+
+    assert standalone.describe(name) == schema
+
+
+def test_a_name_that_is_taken_is_refused(milvus, name):
+    milvus.create(things(name))
+
+    with pytest.raises(TargetError, match=name):
+        milvus.create(things(name, TargetField("other", TypeSpec(MilvusType.BOOL))))
+
+
+def test_what_is_not_there_is_none_and_may_be_dropped(milvus, name):
+    assert milvus.describe(name) is None
+    milvus.drop(name)
+    milvus.create(things(name))
+    assert name in milvus.collections()
+    milvus.drop(name)
+    assert name not in milvus.collections()
+
+
+def test_each_database_is_apart(milvus_uri, client):
+    database, name = f"db_{uuid.uuid4().hex[:8]}", "items"
+    client.create_database(database)
+    with MilvusTarget(MilvusSettings(uri=milvus_uri), database) as there:
+        try:
+            there.check()
+            schema = things(name)
+            there.create(schema)
+            send(there, schema, rows_from(0, 7))
+            loaded(there, name)
+
+            assert database in there.databases()
+            assert there.collections() == (name,)
+            assert there.count(name) == 7
+            with MilvusTarget(MilvusSettings(uri=milvus_uri)) as default:
+                assert name not in default.collections()
+        finally:
+            there.release(name)
+            there.drop(name)
+            client.drop_database(database)
+
+
+# ---------------------------------------------------------------- sending
+
+
+def test_several_threads_send_at_once(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    channel = milvus.channel(schema, upsert=True)
+    requests = [channel.encode(batch_of(schema, rows_from(100 * i, 100))) for i in range(12)]
+    at_once = 1 if milvus.capabilities().single_writer else 4
+
+    with ThreadPoolExecutor(at_once) as pool:
+        accepted = list(pool.map(lambda request: channel.send(request, SECONDS), requests))
+
+    assert accepted == [100] * 12
+    loaded(milvus, name)
+    assert milvus.count(name) == 1200
+
+
+def test_a_row_that_is_too_long_is_refused_with_milvus_reason(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+
+    with pytest.raises(RowsRefused, match="length") as caught:
+        send(milvus, schema, [row | {"title": "x" * 11} for row in rows_from(0, 1)])
+
+    assert name in caught.value.message
+    assert not caught.value.retryable
+
+
+def test_a_refused_request_leaves_nothing_behind(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    with pytest.raises(RowsRefused):
+        send(milvus, schema, [*rows_from(0, 5), {"id": 9, "v": [0] * DIM, "title": "x" * 11}])
+    send(milvus, schema, rows_from(0, 2))
+
+    loaded(milvus, name)
+
+    assert milvus.count(name) == 2
+
+
+def test_a_request_beyond_the_servers_limit_refuses_its_rows(standalone, name):
+    """Milvus takes 64 MB a request, Milvus Lite 256."""
+    text = TargetField("text", TypeSpec(MilvusType.VARCHAR, max_length=65535))
+    schema = things(name, text)
+    standalone.create(schema)
+    rows = [{"id": i, "v": [0] * DIM, "text": "x" * 65535} for i in range(1100)]
+
+    with pytest.raises(RowsRefused, match="larger than max") as caught:
+        send(standalone, schema, rows)
+
+    assert caught.value.code == "request_too_large"
+
+
+def test_a_collection_that_went_away_stops_the_job(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    channel = milvus.channel(schema, upsert=True)
+    request = channel.encode(batch_of(schema, rows_from(0, 1)))
+    milvus.drop(name)
+
+    with pytest.raises(TargetChanged):
+        channel.send(request, SECONDS)
+    with pytest.raises(TargetChanged):
+        milvus.channel(schema, upsert=True)
+
+
+def test_a_collection_that_is_another_one_by_now_is_left_alone(milvus, name):
+    milvus.create(things(name))
+
+    with pytest.raises(TargetChanged, match="price"):
+        milvus.channel(things(name, TITLE, TargetField("price", TypeSpec(MilvusType.FLOAT))), upsert=True)
+
+
+# ---------------------------------------------------------------- counting, indexing, loading
+
+
+def test_statistics_are_exact_after_a_flush_while_no_key_was_sent_twice(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    for first in (0, 100):
+        send(milvus, schema, rows_from(first, 100))
+
+    milvus.flush(name)
+
+    assert milvus.row_statistics(name) == 200
+
+
+def test_a_flush_can_be_stopped(standalone, name):
+    schema = things(name)
+    standalone.create(schema)
+    send(standalone, schema, rows_from(0, 10))
+    stop = StopToken()
+    stop.stop(Canceled("canceled"))
+
+    with pytest.raises(Canceled):
+        standalone.flush(name, stop)
+
+
+def test_counting_without_a_load_is_refused_where_it_needs_one(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    send(milvus, schema, rows_from(0, 3))
+
+    if milvus.capabilities().count_needs_load:
+        with pytest.raises(TargetError, match="load"):
+            milvus.count(name)
+    else:
+        assert milvus.count(name) == 3
+
+
+def test_rows_are_counted_right_after_they_were_sent(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    loaded(milvus, name)
+    for expected in range(100, 600, 100):
+        send(milvus, schema, rows_from(expected, 100))
+        assert milvus.count(name) == expected
+
+
+def test_an_index_is_made_seen_and_dropped(milvus, name):
+    milvus.create(things(name))
+    assert milvus.indexes(name) == ()
+
+    milvus.create_index(name, IndexSpec("v", "HNSW", "IP", {"M": 8, "efConstruction": 64}))
+    (index,) = milvus.indexes(name)
+    assert (index.spec.field, index.spec.type, index.spec.metric) == ("v", "HNSW", "IP")
+    assert int(index.spec.params["M"]) == 8
+    assert index.failed == ""
+
+    milvus.release(name)
+    milvus.drop_index(name, "v")
+    milvus.drop_index(name, "v")
+    assert milvus.indexes(name) == ()
+
+
+def test_an_index_covers_the_rows_in_the_end(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    send(milvus, schema, rows_from(0, 2000))
+    milvus.flush(name)
+    milvus.create_index(name, IndexSpec("v"))
+    for _ in range(200):
+        (index,) = milvus.indexes(name)
+        if index.is_finished and index.rows_indexed == 2000:
+            break
+        threading.Event().wait(0.1)
+
+    assert (index.is_finished, index.rows_indexed, index.rows_total) == (True, 2000, 2000)
+
+
+def test_an_index_that_there_is_not_is_refused(milvus, name):
+    """Milvus says so when it is asked for, Milvus Lite when it is built."""
+    schema = things(name)
+    milvus.create(schema)
+    send(milvus, schema, rows_from(0, 10))
+    milvus.flush(name)
+    milvus.release(name)
+
+    def index_and_load():
+        milvus.create_index(name, IndexSpec("v", "NO_SUCH_INDEX", "L2"))
+        milvus.load(name)
+
+    with pytest.raises(TargetError, match=name):
+        index_and_load()
+
+
+def test_a_collection_is_loaded_and_released(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    send(milvus, schema, rows_from(0, 10))
+
+    loaded(milvus, name)
+    assert milvus.load_state(name).percent == 100
+    milvus.release(name)
+    milvus.release(name)
+
+    assert milvus.load_state(name).state == "not_loaded"
+
+
+def test_what_is_asked_of_a_collection_that_is_gone_says_so(milvus, name):
+    for ask in (milvus.load_state, milvus.row_statistics, milvus.indexes, milvus.load):
+        with pytest.raises(TargetChanged):
+            ask(name)
+
+
+def test_a_count_of_rows_sent_twice_leaves_everything_as_it_was(milvus, name):
+    schema = things(name)
+    milvus.create(schema)
+    before = milvus.load_state(name)
+    for _ in range(2):
+        send(milvus, schema, rows_from(0, 100))
+
+    found = RowCount(milvus, name).run(StopToken(), Deadline())
+
+    assert (found.rows, found.method) == (100, "count(*)")
+    assert milvus.indexes(name) == ()
+    assert milvus.load_state(name) == before
+
+
+def test_a_count_by_statistics_needs_no_load(standalone, name):
+    schema = things(name)
+    standalone.create(schema)
+    send(standalone, schema, rows_from(0, 100))
+
+    found = RowCount(standalone, name, statistics_are_exact=True).run(StopToken(), Deadline())
+
+    assert (found.rows, found.method, found.is_prepared) == (100, "statistics", False)
+
+
+def test_a_count_canceled_while_loading_leaves_no_index_behind(standalone, name):
+    schema = things(name)
+    standalone.create(schema)
+    send(standalone, schema, rows_from(0, 100))
+    stop = StopToken()
+
+    def cancel_once_asked(state):
+        if state.asks:
+            stop.stop(Canceled("canceled"))
+
+    with pytest.raises(Canceled):
+        RowCount(standalone, name, save=cancel_once_asked).run(stop, Deadline())
+
+    assert standalone.indexes(name) == ()
+    assert standalone.load_state(name).state == "not_loaded"
+
+
+# ---------------------------------------------------------------- what the real ones do not show
+
+
+@pytest.fixture
+def emulator(tmp_path):
+    with MilvusEmulator(tmp_path).running() as running:
+        yield running
+
+
+@pytest.fixture
+def filled(emulator):
+    """A target with one collection, and a request for it."""
+    schema = things("items")
+    with MilvusTarget(MilvusSettings(uri=emulator.uri)) as target:
+        target.create(schema)
+        channel = target.channel(schema, upsert=True)
+        yield target, channel, channel.encode(batch_of(schema, rows_from(0, 5)))
+
+
+def rate_limited(rate="[rate=9]"):
+    status = Status(code=8, error_code=49, reason=f"rate limit exceeded{rate}")
+    return lambda request, context: milvus_pb2.MutationResult(status=status)
+
+
+def test_a_rate_limit_asks_to_slow_down(emulator, filled):
+    _, channel, request = filled
+    emulator.answer("Upsert", rate_limited("[rate=0.5]"))
+
+    with pytest.raises(TargetBusy) as caught:
+        channel.send(request, SECONDS)
+
+    assert caught.value.retry_after_seconds == 2
+    assert channel.send(request, SECONDS) == 5
+
+
+def test_no_answer_in_time_leaves_the_outcome_unknown(emulator, filled):
+    _, channel, request = filled
+    release = threading.Event()
+
+    def slow(request, context):
+        release.wait(10)
+        return milvus_pb2.MutationResult()
+
+    emulator.answer("Upsert", slow)
+    with pytest.raises(UnknownOutcome):
+        channel.send(request, 0.2)
+    release.set()
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
+def test_a_connection_lost_in_mid_request_leaves_the_outcome_unknown(emulator, filled, code):
+    _, channel, request = filled
+    emulator.answer("Upsert", aborting(code, "recvmsg:Connection reset by peer"))
+
+    with pytest.raises(UnknownOutcome):
+        channel.send(request, SECONDS)
+
+
+def test_nothing_was_sent_where_nobody_listens(tmp_path):
+    schema = things("items")
+    emulator = MilvusEmulator(tmp_path)
+    with ExitStack() as stack, emulator.running():
+        target = stack.enter_context(MilvusTarget(MilvusSettings(uri=emulator.uri)))
+        target.create(schema)
+        channel = target.channel(schema, upsert=True)
+        request = channel.encode(batch_of(schema, rows_from(0, 5)))
+        lasting = stack.pop_all()
+
+    with lasting, pytest.raises(TargetUnavailable):
+        channel.send(request, SECONDS)
+
+
+def test_nothing_is_sent_through_a_target_that_was_closed(filled):
+    target, channel, request = filled
+    target.close()
+
+    with pytest.raises(TargetUnavailable, match="closed"):
+        channel.send(request, SECONDS)
+
+
+def test_fewer_rows_taken_than_sent_is_no_success(emulator, filled):
+    _, channel, request = filled
+    emulator.answer("Upsert", lambda request, context: milvus_pb2.MutationResult(upsert_cnt=4))
+
+    with pytest.raises(TargetError, match="4 of 5"):
+        channel.send(request, SECONDS)
+
+
+def test_a_refused_flush_is_asked_again(emulator, filled):
+    target, channel, request = filled
+    channel.send(request, SECONDS)
+    limited = Status(code=8, error_code=49, reason="rate limit exceeded[rate=9]")
+    refusal = lambda request, context: milvus_pb2.FlushResponse(status=limited)  # noqa: E731
+    emulator.answer("Flush", refusal, refusal)
+
+    target.flush("items")
+
+    assert [method for method, _ in emulator.calls].count("Flush") == 3
+
+
+def test_a_flush_that_never_ends_is_given_up(emulator, filled, monkeypatch):
+    target, _, _ = filled
+    monkeypatch.setattr(counting, "FLUSH_SECONDS", 0.3)
+    never = lambda request, context: milvus_pb2.GetFlushStateResponse(flushed=False)  # noqa: E731
+    emulator.answer("GetFlushState", *[never] * 100)
+
+    with pytest.raises(TargetBusy, match="was not flushed"):
+        target.flush("items")
+
+
+def test_a_load_that_takes_longer_than_a_call_is_only_asked_for(emulator, filled, monkeypatch):
+    target, _, _ = filled
+    monkeypatch.setattr("migrations_app.engine.milvus.indexing.ASK_SECONDS", 0.2)
+    release = threading.Event()
+
+    def slow(request, context):
+        release.wait(10)
+        return Status()
+
+    emulator.answer("LoadCollection", slow)
+    target.load("items")
+    release.set()
+
+
+def test_a_changed_schema_is_noticed_by_its_timestamp(emulator, filled):
+    """Milvus 2.6 compares the timestamp that a request carries."""
+    target, _, _ = filled
+    described = milvus_pb2.DescribeCollectionResponse(update_timestamp=42)
+    described.schema.CopyFrom(target._description("items").schema)
+    emulator.answer("DescribeCollection", lambda request, context: described)
+    seen = []
+
+    def answer(request, context):
+        seen.append(request.schema_timestamp)
+        mismatch = Status(code=109, error_code=62, reason="collection schema mismatch")
+        return milvus_pb2.MutationResult(status=mismatch)
+
+    emulator.answer("Upsert", answer)
+    with pytest.raises(TargetChanged):
+        send(target, things("items"), rows_from(0, 1))
+    assert seen == [42]
