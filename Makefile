@@ -2,6 +2,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIND ?= 127.0.0.1:8000
+ENV_FILE ?= ./.env
 BIN := .venv/bin
 STAMP := .venv/.requirements-installed
 # The demo keeps to itself: whatever this shell is set up for, it touches .demo/ alone.
@@ -32,7 +33,7 @@ demo-reset: setup ## stop the demo, delete what it holds and begin anew
 	@$(DEMO) $(BIN)/python manage.py demo --reset $(if $(EXIT),--exit)
 
 run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with what .env says; Ctrl-C ends both
-	@set -a; [ ! -f .env ] || . ./.env; set +a; \
+	@set -a; [ ! -e $(ENV_FILE) ] || . $(ENV_FILE); set +a; \
 	$(BIN)/python manage.py migrate --verbosity 0 || exit; \
 	$(BIN)/gunicorn console.wsgi --bind $(BIND) & web=$$!; \
 	$(BIN)/python manage.py worker & worker=$$!; \

@@ -24,7 +24,7 @@ def running(tmp_path):
     address = f"{LOOPBACK}:{free_port()}"
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     # What is installed stays as it is, however old: these tests run in it.
-    command = ["make", "-o", ".venv/.requirements-installed", "run", f"BIND={address}"]
+    command = ["make", "-o", ".venv/.requirements-installed", "run", f"BIND={address}", "ENV_FILE=/dev/null"]
     command.append(f"BIN={Path(sys.executable).parent}")
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
