@@ -21,12 +21,22 @@ def run_inline(job: Job, each_turn: Callable[[], object] = lambda: None) -> None
     Interrupted and called again, it goes on where the job stands.
     """
     Job.objects.filter(pk=job.pk).update(inline=True)
-    runner = threading.Thread(target=_run, args=(job.pk,), name="inline", daemon=True)
-    runner.start()
+    runner = _runner(job)
     while runner.is_alive():
         runner.join(TURN_SECONDS)
         each_turn()
     job.refresh_from_db()
+
+
+def _runner(job: Job) -> threading.Thread:
+    """The thread that runs ``job``: that of an interrupted call, if it is still there."""
+    name = f"inline {job.public_id}"
+    for running in threading.enumerate():
+        if running.name == name:
+            return running
+    started = threading.Thread(target=_run, args=(job.pk,), name=name, daemon=True)
+    started.start()
+    return started
 
 
 def _run(job_id: int) -> None:

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from django.db import connections
 from django_q.models import OrmQ
 
 from migrations_app import queue, services, tasks
@@ -201,7 +202,12 @@ def test_a_job_that_fails_lets_its_other_collections_stop_first(world, work_off)
 def test_a_canceled_job_says_what_was_written_and_keeps_it(world, work_off):
     job = world.job()
     tasks.prepare(job.pk)
-    world.target.on_request = lambda number: services.job_cancel(job=job, user=None, drop=False)
+
+    def on_request(number):
+        services.job_cancel(job=job, user=None, drop=False)
+        connections.close_all()
+
+    world.target.on_request = on_request
     OrmQ.objects.all().delete()
     tasks.work(job.pk)
     assert ended(job).status == Status.CANCELED
