@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from console import drafts
 from migrations_app import connect, services
+from migrations_app.engine import preflight
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import Draining, Fault, Interrupted
 from migrations_app.engine.plan import Plan
@@ -51,8 +52,6 @@ def known(draft: Draft, plan: Plan) -> Checked | None:
 def check(draft: Draft, plan: Plan) -> Checked:
     """Ask both servers, for at most ``SECONDS``, and remember the answer. Raises ``FerryError`` where one of
     them cannot be asked."""
-    from migrations_app.engine import preflight
-
     source, target = draft.source_connection, draft.target_connection
     stop = StopToken()
     timer = threading.Timer(SECONDS, stop.stop, (Draining("The time for a check is over."),))
@@ -73,7 +72,7 @@ def check(draft: Draft, plan: Plan) -> Checked:
     return found
 
 
-def _found(draft: Draft, plan: Plan, result: Any) -> Checked:
+def _found(draft: Draft, plan: Plan, result: preflight.Preflight) -> Checked:
     return Checked(
         _digest(draft, plan),
         timezone.now(),

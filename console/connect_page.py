@@ -66,7 +66,7 @@ def test(page: ConnectPage) -> Connection | None:
         if page.form.is_valid():
             page.tested = connect.check(page.kind, page.form.settings(), is_target=False)
     except FerryError as error:
-        if page.choice == NEW:
+        if page.form.is_bound:
             page.form.refuse(error)
         else:
             page.error = error

@@ -28,11 +28,17 @@ class Route:
     database: str = ""
 
 
+def part(draft: Draft, name: str) -> dict[str, Any]:
+    """A part of the state that is an object; empty where it is not there, or was another version's."""
+    found = draft.state.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def progress(draft: Draft | None) -> Progress:
     """How far a draft is. None: not yet begun."""
     if draft is None:
         return Progress()
-    sheets = [draft.state.get(SHEETS, {}).get(name) for name in chosen(draft)]
+    sheets = [part(draft, SHEETS).get(name) for name in chosen(draft)]
     return Progress(
         has_source=draft.source_connection_id is not None,
         has_target=draft.target_connection_id is not None and target_facts(draft) is not None,

@@ -16,7 +16,7 @@ from console.sheet import Sheet
 from console.words import number
 from migrations_app import services
 from migrations_app.engine.connectors.registry import source_class
-from migrations_app.engine.errors import Fault, FerryError
+from migrations_app.engine.errors import Fault, FerryError, PlanRefused
 from migrations_app.engine.plan import Options, Plan
 from migrations_app.engine.schema import MilvusType
 from migrations_app.models import Draft, Job
@@ -49,9 +49,14 @@ def save_options(draft: Draft, form: OptionsForm) -> Draft:
 
 
 def start(draft: Draft, user: User) -> Job:
-    """Make the job. The second click gets the first one's."""
+    """Make the job. The second click gets the first one's. Raises ``PlanRefused`` with what preflight has
+    against it."""
+    plan = plan_of(draft)
+    found = checked.known(draft, plan) or checked.check(draft, plan)
+    if errors := tuple(fault for fault in found.faults if fault.severity == "error"):
+        raise PlanRefused(errors)
     return services.job_create(
-        plan=plan_of(draft),
+        plan=plan,
         user=user,
         source_connection=draft.source_connection,
         target_connection=draft.target_connection,
@@ -125,7 +130,11 @@ def _checks(draft: Draft, all_sheets: list[Sheet], found: Checked | None) -> lis
     if not found.is_whole:
         text = "There was not time enough to check all rows; the job does it before it writes anything."
         lines.append(_line("warn", "not finished", text))
-    elif not found.faults:
+    for fault in found.faults:
+        if fault.severity == "warning":
+            problem = _problem(draft, fault)
+            lines.append(_line("warn", "note", f"{fault.message} {fault.hint}", problem["url"]))
+    if found.is_whole and not lines and not _problems(draft, found):
         lines.append(_line("ok", "fine", "names, types, lengths, keys, the collections of the target"))
     return lines
 
@@ -142,7 +151,7 @@ def _line(tone: str, label: str, text: str, url: str = "") -> dict[str, Any]:
 
 
 def _problems(draft: Draft, found: Checked | None) -> list[dict[str, str]]:
-    return [_problem(draft, fault) for fault in found.faults] if found else []
+    return [_problem(draft, fault) for fault in found.faults if fault.severity == "error"] if found else []
 
 
 def _problem(draft: Draft, fault: Fault) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from console.sheet import Sheet
+from console.stored import PREVIEW_ROWS
 from migrations_app.engine.batch import Batch
 from migrations_app.engine.mapping import Mapped, Mapping, compile_mapping
 from migrations_app.engine.plan import FieldPlan
@@ -41,6 +42,7 @@ def preview(sheet: Sheet) -> Preview | None:
     sample = sheet.schema.sample
     if sample is None or not sample.num_rows:
         return None
+    sample = sample.slice(0, PREVIEW_ROWS)
     fields, stand_ins = _fields(sheet, sample)
     mapping = compile_mapping(sheet.plan.model_copy(update={"fields": fields}))
     names = [column.path for column in mapping.read_plan.columns]
@@ -58,13 +60,24 @@ def _fields(sheet: Sheet, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list
             continue
         source = sheet.schema.field(field.source)
         first = source.choices[0].spec if source else field.spec()
-        if first.type != field.type and sample.schema.field(field.source).type != arrow_type(field.spec()):
+        if not _casts(sample.column(field.source), arrow_type(field.spec())):
             stand_ins.append(field.target or field.source)
             element = str(first.element_type) if first.element_type else None
             sizes = {"max_length": 65_535, "max_capacity": 4_096, "default": None, "fill_null": None}
             field = field.model_copy(update={"type": str(first.type), "element_type": element} | sizes)
         fields.append(field)
     return fields, stand_ins
+
+
+def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
+    """Whether the values can be seen in a chosen type without asking the source for them again."""
+    if pa.types.is_fixed_size_list(wanted):
+        return True
+    try:
+        column.cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
 
 
 def _shown(mapping: Mapping, mapped: Mapped, sampled: int, stand_ins: list[str]) -> Preview:
@@ -126,9 +139,10 @@ def _note(mapped: Mapped, sampled: int, stand_ins: list[str]) -> str:
 
 
 def bytes_per_row(sheet: Sheet) -> float | None:
-    """About what a row takes in the target, by the sample; None where there is none."""
+    """About what a row takes in the target, by the first rows of the sample; None where there is none."""
     sample = sheet.schema.sample
     if sample is None or not sample.num_rows:
         return None
+    sample = sample.slice(0, PREVIEW_ROWS)
     names = [f.source for f in sheet.plan.fields or () if f.source in sample.schema.names]
     return sum(sample.column(name).nbytes for name in names) / sample.num_rows

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from console.sheet import Sheet, anchor
 from console.stored import TargetFacts
-from migrations_app.engine import naming
+from migrations_app.engine import naming, preflight
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.plan import AUTO
 
@@ -28,7 +28,7 @@ SETTINGS = {
     "description": "description",
 }
 # What a fault calls a setting of the collection, where its control has another name.
-CONTROLS = {"collection_target": "target"}
+CONTROLS = {"collection_target": "target", "as": "target"}
 FIX_SEPARATOR = "="
 TICKS = frozenset({"include", "nullable", "dynamic_field", "keep_source_key"})
 
@@ -52,6 +52,7 @@ class Problem:
     column: str = ""
     field: str = ""
     fixes: tuple[Repair, ...] = ()
+    is_warning: bool = False
 
 
 def of_all(sheets: Sequence[Sheet], facts: TargetFacts) -> list[list[Problem]]:
@@ -86,21 +87,19 @@ def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[st
 
 
 def _faults(sheet: Sheet, facts: TargetFacts) -> Iterator[Problem]:
-    from migrations_app.engine import preflight
-
     anchors = {f.name: anchor(f.name) for f in sheet.schema.fields}
     for fault in preflight.check_collection(sheet.plan, sheet.schema, facts.capabilities):
         row = anchors.get(fault.field, "")
-        message = f"{fault.message} {fault.hint}".strip() if not fault.fixes else fault.message
-        fixes = tuple(repair(fix, row, sheet) for fix in fault.fixes)
-        if row and fault.option not in SETTINGS:
-            yield Problem(message, row, COLUMNS.get(fault.option, "options"), fixes=fixes)
-        else:
-            yield Problem(message, field=_setting(fault), fixes=fixes)
+        yield replace(_place(fault, row), fixes=tuple(repair(fix, row, sheet) for fix in fault.fixes))
 
 
-def _setting(fault: Fault) -> str:
-    return SETTINGS.get(fault.option, "target")
+def _place(fault: Fault, row: str) -> Problem:
+    """The problem where its control is. A fix says what to do; without one the hint does."""
+    message = fault.message if fault.fixes else f"{fault.message} {fault.hint}".strip()
+    is_warning = fault.severity == "warning"
+    if row and fault.option not in SETTINGS:
+        return Problem(message, row, COLUMNS.get(fault.option, "options"), is_warning=is_warning)
+    return Problem(message, field=SETTINGS.get(fault.option, "target"), is_warning=is_warning)
 
 
 def repair(fix: Fix, row: str, sheet: Sheet) -> Repair:
@@ -112,8 +111,14 @@ def repair(fix: Fix, row: str, sheet: Sheet) -> Repair:
         fields = sheet.plan.fields or ()
         value = next((f.source or "" for f in fields if f.target == fix.value), fix.value)
     control = CONTROLS.get(fix.option, fix.option)
-    name = f"{row}-{control}" if row and fix.option not in SETTINGS else control
+    is_of_row = row and fix.option not in (*SETTINGS, "dynamic_field")
+    name = f"{row}-{control}" if is_of_row else control
     return Repair(fix.label, f"{name}{FIX_SEPARATOR}{value}")
+
+
+def blocking(found: Sequence[Problem]) -> list[Problem]:
+    """Those that keep the migration from starting."""
+    return [problem for problem in found if not problem.is_warning]
 
 
 def applied(data: Mapping[str, Any], fix: str) -> dict[str, str]:

@@ -32,9 +32,10 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
     assert facts is not None
     all_sheets = sheets.of(draft)
     found = problems.of_all(all_sheets, facts)
+    errors = [problems.blocking(p) for p in found]
     sheet = all_sheets[index]
-    shown, preview_error = _preview(sheet, bool(found[index]))
-    first = next(((n, p[0]) for n, p in enumerate(found) if p), None)
+    shown, preview_error = _preview(sheet, bool(errors[index]))
+    first = next(((n, p[0]) for n, p in enumerate(errors) if p), None)
     return {
         "tabs": [
             {
@@ -43,13 +44,13 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
                 "problems": len(p),
                 "current": number == index,
             }
-            for number, (s, p) in enumerate(zip(all_sheets, found, strict=True))
+            for number, (s, p) in enumerate(zip(all_sheets, errors, strict=True))
         ],
         "collection": _collection(draft, sheet, facts, found[index]),
         "preview": shown,
         "preview_error": preview_error,
-        "problem_count": sum(map(len, found)),
-        "problem_text": _problem_text(draft, all_sheets, found),
+        "problem_count": sum(map(len, errors)),
+        "problem_text": _problem_text(draft, all_sheets, errors),
         "first_problem_url": f"{url(draft, first[0])}#{first[1].anchor or 'schema'}" if first else "",
     }
 
@@ -138,6 +139,7 @@ def _row(row: Row, sheet: Sheet, form: FieldForm, facts: TargetFacts, found: lis
         "moves": row.fate is not Fate.LEFT,
         "locked": row.is_key or is_last_vector,
         "left_out_reason": row.reason,
+        "left_note": _left_note(row, sheet, facts),
         "type_text": str(row.choice.spec) if row.choice else "",
         "length_note": _length_note(row),
         "options_text": _options_text(row, facts),
@@ -170,6 +172,13 @@ def _note(row: Row, sheet: Sheet) -> str:
     return row.source.description
 
 
+def _left_note(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
+    """Why a field that could move was proposed as left out."""
+    has = facts.capabilities
+    is_too_many = row.source.is_vector and _vectors(sheet) >= has.max_vector_fields
+    return f"{has} takes {number(has.max_vector_fields)} of them" if is_too_many else ""
+
+
 def _length_note(row: Row) -> str:
     parts = []
     if row.source.longest_bytes is not None and row.settings.max_length:
@@ -185,12 +194,12 @@ def _options_text(row: Row, facts: TargetFacts) -> str:
         return "primary key"
     if row.is_partition_key:
         return "partition key, never null"
-    if row.fate is Fate.DYNAMIC:
-        return "in the dynamic field"
     if row.choice and row.choice.spec.type.is_vector:
         return "" if facts.capabilities.null_vectors else "rows without it are skipped and counted"
     if not facts.capabilities.nullable:
         return f"nullable {facts.capabilities.missing('nullable')}"
+    if row.fate is Fate.DYNAMIC:
+        return "in the dynamic field"
     if row.settings.nullable and row.settings.default is not None:
         return "a null becomes the default"
     return ""
@@ -201,6 +210,6 @@ def next_url(draft: Draft) -> str:
     facts = drafts.target_facts(draft)
     assert facts is not None
     for place, found in enumerate(problems.of_all(sheets.of(draft), facts)):
-        if found:
-            return f"{url(draft, place)}#{found[0].anchor or 'schema'}"
+        if errors := problems.blocking(found):
+            return f"{url(draft, place)}#{errors[0].anchor or 'schema'}"
     return reverse("wizard_migrate", args=[draft.pk])

@@ -16,9 +16,10 @@ from pydantic import ValidationError
 
 from console.stored import schema_from_json, schema_to_json
 from migrations_app.engine import proposal
+from migrations_app.engine.choices import key_choice
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
-from migrations_app.engine.schema import CollectionSchema, SourceField, TypeChoice
+from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeChoice
 
 TYPED_LENGTH = 1_000
 
@@ -91,7 +92,10 @@ class Sheet:
         return [self._row(source, planned.get(source.name), has) for source in self.schema.fields]
 
     def _row(self, source: SourceField, planned: FieldPlan | None, has: Capabilities) -> Row:
+        is_key = source.name in self.plan.key_columns
         choices = tuple(c for c in source.choices if c.spec.type in has.types)
+        if is_key:
+            choices = tuple(c for c in (key_choice(source, has),) if c)
         spare = self.spare.get(source.name, FieldPlan(source=source.name, target=source.name))
         fate = Fate.LEFT if planned is None else Fate.DYNAMIC if planned.dynamic else Fate.FIXED
         settings = spare if planned is None else planned
@@ -103,7 +107,7 @@ class Sheet:
             settings,
             fate,
             choices,
-            is_key=source.name in self.plan.key_columns,
+            is_key=is_key,
             is_partition_key=fate is Fate.FIXED and settings.target == self.plan.partition_key,
             reason=self._reason(source, choices, has),
         )
@@ -148,18 +152,19 @@ def completed(sheet: Sheet, has: Capabilities) -> Sheet:
     return replace(sheet, plan=proposal.complete(plan, sheet.schema, has))
 
 
-def key_column(schema: CollectionSchema) -> SourceField | None:
-    """The source's key, if it is one column that can be a key in Milvus."""
+def own_key(schema: CollectionSchema, has: Capabilities) -> tuple[str, MilvusType] | None:
+    """The source's key and its type in Milvus, if it is one unique column that can be a key there."""
     if schema.key is None or len(schema.key.columns) != 1 or not schema.key.unique:
         return None
     found = schema.field(schema.key.columns[0])
-    return found if found and found.can_be_key and found.choices else None
+    choice = key_choice(found, has) if found else None
+    return (found.name, choice.spec.type) if found and choice else None
 
 
-def key_of(schema: CollectionSchema, *, keep: bool) -> str:
+def key_of(schema: CollectionSchema, has: Capabilities, *, keep: bool) -> str:
     """``CollectionPlan.key`` for a choice between the source's key and Auto ID."""
-    column = key_column(schema)
-    return column.name if keep and column else AUTO
+    own = own_key(schema, has)
+    return own[0] if keep and own else AUTO
 
 
 def to_json(sheet: Sheet) -> dict[str, Any]:

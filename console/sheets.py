@@ -41,9 +41,14 @@ def _for_target(found: Sheet | None, schema: CollectionSchema, facts: TargetFact
 
 
 def of(draft: Draft) -> list[Sheet]:
-    """The sheets of the selected collections, in the order of the plan; those that cannot be read are left
-    out."""
-    return [found for name in drafts.chosen(draft) if (found := _read(draft, name))]
+    """The sheets of the selected collections, in the order of the plan. What another version of the console
+    left is described and proposed anew. Raises ``FerryError`` where the source cannot be asked for that."""
+    names = drafts.chosen(draft)
+    found = [sheet for name in names if (sheet := _read(draft, name))]
+    if len(found) < len(names):
+        select(draft, names)
+        found = [sheet for name in names if (sheet := _read(draft, name))]
+    return found
 
 
 def store(draft: Draft, changed: Sheet) -> Draft:
@@ -64,8 +69,8 @@ def reset(draft: Draft, name: str) -> Draft:
 
 
 def _read(draft: Draft, name: str) -> Sheet | None:
-    plans = draft.state.get(PLANS, {}) | {c["source"]: c for c in draft.plan.get("collections", [])}
-    return sheet.from_json(draft.state.get(drafts.SHEETS, {}).get(name), plans.get(name))
+    plans = drafts.part(draft, PLANS) | {c["source"]: c for c in draft.plan.get("collections", [])}
+    return sheet.from_json(drafts.part(draft, drafts.SHEETS).get(name), plans.get(name))
 
 
 def _save(draft: Draft, selected: list[Sheet]) -> Draft:
@@ -73,15 +78,15 @@ def _save(draft: Draft, selected: list[Sheet]) -> Draft:
     assert facts is not None
     found = problems.of_all(selected, facts)
     stored = {
-        s.schema.name: sheet.to_json(s) | {"problems": len(faults)}
+        s.schema.name: sheet.to_json(s) | {"problems": len(problems.blocking(faults))}
         for s, faults in zip(selected, found, strict=True)
     }
     plans = {s.schema.name: _dumped(s) for s in selected}
     before = {c["source"]: c for c in draft.plan.get("collections", [])}
     state = draft.state | {
-        drafts.SHEETS: draft.state.get(drafts.SHEETS, {}) | stored,
+        drafts.SHEETS: drafts.part(draft, drafts.SHEETS) | stored,
         PLANS: {
-            name: plan for name, plan in (draft.state.get(PLANS, {}) | before).items() if name not in plans
+            name: plan for name, plan in (drafts.part(draft, PLANS) | before).items() if name not in plans
         },
     }
     plan = drafts.plan_head(draft) | {"collections": list(plans.values())}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from migrations_app.engine.connectors.base import CollectionInfo
@@ -17,7 +18,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.schema import CollectionSchema, SourceField, SourceKey
 
 PREVIEW_ROWS = 5
-PREVIEW_BYTES = 500_000
+SAMPLE_BYTES = 1_000_000
 
 Value = TypeVar("Value")
 
@@ -76,7 +77,7 @@ def target_from_json(data: Any) -> TargetFacts | None:
 
 
 def schema_to_json(schema: CollectionSchema) -> Any:
-    """The schema with the few rows of its sample that the preview shows."""
+    """The schema with its sample, as far as it is small."""
     known = {f.name: getattr(schema, f.name) for f in fields(SchemaFacts)}
     return _SCHEMA.dump_python(SchemaFacts(**known | {"sample": _packed(schema.sample)}), mode="json")
 
@@ -87,14 +88,34 @@ def schema_from_json(data: Any) -> CollectionSchema | None:
 
 
 def _packed(sample: pa.RecordBatch | None) -> str:
-    """The first rows as an Arrow stream in base64; fewer where they are large, perhaps none."""
-    for rows in range(min(PREVIEW_ROWS, sample.num_rows if sample else 0), 0, -1):
+    """The sample as a compressed Arrow stream in base64: vectors for the rows of the preview alone, and fewer
+    rows where they are large."""
+    rows = sample.num_rows if sample else 0
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    while rows:
+        slim = _slim(sample.slice(0, rows))
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, sample.schema) as writer:
-            writer.write_batch(sample.slice(0, rows))
-        if sink.tell() <= PREVIEW_BYTES:
+        with pa.ipc.new_stream(sink, slim.schema, options=options) as writer:
+            writer.write_batch(slim)
+        if sink.tell() <= SAMPLE_BYTES:
             return base64.b64encode(sink.getvalue()).decode()
+        rows //= 2
     return ""
+
+
+def _slim(sample: pa.RecordBatch) -> pa.RecordBatch:
+    """The sample with NULL for the vectors that no preview shows."""
+    is_shown = pa.array([row < PREVIEW_ROWS for row in range(sample.num_rows)])
+    columns = [
+        pc.if_else(is_shown, column, pa.scalar(None, column.type)) if _is_vector(column.type) else column
+        for column in sample.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=sample.schema.names)
+
+
+def _is_vector(type_: pa.DataType) -> bool:
+    is_list = pa.types.is_fixed_size_list(type_) or pa.types.is_list(type_)
+    return pa.types.is_fixed_size_binary(type_) or (is_list and pa.types.is_floating(type_.value_type))
 
 
 def _unpacked(text: str) -> pa.RecordBatch | None:

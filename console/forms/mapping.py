@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from console.forms.values import WHOLE, shown
-from console.sheet import Fate, Row, Sheet, key_column
+from console.sheet import Fate, Row, Sheet, own_key
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import AUTO
 from migrations_app.engine.schema import KEY_TYPES, MilvusType, TypeChoice, TypeSpec
@@ -35,7 +35,11 @@ class CollectionForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "Optional"}),
     )
     key = forms.ChoiceField(label="Primary key", required=False)
-    partition_key = forms.ChoiceField(label="Partition key", required=False)
+    partition_key = forms.ChoiceField(
+        label="Partition key",
+        required=False,
+        error_messages={"invalid_choice": "“%(value).100s” cannot be the partition key."},
+    )
     shards = forms.CharField(
         required=False,
         max_length=10,
@@ -55,7 +59,7 @@ class CollectionForm(forms.Form):
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial=_collection_initial(sheet, has))
-        self.fields["key"].choices = key_choices(sheet)
+        self.fields["key"].choices = key_choices(sheet, has)
         self.fields["partition_key"].choices = partition_choices(sheet, has)
         if has.max_shards == 1 or "shards" in locked:
             del self.fields["shards"]
@@ -65,9 +69,9 @@ class CollectionForm(forms.Form):
             del self.fields["keep_source_key"]
 
 
-def key_choices(sheet: Sheet) -> list[tuple[str, str]]:
-    column = key_column(sheet.schema)
-    kept = [(KEEP, f"Keep {column.name} ({column.choices[0].spec.type})")] if column else []
+def key_choices(sheet: Sheet, has: Capabilities) -> list[tuple[str, str]]:
+    own = own_key(sheet.schema, has)
+    kept = [(KEEP, f"Keep {own[0]} ({own[1]})")] if own else []
     return [*kept, (AUTO, "Auto ID (new keys)")]
 
 

@@ -47,8 +47,9 @@ def read(
 ) -> Sheet:
     """The sheet as a form sent it. What was not sent stays as it was; nothing sent can make it fail."""
     reading = _Reading({})
-    sheet = _read_collection(sheet, has, data, locked, reading)
-    partition = str(data.get("partition_key", ""))
+    form = CollectionForm(sheet, has, locked, data)
+    partition = reading.take(form, "partition_key", str, form.initial["partition_key"])
+    sheet = _read_collection(sheet, has, form, reading)
     planned: list[FieldPlan] = []
     spare: dict[str, FieldPlan] = {}
     partition_key = None
@@ -65,21 +66,19 @@ def read(
     return completed(replace(sheet, plan=plan, spare=spare, typed=reading.typed, is_edited=True), has)
 
 
-def _read_collection(
-    sheet: Sheet, has: Capabilities, data: Mapping[str, Any], locked: frozenset[str], reading: _Reading
-) -> Sheet:
-    form, plan = CollectionForm(sheet, has, locked, data), sheet.plan
+def _read_collection(sheet: Sheet, has: Capabilities, form: CollectionForm, reading: _Reading) -> Sheet:
+    plan = sheet.plan
     keep = reading.take(form, "key", lambda value: value == KEEP, sheet.keeps_key)
     changes = {
         "target": reading.take(form, "target", str, plan.target),
         "description": reading.take(form, "description", str, plan.description),
         "shards": reading.take(form, "shards", whole, plan.shards),
-        "key": key_of(sheet.schema, keep=keep),
+        "key": key_of(sheet.schema, has, keep=keep),
     }
     # A tick that is taken away is not sent: the target's name, always there, tells that the form was.
-    if "target" in data:
+    if "target" in form.data:
         ticks = ("dynamic_field", "keep_source_key")
-        changes |= {name: name in data for name in ticks if name in form.fields}
+        changes |= {name: name in form.data for name in ticks if name in form.fields}
     return replace(sheet, plan=plan.model_copy(update=changes))
 
 

@@ -19,7 +19,7 @@ from console.http import ConsoleRequest, administrator_required, is_administrato
 from console.wizard import Step, marks
 from console.worker_notice import no_worker_notice
 from migrations_app import plans, services
-from migrations_app.engine.errors import FerryError
+from migrations_app.engine.errors import FerryError, PlanRefused
 from migrations_app.models import Draft
 
 StepView = Callable[..., HttpResponse]
@@ -46,7 +46,11 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
                 furthest = drafts.step(draft)
                 messages.info(request, f"First comes “{furthest.title}”.")
                 return redirect(furthest.url_name, pk)
-            return view(request, draft, **places)
+            try:
+                return view(request, draft, **places)
+            except FerryError as error:  # what no field of the page could show: the draft is gone, say
+                messages.error(request, f"{error.message} {error.hint}")
+                return redirect("migrations")
 
         return entered
 
@@ -230,18 +234,20 @@ def _reset(request: ConsoleRequest, draft: Draft, name: str, here: str) -> HttpR
 @step_view(Step.MIGRATE)
 def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     form = migrate_page.form_of(draft, request.POST if request.method == "POST" else None)
-    action, error = request.POST.get("action"), None
+    action, error, is_refused = request.POST.get("action"), None, bool(form.errors)
     if form.is_valid():
         draft = migrate_page.save_options(draft, form)
         if action != "check":
             try:
                 job = migrate_page.start(draft, request.user)
                 return redirect("job", job.public_id)
+            except PlanRefused:
+                is_refused = True  # the page says why, fault by fault
             except FerryError as refused:
-                error = refused
+                error, is_refused = refused, True
     context = migrate_page.context(draft, form, again=action == "check")
     context |= {"error": error, "no_worker": no_worker_notice()}
-    return _page(request, Step.MIGRATE, draft, context, is_refused=bool(form.errors or error))
+    return _page(request, Step.MIGRATE, draft, context, is_refused=is_refused)
 
 
 @step_view(Step.SCHEMA)
