@@ -1,0 +1,227 @@
+"""Whatever a source delivers, every row is accounted for, and what goes on is equal and within the limits."""
+
+import json
+import math
+
+import orjson
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migrations_app.engine.batch import Batch
+from migrations_app.engine.literals import MAX_JSON_BYTES, literal
+from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.schema import ELEMENT_TYPES, MilvusType, TypeSpec, arrow_type
+
+T = MilvusType
+TEXT = st.text(max_size=12)
+BITS = {T.INT8: 8, T.INT16: 16, T.INT32: 32, T.INT64: 64}
+JSON_TEXT = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+).map(json.dumps) | st.just('{"a": "%s"}' % ("x" * MAX_JSON_BYTES))
+# NaN, infinity and NULL often enough to be met, rarely enough to leave good rows beside them.
+FLOATS = st.sampled_from([0.0, -0.0, 1.5, 2.0**127, 2.0**-149, math.nan, math.inf]) | st.floats(
+    -(2.0**100), 2.0**100, width=32
+)
+HALVES = st.sampled_from(["0000", "0100", "007b", "7f7f", "ffff", "807f", "0080", "007c"]).map(bytes.fromhex)
+
+
+def rarely_null(values):
+    return st.integers(0, 9).flatmap(lambda n: values if n else st.none())
+
+
+def value_of(spec):
+    """Values as the Arrow type of ``spec`` holds them, also those that Milvus refuses."""
+    if spec.type in BITS:
+        end = 1 << (BITS[spec.type] - 1)
+        return st.integers(-end, end - 1)
+    if spec.type is T.ARRAY:
+        return st.lists(rarely_null(value_of(TypeSpec(spec.element_type))), max_size=4)
+    return {
+        T.BOOL: st.booleans(),
+        T.FLOAT: FLOATS,
+        T.DOUBLE: st.floats(),
+        T.VARCHAR: TEXT,
+        T.JSON: JSON_TEXT,
+        T.FLOAT_VECTOR: st.lists(FLOATS, min_size=2, max_size=2),
+        T.INT8_VECTOR: st.lists(st.integers(-128, 127), min_size=2, max_size=2),
+        T.FLOAT16_VECTOR: st.tuples(HALVES, HALVES).map(b"".join),
+        T.BFLOAT16_VECTOR: st.tuples(HALVES, HALVES).map(b"".join),
+        T.BINARY_VECTOR: st.binary(min_size=1, max_size=1),
+        T.SPARSE_FLOAT_VECTOR: st.dictionaries(st.integers(0, 2**32 - 1), FLOATS, max_size=3).map(
+            lambda found: [{"index": i, "value": found[i]} for i in sorted(found)]
+        ),
+    }[spec.type]
+
+
+SCALAR_SPECS = st.one_of(
+    st.sampled_from([T.BOOL, *BITS, T.FLOAT, T.DOUBLE, T.JSON]).map(TypeSpec),
+    st.integers(1, 12).map(lambda most: TypeSpec(T.VARCHAR, max_length=most)),
+    st.builds(
+        lambda element, items, most: TypeSpec(
+            T.ARRAY,
+            element_type=element,
+            max_capacity=items,
+            max_length=most if element is T.VARCHAR else None,
+        ),
+        st.sampled_from(sorted(ELEMENT_TYPES)),
+        st.integers(1, 4),
+        st.integers(1, 12),
+    ),
+)
+VECTOR_SPECS = st.sampled_from(
+    [
+        *(TypeSpec(t, dim=2) for t in (T.FLOAT_VECTOR, T.FLOAT16_VECTOR, T.BFLOAT16_VECTOR, T.INT8_VECTOR)),
+        TypeSpec(T.SPARSE_FLOAT_VECTOR),
+        TypeSpec(T.BINARY_VECTOR, dim=8),
+    ]
+)
+INT_KEYS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, None])
+TEXT_KEYS = st.sampled_from(["", "a", "A", "b", "c", "d", "cccc", "ä", "äää", None])
+MANY = settings(max_examples=300)
+
+
+def written(name, spec):
+    parameters = {key: getattr(spec, key) for key in ("dim", "max_length", "max_capacity")}
+    element = spec.element_type.value if spec.element_type else None
+    return {"source": name, "type": spec.type.value, "element_type": element} | parameters
+
+
+@st.composite
+def fields(draw):
+    found = [written("v", draw(VECTOR_SPECS)) | {"target": "v"}]
+    for number in range(draw(st.integers(0, 4))):
+        name, spec = f"c{number}", draw(SCALAR_SPECS)
+        field = written(name, spec)
+        if draw(st.booleans()):
+            found.append(field | {"dynamic": True, "as": name})
+        else:
+            found.append(field | {"target": name, "nullable": draw(st.booleans())})
+    key = TypeSpec(T.INT64) if draw(st.booleans()) else TypeSpec(T.VARCHAR, max_length=4)
+    return [written("k", key) | {"target": "k"}, *found]
+
+
+@st.composite
+def cases(draw):
+    """A mapping and a batch for it, cut out of a larger one as sources may do."""
+    plan = {"source": "s", "target": "t", "key": "k", "fields": draw(fields())}
+    plan["skip_null_vectors"] = draw(st.booleans())
+    mapping = compile_mapping(CollectionPlan.model_validate(plan))
+    rows = draw(st.sampled_from([5, 8, 2, 1, 0]))
+    arrays = []
+    for column in mapping.read_plan.columns:
+        values = rarely_null(value_of(column.spec))
+        if column.path == "k":
+            values = INT_KEYS if column.spec.type is T.INT64 else TEXT_KEYS
+        arrays.append(pa.array(draw(st.lists(values, min_size=rows, max_size=rows)), arrow_type(column.spec)))
+    names = [column.path for column in mapping.read_plan.columns]
+    start = min(draw(st.integers(0, 2)), rows)
+    locators = pa.array([str(n) for n in range(rows)], pa.string())
+    whole = pa.RecordBatch.from_arrays(arrays, names=names)
+    return mapping, Batch(whole.slice(start), rows, locators.slice(start))
+
+
+def is_kept(value, column):
+    """The rules again, one value at a time, without Arrow."""
+    spec, target = column.spec, column.target
+    if target is None:
+        numbers = value if isinstance(value, list) else [value]
+        return not any(isinstance(n, float) and not math.isfinite(n) for n in numbers)
+    if value is None:
+        return target.nullable
+    if spec.type is T.VARCHAR:
+        return len(value.encode()) <= spec.max_length
+    if spec.type is T.JSON:
+        kept = isinstance(json.loads(value), (dict, list, type(None)))
+        return kept and len(value.encode()) <= MAX_JSON_BYTES
+    if spec.type is T.ARRAY:
+        texts = [item for item in value if isinstance(item, str)]
+        return (
+            len(value) <= spec.max_capacity
+            and None not in value
+            and all(len(text.encode()) <= spec.max_length for text in texts)
+        )
+    if spec.type is T.FLOAT_VECTOR:
+        return all(map(math.isfinite, value))
+    if spec.type is T.SPARSE_FLOAT_VECTOR:
+        return all(math.isfinite(item["value"]) for item in value)
+    exponent = {T.FLOAT16_VECTOR: 0x7C00, T.BFLOAT16_VECTOR: 0x7F80}.get(spec.type)
+    if exponent:
+        return all(int.from_bytes(value[i : i + 2], "little") & exponent != exponent for i in (0, 2))
+    return True
+
+
+def fits_dynamic(row, columns):
+    meta = {c.key: row[c.source] for c in columns if c.target is None and c.spec.type is not T.JSON}
+    raw = [row[c.source] or "" for c in columns if c.target is None and c.spec.type is T.JSON]
+    return len(orjson.dumps(meta)) + sum(len(text.encode()) + 8 for text in raw) <= MAX_JSON_BYTES
+
+
+@MANY
+@given(cases())
+def test_every_row_is_written_rejected_skipped_or_collapsed_for_the_right_reason(case):
+    mapping, batch = case
+    mapped = mapping.apply(batch)
+    given_rows = dict(zip(batch.locators.to_pylist(), batch.rows.to_pylist(), strict=True))
+    rejected = [r.locator for r in mapped.rejected]
+    kept = mapped.locators.to_pylist()
+    assert len(kept) + len(rejected) + mapped.skipped + mapped.collapsed == batch.rows.num_rows
+    assert kept == sorted(kept, key=int)
+    assert rejected == sorted(set(rejected), key=int)
+    skips = next(c for c in mapping.columns if c.source == "v").skips_null
+    good, skipped = {}, 0
+    for locator, row in given_rows.items():
+        if skips and row["v"] is None:
+            skipped += 1
+        elif all(is_kept(row[c.source], c) for c in mapping.columns) and fits_dynamic(row, mapping.columns):
+            good.pop(row["k"], None)
+            good[row["k"]] = locator
+    assert list(good.values()) == kept
+    assert skipped == mapped.skipped
+
+
+@MANY
+@given(cases())
+def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
+    mapping, batch = case
+    mapped = mapping.apply(batch)
+    mapped.rows.validate(full=True)
+    assert mapped.rows.schema == mapping.target.arrow_schema()
+    given_rows = dict(zip(batch.locators.to_pylist(), batch.rows.to_pylist(), strict=True))
+    for field in mapped.rows.schema:
+        assert field.nullable or mapped.rows.column(field.name).null_count == 0
+    for locator, row in zip(mapped.locators.to_pylist(), mapped.rows.to_pylist(), strict=True):
+        source, meta = given_rows[locator], json.loads(row.pop("$meta"))
+        assert repr(row) == repr({name: source[name] for name in row})
+        for column in mapping.columns:
+            if column.target is None:
+                value = source[column.source]
+                is_text_of_json = column.spec.type is T.JSON and value is not None
+                assert meta.pop(column.key) == (json.loads(value) if is_text_of_json else value)
+        assert meta == {}
+
+
+@MANY
+@given(cases())
+def test_a_rejected_row_says_why_and_keeps_what_it_was(case):
+    mapping, batch = case
+    for rejected in mapping.apply(batch).rejected:
+        assert rejected.code
+        assert rejected.reason.endswith(".")
+        assert rejected.field in {"$meta", *(c.source for c in mapping.columns)}
+        assert set(orjson.loads(rejected.row)) == {c.source for c in mapping.columns}
+
+
+@given(SCALAR_SPECS, st.from_type(object) | JSON_TEXT | st.lists(TEXT | st.integers(), max_size=5))
+def test_a_written_value_is_taken_whole_or_refused_with_a_sentence(spec, value):
+    try:
+        taken = literal(value, spec)
+    except ValueError as refused:
+        taken = refused
+    if isinstance(taken, ValueError):
+        assert str(taken).endswith(".")
+    else:
+        assert pa.scalar(taken, arrow_type(spec)).is_valid
