@@ -50,19 +50,22 @@ class Capabilities:
         return f"{PRODUCTS[self.flavour]} {self.version}"
 
 
-# Which Milvus brings what: types by name, options by the names of Capabilities.
+# Which Milvus brings what: types by name, options by the names of Capabilities. Sources: Milvus's release
+# notes and documentation (milvus.io/docs), of the version named.
 SINCE: tuple[tuple[Version, frozenset[str]], ...] = (
-    # Release notes of 2.3.2: "Array data type".
+    # Release notes of 2.3.2: "Array datatype now supported".
     ((2, 3, 2), frozenset({"ARRAY"})),
-    # Release notes of 2.4.0-rc.1: sparse vectors, Float16 and BFloat16, multi-vector search.
+    # Release notes of 2.4.0-rc.1: sparse vectors, multi-vector search; float16 could be stored before, not
+    # indexed.
     (
         (2, 4),
         frozenset({"SPARSE_FLOAT_VECTOR", "FLOAT16_VECTOR", "BFLOAT16_VECTOR", "several_vectors"}),
     ),
-    # Release notes of 2.5.0: full-text search, "Nullable and Default Values".
+    # docs/v2.5.x: nullable-and-default, full-text-search. Of scalar fields only, and no partition key.
     ((2, 5), frozenset({"nullable", "default_values", "full_text"})),
-    # Release notes of 2.6.0: "INT8 vector".
+    # api-reference/pymilvus/v2.6.x: DataType.
     ((2, 6), frozenset({"INT8_VECTOR"})),
+    # Zilliz Cloud's release notes of 2026-06-03: "requires the latest Milvus 2.6.x".
     ((2, 6, 18), frozenset({"null_vectors"})),
 )
 BROUGHT_BY: dict[str, str] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pymilvus.grpc_gen import milvus_pb2 as m
@@ -24,7 +25,7 @@ from migrations_app.engine.milvus.errors import COLLECTION_MISSING, TRANSPORT_CO
 from migrations_app.engine.milvus.rpc import Rpc
 from migrations_app.engine.milvus.schema import differences, from_message, to_message
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.schema import IndexSpec, TargetSchema
+from migrations_app.engine.schema import IndexSpec, MilvusType, TargetSchema
 from migrations_app.engine.target import Channel, IndexState, LoadState, Target
 
 CONNECT_SECONDS = 5.0
@@ -148,7 +149,16 @@ class MilvusTarget(Target):
         return indexing.indexes(self._rpc, name)
 
     def create_index(self, name: str, index: IndexSpec) -> None:
-        indexing.create_index(self._rpc, name, index)
+        indexing.create_index(self._rpc, name, self._on_lite(name, index))
+
+    def _on_lite(self, name: str, index: IndexSpec) -> IndexSpec:
+        """Milvus Lite's AUTOINDEX does not know sparse vectors."""
+        if index.type != "AUTOINDEX" or self.capabilities().flavour != "lite":
+            return index
+        fields = (self.describe(name) or TargetSchema(name, ())).fields
+        kind = next((field.spec.type for field in fields if field.name == index.field), None)
+        is_sparse = kind is MilvusType.SPARSE_FLOAT_VECTOR
+        return replace(index, type="SPARSE_INVERTED_INDEX") if is_sparse else index
 
     def drop_index(self, name: str, field: str) -> None:
         indexing.drop_index(self._rpc, name, field)

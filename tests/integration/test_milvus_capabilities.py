@@ -1,0 +1,192 @@
+"""What the capability table says of the two Milvus that can be had here is so."""
+
+import threading
+import uuid
+
+import numpy as np
+import pytest
+from pymilvus import DataType, MilvusClient, MilvusException
+
+from migrations_app.engine.errors import TargetChanged, TargetError
+from migrations_app.engine.milvus.settings import MilvusSettings
+from migrations_app.engine.milvus.target import MilvusTarget
+from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
+from tests.engine.milvus.rows import batch_of
+
+KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
+VECTOR = TargetField("v", TypeSpec(MilvusType.FLOAT_VECTOR, dim=8))
+SPECS = {
+    MilvusType.VARCHAR: TypeSpec(MilvusType.VARCHAR, max_length=20),
+    MilvusType.ARRAY: TypeSpec(MilvusType.ARRAY, None, None, MilvusType.INT64, 4),
+    MilvusType.SPARSE_FLOAT_VECTOR: TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR),
+}
+VALUES = {
+    MilvusType.BOOL: True,
+    MilvusType.FLOAT: 0.5,
+    MilvusType.DOUBLE: 0.1,
+    MilvusType.VARCHAR: "ü",
+    MilvusType.JSON: {"a": [1, None]},
+    MilvusType.ARRAY: [1, 2],
+}
+SCALARS = [t for t in MilvusType if not t.is_vector]
+LITE_LACKS = ["FLOAT16_VECTOR", "BFLOAT16_VECTOR", "INT8_VECTOR", "BINARY_VECTOR"]
+
+
+@pytest.fixture
+def milvus(milvus_uri):
+    with MilvusTarget(MilvusSettings(uri=milvus_uri)) as target:
+        yield target
+
+
+@pytest.fixture
+def lite(milvus_lite_uri):
+    with MilvusTarget(MilvusSettings(uri=milvus_lite_uri)) as target:
+        yield target
+
+
+@pytest.fixture
+def old(milvus_235_uri):
+    with MilvusTarget(MilvusSettings(uri=milvus_235_uri)) as target:
+        yield target
+
+
+def field(kind, **more):
+    dim = 8 if kind.is_vector else None
+    return TargetField("f", SPECS.get(kind, TypeSpec(kind, dim=dim)), **more)
+
+
+def round_trip(target, fields, rows):
+    """``rows`` written, and read back by pymilvus."""
+    schema = TargetSchema(f"vf_{uuid.uuid4().hex[:12]}", (KEY, *fields), dynamic=False)
+    client = MilvusClient(str(target.settings.uri))
+    target.create(schema)
+    try:
+        channel = target.channel(schema, upsert=True)
+        channel.send(channel.encode(batch_of(schema, rows)), 20)
+        for vector in schema.vector_fields:
+            metric = {"BINARY_VECTOR": "HAMMING", "SPARSE_FLOAT_VECTOR": "IP"}.get(vector.spec.type, "L2")
+            target.create_index(schema.name, IndexSpec(vector.name, metric=metric))
+        target.load(schema.name)
+        while not target.load_state(schema.name).is_loaded:
+            threading.Event().wait(0.1)
+        names = [f.name for f in schema.fields]
+        found = client.query(schema.name, "id >= 0", output_fields=names, consistency_level="Strong")
+        return sorted(found, key=lambda row: row["id"])
+    finally:
+        client.close()
+        target.drop(schema.name)
+
+
+def plain(value):
+    return list(value) if hasattr(value, "__iter__") and not isinstance(value, (str, dict, bytes)) else value
+
+
+@pytest.mark.parametrize("kind", [t for t in MilvusType if t.is_vector])
+def test_each_vector_type_that_is_offered_is_kept(milvus, kind):
+    if kind not in milvus.capabilities().types:
+        return
+    value = {
+        MilvusType.FLOAT_VECTOR: [0.5, -1, 2, 3, 4, 5, 6, 7],
+        MilvusType.BINARY_VECTOR: b"\xa5",
+        MilvusType.SPARSE_FLOAT_VECTOR: {3: 0.5, 2**32 - 2: 1.5},
+    }[kind]
+
+    (found,) = round_trip(milvus, [field(kind)], [{"id": 1, "f": value}])
+
+    read = found["f"]
+    if kind is MilvusType.BINARY_VECTOR:
+        assert b"".join(read) == value
+    else:
+        assert (dict(read) if isinstance(value, dict) else plain(read)) == value
+
+
+@pytest.mark.parametrize("kind", LITE_LACKS)
+def test_lite_refuses_the_types_it_is_said_to_lack(milvus_lite_uri, lite, kind):
+    assert MilvusType(kind) not in lite.capabilities().types
+    client = MilvusClient(milvus_lite_uri)
+    schema = client.create_schema()
+    schema.add_field("id", DataType.INT64, is_primary=True)
+    schema.add_field("f", DataType[kind], dim=8)
+
+    with pytest.raises(MilvusException, match="does not support"):
+        client.create_collection("vf_lacking", schema=schema)
+    client.close()
+
+
+@pytest.mark.parametrize("kind", SCALARS)
+def test_lite_keeps_null_in_every_scalar_type(lite, kind):
+    assert lite.capabilities().nullable
+    value = VALUES.get(kind, 7)
+    rows = [{"id": 0, "v": [0] * 8, "f": None}, {"id": 1, "v": [1] * 8, "f": value}]
+
+    null, there = round_trip(lite, [VECTOR, field(kind, nullable=True)], rows)
+
+    assert null["f"] is None
+    assert plain(there["f"]) == value
+
+
+@pytest.mark.parametrize("kind", [t for t in SCALARS if t not in (MilvusType.JSON, MilvusType.ARRAY)])
+def test_lite_puts_its_default_for_null(lite, kind):
+    assert lite.capabilities().default_values
+    default = VALUES.get(kind, 7)
+
+    (found,) = round_trip(lite, [VECTOR, field(kind, default=default)], [{"id": 0, "v": [0] * 8, "f": None}])
+
+    assert found["f"] == default
+
+
+def test_lite_keeps_several_vector_fields(lite):
+    assert lite.capabilities().max_vector_fields == 4
+    vectors = [TargetField(f"v{i}", TypeSpec(MilvusType.FLOAT_VECTOR, dim=2)) for i in range(4)]
+    row = {"id": 0} | {f"v{i}": [i, i + 0.5] for i in range(4)}
+
+    (found,) = round_trip(lite, vectors, [row])
+
+    assert {name: plain(value) for name, value in found.items()} == row
+
+
+@pytest.mark.parametrize("name", ["_seq", "_partition", "interval", "ISO"])
+def test_lite_reserves_names_of_its_own(lite, name):
+    assert name in lite.capabilities().reserved_names
+    schema = TargetSchema("vf_reserved", (KEY, VECTOR, TargetField(name, TypeSpec(MilvusType.BOOL))))
+
+    with pytest.raises(TargetError, match="reserved"):
+        lite.create(schema)
+
+
+def test_the_old_one_takes_a_nullable_field_and_forgets_that_it_is(old):
+    """So its version is asked, and what it made is looked at before anything is sent."""
+    caps = old.capabilities()
+    options = (caps.nullable, caps.default_values, caps.full_text, caps.null_vectors)
+    assert options == (False, False, False, False)
+
+    with pytest.raises(TargetChanged, match="f differ"):
+        round_trip(old, [VECTOR, field(MilvusType.INT64, nullable=True)], [])
+
+
+def test_the_old_one_takes_one_vector_field(old):
+    assert old.capabilities().max_vector_fields == 1
+    second = TargetField("w", TypeSpec(MilvusType.FLOAT_VECTOR, dim=8))
+
+    with pytest.raises(TargetError, match="multiple vector fields is not supported"):
+        round_trip(old, [VECTOR, second], [])
+
+
+@pytest.mark.parametrize("fields", [64, 65])
+def test_the_old_one_takes_64_fields(old, fields):
+    assert old.capabilities().max_fields == 64
+    more = [TargetField(f"n{i}", TypeSpec(MilvusType.INT8)) for i in range(fields - 2)]
+    row = {"id": 0, "v": [0] * 8} | {f.name: 1 for f in more}
+    if fields == 64:
+        assert len(round_trip(old, [VECTOR, *more], [row])) == 1
+    else:
+        with pytest.raises(TargetError, match="64"):
+            round_trip(old, [VECTOR, *more], [row])
+
+
+def test_float_vectors_keep_every_bit(milvus):
+    numbers = np.array([1e-45, -0.0, 3.4028235e38, 1 / 3, -1e-30, 0, 1, 2], dtype=np.float32)
+
+    (found,) = round_trip(milvus, [VECTOR], [{"id": 0, "v": numbers}])
+
+    assert np.array(plain(found["v"]), dtype=np.float32).tobytes() == numbers.tobytes()
