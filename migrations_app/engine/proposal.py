@@ -177,14 +177,16 @@ def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabili
         yield from collection.fields
         return
     without = set(left_out(schema, caps)) - set(collection.key_columns)
-    if (
-        collection.is_auto_id
-        and not collection.keep_source_key
-        and schema.key
-        and len(schema.key.columns) == 1
-    ):
-        without.add(schema.key.columns[0])
+    if collection.is_auto_id and not collection.keep_source_key:
+        without |= _old_key(schema)
     yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
+
+
+def _old_key(schema: CollectionSchema) -> set[str]:
+    """The source's key of one column, which Auto ID replaces; composite ones are ordinary fields."""
+    columns = schema.key.columns if schema.key else ()
+    field = schema.field(columns[0]) if len(columns) == 1 else None
+    return {field.name} if field is not None and not field.is_vector else set()
 
 
 def _default_key(schema: CollectionSchema, caps: Capabilities) -> str:
