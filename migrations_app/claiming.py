@@ -28,10 +28,19 @@ def claim(job: Job, how: leases.Terms) -> JobSlice | None:
         if locked.status != Status.IN_PROGRESS or locked.error_code or not has_turn(locked):
             return None
         for found in claimable(locked).filter(unclean=False)[:TRIED_AT_ONCE]:
-            auto_id = found.collection.one_slice_at_a_time
-            if leases.take(found, how, state=SliceState.RUNNING, unclean=auto_id, rows_in_flight=0):
+            if leases.take(found, how, **_on_claim(found)):
                 return found
     return None
+
+
+def _on_claim(found: JobSlice) -> dict[str, Any]:
+    return {
+        "state": SliceState.RUNNING,
+        "rows_in_flight": 0,
+        "unclean": found.collection.one_slice_at_a_time,
+        # Whoever held it went without a word: rows after his last checkpoint are sent again.
+        "repeated": found.repeated or found.state == SliceState.RUNNING,
+    }
 
 
 def claimable(job: Job) -> Any:

@@ -1,0 +1,101 @@
+"""A worker killed in the middle of a job and started again: real PostgreSQL, real Milvus, real processes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pymilvus import MilvusClient
+
+from migrations_app import services
+from migrations_app.engine.plan import Plan
+from migrations_app.models import JobSlice, Worker
+from migrations_app.states import Status
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = 40_000
+PATIENCE_SECONDS = 120
+
+
+@contextmanager
+def worker() -> Iterator[subprocess.Popen[bytes]]:
+    """``manage.py worker`` with one slot; killed at the end, if it still runs."""
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "VECTORFERRY_WORKERS": "1",
+        "VECTORFERRY_LEASE_SECONDS": "3",
+    }
+    started = subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), "worker"], env=os.environ | environment, cwd=ROOT
+    )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(PATIENCE_SECONDS)
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def job(pg, milvus_uri):
+    """A job that takes some seconds."""
+    name = f"killed_{uuid4().hex[:8]}"
+    pg.execute(f"CREATE TABLE {name} (id bigint PRIMARY KEY, embedding vector(4), body text)")
+    pg.execute(
+        f"INSERT INTO {name} SELECT n, ('[' || n || ',1,2,3]')::vector, repeat(md5(n::text), 128) "
+        f"FROM generate_series(1, {ROWS}) n"
+    )
+    plan = {
+        "version": 1,
+        "source": {"kind": "postgresql"},
+        "target": {"kind": "milvus"},
+        "collections": [{"source": f"public.{name}", "target": name}],
+    }
+    secrets = {"source": pg.settings, "target": {"uri": milvus_uri}}
+    yield services.job_create(plan=Plan.model_validate(plan), user=None, secrets=secrets)
+    with closing(MilvusClient(milvus_uri)) as client:
+        client.drop_collection(name)
+
+
+def test_a_killed_worker_started_again_finishes_the_job_with_equal_counts(job, milvus_uri):
+    with worker() as first:
+        wait_until(lambda: JobSlice.objects.filter(rows_written__gt=0).exists())
+        first.kill()
+        first.wait()
+    killed = JobSlice.objects.get()
+    assert 0 < killed.rows_written < ROWS
+    job.refresh_from_db()
+    assert job.status == Status.IN_PROGRESS
+
+    Worker.objects.all().delete()
+    with worker():
+        wait_until(lambda: (job.refresh_from_db(), job.is_ended)[1])
+    assert job.status == Status.SUCCESSFUL, job.error
+    assert JobSlice.objects.get().fence > killed.fence
+    row = job.collections.with_counters().get()
+    assert (row.rows_source, row.rows_read, row.rows_written, row.rows_target) == (ROWS,) * 4
+    assert row.verified
+    assert keys_in(milvus_uri, row.target) == ROWS
+
+
+def keys_in(uri: str, name: str) -> int:
+    """How many distinct keys the collection holds, asked without our code."""
+    with closing(MilvusClient(uri)) as client:
+        index = client.prepare_index_params()
+        index.add_index("embedding", index_type="AUTOINDEX", metric_type="L2")
+        client.create_index(name, index)
+        client.load_collection(name)
+        found = client.query(name, "", output_fields=["count(*)"], consistency_level="Strong")
+        return int(found[0]["count(*)"])
