@@ -12,8 +12,8 @@ from tests.engines.postgres import Database
 
 
 @contextmanager
-def opened(database: Database, **changes: Any) -> Iterator[PostgresSource]:
-    with PostgresSource(PostgresSettings.model_validate({**database.settings, **changes})) as source:
+def opened(server: Database, /, **changes: Any) -> Iterator[PostgresSource]:
+    with PostgresSource(PostgresSettings.model_validate({**server.settings, **changes})) as source:
         yield source
 
 

@@ -106,7 +106,7 @@ REFUSALS = (
         "Paste the PEM text of one, and its key. The server said: {said}",
     ),
     Refusal(
-        "pg_hba.conf rejects|SSL encryption|SSL on|no pg_hba.conf entry(?!.*(no encryption|SSL off))",
+        r"SSL encryption|SSL on|pg_hba\.conf(?!.*(no encryption|SSL off))",
         ConnectionFailed,
         "host",
         "The server on {address} does not let user “{user}” in from this machine.",

@@ -1,0 +1,89 @@
+"""What may stand between a client and PostgreSQL, or in its place: listeners in threads."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+Answer = Callable[[socket.socket], None]
+# https://www.postgresql.org/docs/current/protocol-message-formats.html
+SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
+KEY_DATA = b"K\0\0\0\x0c"
+
+
+@contextmanager
+def listening(answer: Answer) -> Iterator[int]:
+    """A port where each connection is answered by a thread of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def as_a_web_server(connection: socket.socket) -> None:
+    with connection:
+        connection.recv(1024)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def as_nobody(connection: socket.socket) -> None:
+    connection.close()
+
+
+def as_the_dead(connection: socket.socket) -> None:
+    with connection:
+        time.sleep(30)
+
+
+def as_a_pooler(port: int) -> Answer:
+    """Hands on to ``port``, with process numbers of its own."""
+    return lambda client: _relay(client, port, _with_other_process_number)
+
+
+def as_a_tls_server(port: int, context: ssl.SSLContext) -> Answer:
+    """Hands on to ``port``, which speaks no TLS; lets nobody in without."""
+
+    def answer(client: socket.socket) -> None:
+        with suppress(OSError):
+            if client.recv(len(SSL_REQUEST)) != SSL_REQUEST:
+                client.sendall(_refusal("no pg_hba.conf entry for this host, no encryption"))
+                client.close()
+                return
+            client.sendall(b"S")
+            _relay(context.wrap_socket(client, server_side=True), port)
+
+    return answer
+
+
+def _relay(client: socket.socket, port: int, change: Callable[[bytes], bytes] = bytes) -> None:
+    with suppress(OSError):
+        server = socket.create_connection(("127.0.0.1", port))
+        threading.Thread(target=_copy, args=(client, server, bytes), daemon=True).start()
+        _copy(server, client, change)
+
+
+def _copy(start: socket.socket, end: socket.socket, change: Callable[[bytes], bytes]) -> None:
+    with start, end, suppress(OSError):
+        while data := start.recv(65536):
+            end.sendall(change(data))
+
+
+def _with_other_process_number(data: bytes) -> bytes:
+    """A server's BackendKeyData holds its process's number and a secret, four bytes each."""
+    place = data.find(KEY_DATA)
+    return data if place < 0 else data[: place + 5] + b"\0\0\0\x01" + data[place + 9 :]
+
+
+def _refusal(message: str) -> bytes:
+    """An ErrorResponse."""
+    body = b"".join(field + b"\0" for field in (b"SFATAL", b"C28000", b"M" + message.encode())) + b"\0"
+    return b"E" + (len(body) + 4).to_bytes(4, "big") + body
