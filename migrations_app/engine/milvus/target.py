@@ -134,7 +134,13 @@ class MilvusTarget(Target):
                 f"“{schema.name}” is not what this job made: {', '.join(names)} differ.",
                 "Choose another name, or drop that collection and start over.",
             )
-        return MilvusChannel(self._rpc, schema, upsert=upsert, timestamp=description.update_timestamp)
+        return MilvusChannel(
+            self._rpc,
+            schema,
+            upsert=upsert,
+            timestamp=description.update_timestamp,
+            single_writer=self.capabilities().single_writer,
+        )
 
     def flush(self, name: str, stop: StopToken | None = None) -> None:
         counting.flush(self._rpc, name, stop or StopToken())
