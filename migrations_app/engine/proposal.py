@@ -115,8 +115,9 @@ class _Facts:
         return choice_of(source, self.caps, field.type, field.element_type)
 
     def _dynamic(self, field: FieldPlan, source: SourceField) -> FieldPlan:
-        """Its first type, whatever the target has: the dynamic field holds JSON."""
-        spec = source.choices[0].spec if source.choices else None
+        """Its first type that JSON can hold, whatever types the target has."""
+        specs = [choice.spec for choice in source.choices]
+        spec = next((spec for spec in specs if not spec.type.is_vector), specs[0] if specs else None)
         known: dict[str, Any] = {"as_": field.target or source.name, "dynamic": True}
         if spec is not None and field.type is None:
             known |= {"type": spec.type.value, "element_type": _value(spec.element_type)}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrations_app.engine.choices import left_out
@@ -74,6 +74,7 @@ def errors(plan, schema, caps):
     return [f for f in check_collection(plan, schema, caps) if f.severity == "error"]
 
 
+@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, caps):
     plan = propose(schema, caps)
@@ -84,12 +85,14 @@ def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, caps):
     assert all(reasons.values())
 
 
+@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_a_proposal_is_refused_only_for_its_names(schema, caps):
     found = errors(propose(schema, caps), schema, caps)
     assert {f.option for f in found} <= {"collection_target", "target", "as", "key_name"}
 
 
+@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_completing_a_proposal_again_changes_nothing(schema, caps):
     plan = propose(schema, caps)
@@ -97,6 +100,7 @@ def test_completing_a_proposal_again_changes_nothing(schema, caps):
     assert complete(again, schema, caps) == plan
 
 
+@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_a_click_on_each_repair_leaves_no_fault(schema, caps):
     plan = propose(schema, caps)

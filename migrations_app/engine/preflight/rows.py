@@ -29,7 +29,7 @@ def look_at_rows(subject: Subject, source: Source) -> RowFacts:
     if not source.has_rows(ref):
         message = f"“{subject.plan.source}” has no rows."
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
-    vectors = [e for e in subject.fixed() if e.source and e.source.is_vector]
+    vectors = [e for e in subject.fixed() if e.is_vector and e.source]
     undeclared = [e for e in vectors if _is_undeclared(e)]
     nullable = [e for e in subject.fixed() if _may_be_null(e) and (e in vectors or subject.is_key(e))]
     measured = Measures()

@@ -42,7 +42,7 @@ def check_types(subject: Subject) -> Iterator[Fault]:
             reason = entry.source.left_out or f"Milvus has no type for {entry.source.native_type}."
             message = f"“{entry.name}” cannot be moved: {reason.rstrip('.')}."
             yield entry.fault("type", "no_type", message, "Leave it out.", LEAVE_OUT)
-        elif entry.plan.dynamic and entry.source.is_vector:
+        elif entry.plan.dynamic and entry.is_vector:
             message = f"“{entry.name}” is a vector; the dynamic field takes none."
             yield entry.fault(
                 "type", "dynamic_vector", message, "Make it a field, or leave it out.", LEAVE_OUT
