@@ -20,7 +20,7 @@ from migrations_app.engine.errors import SourceError
 from migrations_app.engine.schema import MilvusType
 
 SAMPLE_ROWS = 10_000
-_SAMPLE_SECONDS = 8
+LOOK_SECONDS = 8
 _TEXTS = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
 _SAMPLED_KINDS = frozenset({"table", "partitioned table", "materialized view"})
 _SHOWN = 3
@@ -52,7 +52,7 @@ def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Len
     if not asked:
         return {}, ()
     try:
-        with session.look(str(relation), _SAMPLE_SECONDS) as connection:
+        with session.look(str(relation), LOOK_SECONDS) as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             (row,) = cursor.execute(_statement(relation, asked)).fetchall()
     except SourceError as error:

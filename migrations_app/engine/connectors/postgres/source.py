@@ -19,6 +19,7 @@ from migrations_app.engine.connectors.base import (
     SettingsModel,
     Source,
 )
+from migrations_app.engine.connectors.postgres import sampling
 from migrations_app.engine.connectors.postgres.catalogue import Relation, load_relation
 from migrations_app.engine.connectors.postgres.conninfo import hosts_of
 from migrations_app.engine.connectors.postgres.describing import described
@@ -30,7 +31,6 @@ from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.schema import CollectionSchema
 
-_SAMPLE_SECONDS = 8
 _SAMPLE_BATCH_BYTES = 64 * 1024 * 1024
 
 
@@ -138,7 +138,7 @@ class PostgresSource(Source):
     def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
         select.limit = rows
-        return self._few(select, _SAMPLE_SECONDS)
+        return self._few(select, sampling.LOOK_SECONDS)
 
     def _few(self, select: Select, seconds: float | None = None) -> pa.RecordBatch:
         return Reader(self._session, select, _SAMPLE_BATCH_BYTES, StopToken(), seconds).one_batch()

@@ -1,0 +1,271 @@
+"""What a table of a real PostgreSQL offers the mapping page: types, notes, key, metric, samples."""
+
+import pytest
+
+from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.connectors.postgres import sampling
+from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceKey
+from tests.engines.postgres import Database
+from tests.integration.postgres import opened
+
+OFFERED = {
+    "vector(3)": ["FLOAT_VECTOR · 3"],
+    "vector": ["FLOAT_VECTOR"],
+    "text": ["VARCHAR"],
+    "varchar(5)": ["VARCHAR"],
+    "char(5)": ["VARCHAR"],
+    "bigint": ["INT64"],
+    "integer": ["INT32"],
+    "smallint": ["INT16"],
+    "double precision": ["DOUBLE"],
+    "real": ["FLOAT"],
+    "boolean": ["BOOL"],
+    "date": ["VARCHAR"],
+    "time": ["VARCHAR"],
+    "json": ["JSON"],
+    "jsonb": ["JSON"],
+    "numeric(9,2)": ["VARCHAR", "DOUBLE"],
+    "timestamp": ["VARCHAR", "INT64"],
+    "timestamptz": ["VARCHAR", "INT64"],
+    "uuid": ["VARCHAR"],
+    "own_enum": ["VARCHAR"],
+    "text[]": ["ARRAY<VARCHAR>", "JSON"],
+    "integer[]": ["ARRAY<INT32>", "JSON"],
+    "numeric[]": ["ARRAY<VARCHAR>", "JSON"],
+}
+LEFT_OUT = {
+    "bytea": "no type for raw bytes",
+    "halfvec(3)": "Half-precision vectors",
+    "sparsevec(3)": "Sparse vectors",
+    "bit(8)": "Bit strings",
+    "interval": "interval",
+    "point": "point",
+    "int4range": "int4range",
+    "own_domain": "own_domain",
+    "own_row": "own_row",
+    "date[]": "date[]",
+    '"Odd".text': '"Odd".text',
+}
+MAY_BE_KEY = {
+    *("text", "varchar(5)", "char(5)", "bigint", "integer", "smallint", "numeric(9,2)"),
+    *("date", "time", "timestamp", "uuid", "own_enum"),
+}
+
+
+@pytest.fixture(scope="module")
+def database(pg: Database) -> Database:
+    """`every`: a column for each type, named after it."""
+    pg.execute(
+        "CREATE TYPE own_enum AS ENUM ('a'); CREATE DOMAIN own_domain AS integer;"
+        'CREATE TYPE own_row AS (a integer); CREATE SCHEMA "Odd"; CREATE TYPE "Odd".text AS (b integer)'
+    )
+    columns = ", ".join(f'''"{native.replace('"', '""')}" {native}''' for native in (*OFFERED, *LEFT_OUT))
+    pg.execute(f"CREATE TABLE every ({columns})")  # type: ignore[arg-type]
+    return pg
+
+
+def describe(database: Database, name: str) -> CollectionSchema:
+    with opened(database) as source:
+        return source.describe(CollectionRef(name))
+
+
+def test_every_type_has_its_choices_or_the_reason_why_not(database: Database) -> None:
+    fields = {f.name: f for f in describe(database, "public.every").fields}
+    assert {name: [str(c.spec) for c in fields[name].choices] for name in OFFERED} == OFFERED
+    for name, reason in LEFT_OUT.items():
+        assert fields[name].choices == ()
+        assert reason in fields[name].left_out
+    assert [name for name in fields if fields[name].can_be_key] == [n for n in OFFERED if n in MAY_BE_KEY]
+
+
+def test_notes_say_what_a_choice_does_to_the_values(database: Database) -> None:
+    fields = {f.name: f for f in describe(database, "public.every").fields}
+    assert fields["varchar(5)"].choices[0].note == "Declared for 5 characters: at most 20 bytes."
+    assert "blanks" in fields["char(5)"].choices[0].note
+    assert "rounded down" in fields["timestamp"].choices[1].note
+    assert "Read as UTC" in fields["timestamp"].choices[1].note
+    assert "Rounded" in fields["numeric(9,2)"].choices[1].note
+
+
+@pytest.mark.parametrize(
+    ("index", "metric"),
+    [
+        ("USING hnsw (v vector_cosine_ops)", "COSINE"),
+        ("USING hnsw (v vector_l2_ops)", "L2"),
+        ("USING ivfflat (v vector_ip_ops)", "IP"),
+        ("USING hnsw (v vector_l1_ops)", None),
+        ("(id)", None),
+    ],
+)
+def test_the_metric_is_that_of_the_vector_index(database: Database, index: str, metric: str | None) -> None:
+    database.execute("DROP TABLE IF EXISTS indexed; CREATE TABLE indexed (id integer, v vector(3))")
+    database.execute(f"CREATE INDEX ON indexed {index}")  # type: ignore[arg-type]
+    assert [f.metric for f in describe(database, "public.indexed").fields] == [None, metric]
+
+
+@pytest.mark.parametrize(
+    ("columns", "key"),
+    [
+        ("a integer PRIMARY KEY, b text NOT NULL UNIQUE", SourceKey(("a",))),
+        ("a integer, b text NOT NULL UNIQUE", SourceKey(("b",))),
+        ("a integer UNIQUE, b text", None),
+        ("a integer NOT NULL, b text NOT NULL, UNIQUE (b, a)", SourceKey(("b", "a"))),
+        ("a integer NOT NULL, b text NOT NULL, UNIQUE (b, a), UNIQUE (a)", SourceKey(("a",))),
+        ("a integer, b text, PRIMARY KEY (b, a)", SourceKey(("b", "a"))),
+        ("a integer, b text NOT NULL, UNIQUE (b) INCLUDE (a)", SourceKey(("b",))),
+        ("a integer NOT NULL, b text, UNIQUE (a, b)", None),
+    ],
+)
+def test_the_key_is_the_primary_key_or_else_what_is_unique_and_never_null(
+    database: Database, columns: str, key: SourceKey | None
+) -> None:
+    database.execute("DROP TABLE IF EXISTS keyed")
+    database.execute(f"CREATE TABLE keyed ({columns}, v vector(2))")  # type: ignore[arg-type]
+    schema = describe(database, "public.keyed")
+    assert schema.key == key
+    assert bool(schema.notes) == (key is None)
+
+
+def test_a_key_that_heirs_may_repeat_is_not_unique(database: Database) -> None:
+    database.execute("DROP TABLE IF EXISTS keyed; CREATE TABLE keyed (a integer PRIMARY KEY, v vector(2))")
+    database.execute("CREATE TABLE heir () INHERITS (keyed)")
+    schema = describe(database, "public.keyed")
+    assert schema.key == SourceKey(("a",), unique=False)
+    assert "inherit" in schema.notes[0]
+    database.execute("DROP TABLE keyed CASCADE")
+
+
+def test_only_a_checked_not_null_counts(database: Database) -> None:
+    database.execute(
+        "DROP TABLE IF EXISTS nulls; CREATE TABLE nulls (a integer NOT NULL, b integer, v vector(2))"
+    )
+    database.execute("INSERT INTO nulls VALUES (1, NULL, NULL)")
+    database.execute("ALTER TABLE nulls ADD CONSTRAINT late NOT NULL b NOT VALID")
+    assert [f.nullable for f in describe(database, "public.nulls").fields] == [False, True, True]
+
+
+def test_the_longest_values_are_measured_in_bytes_and_elements(database: Database) -> None:
+    database.execute(
+        "DROP TABLE IF EXISTS lengths; CREATE TABLE lengths (id integer PRIMARY KEY, t text, c char(9),"
+        " n numeric, ts timestamptz, ta text[], ia integer[], j jsonb, v vector(2), none text)"
+    )
+    database.execute(
+        "INSERT INTO lengths VALUES (1, '漢字', 'ab', 1.25, now(), '{a,漢}', '{1,2,3}', '{}', '[1,2]'),"
+        " (2, 'abc', 'a', -1.5, now(), '{}', NULL, '{\"a\":1}', '[1,2]')"
+    )
+    fields = {f.name: (f.longest_bytes, f.longest_items) for f in describe(database, "public.lengths").fields}
+    assert fields == {
+        "id": (None, None),
+        "t": (6, None),
+        "c": (2, None),
+        "n": (4, None),
+        "ts": (32, None),
+        "ta": (3, 2),
+        "ia": (None, 3),
+        "j": (8, None),
+        "v": (None, None),
+        "none": (None, None),
+    }
+
+
+def test_a_large_table_is_measured_by_pages_from_all_over_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "SAMPLE_ROWS", 500)
+    database.execute(
+        "DROP TABLE IF EXISTS spread; CREATE TABLE spread (id integer PRIMARY KEY, t text, v vector(2))"
+    )
+    database.execute("INSERT INTO spread SELECT g, repeat('x', g), '[1,2]' FROM generate_series(1, 5000) g")
+    database.execute("ANALYZE spread")
+    longest = describe(database, "public.spread").fields[1].longest_bytes
+    assert longest is not None
+    assert longest > 1000
+
+
+@pytest.mark.parametrize(
+    ("value", "first"),
+    [
+        ("'{a,b}'", "ARRAY<VARCHAR>"),
+        ("'{}'", "ARRAY<VARCHAR>"),
+        ("NULL", "ARRAY<VARCHAR>"),
+        ("'{a,NULL}'", "JSON"),
+        ("'{{a},{b}}'", "JSON"),
+        ("array_fill('a'::text, ARRAY[4097])", "JSON"),
+    ],
+)
+def test_an_array_is_proposed_by_what_the_sample_holds(database: Database, value: str, first: str) -> None:
+    database.execute("DROP TABLE IF EXISTS arrays; CREATE TABLE arrays (a text[], v vector(2))")
+    database.execute(f"INSERT INTO arrays VALUES ({value}, '[1,2]')")  # type: ignore[arg-type]
+    field = describe(database, "public.arrays").fields[0]
+    assert str(field.choices[0].spec) == first
+    (array,) = (choice for choice in field.choices if choice.spec.type is MilvusType.ARRAY)
+    assert bool(array.note) == (first == "JSON")
+
+
+def test_samples_are_short_different_and_never_null(database: Database) -> None:
+    database.execute(
+        "DROP TABLE IF EXISTS samples; CREATE TABLE samples (t text, v vector(3), b boolean, j jsonb)"
+    )
+    database.execute(
+        "INSERT INTO samples VALUES (NULL, NULL, NULL, NULL), ('a', '[0.1184,-0.042,3]', true, '{\"é\":1}'),"
+        " ('a', '[1,2,3]', true, '[]'), (repeat('漢', 99), NULL, false, '1'), ('c', NULL, NULL, '2')"
+    )
+    samples = {f.name: f.samples for f in describe(database, "public.samples").fields}
+    assert samples["t"] == ("a", "漢" * 59 + "…", "c")
+    assert samples["v"] == ("[0.118, −0.042, …]", "[1.000, 2.000, …]")
+    assert samples["b"] == ("true", "false")
+    assert samples["j"] == ('{"é": 1}', "[]", "1")
+
+
+def test_the_sample_is_no_larger_than_asked(database: Database) -> None:
+    database.execute("DROP TABLE IF EXISTS many; CREATE TABLE many (id integer, v vector(2))")
+    database.execute("INSERT INTO many SELECT g, '[1,2]' FROM generate_series(1, 300) g")
+    with opened(database) as source:
+        for rows in (0, 5, 100):
+            sample = source.describe(CollectionRef("public.many"), rows).sample
+            assert sample is not None
+            assert sample.num_rows == rows
+
+
+def test_comments_are_the_descriptions(database: Database) -> None:
+    database.execute("DROP TABLE IF EXISTS told; CREATE TABLE told (id integer, v vector(2))")
+    database.execute("COMMENT ON COLUMN told.v IS 'made by \"model 1\"'")
+    assert [f.description for f in describe(database, "public.told").fields] == ["", 'made by "model 1"']
+
+
+def test_a_view_too_slow_for_samples_is_described_without(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "LOOK_SECONDS", 0.2)
+    database.execute("CREATE VIEW slow AS SELECT 'x' AS t, '[1,2]'::vector(2) AS v FROM pg_sleep(600)")
+    schema = describe(database, "public.slow")
+    assert [str(f.choices[0].spec) for f in schema.fields] == ["VARCHAR", "FLOAT_VECTOR · 2"]
+    assert schema.sample is None
+    assert len([note for note in schema.notes if "too slow" in note]) == 2
+
+
+def test_measures_over_all_rows_count_dimensions_and_nulls(database: Database) -> None:
+    database.execute("DROP TABLE IF EXISTS mixed; CREATE TABLE mixed (t text, v vector, w vector(2))")
+    database.execute(
+        "INSERT INTO mixed VALUES ('a', '[1]', '[1,2]'), (NULL, '[1,2]', NULL), ('b', '[3]', NULL),"
+        " (NULL, NULL, NULL)"
+    )
+    with opened(database) as source:
+        found = source.measure(CollectionRef("public.mixed"), ("v", "w"), ("t", "v", "w"))
+    assert found.dims == {"v": {1: 2, 2: 1}, "w": {2: 1}}
+    assert found.nulls == {"t": 2, "v": 1, "w": 3}
+
+
+def test_pgvector_in_a_schema_of_its_own_is_found(pg: Database) -> None:
+    pg.execute("CREATE SCHEMA extensions; ALTER EXTENSION vector SET SCHEMA extensions")
+    pg.execute(
+        "CREATE TABLE apart (id integer PRIMARY KEY, v extensions.vector); INSERT INTO apart VALUES (1, '[1,2]')"
+    )
+    try:
+        with opened(pg) as source:
+            assert source.check().details
+            schema = source.describe(CollectionRef("public.apart"))
+            assert str(schema.fields[1].choices[0].spec) == "FLOAT_VECTOR"
+            assert source.measure(CollectionRef("public.apart"), ("v",), ()).dims == {"v": {2: 1}}
+    finally:
+        pg.execute("ALTER EXTENSION vector SET SCHEMA public")
