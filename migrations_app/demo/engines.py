@@ -9,7 +9,7 @@ import pwd
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -83,7 +83,7 @@ class EmbeddedPostgres:
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(token_urlsafe(18))
         if self._runs_as_nobody:
-            _let_nobody_in(self._data, self._programs)
+            os.chown(self._data, _nobody().pw_uid, -1)
             os.chown(self._password_file, _nobody().pw_uid, -1)
         self._succeed(
             "initdb", "-D", str(self._data), "-U", self.user, "--pwfile", str(self._password_file),
@@ -107,6 +107,8 @@ class EmbeddedPostgres:
         return Path(package.origin).parent / "pginstall18" / "bin"
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if self._runs_as_nobody:
+            _let_nobody_through([*self._data.parents, *self._programs.parents])
         # Not through pipes: the server that pg_ctl starts would keep them open.
         output = self.folder / f"{program}.log"
         with output.open("w") as log:
@@ -180,11 +182,9 @@ def _as_nobody() -> dict[str, Any]:
     return {"user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []}
 
 
-def _let_nobody_in(data: Path, programs: Path) -> None:
-    """Gives the data folder to the account, and lets it pass through (not list) the folders above it and the
-    programs."""
-    os.chown(data, _nobody().pw_uid, -1)
-    for parent in {*data.parents, *programs.parents}:
-        mode = parent.stat().st_mode
+def _let_nobody_through(folders: Iterable[Path]) -> None:
+    """Lets the account pass the folders, not list them. Asked each time: an owner may shut one again."""
+    for folder in folders:
+        mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
-            parent.chmod(mode | stat.S_IXOTH)
+            folder.chmod(mode | stat.S_IXOTH)

@@ -1,7 +1,6 @@
 """`make demo EXIT=1`, as a process in a folder of its own: everything is real."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -33,8 +32,13 @@ def test_the_demo_refuses_a_folder_that_is_not_its_own(tmp_path):
     assert "Start it with: make demo" in done.stderr
 
 
-def test_the_sample_succeeds_and_all_that_was_started_is_stopped_and_kept(tmp_path):
-    folder = tmp_path / ".demo"
+@pytest.fixture
+def folder(tmp_path):
+    yield tmp_path / ".demo"
+    Stack(tmp_path / ".demo", ROOT).stop()
+
+
+def test_the_sample_succeeds_and_all_that_was_started_is_stopped_and_kept(folder):
     done = demo(folder, "--exit")
     assert done.returncode == 0, done.stderr
     assert "Successful" in done.stdout
@@ -49,4 +53,3 @@ def test_the_sample_succeeds_and_all_that_was_started_is_stopped_and_kept(tmp_pa
     with sqlite3.connect(folder / "console" / "vectorferry.sqlite3") as database:
         assert database.execute("SELECT public_id, status FROM migrations_app_job").fetchall() == jobs
     database.close()
-    shutil.rmtree(folder)
