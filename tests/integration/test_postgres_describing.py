@@ -258,9 +258,8 @@ def test_measures_over_all_rows_count_dimensions_and_nulls(database: Database) -
 
 def test_pgvector_in_a_schema_of_its_own_is_found(pg: Database) -> None:
     pg.execute("CREATE SCHEMA extensions; ALTER EXTENSION vector SET SCHEMA extensions")
-    pg.execute(
-        "CREATE TABLE apart (id integer PRIMARY KEY, v extensions.vector); INSERT INTO apart VALUES (1, '[1,2]')"
-    )
+    pg.execute("CREATE TABLE apart (id integer PRIMARY KEY, v extensions.vector)")
+    pg.execute("INSERT INTO apart VALUES (1, '[1,2]')")
     try:
         with opened(pg) as source:
             assert source.check().details
