@@ -87,9 +87,10 @@ def route(draft: Draft | None) -> Route:
 
 
 def detail(draft: Draft) -> str:
-    """What was chosen, in words: "3 collections chosen"."""
-    count = len(chosen(draft))
-    return f"{count} collection{'' if count == 1 else 's'} chosen" if count else ""
+    """What was chosen, in the vendor's word: "3 tables chosen"."""
+    count, kind = len(chosen(draft)), kinds.find(draft.kind, is_target=False)
+    word = kind.word if kind else "collection"
+    return f"{count} {word}{'' if count == 1 else 's'} chosen" if count else ""
 
 
 def name(draft: Draft) -> str:

@@ -20,6 +20,7 @@ class Kind:
     reason: str = ""
     before: tuple[str, ...] = ()
     icon: str = "database"
+    word: str = "collection"
 
     @property
     def available(self) -> bool:
@@ -48,14 +49,16 @@ def find(kind: str, *, is_target: bool) -> Kind | None:
 
 def title(kind: str, *, is_target: bool) -> str:
     """What people call it; the bare kind where it is no longer known."""
-    found = find(kind, is_target=is_target)
+    found = connect.TARGETS.get(kind) if is_target else SOURCES.get(kind)
     return found.title if found else kind
 
 
 def _source(kind: str) -> Kind:
     entry = SOURCES[kind]
     try:
-        before, reason = entry.load().before_you_start, ""
+        found = entry.load()
     except FerryError as error:
-        before, reason = (), f"{error.message} {error.hint}".strip()
-    return Kind(kind, entry.title, "source", entry.blurb, reason, before)
+        reason = f"{error.message} {error.hint}".strip()
+        return Kind(kind, entry.title, "source", entry.blurb, reason)
+    before, word = found.before_you_start, found.collection_word
+    return Kind(kind, entry.title, "source", entry.blurb, before=before, word=word)

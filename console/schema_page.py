@@ -185,7 +185,7 @@ def _length_note(row: Row) -> str:
         parts.append(f"longest in the sample: {number(row.source.longest_bytes)}")
     if row.source.longest_items is not None and row.settings.max_capacity:
         parts.append(f"most items in the sample: {number(row.source.longest_items)}")
-    note = row.choice.note if row.choice and len(row.choices) == 1 else ""
+    note = row.choice.note.rstrip(".") if row.choice else ""
     return " · ".join([*parts, note] if note else parts)
 
 

@@ -46,8 +46,11 @@ class ConnectionForm(forms.Form):
             self._add_way()
         for key, info in model.model_fields.items():
             self.fields[key] = form_field(key, info, is_stored=key in self.secrets and key in self.stored)
-            if group := extras(info).get("group"):
-                self.fields[key].widget.attrs["data-group"] = group
+            if key in self.secrets and key in self.stored and not info.is_required():
+                self.fields[forget_name(key)] = _forget_field(self.fields[key].label)
+            for name in (key, forget_name(key)):
+                if name in self.fields and (group := extras(info).get("group")):
+                    self.fields[name].widget.attrs["data-group"] = group
 
     def _add_way(self) -> None:
         usual = {key: info.default for key, info in self.model.model_fields.items()}
@@ -78,8 +81,13 @@ class ConnectionForm(forms.Form):
             for key in self.model.model_fields
             if key not in unused and self.cleaned_data.get(key) not in (None, "")
         }
-        kept = {key: self.stored[key] for key in self.secrets & self.stored.keys() if key not in unused}
+        gone = unused | self.forgotten()
+        kept = {key: self.stored[key] for key in self.secrets & self.stored.keys() if key not in gone}
         return kept | given
+
+    def forgotten(self) -> set[str]:
+        """The stored secrets that are to go."""
+        return {key for key in self.secrets if self.cleaned_data.get(forget_name(key))}
 
     def refuse(self, error: FerryError) -> None:
         """Put an error on the field it belongs to, or on the whole form."""
@@ -93,6 +101,16 @@ class ConnectionForm(forms.Form):
             return set()
         chosen = self.cleaned_data.get(WAY) or self.fields[WAY].initial
         return {key for group, keys in self.groups.items() if group != chosen for key in keys}
+
+
+def forget_name(key: str) -> str:
+    return f"forget_{key}"
+
+
+def _forget_field(label: str) -> forms.Field:
+    field = forms.BooleanField(label=f"Forget the stored {label.lower()}", required=False)
+    field.advanced = True
+    return field
 
 
 def _groups(model: type[SettingsModel]) -> dict[str, list[str]]:

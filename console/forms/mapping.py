@@ -17,6 +17,7 @@ NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 1_000
 VALUE_LENGTH = 70_000
 KEEP = "keep"
+NOTE_LENGTH = 24
 NULL_RULES = {
     "dynamic": "null: into the dynamic field",
     "fill": "null: fill with",
@@ -117,13 +118,9 @@ class FieldForm(forms.Form):
     ) -> None:
         super().__init__(data, prefix=row.anchor, initial=_field_initial(row, sheet))
         self.row = row
-        name = row.source.name
-        self.fields["include"].widget.attrs["aria-label"] = f"Move {name}"
-        self.fields["target"].widget.attrs["aria-label"] = f"Target name of {name}"
         for key, control in _controls(row, sheet, has, locked).items():
             self.fields[key] = control
             control.required = False
-            control.widget.attrs["aria-label"] = f"{key.replace('_', ' ').capitalize()} of {name}"
 
 
 def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> dict[str, forms.Field]:
@@ -173,7 +170,11 @@ def type_value(spec: TypeSpec) -> str:
 
 
 def _label(choice: TypeChoice) -> str:
-    return f"{choice.spec} · {choice.note}" if choice.note else str(choice.spec)
+    """Short, for a narrow column; the note of the chosen one stands below in full."""
+    note = choice.note.rstrip(".")
+    if len(note) > NOTE_LENGTH:
+        note = note[:NOTE_LENGTH].rsplit(" ", 1)[0] + "…"
+    return f"{choice.spec} · {note}" if note else str(choice.spec)
 
 
 def _field_initial(row: Row, sheet: Sheet) -> dict[str, Any]:

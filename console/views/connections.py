@@ -86,6 +86,7 @@ def _saved(
         user=request.user,
         connection=connection,
         is_target=kind.is_target,
+        forget=form.forgotten(),
     )
     messages.success(request, f"The connection “{saved.name}” is saved.")
     return redirect(_next(request) or "connections")

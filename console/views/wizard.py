@@ -49,12 +49,20 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
             try:
                 return view(request, draft, **places)
             except FerryError as error:  # what no field of the page could show: the draft is gone, say
-                messages.error(request, f"{error.message} {error.hint}")
-                return redirect("migrations")
+                return _gone(request, pk, error)
 
         return entered
 
     return decorate
+
+
+def _gone(request: ConsoleRequest, pk: uuid.UUID, error: FerryError) -> HttpResponse:
+    """Where to go from a draft that cannot be gone on with: to the job that another click made of it."""
+    draft = Draft.objects.filter(pk=pk).select_related("job").first()
+    if draft is not None and draft.job is not None:
+        return redirect("job", draft.job.public_id)
+    messages.error(request, f"{error.message} {error.hint}")
+    return redirect("migrations")
 
 
 def _page(

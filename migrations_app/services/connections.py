@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -19,16 +20,23 @@ MOST_NAME = 100
 
 
 def connection_settings(
-    *, kind: str, settings: dict[str, Any], is_target: bool, connection: Connection | None = None
+    *,
+    kind: str,
+    settings: dict[str, Any],
+    is_target: bool,
+    connection: Connection | None = None,
+    forget: Collection[str] = (),
 ) -> dict[str, Any]:
-    """``settings`` checked, as they are stored. Blank secrets are taken from ``connection``, if given.
+    """``settings`` checked, as they are stored. Blank secrets are taken from ``connection``, if given, but
+    for those to ``forget``.
 
     Raises ``SettingsError`` for the first fault, on its field.
     """
     model = connect.end_class(kind, is_target=is_target).Settings
     given = {name: value for name, value in settings.items() if value not in (None, "")}
     if connection is not None and connection.kind == kind:
-        given = _kept_secrets(model, given, connection.settings) | given
+        stored = {name: value for name, value in connection.settings.items() if name not in forget}
+        given = _kept_secrets(model, given, stored) | given
     return connect.plain(connect.parse_settings(model, given))
 
 
@@ -61,8 +69,10 @@ def connection_save(
     connection: Connection | None = None,
     is_target: bool | None = None,
     server: ServerInfo | None = None,
+    forget: Collection[str] = (),
 ) -> Connection:
-    """Save a new connection, or change ``connection``; a secret left blank then stays as it was.
+    """Save a new connection, or change ``connection``; a secret left blank then stays as it was, unless it is
+    among those to ``forget``.
 
     ``is_target`` is guessed from the kind where it is not given; ``server`` is what a test just found.
     Nothing is connected to. Raises ``SettingsError`` with its field.
@@ -71,7 +81,7 @@ def connection_save(
     saved.is_target = kind in connect.TARGETS if is_target is None else is_target
     saved.name = _checked_name(name)
     saved.settings = connection_settings(
-        kind=kind, settings=settings, is_target=saved.is_target, connection=connection
+        kind=kind, settings=settings, is_target=saved.is_target, connection=connection, forget=forget
     )
     saved.kind = kind
     with _open(saved) as end:

@@ -66,7 +66,8 @@ def _insert(job: Job, plan: Plan, draft: Draft | None) -> bool:
     """Store the job and wake a worker; False, and nothing stored, where its draft made one already."""
     with transaction.atomic():
         job.save()
-        if draft is not None and not Draft.objects.filter(pk=draft.pk, job=None).update(job=job):
+        # The state of the wizard, with rows of the source in it, has served its turn.
+        if draft is not None and not Draft.objects.filter(pk=draft.pk, job=None).update(job=job, state={}):
             transaction.set_rollback(True)
             return False
         JobCollection.objects.bulk_create(

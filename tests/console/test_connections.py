@@ -121,6 +121,15 @@ def test_a_new_secret_replaces_the_stored_one(web: Client, saved: Connection) ->
     assert saved.settings["password"] == "another"
 
 
+def test_a_stored_secret_can_be_forgotten(web: Client, saved: Connection, shelf: MemoryStore) -> None:
+    shelf.password = ""
+    assert edit(web, saved, action="test").status_code == 422
+    assert edit(web, saved, action="test", forget_password="on").status_code == 200
+    edit(web, saved, forget_password="on")
+    saved.refresh_from_db()
+    assert saved.settings["password"] == ""
+
+
 def test_testing_a_row_shows_what_came_of_it(web: Client, saved: Connection, shelf: MemoryStore) -> None:
     row = web.post(reverse("connection_test", args=[saved.pk]), headers={"HX-Request": "true"})
     assert "Memory 1" in row.content.decode()

@@ -143,6 +143,7 @@ def test_a_draft_can_be_gone_on_with_where_it_stands(web: Client, selected: Draf
     assert draft["name"] == "shelf → vault"
     assert draft["step_title"] == "Configure Schema"
     assert draft["detail"] == "1 collection chosen"
+    assert web.get(reverse("migrations")).context["drafts"][0]["source_title"] == "Memory"
     assert draft["created_by"] == "ada"
     assert web.get(draft["url"]).status_code == 200
 
