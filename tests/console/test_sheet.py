@@ -1,0 +1,326 @@
+"""The mapping table without a page: proposed, sent, read back, kept as JSON."""
+
+import json
+import random
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from console import sheet
+from console.forms.mapping import CollectionForm, FieldForm
+from console.forms.reading import read
+from console.preview import bytes_per_row, preview
+from console.problems import applied, of_all
+from console.sheet import Fate, Sheet, anchor
+from console.stored import TargetFacts, schema_from_json, schema_to_json
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TypeChoice,
+    TypeSpec,
+    arrow_type,
+)
+from migrations_app.engine.testing.memory_target import EVERYTHING
+
+FACTS = TargetFacts(1, "default", "Milvus", EVERYTHING, ("default",))
+
+
+def one_of(*specs: TypeSpec, name: str, **facts: Any) -> SourceField:
+    return SourceField(name, "native", tuple(TypeChoice(spec) for spec in specs), **facts)
+
+
+VARCHAR = TypeSpec(MilvusType.VARCHAR, max_length=64)
+FIELDS = (
+    one_of(TypeSpec(MilvusType.INT32), name="id", nullable=False, can_be_key=True),
+    one_of(TypeSpec(MilvusType.FLOAT_VECTOR, dim=4), name="embedding", metric="L2"),
+    one_of(TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="created", longest_bytes=32),
+    one_of(
+        TypeSpec(MilvusType.ARRAY, element_type=MilvusType.VARCHAR), TypeSpec(MilvusType.JSON), name="tags",
+        longest_bytes=5, longest_items=3,
+    ),
+    one_of(TypeSpec(MilvusType.DOUBLE), name="price"),
+    one_of(TypeSpec(MilvusType.BOOL), name="sold"),
+    one_of(TypeSpec(MilvusType.FLOAT16_VECTOR, dim=2), name="half"),
+    one_of(TypeSpec(MilvusType.JSON), name="meta"),
+)  # fmt: skip
+
+
+def sample(rows: int = 7) -> pa.RecordBatch:
+    values: dict[str, list[Any]] = {
+        "id": list(range(rows)),
+        "embedding": [[0.25, -1.0, 2.0, 3.0]] * rows,
+        "created": ["2026-01-01T00:00:00"] * rows,
+        "tags": [["a", "b"]] * rows,
+        "price": [1.5] * rows,
+        "sold": [True] * rows,
+        "half": [b"\x00\x3c\x00\x40"] * rows,
+        "meta": ['{"a": 1}'] * rows,
+    }
+    types = {field.name: arrow_type(field.choices[0].spec) for field in FIELDS}
+    return pa.record_batch({name: pa.array(column, types[name]) for name, column in values.items()})
+
+
+SCHEMA = CollectionSchema("shop.items", FIELDS, SourceKey(("id",)), sample(), label="items", group="shop")
+
+
+@pytest.fixture
+def proposed() -> Sheet:
+    return sheet.proposed(SCHEMA, EVERYTHING)
+
+
+def sent(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> dict[str, str]:
+    """What a browser sends, with changes: ``row__control`` names one in a row, None takes it away."""
+    forms = [CollectionForm(table, has)]
+    forms += [FieldForm(row, table, has) for row in table.rows(has) if not row.reason]
+    data: dict[str, str] = {}
+    for form in forms:
+        for field in form:
+            value = field.value()
+            if field.widget_type != "checkbox":
+                data[field.html_name] = "" if value is None else str(value)
+            elif value:
+                data[field.html_name] = "on"
+    for name, value in changes.items():
+        row, _, option = name.rpartition("__")
+        control = f"{anchor(row)}-{option}" if row else name
+        data.pop(control, None)
+        data |= {} if value is None else {control: value}
+    return data
+
+
+def changed(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> Sheet:
+    return read(table, has, sent(table, has, **changes))
+
+
+def plan_field(table: Sheet, source: str) -> Any:
+    return next((field for field in table.plan.fields or () if field.source == source), None)
+
+
+def test_what_is_sent_back_unchanged_changes_nothing(proposed: Sheet) -> None:
+    assert changed(proposed).plan == proposed.plan
+
+
+def test_a_narrow_key_is_widened_and_its_type_is_no_control(proposed: Sheet) -> None:
+    row = proposed.rows(EVERYTHING)[0]
+    assert str(row.choice.spec) == "INT64"
+    assert set(FieldForm(row, proposed, EVERYTHING).fields) == {"include", "target"}
+
+
+def test_controls_are_those_that_the_type_leaves_open(proposed: Sheet) -> None:
+    controls = {
+        row.source.name: list(FieldForm(row, proposed, EVERYTHING).fields)[2:]
+        for row in proposed.rows(EVERYTHING)
+    }
+    nulls = ["nullable", "default", "on_null", "fill_null"]
+    assert controls["embedding"] == []
+    assert controls["created"] == ["type", "max_length", *nulls]
+    assert controls["tags"] == ["type", "max_length", "max_capacity", "nullable", "on_null", "fill_null"]
+    assert controls["price"] == nulls
+    assert controls["meta"] == ["nullable", "on_null", "fill_null"]
+
+
+def test_another_type_gets_lengths_of_its_own_and_loses_values_of_the_old_one(proposed: Sheet) -> None:
+    table = changed(proposed, created__default="then")
+    assert plan_field(table, "created").default == "then"
+    table = changed(table, created__type="INT64")
+    created = plan_field(table, "created")
+    assert (created.type, created.max_length, created.default) == ("INT64", None, None)
+    table = changed(table, created__type="VARCHAR")
+    assert plan_field(table, "created").max_length == 64
+    table = changed(table, tags__type="JSON")
+    tags = plan_field(table, "tags")
+    assert (tags.type, tags.element_type, tags.max_capacity, tags.max_length) == ("JSON", None, None, None)
+
+
+def test_a_type_that_is_not_offered_is_a_problem(proposed: Sheet) -> None:
+    table = changed(proposed, created__type="BOOL")
+    assert plan_field(table, "created").type == "VARCHAR"
+    (problem,) = of_all([table], FACTS)[0]
+    assert (problem.anchor, problem.column) == (anchor("created"), "type")
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        ({"price__default": "1.25"}, 1.25),
+        ({"price__default": "-3"}, -3.0),
+        ({"sold__default": "false"}, False),
+        ({"sold__default": "true"}, True),
+        ({"created__default": " as typed "}, " as typed "),
+    ],
+)
+def test_a_default_becomes_a_value_of_its_type(proposed: Sheet, change: dict[str, str], value: Any) -> None:
+    table = changed(proposed, **change)
+    assert table.typed == {}
+    found = plan_field(table, next(iter(change)).partition("__")[0]).default
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("typed", ["nan", "inf", "1e999", "one", "0x10"])
+def test_what_is_no_number_is_no_default(proposed: Sheet, typed: str) -> None:
+    table = changed(proposed, price__default=typed)
+    assert plan_field(table, "price").default is None
+    assert table.typed[f"{anchor('price')}-default"].text == typed
+    assert FieldForm(table.rows(EVERYTHING)[4], table, EVERYTHING)["default"].value() == typed
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "value"),
+    [("tags", '["x", "y"]', ["x", "y"]), ("tags", "[]", []), ("meta", "{}", "{}"), ("created", "", "")],
+)
+def test_null_is_filled_with_a_value_of_the_type(proposed: Sheet, name: str, typed: str, value: Any) -> None:
+    change = {f"{name}__nullable": None, f"{name}__on_null": "fill", f"{name}__fill_null": typed}
+    table = changed(proposed, **change)
+    assert table.typed == {}
+    assert plan_field(table, name).fill_null == value
+    assert changed(table).plan == table.plan
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("tags", "a, b"), ("tags", "{}"), ("meta", "{"), ("meta", "[" * 9999)]
+)
+def test_what_cannot_fill_is_a_problem(proposed: Sheet, name: str, typed: str) -> None:
+    change = {f"{name}__nullable": None, f"{name}__on_null": "fill", f"{name}__fill_null": typed}
+    table = changed(proposed, **change)
+    assert f"{anchor(name)}-fill_null" in table.typed
+
+
+def test_a_column_in_the_dynamic_field_is_renamed_there(proposed: Sheet) -> None:
+    table = changed(proposed, price__nullable=None, price__on_null="dynamic", price__target="cost")
+    price = plan_field(table, "price")
+    assert (price.dynamic, price.as_, price.target) == (True, "cost", None)
+    back = changed(table, price__on_null="reject")
+    assert (plan_field(back, "price").target, plan_field(back, "price").nullable) == ("cost", False)
+
+
+def test_a_field_left_out_comes_back_as_it_was(proposed: Sheet) -> None:
+    table = changed(proposed, created__type="INT64", created__target="made")
+    table = changed(table, created__include=None)
+    assert plan_field(table, "created") is None
+    table = changed(table, created__include="on")
+    assert (plan_field(table, "created").type, plan_field(table, "created").target) == ("INT64", "made")
+
+
+def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brings_it() -> None:
+    has = replace(EVERYTHING, types=EVERYTHING.types - {MilvusType.FLOAT16_VECTOR}, version="2.3.5")
+    table = sheet.proposed(SCHEMA, has)
+    half = next(row for row in table.rows(has) if row.source.name == "half")
+    assert half.fate is Fate.LEFT
+    assert half.reason == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5"
+
+
+def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
+    table = sheet.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
+    assert CollectionForm(table, EVERYTHING).fields["key"].choices == [("auto", "Auto ID (new keys)")]
+    assert plan_field(table, "id").target == "id"
+    assert "keep_source_key" not in CollectionForm(table, EVERYTHING).fields
+    assert changed(table, key="keep").plan.key == "auto"
+
+
+def test_locked_controls_are_not_offered_and_not_read(proposed: Sheet) -> None:
+    locked = frozenset({"types", "dynamic_field", "shards"})
+    form = CollectionForm(proposed, EVERYTHING, locked)
+    assert not {"dynamic_field", "shards"} & set(form.fields)
+    data = sent(proposed, created__type="INT64", shards="9", dynamic_field=None)
+    table = read(proposed, EVERYTHING, data, locked)
+    assert (table.plan.dynamic_field, table.plan.shards) == (True, 1)
+    assert plan_field(table, "created").type == "VARCHAR"
+
+
+def test_a_fix_is_applied_as_the_form_would_send_it() -> None:
+    data = {"f1-nullable": "on", "f1-target": "a", "fix": "gone"}
+    assert applied(data, "f1-nullable=false") == {"f1-target": "a"}
+    assert applied(data, "f1-target=b=c") == {"f1-nullable": "on", "f1-target": "b=c"}
+    assert applied(data, "dynamic_field=true")["dynamic_field"] == "true"
+
+
+def test_every_fix_of_a_broken_sheet_repairs_its_problem(proposed: Sheet) -> None:
+    broken = changed(
+        proposed, target="1 bad", shards="99", created__target="like", created__max_length="0",
+        price__target="like",
+        tags__max_capacity="9999999", embedding__target="$meta",
+    )  # fmt: skip
+    before = [problem for problem in of_all([broken], FACTS)[0] if problem.fixes]
+    assert len(before) >= 6
+    table = broken
+    for _ in range(20):
+        fixes = [fix for problem in of_all([table], FACTS)[0] for fix in problem.fixes]
+        if not fixes:
+            break
+        table = read(table, EVERYTHING, applied(sent(table), fixes[0].value))
+    assert of_all([table], FACTS)[0] == []
+
+
+def test_a_sheet_survives_its_draft(proposed: Sheet) -> None:
+    table = changed(proposed, price__include=None, created__max_length="much", target="mine")
+    stored = json.loads(json.dumps(sheet.to_json(table)))
+    again = sheet.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
+    assert again is not None
+    assert (again.plan, again.spare, again.typed, again.is_edited) == (
+        *(table.plan, table.spare, table.typed),
+        True,
+    )
+    assert replace(again.schema, sample=None) == replace(SCHEMA, sample=None)
+
+
+@pytest.mark.parametrize("data", [None, 7, [], {}, {"schema": {}}, {"schema": "x", "spare": 1, "typed": []}])
+def test_what_another_version_left_is_no_sheet(data: Any) -> None:
+    assert sheet.from_json(data, {"source": "x"}) is None
+
+
+def test_a_sample_keeps_the_vectors_of_the_preview_alone() -> None:
+    wide = CollectionSchema("wide", (), None, pa.record_batch({
+        "v": pa.array([[0.5] * 4096] * 100, pa.list_(pa.float32(), 4096)), "t": ["x"] * 100,
+    }))  # fmt: skip
+    stored = schema_to_json(wide)
+    assert len(stored["sample"]) < 200_000
+    again = schema_from_json(stored).sample
+    assert (again.num_rows, again.column("v").null_count) == (100, 95)
+
+
+def test_a_sample_too_large_for_a_draft_is_shortened() -> None:
+    import random
+
+    texts = [
+        "".join(random.Random(n).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=100_000))
+        for n in range(40)
+    ]
+    again = schema_from_json(
+        schema_to_json(CollectionSchema("long", (), None, pa.record_batch({"t": texts})))
+    )
+    assert 1 <= again.sample.num_rows < 40
+    assert again.sample.column("t")[0].as_py() == texts[0]
+
+
+def test_the_preview_writes_every_type_as_a_person_reads_it(proposed: Sheet) -> None:
+    shown = preview(proposed)
+    cells = dict(zip([column.name for column in shown.columns], shown.rows[0], strict=True))
+    assert cells == {
+        "id": "0",
+        "embedding": "[0.250, -1.000, …]",
+        "created": "2026-01-01T00:00:00",
+        "tags": '["a", "b"]',
+        "price": "1.5",
+        "sold": "true",
+        "half": "003c0040…",
+        "meta": '{"a": 1}',
+    }
+    assert len(shown.rows) == 5
+    assert {column.name for column in shown.columns if column.numeric} == {"id", "price"}
+
+
+def test_a_type_that_only_the_source_can_make_is_shown_as_it_was_before(proposed: Sheet) -> None:
+    shown = preview(changed(proposed, created__type="INT64", tags__type="JSON"))
+    assert shown.rows[0][2:4] == ["2026-01-01T00:00:00", '["a", "b"]']
+    assert shown.note == "5 rows of the sample · created, tags shown before the change of type"
+
+
+def test_a_row_is_as_large_as_its_columns(proposed: Sheet) -> None:
+    less = changed(proposed, created__include=None)
+    assert bytes_per_row(less) < bytes_per_row(proposed)
+    assert bytes_per_row(replace(proposed, schema=replace(SCHEMA, sample=None))) is None
