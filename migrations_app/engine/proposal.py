@@ -145,7 +145,6 @@ class _Facts:
     def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
         return (
             self.caps.nullable
-            and source.nullable
             and not spec.type.is_vector
             and not self._is_key_of_any_kind(target, source)
         )
