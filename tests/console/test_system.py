@@ -1,5 +1,7 @@
 import pytest
+from django.contrib.auth.decorators import login_not_required
 from django.db import connection
+from django.http import JsonResponse
 from django.test import Client
 from django.urls import path
 
@@ -44,7 +46,16 @@ def unmarked(request):
     raise AssertionError("reached without a login")
 
 
-urlpatterns = [path("secret", unmarked), path("login/", system.healthz, name="login")]
+@login_not_required
+def echo(request, word):
+    return JsonResponse([word, dict(request.GET.lists()), dict(request.POST.lists())], safe=False)
+
+
+urlpatterns = [
+    path("secret", unmarked),
+    path("login/", system.healthz, name="login"),
+    path("echo/<word>", echo),
+]
 
 
 @pytest.mark.django_db
@@ -53,6 +64,16 @@ def test_a_page_that_says_nothing_about_it_asks_for_a_login(client: Client):
     answer = client.get("/secret")
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/login/?next=/secret"
+
+
+@pytest.mark.urls(__name__)
+def test_a_nul_character_which_postgresql_cannot_store_arrives_as_the_replacement_character(client: Client):
+    answer = client.post("/echo/a%00b?q=%00&plain=1", {"typed": ["x", "\0y"], "\0": "z"})
+    assert answer.json() == [
+        "a\ufffdb",
+        {"q": ["\ufffd"], "plain": ["1"]},
+        {"typed": ["x", "\ufffdy"], "\ufffd": ["z"]},
+    ]
 
 
 @pytest.mark.django_db
