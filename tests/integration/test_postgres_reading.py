@@ -302,6 +302,8 @@ def test_what_a_role_has_set_for_itself_changes_nothing(items: Database) -> None
         "CREATE ROLE odd LOGIN PASSWORD 'odd'; GRANT SELECT ON items TO odd;"
         "ALTER ROLE odd SET datestyle = 'SQL, DMY'; ALTER ROLE odd SET timezone = 'Asia/Tokyo';"
         "ALTER ROLE odd SET extra_float_digits = -5; ALTER ROLE odd SET statement_timeout = '1s';"
+        "ALTER ROLE odd SET transaction_timeout = '1s'; ALTER ROLE odd SET lock_timeout = '1ms';"
+        "ALTER ROLE odd SET default_transaction_isolation = 'serializable';"
         "ALTER ROLE odd SET standard_conforming_strings = off; ALTER ROLE odd SET client_encoding = 'LATIN1'"
     )
     columns = (

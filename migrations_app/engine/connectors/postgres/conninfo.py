@@ -15,6 +15,12 @@ from migrations_app.engine.errors import SettingsError
 APPLICATION_NAME = "vectorferry"
 CONNECT_TIMEOUT_SECONDS = 10
 _LOCAL = "localhost"
+# Debian, Red Hat, Alpine and the BSDs.
+_AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
 
 # An empty password is said, lest libpq take one from the worker's own environment.
 _DEFAULTS = {
@@ -120,8 +126,9 @@ def _written(path: Path, text: str) -> Path:
 def _trusted(sslmode: str, folder: Path) -> dict[str, str]:
     """Which authorities are trusted where no certificate was given."""
     if sslmode == "verify-full":
-        # The driver's own OpenSSL may look for them elsewhere than this machine keeps them.
-        return {"sslrootcert": ssl.get_default_verify_paths().cafile or "system"}
+        # The drivers bring an OpenSSL of their own, which may look elsewhere than this machine keeps them.
+        places = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
+        return {"sslrootcert": next((place for place in places if place and Path(place).is_file()), "system")}
     if sslmode == "verify-ca":
         raise SettingsError(
             "TLS mode verify-ca needs the certificate of the authority.",

@@ -11,7 +11,6 @@ from psycopg import sql
 
 from migrations_app.engine.connectors.base import CollectionInfo, VectorInfo
 from migrations_app.engine.connectors.postgres.catalogue import FAMILY, KINDS
-from migrations_app.engine.connectors.postgres.errors import is_timeout
 from migrations_app.engine.connectors.postgres.names import TableName
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.errors import PrivilegeMissing, SourceError
@@ -178,7 +177,7 @@ def _look_into(session: Session, one: Listed) -> Seen:
             (row,) = connection.execute(_count(one)).fetchall()
         return _seen(session, one, row.rows)
     except (SourceError, PrivilegeMissing) as error:
-        return UNSEEN if is_timeout(error) else Seen(obstacle=f"It cannot be read. {error}")
+        return UNSEEN if error.retryable else Seen(obstacle=f"It cannot be read. {error}")
 
 
 def _count(one: Listed, place: int = 0) -> sql.Composed:

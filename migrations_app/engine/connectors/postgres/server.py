@@ -6,7 +6,7 @@ from typing import Any, LiteralString
 
 from migrations_app.engine.connectors.base import ServerInfo
 from migrations_app.engine.connectors.postgres.session import Session
-from migrations_app.engine.errors import ExtensionMissing, VersionUnsupported
+from migrations_app.engine.errors import ExtensionMissing, PrivilegeMissing, VersionUnsupported
 
 OLDEST = 12
 
@@ -14,7 +14,13 @@ _SERVER: LiteralString = """
     SELECT pg_catalog.version() AS product, pg_catalog.current_setting('server_version') AS version,
         pg_catalog.current_setting('server_version_num')::int AS number,
         pg_catalog.pg_is_in_recovery() AS is_standby, pg_catalog.pg_backend_pid() AS pid,
-        (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector') AS pgvector"""
+        (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector') AS pgvector,
+        (SELECT bool_or(pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+                AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'))
+            FROM pg_catalog.pg_attribute a
+                JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typname = 'vector'
+            WHERE NOT a.attisdropped) AS may_read"""
 
 POOLED = (
     "A connection pooler stands in between (PgBouncer or the like). Vectorferry reads through it in single "
@@ -35,6 +41,7 @@ def check_server(session: Session) -> ServerInfo:
         is_pooled = row.pid != connection.info.backend_pid
     _refuse_old(session, row)
     _refuse_without_pgvector(session, row)
+    _refuse_without_tables(session, row)
     warnings = ((POOLED,) if is_pooled else ()) + ((STANDBY,) if row.is_standby else ())
     return ServerInfo("PostgreSQL", row.version.split()[0], (f"pgvector {row.pgvector}",), warnings)
 
@@ -61,4 +68,15 @@ def _refuse_without_pgvector(session: Session, row: Any) -> None:
             f"Database “{session.address.database}” does not have pgvector.",
             "Choose the database that holds the vectors, or as its administrator: CREATE EXTENSION vector",
             field=session.address.field("database"),
+        )
+
+
+def _refuse_without_tables(session: Session, row: Any) -> None:
+    # None where there is no table with vectors yet: that is for the list of tables to say.
+    if row.may_read is False:
+        raise PrivilegeMissing(
+            f"User “{session.address.user}” may read none of the tables with vectors in database "
+            f"“{session.address.database}”.",
+            "As their owner: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …",
+            field=session.address.field("user"),
         )

@@ -28,11 +28,14 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
+    "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",
 }
 # A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
 # done again by each continuation. Where no index gives the order, PostgreSQL sorts all the same.
 _IN_ORDER = {"enable_sort": "off"}
+_BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 
 
 class Session:
@@ -70,7 +73,7 @@ class Session:
             raise connect_error(error, self.address) from None
         try:
             with reading(what):
-                for statement in ("BEGIN TRANSACTION READ ONLY", _prepared(seconds, **_IN_ORDER).as_string()):
+                for statement in (_BEGIN, _prepared(seconds, **_IN_ORDER).as_string()):
                     with connection.cursor() as cursor:
                         cursor.execute(statement)
                 yield connection
@@ -90,14 +93,16 @@ class Session:
                 # Not “from error”: its text may repeat what was typed.
                 raise connect_error(error, self.address) from None
             self._connection.read_only = True
+            self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         return self._connection
 
 
 def _prepared(seconds: float | None, **more: str) -> sql.Composed:
-    """One statement that sets all of it for the transaction: one round trip."""
+    """One statement that sets for the transaction all of it that this version knows."""
     milliseconds = 0 if seconds is None else int(seconds * 1000)
     settings = {**_SETTINGS, **more, "statement_timeout": str(milliseconds)}
     rows = [sql.SQL("({}, {})").format(name, value) for name, value in settings.items()]
     return sql.SQL(
-        "SELECT pg_catalog.set_config(s.name, s.value, true) FROM (VALUES {}) s (name, value)"
+        "SELECT pg_catalog.set_config(name, s.value, true) FROM (VALUES {}) s (name, value)"
+        " JOIN pg_catalog.pg_settings known USING (name)"
     ).format(sql.SQL(", ").join(rows))
