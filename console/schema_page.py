@@ -16,6 +16,7 @@ from console.words import number
 from migrations_app.engine.connectors.base import CollectionInfo
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError
+from migrations_app.engine.milvus.capabilities import BROUGHT_BY
 from migrations_app.engine.schema import MilvusType
 from migrations_app.models import Draft
 
@@ -196,8 +197,8 @@ def _options_text(row: Row, facts: TargetFacts) -> str:
         return "partition key, never null"
     if row.choice and row.choice.spec.type.is_vector:
         return "" if facts.capabilities.null_vectors else "rows without it are skipped and counted"
-    if not facts.capabilities.nullable:
-        return f"nullable {facts.capabilities.missing('nullable')}"
+    if not facts.capabilities.nullable and row.source.nullable:
+        return f"nullable needs {BROUGHT_BY['nullable']} or later"
     if row.fate is Fate.DYNAMIC:
         return "in the dynamic field"
     if row.settings.nullable and row.settings.default is not None:

@@ -130,9 +130,10 @@ def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str])
         return controls
     if len(row.choices) > 1 and "types" not in locked:
         controls["type"] = forms.ChoiceField(choices=[(type_value(c.spec), _label(c)) for c in row.choices])
-    if MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):
+    is_fixed = row.fate is not Fate.DYNAMIC  # the dynamic field knows no lengths
+    if is_fixed and MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):
         controls["max_length"] = _number()
-    if choice.spec.type is MilvusType.ARRAY:
+    if is_fixed and choice.spec.type is MilvusType.ARRAY:
         controls["max_capacity"] = _number()
     if not (choice.spec.type.is_vector or row.is_key):
         controls |= _null_controls(row, sheet, has, choice.spec.type)

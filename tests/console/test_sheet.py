@@ -27,6 +27,7 @@ from migrations_app.engine.schema import (
 )
 from migrations_app.engine.testing.memory_target import EVERYTHING
 
+MODEST = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
 FACTS = TargetFacts(1, "default", "Milvus", EVERYTHING, ("default",))
 
 
@@ -101,8 +102,22 @@ def plan_field(table: Sheet, source: str) -> Any:
     return next((field for field in table.plan.fields or () if field.source == source), None)
 
 
-def test_what_is_sent_back_unchanged_changes_nothing(proposed: Sheet) -> None:
-    assert changed(proposed).plan == proposed.plan
+@pytest.mark.parametrize("has", [EVERYTHING, MODEST], ids=str)
+def test_what_is_sent_back_unchanged_changes_nothing(has: Capabilities) -> None:
+    table = sheet.proposed(SCHEMA, has)
+    again = changed(table, has)
+    assert again.plan == table.plan
+    assert again.typed == {}
+
+
+def test_where_nothing_may_be_null_columns_go_into_the_dynamic_field_and_come_back_fixed() -> None:
+    table = sheet.proposed(SCHEMA, MODEST)
+    assert plan_field(table, "created").dynamic
+    table = changed(table, MODEST, created__on_null="reject", tags__on_null="fill", tags__fill_null="[]")
+    created, tags = plan_field(table, "created"), plan_field(table, "tags")
+    assert (created.dynamic, created.target, created.max_length) == (False, "created", 64)
+    assert (tags.fill_null, tags.max_length, tags.max_capacity) == ([], 64, 16)
+    assert of_all([table], replace(FACTS, capabilities=MODEST)) == [[]]
 
 
 def test_a_narrow_key_is_widened_and_its_type_is_no_control(proposed: Sheet) -> None:
