@@ -27,7 +27,10 @@ def claim(job: Job, how: leases.Terms) -> JobSlice | None:
         locked = Job.objects.select_for_update().get(pk=job.pk)
         if locked.status != Status.IN_PROGRESS or locked.error_code or not has_turn(locked):
             return None
-        for found in claimable(locked).filter(unclean=False)[:TRIED_AT_ONCE]:
+        due = claimable(locked)
+        if due.filter(unclean=True).exists():
+            return None
+        for found in due[:TRIED_AT_ONCE]:
             if leases.take(found, how, **_on_claim(found)):
                 return found
     return None

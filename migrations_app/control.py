@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db.models import Q
 
 from migrations_app import leases, queue
-from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import Canceled, Draining, FerryError, Interrupted, LeaseLost, PlanRefused
 from migrations_app.heartbeat import Heartbeat, drain
 from migrations_app.models import Job
@@ -24,12 +24,11 @@ GOING = Q(status=Status.IN_PROGRESS, error_code="")
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A job whose lease this process holds. After ``deadline`` the task gives the process to others."""
+    """A job whose lease this process holds, until ``stop`` says otherwise."""
 
     job: Job
     log: RunLog
     stop: StopToken
-    deadline: Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def hold(job: Job, control: Control) -> None:
     log, stop = RunLog(job), StopToken()
     try:
         with Heartbeat(lambda: _beat(job, how, while_, log), how, stop, since):
-            again = control.body(Held(job, log, stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS)))
+            again = control.body(Held(job, log, stop))
         leases.release(job, attempts=0, not_before=None)
     except LeaseLost as lost:
         log("warning", lost.message)
@@ -101,14 +100,22 @@ def _failed(job: Job, control: Control, error: Exception, log: RunLog) -> Again 
 
 
 def explain(error: BaseException, log: RunLog) -> FerryError:
-    """Log ``error``, and give what a person is told of it: itself, or for what nobody foresaw, a sentence."""
+    """Log ``error``, and give what a person is told of it: itself, or for what nobody foresaw, a sentence.
+
+    Without secrets, whatever a driver put into its message.
+    """
     if isinstance(error, PlanRefused):
         for fault in error.faults:
             log("error", fault.message, hint=fault.hint, code=fault.code, path=fault.path)
-        return error
-    if isinstance(error, FerryError):
+    elif isinstance(error, FerryError):
         log("error", error.message, hint=error.hint, code=error.code)
-        return error
-    message = f"Something went wrong that Vectorferry does not know: {type(error).__name__}."
-    log.traceback(message, error)
-    return FerryError(message, "The run log holds the details for a report to the developers.")
+    elif isinstance(error, DatabaseError):
+        message = "The console's own database could not be used."
+        log.traceback(message, error)
+        error = FerryError(message, "See the run log.", code="database_unavailable", retryable=True)
+    else:
+        message = f"Something went wrong that Vectorferry does not know: {type(error).__name__}."
+        log.traceback(message, error)
+        error = FerryError(message, "The run log holds the details for a report to the developers.")
+    error.message, error.hint = log.clean(error.message), log.clean(error.hint)
+    return error

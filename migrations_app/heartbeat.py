@@ -9,7 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseError
+from django.db import connections
 
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import Draining, Interrupted, LeaseLost

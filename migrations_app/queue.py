@@ -59,7 +59,8 @@ def wake(job: Job, task: Task, *, delay_seconds: float = 0) -> None:
     """
     if job.inline and task is not Task.SETTLE:
         return
-    async_task(f"migrations_app.tasks.{task}", job.pk, broker=Broker(queue_of(task), delay_seconds))
+    broker = Broker(queue_of(task), delay_seconds)
+    async_task(f"migrations_app.tasks.{task}", job.pk, broker=broker, save=False)
 
 
 def waiting() -> Counter[tuple[Task, int]]:

@@ -78,7 +78,11 @@ class RunLog:
         self._job = job
         self._lock = threading.Lock()
         self._lines: list[LogEntry] = []
-        self.scrub = Scrubber(job_secrets(job))
+        self._scrub = Scrubber(job_secrets(job))
+
+    def clean(self, text: str) -> str:
+        """``text`` without the secrets of the job, as it can be stored."""
+        return storable(self._scrub(text))
 
     def __call__(self, level: str, message: str, **facts: object) -> None:
         self._add(level, message, "\n".join(f"{name}: {value}" for name, value in facts.items()))
@@ -88,7 +92,7 @@ class RunLog:
         self._add("error", message, "".join(traceback.format_exception(error)))
 
     def _add(self, level: str, message: str, details: str) -> None:
-        message, details = (storable(self.scrub(text))[:MOST_CHARACTERS] for text in (message, details))
+        message, details = (self.clean(text)[:MOST_CHARACTERS] for text in (message, details))
         logger.log(logging.getLevelName(level.upper()), "%s: %s", self._job.public_id, message)
         line = LogEntry(job=self._job, at=timezone.now(), level=level, message=message, details=details)
         with self._lock:

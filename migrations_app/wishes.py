@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db.models import Q
 
 from migrations_app import connect
-from migrations_app.control import Again, Held
+from migrations_app.control import Again, Held, explain
 from migrations_app.engine.errors import FerryError, TargetError
 from migrations_app.engine.plan import CollectionPlan, IndexPlan
 from migrations_app.engine.schema import IndexSpec
@@ -41,8 +41,7 @@ def _tend_one(held: Held, row: JobCollection, target: Target) -> None:
     except TargetError as error:
         if error.retryable:
             raise
-        held.log("error", f"{row.target}: {error.message}", hint=error.hint, code=error.code)
-        _give_up(row, error)
+        _give_up(row, explain(error, held.log))
 
 
 def tend_failed(job: Job, error: FerryError) -> None:

@@ -25,7 +25,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseError
+from django.db import connections
 from django.db.models.functions import Now
 
 from migrations_app import upkeep

@@ -128,8 +128,9 @@ def _end(job: Job, to: Status) -> bool:
 def _say_end(job: Job) -> None:
     rows = sum(c.rows_written for c in job.collections.with_counters())
     written = f"{rows:,} rows were written" if rows else "nothing was written"
-    dropped = job.collections.filter(target_state=TargetState.DROPPED).exists()
-    stays = "; the collections it created were dropped." if dropped else "." if not rows else " and stay."
+    stays = " and stay." if rows and job.status != Status.SUCCESSFUL else "."
+    if job.collections.filter(target_state=TargetState.DROPPED).exists():
+        stays = "; the collections it created were dropped."
     level = LogEntry.Level.ERROR if job.status == Status.FAILED else LogEntry.Level.INFO
     sentence = f"{Status(job.status).label}: {written}{stays}"
     LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=sentence)

@@ -1,4 +1,4 @@
-"""A worker killed in the middle of a job and started again: real PostgreSQL, real Milvus, real processes."""
+"""A worker killed or ended in mid job, and started again: real PostgreSQL, real Milvus, real processes."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from pymilvus import MilvusClient
 
 from migrations_app import services
 from migrations_app.engine.plan import Plan
-from migrations_app.models import JobSlice, Worker
+from migrations_app.models import JobSlice, SliceState, Worker
 from migrations_app.states import Status
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -88,6 +88,20 @@ def test_a_killed_worker_started_again_finishes_the_job_with_equal_counts(job, m
     assert (row.rows_source, row.rows_read, row.rows_written, row.rows_target) == (ROWS,) * 4
     assert row.verified
     assert keys_in(milvus_uri, row.target) == ROWS
+
+
+def test_a_worker_asked_to_end_in_mid_job_lets_go_in_time_and_another_goes_on(job):
+    with worker() as first:
+        wait_until(lambda: JobSlice.objects.filter(rows_written__gt=0).exists())
+        first.terminate()
+        first.wait(10)
+    left = JobSlice.objects.get()
+    assert (left.state, left.lease_until) == (SliceState.WAITING, None)
+    assert 0 < left.rows_written < ROWS
+    with worker():
+        wait_until(lambda: (job.refresh_from_db(), job.is_ended)[1])
+    assert job.status == Status.SUCCESSFUL, job.error
+    assert job.collections.get().rows_target == ROWS
 
 
 def keys_in(uri: str, name: str) -> int:

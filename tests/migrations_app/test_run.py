@@ -314,6 +314,15 @@ def test_an_auto_id_slice_of_a_dead_worker_fails_and_never_sends_again(world, re
     assert world.target.collections["books"].sent == 0
 
 
+def test_beside_an_unclean_slice_nothing_of_its_job_is_claimed(world, ready):
+    world.source.collections["more"] = books(3)
+    job = ready(AUTO_ID, {"source": "more"})
+    claiming.claim(job, leases.terms())
+    JobSlice.objects.update(lease_until=Now())
+    assert claiming.claim(job, leases.terms()) is None
+    assert set(JobSlice.objects.values_list("fence", flat=True)) == {0, 1}
+
+
 def test_an_auto_id_request_of_unknown_outcome_fails_the_job(world, ready, pages_of_ten):
     world.target.mishaps += [Mishap.LOST_BUT_LANDED]
     job = ready(AUTO_ID)

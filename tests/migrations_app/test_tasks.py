@@ -3,11 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django_q.models import OrmQ
 
 from migrations_app import queue, services, tasks
-from migrations_app.engine.errors import TargetUnavailable
+from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.testing import MemoryTarget
 from migrations_app.models import Job, JobSlice, RejectedRow, TargetState
 from migrations_app.states import Stage, Status
@@ -99,6 +99,31 @@ def test_what_nobody_foresaw_fails_the_job_with_a_sentence_and_leaves_the_traceb
     entry = job.log.exclude(details="").get(details__contains="Traceback")
     assert TARGET_TOKEN not in entry.details
     assert SOURCE_PASSWORD not in entry.details
+
+
+def test_a_driver_that_repeats_a_secret_does_not_get_it_onto_a_page(world, work_off, monkeypatch):
+    def leaky(self, schema):
+        raise TargetError(f"Refused: token={TARGET_TOKEN}\x00", f"Check {TARGET_TOKEN}.")
+
+    monkeypatch.setattr(MemoryTarget, "create", leaky)
+    job = world.job()
+    work_off()
+    assert ended(job).error_message.startswith("Refused: token=•••")
+    assert TARGET_TOKEN not in job.error_hint
+
+
+def test_a_console_database_that_is_away_for_a_moment_fails_no_job(world, work_off, monkeypatch):
+    create, away = MemoryTarget.create, iter([OperationalError("server closed the connection")])
+
+    def at_last(self, schema):
+        if failure := next(away, None):
+            raise failure
+        create(self, schema)
+
+    monkeypatch.setattr(MemoryTarget, "create", at_last)
+    job = world.job()
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
 
 
 def test_preparation_that_may_work_later_is_tried_again(world, work_off, monkeypatch):
