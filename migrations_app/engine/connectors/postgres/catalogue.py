@@ -31,7 +31,10 @@ FAMILY: LiteralString = """
     END"""
 
 _RELATION: LiteralString = """
-    SELECT c.oid::bigint AS oid, c.relkind::text AS relkind, c.reltuples::bigint AS tuples,
+    SELECT c.oid::bigint AS oid, c.relkind::text AS relkind,
+        (CASE c.relkind WHEN 'p' THEN (SELECT sum(NULLIF(l.reltuples, -1))
+            FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
+            WHERE p.isleaf) ELSE c.reltuples END)::bigint AS tuples,
         EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) AS has_children,
         (SELECT n.nspname FROM pg_catalog.pg_extension x
             JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'vector') AS pgvector
@@ -157,7 +160,7 @@ def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any)
         name=table,
         oid=found.oid,
         kind=KINDS[found.relkind],
-        tuples=found.tuples,
+        tuples=found.tuples or 0,
         columns=tuple(columns),
         key=key,
         key_is_unique=found.relkind != "r" or not found.has_children,

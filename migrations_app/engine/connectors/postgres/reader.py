@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import adbc_driver_manager
@@ -12,6 +12,8 @@ import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+# The public way, fetch_record_batch, gives pyarrow's reader, whose errors carry no SQLSTATE.
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 
 from migrations_app.engine.batch import Batch, Cursor
@@ -36,7 +38,7 @@ class Reader:
     stop: StopToken
     seconds: float | None = None
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Generator[Batch, None, None]:
         """The rows in the statement's order. Raises the stop's reason within half a second, whatever the
         server does meanwhile."""
         what, done = str(self.select.relation), 0
@@ -50,12 +52,18 @@ class Reader:
                     done += rows.num_rows
                     self.stop.check()
 
-    def one_batch(self) -> pa.RecordBatch:
+    def all_rows(self) -> pa.RecordBatch:
         """All rows of a statement that gives few."""
         empty = _schema(self.select).empty_table()
         table = pa.concat_tables([empty, *(pa.Table.from_batches([b.rows]) for b in self.batches())])
         arrays = [column.combine_chunks() for column in table.columns]
         return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+
+    def first_rows(self) -> pa.RecordBatch:
+        """The first batch alone: however large the rows, no more than ``batch_bytes`` of them."""
+        with closing(self.batches()) as batches:
+            first = next(batches, None)
+        return first.rows if first else pa.RecordBatch.from_pylist([], _schema(self.select))
 
 
 @contextmanager
@@ -63,7 +71,6 @@ def _stream(cursor: adbc.Cursor, statement: str) -> Iterator[AdbcRecordBatchRead
     """The answer to a statement. Left early, the server is told to stop."""
     cursor.execute(statement)
     handle = cursor.fetch_arrow()
-    # Not fetch_record_batch: it gives pyarrow's reader, whose errors carry no SQLSTATE.
     stream = AdbcRecordBatchReader._import_from_c(handle.address)
     try:
         yield stream

@@ -25,13 +25,13 @@ from migrations_app.engine.connectors.postgres.conninfo import hosts_of
 from migrations_app.engine.connectors.postgres.describing import described
 from migrations_app.engine.connectors.postgres.listing import list_collections
 from migrations_app.engine.connectors.postgres.reader import Reader
-from migrations_app.engine.connectors.postgres.select import Select, select_columns, select_slice
+from migrations_app.engine.connectors.postgres.select import select_columns, select_slice
 from migrations_app.engine.connectors.postgres.server import check_server
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.schema import CollectionSchema
 
-_SAMPLE_BATCH_BYTES = 64 * 1024 * 1024
+_SAMPLE_BYTES = 4 * 1024 * 1024
 
 
 class PostgresSource(Source):
@@ -95,7 +95,7 @@ class PostgresSource(Source):
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         select = select_columns(self._relation(ref), plan)
         select.among(plan.key[0], (str(key) for key in keys.to_pylist()))
-        return self._few(select)
+        return Reader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
 
     def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
         relation = self._relation(ref)
@@ -138,7 +138,5 @@ class PostgresSource(Source):
     def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
         select.limit = rows
-        return self._few(select, sampling.LOOK_SECONDS)
-
-    def _few(self, select: Select, seconds: float | None = None) -> pa.RecordBatch:
-        return Reader(self._session, select, _SAMPLE_BATCH_BYTES, StopToken(), seconds).one_batch()
+        reader = Reader(self._session, select, _SAMPLE_BYTES, StopToken(), sampling.LOOK_SECONDS)
+        return reader.first_rows()
