@@ -50,7 +50,7 @@ def test_an_administrator_adds_an_account_that_can_log_in(web: Client, client: C
     assert "zoe" in web.get(reverse("accounts")).content.decode()
 
 
-@pytest.mark.parametrize("password", ["", "short", "password", "zoe-zoe-zoe\x00"])
+@pytest.mark.parametrize("password", ["", "short", "password", "1234567"])
 def test_a_weak_password_is_refused_on_its_field(web: Client, password: str) -> None:
     page = web.post(reverse("account_new"), {"username": "zoe", "role": "viewer", "password": password})
     assert page.status_code == 422
