@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from textwrap import indent
 from typing import Any
 
 from migrations_app import services
 from migrations_app.engine.errors import FerryError
 from migrations_app.inline import run_inline
-from migrations_app.models import Job
+from migrations_app.models import Job, LogEntry
 from migrations_app.reports import job_pace, job_totals
 from migrations_app.states import Stage, Status
 
@@ -78,8 +79,19 @@ class Follower:
         if self.is_terminal:
             self.out.write("\r\x1b[K", ending="")
         self._say(status_line(self.job))
-        if self.job.error:
-            self.out.write(f"{self.job.error_message}\n  {self.job.error_hint}\n  [{self.job.error_code}]")
+        for sentence in self._errors():
+            self.out.write(sentence)
+
+    def _errors(self) -> list[str]:
+        """Why it failed: where preparation refused it, every fault; each with hint, code and path."""
+        if not self.job.error:
+            return []
+        if self.job.refused:
+            faults = self.job.log.filter(level=LogEntry.Level.ERROR).exclude(details="")
+            found = [indent(f"{fault.message}\n{fault.details}", "  ").strip() for fault in faults]
+            if found:
+                return found
+        return [f"{self.job.error_message}\n  {self.job.error_hint}\n  [{self.job.error_code}]"]
 
     def _say(self, sentence: str) -> None:
         if not self.is_quiet:

@@ -54,7 +54,8 @@ def ref_of(plan: CollectionPlan) -> CollectionRef:
 def _check(held: Held, source: Source, target: Target) -> None:
     """Preflight, and the completed plans and counts it gives."""
     plan = Plan.model_validate(held.job.plan)
-    held.log("info", "Checking the plan against both ends.")
+    held.log("info", f"Connected to {source.check()}.")
+    held.log("info", f"Connected to {target.check()}.")
     checked = preflight.check_plan(plan, source, target, stop=held.stop)
     checked.raise_if_faults()
     rows = {row.position: row for row in held.job.collections.all()}
@@ -95,8 +96,15 @@ def _make(held: Held, row: JobCollection, target: Target) -> None:
     if row.target_state == TargetState.NONE or not is_ours(target, schema):
         _set_state(row, TargetState.CREATING)
         target.create(schema)
-        held.log("info", f"Created the collection “{schema.name}”.")
+        held.log("info", _created(schema))
     _set_state(row, TargetState.CREATED)
+
+
+def _created(schema: TargetSchema) -> str:
+    shards = f"{schema.shards} shard{'' if schema.shards == 1 else 's'}"
+    dynamic = "on" if schema.dynamic else "off"
+    fields = f"{len(schema.fields)} fields"
+    return f"Created collection {schema.name}: {fields}, {shards}, dynamic field {dynamic}."
 
 
 def _set_state(row: JobCollection, state: TargetState) -> None:

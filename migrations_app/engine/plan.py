@@ -67,7 +67,7 @@ class IndexPlan(PlanModel):
 
 
 class CollectionPlan(PlanModel):
-    """One collection. ``key`` is a source name, several (joined), ``"auto"``, or None: the wizard's default."""
+    """One collection. ``key``: a source name, several (joined), ``"auto"``; None is the wizard's default."""
 
     source: str
     select: dict[str, Any] = Field(default_factory=dict)

@@ -143,11 +143,7 @@ class _Facts:
         return spec.type is MilvusType.JSON and self.caps.json_objects_only and lists > 0
 
     def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
-        return (
-            self.caps.nullable
-            and not spec.type.is_vector
-            and not self._is_key_of_any_kind(target, source)
-        )
+        return self.caps.nullable and not spec.type.is_vector and not self._is_key_of_any_kind(target, source)
 
     def _is_key_of_any_kind(self, target: str, source: SourceField) -> bool:
         return source.name in self.collection.key_columns or target == self.collection.partition_key

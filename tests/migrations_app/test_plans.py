@@ -100,7 +100,17 @@ def test_what_is_not_built_yet_is_refused_by_name(addition, path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "just text", "a: [", "version: 1\nversion: 1", "? {a: b}\n: c", "&a [*a]", "a: !!python/none x", "\x00"],
+    [
+        "",
+        "[]",
+        "just text",
+        "a: [",
+        "version: 1\nversion: 1",
+        "? {a: b}\n: c",
+        "&a [*a]",
+        "a: !!python/none x",
+        "\x00",
+    ],
 )
 def test_what_is_no_plan_is_refused_with_a_sentence(text):
     file = read(text)

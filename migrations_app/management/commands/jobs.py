@@ -72,7 +72,8 @@ class Command(BaseCommand):
         for row in report["collections"]:
             verified = {True: "counts equal", False: "counts differ", None: "not verified"}[row["verified"]]
             self.stdout.write(
-                f"{row['source']} → {row['target']}: {row['rows_read']:,} read, {row['rows_written']:,} written, "
+                f"{row['source']} → {row['target']}: {row['rows_read']:,} read, "
+                f"{row['rows_written']:,} written, "
                 f"{row['rows_rejected']:,} rejected, {row['rows_skipped']:,} skipped, {verified}"
             )
 

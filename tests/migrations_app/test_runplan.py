@@ -1,0 +1,205 @@
+"""``manage.py runplan`` and ``manage.py jobs``, from memory to memory."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+
+from migrations_app.models import Connection, Job
+from migrations_app.services import connection_save
+from migrations_app.states import Status
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def saved(world):
+    for role, is_target in (("source", False), ("target", True)):
+        connection_save(
+            name=f"memory-{role}",
+            kind="memory",
+            settings=world.settings[role],
+            user=None,
+            is_target=is_target,
+        )
+    return Connection.objects.all()
+
+
+@pytest.fixture
+def run(saved, tmp_path):
+    """Run a plan file; gives exit code, standard output, standard error."""
+
+    def run(*flags: str, **plan: Any) -> tuple[int, str, str]:
+        whole = {
+            "version": 1,
+            "source": {"connection": "memory-source"},
+            "target": {"connection": "memory-target"},
+            "collections": [{"source": "books"}],
+        }
+        file = tmp_path / "plan.yaml"
+        file.write_text(yaml.safe_dump(whole | plan))
+        return command("runplan", str(file), *flags)
+
+    return run
+
+
+def command(*words: str) -> tuple[int, str, str]:
+    out, err = StringIO(), StringIO()
+    try:
+        call_command(*words, stdout=out, stderr=err, no_color=True)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
+
+
+def test_inline_it_migrates_and_ends_with_zero(run, world):
+    code, out, err = run("--inline")
+    assert code == 0
+    assert len(world.target.collections["books"].rows) == 100
+    assert "Successful" in err
+    assert out == ""
+
+
+def test_with_json_only_the_report_is_on_standard_output(run):
+    code, out, err = run("--inline", "--json")
+    report = json.loads(out)
+    assert (code, err) == (0, "")
+    assert report["status"] == "Successful"
+    [collection] = report["collections"]
+    assert collection["rows_written"] == collection["rows_target"] == 100
+    assert collection["verified"] is True
+    assert set(report["seconds"]) == {"preparing", "moving", "verifying", "indexing", "loading"}
+
+
+def test_a_check_writes_nothing(run, world):
+    code, out, _ = run("--check")
+    assert code == 0
+    assert "nothing stands against it" in out
+    assert not world.target.collections
+    assert not Job.objects.exists()
+
+
+def test_all_that_cannot_work_is_told_at_once_with_its_path(run):
+    code, _, err = run(
+        "--check", collections=[{"source": "books", "shards": 99, "target": "my books"}, {"source": "no"}]
+    )
+    assert code == 2
+    for place in ("collections[0].shards", "collections[0].target", "collections[1].source"):
+        assert place in err
+
+
+def test_a_fault_in_the_file_does_not_hide_what_only_a_connection_tells(run):
+    code, _, err = run(collections=[{"source": "books", "colour": "red", "target": "my books"}])
+    assert code == 2
+    assert "collections[0].colour" in err
+    assert "collections[0].target" in err
+    assert not Job.objects.exists()
+
+
+def test_what_preparation_refuses_ends_with_two(run, world):
+    odd = {"source": "books", "target": "like this", "shards": 99}
+    code, out, err = run("--inline", "--json", collections=[odd])
+    assert code == 2
+    assert json.loads(out)["status"] == "Failed"
+    assert not world.target.collections
+    assert "collections[0].target" in err
+    assert "collections[0].shards" in err
+
+
+def test_too_many_rejected_rows_end_with_one(run):
+    fields = [
+        {"source": "id"},
+        {"source": "embedding"},
+        {"source": "title", "type": "VARCHAR", "max_length": 2},
+    ]
+    code, out, _ = run(
+        "--inline", "--json", options={"max_rejected": 0}, collections=[{"source": "books", "fields": fields}]
+    )
+    assert code == 1
+    assert json.loads(out)["error"]["code"] == "too_many_rejected"
+
+
+def test_a_connection_that_is_not_saved_is_named(run):
+    code, _, err = run(source={"connection": "nowhere"})
+    assert code == 2
+    assert "“nowhere”" in err
+    assert "memory-source" in err
+
+
+def test_no_wait_prints_the_job_and_returns(run):
+    code, out, _ = run("--no-wait", "--json")
+    assert code == 0
+    assert json.loads(out)["job"] == Job.objects.get().public_id
+
+
+def test_a_missing_file_is_refused_with_a_sentence(db):
+    code, _, err = command("runplan", "/nowhere/plan.yaml")
+    assert code == 2
+    assert "cannot be read" in err
+    assert "Traceback" not in err
+
+
+def test_settings_written_out_run_too_and_leave_no_secret(run, world):
+    code, out, _ = run(
+        "--inline",
+        "--json",
+        source={"kind": "memory", "settings": world.settings["source"]},
+        target={"kind": "memory", "settings": world.settings["target"]},
+    )
+    assert code == 0
+    kept = json.dumps(Job.objects.get().plan) + out
+    assert world.settings["source"]["password"] not in kept
+    assert world.settings["target"]["token"] not in kept
+
+
+def test_jobs_lists_shows_and_tells_the_log(run):
+    run("--inline")
+    public_id = Job.objects.get().public_id
+    assert public_id in command("jobs")[1]
+    assert "100 written" in command("jobs", "show", public_id[:12])[1]
+    assert "Created collection" in command("jobs", "logs", public_id)[1]
+    assert json.loads(command("jobs", "show", public_id, "--json")[1])["job"] == public_id
+    [listed] = json.loads(command("jobs", "list", "--json")[1])
+    assert "collections" not in listed
+
+
+def test_jobs_cancels_a_waiting_job(run):
+    run("--no-wait")
+    public_id = Job.objects.get().public_id
+    assert command("jobs", "cancel", public_id)[0] == 0
+    assert Job.objects.get().status == Status.CANCELED
+    code, _, err = command("jobs", "cancel", public_id)
+    assert code == 2
+    assert "cannot be canceled any more" in err
+
+
+def test_jobs_prints_rejected_rows_a_line_each(run):
+    fields = [
+        {"source": "id"},
+        {"source": "embedding"},
+        {"source": "title", "type": "VARCHAR", "max_length": 6},
+    ]
+    run("--inline", collections=[{"source": "books", "fields": fields}])
+    public_id = Job.objects.get().public_id
+    lines = command("jobs", "rejected", public_id, "--json")[1].splitlines()
+    assert len(lines) == 90
+    assert json.loads(lines[0])["key"] == "10"
+    assert command("jobs", "rejected", public_id)[1].count("title") >= 90
+
+
+@pytest.mark.parametrize("action", ["resume", "give-up", "start-over", "retry", "verify"])
+def test_what_is_not_built_yet_is_refused_by_name(db, action):
+    code, _, err = command("jobs", action, "job-x")
+    assert code == 2
+    assert f"“jobs {action}” is not available yet." in err
+
+
+def test_a_job_that_is_not_there_is_answered_with_a_sentence(db):
+    code, _, err = command("jobs", "show", "job-nowhere")
+    assert code == 2
+    assert "There is no job" in err
