@@ -1,0 +1,3 @@
+from benchmarks.postgres_to_milvus import main
+
+main()
