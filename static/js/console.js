@@ -54,6 +54,13 @@
     });
   });
 
+  // A typed secret outlives a refused try as the element it was: it takes on what was found of it.
+  const markKept = () => all("input[hx-preserve], textarea[hx-preserve]").forEach((control) => {
+    const isBad = Boolean(control.parentElement.querySelector(".invalid-feedback"));
+    control.classList.toggle("is-invalid", isBad);
+    control.setAttribute("aria-invalid", String(isBad));
+  });
+
   // Dialogs: one for pages fetched into it, one that asks before a form is sent.
   const ask = (form, submitter) => {
     const dialog = find("#ask");
@@ -93,6 +100,7 @@
     showTheme();
     showTickAll();
     showGroup();
+    markKept();
     if (goToProblem) goToProblem = !focusProblem();
     if (placeOfFix) focusBeside(document.getElementById(placeOfFix));
     placeOfFix = "";
@@ -181,6 +189,13 @@
     if (location.pathname !== path) window.scrollTo(0, 0);
     path = location.pathname;
   });
+  // A secret stays as it was typed when its form comes back: it is told apart what is wrong with it.
+  const markPreserved = () => all(".field-grid [hx-preserve]").forEach((control) => {
+    const fault = control.parentElement.querySelector(".invalid-feedback");
+    control.classList.toggle("is-invalid", Boolean(fault));
+    control.setAttribute("aria-invalid", Boolean(fault));
+    if (fault) control.setAttribute("aria-describedby", fault.id);
+  });
   // What came of a test: the field at fault, or the panel that says it.
   const showOutcome = () => {
     const field = find("form[data-guard] .is-invalid");
@@ -189,6 +204,7 @@
     outcome?.scrollIntoView({ block: "center" });
   };
   document.addEventListener("htmx:afterSettle", (event) => {
+    markPreserved();
     if (event.detail.target === document.body && find("form[data-guard]")) showOutcome();
     if (event.detail.target.id === "dialog") event.detail.target.showModal();
     const log = find("[data-pin]");
