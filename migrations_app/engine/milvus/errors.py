@@ -64,7 +64,7 @@ BY_CODE: dict[int, Meaning] = {
     10: Meaning(VersionUnsupported, "This server has no such feature: a newer Milvus may."),
     100: Meaning(TargetChanged, CHANGED, COLLECTION_MISSING),
     106: Meaning(TargetUnavailable, WAIT),
-    109: Meaning(TargetChanged, CHANGED),
+    109: Meaning(TargetChanged, "Resume the job: the collection is looked at again."),
     200: Meaning(TargetChanged, CHANGED),
     700: Meaning(TargetError, "Make an index first.", INDEX_MISSING),
     800: Meaning(DatabaseMissing, "Choose a database that exists, or make this one first."),
