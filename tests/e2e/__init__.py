@@ -1,0 +1,1 @@
+"""People at a console: a real browser, a real worker, a real PostgreSQL and a real Milvus."""

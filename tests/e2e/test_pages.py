@@ -1,0 +1,74 @@
+"""Every page, opened once by an administrator: none asks another host, breaks the content policy or fails in
+its own code (the watch sees to that), and all of them fit a phone.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import get_resolver, reverse
+from playwright.sync_api import expect
+
+from migrations_app.models import Connection, Draft, Job
+from tests.e2e.person import Person
+
+pytestmark = pytest.mark.engine
+
+# Not pages: fragments, downloads, what is only posted to, and what another program asks.
+NO_PAGES = {
+    "connection_test",
+    "healthz",
+    "job_index",
+    "job_live",
+    "job_load",
+    "job_log",
+    "job_log_download",
+    "job_plan_download",
+    "job_rejected_download",
+    "job_release",
+    "logout",
+    "wizard_discard",
+    "wizard_plan",
+}
+
+
+@pytest.fixture
+def arguments(ada: Person, administrator, library, vault) -> dict[str, list[object]]:
+    """For each page that is about something: what it is about. One draft is through, another became a job."""
+    ada.walk_to_migrate(library, vault, reviews="reviews_of_a_job")
+    ada.migrate()
+    ada.walk_to_migrate(library, vault, reviews="reviews_of_a_draft")
+    draft, job = Draft.objects.get(job=None).pk, Job.objects.get().public_id
+    steps = {f"wizard_{step}": [draft] for step in ("connect", "select", "schema", "migrate")}
+    pages = {name: [job] for name in ("job", "job_cancel", "job_plan", "job_rejected")}
+    connection = {
+        f"connection_{what}": [Connection.objects.get(name=vault).pk] for what in ("edit", "delete")
+    }
+    kinds = {"connection_new": ["postgresql"], "wizard_new": ["postgresql"]}
+    return steps | pages | connection | kinds | {"account_edit": [administrator.pk]}
+
+
+def page_names() -> set[str]:
+    return {name for name in get_resolver().reverse_dict if isinstance(name, str)} - NO_PAGES
+
+
+def test_every_page_keeps_to_itself_and_fits_a_phone(ada, arguments, watch):
+    ada.page.set_viewport_size({"width": 390, "height": 844})
+    addresses = [reverse(name, args=arguments.get(name)) for name in sorted(page_names() - {"login"})]
+    for address in addresses:
+        answer = ada.page.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        expect(ada.page.locator("h1")).to_have_count(1)
+        assert ada.page.evaluate("document.documentElement.scrollWidth") == 390, address
+    assert watch.pages >= set(addresses)
+
+
+def test_both_themes_and_the_system_s_are_a_click_away(ada):
+    shown = ada.page.locator("html")
+    for theme in ("light", "dark"):
+        ada.page.locator("[data-theme-toggle]").click()
+        expect(shown).to_have_attribute("data-bs-theme", theme)
+        ada.page.reload()
+        expect(shown).to_have_attribute("data-bs-theme", theme)
+    ada.page.locator("[data-theme-toggle]").click()
+    expect(shown).not_to_have_attribute("data-bs-theme", "dark")

@@ -1,0 +1,192 @@
+"""Connect, Select, Configure Schema, Migrate: by clicks, into a real Milvus, read back by its own client."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from pymilvus import DataType
+
+from migrations_app.models import Connection, Draft, Job
+from tests.e2e.conftest import PASSWORD, save_vault
+from tests.e2e.milvus import client_of, count, types
+from tests.e2e.person import Person
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_table_is_migrated_by_clicks_and_arrives_whole(
+    worker, ada, books, administrator, milvus_uri, unique
+):
+    save_vault(milvus_uri, administrator)
+    name = f"books_{unique}"
+
+    ada.begin()
+    ada.fill_in("library", books.settings)
+    ada.press("Next")
+    ada.choose("public.books", target="vault")
+    ada.name_target(name)
+    expect(ada.page.get_by_role("button", name="Use like_")).to_be_visible()
+    ada.press("Use like_")
+    expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
+    ada.go_on_to_migrate()
+    ada.field("Create indexes").check()
+    ada.field("Load, so that it can be searched").check()
+    job = ada.migrate()
+    ada.waits_for("Successful")
+
+    expect(ada.page.get_by_text("500 = 500")).to_be_visible()
+    assert Job.objects.get().public_id == job
+    with client_of(milvus_uri) as client:
+        assert count(client, name) == 500
+        rows = client.query(name, "id in [5, 6]", output_fields=["*"], consistency_level="Strong")
+        five, six = sorted(rows, key=lambda row: row["id"])
+        assert five["title"] == "Book 5"
+        assert five.get("pages") is None
+        assert five["like_"] is False
+        assert six["pages"] == 106
+        assert six["like_"] is True
+        assert six["embedding"] == [6.0] * 8
+        client.drop_collection(name)
+
+
+def test_two_tables_are_migrated_in_one_job(worker, ada, library, vault, milvus_lite_uri, unique):
+    names = {"books": f"books_{unique}", "reviews": f"reviews_{unique}"}
+    ada.begin()
+    ada.page.get_by_role("radio", name=library).check()
+    ada.press("Next")
+    for table, reason in {"authors": "no column of type vector", "shelves": "no rows"}.items():
+        expect(ada.field(f"public.{table}")).to_be_disabled()
+        expect(ada.page.get_by_role("row", name=f"public.{table}")).to_contain_text(reason)
+    ada.choose("public.books", "public.reviews", target=vault)
+    ada.page.get_by_label("Include of like").uncheck()
+    ada.turn_to("reviews")
+    ada.name_target(names["reviews"])
+    expect(ada.page.get_by_text("Auto ID gives every row a new one")).to_be_visible()
+    ada.turn_to("books")
+    expect(ada.page.get_by_label("Include of like")).not_to_be_checked()
+    ada.name_target(names["books"])
+    ada.go_on_to_migrate()
+    ada.field("Create indexes").check()
+    ada.field("Load, so that it can be searched").check()
+    ada.migrate()
+    ada.waits_for("Successful")
+
+    expect(ada.page.get_by_text("500 = 500")).to_be_visible()
+    expect(ada.page.get_by_text("70 = 70")).to_be_visible()
+    assert Job.objects.count() == 1
+    with client_of(milvus_lite_uri) as client:
+        assert {name: count(client, name) for name in names.values()} == dict(
+            zip(names.values(), (500, 70), strict=True)
+        )
+        assert "like" not in types(client, names["books"])
+        assert types(client, names["reviews"])["book"] == DataType.INT64
+        (review,) = client.query(names["reviews"], "book == 7", output_fields=["reader", "words"])
+        assert (review["reader"], review["words"]) == ("reader 0", "Review 7")
+        for name in names.values():
+            client.drop_collection(name)
+
+
+def test_a_wrong_password_is_shown_on_its_field_and_put_right_alone(ada, books):
+    ada.begin()
+    ada.fill_in("library", {**books.settings, "password": "not the password"})
+    ada.press("Next")
+
+    password = ada.field("Password")
+    expect(password).to_have_class(re.compile("is-invalid"))
+    expect(ada.page.locator(".field-grid > div", has=password)).to_contain_text("password")
+    assert "not the password" not in ada.page.content()
+    for setting in ("host", "port", "database", "user"):
+        expect(ada.field(setting.capitalize())).to_have_value(str(books.settings[setting]))
+    assert not Connection.objects.exists()
+
+    password.fill(str(books.settings["password"]))
+    ada.press("Next")
+    ada.sees("Select source and target")
+    assert Connection.objects.get().name == "library"
+    assert str(books.settings["password"]) not in ada.page.content()
+
+
+def test_a_draft_outlives_the_browser_and_back_and_forth_loses_nothing(
+    ada, open_browser, library, vault, unique
+):
+    ada.begin()
+    ada.page.get_by_role("radio", name=library).check()
+    ada.press("Next")
+    ada.choose("public.books", "public.reviews", target=vault)
+    ada.page.get_by_label("Max length of title").fill("777")
+    ada.name_target(f"books_{unique}")
+    ada.press("Back")
+    ada.sees("Select source and target")
+    ada.page.context.close()
+
+    again = Person(open_browser(), PASSWORD)
+    again.log_in("ada")
+    expect(again.page.get_by_text("2 tables chosen")).to_be_visible()
+    again.page.get_by_role("link", name="Go on").click()
+    shows_what_was_typed(again, f"books_{unique}")
+    again.press("Back")
+    for table in ("books", "reviews"):
+        expect(again.field(f"public.{table}")).to_be_checked()
+    expect(again.field("Connection").locator("option:checked")).to_have_text(vault)
+    again.page.get_by_role("link", name="Back").click()
+    expect(again.page.get_by_role("radio", name=library)).to_be_checked()
+    again.press("Next")
+    again.press("Next")
+    shows_what_was_typed(again, f"books_{unique}")
+    assert Draft.objects.count() == 1
+
+
+def shows_what_was_typed(person: Person, name: str) -> None:
+    expect(person.field("Target collection")).to_have_value(name)
+    expect(person.page.get_by_label("Max length of title")).to_have_value("777")
+
+
+def test_without_javascript_the_whole_way_works(
+    worker, open_browser, administrator, library, vault, milvus_lite_uri, unique
+):
+    person = Person(open_browser(java_script_enabled=False), PASSWORD)
+    person.log_in("ada")
+    person.begin()
+    person.page.get_by_role("radio", name=library).check()
+    person.press("Next")
+    person.choose("public.reviews", target=vault)
+    person.field("Target collection").fill(f"reviews_{unique}")
+    person.go_on_to_migrate()
+    person.migrate()
+    until_it_says(person, "Successful")
+    with client_of(milvus_lite_uri) as client:
+        assert client.has_collection(f"reviews_{unique}")
+        client.drop_collection(f"reviews_{unique}")
+
+
+def until_it_says(person: Person, status: str) -> None:
+    """Nothing moves on such a page: it is loaded again, as a person would."""
+    for _ in range(120):
+        if person.status.inner_text() == status:
+            return
+        person.page.wait_for_timeout(500)
+        person.page.reload()
+    pytest.fail(f"The job is still {person.status.inner_text()}")
+
+
+def test_a_problem_keeps_a_person_on_configure_and_says_where(ada, library, vault, milvus_lite_uri, unique):
+    name = f"books_{unique}"
+    with client_of(milvus_lite_uri) as client:
+        client.create_collection(name, dimension=4)
+    ada.begin()
+    ada.page.get_by_role("radio", name=library).check()
+    ada.press("Next")
+    ada.choose("public.books", target=vault)
+    ada.press("Use like_")
+    expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
+    ada.name_target(name)
+    expect(ada.page.locator("#p-target")).to_contain_text(f"has a collection “{name}” already")
+    ada.press("Go to the first problem")
+    expect(ada.field("Target collection")).to_be_focused()
+    ada.press(f"Use {name}_2")
+    expect(ada.field("Target collection")).to_have_value(f"{name}_2")
+    ada.go_on_to_migrate()
+    with client_of(milvus_lite_uri) as client:
+        client.drop_collection(name)

@@ -1,0 +1,39 @@
+"""What no page may do, wherever a person goes: reach another host, break the content policy, fail in its
+own code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+
+# The browser notes each refused form as an error; that a form is refused is no fault of the page.
+REFUSED = tuple(f"responded with a status of {code}" for code in (403, 409, 422))
+
+
+@dataclass
+class Watch:
+    """Notes what goes wrong in the browsers that it follows."""
+
+    origin: str
+    noted: list[str] = field(default_factory=list)
+    pages: set[str] = field(default_factory=set)
+
+    def follow(self, context: BrowserContext) -> None:
+        context.on("request", self._request)
+        context.on("console", self._console)
+        context.on("weberror", self._error)
+
+    def _request(self, request: Request) -> None:
+        if request.url.startswith(f"{self.origin}/"):
+            self.pages.add(request.url.removeprefix(self.origin))
+        elif not request.url.startswith("data:"):
+            self.noted.append(f"asked another host: {request.url}")
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(words in message.text for words in REFUSED):
+            self.noted.append(f"console {message.type}: {message.text}")
+
+    def _error(self, error: WebError) -> None:
+        self.noted.append(f"script: {error.error}")
