@@ -1,4 +1,4 @@
-"""A way to a server on which only so many bytes a second pass: what is behind it is as slow as a test wants."""
+"""A way to a server on which only so many bytes a second pass: what is behind it is as slow as wanted."""
 
 from __future__ import annotations
 
