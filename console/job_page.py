@@ -36,7 +36,7 @@ def live_context(job: Job, user: User) -> dict[str, Any]:
         "collections": collections,
         "collections_created": sum(row["is_created"] for row in collections),
         "collections_asked": len(collections),
-        "next_steps": _next_steps(job, collections) if job.can_use_target else [],
+        "next_steps": _next_steps(job, user),
         "live_seconds": 2,
     }
 
@@ -154,21 +154,28 @@ def _stage_title(row: Any, job: Job) -> str:
     return "Moving rows" if row.slices_running else "Waiting"
 
 
-def _next_steps(job: Job, collections: list[dict[str, Any]]) -> list[dict[str, str]]:
-    steps = (
-        ("job_index", "Create index", "A search needs an index on each vector field."),
-        ("job_load", "Load", "A loaded collection can be searched; it takes the target's memory."),
-        ("job_release", "Release", "Gives the target's memory back; nothing is deleted."),
-    )
+NEXT_STEPS = (
+    ("job_index", "Create index", "A search needs an index on each vector field."),
+    ("job_load", "Load", "A loaded collection can be searched; it takes the target's memory."),
+    ("job_release", "Release", "Gives the target's memory back; nothing is deleted."),
+)
+
+
+def _next_steps(job: Job, user: User) -> list[dict[str, str]]:
+    """What an administrator can do with a finished job; what was done already is said, not offered again."""
+    if not (job.can_use_target and is_administrator(user)):
+        return []
+    came_to = job_words.wishes(list(job.collections.all()))
     return [
         {
             "title": title,
             "text": text,
-            "url": reverse(name, args=[job.public_id]),
-            "label": title,
+            "url": "" if came_to[name] else reverse(name, args=[job.public_id]),
+            "tone": {"under way": "run"}.get(came_to[name], "ok"),
+            "label": came_to[name] or title,
             "collection": "",
         }
-        for name, title, text in steps
+        for name, title, text in NEXT_STEPS
     ]
 
 

@@ -117,6 +117,23 @@ def load_text(row: JobCollection) -> str:
     return {Wish.DONE: done, Wish.FAILED: f"failed: {row.load_error}"}.get(Wish(row.load_wish), "")
 
 
+def wishes(rows: list[JobCollection]) -> dict[str, str]:
+    """What became of each action on a finished job, by the name of its page: "" while it can be asked for."""
+    loads = [row.load_wish if row.load_action == "load" else Wish.NONE for row in rows]
+    releases = [row.load_wish if row.load_action == "release" else Wish.NONE for row in rows]
+    return {
+        "job_index": _came_to([row.index_wish for row in rows], "made"),
+        "job_load": _came_to(loads, "loaded"),
+        "job_release": _came_to(releases, "released"),
+    }
+
+
+def _came_to(each: list[str], done: str) -> str:
+    if any(wish in (Wish.ASKED, Wish.RUNNING) for wish in each):
+        return "under way"
+    return done if all(wish == Wish.DONE for wish in each) else ""
+
+
 def check_text(row: JobCollection, job: Job) -> str:
     """The count check of one collection."""
     if row.verified is not None and row.rows_target is not None:

@@ -13,10 +13,10 @@ from console.forms.options import OptionsForm
 from console.preview import bytes_per_row
 from console.schema_page import url as schema_url
 from console.sheet import Sheet
-from console.words import number
 from migrations_app import services
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
+from migrations_app.engine.log import counted
 from migrations_app.engine.plan import Options, Plan
 from migrations_app.engine.schema import MilvusType
 from migrations_app.models import Draft, Job
@@ -93,8 +93,8 @@ def _repair(draft: Draft, error: FerryError) -> str:
 
 def _collection(draft: Draft, sheet: Sheet, place: int, found: Checked | None) -> dict[str, Any]:
     plan, info = sheet.plan, drafts.info(draft, sheet.schema.name)
-    counted = (found.rows or {}).get(plan.source) if found else None
-    rows = counted if counted is not None else info.rows if info else sheet.schema.rows_estimate
+    exact = (found.rows or {}).get(plan.source) if found else None
+    rows = exact if exact is not None else info.rows if info else sheet.schema.rows_estimate
     per_row = bytes_per_row(sheet)
     fixed = [field for field in plan.fields or () if not field.dynamic]
     discards = plan.is_auto_id and sheet.schema.key is not None and not plan.keep_source_key
@@ -102,7 +102,7 @@ def _collection(draft: Draft, sheet: Sheet, place: int, found: Checked | None) -
         "source_name": plan.source,
         "target_name": plan.target,
         "rows": rows,
-        "rows_exact": counted is not None or bool(info and info.rows_exact),
+        "rows_exact": exact is not None or bool(info and info.rows_exact),
         "size_bytes": round(rows * per_row) if rows is not None and per_row else None,
         "key_text": _key_text(sheet),
         "key_warning": "old keys discarded" if discards and len(sheet.schema.key.columns) == 1 else "",
@@ -171,7 +171,7 @@ def _facts(draft: Draft, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     facts = drafts.target_facts(draft)
     found = []
     if facts is not None:
-        taken = f"{number(len(facts.taken))} collections in “{facts.database}” already"
+        taken = f"{counted(len(facts.taken), 'collection')} in “{facts.database}” already"
         found.append({"label": "Target", "text": facts.server, "note": taken})
         found.append(
             {

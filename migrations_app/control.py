@@ -94,6 +94,7 @@ def _failed(job: Job, control: Control, error: Exception, log: RunLog) -> Again 
         log("warning", f"Trying again in {wait:.0f} seconds.")
         leases.release(job, attempts=job.attempts + 1, not_before=leases.after(wait))
         return Again(wait + CLOCK_SLACK_SECONDS)
+    log.flush()  # the sentence of the end comes last
     control.failed(job, known)
     leases.release(job, attempts=0, not_before=None)
     return None

@@ -37,6 +37,7 @@ def finish(held: Held) -> Again | None:
                 advance(held, row, target)
             if job.collections.filter(**{f"{wish}__in": OPEN}).exists():
                 return Again(LOOK_SECONDS)
+    held.log.flush()  # the sentence of the end comes last
     services.job_succeed(job=job)
     return None
 

@@ -87,3 +87,5 @@ class TargetForm(forms.Form):
         self.fields["database"].width = "full"
         self.fields["database"].disabled = not databases
         self.fields["database"].required = bool(databases)
+        if not databases:  # no target is chosen yet: nothing to be wrong about its database
+            self.initial["database"] = ""

@@ -184,9 +184,7 @@ def test_the_log_is_searched_and_downloaded(viewer):
     assert "attachment" in download["Content-Disposition"]
 
 
-def test_rejected_rows_are_listed_and_their_contents_shown_to_administrators_alone(
-    administrator, client
-):
+def test_rejected_rows_are_listed_and_their_contents_shown_to_administrators_alone(administrator, client):
     job = make_job()
     reject(job)
     reject(job, "8", "null_vector")
@@ -250,6 +248,29 @@ def test_a_finished_job_offers_index_load_and_release(administrator):
     page = text(administrator.get(reverse("job", args=[job.public_id])))
     assert reverse("job_index", args=[job.public_id]) in page
     assert reverse("job_release", args=[job.public_id]) in page
+
+
+def test_what_was_done_with_a_finished_job_is_said_and_not_offered_again(administrator):
+    job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
+    job.collections.update(index_wish="done", load_action="load", load_wish="running")
+    page = text(administrator.get(reverse("job", args=[job.public_id])))
+    assert reverse("job_index", args=[job.public_id]) not in page
+    assert reverse("job_load", args=[job.public_id]) not in page
+    assert reverse("job_release", args=[job.public_id]) in page
+    assert "under way" in page
+
+
+def test_an_action_that_failed_is_offered_again(administrator):
+    job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
+    job.collections.update(load_action="load", load_wish="failed", load_error="No memory.")
+    page = text(administrator.get(reverse("job", args=[job.public_id])))
+    assert reverse("job_load", args=[job.public_id]) in page
+    assert "failed: No memory." in page
+
+
+def test_a_viewer_is_offered_no_next_step(viewer):
+    job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
+    assert "Next steps" not in text(viewer.get(reverse("job", args=[job.public_id])))
 
 
 def test_an_action_on_a_job_that_has_not_succeeded_is_refused_with_a_sentence(administrator):

@@ -305,6 +305,11 @@ def test_a_target_or_database_that_is_not_there_is_refused(
     assert answer.context["target_form"].errors
 
 
+def test_where_no_target_was_chosen_its_database_is_no_second_fault(web: Client, connected: Draft) -> None:
+    answer = web.post(url("select", connected), {"collections": ["books"], "target": "", "action": "next"})
+    assert dict(answer.context["target_form"].errors) == {"target": ["Choose where to move to."]}
+
+
 def test_choosing_again_keeps_what_was_configured(web: Client, selected: Draft, target: Connection) -> None:
     change(web, selected, target="my_books", title__target="name")
     select(web, selected, target, "reviews")

@@ -141,6 +141,12 @@ def test_rows_of_a_large_table_are_estimated(database: Database) -> None:
     assert (after.rows, after.rows_exact) == (12000, False)
 
 
+def test_rows_of_what_cannot_be_selected_are_told_as_far_as_the_catalogue_knows(database: Database) -> None:
+    database.execute("ANALYZE no_vector")
+    info = listing_of(database.settings)["public.no_vector"]
+    assert (info.rows, info.rows_exact) == (1, False)
+
+
 def test_a_view_that_takes_too_long_may_be_selected(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,12 @@ def test_rows_that_vanished_from_the_target_fail_the_job_and_nothing_is_dropped(
     assert "books" in world.target.collections
 
 
+def test_the_last_line_of_the_run_log_is_what_the_job_came_to(world, moved):
+    job = moved()
+    tasks.finish(job.pk)
+    assert job.log.last().message == "Successful: 100 rows were written."
+
+
 def test_rows_that_came_to_the_source_meanwhile_explain_a_difference(world, moved):
     job = moved()
     world.source.collections["books"] = books(120)

@@ -110,7 +110,12 @@ def list_collections(session: Session) -> Iterator[CollectionInfo]:
         listed = [_listed(row) for row in connection.execute(_RELATIONS)]
     seen = _look_into_all(session, [one for one in listed if not one.obstacle])
     for one in listed:
-        yield _info(one, seen.get(one.name, UNSEEN))
+        yield _info(one, seen.get(one.name) or _known(one))
+
+
+def _known(one: Listed) -> Seen:
+    """What the catalogue alone tells of one that was not looked into."""
+    return Seen(one.tuples) if one.is_stored and one.tuples > 0 else UNSEEN
 
 
 def _listed(row: Any) -> Listed:
