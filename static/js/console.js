@@ -54,13 +54,6 @@
     });
   });
 
-  // A typed secret outlives a refused try as the element it was: it takes on what was found of it.
-  const markKept = () => all("input[hx-preserve], textarea[hx-preserve]").forEach((control) => {
-    const isBad = Boolean(control.parentElement.querySelector(".invalid-feedback"));
-    control.classList.toggle("is-invalid", isBad);
-    control.setAttribute("aria-invalid", String(isBad));
-  });
-
   // Dialogs: one for pages fetched into it, one that asks before a form is sent.
   const ask = (form, submitter) => {
     const dialog = find("#ask");
@@ -100,7 +93,6 @@
     showTheme();
     showTickAll();
     showGroup();
-    markKept();
     if (goToProblem) goToProblem = !focusProblem();
     if (placeOfFix) focusBeside(document.getElementById(placeOfFix));
     placeOfFix = "";
