@@ -42,7 +42,7 @@ run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with what 
 
 test: check ## every test, on SQLite and then on PostgreSQL
 	@$(BIN)/python -m pytest
-	@$(BIN)/python -m tests.engines.on_postgres tests/migrations_app tests/console
+	@$(BIN)/python -m tests.engines.on_postgres tests/migrations_app tests/console --ignore tests/migrations_app/demo
 
 check: setup ## lint, format, types, import contracts, templates, migrations
 	$(BIN)/ruff check .
