@@ -174,10 +174,12 @@ class PlanRefused(FerryError):
 
 class SourceError(FerryError):
     default_code = "source_failed"
+    default_hint = "The server's own log may say more. Nothing was changed there."
 
 
 class SourceUnavailable(SourceError):
     default_code = "source_unavailable"
+    default_hint = "See to it that the source runs and can be reached, then resume the job."
     default_retryable = True
 
 
@@ -191,10 +193,12 @@ class SourceDataError(SourceError):
 
 class TargetError(FerryError):
     default_code = "target_failed"
+    default_hint = "The target's own log may say more. Nothing was dropped."
 
 
 class TargetUnavailable(TargetError):
     default_code = "target_unavailable"
+    default_hint = "See to it that the target runs and can be reached, then resume the job."
     default_retryable = True
 
 

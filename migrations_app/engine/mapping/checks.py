@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from migrations_app.engine.literals import MAX_JSON_BYTES
 from migrations_app.engine.mapping.findings import Finding
+from migrations_app.engine.mapping.json_texts import check_json_text
 from migrations_app.engine.schema import MilvusType, TypeSpec
 
 JSON_KEPT = r"^\s*([{\[]|null\s*$)"
@@ -55,6 +56,7 @@ def check_json(column: pa.Array, spec: TypeSpec, name: str) -> Iterator[Finding]
             "json_not_object",
             lambda row: f"“{name}” is the JSON value {_short(column[row].as_py())}; Milvus keeps objects.",
         )
+    yield from check_json_text(column, name)
 
 
 def check_array(column: pa.Array, spec: TypeSpec, name: str) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from migrations_app.engine.literals import MAX_JSON_BYTES
 from migrations_app.engine.mapping.checks import rows_of_items, rows_where
 from migrations_app.engine.mapping.findings import Finding
+from migrations_app.engine.mapping.json_texts import check_json_text
 from migrations_app.engine.schema import META
 
 _EMPTY = pa.scalar("{}")
@@ -36,7 +37,7 @@ def meta_column(columns: Sequence[MetaColumn], rows: int) -> tuple[pa.Array, tup
     if not columns:
         return pa.repeat(_EMPTY, rows), ()
     texts = pa.array(list(_texts(columns)), pa.binary()).cast(pa.string())
-    return texts, (*_not_finite(columns), *_too_large(texts))
+    return texts, (*_not_finite(columns), *_unfit_json(columns), *_too_large(texts))
 
 
 def _texts(columns: Sequence[MetaColumn]) -> Iterator[bytes]:
@@ -66,6 +67,12 @@ def _not_finite(columns: Sequence[MetaColumn]) -> Iterator[Finding]:
                 partial(_has_no_number, column.key),
                 column.key,
             )
+
+
+def _unfit_json(columns: Sequence[MetaColumn]) -> Iterator[Finding]:
+    for column in columns:
+        if column.is_json:
+            yield from check_json_text(column.values, column.key)
 
 
 def _has_no_number(key: str, row: int) -> str:

@@ -75,9 +75,11 @@ BY_CODE: dict[int, Meaning] = {
 UNKNOWN_WHEN_SENDING = frozenset({2, 10000, 10001})
 # Invalid, missing or too large parameter; unknown field; bad insert data; bad key.
 REFUSES_ROWS = frozenset({1100, 1101, 1102, 1700, 1804, 1806})
-# Milvus 2.3 gives these under UNEXPECTED or "IO failed" (seen on 2.3.5).
+# Milvus 2.3 gives these under UNEXPECTED or "IO failed" (seen on 2.3.5); the last two are Python's, in Lite.
 REFUSES_ROWS_TEXT = re.compile(
-    r"should divide the dim|not a number or infinity|json: |invalid character|JSON input|exceeds max", re.I
+    r"should divide the dim|not a number or infinity|json: |invalid character|JSON input|exceeds max"
+    r"|codec can't encode|recursion depth",
+    re.I,
 )
 NO_DATABASE_TEXT = re.compile(r"database .*(not found|does not exist)", re.I)
 RATE_TEXT = re.compile(r"\[rate=([0-9.e+-]+)\]")

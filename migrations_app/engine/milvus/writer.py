@@ -148,7 +148,7 @@ class Writer:
         if failures >= self._tries:
             raise TargetUnavailable(
                 f"The target did not take {rows} in {failures} tries: {error.message}",
-                error.hint or "See to it that the target runs and can be reached, then resume the job.",
+                error.hint,
             ) from error
 
     def _reject(self, piece: Piece, error: RowsRefused, outcome: Outcome) -> None:

@@ -23,6 +23,8 @@ ROW_FAULTS = [
     status(1001, 1, "IO failed: invalid character 'o' looking for beginning of object key string"),
     status(65535, 1, "json: cannot unmarshal number into Go value of type map[string]interface {}"),
     status(6, 6, "VARCHAR field 't' value length 6 exceeds max_length=3"),
+    status(1, 1, "'utf-8' codec can't encode character '\\ud800' in position 7: surrogates not allowed"),
+    status(1, 0, "maximum recursion depth exceeded while decoding a JSON object from a unicode string"),
     status(0, 5, "illegal argument"),
     status(1804, 1, "fail to deal the insert data"),
 ]
