@@ -21,6 +21,8 @@ from migrations_app.engine.milvus.settings import MilvusSettings
 
 CALL_SECONDS = 30.0
 SERVICE = "/milvus.proto.milvus.MilvusService/"
+# No keepalive: a server cuts the connection of a client that pings more often than it likes ("too many
+# pings"), and every call has a deadline of its own.
 OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -31,8 +33,6 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 5000),
-    ("grpc.keepalive_time_ms", 30000),
-    ("grpc.keepalive_timeout_ms", 10000),
 ]
 Send = Callable[..., Any]
 
