@@ -65,6 +65,10 @@ class Books:
             return Canceled("The job is to stop.")
         return LeaseLost(TAKEN_OVER)
 
+    def is_held(self) -> bool:
+        """Whether the slice is still this worker's; if so, for another lease."""
+        return leases.renew(self._slice, self._how)
+
     def close(self, **changes: Any) -> None:
         """Store the last checkpoint and give the lease back, unless it was lost: then the books are void."""
         if not self._store(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 from django.db import Error as DatabaseError
@@ -19,6 +20,7 @@ from migrations_app.states import Status
 
 # A wake-up must not come before the database's clock lets the task be taken up again.
 CLOCK_SLACK_SECONDS = 0.3
+TAKEN_OVER = "Another worker took this task over."
 GOING = Q(status=Status.IN_PROGRESS, error_code="")
 
 
@@ -58,19 +60,20 @@ def hold(job: Job, control: Control) -> None:
     task, while_ = control.task, control.while_
     if not leases.take(job, how, while_):
         return
-    log, stop = RunLog(job), StopToken()
+    # The body reads the job anew now and then: the fence that counts is the one that was taken.
+    log, stop, lease = RunLog(job), StopToken(), copy(job)
     try:
-        with Heartbeat(lambda: _beat(job, how, while_, log), how, stop, since):
+        with Heartbeat(lambda: _beat(lease, how, while_, log), how, stop, since):
             again = control.body(Held(job, log, stop))
-        leases.release(job, attempts=0, not_before=None)
+        leases.release(lease, attempts=0, not_before=None)
     except LeaseLost as lost:
         log("warning", lost.message)
         again = None
     except Interrupted as reason:
-        leases.release(job)
+        leases.release(lease)
         again = Again(1.0) if isinstance(reason, Draining) else None
     except Exception as error:  # noqa: BLE001 (a task's outermost frame)
-        again = _failed(job, control, error, log)
+        again = _failed(lease, control, how, error, log)
     finally:
         log.flush()
     if again is not None:
@@ -83,12 +86,18 @@ def _beat(job: Job, how: leases.Terms, while_: Q, log: RunLog) -> Interrupted | 
         return None
     if leases.renew(job, how):
         return Canceled("The job is to stop.")
-    return LeaseLost("Another worker took this task over.")
+    return LeaseLost(TAKEN_OVER)
 
 
-def _failed(job: Job, control: Control, error: Exception, log: RunLog) -> Again | None:
-    """Try again later where that may help, else store the failure; then give the lease back."""
+def _failed(job: Job, control: Control, how: leases.Terms, error: Exception, log: RunLog) -> Again | None:
+    """Try again later where that may help, else store the failure; then give the lease back.
+
+    What befell a worker that had lost its lease says nothing about the job.
+    """
     known = explain(error, log)
+    if not leases.renew(job, how):
+        log("warning", TAKEN_OVER)
+        return None
     if known.retryable and job.attempts + 1 < leases.MAX_ATTEMPTS and not drain.is_asked:
         wait = leases.retry_seconds(job.attempts + 1)
         log("warning", f"Trying again in {wait:.0f} seconds.")

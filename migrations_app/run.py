@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from migrations_app import connect, leases, queue, services
-from migrations_app.books import Books
+from migrations_app.books import TAKEN_OVER, Books
 from migrations_app.control import CLOCK_SLACK_SECONDS, explain
 from migrations_app.engine.batch import Slice
 from migrations_app.engine.cancel import Deadline, StopToken
@@ -102,8 +102,11 @@ def _cleanness(books: Books) -> dict[str, bool]:
 
 def _failed(job: Job, claimed: JobSlice, books: Books, error: Exception, log: RunLog) -> None:
     """Another try later where that may help, else the job fails: noted first, so that nobody takes the slice
-    in between."""
+    in between. What befell a worker that had lost its lease says nothing about the job."""
     known = explain(error, log)
+    if not books.is_held():
+        log("warning", TAKEN_OVER)
+        return
     attempts = 1 if books.has_moved else claimed.attempts + 1
     is_clean = not claimed.unclean or "unclean" in _cleanness(books)
     if known.retryable and is_clean and attempts < leases.MAX_ATTEMPTS:

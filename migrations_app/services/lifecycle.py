@@ -7,11 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Min
+from django.db.models import F, Max, Min
 from django.utils import timezone
 
 from migrations_app import queue
-from migrations_app.engine.errors import FerryError
+from migrations_app.engine.errors import FerryError, LeaseLost
 from migrations_app.models import Installation, Job, JobSlice, LogEntry, SliceState, TargetState
 from migrations_app.states import RUNNING, Stage, Status, move
 
@@ -42,12 +42,16 @@ def wake_next_pending() -> None:
 
 
 def job_enter_stage(*, job: Job, stage: Stage) -> None:
-    """Close the books of the stage that is over, and begin ``stage``. Nothing where it is in it already."""
+    """Close the books of the stage that is over, and begin ``stage``. Nothing where it is in it already.
+
+    Raises ``LeaseLost`` where another worker took the job's lease meanwhile.
+    """
     if job.stage == stage:
         return
     now = timezone.now()
-    seconds = _seconds(job, now)
-    Job.objects.filter(pk=job.pk).update(stage=stage, stage_started_at=now, seconds=seconds)
+    held = Job.objects.filter(pk=job.pk, fence=job.fence)
+    if not held.update(stage=stage, stage_started_at=now, seconds=_seconds(job, now)):
+        raise LeaseLost("Another worker took this task over.")
     job.refresh_from_db()
 
 
@@ -90,7 +94,14 @@ def job_settle(*, job: Job) -> bool:
         if not locked.is_stopping or job_is_held(job=locked) or to_drop(locked).exists():
             return False
         stopped = JobSlice.objects.filter(collection__job=locked).exclude(state=SliceState.DONE)
-        stopped.update(state=SliceState.WAITING, rows_in_flight=0, lease_until=None, lease_owner="")
+        # A worker that fell silent and comes back finds its lease gone.
+        stopped.update(
+            state=SliceState.WAITING,
+            rows_in_flight=0,
+            lease_until=None,
+            lease_owner="",
+            fence=F("fence") + 1,
+        )
         to = Status.CANCELED if locked.status == Status.CANCELING else Status.FAILED
         _end(locked, to)
         _say_end(locked)

@@ -149,6 +149,30 @@ def test_what_a_worker_stores_after_it_lost_its_lease_is_void(world, ready):
     assert "took this slice over" in job.log.last().message
 
 
+def test_what_befalls_a_worker_after_it_lost_its_lease_does_not_fail_the_job(world, ready):
+    job = ready()
+    how = leases.terms()
+    late = claiming.claim(job, how)
+    JobSlice.objects.update(lease_until=Now())
+    assert claiming.claim(job, how) is not None
+    world.source.password = "changed meanwhile"
+    run(job, late, how, time.monotonic())
+    job.refresh_from_db()
+    assert job.error is None
+    assert "took this slice over" in job.log.last().message
+
+
+def test_a_worker_that_comes_back_to_a_job_that_ended_finds_its_lease_gone(ready):
+    job = ready()
+    how = leases.terms()
+    late = claiming.claim(job, how)
+    JobSlice.objects.update(lease_until=Now())
+    services.job_cancel(job=job, user=None, drop=False)
+    assert job.status == Status.CANCELED
+    assert not leases.renew(late, how)
+    assert the_slice().lease_until is None
+
+
 def test_a_slice_of_a_dead_worker_is_taken_up_when_its_lease_is_over(world, ready):
     job = ready()
     assert claiming.claim(job, leases.Terms(1000, 300)) is not None

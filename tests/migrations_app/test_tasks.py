@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import pytest
 from django.db import OperationalError, connections
+from django.db.models import F
 from django_q.models import OrmQ
 
 from migrations_app import queue, services, tasks
-from migrations_app.engine.errors import TargetError, TargetUnavailable
+from migrations_app.engine.errors import LeaseLost, TargetError, TargetUnavailable
 from migrations_app.engine.testing import MemoryTarget
 from migrations_app.models import Job, JobSlice, RejectedRow, TargetState
 from migrations_app.states import Stage, Status
@@ -124,6 +125,30 @@ def test_a_console_database_that_is_away_for_a_moment_fails_no_job(world, work_o
     job = world.job()
     work_off()
     assert ended(job).status == Status.SUCCESSFUL
+
+
+def test_what_befalls_a_late_task_whose_job_another_took_over_changes_nothing(world, monkeypatch):
+    def overtaken(self, schema):
+        Job.objects.update(fence=F("fence") + 1)
+        raise TargetError("The connection of the late one was cut.")
+
+    monkeypatch.setattr(MemoryTarget, "create", overtaken)
+    job = world.job()
+    tasks.prepare(job.pk)
+    job.refresh_from_db()
+    assert (job.status, job.error) == (Status.IN_PROGRESS, None)
+    assert job.lease_until is not None
+    assert job.log.filter(message__contains="took this task over").exists()
+
+
+def test_a_late_task_whose_job_another_took_over_enters_no_stage(world):
+    job = world.job()
+    services.job_start(job=job)
+    Job.objects.update(fence=F("fence") + 1)
+    with pytest.raises(LeaseLost):
+        services.job_enter_stage(job=job, stage=Stage.MOVING)
+    job.refresh_from_db()
+    assert job.stage == Stage.PREPARING
 
 
 def test_preparation_that_may_work_later_is_tried_again(world, work_off, monkeypatch):
