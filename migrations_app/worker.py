@@ -29,7 +29,7 @@ from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.models.functions import Now
 
-from migrations_app import upkeep
+from migrations_app import retention, upkeep
 from migrations_app.models import Worker
 from migrations_app.queue import CONTROL, DATA
 
@@ -39,6 +39,7 @@ SEEN_SECONDS = 5.0
 # A cluster that has not given a sign for so long stands still.
 SILENCE_SECONDS = 30.0
 STABLE_SECONDS = 10.0
+PRUNE_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 30.0
 # Ten seconds in all: what has not let go by then is killed, and its lease runs out.
 DRAIN_SECONDS = 8.0
@@ -134,6 +135,7 @@ class Supervisor:
         self._is_asked_to_stop = False
         self._seen = Every(SEEN_SECONDS, self._say_alive)
         self._sweep = Every(settings.VECTORFERRY_LEASE_SECONDS / 2, upkeep.sweep)
+        self._prune = Every(PRUNE_SECONDS, retention.prune)
 
     def stop(self, *_signal: object) -> None:
         """For a signal handler."""
@@ -146,6 +148,7 @@ class Supervisor:
                     cluster.look()
                 self._seen.look()
                 self._sweep.look()
+                self._prune.look()
                 time.sleep(LOOK_SECONDS)
             self._drain()
         finally:

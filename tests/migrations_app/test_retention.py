@@ -1,0 +1,47 @@
+"""What is deleted of old jobs, and what stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from migrations_app.models import Job, JobCollection, JobSlice, LogEntry, RejectedRow
+from migrations_app.retention import prune
+from migrations_app.states import Status
+
+pytestmark = pytest.mark.django_db
+
+
+def ended(days_ago: float | None) -> Job:
+    at = None if days_ago is None else timezone.now() - timedelta(days=days_ago)
+    job = Job.objects.create(kind="memory", plan={}, status=Status.SUCCESSFUL, ended_at=at)
+    collection = JobCollection.objects.create(job=job, position=0, source="a", plan={})
+    part = JobSlice.objects.create(collection=collection, number=0, part_id="0")
+    LogEntry.objects.create(job=job, at=timezone.now(), level="info", message="x")
+    RejectedRow.objects.create(job=job, slice=part, locator="1", locator_hash="1", code="c", reason="r")
+    return job
+
+
+def test_without_a_setting_everything_stays(settings):
+    ended(9_000)
+    prune()
+    assert (Job.objects.count(), LogEntry.objects.count(), RejectedRow.objects.count()) == (1, 1, 1)
+
+
+def test_logs_and_rejected_rows_go_each_after_their_own_days(settings):
+    settings.VECTORFERRY_KEEP_LOG_DAYS, settings.VECTORFERRY_KEEP_REJECTED_DAYS = 7, 30
+    young, middle, old = ended(1), ended(10), ended(40)
+    prune()
+    assert set(LogEntry.objects.values_list("job", flat=True)) == {young.pk}
+    assert set(RejectedRow.objects.values_list("job", flat=True)) == {young.pk, middle.pk}
+    assert Job.objects.filter(pk=old.pk).exists()
+
+
+def test_a_job_goes_with_all_that_belongs_to_it_but_never_before_its_end(settings):
+    settings.VECTORFERRY_KEEP_JOB_DAYS = 5
+    running, old = ended(None), ended(6)
+    prune()
+    assert list(Job.objects.all()) == [running]
+    assert not LogEntry.objects.filter(job=old.pk).exists()
