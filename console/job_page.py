@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import User
 from django.db.models import Q
 from django.urls import reverse
+from django.utils import timezone
 
 from console import job_words
 from console.http import is_administrator
@@ -43,7 +44,7 @@ def live_context(job: Job, user: User) -> dict[str, Any]:
 
 def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
     may_edit = is_administrator(user)
-    ended = job.ended_at or job.started_at
+    until = job.ended_at or timezone.now()
     return {
         "public_id": job.public_id,
         "source_title": job_words.kind_title(job.kind),
@@ -59,7 +60,7 @@ def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
         "started_at": job.started_at,
         "ended_at": job.ended_at,
         "created_by": job.created_by.get_username() if job.created_by else "command line",
-        "elapsed_seconds": (ended - job.started_at).total_seconds() if job.started_at and ended else None,
+        "elapsed_seconds": (until - job.started_at).total_seconds() if job.started_at else None,
         "stage_text": job_words.stage_text(job),
         "is_live": job.is_live or _is_finishing(job),
         "can_cancel": job.can_cancel,
@@ -71,7 +72,10 @@ def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
 def _is_finishing(job: Job) -> bool:
     """Whether an action on the finished job is still under way."""
     under_way = ("asked", "running")
-    return job.collections.filter(Q(index_wish__in=under_way) | Q(load_wish__in=under_way)).exists()
+    return (
+        job.can_use_target
+        and job.collections.filter(Q(index_wish__in=under_way) | Q(load_wish__in=under_way)).exists()
+    )
 
 
 def _connection_url(key: int | None) -> str:

@@ -22,6 +22,7 @@ from migrations_app.states import Status
 CLOCK_SLACK_SECONDS = 0.3
 TAKEN_OVER = "Another worker took this task over."
 GOING = Q(status=Status.IN_PROGRESS, error_code="")
+STOPPING = Q(status=Status.CANCELING) | (Q(status=Status.IN_PROGRESS) & ~Q(error_code=""))
 
 
 @dataclass(frozen=True, slots=True)

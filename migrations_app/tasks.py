@@ -7,8 +7,7 @@ import time
 from django.db.models import Q
 
 from migrations_app import claiming, leases, services
-from migrations_app.control import GOING, Control, hold
-from migrations_app.dropping import drop, drop_failed
+from migrations_app.control import GOING, STOPPING, Control, hold
 from migrations_app.finishing import finish as finish_job
 from migrations_app.finishing import finish_failed
 from migrations_app.heartbeat import drain
@@ -18,13 +17,14 @@ from migrations_app.preparing import prepare_failed
 from migrations_app.queue import Task, wake
 from migrations_app.run import run
 from migrations_app.states import Stage, Status
+from migrations_app.undoing import undo, undo_failed
 from migrations_app.upkeep import top_up
 from migrations_app.wishes import tend as tend_job
 from migrations_app.wishes import tend_failed
 
 PREPARE = Control(Task.PREPARE, prepare_job, GOING & Q(stage=Stage.PREPARING), prepare_failed)
 FINISH = Control(Task.FINISH, finish_job, GOING & ~Q(stage=Stage.PREPARING), finish_failed)
-SETTLE = Control(Task.SETTLE, drop, Q(status=Status.CANCELING, drop_requested=True), drop_failed)
+SETTLE = Control(Task.SETTLE, undo, STOPPING, undo_failed)
 TEND = Control(Task.TEND, tend_job, Q(status=Status.SUCCESSFUL), tend_failed)
 
 
@@ -59,7 +59,7 @@ def finish(job_id: int) -> None:
 
 
 def settle(job_id: int) -> None:
-    """End a job that is to stop; drop what it created where that was asked."""
+    """End a job that is to stop, once what is to be undone is."""
     job = _job(job_id, Task.SETTLE)
     if job and not services.job_is_held(job=job):
         hold(job, SETTLE)

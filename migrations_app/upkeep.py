@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 
 from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from migrations_app import claiming, queue, services
 from migrations_app.models import Job, JobCollection, JobSlice, Worker
 from migrations_app.queue import Task
-from migrations_app.states import ENDED, RUNNING, Stage, Status
+from migrations_app.states import RUNNING, Stage, Status
 from migrations_app.wishes import OPEN_WISH
 
 
 def sweep() -> None:
     """Top up the wake-ups of all jobs, and end those that are to stop and that nobody holds."""
+    _take_in_orphans()
     waiting = queue.waiting()
     for job in Job.objects.filter(status__in=RUNNING):
         top_up(job, waiting)
@@ -22,9 +25,16 @@ def sweep() -> None:
     pending = Job.objects.filter(status=Status.PENDING).order_by("created_at", "pk")
     for job in pending[: max(0, room)]:
         top_up(job, waiting)
-    asked = JobCollection.objects.filter(OPEN_WISH, job__status__in=ENDED).values("job")
+    asked = JobCollection.objects.filter(OPEN_WISH, job__status=Status.SUCCESSFUL).values("job")
     for job in Job.objects.filter(pk__in=asked):
         top_up(job, waiting)
+
+
+def _take_in_orphans() -> None:
+    """A job that a command ran in its own process, and whose process died, is the workers' from now on."""
+    silent = JobSlice.objects.filter(lease_until__lte=Now()).values("collection__job")
+    abandoned = Q(lease_until__lte=Now()) | Q(pk__in=silent)
+    Job.objects.filter(abandoned, inline=True, status__in=RUNNING).update(inline=False)
 
 
 def top_up(job: Job, waiting: Counter[tuple[Task, int]] | None = None) -> None:
@@ -65,4 +75,6 @@ def _control_task(job: Job) -> Task | None:
         return Task.PREPARE
     if job.is_running:
         return Task.FINISH
-    return Task.TEND if job.collections.filter(OPEN_WISH).exists() else None
+    if job.status == Status.SUCCESSFUL and job.collections.filter(OPEN_WISH).exists():
+        return Task.TEND
+    return None

@@ -34,7 +34,7 @@ def verify(held: Held, source: Source, target: Target) -> Again | None:
             plan = CollectionPlan.model_validate(row.plan)
             row.rows_source_after = sum(source.counts(ref_of(plan)).values())
             row.save(update_fields=("rows_source_after",))
-        counted = _count(held, row, target)
+        counted = row_count(row, target).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return Again(PAUSE_SECONDS)
         _store(held, row, counted)
@@ -42,8 +42,8 @@ def verify(held: Held, source: Source, target: Target) -> Again | None:
     return None
 
 
-def _count(held: Held, row: JobCollection, target: Target) -> CountState:
-    """Count the rows in the target, from where an earlier turn stopped."""
+def row_count(row: JobCollection, target: Target) -> RowCount:
+    """The count of the rows in the target, from where an earlier turn stopped."""
 
     def save(state: CountState) -> None:
         row.finish[COUNT] = state.as_dict()
@@ -51,7 +51,7 @@ def _count(held: Held, row: JobCollection, target: Target) -> CountState:
 
     wishes_index = row.index_wish != Wish.NONE
     indexes = CollectionPlan.model_validate(row.plan).indexes if wishes_index else None
-    count = RowCount(
+    return RowCount(
         target,
         row.target,
         statistics_are_exact=_no_key_came_twice(row),
@@ -60,7 +60,6 @@ def _count(held: Held, row: JobCollection, target: Target) -> CountState:
         state=CountState.from_dict(row.finish[COUNT]) if COUNT in row.finish else None,
         save=save,
     )
-    return count.run(held.stop, Deadline(TURN_SECONDS))
 
 
 def _no_key_came_twice(row: JobCollection) -> bool:

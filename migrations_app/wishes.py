@@ -13,7 +13,7 @@ from migrations_app.control import Again, Held, explain
 from migrations_app.engine.errors import FerryError, TargetError
 from migrations_app.engine.plan import CollectionPlan, IndexPlan
 from migrations_app.engine.schema import IndexSpec
-from migrations_app.engine.target import IndexState, Target
+from migrations_app.engine.target import IndexState, LoadState, Target
 from migrations_app.models import Job, JobCollection, Wish
 
 OPEN = (Wish.ASKED, Wish.RUNNING)
@@ -55,7 +55,13 @@ def _give_up(row: JobCollection, error: FerryError) -> None:
         row.index_wish, row.index_error = Wish.FAILED, sentence
     if row.load_wish in OPEN:
         row.load_wish, row.load_error = Wish.FAILED, sentence
-    row.save(update_fields=("index_wish", "index_error", "load_wish", "load_error"))
+    _keep(row, "index_wish", "index_error", "load_wish", "load_error")
+
+
+def _keep(row: JobCollection, *names: str) -> bool:
+    """Store these fields of ``row``, unless something else was wished of its load state meanwhile."""
+    found = JobCollection.objects.filter(pk=row.pk, load_action=row.load_action)
+    return found.update(**{name: getattr(row, name) for name in names}) == 1
 
 
 # ---------------------------------------------------------------- indexes
@@ -76,8 +82,7 @@ def advance_index(held: Held, row: JobCollection, target: Target) -> None:
     is_done = len(states) == len(wanted) and all(state.is_finished for state in states)
     row.index_wish = Wish.DONE if is_done else Wish.RUNNING
     row.index_percent = 100 if is_done else min(map(_percent, states), default=0)
-    row.save(update_fields=("index_wish", "index_percent"))
-    if is_done:
+    if _keep(row, "index_wish", "index_percent") and is_done:
         held.log("info", f"{row.target}: indexed.")
 
 
@@ -98,15 +103,24 @@ def advance_load(held: Held, row: JobCollection, target: Target) -> None:
         target.release(row.target)
         is_done, percent = True, 0
     else:
-        if row.load_wish == Wish.ASKED:
-            _refuse_without_index(row, target)
-            target.load(row.target)
-        state = target.load_state(row.target)
+        state = _loading(row, target)
         is_done, percent = state.is_loaded, state.percent
     row.load_wish, row.load_percent = Wish.DONE if is_done else Wish.RUNNING, percent
-    row.save(update_fields=("load_wish", "load_percent"))
-    if is_done:
+    if _keep(row, "load_wish", "load_percent") and is_done:
         held.log("info", f"{row.target}: {'released' if row.load_action == 'release' else 'loaded'}.")
+
+
+def _loading(row: JobCollection, target: Target) -> LoadState:
+    """How far a load is. It is asked for again where the target knows of none: it broke off, or somebody
+    released the collection. Asking for what is under way changes nothing."""
+    if row.load_wish == Wish.ASKED:
+        _refuse_without_index(row, target)
+        target.load(row.target)
+        return target.load_state(row.target)
+    state = target.load_state(row.target)
+    if state.state == "not_loaded":
+        target.load(row.target)
+    return state
 
 
 def _refuse_without_index(row: JobCollection, target: Target) -> None:

@@ -86,7 +86,7 @@ class RowCount:
                 stop.check()
                 self._step(stop)
         except Canceled:
-            self.restore()
+            self.undo()
             raise
         except FerryError as error:
             if error.retryable or isinstance(error, (Interrupted, TargetChanged)):
@@ -95,6 +95,11 @@ class RowCount:
             self.restore()
             self._keep(is_done=True)
         return self.state
+
+    def undo(self) -> None:
+        """Restore, and be as if nothing was counted: for a count that is not gone on with."""
+        self.restore()
+        self._keep(**asdict(CountState()))
 
     def restore(self) -> None:
         """Put back the indexes and the load state that were found. Safe to call twice, and at any time."""

@@ -84,14 +84,14 @@ def job_note_failure(*, job: Job, error: FerryError, refused: bool = False) -> b
 
 
 def job_settle(*, job: Job) -> bool:
-    """Stopping → Failed or Canceled, once no lease of it is alive and nothing is left to be dropped.
+    """Stopping → Failed or Canceled, once no lease of it is alive and nothing is left to be undone.
 
     Whether it ended now. Both, the look at the leases and the move, see one state of the job: who takes a
     lease locks the job, too.
     """
     with transaction.atomic():
         locked = Job.objects.select_for_update().get(pk=job.pk)
-        if not locked.is_stopping or job_is_held(job=locked) or to_drop(locked).exists():
+        if not locked.is_stopping or job_is_held(job=locked) or _is_to_undo(locked):
             return False
         stopped = JobSlice.objects.filter(collection__job=locked).exclude(state=SliceState.DONE)
         # A worker that fell silent and comes back finds its lease gone.
@@ -129,6 +129,15 @@ def to_drop(job: Job) -> Any:
     made = (TargetState.CREATING, TargetState.CREATED)
     asked = job.status == Status.CANCELING and job.drop_requested
     return job.collections.filter(target_state__in=made) if asked else job.collections.none()
+
+
+def half_counted(job: Job) -> Any:
+    """The collections that a count may have indexed or loaded for the moment, and did not put back yet."""
+    return job.collections.filter(finish__count__is_prepared=True, finish__count__is_done=False)
+
+
+def _is_to_undo(job: Job) -> bool:
+    return bool(to_drop(job).exists() or half_counted(job).exists())
 
 
 def _end(job: Job, to: Status) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from django_q.models import OrmQ
 
-from migrations_app import services, tasks
+from migrations_app import queue, services, tasks, upkeep
 from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.target import IndexState, LoadState
 from migrations_app.engine.testing import MemoryTarget
@@ -160,6 +160,54 @@ def test_a_cancel_while_it_is_verified_ends_it_canceled(world, moved, monkeypatc
     assert ended(job).status == Status.CANCELED
 
 
+@pytest.fixture
+def half_counted(world, moved, monkeypatch):
+    """A job whose count has made an index and waits for the load: nobody holds the job between two turns."""
+    load_state = MemoryTarget.load_state
+    monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("not_loaded"))
+    monkeypatch.setattr("migrations_app.verifying.TURN_SECONDS", 0.2)
+    job = moved()
+    job.collections.get().slices.update(repeated=True)
+    tasks.finish(job.pk)
+    assert held(world).indexes
+    assert held(world).is_loaded
+    assert not services.job_is_held(job=job)
+    OrmQ.objects.all().delete()
+    monkeypatch.setattr(MemoryTarget, "load_state", load_state)
+    return job
+
+
+def test_a_cancel_between_two_turns_of_a_count_restores_what_was_found(world, half_counted, work_off):
+    services.job_cancel(job=half_counted, user=None, drop=False)
+    work_off()
+    assert ended(half_counted).status == Status.CANCELED
+    assert not held(world).indexes
+    assert not held(world).is_loaded
+
+
+def test_a_job_that_fails_between_two_turns_of_a_count_restores_what_was_found(world, half_counted, work_off):
+    services.job_note_failure(job=half_counted, error=TargetError("Something else."))
+    upkeep.sweep()
+    work_off()
+    assert ended(half_counted).status == Status.FAILED
+    assert half_counted.error_message == "Something else."
+    assert not held(world).indexes
+
+
+def test_a_target_that_cannot_be_restored_keeps_no_job_from_ending(
+    world, half_counted, work_off, monkeypatch
+):
+    def away(self, name):
+        raise TargetUnavailable("Away.")
+
+    monkeypatch.setattr(MemoryTarget, "release", away)
+    services.job_cancel(job=half_counted, user=None, drop=False)
+    work_off()
+    assert ended(half_counted).status == Status.CANCELED
+    assert half_counted.error is None
+    assert half_counted.log.filter(level="warning", message__contains="stays: Away.").exists()
+
+
 # ---------------------------------------------------------------- indexes and loading by plan
 
 
@@ -214,6 +262,15 @@ def test_an_index_that_fails_fails_the_job_that_asked_for_it(world, moved, monke
     assert "no memory" in job.error_message
 
 
+def test_what_was_wished_of_a_job_that_failed_wakes_nobody(world, moved):
+    job = moved(create_index=True, load=True)
+    services.job_note_failure(job=job, error=TargetError("No."))
+    services.job_settle(job=job)
+    assert ended(job).status == Status.FAILED
+    upkeep.sweep()
+    assert not queue.waiting()
+
+
 # ---------------------------------------------------------------- actions on a finished job
 
 
@@ -254,6 +311,40 @@ def test_a_load_is_waited_for_in_turns_with_its_progress_shown(world, finished, 
         tasks.tend(finished.pk)
         percents.append(finished.collections.get().load_percent)
     assert percents[-3:] == [10, 60, 100]
+
+
+def test_a_load_that_broke_off_is_asked_for_again(world, finished, work_off, monkeypatch):
+    services.job_index(job=finished, user=None)
+    work_off()
+    load, calls = MemoryTarget.load, []
+
+    def fails_at_first(self, name):
+        calls.append(name)
+        if len(calls) > 1:
+            load(self, name)
+
+    monkeypatch.setattr(MemoryTarget, "load", fails_at_first)
+    services.job_load(job=finished, user=None)
+    work_off()
+    assert len(calls) == 2
+    assert finished.collections.get().load_wish == Wish.DONE
+
+
+def test_a_wish_that_comes_while_another_is_done_is_not_lost(world, finished, work_off, monkeypatch):
+    services.job_index(job=finished, user=None)
+    work_off()
+    load = MemoryTarget.load
+
+    def meanwhile(self, name):
+        load(self, name)
+        services.job_release(job=Job.objects.get(), user=None)
+
+    monkeypatch.setattr(MemoryTarget, "load", meanwhile)
+    services.job_load(job=finished, user=None)
+    work_off()
+    row = finished.collections.get()
+    assert (row.load_action, row.load_wish) == ("release", Wish.DONE)
+    assert not held(world).is_loaded
 
 
 def test_loading_without_an_index_says_what_to_do_and_leaves_the_status(world, finished, work_off):

@@ -2,11 +2,12 @@
 
 import pytest
 from django.db import connections
+from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from migrations_app import services
+from migrations_app import claiming, leases, services, tasks, upkeep
 from migrations_app.inline import run_inline
-from migrations_app.models import Job
+from migrations_app.models import Job, JobSlice
 from migrations_app.states import Status
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,3 +39,16 @@ def test_interrupted_and_canceled_it_ends_canceled(world, job):
     run_inline(job)
     assert job.status == Status.CANCELED
     connections.close_all()
+
+
+def test_workers_go_on_with_it_once_its_process_died(world, job, work_off):
+    tasks.prepare(job.pk)
+    claimed = claiming.claim(Job.objects.get(), leases.terms())
+    upkeep.sweep()
+    assert not OrmQ.objects.exists()
+    JobSlice.objects.filter(pk=claimed.pk).update(lease_until=Now())
+    upkeep.sweep()
+    work_off()
+    job.refresh_from_db()
+    assert job.status == Status.SUCCESSFUL
+    assert len(world.target.collections["books"].rows) == 100
