@@ -102,6 +102,10 @@ class Target(ABC):
     def hosts(self) -> tuple[str, ...]:
         """The host names and addresses this target would connect to, without connecting."""
 
+    def address(self) -> str:
+        """Where it connects to, as people tell connections apart. No secret in it."""
+        return ", ".join(self.hosts())
+
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this server can do, by its version and flavour."""

@@ -72,11 +72,14 @@ def _faults(error: ValidationError, known: Sequence[str], secrets: Container[str
             "key": key,
             "value": "what is there" if key in secrets else _short(detail["input"]),
         }
-        pattern = SENTENCES.get(kind, "“{key}” is not valid: {msg}.")
-        message = pattern.format_map(facts | {"msg": detail["msg"].removeprefix("Value error, ").rstrip(".")})
-        close = get_close_matches(key, known, 1) if kind == "extra_forbidden" else []
+        pattern = SENTENCES.get(kind, "“{key}” is not valid: {msg}." if location else "{msg}.")
+        text = detail["msg"].removeprefix("Value error, ").rstrip(".")
+        message = pattern.format_map(facts | {"msg": text if location else text[:1].upper() + text[1:]})
+        others = [name for name in known if name != key]  # a key at the wrong place is no misspelt one
+        close = get_close_matches(key, others, 1) if kind == "extra_forbidden" else []
         hint = f"Did you mean “{close[0]}”?" if close else _hint(kind)
-        field = str(location[0]) if location else ""
+        # What concerns several keys at once may say beside which of them it is to be shown.
+        field = str(location[0]) if location else str(facts.get("field", ""))
         yield Fault(
             CODES.get(kind, "value_invalid"), message, hint, path_of(location), field=field, option=key
         )

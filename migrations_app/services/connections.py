@@ -85,7 +85,7 @@ def connection_save(
     )
     saved.kind = kind
     with _open(saved) as end:
-        saved.address = ", ".join(end.hosts())[:500]
+        saved.address = end.address()[:500]
     if server is not None:
         _note_test(saved, server)
     try:

@@ -109,7 +109,7 @@ def test_a_wrong_value_is_told_on_its_field(data: dict[str, str], field: str, wo
 
 
 def test_what_the_model_finds_between_its_settings_is_told_above_them() -> None:
-    assert "give a host, or a connection string" in sent(host="").non_field_errors()[0]
+    assert "Give a host, or a connection string" in sent(host="").non_field_errors()[0]
 
 
 def test_an_error_of_the_server_goes_to_its_field_with_its_hint() -> None:

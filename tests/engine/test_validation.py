@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from migrations_app.engine.validation import faults_of, path_of
 
@@ -36,3 +37,34 @@ def test_every_fault_is_told():
 
 def test_a_secret_is_never_repeated():
     assert all("12345" not in f.message for f in faults(port=1, password=12345))
+
+
+class Gate(BaseModel):
+    left: int = 0
+    right: int = 0
+
+    @model_validator(mode="after")
+    def _is_one(self):
+        if self.left and self.right:
+            raise PydanticCustomError("two_ways", "give one of {names}", {"names": "two", "field": "right"})
+        if not (self.left or self.right):
+            raise ValueError("give one")
+        return self
+
+
+def test_what_concerns_several_keys_is_a_sentence_of_its_own_beside_the_key_it_names():
+    with pytest.raises(ValidationError) as caught:
+        Gate(left=1, right=1)
+    [fault] = faults_of(caught.value)
+    assert (fault.message, fault.field) == ("Give one of two.", "right")
+    with pytest.raises(ValidationError) as caught:
+        Gate()
+    [fault] = faults_of(caught.value)
+    assert (fault.message, fault.field) == ("Give one.", "")
+
+
+def test_a_key_that_is_known_elsewhere_is_not_suggested_to_itself():
+    with pytest.raises(ValidationError) as caught:
+        Door.model_validate({"port": 1, "window": 2})
+    [fault] = faults_of(caught.value, ("port", "window"))
+    assert fault.hint == "Remove it, or check its spelling."

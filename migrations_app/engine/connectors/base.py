@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -40,7 +40,7 @@ class NoSettings(SettingsModel):
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What ``check`` learned: ``product`` "PostgreSQL", ``version`` "18.4", ``details`` such as "pgvector 0.8.5".
+    """What ``check`` learned: ``product`` "PostgreSQL", ``version`` "18.4", ``details`` as "pgvector 0.8.5".
 
     ``warnings`` are sentences: what will not work, or only slowly (a pooler in between).
     """
@@ -180,6 +180,10 @@ class Source(ABC):
     @abstractmethod
     def hosts(self) -> tuple[str, ...]:
         """The host names and addresses this source would connect to, without connecting."""
+
+    def address(self) -> str:
+        """Where it connects to, as people tell connections apart. No secret in it."""
+        return ", ".join(self.hosts())
 
     @abstractmethod
     def collections(self) -> Iterator[CollectionInfo]:

@@ -59,6 +59,9 @@ class MilvusTarget(Target):
     def hosts(self) -> tuple[str, ...]:
         return (self._login.address.host,)
 
+    def address(self) -> str:
+        return str(self._login.address)
+
     def check(self) -> ServerInfo:
         found = self._connect()
         warnings: tuple[str, ...] = (LITE_WARNING,) if found.flavour == "lite" else ()

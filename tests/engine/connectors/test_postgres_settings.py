@@ -12,6 +12,7 @@ from migrations_app.engine.connectors.postgres import PostgresSource
 from migrations_app.engine.connectors.postgres.conninfo import Conninfo, address_of, hosts_of
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.errors import SettingsError
+from migrations_app.engine.validation import faults_of
 
 FIELDS = {"host": "db", "database": "shop", "user": "reader", "password": "s3cret"}
 URL = "postgresql://reader:s3cret@db:6000/shop"
@@ -129,6 +130,27 @@ def test_verify_full_trusts_what_this_machine_trusts() -> None:
 )
 def test_every_host_is_told_before_connecting(values: dict[str, Any], hosts: tuple[str, ...]) -> None:
     assert hosts_of(PostgresSettings.model_validate(values)) == hosts
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "sentence"),
+    [
+        ({}, "host", "Host and database and user must be given, or a connection string."),
+        ({"host": "db", "user": "u"}, "database", "Database must be given, or a connection string."),
+        ({"url": URL, "host": "db"}, "url", "Give a connection string, or host, database, user and password"),
+    ],
+)
+def test_what_is_missing_is_told_beside_its_field(values: dict[str, str], field: str, sentence: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        PostgresSettings.model_validate(values)
+    [fault] = faults_of(caught.value)
+    assert fault.field == field
+    assert fault.message.startswith(sentence)
+
+
+def test_people_tell_connections_apart_by_host_port_and_database() -> None:
+    for values in ({**FIELDS, "port": 6000}, {"url": URL}):
+        assert PostgresSource(PostgresSettings.model_validate(values)).address() == "db:6000/shop"
 
 
 def test_an_address_names_the_field_that_was_typed() -> None:

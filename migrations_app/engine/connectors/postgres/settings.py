@@ -7,6 +7,7 @@ from typing import Literal, Self
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from migrations_app.engine.connectors.base import SettingsModel
 
@@ -99,11 +100,14 @@ class PostgresSettings(SettingsModel):
         if self.has_url:
             filled = [name for name in ("host", "database", "user") if getattr(self, name)]
             if filled or self.password.get_secret_value():
-                raise ValueError("give a connection string, or host, database, user and password, not both")
+                sentence = "Give a connection string, or host, database, user and password, not both"
+                raise PydanticCustomError("address_twice", sentence, {"field": "url"})
             return self
         missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
         if missing:
-            raise ValueError(f"{' and '.join(missing)} must be given, or a connection string")
+            sentence = "{names} must be given, or a connection string"
+            names = " and ".join(missing).capitalize()
+            raise PydanticCustomError("address_missing", sentence, {"names": names, "field": missing[0]})
         return self
 
     @property

@@ -21,7 +21,7 @@ from migrations_app.engine.connectors.base import (
 )
 from migrations_app.engine.connectors.postgres import sampling
 from migrations_app.engine.connectors.postgres.catalogue import Relation, load_relation
-from migrations_app.engine.connectors.postgres.conninfo import hosts_of
+from migrations_app.engine.connectors.postgres.conninfo import address_of, hosts_of
 from migrations_app.engine.connectors.postgres.describing import described
 from migrations_app.engine.connectors.postgres.listing import list_collections
 from migrations_app.engine.connectors.postgres.reader import Reader
@@ -53,6 +53,7 @@ class PostgresSource(Source):
         super().__init__(settings)
         assert isinstance(settings, PostgresSettings)
         self._hosts = hosts_of(settings)
+        self._address = f"{address_of(settings)}/{address_of(settings).database}"
         self._session = Session(settings)
 
     def close(self) -> None:
@@ -60,6 +61,9 @@ class PostgresSource(Source):
 
     def hosts(self) -> tuple[str, ...]:
         return self._hosts
+
+    def address(self) -> str:
+        return self._address
 
     def check(self) -> ServerInfo:
         return check_server(self._session)
