@@ -129,7 +129,8 @@ def _collection(row: Any, job: Job) -> dict[str, Any]:
         "target_name": row.target,
         "is_created": row.is_created,
         "stage_title": _stage_title(row, job),
-        "rows_read": row.rows_read,
+        # The counter is that of the checkpoint, which knows nothing yet of what is under way.
+        "rows_read": row.rows_read + row.rows_in_flight,
         "in_flight": row.rows_in_flight,
         "rows_written": row.rows_written,
         "rows_rejected": row.rows_rejected,

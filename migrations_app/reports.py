@@ -77,6 +77,8 @@ def job_pace(job: Job, done: Totals) -> Pace:
     if job.stage != Stage.MOVING or not job.is_running:
         return Pace(rate_average=average)
     samples = _samples(job, now, RECENT_SECONDS)
+    if samples:  # what stands still leaves no sample
+        samples.append(progress.Sample(now.timestamp(), samples[-1].rows))
     rows_left = None if done.rows_total is None else max(done.rows_total - done.rows_done, 0)
     left = progress.seconds_left(
         rows_left, progress.rate_now(samples, now.timestamp(), RECENT_SECONDS) or average
