@@ -120,6 +120,14 @@ def test_a_waiting_job_without_a_worker_says_how_to_start_one(viewer):
     assert "python manage.py worker" not in text(viewer.get(reverse("jobs")))
 
 
+def test_a_console_with_a_data_folder_of_its_own_names_it_for_the_worker(viewer, settings):
+    make_job(Status.PENDING)
+    settings.DATABASE_URL, settings.DATA_DIR = "", settings.BASE_DIR / ".demo" / "console"
+    assert "VECTORFERRY_DATA_DIR=.demo/console " in text(viewer.get(reverse("jobs")))
+    settings.DATA_DIR = settings.BASE_DIR / "data"
+    assert "VECTORFERRY_DATA_DIR" not in text(viewer.get(reverse("jobs")))
+
+
 def test_a_worker_not_heard_of_for_half_a_minute_counts_as_gone(viewer):
     make_job(Status.PENDING)
     Worker.objects.create(host="here", pid=1, slots=2, last_seen=timezone.now() - timedelta(seconds=31))
