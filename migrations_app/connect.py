@@ -17,6 +17,8 @@ from migrations_app.engine.target import Target
 from migrations_app.engine.validation import faults_of, field_names
 from migrations_app.models import Connection, Job
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 TARGETS: dict[str, type[Target]] = {"milvus": MilvusTarget}
 
 
@@ -92,7 +94,7 @@ def refuse_private(hosts: tuple[str, ...]) -> None:
     if host_settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES:
         return
     for host in hosts:
-        if any(not address.is_global for address in _addresses(host)):
+        if not all(_leads_to(address).is_global for address in _addresses(host)):
             raise ConnectionFailed(
                 f"“{host}” is a private address, and this Vectorferry connects to public ones only.",
                 "The operator can allow it: VECTORFERRY_ALLOW_PRIVATE_ADDRESSES=on.",
@@ -101,14 +103,23 @@ def refuse_private(hosts: tuple[str, ...]) -> None:
             )
 
 
-def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+def _addresses(host: str) -> list[Address]:
     if host.startswith("/"):  # a Unix socket is as local as an address can be
         return [ipaddress.ip_address("127.0.0.1")]
     try:
         found = socket.getaddrinfo(host, None)
-    except OSError:  # unknown: the connector says so, on its own field
+    except (OSError, UnicodeError):  # unknown: the connector says so, on its own field
         return []
     return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
+
+
+def _leads_to(address: Address) -> Address:
+    """The address itself, or the IPv4 address within it: mapped, of 6to4, or of a gateway (NAT64)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def saved(name: str, *, is_target: bool) -> Connection:

@@ -150,7 +150,7 @@ def _take_settings(
     yield from _read_files(given, model, folder, end)
     yield from (fault.under(f"{end}.settings") for fault in connect.settings_faults(model, given))
     settings[end] = given
-    block["settings"] = _public(raw[end]["settings"] or {}, model)
+    block["settings"] = _public(raw[end].get("settings") or {}, model)
 
 
 def _read_files(given: dict[str, Any], model: type[SettingsModel], folder: Path, end: str) -> Iterator[Fault]:

@@ -150,3 +150,8 @@ def test_a_plan_written_out_reads_back_equal():
     again = read(dump_yaml(plan.dump()))
     assert again.checked() == plan
     assert yaml.safe_load(dump_yaml(plan.dump()))["version"] == 1
+
+
+def test_a_kind_without_settings_is_told_what_its_settings_need():
+    text = "version: 1\nsource: {kind: postgresql}\ntarget: {kind: milvus}\ncollections: [{source: a.b}]"
+    assert {fault.path.partition(".")[0] for fault in read(text).faults} == {"source", "target"}

@@ -28,7 +28,7 @@ def explain(address: Address, ca_cert: str | None, otherwise: str) -> Connection
                 "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?",
                 field=FIELD,
             )
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # no such name, or one that can be none of a host (“a..b”)
         hint = "Check the spelling, and that the machine Vectorferry runs on can resolve it."
         return HostUnknown(f"There is no host “{address.host}”.", hint, field=FIELD)
     except TimeoutError:

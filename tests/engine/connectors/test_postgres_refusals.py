@@ -8,6 +8,8 @@ from migrations_app.engine import errors
 from migrations_app.engine.connectors.postgres.conninfo import Address
 from migrations_app.engine.connectors.postgres.errors import read_error
 from migrations_app.engine.connectors.postgres.refusals import connect_error
+from migrations_app.engine.connectors.postgres.settings import PostgresSettings
+from migrations_app.engine.connectors.postgres.source import PostgresSource
 
 ADDRESS = Address("db", "5432", "shop", "reader", "require")
 TO = 'connection to server at "db" (10.0.0.1), port 5432 failed: '
@@ -135,3 +137,11 @@ def _adbc_error(message: str, state: str | None = None) -> adbc_driver_manager.O
     return adbc_driver_manager.OperationalError(
         message, status_code=adbc_driver_manager.AdbcStatusCode.IO, sqlstate=state
     )
+
+
+@pytest.mark.parametrize("host", ["a..b", "é" * 70, "x" * 300])
+def test_what_can_be_no_name_of_a_host_is_an_unknown_host(host: str) -> None:
+    settings = PostgresSettings(host=host, database="shop", user="reader")
+    with pytest.raises(errors.HostUnknown) as refused, PostgresSource(settings) as source:
+        source.check()
+    assert refused.value.field == "host"

@@ -40,7 +40,7 @@ class Refusal:
 # The first that is found counts.
 REFUSALS = (
     Refusal(
-        "could not translate host name|failed to resolve host",
+        "could not translate host name|failed to resolve host|'idna' codec",
         HostUnknown,
         "host",
         "There is no host named “{host}”.",

@@ -89,7 +89,8 @@ class Session:
                     prepare_threshold=None,
                     row_factory=namedtuple_row,
                 )
-            except (psycopg.Error, OSError) as error:
+            # A UnicodeError is Python's way to say that a name can be none of a host (“a..b”).
+            except (psycopg.Error, OSError, UnicodeError) as error:
                 # Not “from error”: its text may repeat what was typed.
                 raise connect_error(error, self.address) from None
             self._connection.read_only = True

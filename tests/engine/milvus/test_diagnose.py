@@ -1,0 +1,14 @@
+"""Why a Milvus cannot be reached, where no server is needed to tell."""
+
+import pytest
+
+from migrations_app.engine.errors import HostUnknown
+from migrations_app.engine.milvus.diagnose import explain
+from migrations_app.engine.milvus.settings import parse_address
+
+
+@pytest.mark.parametrize("host", ["a..b", "é" * 70, "x" * 300])
+def test_what_can_be_no_name_of_a_host_is_an_unknown_host(host: str) -> None:
+    error = explain(parse_address(f"http://{host}:19530"), None, "unavailable")
+    assert isinstance(error, HostUnknown)
+    assert error.field == "uri"
