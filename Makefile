@@ -9,7 +9,7 @@ STAMP := .venv/.requirements-installed
 DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \
   VECTORFERRY_DATA_DIR=.demo/console
 
-.PHONY: help setup demo demo-reset run test check bench
+.PHONY: help setup demo demo-reset run test check pictures bench
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ check: setup ## lint, format, types, import contracts, templates, migrations
 	$(BIN)/lint-imports
 	$(BIN)/djade --check --target-version 5.2 $$(find templates -name '*.html')
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+pictures: setup ## take the README's pictures again (needs Chromium)
+	@$(BIN)/python -m docs.pictures
 
 bench: setup ## PostgreSQL into Milvus, beside the target's own ceiling and a hand-written script
 	@$(BIN)/python -m benchmarks

@@ -105,16 +105,25 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
 
 
 def index_text(row: JobCollection) -> str:
-    if row.index_wish in (Wish.ASKED, Wish.RUNNING):
-        return f"being made, {row.index_percent} %"
-    return {Wish.DONE: "made", Wish.FAILED: f"failed: {row.index_error}"}.get(Wish(row.index_wish), "")
+    texts = {
+        Wish.ASKED: "to be made",
+        Wish.RUNNING: f"being made, {row.index_percent} %",
+        Wish.DONE: "made",
+        Wish.FAILED: f"failed: {row.index_error}",
+    }
+    return texts.get(Wish(row.index_wish), "")
 
 
 def load_text(row: JobCollection) -> str:
-    if row.load_wish in (Wish.ASKED, Wish.RUNNING):
-        return "being released" if row.load_action == "release" else f"being loaded, {row.load_percent} %"
-    done = "released" if row.load_action == "release" else "loaded"
-    return {Wish.DONE: done, Wish.FAILED: f"failed: {row.load_error}"}.get(Wish(row.load_wish), "")
+    is_release = row.load_action == "release"
+    done = "released" if is_release else "loaded"
+    texts = {
+        Wish.ASKED: f"to be {done}",
+        Wish.RUNNING: "being released" if is_release else f"being loaded, {row.load_percent} %",
+        Wish.DONE: done,
+        Wish.FAILED: f"failed: {row.load_error}",
+    }
+    return texts.get(Wish(row.load_wish), "")
 
 
 def wishes(rows: list[JobCollection]) -> dict[str, str]:

@@ -1,0 +1,143 @@
+"""Takes the README's pictures (`make pictures`).
+
+It brings up a demo of its own, does by clicks what the pictures show, and takes the demo down again. Needs
+Chromium.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+import psycopg
+from playwright.sync_api import Page, expect, sync_playwright
+
+from migrations_app.demo.stack import DATABASE, Stack
+from tests.e2e.person import JOB_MS, Person
+from tests.e2e.slow_link import SlowLink
+from tests.engines.browser import NAMES, QUIET
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1280, 640, 1200
+SOURCE, TARGET = "library", "search"
+# So slow that there is time to look at the job while it runs.
+BYTES_PER_SECOND = 9_000_000
+HALFWAY = re.compile(r"^\s*[67]\d,\d{3} of")
+# The library six times over: the demo's own rows are moved in a moment.
+MORE = """
+INSERT INTO docs SELECT d.id + n * 1000000, d.module, d.name, d.kind, d.signature, d.text, d.length, d.tags,
+    d.meta, d.changed_on, d.embedding FROM docs AS d, generate_series(1, 6) AS n;
+ANALYZE docs;
+"""
+
+
+def main() -> None:
+    PICTURES.mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix="vectorferry-pictures-") as folder, demo(Path(folder) / ".demo") as stack:
+        with psycopg.connect(stack.postgres.url(DATABASE), autocommit=True) as connection:
+            connection.execute(MORE)
+        milvus = urlsplit(stack.milvus.uri)
+        with SlowLink(str(milvus.hostname), int(milvus.port or 0), BYTES_PER_SECOND).open() as link:
+            take_all(stack, link.uri)
+
+
+@contextmanager
+def demo(folder: Path) -> Iterator[Stack]:
+    """A running demo in ``folder``, which nobody needs afterwards."""
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    environment = {**kept, "VECTORFERRY_DATA_DIR": str(folder / "console")}
+    stack = Stack(folder, ROOT)
+    try:
+        subprocess.run([sys.executable, "manage.py", "demo"], cwd=ROOT, env=environment, check=True)
+        yield stack
+    finally:
+        stack.stop()
+
+
+def take_all(stack: Stack, milvus: str) -> None:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        sys.exit("Chromium is missing: `apt-get install chromium` gets it.")
+    passwords = json.loads((stack.folder / "accounts.json").read_text())
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=QUIET + as_root)
+        page = browser.new_page(base_url=stack.url)
+        admin = Person(page, passwords["admin"])
+        admin.log_in("admin")
+        rename(admin, "demo-postgres", SOURCE)
+        rename(admin, "demo-milvus", TARGET, milvus)
+        cancel_one(admin)
+        walk_and_take(admin)
+        browser.close()
+
+
+def rename(admin: Person, name: str, new: str, address: str = "") -> None:
+    """Give a saved connection another name and, where it is given, another address."""
+    admin.page.goto("/connections/")
+    admin.page.get_by_role("row", name=name).get_by_role("link", name="Edit").click()
+    admin.field("Name").fill(new)
+    if address:
+        admin.field("Address").fill(address)
+    admin.press("Save")
+    expect(admin.page.get_by_text(f"“{new}” is saved")).to_be_visible()
+
+
+def cancel_one(admin: Person) -> None:
+    """A job that somebody thought better of, for the list."""
+    admin.walk_to_migrate(SOURCE, TARGET, docs="docs_2025")
+    admin.migrate()
+    expect(admin.page.get_by_role("cell", name="Moving rows")).to_be_visible(timeout=JOB_MS)
+    admin.page.get_by_role("link", name="Cancel job…").click()
+    admin.press("Cancel the job")
+    admin.waits_for("Canceled")
+
+
+def walk_and_take(admin: Person) -> None:
+    page = admin.page
+    admin.begin()
+    page.get_by_role("radio", name=SOURCE).check()
+    admin.press("Next")
+    admin.choose("public.docs", "public.examples", target=TARGET)
+    admin.name_target("documentation")
+    admin.turn_to("examples")
+    admin.name_target("snippets")
+    admin.turn_to("docs")
+    take(page, "configure-light")
+    admin.go_on_to_migrate()
+    for choice in ("Create indexes", "Load, so that it can be searched"):
+        admin.field(choice).check()
+    take(page, "migrate-light")
+    admin.migrate()
+    expect(page.locator(".progress-line")).to_have_text(HALFWAY, timeout=JOB_MS)
+    take(page, "job-light")
+    page.emulate_media(color_scheme="dark")
+    take(page, "job-dark")
+    page.emulate_media(color_scheme="light")
+    page.goto("/jobs/")
+    take(page, "jobs-light")
+
+
+def take(page: Page, name: str) -> None:
+    """The page as it is, in a window as high as it needs."""
+    page.set_viewport_size({"width": WIDTH, "height": LEAST_HEIGHT})
+    needed = int(page.evaluate("document.documentElement.scrollHeight"))
+    page.set_viewport_size({"width": WIDTH, "height": min(max(needed, LEAST_HEIGHT), MOST_HEIGHT)})
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+    page.wait_for_timeout(300)  # until what fades has faded
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
