@@ -13,6 +13,7 @@ from console.forms.options import OptionsForm
 from console.preview import bytes_per_row
 from console.schema_page import url as schema_url
 from console.sheet import Sheet
+from console.words import rows as number_of_rows
 from migrations_app import services
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
@@ -77,6 +78,7 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
     counts = [row["rows"] for row in rows]
     return {
         "collections": rows,
+        "summary": _summary(draft, rows),
         "form": form,
         "checks": _checks(draft, all_sheets, found),
         "checked_at": found and found.at,
@@ -85,6 +87,19 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
         "total_rows": None if None in counts else sum(counts),
         "plan_url": reverse("wizard_plan", args=[draft.pk]),
     }
+
+
+def _summary(draft: Draft, rows: list[dict[str, Any]]) -> str:
+    """What a press on Migrate does, as a sentence."""
+    ends, counts = drafts.route(draft), [row["rows"] for row in rows]
+    is_exact = all(row["rows_exact"] for row in rows)
+    moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
+    places = counted(len(rows), source_class(draft.kind).collection_word)
+    return (
+        f"{moved[:1].upper()}{moved[1:]} of {places} are copied from {ends.source_name} into "
+        f"{counted(len(rows), 'new collection')} in “{ends.database}” of {ends.target_name}. "
+        f"{ends.source_name} is only read."
+    )
 
 
 def _repair(draft: Draft, error: FerryError) -> str:

@@ -616,6 +616,10 @@ def test_the_summary_says_what_will_be_moved(web: Client, ready: Draft) -> None:
     assert line["size_bytes"] > 12 * 3 * 4
     assert context["total_rows"] == 12
     assert context["problems"] == []
+    assert context["summary"] == (
+        "12 rows of 1 collection are copied from shelf into 1 new collection in “default” of vault. "
+        "shelf is only read."
+    )
     assert "may be missed" in web.get(url("migrate", ready)).content.decode()
 
 
