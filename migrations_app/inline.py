@@ -22,28 +22,37 @@ def run_inline(job: Job, each_turn: Callable[[], object] = lambda: None) -> None
     """
     Job.objects.filter(pk=job.pk).update(inline=True)
     runner = _runner(job)
-    while runner.is_alive():
-        runner.join(TURN_SECONDS)
+    # Not ``join`` and ``is_alive``: a Ctrl-C within ``join`` makes Python take the thread for ended.
+    while not runner.ended.wait(TURN_SECONDS):
         each_turn()
+    each_turn()
     job.refresh_from_db()
 
 
-def _runner(job: Job) -> threading.Thread:
-    """The thread that runs ``job``: that of an interrupted call, if it is still there."""
-    name = f"inline {job.public_id}"
+class _Runner(threading.Thread):
+    """The thread that runs a job; ``ended`` is set when it is through."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(name=f"inline {job_id}", daemon=True)
+        self.job_id = job_id
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        try:
+            while not (job := Job.objects.get(pk=self.job_id)).is_ended:
+                for task in upkeep.due(job):
+                    tasks.BY_NAME[task](self.job_id)
+                time.sleep(PAUSE_SECONDS)
+        finally:
+            connections.close_all()
+            self.ended.set()
+
+
+def _runner(job: Job) -> _Runner:
+    """The thread of an interrupted call, if it is still there, else a new one."""
     for running in threading.enumerate():
-        if running.name == name:
+        if isinstance(running, _Runner) and running.job_id == job.pk and not running.ended.is_set():
             return running
-    started = threading.Thread(target=_run, args=(job.pk,), name=name, daemon=True)
+    started = _Runner(job.pk)
     started.start()
     return started
-
-
-def _run(job_id: int) -> None:
-    try:
-        while not (job := Job.objects.get(pk=job_id)).is_ended:
-            for task in upkeep.due(job):
-                tasks.BY_NAME[task](job_id)
-            time.sleep(PAUSE_SECONDS)
-    finally:
-        connections.close_all()

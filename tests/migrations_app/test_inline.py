@@ -1,5 +1,8 @@
 """A job run by the command that made it, without a queue."""
 
+import signal
+import threading
+
 import pytest
 from django.db import connections
 from django.db.models.functions import Now
@@ -36,6 +39,19 @@ def test_interrupted_and_canceled_it_ends_canceled(world, job):
         run_inline(job, interrupt)
     services.job_cancel(job=Job.objects.get(), user=None, drop=False)
     world.target.gate.set()
+    run_inline(job)
+    assert job.status == Status.CANCELED
+    connections.close_all()
+
+
+def test_ctrl_c_while_it_waits_leaves_the_job_running_until_it_is_canceled(world, job):
+    """A real signal, which Python 3.11 answers by taking a joined thread for ended."""
+    world.target.gate.clear()
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        run_inline(job)
+    services.job_cancel(job=Job.objects.get(), user=None, drop=False)
+    threading.Timer(0.3, world.target.gate.set).start()
     run_inline(job)
     assert job.status == Status.CANCELED
     connections.close_all()
