@@ -142,6 +142,8 @@ def test_only_a_checked_not_null_counts(database: Database) -> None:
     database.execute("INSERT INTO nulls VALUES (1, NULL, NULL)")
     database.execute("ALTER TABLE nulls ADD CONSTRAINT late NOT NULL b NOT VALID")
     assert [f.nullable for f in describe(database, "public.nulls").fields] == [False, True, True]
+    database.execute("CREATE UNIQUE INDEX ON nulls (b)")
+    assert describe(database, "public.nulls").key is None
 
 
 def test_the_longest_values_are_measured_in_bytes_and_elements(database: Database) -> None:

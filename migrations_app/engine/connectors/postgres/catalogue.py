@@ -42,6 +42,10 @@ _RELATION: LiteralString = """
     WHERE s.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
 
 # Since PostgreSQL 18 a NOT NULL that was never checked against the rows (NOT VALID) counts as attnotnull.
+_NOT_NULL: LiteralString = """
+    (a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid
+        AND k.contype = 'n' AND NOT k.convalidated AND k.conkey[1] = a.attnum))"""
+
 _COLUMNS: LiteralString = (
     """
     SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS native,
@@ -50,9 +54,9 @@ _COLUMNS: LiteralString = (
     + ") || '[]', "
     + FAMILY.replace("{t}", "t")
     + """, '') AS family,
-        a.atttypmod AS typmod,
-        a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid
-            AND k.contype = 'n' AND NOT k.convalidated AND k.conkey[1] = a.attnum) AS not_null,
+        a.atttypmod AS typmod,"""
+    + _NOT_NULL
+    + """ AS not_null,
         pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
         COALESCE(pg_catalog.col_description(a.attrelid, a.attnum), '') AS description,
         (SELECT o.opcname FROM pg_catalog.pg_index i
@@ -68,18 +72,22 @@ _COLUMNS: LiteralString = (
     ORDER BY a.attnum"""
 )
 
-_KEYS: LiteralString = """
+_KEYS: LiteralString = (
+    """
     SELECT k.columns FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
         JOIN pg_catalog.pg_am m ON m.oid = ic.relam AND m.amname = 'btree'
         CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY u.place) AS columns, bool_and(a.attnotnull) AS not_null
+            SELECT array_agg(a.attname::text ORDER BY u.place) AS columns, bool_and("""
+    + _NOT_NULL
+    + """) AS not_null
             FROM unnest(i.indkey) WITH ORDINALITY u (number, place)
             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number
             WHERE u.place <= i.indnkeyatts) k
     WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND k.not_null
         AND i.indpred IS NULL AND i.indexprs IS NULL
     ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid"""
+)
 
 
 @dataclass(frozen=True, slots=True)
