@@ -38,6 +38,8 @@ PLAN_KEYS = field_names(
 )
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 MAX_BYTES = 4 * 1024 * 1024
+# Values and blocks, those behind aliases counted each time: a few lines can stand for millions.
+MAX_NODES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +102,31 @@ def _parse(text: str) -> dict[str, Any]:
         raw = yaml.load(text, _Loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise PlanRefused((_yaml_fault(error),)) from None
+    if _nodes(raw, {}) > MAX_NODES:
+        message = f"The plan, with its aliases written out, has more than {MAX_NODES:,} entries."
+        raise PlanRefused((Fault("plan_too_large", message, "Write several plans, or fewer aliases."),))
     if not isinstance(raw, dict):
         hint = "It starts with “version: 1”, then “source:”, “target:” and “collections:”."
         raise PlanRefused((Fault("plan_invalid", "The file does not hold a plan.", hint),))
     return raw
 
 
+def _nodes(value: Any, counted: dict[int, int]) -> int:
+    """How many nodes a tree has once its shared parts are copied; each part is walked once."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in counted:
+        # A part within itself counts as endless.
+        counted[id(value)] = MAX_NODES + 1
+        inside = value.values() if isinstance(value, dict) else value
+        counted[id(value)] = 1 + sum(_nodes(part, counted) for part in inside)
+    return counted[id(value)]
+
+
 def _yaml_fault(error: Exception) -> Fault:
     mark = getattr(error, "problem_mark", None)
     where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or "it cannot be read"
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
     return Fault("yaml_invalid", f"The plan is not valid YAML{where}: {problem}.", "Mend that line.")
 
 

@@ -150,8 +150,13 @@ UNBUILT_OPTIONS: dict[str, Any] = {"limit_rows": None, "source_rows_per_second":
 
 def _unbuilt(path: str, value: object, hint: str, collection: str = "", field: str = "") -> Fault:
     key = path.rsplit(".", 1)[-1]
-    message = f"“{key}: {value}” is not available yet."
+    written = key if isinstance(value, list) else f"{key}: {_as_yaml(value)}"
+    message = f"“{written}” is not available yet."
     return Fault("not_available", message, hint, path, collection, field, key)
+
+
+def _as_yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def unbuilt_faults(plan: Plan) -> Iterator[Fault]:

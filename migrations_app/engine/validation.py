@@ -91,8 +91,10 @@ def _hint(kind: str) -> str:
 
 def _short(value: object) -> str:
     """A value as a sentence names it."""
-    if isinstance(value, (bool, int, float)) or value is None:
-        return {None: "empty", True: "true", False: "false"}.get(value, str(value))  # type: ignore[arg-type]
+    if value is None or isinstance(value, bool):
+        return {None: "empty", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return str(value)
     if isinstance(value, str):
         return f"“{value[:40]}”"
     return "a list" if isinstance(value, list) else "a block of keys" if isinstance(value, dict) else "that"

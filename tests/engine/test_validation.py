@@ -31,6 +31,20 @@ def test_a_wrong_type_names_the_key_and_the_value():
     assert fault.field == "port"
 
 
+class Room(BaseModel):
+    model_config = ConfigDict(strict=True)
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(1, "1"), (0, "0"), (True, "true"), (1.0, "1.0"), (None, "empty"), ([], "a list")]
+)
+def test_a_value_is_named_as_it_was_written(value, said):
+    with pytest.raises(ValidationError) as caught:
+        Room(name=value)
+    assert faults_of(caught.value)[0].message == f"“name” must be text, not {said}."
+
+
 def test_every_fault_is_told():
     assert {f.path for f in faults(prot=1)} == {"port", "prot"}
 

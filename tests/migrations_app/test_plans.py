@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,29 @@ def test_a_plan_written_out_reads_back_equal():
 def test_a_kind_without_settings_is_told_what_its_settings_need():
     text = "version: 1\nsource: {kind: postgresql}\ntarget: {kind: milvus}\ncollections: [{source: a.b}]"
     assert {fault.path.partition(".")[0] for fault in read(text).faults} == {"source", "target"}
+
+
+def test_aliases_that_stand_for_millions_are_refused_before_they_are_written_out():
+    levels = "abcdefghij"
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"{n}: &{n} [{', '.join([f'*{m}'] * 10)}]" for m, n in pairwise(levels)]
+    [fault] = read("\n".join(lines)).faults
+    assert fault.code == "plan_too_large"
+    assert "200,000" in fault.message
+
+
+@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}"])
+def test_a_part_within_itself_is_refused(text):
+    [fault] = read(text).faults
+    assert fault.code in ("plan_too_large", "yaml_invalid")
+
+
+def test_an_alias_may_be_used():
+    file = read(GOOD + "  description: &text Books\n- {source: public.more, description: *text}\n")
+    assert [c.description for c in file.checked().collections] == ["Books", "Books"]
+
+
+def test_an_option_that_is_not_built_is_named_as_it_is_written():
+    text = GOOD + "  full_text: [{field: title, output: words}]\n  partition_by: lang\n"
+    said = [fault.message for fault in read(text).faults]
+    assert said == ["“partition_by: lang” is not available yet.", "“full_text” is not available yet."]

@@ -101,6 +101,26 @@ def test_a_fault_in_the_file_does_not_hide_what_only_a_connection_tells(run):
     assert not Job.objects.exists()
 
 
+def test_both_ends_are_tried_and_each_fault_stands_at_its_place(db, tmp_path):
+    unknown = {"host": "no-such-host.invalid", "database": "shop", "user": "reader"}
+    plan = {
+        "version": 1,
+        "source": {"kind": "postgresql", "settings": unknown},
+        "target": {"kind": "milvus", "settings": {"uri": "http://127.0.0.1:1"}},
+        "options": {"verify": "full"},
+        "collections": [{"source": "public.books"}],
+    }
+    file = tmp_path / "plan.yaml"
+    file.write_text(yaml.safe_dump(plan))
+    code, out, _ = command("runplan", str(file), "--check", "--json")
+    assert code == 2
+    assert {fault["path"]: fault["code"] for fault in json.loads(out)["faults"]} == {
+        "options.verify": "not_available",
+        "source.settings.host": "host_unknown",
+        "target.settings.uri": "connection_refused",
+    }
+
+
 def test_what_preparation_refuses_ends_with_two(run, world):
     odd = {"source": "books", "target": "like this", "shards": 99}
     code, out, err = run("--inline", "--json", collections=[odd])
@@ -192,9 +212,10 @@ def test_jobs_prints_rejected_rows_a_line_each(run):
     assert command("jobs", "rejected", public_id)[1].count("title") >= 90
 
 
+@pytest.mark.parametrize("flags", [(), ("--drop", "--yes", "--json")], ids=["bare", "flags"])
 @pytest.mark.parametrize("action", ["resume", "give-up", "start-over", "retry", "verify"])
-def test_what_is_not_built_yet_is_refused_by_name(db, action):
-    code, _, err = command("jobs", action, "job-x")
+def test_what_is_not_built_yet_is_refused_by_name(db, action, flags):
+    code, _, err = command("jobs", action, *flags, "job-x")
     assert code == 2
     assert f"“jobs {action}” is not available yet." in err
 

@@ -34,6 +34,8 @@ class Command(BaseCommand):
         for name in NOT_BUILT:
             action = actions.add_parser(name, add_help=False)
             action.add_argument("rest", nargs="*")
+            for flag in ("--drop", "--yes", "--json"):
+                action.add_argument(flag, action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
         action = options["action"] or "list"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from migrations_app import connect, plans, services
 from migrations_app.engine import preflight
-from migrations_app.engine.errors import Fault, FerryError, PlanRefused
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.errors import DatabaseMissing, Fault, FerryError, PlanRefused
 from migrations_app.engine.plan import Plan
+from migrations_app.engine.target import Target
 from migrations_app.following import Follower, exit_code
 from migrations_app.models import Connection, Job
 from migrations_app.reports import job_report
@@ -39,7 +42,7 @@ class Command(BaseCommand):
             faults = list(file.faults)
             ends = self._ends(file, faults)
             if faults or options["check"]:
-                faults += self._preflight(file, ends, has_faults=bool(faults))
+                faults += self._preflight(file, ends, faults)
             if faults:
                 raise PlanRefused(tuple(faults))
             if options["check"]:
@@ -73,19 +76,28 @@ class Command(BaseCommand):
         return ends
 
     def _preflight(
-        self, file: plans.PlanFile, ends: dict[str, Connection | None], *, has_faults: bool
+        self, file: plans.PlanFile, ends: dict[str, Connection | None], faults: list[Fault]
     ) -> list[Fault]:
-        """The checks that need a connection; where the file has faults, only as far as both ends open."""
+        """What only the ends can tell: of each whether it answers, of both what stands against the plan."""
         if file.plan is None:
             return []
-        try:
-            with (
-                self._open(file, ends, "source") as source,
-                self._open(file, ends, "target") as target,
-            ):
-                checked = preflight.check_plan(file.plan, source, target)
-        except FerryError as error:
-            return [] if has_faults else [Fault(error.code, error.message, error.hint, error.path)]
+        found: list[Fault] = []
+        opened: dict[str, Any] = {}
+        with ExitStack() as stack:
+            for role, connection in ends.items():
+                if any(_concerns_connecting(fault, role) for fault in faults):
+                    continue  # what it would answer follows from that
+                try:
+                    opened[role] = stack.enter_context(self._open(file, ends, role))
+                    _try(opened[role])
+                except FerryError as error:
+                    found.append(_fault_of_end(error, role, is_saved=connection is not None))
+            if found or len(opened) < len(ends):
+                return found
+            try:
+                checked = preflight.check_plan(file.plan, opened["source"], opened["target"])
+            except FerryError as error:
+                return [Fault(error.code, error.message, error.hint, error.path)]
         known = {(fault.path, fault.code) for fault in file.faults}
         errors = [fault for fault in checked.faults if fault.severity == "error"]
         return [fault for fault in errors if (fault.path, fault.code) not in known]
@@ -135,3 +147,19 @@ class Command(BaseCommand):
             refused = {"job": None, "status": None, "error": error.as_dict()}
             self.stdout.write(json.dumps(refused | {"faults": [fault.as_dict() for fault in faults]}))
         sys.exit(REFUSED)
+
+
+def _concerns_connecting(fault: Fault, role: str) -> bool:
+    parts = fault.path.split(".")
+    return parts[0] == role and parts[1:2] in ([], ["kind"], ["settings"], ["connection"])
+
+
+def _try(end: Source | Target) -> None:
+    """Raises what keeps anyone from connecting. A missing target database is preflight's to say."""
+    with suppress(DatabaseMissing) if isinstance(end, Target) else nullcontext():
+        end.check()
+
+
+def _fault_of_end(error: FerryError, role: str, *, is_saved: bool) -> Fault:
+    place = f"{role}.connection" if is_saved else f"{role}.settings.{error.field}".rstrip(".")
+    return Fault(error.code, error.message, error.hint, place, field=error.field)
