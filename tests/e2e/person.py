@@ -10,7 +10,7 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 # A connection test, a preflight check or a page under load may take its time.
-PATIENCE_MS = 8_000
+PATIENCE_MS = 20_000
 JOB_MS = 90_000
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -76,6 +76,8 @@ def test_two_tables_are_migrated_in_one_job(worker, ada, library, vault, milvus_
     expect(ada.page.get_by_text("500 = 500")).to_be_visible()
     expect(ada.page.get_by_text("70 = 70")).to_be_visible()
     assert Job.objects.count() == 1
+    ada.field("Search the log").fill("Created collection")
+    expect(ada.page.locator("#log-lines li")).to_have_count(2)
     with client_of(milvus_lite_uri) as client:
         assert {name: count(client, name) for name in names.values()} == dict(
             zip(names.values(), (500, 70), strict=True)
@@ -169,24 +171,3 @@ def until_it_says(person: Person, status: str) -> None:
         person.page.wait_for_timeout(500)
         person.page.reload()
     pytest.fail(f"The job is still {person.status.inner_text()}")
-
-
-def test_a_problem_keeps_a_person_on_configure_and_says_where(ada, library, vault, milvus_lite_uri, unique):
-    name = f"books_{unique}"
-    with client_of(milvus_lite_uri) as client:
-        client.create_collection(name, dimension=4)
-    ada.begin()
-    ada.page.get_by_role("radio", name=library).check()
-    ada.press("Next")
-    ada.choose("public.books", target=vault)
-    ada.press("Use like_")
-    expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
-    ada.name_target(name)
-    expect(ada.page.locator("#p-target")).to_contain_text(f"has a collection “{name}” already")
-    ada.press("Go to the first problem")
-    expect(ada.field("Target collection")).to_be_focused()
-    ada.press(f"Use {name}_2")
-    expect(ada.field("Target collection")).to_have_value(f"{name}_2")
-    ada.go_on_to_migrate()
-    with client_of(milvus_lite_uri) as client:
-        client.drop_collection(name)

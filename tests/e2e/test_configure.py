@@ -1,0 +1,77 @@
+"""The pages by themselves, before a job: what they do while a person fills them in."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.milvus import client_of
+from tests.e2e.person import Person
+
+pytestmark = pytest.mark.engine
+
+
+def begin_with_books(person: Person, library: str, vault: str) -> None:
+    person.begin()
+    person.page.get_by_role("radio", name=library).check()
+    person.press("Next")
+    person.choose("public.books", target=vault)
+
+
+def test_a_problem_keeps_a_person_on_configure_and_says_where(ada, library, vault, milvus_lite_uri, unique):
+    name = f"books_{unique}"
+    with client_of(milvus_lite_uri) as client:
+        client.create_collection(name, dimension=4)
+    begin_with_books(ada, library, vault)
+    ada.press("Use like_")
+    expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
+    ada.name_target(name)
+    expect(ada.page.locator("#p-target")).to_contain_text(f"has a collection “{name}” already")
+    ada.press("Go to the first problem")
+    expect(ada.field("Target collection")).to_be_focused()
+    ada.press(f"Use {name}_2")
+    expect(ada.field("Target collection")).to_have_value(f"{name}_2")
+    ada.go_on_to_migrate()
+    with client_of(milvus_lite_uri) as client:
+        client.drop_collection(name)
+
+
+def test_ticking_all_that_are_shown_leaves_what_is_filtered_out_and_every_option_alone(ada, library, vault):
+    begin_with_books(ada, library, vault)
+    ticks = {name: ada.page.get_by_label(f"Include of {name}") for name in ("title", "pages", "like")}
+    nullable = ada.page.get_by_label("Nullable of pages")
+    expect(nullable).to_be_checked()
+    ada.field("Filter fields").fill("pages")
+    expect(ticks["title"]).not_to_be_visible()
+    ada.field("Move all shown fields").uncheck()
+    expect(ada.page.locator("#moving")).to_have_text("4 of 5 move")
+    ada.field("Filter fields").fill("")
+    expect(ticks["title"]).to_be_checked()
+    expect(ticks["pages"]).not_to_be_checked()
+    ada.page.reload()
+    expect(ticks["pages"]).not_to_be_checked()
+    ticks["pages"].check()
+    expect(nullable).to_be_checked()
+
+
+def test_the_preview_follows_what_is_typed(ada, library, vault):
+    begin_with_books(ada, library, vault)
+    ada.press("Use like_")
+    preview = ada.page.locator("#preview")
+    expect(preview.get_by_role("columnheader")).to_have_text(["id", "title", "pages", "like_", "embedding"])
+    expect(preview).to_contain_text("Book 1")
+    ada.field("Target of title").fill("caption")
+    ada.field("Target of title").blur()
+    expect(preview.get_by_role("columnheader", name="caption")).to_be_visible()
+
+
+def test_only_the_chosen_way_to_connect_is_asked_for(ada):
+    ada.begin()
+    expect(ada.field("Host")).to_be_visible()
+    text = ada.page.get_by_role("textbox", name=re.compile("Connection string"))
+    expect(text).not_to_be_visible()
+    ada.page.get_by_role("radio", name="Connection string").check()
+    expect(text).to_be_visible()
+    expect(ada.field("Host")).not_to_be_visible()
