@@ -17,6 +17,7 @@ help: ## list these targets
 setup: $(STAMP) ## make .venv with everything the project needs (uv when there is one, else pip)
 
 $(STAMP): requirements-dev.txt
+	@echo "Installing what the project needs into .venv: a minute or two …"
 	@if command -v uv >/dev/null; then \
 	  [ -x $(BIN)/python ] || uv venv --quiet --python $(PYTHON) .venv; \
 	  uv pip install --quiet --python $(BIN)/python -r $<; \

@@ -1,4 +1,4 @@
-"""The notice that a job waits and no worker lives (within the 30 seconds after which one counts as gone)."""
+"""The notice that a job waits and no worker lives (one that fell silent counts as gone before 30 seconds are over)."""
 
 from __future__ import annotations
 

@@ -45,13 +45,14 @@ def save_connections(stack: Stack) -> None:
 
 
 def _save(name: str, kind: str, settings: dict[str, object]) -> None:
-    services.connection_save(
+    saved = services.connection_save(
         name=name,
         kind=kind,
         settings=settings,
         user=User.objects.get(username=ADMINISTRATOR),
         connection=Connection.objects.filter(name=name).first(),
     )
+    services.connection_test(connection=saved)
 
 
 def sample_job() -> Job:

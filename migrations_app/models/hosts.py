@@ -8,7 +8,8 @@ from typing import Self
 from django.db import models
 from django.db.models.functions import Now
 
-ALIVE_SECONDS = 30
+# A page that looks every few seconds still says within half a minute that no worker lives.
+ALIVE_SECONDS = 25
 
 
 class Installation(models.Model):
