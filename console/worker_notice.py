@@ -1,4 +1,4 @@
-"""The notice that a job waits and no worker lives (one that fell silent counts as gone before 30 seconds are over)."""
+"""The notice that a job waits and no worker lives, given before the job has waited for half a minute."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from django.conf import settings
 
 from migrations_app.models import Job, Worker
+from migrations_app.states import ENDED
 
 
 def no_worker_notice(job: Job | None = None) -> dict[str, str] | None:
     """What to tell, and how to start a worker; None while one lives or nothing waits."""
-    waits = job.is_live if job else any(found.is_live for found in Job.objects.filter(ended_at=None)[:50])
+    waits = job.is_live if job else Job.objects.exclude(status__in=ENDED).exists()
     if not waits or Worker.alive():
         return None
     return {

@@ -75,7 +75,8 @@ def connection_save(
     among those to ``forget``.
 
     ``is_target`` is guessed from the kind where it is not given; ``server`` is what a test just found.
-    Nothing is connected to. Raises ``SettingsError`` with its field.
+    Nothing is connected to. Raises ``SettingsError`` with its field, and for another address while a job
+    that has not ended uses it: the half of its rows would come from, or go to, another place.
     """
     saved = connection or Connection(kind=kind, created_by=user)
     saved.is_target = kind in connect.TARGETS if is_target is None else is_target
@@ -85,7 +86,10 @@ def connection_save(
     )
     saved.kind = kind
     with _open(saved) as end:
-        saved.address = end.address()[:500]
+        address = end.address()[:500]
+    if connection is not None and address != connection.address:
+        _refuse_in_use(connection)
+    saved.address = address
     if server is not None:
         _note_test(saved, server)
     try:
@@ -136,13 +140,17 @@ def _note_test(connection: Connection, server: ServerInfo) -> None:
 
 def connection_delete(*, connection: Connection) -> None:
     """Raises ``SettingsError`` while a job that has not ended uses it."""
-    users = Job.objects.filter(Q(source_connection=connection) | Q(target_connection=connection))
     with transaction.atomic():
-        job = users.exclude(status__in=ENDED).first()
-        if job is not None:
-            raise SettingsError(
-                f"“{connection.name}” is used by {job.public_id}, which has not ended.",
-                "Wait for its end, or cancel it.",
-                code="connection_in_use",
-            )
+        _refuse_in_use(connection)
         connection.delete()
+
+
+def _refuse_in_use(connection: Connection) -> None:
+    users = Job.objects.filter(Q(source_connection=connection) | Q(target_connection=connection))
+    job = users.exclude(status__in=ENDED).first()
+    if job is not None:
+        raise SettingsError(
+            f"“{connection.name}” is used by {job.public_id}, which has not ended.",
+            "Wait for its end, or cancel it.",
+            code="connection_in_use",
+        )

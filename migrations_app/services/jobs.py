@@ -178,12 +178,23 @@ def _wish(job: Job, user: User | None, collection: str, what: str, **wish: Any) 
             f"{job.public_id} is {job.get_status_display()}; this needs a Successful job.",
             code="not_finished",
         )
-    connect.job_target(job).close()  # refuses where the connection was deleted
+    _refuse_another_target(job)
     found = job.collections.filter(**({"target": collection} if collection else {}))
     if not found.update(**wish):
         raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")
     note(job, f"{what}: asked by {_name(user)}.")
     queue.wake(job, queue.Task.TEND)
+
+
+def _refuse_another_target(job: Job) -> None:
+    """Refuses where the target's connection was deleted, or leads elsewhere by now."""
+    with connect.job_target(job) as target:
+        if target_key(target) != job.target_key:
+            raise SettingsError(
+                f"The connection “{job.target_name}” leads to another server than this job wrote to.",
+                "Change it back, or use the server's own tools.",
+                code="target_elsewhere",
+            )
 
 
 def _name(user: User | None) -> str:

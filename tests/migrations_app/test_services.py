@@ -8,6 +8,7 @@ from django_q.models import OrmQ
 from migrations_app import connect, leases, queue, services
 from migrations_app.engine.connectors.base import ServerInfo
 from migrations_app.engine.errors import AuthRefused, PlanRefused, SettingsError
+from migrations_app.engine.testing import MemoryDatabase, memory_database
 from migrations_app.models import Connection, Draft, Job, JobCollection, Wish
 from migrations_app.services.jobs import target_key
 from migrations_app.states import Status
@@ -108,6 +109,18 @@ def test_a_connection_in_use_is_not_deleted(world):
     services.job_cancel(job=job, user=None, drop=False)
     services.connection_delete(connection=saved)
     assert Job.objects.get().source_name == "shop"
+
+
+def test_a_connection_in_use_keeps_its_address_and_may_change_its_password(world):
+    saved = save(world)
+    job = services.job_create(plan=world.plan(), user=None, source_connection=saved, secrets=world.settings)
+    with pytest.raises(SettingsError, match=job.public_id):
+        save(world, connection=saved, settings={"store": "elsewhere", "password": "x"})
+    saved.refresh_from_db()
+    assert saved.settings["store"] != "elsewhere"
+    save(world, connection=saved, settings={"store": saved.settings["store"], "password": "new"})
+    services.job_cancel(job=job, user=None, drop=False)
+    save(world, connection=saved, settings={"store": "elsewhere", "password": "x"})
 
 
 # ---------------------------------------------------------------- drafts
@@ -282,3 +295,15 @@ def test_an_action_is_asked_of_all_collections_or_of_one(world):
     assert set(job.collections.values_list("index_wish", flat=True)) == {Wish.ASKED}
     with pytest.raises(SettingsError, match="no collection"):
         services.job_release(job=job, user=None, collection="c")
+
+
+def test_an_action_does_not_reach_a_server_that_the_job_did_not_write_to(world):
+    prod = save(world, name="prod", settings=world.settings["target"], is_target=True)
+    job = services.job_create(plan=world.plan(), user=None, target_connection=prod, secrets=world.settings)
+    Job.objects.update(status=Status.SUCCESSFUL)
+    with memory_database(MemoryDatabase()) as elsewhere:
+        save(world, connection=prod, name="prod", settings=connect.plain(elsewhere), is_target=True)
+        job = Job.objects.get()
+        with pytest.raises(SettingsError, match="leads to another server"):
+            services.job_load(job=job, user=None)
+    assert set(job.collections.values_list("load_wish", flat=True)) == {Wish.NONE}
