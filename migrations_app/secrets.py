@@ -39,17 +39,23 @@ def _link_unless_there(name: str, path: Path) -> None:
         os.link(name, path)
 
 
-def fingerprint(secret_key: str, encryption_key: str) -> str:
-    """Names a pair of keys without giving them away: 16 + 1 + 16 hexadecimal digits."""
-    return f"{_digest(secret_key)}-{_digest(encryption_key)}"
+def fingerprint(secret_key: str, *encryption_keys: str) -> str:
+    """Names the key that signs, and those that encrypted, without giving them away: 16 hexadecimal digits
+    each."""
+    return "-".join(_digest(key) for key in (secret_key, *encryption_keys))
 
 
 def can_serve(stored: str, secret_key: str, encryption_keys: Sequence[str]) -> bool:
-    """Whether these keys can sign for, and decrypt, what a database with the fingerprint `stored` holds.
+    """Whether these keys can sign for, and decrypt, all that a database with this fingerprint holds."""
+    signer, *needed = stored.split("-")
+    return signer == _digest(secret_key) and {_digest(key) for key in encryption_keys}.issuperset(needed)
 
-    An older encryption key further down the list still decrypts, hence any of them will do.
-    """
-    return stored in {fingerprint(secret_key, key) for key in encryption_keys}
+
+def with_newest(stored: str, encryption_key: str) -> str:
+    """The fingerprint of a database in which from now on also `encryption_key` encrypts."""
+    signer, *needed = stored.split("-")
+    newest = _digest(encryption_key)
+    return "-".join((signer, newest, *(key for key in needed if key != newest)))
 
 
 def _digest(secret: str) -> str:

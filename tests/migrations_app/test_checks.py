@@ -1,3 +1,5 @@
+from io import StringIO
+
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
@@ -41,6 +43,33 @@ def test_a_newer_key_in_front_is_a_rotation_and_shuts_out_those_who_have_it_not(
     settings.VECTORFERRY_SECRETS_KEYS = (OLD,)
     with pytest.raises(ImproperlyConfigured):
         ensure_keys_fit_database()
+
+
+def test_an_older_key_is_needed_until_the_secrets_were_rotated(settings):
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW, OLD)
+    ensure_keys_fit_database()
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
+    with pytest.raises(ImproperlyConfigured, match="rotate_secrets"):
+        ensure_keys_fit_database()
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW, OLD)
+    ensure_keys_fit_database()
+    call_command("rotate_secrets", stdout=StringIO())
+    settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
+    ensure_keys_fit_database()
+
+
+def test_one_key_after_another_without_a_rotation_ends_with_a_sentence(settings):
+    def put_in_front():
+        settings.VECTORFERRY_SECRETS_KEYS = (
+            Fernet.generate_key().decode(),
+            *settings.VECTORFERRY_SECRETS_KEYS,
+        )
+        ensure_keys_fit_database()
+
+    for _ in range(3):
+        put_in_front()
+    with pytest.raises(ImproperlyConfigured, match="several keys already"):
+        put_in_front()
 
 
 def test_the_fingerprint_gives_no_key_away(settings):
