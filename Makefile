@@ -9,7 +9,7 @@ STAMP := .venv/.requirements-installed
 DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \
   VECTORFERRY_DATA_DIR=.demo/console
 
-.PHONY: help setup demo demo-reset run test check pictures bench
+.PHONY: help setup demo demo-stop demo-reset run test check pictures bench
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ $(STAMP): requirements-dev.txt
 
 demo: setup ## a console with a PostgreSQL, a Milvus and a finished migration to look at (EXIT=1: try it and stop)
 	@$(DEMO) $(BIN)/python manage.py demo $(if $(EXIT),--exit)
+
+demo-stop: setup ## stop the demo and keep what it holds
+	@$(DEMO) $(BIN)/python manage.py demo --stop
 
 demo-reset: setup ## stop the demo, delete what it holds and begin anew
 	@$(DEMO) $(BIN)/python manage.py demo --reset $(if $(EXIT),--exit)

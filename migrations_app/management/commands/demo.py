@@ -27,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--exit", action="store_true", help="stop what was started, once the sample is done"
         )
+        parser.add_argument("--stop", action="store_true", help="stop the demo and keep what it holds")
         parser.add_argument(
             "--reset", action="store_true", help="stop the demo, delete what it holds, begin anew"
         )
@@ -36,6 +37,10 @@ class Command(BaseCommand):
         if folder.name != FOLDER_NAME or settings.DATABASE_URL:
             raise CommandError("The demo must not touch a real installation. Start it with: make demo")
         stack = Stack(folder, settings.BASE_DIR)
+        if options["stop"]:
+            stack.stop()
+            self.stdout.write("The demo is stopped. `make demo` starts it again with what it holds.")
+            return
         if options["reset"]:
             self._begin_anew(stack)
         found = stack.alive()
@@ -93,6 +98,7 @@ class Command(BaseCommand):
   A migration of {seed.SAMPLE} is on the Jobs page. To do one yourself: Migrations, PostgreSQL, the saved
   connection {seed.SOURCE}, the table {seed.LEFT_TO_MIGRATE} ({rows:,} rows), into {seed.TARGET}.
 
-  It goes on in the background. `make demo` finds it again; `make demo-reset` begins anew.
+  It goes on in the background until `make demo-stop`. `make demo` finds it again; `make demo-reset` begins
+  anew.
 """
         )

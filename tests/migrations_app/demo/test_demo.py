@@ -38,7 +38,7 @@ def folder(tmp_path):
     Stack(tmp_path / ".demo", ROOT).stop()
 
 
-def test_the_sample_succeeds_and_all_that_was_started_is_stopped_and_kept(folder):
+def test_the_sample_succeeds_and_a_demo_that_is_stopped_is_found_again_with_it(folder):
     done = demo(folder, "--exit")
     assert done.returncode == 0, done.stderr
     assert "Successful" in done.stdout
@@ -48,8 +48,12 @@ def test_the_sample_succeeds_and_all_that_was_started_is_stopped_and_kept(folder
     database.close()
     assert [status for _, status in jobs] == ["successful"]
 
-    again = demo(folder, "--exit")
+    again = demo(folder)
     assert again.returncode == 0, again.stderr
+    stack = Stack(folder, ROOT)
+    assert stack.alive() == list(stack.parts)
+    assert demo(folder, "--stop").returncode == 0
+    assert Stack(folder, ROOT).alive() == []
     with sqlite3.connect(folder / "console" / "vectorferry.sqlite3") as database:
         assert database.execute("SELECT public_id, status FROM migrations_app_job").fetchall() == jobs
     database.close()
