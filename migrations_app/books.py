@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -41,7 +43,8 @@ class Books:
         self._log = log
         counters = Counters(**{name: getattr(claimed, column) for name, column in COLUMNS.items()})
         self.ledger = Ledger(claimed.cursor, counters)
-        self._stored = self._first = self.ledger.checkpoint()
+        self._stored = self._first = self._sampled = self.ledger.checkpoint()
+        self._sampled_at = time.monotonic()
         self._first_read_at: Any = None
         self._last_ack_at: Any = claimed.last_ack_at
 
@@ -72,20 +75,26 @@ class Books:
     def close(self, **changes: Any) -> None:
         """Store the last checkpoint and give the lease back, unless it was lost: then the books are void."""
         if not self._store(
-            lambda columns: leases.release(self._slice, **columns | {"rows_in_flight": 0} | changes)
+            lambda columns: leases.release(self._slice, **columns | {"rows_in_flight": 0} | changes),
+            is_last=True,
         ):
             self._log("warning", TAKEN_OVER)
 
-    def _store(self, write: Any) -> bool:
-        """One statement for the slice; rejected rows and the rate sample in the same transaction."""
+    def _store(self, write: Any, *, is_last: bool = False) -> bool:
+        """One statement for the slice; where there is more to store, all in one transaction."""
         checkpoint = self.ledger.checkpoint()
-        with transaction.atomic():
+        is_sampled = is_last or time.monotonic() - self._sampled_at >= self._how.sample_seconds
+        has_more = is_sampled or checkpoint.rejected or checkpoint.restarts > self._stored.restarts
+        with transaction.atomic() if has_more else nullcontext():
             if not write(self._columns(checkpoint)):
                 return False
             self._keep_rejected(checkpoint)
-            self._sample(checkpoint)
+            if is_sampled:
+                self._sample(checkpoint)
         self.ledger.saved(checkpoint)
         self._stored = checkpoint
+        if is_sampled:
+            self._sampled, self._sampled_at = checkpoint, time.monotonic()
         return True
 
     def _columns(self, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -122,7 +131,7 @@ class Books:
         RejectedRow.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
 
     def _sample(self, checkpoint: Checkpoint) -> None:
-        before, now = self._stored.counters, checkpoint.counters
+        before, now = self._sampled.counters, checkpoint.counters
         rows, size_bytes = now.written - before.written, now.bytes_written - before.bytes_written
         if rows > 0:
             RateSample.objects.create(

@@ -19,8 +19,9 @@ from django.db.models.functions import Now
 
 from migrations_app.models import JobSlice, Leased
 
-# The statements of all running slices together stay below this many a second.
+# All running slices together renew their leases, and draw the rate curve, no more often than this.
 BEATS_A_SECOND = 25
+SAMPLES_A_SECOND = 5
 MANY_SLICES = 250
 SHORTEST_INTERVAL_SECONDS = 2.0
 # Waits before the next try of something that failed but may work again.
@@ -31,10 +32,14 @@ MAX_ATTEMPTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long a lease holds, and how often it is renewed (never later than after a third of it)."""
+    """How long a lease holds, and how often it is renewed (never later than after a third of it).
+
+    ``sample_seconds`` lie between two samples of the rate.
+    """
 
     lease_seconds: float
     interval_seconds: float
+    sample_seconds: float = 0.0
 
     @property
     def request_timeout_seconds(self) -> float:
@@ -51,7 +56,7 @@ def terms_for(running: int, lease_seconds: float) -> Terms:
     interval = max(SHORTEST_INTERVAL_SECONDS, running / BEATS_A_SECOND)
     if running > MANY_SLICES:
         lease_seconds = max(lease_seconds, 3 * interval)
-    return Terms(lease_seconds, min(interval, lease_seconds / 3))
+    return Terms(lease_seconds, min(interval, lease_seconds / 3), running / SAMPLES_A_SECOND)
 
 
 def owner() -> str:

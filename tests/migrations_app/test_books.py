@@ -1,0 +1,29 @@
+"""What a heartbeat stores of a slice."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from migrations_app import claiming, leases, tasks
+from migrations_app.books import Books
+from migrations_app.engine.checkpoint import Counters
+from migrations_app.models import RateSample, SliceState
+from migrations_app.runlog import RunLog
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_where_many_slices_run_a_heartbeat_is_one_statement(world):
+    job = world.job()
+    tasks.prepare(job.pk)
+    many = leases.terms_for(1000, 30)
+    books = Books(claiming.claim(job, many), many, RunLog(job))
+    for number in range(3):
+        sequence = books.ledger.begin(number, Counters(read=5))
+        books.ledger.acknowledge(sequence, written=5)
+        with CaptureQueriesContext(connection) as caught:
+            assert books.beat() is None
+        assert [query["sql"].split()[0] for query in caught.captured_queries] == ["UPDATE"]
+    books.close(state=SliceState.WAITING)
+    # What no sample told yet is told by the last one.
+    assert RateSample.objects.get(job=job).rows == 15
