@@ -62,12 +62,18 @@ def say_why_not(job: Job) -> None:
         return
     stopped = claimable(job).filter(unclean=True).first()
     if stopped is not None:
-        services.job_note_failure(job=job, error=_unclean_stop(stopped))
+        error = _unclean_stop(stopped)
+        if services.job_note_failure(job=job, error=error):
+            _tell(job, LogEntry.Level.ERROR, error.message)
     elif job.single_writer and (writer := writers(job).exclude(collection__job=job).first()):
         sentence = WAITS.format(other=writer.collection.job.public_id)
         last = job.log.order_by("-pk").first()
         if last is None or last.message != sentence:
-            LogEntry.objects.create(job=job, at=timezone.now(), level=LogEntry.Level.INFO, message=sentence)
+            _tell(job, LogEntry.Level.INFO, sentence)
+
+
+def _tell(job: Job, level: LogEntry.Level, sentence: str) -> None:
+    LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=sentence)
 
 
 def _unclean_stop(stopped: JobSlice) -> UncleanStop:

@@ -34,7 +34,7 @@ def run(job: Job, claimed: JobSlice, how: leases.Terms, held_since: float) -> No
     books = Books(claimed, how, log)
     try:
         end = _move(job, claimed, books, how, held_since, log)
-        _ended(job, books, end)
+        _ended(job, books, end, log)
     except LeaseLost as lost:
         log("warning", lost.message)
     except Interrupted:
@@ -79,7 +79,7 @@ def rejections_left(job: Job) -> int | None:
     return most - int(slices.aggregate(total=Sum("rows_rejected", default=0))["total"])
 
 
-def _ended(job: Job, books: Books, end: SliceEnd) -> None:
+def _ended(job: Job, books: Books, end: SliceEnd, log: RunLog) -> None:
     state = SliceState.DONE if end is SliceEnd.DONE else SliceState.WAITING
     books.close(state=state, attempts=0, not_before=None, unclean=False)
     left = rejections_left(job)
@@ -88,6 +88,7 @@ def _ended(job: Job, books: Books, end: SliceEnd) -> None:
             f"{-left:,} more rows could not be moved than the plan allows.",
             "See the rejected rows for the reasons; the plan's max_rejected sets the limit.",
         )
+        log("error", error.message, hint=error.hint, code=error.code)
         services.job_note_failure(job=job, error=error)
 
 

@@ -551,6 +551,17 @@ def test_a_key_not_declared_unique_is_said():
     )
 
 
+def test_what_a_plan_without_fields_leaves_out_is_said_with_the_reason():
+    made = memory_collection(rows([[1.0, 2.0]]), {name: SPECS[name] for name in ("id", "v")}, key="id")
+    (kept,) = checked({"a": made}).collections
+    assert kept.notes == ("“t” is left out: Milvus has no type for it.",)
+    (auto,) = checked({"a": made}, {"collections": [{"source": "a", "key": "auto"}]}).collections
+    assert auto.notes == ("“id” is left out: Auto ID makes new keys.", *kept.notes)
+    written = {"source": "a", "fields": [{"source": "id"}, {"source": "v"}]}
+    (short,) = checked({"a": made}, {"collections": [written]}).collections
+    assert short.notes == ()
+
+
 def test_a_missing_collection_does_not_stop_the_other_checks():
     plan = {"collections": [{"source": "gone"}, {"source": "a", "target": "a-b"}]}
     found = checked({"a": books()}, plan)

@@ -13,7 +13,7 @@ from migrations_app import claiming, heartbeat, leases, queue, services, tasks
 from migrations_app.engine.errors import SourceUnavailable
 from migrations_app.engine.retry import RetryPolicy
 from migrations_app.engine.testing import Mishap
-from migrations_app.models import Job, JobSlice, RateSample, RejectedRow, SliceState
+from migrations_app.models import Job, JobSlice, LogEntry, RateSample, RejectedRow, SliceState
 from migrations_app.run import run
 from migrations_app.states import Status
 
@@ -335,6 +335,9 @@ def test_an_auto_id_slice_of_a_dead_worker_fails_and_never_sends_again(world, re
     tasks.work(job.pk)
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "auto_id_unclean_stop")
+    assert list(job.log.filter(message=job.error_message).values_list("level", flat=True)) == [
+        LogEntry.Level.ERROR
+    ]
     assert world.target.collections["books"].sent == 0
 
 

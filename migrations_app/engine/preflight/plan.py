@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.choices import left_out
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.milvus.capabilities import Capabilities
@@ -110,9 +111,21 @@ def _prepared(
     completed = with_dims(completed, facts.dims)
     found = check_collection(completed, schema, caps)
     warnings = tuple(fault.message for fault in found if fault.severity == "warning")
-    notes = (*schema.notes, *facts.notes, *warnings)
+    unsaid = _left_out(completed, schema, caps) if collection.fields is None else ()
+    notes = (*schema.notes, *unsaid, *facts.notes, *warnings)
     return PreparedCollection(completed, schema, schema.rows_estimate, notes), _told_once(
         facts.faults + found
+    )
+
+
+def _left_out(completed: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> tuple[str, ...]:
+    """What a plan that lists no fields does not move, each with the reason."""
+    moved = {field.source for field in completed.fields or ()}
+    reasons = left_out(schema, caps)
+    return tuple(
+        f"“{field.name}” is left out: {reasons.get(field.name, 'Auto ID makes new keys').rstrip('.')}."
+        for field in schema.fields
+        if field.name not in moved
     )
 
 
