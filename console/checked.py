@@ -62,6 +62,7 @@ def check(draft: Draft, plan: Plan) -> Checked:
             connect.open_source(source.kind, source.settings) as opened,
             connect.open_target(target.kind, target.settings, drafts.database(draft)) as reached,
         ):
+            opened.stop = stop
             found = _found(draft, plan, preflight.check_plan(plan, opened, reached, stop=stop))
     except Interrupted:
         found = Checked(_digest(draft, plan), timezone.now(), is_whole=False)

@@ -49,6 +49,7 @@ def _verify(held: Held, target: Target) -> Again | None:
         )
         return None
     with connect.job_source(held.job) as source:
+        source.stop = held.stop
         return verify(held, source, target)
 
 

@@ -32,6 +32,7 @@ def prepare(held: Held) -> None:
     """
     job = held.job
     with connect.job_source(job) as source, connect.job_target(job) as target:
+        source.stop = held.stop
         if job.collections.filter(is_prepared=False).exists():
             _check(held, source, target)
         for row in job.collections.order_by("position"):

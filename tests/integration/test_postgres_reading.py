@@ -216,6 +216,17 @@ def test_a_stop_is_obeyed_while_the_server_is_still_thinking(items: Database) ->
         assert nothing_runs(items)
 
 
+@pytest.mark.parametrize("question", ["counts", "has_rows", "measure"])
+def test_a_stop_is_obeyed_while_all_rows_are_looked_at(items: Database, question: str) -> None:
+    items.execute("CREATE OR REPLACE VIEW pensive AS SELECT * FROM items WHERE pg_sleep(600)::text = ''")
+    more = ((), ("id",)) if question == "measure" else ()
+    with opened(items) as source:
+        source.stop.stop(Canceled("Stopped by the test."))
+        with pytest.raises(Canceled):
+            getattr(source, question)(CollectionRef("public.pensive"), *more)
+        assert nothing_runs(items)
+
+
 def test_a_read_left_early_leaves_nothing_running(items: Database) -> None:
     big(items)
     with opened(items) as source:

@@ -161,6 +161,9 @@ class Source(ABC):
 
     def __init__(self, settings: SettingsModel) -> None:
         self.settings = settings
+        # Whoever opens it may put a stop of his own here: what is asked about all rows (``counts``,
+        # ``has_rows``, ``measure``) can take long, and ends with its reason.
+        self.stop = StopToken()
 
     def __enter__(self) -> Self:
         return self

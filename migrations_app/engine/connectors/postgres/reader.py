@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ from migrations_app.engine.connectors.postgres.convert import storage_of
 from migrations_app.engine.connectors.postgres.rejecting import Misfits
 from migrations_app.engine.connectors.postgres.select import Select
 from migrations_app.engine.connectors.postgres.session import Session
+from migrations_app.engine.connectors.postgres.stopping import stoppable
 from migrations_app.engine.schema import arrow_type
 
 _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
-_STOP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Reader:
         with self.session.stream(what, self.seconds) as connection, connection.cursor() as cursor:
             options = {_BATCH_BYTES: str(self.batch_bytes)}
             cursor.adbc_statement.set_options(**options)
-            with _stoppable(cursor, self.stop), _stream(cursor, self.select.text()) as stream:
+            with stoppable(cursor.adbc_cancel, self.stop), _stream(cursor, self.select.text()) as stream:
                 for rows in stream:
                     self.stop.check()
                     yield _batch(self.select, rows, done)
@@ -83,30 +82,6 @@ def _stream(cursor: adbc.Cursor, statement: str) -> Iterator[AdbcRecordBatchRead
         raise
     finally:
         stream.close()
-
-
-@contextmanager
-def _stoppable(cursor: adbc.Cursor, stop: StopToken) -> Iterator[None]:
-    """Cancels the statement when a stop is asked for while the server has not answered yet."""
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(_STOP_SECONDS):
-            if stop.is_stopped:
-                with suppress(adbc_driver_manager.Error):
-                    cursor.adbc_cancel()
-                return
-
-    watcher = threading.Thread(target=watch, name="postgres-stop", daemon=True)
-    watcher.start()
-    try:
-        yield
-    except adbc_driver_manager.Error:
-        stop.check()
-        raise
-    finally:
-        ended.set()
-        watcher.join()
 
 
 def _schema(select: Select) -> pa.Schema:

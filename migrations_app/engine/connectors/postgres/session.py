@@ -13,12 +13,15 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import namedtuple_row
 
+from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.postgres.conninfo import Conninfo, address_of
 from migrations_app.engine.connectors.postgres.errors import reading
 from migrations_app.engine.connectors.postgres.refusals import connect_error
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
+from migrations_app.engine.connectors.postgres.stopping import stoppable
 
 LOOK_SECONDS = 20
+CANCEL_SECONDS = 5
 
 # The text forms that cursors, locators and values rely on, whatever the role or database sets.
 _SETTINGS = {
@@ -63,6 +66,17 @@ class Session:
         with reading(what), connection.transaction():
             connection.execute(_prepared(seconds))
             yield connection
+
+    @contextmanager
+    def count(self, what: str, stop: StopToken) -> Iterator[psycopg.Connection[Any]]:
+        """As ``look``, for questions about all rows: they take as long as they take, or until ``stop``."""
+        connection = self._open()
+
+        def cancel() -> None:
+            connection.cancel_safe(timeout=CANCEL_SECONDS)
+
+        with stoppable(cancel, stop), self.look(what, None) as asked:
+            yield asked
 
     @contextmanager
     def stream(self, what: str, seconds: float | None = None) -> Iterator[adbc.Connection]:

@@ -114,9 +114,9 @@ class PostgresSource(Source):
         return load_relation(self._session, ref.name)
 
     def _ask(self, relation: Relation, question: sql.SQL, **parts: sql.Composable) -> Any:
-        """The one row that answers, however long the server takes."""
+        """The one row that answers, however long the server takes, or until ``stop``."""
         statement = question.format(table=relation.name.identifier, **parts)
-        with self._session.look(str(relation), None) as connection:
+        with self._session.count(str(relation), self.stop) as connection:
             (row,) = connection.cursor(row_factory=tuple_row).execute(statement).fetchall()
         return row
 
@@ -128,7 +128,7 @@ class PostgresSource(Source):
             c=sql.Identifier(relation.column(name).name),
             table=relation.name.identifier,
         )
-        with self._session.look(str(relation), None) as connection:
+        with self._session.count(str(relation), self.stop) as connection:
             return {row.dim: row.rows for row in connection.execute(statement)}
 
     def _nulls(self, relation: Relation, names: tuple[str, ...]) -> dict[str, int]:
