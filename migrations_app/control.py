@@ -117,7 +117,7 @@ def explain(error: BaseException, log: RunLog) -> FerryError:
     """
     if isinstance(error, PlanRefused):
         for fault in error.faults:
-            log("error", fault.message, hint=fault.hint, code=fault.code, path=fault.path)
+            log("error", fault.message, hint=fault.advice, code=fault.code, path=fault.path)
     elif isinstance(error, FerryError):
         log("error", error.message, hint=error.hint, code=error.code)
     elif isinstance(error, DatabaseError):

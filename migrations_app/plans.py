@@ -7,6 +7,7 @@ plan as it was written (``public``), and apart from it the settings with their s
 from __future__ import annotations
 
 import copy
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -132,15 +133,41 @@ def _yaml_fault(error: Exception) -> Fault:
 
 def _expand(value: Any, environ: Mapping[str, str], at: tuple[int | str, ...], faults: list[Fault]) -> Any:
     if isinstance(value, dict):
-        return {k: _expand(v, environ, (*at, str(k)), faults) for k, v in value.items()}
+        fit = [key for key in value if not _refused(key, at, faults)]
+        return {k: _expand(value[k], environ, (*at, str(k)), faults) for k in fit}
     if isinstance(value, list):
         return [_expand(v, environ, (*at, n), faults) for n, v in enumerate(value)]
+    if isinstance(value, str):
+        for name in sorted(set(VARIABLE.findall(value)) - set(environ)):
+            message = f"The environment variable {name} is not set."
+            faults.append(
+                Fault("variable_missing", message, f"Set {name} before the plan is read.", path_of(at))
+            )
+        value = VARIABLE.sub(lambda found: environ.get(found[1], found[0]), value)
+    if _refused(value, at, faults):
+        return "" if isinstance(value, str) else None
+    return value
+
+
+def _refused(value: Any, at: tuple[int | str, ...], faults: list[Fault]) -> bool:
+    """Whether a key or value of YAML has no place in a plan, which is JSON at heart; then why."""
+    if reason := _unfit(value):
+        # It may be a secret: it is not repeated.
+        faults.append(Fault("value_invalid", f"What is written here {reason}.", "Mend it.", path_of(at)))
+    return bool(reason)
+
+
+def _unfit(value: Any) -> str:
+    """What is wrong with it; empty where nothing is."""
+    if value is None or isinstance(value, (bool, int)):
+        return ""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else "is NaN or infinity; a plan takes finite numbers"
     if not isinstance(value, str):
-        return value
-    for name in sorted(set(VARIABLE.findall(value)) - set(environ)):
-        message = f"The environment variable {name} is not set."
-        faults.append(Fault("variable_missing", message, f"Set {name} before the plan is read.", path_of(at)))
-    return VARIABLE.sub(lambda found: environ.get(found[1], found[0]), value)
+        return "is neither text nor a number"
+    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        return "holds a character that no text has: NUL or half a surrogate pair"
+    return ""
 
 
 def _take_settings(

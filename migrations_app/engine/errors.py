@@ -156,8 +156,13 @@ class Fault:
         )
         return replace(self, path=joined)
 
+    @property
+    def advice(self) -> str:
+        """The hint; where there is none beside the buttons, what the first of them does."""
+        return self.hint or (f"{self.fixes[0].label}." if self.fixes else "")
+
     def as_dict(self) -> dict[str, Any]:
-        return {"code": self.code, "message": self.message, "hint": self.hint, "path": self.path}
+        return {"code": self.code, "message": self.message, "hint": self.advice, "path": self.path}
 
 
 class PlanRefused(FerryError):
@@ -168,7 +173,7 @@ class PlanRefused(FerryError):
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         first = faults[0]
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        super().__init__(first.message + more, first.hint, code=first.code, path=first.path)
+        super().__init__(first.message + more, first.advice, code=first.code, path=first.path)
         self.faults = faults
 
 

@@ -551,6 +551,15 @@ def test_a_key_not_declared_unique_is_said():
     )
 
 
+def test_a_fault_with_a_repair_advises_it_where_there_are_no_buttons():
+    written = {"source": "t", "type": "VARCHAR", "max_length": 0}
+    plan = {"collections": [{"source": "a", "fields": [{"source": "id"}, {"source": "v"}, written]}]}
+    with pytest.raises(PlanRefused) as caught:
+        checked({"a": books()}, plan).raise_if_faults()
+    (fault,) = caught.value.faults
+    assert fault.as_dict()["hint"] == caught.value.hint == "Use 65,535."
+
+
 def test_what_a_plan_without_fields_leaves_out_is_said_with_the_reason():
     made = memory_collection(rows([[1.0, 2.0]]), {name: SPECS[name] for name in ("id", "v")}, key="id")
     (kept,) = checked({"a": made}).collections

@@ -182,3 +182,18 @@ def test_an_option_that_is_not_built_is_named_as_it_is_written():
     text = GOOD + "  full_text: [{field: title, output: words}]\n  partition_by: lang\n"
     said = [fault.message for fault in read(text).faults]
     assert said == ["“partition_by: lang” is not available yet.", "“full_text” is not available yet."]
+
+
+@pytest.mark.parametrize(
+    "written", [".inf", "-.inf", ".nan", "!!binary aGk=", "!!set {a, b}", r'"a\0b"', r'"a\ud800"']
+)
+def test_a_value_that_json_does_not_have_is_refused_at_its_place(written):
+    found = paths(GOOD + f"  fields: [{{source: n, fill_null: {written}}}]\n")
+    assert found == {"collections[0].fields[0].fill_null": "value_invalid"}
+
+
+def test_a_key_or_a_variable_that_is_no_text_is_refused_and_not_repeated():
+    assert paths(GOOD + r'  "\ud800": 1' + "\n") == {"collections[0]": "value_invalid"}
+    [fault] = read(GOOD, SHOP_PASSWORD="pass\udcff").faults
+    assert (fault.path, fault.code) == ("source.settings.password", "value_invalid")
+    assert "pass" not in fault.message

@@ -141,7 +141,7 @@ class Command(BaseCommand):
         faults = error.faults if isinstance(error, PlanRefused) else ()
         for fault in faults or (Fault(error.code, error.message, error.hint, error.path),):
             place = f"{fault.path}: " if fault.path else ""
-            hint = f"\n  {fault.hint}" if fault.hint else ""
+            hint = f"\n  {fault.advice}" if fault.advice else ""
             self.stderr.write(f"{place}{fault.message}{hint}\n  [{fault.code}]")
         if options["json"]:
             refused = {"job": None, "status": None, "error": error.as_dict()}
