@@ -13,7 +13,7 @@ from migrations_app.models import Connection, Job
 from migrations_app.states import ENDED, Status
 
 SOURCE, TARGET = "demo-postgres", "demo-milvus"
-SAMPLE, LEFT_TO_MIGRATE = "public.examples", "public.docs"
+SAMPLE, LEFT_TO_MIGRATE, LARGER = "public.examples", "public.docs", "public.lines"
 DESCRIPTION = "Sample: examples from docstrings"
 ADMINISTRATOR, VIEWER = "admin", "viewer"
 
@@ -59,17 +59,18 @@ def sample_job() -> Job:
     """The sample that is done or on its way, else a new one."""
     jobs = Job.objects.filter(description=DESCRIPTION)
     under_way = jobs.exclude(status__in=ENDED)
-    return (jobs.filter(status=Status.SUCCESSFUL) | under_way).first() or _create(is_again=jobs.exists())
+    return (jobs.filter(status=Status.SUCCESSFUL) | under_way).first() or _create(earlier=jobs.count())
 
 
-def _create(*, is_again: bool) -> Job:
+def _create(*, earlier: int) -> Job:
+    """A sample job. What ``earlier`` ones left behind stays: a new one takes a name of its own."""
+    target = SAMPLE.rpartition(".")[2]
     plan = {
         "version": 1,
         "source": {"connection": SOURCE},
         "target": {"connection": TARGET},
         "options": {"create_index": True, "load": True},
-        # What an earlier try may have left behind is of no use to anyone.
-        "collections": [{"source": SAMPLE, "if_exists": "replace" if is_again else "error"}],
+        "collections": [{"source": SAMPLE, "target": f"{target}_{earlier + 1}" if earlier else target}],
     }
     return services.job_create(
         plan=Plan.model_validate(plan),

@@ -1,4 +1,4 @@
-"""The demo's database: two tables to migrate, and two that show what cannot be selected and why."""
+"""The demo's database: three tables to migrate, and two that show what cannot be selected and why."""
 
 import struct
 from collections.abc import Iterable
@@ -32,6 +32,13 @@ CREATE TABLE docs (
     embedding vector({DIMENSIONS}) NOT NULL
 );
 COMMENT ON TABLE docs IS 'What Python''s standard library says about itself';
+CREATE TABLE lines (
+    id bigint PRIMARY KEY,
+    doc bigint NOT NULL REFERENCES docs,
+    text text NOT NULL,
+    embedding vector({DIMENSIONS}) NOT NULL
+);
+COMMENT ON TABLE lines IS 'The same line by line: enough rows to watch a job, and to cancel it';
 CREATE TABLE examples (
     module text,
     line integer,
@@ -54,8 +61,11 @@ INDEXES = """
 CREATE INDEX ON docs USING ivfflat (embedding vector_cosine_ops) WITH (lists = 64);
 ANALYZE;
 """
+MOST_LINES = 80_000
+LEAST_CHARACTERS = 12
 COLUMNS = {
     "docs": "int8 text varchar kind text text int4 text[] jsonb date vector",
+    "lines": "int8 int8 text vector",
     "examples": "text int4 text text vector",
     "modules": "text int4 int4",
 }
@@ -69,6 +79,7 @@ def fill(url: str) -> int:
             _teach(connection)
             library = read_library()
             _copy(connection, "docs", _docs(library))
+            _copy(connection, "lines", _lines(library))
             _copy(connection, "examples", _examples(library))
             _copy(connection, "modules", _modules(library))
             connection.execute(INDEXES)
@@ -82,6 +93,18 @@ def _docs(library: Library) -> Iterable[tuple[Any, ...]]:
             number, doc.module, doc.name, doc.kind, doc.signature, doc.text, len(doc.text), doc.tags,
             Jsonb(doc.meta), doc.changed_on, vector,
         )  # fmt: skip
+
+
+def _lines(library: Library) -> Iterable[tuple[Any, ...]]:
+    lines = [
+        (doc, line.strip())
+        for doc, page in enumerate(library.docs, start=1)
+        for line in page.text.splitlines()
+        if len(line.strip()) >= LEAST_CHARACTERS
+    ][:MOST_LINES]
+    vectors = embed([line for _, line in lines])
+    for number, ((doc, line), vector) in enumerate(zip(lines, vectors, strict=True), start=1):
+        yield number, doc, line, vector
 
 
 def _examples(library: Library) -> Iterable[tuple[Any, ...]]:

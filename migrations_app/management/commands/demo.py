@@ -97,6 +97,7 @@ class Command(BaseCommand):
 
   A migration of {seed.SAMPLE} is on the Jobs page. To do one yourself: Migrations, PostgreSQL, the saved
   connection {seed.SOURCE}, the table {seed.LEFT_TO_MIGRATE} ({rows:,} rows), into {seed.TARGET}.
+  {seed.LARGER} is large enough to watch a job, and to cancel it.
 
   It goes on in the background until `make demo-stop`. `make demo` finds it again; `make demo-reset` begins
   anew.

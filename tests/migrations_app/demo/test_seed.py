@@ -1,0 +1,32 @@
+"""The sample job of the demo."""
+
+import pytest
+
+from migrations_app.demo import seed
+from migrations_app.engine.plan import Plan, unbuilt_faults
+from migrations_app.models import Job
+from migrations_app.services import connection_save
+from migrations_app.states import Status
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ready(tmp_path):
+    seed.make_accounts(tmp_path / "accounts.json")
+    source = {"host": "127.0.0.1", "database": "demo", "user": "demo"}
+    connection_save(name=seed.SOURCE, kind="postgresql", settings=source, user=None)
+    connection_save(name=seed.TARGET, kind="milvus", settings={"uri": "http://127.0.0.1:1"}, user=None)
+
+
+def test_a_sample_under_way_is_found_again(ready):
+    assert seed.sample_job() == seed.sample_job()
+
+
+def test_after_a_failed_sample_another_is_made_that_meets_nothing_of_the_first(ready):
+    first = seed.sample_job()
+    Job.objects.filter(pk=first.pk).update(status=Status.FAILED)
+    second = seed.sample_job()
+    plans = [Plan.model_validate(job.plan) for job in (first, second)]
+    assert plans[0].collections[0].target != plans[1].collections[0].target
+    assert not list(unbuilt_faults(plans[1]))
