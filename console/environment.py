@@ -85,6 +85,8 @@ def folder(name: str) -> Path | None:
 def encryption_keys(name: str, value: str) -> tuple[str, ...]:
     """The Fernet keys in `value`, separated by commas, newest first."""
     keys = tuple(key.strip() for key in value.split(",") if key.strip())
+    if not keys:
+        raise ImproperlyConfigured(f"{name} must hold at least one key.")
     for position, key in enumerate(keys, start=1):
         try:
             Fernet(key)

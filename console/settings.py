@@ -39,11 +39,23 @@ def _postgresql(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured(
             f"DATABASE_URL must begin with postgresql:// (empty: SQLite), but begins with {scheme!r}."
         )
-    return {**dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)}
+    try:
+        return {**dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)}
+    except ValueError:
+        # Not “from error”, and nothing of the value: there is a password in it.
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not an address like postgresql://user:password@host:5432/database; special "
+            "characters in user and password are percent-encoded (its value is not shown)."
+        ) from None
 
 
 def _sqlite(folder: Path) -> dict[str, Any]:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"VECTORFERRY_DATA_DIR: the folder {str(folder)!r} cannot be made: {error.strerror}."
+        ) from error
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": folder / "vectorferry.sqlite3",

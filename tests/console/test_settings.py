@@ -75,6 +75,8 @@ def setting(folder: Path, expression: str, **environment: str) -> object:
             "VECTORFERRY_ADMIN_USER and VECTORFERRY_ADMIN_PASSWORD go together",
         ),
         ("DATABASE_URL", "mysql://db/ferry", "DATABASE_URL must begin with postgresql:// (empty: SQLite)"),
+        ("VECTORFERRY_SECRETS_KEYS", ",", "VECTORFERRY_SECRETS_KEYS must hold at least one key."),
+        ("VECTORFERRY_DATA_DIR", "/proc/none", "the folder '/proc/none' cannot be made"),
     ],
 )
 def test_a_wrong_value_stops_the_start_with_a_sentence_that_names_it(tmp_path, name, value, sentence):
@@ -91,6 +93,16 @@ def test_with_a_shared_database_the_secrets_must_be_given(tmp_path, missing):
     assert done.returncode == 1
     assert f"{missing} must be set where DATABASE_URL is" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://ferry:hun/ter2@db:5432/ferry", "postgresql://ferry:hunter2@db:x/f"]
+)
+def test_a_wrong_database_address_is_refused_without_being_shown(tmp_path, url):
+    done = run(tmp_path, "manage.py", "check", **PRODUCTION | {"DATABASE_URL": url})
+    assert done.returncode == 1
+    assert "DATABASE_URL is not an address like postgresql://" in done.stderr
+    assert "ter2" not in done.stderr
 
 
 def test_a_wrong_encryption_key_is_refused_without_being_shown(tmp_path):
