@@ -67,10 +67,6 @@ def name_problem(name: str, of: NameOf = "field") -> NameProblem | None:
     return None
 
 
-def is_legal(name: str, of: NameOf = "field") -> bool:
-    return name_problem(name, of) is None
-
-
 def suggest(name: str, taken: Collection[str] = (), of: NameOf = "field") -> str:
     """A legal name close to ``name`` that is not in ``taken``; ``name`` itself where it may be used."""
     wanted = _ILLEGAL_CHARACTER.sub("_", name) or "_"

@@ -40,13 +40,6 @@ def seconds_left(rows_left: int | None, rate: float | None) -> float | None:
     return max(0, rows_left) / rate
 
 
-def share_done(rows: int, total: int | None) -> float | None:
-    """0..1; None where the total is not known. More rows than were counted beforehand are all of them."""
-    if total is None:
-        return None
-    return min(1.0, rows / total) if total else 1.0
-
-
 def curve(samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
     """(time, rows a second) between each sample and the next, for drawing."""
     pairs = ((b.at, _rate(a, b)) for a, b in pairwise(samples))

@@ -9,7 +9,6 @@ from migrations_app.engine.naming import (
     auto_key_name,
     duplicates,
     free_name,
-    is_legal,
     name_problem,
     suggest,
 )
@@ -49,7 +48,7 @@ def test_a_name_milvus_refuses_is_named_with_a_suggestion(name, code, instead):
 
 
 def test_reserved_words_are_free_for_collections():
-    assert is_legal("like", "collection")
+    assert name_problem("like", "collection") is None
     assert suggest("like", of="collection") == "like"
     assert name_problem("my-table", "collection").message == (
         "“my-table” is not a legal collection name in Milvus."
@@ -81,11 +80,11 @@ def test_duplicates_are_the_names_that_occur_twice():
 def test_a_suggestion_is_always_legal_free_and_stable(name, taken):
     for of in ("field", "collection", "partition"):
         first = suggest(name, taken, of)
-        assert is_legal(first, of)
+        assert name_problem(first, of) is None
         assert len(first.encode()) <= MAX_BYTES
         assert first not in taken
         assert suggest(first, taken, of) == first
-        if is_legal(name, of) and name not in taken:
+        if name_problem(name, of) is None and name not in taken:
             assert first == name
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from migrations_app.engine.progress import Sample, curve, rate_average, rate_now, seconds_left, share_done
+from migrations_app.engine.progress import Sample, curve, rate_average, rate_now, seconds_left
 
 STEADY = [Sample(at, 100 * at) for at in range(0, 61, 2)]
 
@@ -52,10 +52,3 @@ def test_the_time_left_is_known_where_rows_and_rate_are(
     rows_left: int | None, rate: float | None, expected: float | None
 ) -> None:
     assert seconds_left(rows_left, rate) == expected
-
-
-@pytest.mark.parametrize(
-    ("rows", "total", "expected"), [(0, 10, 0), (5, 10, 0.5), (12, 10, 1), (0, 0, 1), (5, None, None)]
-)
-def test_the_share_done_is_never_more_than_all(rows: int, total: int | None, expected: float | None) -> None:
-    assert share_done(rows, total) == expected
