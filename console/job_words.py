@@ -56,7 +56,7 @@ def progress_text(job: Job, done: Totals, pace: Pace) -> str:
 
 def check_words(job: Job) -> str:
     """What the count check of all its collections came to."""
-    results = list(job.collections.values_list("verified", flat=True))
+    results = [row.verified for row in job.collections.all()]
     if results and all(results):
         return "counts equal"
     return "counts differ" if False in results else "counts not compared"

@@ -16,6 +16,7 @@ from migrations_app.reports import Totals, job_pace, totals
 from migrations_app.states import RUNNING, Status
 
 PAGE_ROWS = 20
+NAMES_SHOWN = 3
 
 FILTERS: dict[str, tuple[str, frozenset[Status]]] = {
     "all": ("All", frozenset(Status)),
@@ -32,6 +33,7 @@ class Row:
     public_id: str
     type_title: str
     description: str
+    collections: str
     status_label: str
     tone: str
     progress_value: int | None
@@ -72,7 +74,7 @@ def context(show: str, source: str, search: str, page_number: str) -> dict[str, 
 
 
 def _found(source: str, search: str) -> QuerySet[Job]:
-    jobs = Job.objects.select_related("created_by")
+    jobs = Job.objects.select_related("created_by").prefetch_related("collections")
     if source:
         jobs = jobs.filter(kind=source)
     if search := search.replace("\x00", "").strip():
@@ -88,12 +90,20 @@ def rows(jobs: list[Job]) -> list[Row]:
     return [_row(job, numbers[job.pk]) for job in jobs]
 
 
+def _names(job: Job) -> str:
+    """What it moves: the first few collections by their source names."""
+    names = [row.source for row in job.collections.all()]
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
 def _row(job: Job, done: Totals) -> Row:
     is_sure = done.rows_total is not None
     return Row(
         public_id=job.public_id,
         type_title=kind_title(job.kind),
         description=job.description or f"{job.source_name} → {job.target_name}",
+        collections=_names(job),
         status_label=status_label(job, done),
         tone=tone(job, done),
         progress_value=done.rows_done if is_sure else 0 if job.is_ended else None,

@@ -91,6 +91,7 @@ def test_the_list_shows_status_progress_and_who_made_it(viewer):
     make_job()
     page = text(viewer.get(reverse("jobs")))
     assert "shop-db → prod" in page
+    assert "public.docs" in page
     assert "In Progress" in page
     assert "400 of 1,000 rows" in page
     assert "command line" in page
