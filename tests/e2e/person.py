@@ -29,6 +29,11 @@ class Person:
 
     def sees(self, heading: str | re.Pattern[str]) -> None:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
+        self.waits_until_it_listens()
+
+    def waits_until_it_listens(self) -> None:
+        """A page that came by htmx takes notice of what is typed a moment after it is there."""
+        expect(self.page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
@@ -70,6 +75,13 @@ class Person:
         tab = self.page.get_by_label("Collections", exact=True).get_by_role("button", name=collection)
         tab.click()
         expect(tab).to_have_attribute("aria-current", "true")
+        self.waits_until_it_listens()
+
+    def repair(self, fix: str) -> None:
+        """On Configure: press the fix of a problem, which is gone then."""
+        self.press(fix)
+        expect(self.page.get_by_role("button", name=fix, exact=True)).to_have_count(0)
+        self.waits_until_it_listens()
 
     def go_on_to_migrate(self) -> None:
         self.press("Next")

@@ -25,13 +25,13 @@ def test_a_problem_keeps_a_person_on_configure_and_says_where(ada, library, vaul
     with client_of(milvus_lite_uri) as client:
         client.create_collection(name, dimension=4)
     begin_with_books(ada, library, vault)
-    ada.press("Use like_")
+    ada.repair("Use like_")
     expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
     ada.name_target(name)
     expect(ada.page.locator("#p-target")).to_contain_text(f"has a collection “{name}” already")
     ada.press("Go to the first problem")
     expect(ada.field("Target collection")).to_be_focused()
-    ada.press(f"Use {name}_2")
+    ada.repair(f"Use {name}_2")
     expect(ada.field("Target collection")).to_have_value(f"{name}_2")
     ada.go_on_to_migrate()
     with client_of(milvus_lite_uri) as client:
@@ -58,7 +58,7 @@ def test_ticking_all_that_are_shown_leaves_what_is_filtered_out_and_every_option
 
 def test_the_preview_follows_what_is_typed(ada, library, vault):
     begin_with_books(ada, library, vault)
-    ada.press("Use like_")
+    ada.repair("Use like_")
     preview = ada.page.locator("#preview")
     expect(preview.get_by_role("columnheader")).to_have_text(["id", "title", "pages", "like_", "embedding"])
     expect(preview).to_contain_text("Book 1")

@@ -28,7 +28,7 @@ def test_a_table_is_migrated_by_clicks_and_arrives_whole(
     ada.choose("public.books", target="vault")
     ada.name_target(name)
     expect(ada.page.get_by_role("button", name="Use like_")).to_be_visible()
-    ada.press("Use like_")
+    ada.repair("Use like_")
     expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
     ada.go_on_to_migrate()
     ada.field("Create indexes").check()
