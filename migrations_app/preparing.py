@@ -121,12 +121,19 @@ def is_ours(target: Target, schema: TargetSchema) -> bool:
     found = target.describe(schema.name)
     if found is None:
         return False
-    if differences(found, schema) or target.row_statistics(schema.name):
+    if differences(found, schema) or _has_rows(target, schema.name):
         raise TargetChanged(
             f"A collection “{schema.name}” appeared in the target that this job did not make.",
             "Choose another name, or remove it, and start the migration again.",
         )
     return True
+
+
+def _has_rows(target: Target, name: str) -> bool:
+    """Statistics know nothing of rows that were written just now, until they are flushed."""
+    if target.capabilities().flush_before_count:
+        target.flush(name)
+    return target.row_statistics(name) > 0
 
 
 def _cut(held: Held, row: JobCollection, source: Source) -> None:

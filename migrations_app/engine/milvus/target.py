@@ -12,6 +12,7 @@ from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.base import ServerInfo, SettingsModel
 from migrations_app.engine.errors import (
     AuthRefused,
+    DatabaseMissing,
     PrivilegeMissing,
     TargetChanged,
     TargetError,
@@ -49,6 +50,13 @@ class MilvusTarget(Target):
     def __init__(self, settings: SettingsModel, database: str = "default") -> None:
         assert isinstance(settings, MilvusSettings)
         super().__init__(settings, database or "default")
+        if not (self.database.isascii() and self.database.isprintable()):
+            # It could not even be asked for: it travels in a header.
+            raise DatabaseMissing(
+                f"There is no database {self.database[:40]!r}.",
+                "Milvus names databases with letters, digits and _.",
+                field="database",
+            )
         self._login = settings
         self._rpc = Rpc(settings, self.database)
         self._server: server.Server | None = None
