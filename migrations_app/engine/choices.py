@@ -32,6 +32,18 @@ METRICS: dict[MilvusType, tuple[str, ...]] = {
     MilvusType.SPARSE_FLOAT_VECTOR: ("IP",),
 }
 
+# By kind of vector, as Milvus's documentation (milvus.io/docs, "Index Explained") lists them up to 2.6; what
+# an older server lacks of them it says itself.
+_DENSE_INDEXES = (
+    *("AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "HNSW", "HNSW_SQ", "HNSW_PQ"),
+    *("HNSW_PRQ", "SCANN", "DISKANN", "GPU_CAGRA", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_BRUTE_FORCE"),
+)
+INDEX_TYPES: dict[MilvusType, tuple[str, ...]] = {
+    **dict.fromkeys(METRICS, _DENSE_INDEXES),
+    MilvusType.BINARY_VECTOR: ("AUTOINDEX", "BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH"),
+    MilvusType.SPARSE_FLOAT_VECTOR: ("AUTOINDEX", "SPARSE_INVERTED_INDEX", "SPARSE_WAND"),
+}
+
 
 def left_out(schema: CollectionSchema, caps: Capabilities) -> dict[str, str]:
     """The source fields that are not proposed, each with the reason."""

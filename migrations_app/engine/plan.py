@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.schema import MilvusType, TypeSpec
 
 AUTO = "auto"
+MAX_DATABASE_NAME = 255
 
 
 class PlanModel(BaseModel):
@@ -124,6 +125,14 @@ class SourcePlan(EndPlan):
 class TargetPlan(EndPlan):
     database: str = "default"
     create_database: bool = False
+
+    @field_validator("database")
+    @classmethod
+    def _is_sendable(cls, name: str) -> str:
+        """It travels as a header of each call, which takes printable ASCII alone."""
+        if not (name.isascii() and name.isprintable() and 0 < len(name) <= MAX_DATABASE_NAME):
+            raise ValueError(f"a database's name has 1 to {MAX_DATABASE_NAME} ASCII characters")
+        return name
 
 
 class Plan(PlanModel):

@@ -399,9 +399,11 @@ def test_a_column_cannot_go_into_a_dynamic_field_that_is_off():
         ({"field": "x"}, "indexes[0].field"),
         ({"field": "id"}, "indexes[0].field"),
         ({"field": "v", "metric": "HAMMING"}, "indexes[0].metric"),
+        ({"field": "v", "type": "NOPE"}, "indexes[0].type"),
+        ({"field": "v", "type": "BIN_FLAT"}, "indexes[0].type"),
     ],
 )
-def test_an_index_needs_a_vector_field_and_a_metric_of_its_type(index, path):
+def test_an_index_needs_a_vector_field_and_a_type_and_metric_that_suit_it(index, path):
     assert the_fault({"indexes": [index]}).path == path
 
 

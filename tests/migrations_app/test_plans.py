@@ -197,3 +197,9 @@ def test_a_key_or_a_variable_that_is_no_text_is_refused_and_not_repeated():
     [fault] = read(GOOD, SHOP_PASSWORD="pass\udcff").faults
     assert (fault.path, fault.code) == ("source.settings.password", "value_invalid")
     assert "pass" not in fault.message
+
+
+@pytest.mark.parametrize("name", ["é", "x" * 256, '""', '"a\\tb"'])
+def test_a_database_name_that_cannot_be_sent_is_refused_at_its_place(name):
+    found = paths(GOOD.replace("  kind: milvus", f"  kind: milvus\n  database: {name}"))
+    assert found == {"target.database": "value_invalid"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engine.choices import METRICS, lists_in_sample
+from migrations_app.engine.choices import INDEX_TYPES, METRICS, lists_in_sample
 from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.plan import IndexPlan
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.preflight.types import LEAVE_OUT
 from migrations_app.engine.schema import MilvusType
@@ -90,7 +91,16 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
         elif entry.spec.type not in METRICS:
             message = f"“{index.field}” is {entry.spec.type}; only vector fields are indexed here."
             yield subject.fault(f"{path}.field", "index_field_type", message, "Remove the index.")
-        elif index.metric not in METRICS[entry.spec.type]:
-            message = f"“{index.metric}” is no metric for {entry.spec.type}."
-            hint = f"One of: {', '.join(METRICS[entry.spec.type])}."
-            yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
+        else:
+            yield from _check_index(subject, path, index, entry.spec.type)
+
+
+def _check_index(subject: Subject, path: str, index: IndexPlan, kind: MilvusType) -> Iterator[Fault]:
+    if index.metric not in METRICS[kind]:
+        message = f"“{index.metric}” is no metric for {kind}."
+        hint = f"One of: {', '.join(METRICS[kind])}."
+        yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
+    if index.type not in INDEX_TYPES[kind]:
+        message = f"“{index.type}” is no index for {kind}."
+        hint = f"One of: {', '.join(INDEX_TYPES[kind])}."
+        yield subject.fault(f"{path}.type", "index_type_unsuitable", message, hint)
