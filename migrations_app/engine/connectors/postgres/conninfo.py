@@ -15,6 +15,8 @@ from migrations_app.engine.errors import SettingsError
 APPLICATION_NAME = "vectorferry"
 CONNECT_TIMEOUT_SECONDS = 10
 _LOCAL = "localhost"
+# Where no file can be: keeps libpq from looking into the home folder of whoever runs the worker.
+_NO_FILE = "/dev/null/none"
 # Debian, Red Hat, Alpine and the BSDs.
 _AUTHORITIES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -75,7 +77,7 @@ def hosts_of(settings: PostgresSettings) -> tuple[str, ...]:
 
 
 class Conninfo:
-    """libpq's connection string. Certificates lie in a folder of their own (mode 0700, files 0600) until
+    """libpq's connection string. Certificates, if any, lie in a folder of their own (mode 0700, files 0600) until
     ``close``: libpq reads them from files only."""
 
     def __init__(self, settings: PostgresSettings) -> None:
@@ -105,16 +107,19 @@ class Conninfo:
             "sslcert": settings.sslcert,
             "sslkey": settings.sslkey.get_secret_value(),
         }
-        self._folder = tempfile.TemporaryDirectory(prefix="vectorferry-", ignore_cleanup_errors=True)
-        folder = Path(self._folder.name)
-        # A name where no file is keeps libpq from looking into the home folder of whoever runs the worker.
-        parts |= {name: str(folder / f"no-{name}") for name in ("passfile", "sslcert", "sslkey")}
+        parts |= dict.fromkeys(("passfile", "sslcert", "sslkey"), _NO_FILE)
         for name, text in texts.items():
             if text:
-                parts[name] = str(_written(folder / f"{name}.pem", text))
+                parts[name] = str(_written(self._place() / f"{name}.pem", text))
         if not settings.sslrootcert:
-            parts |= _trusted(parts.get("sslmode", ""), folder)
+            parts |= _trusted(parts.get("sslmode", ""))
         return parts
+
+    def _place(self) -> Path:
+        """The folder, made when there is something to put into it."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="vectorferry-", ignore_cleanup_errors=True)
+        return Path(self._folder.name)
 
 
 def _written(path: Path, text: str) -> Path:
@@ -123,7 +128,7 @@ def _written(path: Path, text: str) -> Path:
     return path
 
 
-def _trusted(sslmode: str, folder: Path) -> dict[str, str]:
+def _trusted(sslmode: str) -> dict[str, str]:
     """Which authorities are trusted where no certificate was given."""
     if sslmode == "verify-full":
         # The drivers bring an OpenSSL of their own, which may look elsewhere than this machine keeps them.
@@ -135,7 +140,7 @@ def _trusted(sslmode: str, folder: Path) -> dict[str, str]:
             "Paste the CA certificate, or choose verify-full to trust the authorities this machine trusts.",
             field="sslrootcert",
         )
-    return {"sslrootcert": str(folder / "no-sslrootcert")}
+    return {"sslrootcert": _NO_FILE}
 
 
 def _parameters(settings: PostgresSettings) -> dict[str, str]:
