@@ -77,8 +77,8 @@ def hosts_of(settings: PostgresSettings) -> tuple[str, ...]:
 
 
 class Conninfo:
-    """libpq's connection string. Certificates, if any, lie in a folder of their own (mode 0700, files 0600) until
-    ``close``: libpq reads them from files only."""
+    """libpq's connection string. Certificates, if any, lie in a folder of their own (mode 0700, files
+    0600) until ``close``: libpq reads them from files only."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         self._settings = settings
