@@ -1,7 +1,6 @@
 """One contestant in a process of its own, and what that cost."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -31,11 +30,6 @@ def measure(name: str, task: Task) -> Run:
         json.dump(asdict(task), given)
     with child.stdout as output:
         said = output.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
+    if child.wait() != 0:
         raise ContestantFailed(f"{name} ended with code {child.returncode} on {task.milvus_uri}")
-    clock = json.loads(said)
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024
-    return Run(clock["seconds"], clock["cpu_seconds"], usage.ru_maxrss / unit)
+    return Run(**json.loads(said))
