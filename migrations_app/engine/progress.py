@@ -28,11 +28,6 @@ def rate_now(samples: Sequence[Sample], now: float, window_seconds: float = WIND
     return _rate(recent[0], recent[-1]) if recent else None
 
 
-def rate_average(samples: Sequence[Sample]) -> float | None:
-    """Rows a second from the first sample to the last."""
-    return _rate(samples[0], samples[-1]) if samples else None
-
-
 def seconds_left(rows_left: int | None, rate: float | None) -> float | None:
     """Seconds until ``rows_left`` are moved; None where that or the rate is not known, or the rate is 0."""
     if rows_left is None or not rate:

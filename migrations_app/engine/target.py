@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
-from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import Protocol
 
 import pyarrow as pa
 
 from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.connectors.base import ServerInfo, SettingsModel
+from migrations_app.engine.connectors.base import End, SettingsModel
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.schema import IndexSpec, TargetSchema
 
@@ -68,43 +67,15 @@ class IndexState:
     failed: str = ""
 
 
-class Target(ABC):
+class Target(End):
     """One open target, in one of its databases. Only ``FerryError``s leave its methods.
 
     ``flush``, ``create_index`` and ``load`` only ask; the caller polls under its own lease.
     """
 
-    kind: ClassVar[str]
-    title: ClassVar[str]
-    Settings: ClassVar[type[SettingsModel]]
-    before_you_start: ClassVar[tuple[str, ...]] = ()
-
     def __init__(self, settings: SettingsModel, database: str = "default") -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.database = database
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give back what was opened. Safe to call twice."""
-
-    @abstractmethod
-    def check(self) -> ServerInfo:
-        """Prove address, credentials and version. Raises ``ConnectionFailed`` with its field."""
-
-    @abstractmethod
-    def hosts(self) -> tuple[str, ...]:
-        """The host names and addresses this target would connect to, without connecting."""
-
-    def address(self) -> str:
-        """Where it connects to, as people tell connections apart. No secret in it."""
-        return ", ".join(self.hosts())
 
     @abstractmethod
     def capabilities(self) -> Capabilities:

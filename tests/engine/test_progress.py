@@ -1,6 +1,6 @@
 import pytest
 
-from migrations_app.engine.progress import Sample, curve, rate_average, rate_now, seconds_left
+from migrations_app.engine.progress import Sample, curve, rate_now, seconds_left
 
 STEADY = [Sample(at, 100 * at) for at in range(0, 61, 2)]
 
@@ -8,7 +8,6 @@ STEADY = [Sample(at, 100 * at) for at in range(0, 61, 2)]
 def test_the_rate_is_that_of_the_last_window_not_of_the_whole() -> None:
     slower = [*STEADY, *(Sample(60 + n, 6000 + 10 * n) for n in range(1, 41))]
     assert rate_now(slower, now=100) == 10
-    assert rate_average(slower) == 64
 
 
 def test_a_job_that_stands_still_comes_down_to_zero() -> None:
@@ -19,7 +18,6 @@ def test_a_job_that_stands_still_comes_down_to_zero() -> None:
 @pytest.mark.parametrize("samples", [[], [Sample(5, 100)], [Sample(5, 100), Sample(5, 200)]])
 def test_too_few_samples_give_no_rate(samples: list[Sample]) -> None:
     assert rate_now(samples, now=6) is None
-    assert rate_average(samples) is None
 
 
 def test_samples_older_than_the_window_give_no_rate() -> None:
@@ -32,7 +30,6 @@ def test_a_slice_that_started_over_is_rated_from_its_new_start() -> None:
 
 
 def test_a_count_that_fell_is_no_negative_rate() -> None:
-    assert rate_average([Sample(0, 500), Sample(10, 100)]) == 0
     assert curve([Sample(0, 500), Sample(10, 100), Sample(20, 200)]) == ((10, 0), (20, 10))
 
 

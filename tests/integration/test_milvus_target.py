@@ -611,15 +611,19 @@ def test_a_flush_that_never_ends_is_given_up(emulator, filled, monkeypatch):
 def test_a_load_that_takes_longer_than_a_call_is_only_asked_for(emulator, filled, monkeypatch):
     target, _, _ = filled
     monkeypatch.setattr("migrations_app.engine.milvus.indexing.ASK_SECONDS", 0.2)
-    release = threading.Event()
+    release, answered = threading.Event(), threading.Event()
 
     def slow(request, context):
         release.wait(10)
+        answered.set()
         return Status()
 
     emulator.answer("LoadCollection", slow)
     target.load("items")
+    was_answered = answered.is_set()
     release.set()
+
+    assert not was_answered
 
 
 def test_a_changed_schema_is_noticed_by_its_timestamp(emulator, filled):

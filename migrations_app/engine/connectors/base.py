@@ -128,42 +128,21 @@ class ReadContext:
                     future.cancel()
 
 
-class Source(ABC):
-    """One open source. Cheap to make: it connects when first asked. Use as a context manager.
+class End(ABC):
+    """What a source and a target have in common: settings, somewhere to connect to, and a time to let go.
 
-    Only ``FerryError``s leave its methods. Threads may not share one, but for ``ordered_map``'s.
+    Cheap to make: it connects when first asked. Use as a context manager. Only ``FerryError``s leave its
+    methods.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
     Settings: ClassVar[type[SettingsModel]]
-    Selection: ClassVar[type[SettingsModel]] = NoSettings
-    Options: ClassVar[type[SettingsModel]] = NoSettings
-
-    # What does the vendor call a collection?
-    collection_word: ClassVar[str] = "collection"
     # Sentences of "Before you start": network, rights, version.
     before_you_start: ClassVar[tuple[str, ...]] = ()
-    # What becomes of a name that is illegal in Milvus: "keep" (an error with a suggestion) or "underscore".
-    naming_rule: ClassVar[str] = "keep"
-    # How many collections may one job take from it? None: as many as the console allows.
-    max_collections: ClassVar[int | None] = None
-    # Which controls of the mapping page are shown but cannot be changed ("types", "dynamic_field", ...)?
-    locked: ClassVar[frozenset[str]] = frozenset()
-    # Do rows carry keys beyond the described fields?
-    has_dynamic_fields: ClassVar[bool] = False
-    # Can such keys be made fixed fields?
-    can_convert_dynamic: ClassVar[bool] = False
-    # May fields be added that the source does not have?
-    can_add_fields: ClassVar[bool] = True
-    # Are an index and a load made after the migration unless told otherwise?
-    indexes_by_default: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsModel) -> None:
         self.settings = settings
-        # Whoever opens it may put a stop of his own here: what is asked about all rows (``counts``,
-        # ``has_rows``, ``measure``) can take long, and ends with its reason.
-        self.stop = StopToken()
 
     def __enter__(self) -> Self:
         return self
@@ -182,11 +161,44 @@ class Source(ABC):
 
     @abstractmethod
     def hosts(self) -> tuple[str, ...]:
-        """The host names and addresses this source would connect to, without connecting."""
+        """The host names and addresses it would connect to, without connecting."""
 
     def address(self) -> str:
         """Where it connects to, as people tell connections apart. No secret in it."""
         return ", ".join(self.hosts())
+
+
+class Source(End):
+    """One open source. Cheap to make: it connects when first asked. Use as a context manager.
+
+    Only ``FerryError``s leave its methods. Threads may not share one, but for ``ordered_map``'s.
+    """
+
+    Selection: ClassVar[type[SettingsModel]] = NoSettings
+    Options: ClassVar[type[SettingsModel]] = NoSettings
+
+    # What does the vendor call a collection?
+    collection_word: ClassVar[str] = "collection"
+    # What becomes of a name that is illegal in Milvus: "keep" (an error with a suggestion) or "underscore".
+    naming_rule: ClassVar[str] = "keep"
+    # How many collections may one job take from it? None: as many as the console allows.
+    max_collections: ClassVar[int | None] = None
+    # Which controls of the mapping page are shown but cannot be changed ("types", "dynamic_field", ...)?
+    locked: ClassVar[frozenset[str]] = frozenset()
+    # Do rows carry keys beyond the described fields?
+    has_dynamic_fields: ClassVar[bool] = False
+    # Can such keys be made fixed fields?
+    can_convert_dynamic: ClassVar[bool] = False
+    # May fields be added that the source does not have?
+    can_add_fields: ClassVar[bool] = True
+    # Are an index and a load made after the migration unless told otherwise?
+    indexes_by_default: ClassVar[bool] = False
+
+    def __init__(self, settings: SettingsModel) -> None:
+        super().__init__(settings)
+        # Whoever opens it may put a stop of his own here: what is asked about all rows (``counts``,
+        # ``has_rows``, ``measure``) can take long, and ends with its reason.
+        self.stop = StopToken()
 
     @abstractmethod
     def collections(self) -> Iterator[CollectionInfo]:
