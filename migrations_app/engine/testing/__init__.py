@@ -6,7 +6,7 @@ engine imports it.
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__name__}.source_contract")
+pytest.register_assert_rewrite(f"{__name__}.source_case", f"{__name__}.source_contract")
 
 from migrations_app.engine.testing.memory_source import (  # noqa: E402
     MemoryCollection,
@@ -25,7 +25,8 @@ from migrations_app.engine.testing.memory_target import (  # noqa: E402
     Mishap,
     memory_database,
 )
-from migrations_app.engine.testing.source_contract import BadSettings, SourceCase, SourceContract  # noqa: E402
+from migrations_app.engine.testing.source_case import BadSettings, SourceCase  # noqa: E402
+from migrations_app.engine.testing.source_contract import SourceContract  # noqa: E402
 
 __all__ = [
     "BadSettings",

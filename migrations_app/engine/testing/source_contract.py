@@ -10,59 +10,29 @@ Nothing here knows a vendor: what differs is in the ``SourceCase``.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
+from migrations_app.engine.batch import ReadColumn, ReadPlan
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.connectors.base import ReadContext, Source
-from migrations_app.engine.errors import Canceled, ConnectionFailed, FerryError, SourceChanged
+from migrations_app.engine.errors import Canceled, FerryError, SourceChanged
 from migrations_app.engine.schema import arrow_type
-
-
-@dataclass(frozen=True)
-class BadSettings:
-    """Settings that must be refused: what to ``change``, the error expected and the field it names."""
-
-    change: Mapping[str, Any]
-    error: type[ConnectionFailed]
-    field: str
-
-
-@dataclass(frozen=True)
-class SourceCase:
-    """One source with known contents.
-
-    ``settings`` open it as its form would send them; ``secrets`` are texts in them that may show nowhere.
-    ``full`` has a key and a vector field, and so many rows that ``batch_bytes`` cuts them into four batches
-    or more; ``rows`` is their number. ``expected`` gives, by locator, exact values of some fields: let NULLs
-    and text of every Unicode plane be among them. ``empty`` has a vector field and no rows.
-    """
-
-    source_class: type[Source]
-    settings: Mapping[str, Any]
-    full: CollectionRef
-    rows: int
-    empty: CollectionRef
-    missing: CollectionRef
-    bad: tuple[BadSettings, ...]
-    expected: Mapping[str, Mapping[str, Any]]
-    secrets: tuple[str, ...] = ()
-    batch_bytes: int = 4096
-    wanted_slices: tuple[int, ...] = (1, 3)
-    # Names in the listing that may not be selected.
-    not_selectable: frozenset[str] = field(default_factory=frozenset)
-
-    def open(self, change: Mapping[str, Any] | None = None) -> Source:
-        return self.source_class(
-            self.source_class.Settings.model_validate({**self.settings, **(change or {})})
-        )
+from migrations_app.engine.testing.source_case import (
+    SourceCase,
+    assert_silent,
+    locators_of,
+    plan_of,
+    read,
+    read_all,
+    slices_of,
+    stored,
+    table_of,
+    types_of,
+)
 
 
 class SourceContract:
@@ -92,7 +62,7 @@ class SourceContract:
             assert caught.value.field == bad.field
             assert caught.value.message
             assert caught.value.hint
-            _assert_silent(case, bad.change, str(caught.value), repr(caught.value), caught.value.hint)
+            assert_silent(case, bad.change, str(caught.value), repr(caught.value), caught.value.hint)
 
     def test_every_method_refuses_bad_settings_as_ferry_errors(self, case: SourceCase) -> None:
         with case.open(case.bad[0].change) as source:
@@ -104,13 +74,13 @@ class SourceContract:
 
     def test_secrets_never_show(self, case: SourceCase, source: Source) -> None:
         settings = source.settings
-        _assert_silent(case, {}, repr(settings), str(settings), repr(source), settings.model_dump_json())
-        _assert_silent(case, {}, str(source.check()), *source.hosts(), *source.before_you_start)
+        assert_silent(case, {}, repr(settings), str(settings), repr(source), settings.model_dump_json())
+        assert_silent(case, {}, str(source.check()), *source.hosts(), *source.before_you_start)
 
     def test_an_unknown_setting_is_refused_without_showing_the_others(self, case: SourceCase) -> None:
         with pytest.raises(ValidationError) as caught:
             case.open({"no_such_setting": "1"})
-        _assert_silent(case, {}, str(caught.value))
+        assert_silent(case, {}, str(caught.value))
 
     def test_hosts_are_told_without_connecting(self, case: SourceCase) -> None:
         for bad in case.bad:
@@ -139,7 +109,7 @@ class SourceContract:
         assert not source.has_rows(case.empty)
         assert source.has_rows(case.full)
         assert sum(source.counts(case.empty).values()) == 0
-        assert _read_all(case, source, case.empty) == []
+        assert read_all(case, source, case.empty) == []
 
     def test_counts_are_exact(self, case: SourceCase, source: Source) -> None:
         assert sum(source.counts(case.full).values()) == case.rows
@@ -160,10 +130,10 @@ class SourceContract:
         assert schema.sample is not None
         assert schema.sample.num_rows == 5
         specs = {f.name: f.choices[0].spec for f in schema.fields if f.choices}
-        assert _types(schema.sample) == {name: arrow_type(spec) for name, spec in specs.items()}
+        assert types_of(schema.sample) == {name: arrow_type(spec) for name, spec in specs.items()}
 
     def test_what_is_not_there_is_said(self, case: SourceCase, source: Source) -> None:
-        plan = _plan(case, source)
+        plan = plan_of(case, source)
         with pytest.raises(SourceChanged):
             source.describe(case.missing)
         with pytest.raises(FerryError):
@@ -171,20 +141,20 @@ class SourceContract:
         with pytest.raises(FerryError):
             list(source.slices(case.missing, 1))
         with pytest.raises(FerryError):
-            list(source.read(case.missing, _slices(case, source)[0], None, plan, ReadContext()))
+            list(source.read(case.missing, slices_of(case, source)[0], None, plan, ReadContext()))
 
     def test_a_column_that_is_gone_is_said(self, case: SourceCase, source: Source) -> None:
-        plan = _plan(case, source)
+        plan = plan_of(case, source)
         gone = ReadColumn("no_such_field", plan.columns[0].spec)
         plan = ReadPlan((*plan.columns, gone), plan.key, plan.batch_bytes)
         with pytest.raises(SourceChanged):
-            list(source.read(case.full, _slices(case, source)[0], None, plan, ReadContext()))
+            list(source.read(case.full, slices_of(case, source)[0], None, plan, ReadContext()))
 
     def test_measures_agree_with_the_rows(self, case: SourceCase, source: Source) -> None:
         fields = [f for f in source.describe(case.full).fields if f.choices]
         vectors = tuple(f.name for f in fields if f.is_vector)
         found = source.measure(case.full, vectors, tuple(f.name for f in fields))
-        rows = pa.Table.from_batches([batch.rows for batch in _read_all(case, source, case.full)])
+        rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
         for name, nulls in found.nulls.items():
             assert rows.column(name).null_count == nulls, name
         for name, dims in found.dims.items():
@@ -196,38 +166,38 @@ class SourceContract:
         for wanted in case.wanted_slices:
             parts = list(source.slices(case.full, wanted))
             assert len({part.id for part in parts}) == len(parts)
-            locators = [name for part in parts for name in _locators(_read(case, source, part))]
+            locators = [name for part in parts for name in locators_of(read(case, source, part))]
             assert len(locators) == len(set(locators)) == case.rows
 
     def test_a_read_comes_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
-        for part in _slices(case, source):
-            assert _locators(_read(case, source, part)) == _locators(_read(case, source, part))
+        for part in slices_of(case, source):
+            assert locators_of(read(case, source, part)) == locators_of(read(case, source, part))
 
     def test_resume_after_every_cursor_yields_exactly_the_rest(
         self, case: SourceCase, source: Source
     ) -> None:
-        for part in _slices(case, source):
+        for part in slices_of(case, source):
             if not part.resumable:
                 continue
-            batches = _read(case, source, part)
+            batches = read(case, source, part)
             assert len(batches) >= 4, "too few batches to prove anything: lower batch_bytes"
             for number, batch in enumerate(batches):
-                rest = _read(case, source, part, after=_stored(batch.after))
-                assert _locators(rest) == _locators(batches[number + 1 :])
-                assert _table(rest, batch) == _table(batches[number + 1 :], batch)
+                rest = read(case, source, part, after=stored(batch.after))
+                assert locators_of(rest) == locators_of(batches[number + 1 :])
+                assert table_of(rest, batch) == table_of(batches[number + 1 :], batch)
 
     def test_batches_have_the_types_of_the_plan(self, case: SourceCase, source: Source) -> None:
-        plan = _plan(case, source)
+        plan = plan_of(case, source)
         wanted = {column.path: arrow_type(column.spec) for column in plan.columns}
-        for batch in _read_all(case, source, case.full):
-            assert _types(batch.rows) == wanted
+        for batch in read_all(case, source, case.full):
+            assert types_of(batch.rows) == wanted
 
     def test_batches_keep_to_their_size(self, case: SourceCase, source: Source) -> None:
-        for batch in _read_all(case, source, case.full):
+        for batch in read_all(case, source, case.full):
             assert batch.rows.num_rows <= 1 or batch.size_bytes <= 2 * case.batch_bytes
 
     def test_every_row_has_a_locator(self, case: SourceCase, source: Source) -> None:
-        for batch in _read_all(case, source, case.full):
+        for batch in read_all(case, source, case.full):
             assert batch.locators.type == pa.string()
             assert batch.locators.null_count == 0
             assert len(batch.locators) == batch.rows.num_rows
@@ -236,7 +206,7 @@ class SourceContract:
         assert case.expected
         found = {
             locator: row
-            for batch in _read_all(case, source, case.full)
+            for batch in read_all(case, source, case.full)
             for locator, row in zip(batch.locators.to_pylist(), batch.rows.to_pylist(), strict=True)
         }
         for locator, values in case.expected.items():
@@ -245,9 +215,9 @@ class SourceContract:
     def test_a_read_gives_the_columns_asked_for_in_their_order(
         self, case: SourceCase, source: Source
     ) -> None:
-        plan = _plan(case, source)
+        plan = plan_of(case, source)
         some = tuple(reversed(plan.columns[:2]))
-        for part in _slices(case, source):
+        for part in slices_of(case, source):
             for batch in source.read(case.full, part, None, ReadPlan(some, plan.key), ReadContext()):
                 assert batch.rows.schema.names == [column.path for column in some]
 
@@ -259,99 +229,51 @@ class SourceContract:
                     (ReadColumn(found.name, choice.spec),), schema.key.columns if schema.key else ()
                 )
                 seen = 0
-                for part in _slices(case, source):
+                for part in slices_of(case, source):
                     for batch in source.read(case.full, part, None, plan, ReadContext()):
-                        assert _types(batch.rows) == {found.name: arrow_type(choice.spec)}
+                        assert types_of(batch.rows) == {found.name: arrow_type(choice.spec)}
                         seen += batch.rows.num_rows + len(batch.rejected)
                 assert seen == case.rows, (found.name, choice)
 
     def test_a_read_is_not_cut_short_by_the_deadline(self, case: SourceCase, source: Source) -> None:
         """Only the pipeline pauses a slice: the end of the iterator means the end of the slice."""
         ctx = ReadContext(deadline=Deadline(0))
-        plan = _plan(case, source)
-        batches = [b for part in _slices(case, source) for b in source.read(case.full, part, None, plan, ctx)]
-        assert len(_locators(batches)) == case.rows
+        plan = plan_of(case, source)
+        batches = [
+            b for part in slices_of(case, source) for b in source.read(case.full, part, None, plan, ctx)
+        ]
+        assert len(locators_of(batches)) == case.rows
 
     def test_a_stopped_read_raises_the_reason(self, case: SourceCase, source: Source) -> None:
         stop = StopToken()
-        part = _slices(case, source)[0]
-        stream = source.read(case.full, part, None, _plan(case, source), ReadContext(stop))
+        part = slices_of(case, source)[0]
+        stream = source.read(case.full, part, None, plan_of(case, source), ReadContext(stop))
         next(stream)
         stop.stop(Canceled("Stopped by the test."))
         with pytest.raises(Canceled):
             next(stream)
 
     def test_a_read_left_early_leaves_the_source_usable(self, case: SourceCase, source: Source) -> None:
-        stream = source.read(case.full, _slices(case, source)[0], None, _plan(case, source), ReadContext())
+        stream = source.read(
+            case.full, slices_of(case, source)[0], None, plan_of(case, source), ReadContext()
+        )
         next(stream)
         stream.close()  # type: ignore[attr-defined]
-        assert len(_locators(_read_all(case, source, case.full))) == case.rows
+        assert len(locators_of(read_all(case, source, case.full))) == case.rows
 
     def test_fetch_gives_the_rows_with_these_keys(self, case: SourceCase, source: Source) -> None:
-        plan = _plan(case, source)
-        batch = _read_all(case, source, case.full)[1]
+        plan = plan_of(case, source)
+        batch = read_all(case, source, case.full)[1]
         keys = batch.rows.column(plan.key[0])
         found = source.fetch(case.full, keys, plan)
-        assert _types(found) == _types(batch.rows)
+        assert types_of(found) == types_of(batch.rows)
         read = {repr(row) for row in batch.rows.to_pylist()}
         assert read <= {repr(row) for row in found.to_pylist()}
         assert set(found.column(plan.key[0]).to_pylist()) == set(keys.to_pylist())
 
     def test_fetch_of_no_keys_gives_no_rows(self, case: SourceCase, source: Source) -> None:
-        plan = _plan(case, source)
+        plan = plan_of(case, source)
         key = next(column for column in plan.columns if column.path == plan.key[0])
         found = source.fetch(case.full, pa.array([], arrow_type(key.spec)), plan)
         assert found.num_rows == 0
-        assert _types(found) == {column.path: arrow_type(column.spec) for column in plan.columns}
-
-
-# ---------------------------------------------------------------- reading for the tests above
-
-
-def _plan(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> ReadPlan:
-    """All fields of a collection, each as its first choice."""
-    schema = source.describe(ref or case.full)
-    columns = tuple(ReadColumn(f.name, f.choices[0].spec) for f in schema.fields if f.choices)
-    return ReadPlan(columns, schema.key.columns if schema.key else (), case.batch_bytes)
-
-
-def _slices(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> list[Slice]:
-    """One slice where the source can, as a job stores it: through JSON."""
-    parts = list(source.slices(ref or case.full, 1))
-    return [Slice(p.id, _stored(p.bounds), p.rows_estimate, p.partition, p.resumable) for p in parts]
-
-
-def _read(case: SourceCase, source: Source, part: Slice, after: Cursor | None = None) -> list[Batch]:
-    return list(source.read(case.full, part, after, _plan(case, source), ReadContext()))
-
-
-def _read_all(case: SourceCase, source: Source, ref: CollectionRef) -> list[Batch]:
-    """The batches of a collection that hold rows."""
-    plan = _plan(case, source, ref)
-    parts = _slices(case, source, ref)
-    batches = [batch for part in parts for batch in source.read(ref, part, None, plan, ReadContext())]
-    return [batch for batch in batches if batch.rows.num_rows]
-
-
-def _stored(value: Any) -> Any:
-    """A cursor or bounds as they come back from the database."""
-    return json.loads(json.dumps(value))
-
-
-def _locators(batches: list[Batch]) -> list[str]:
-    return [name for batch in batches for name in batch.locators.to_pylist()]
-
-
-def _table(batches: list[Batch], like: Batch) -> pa.Table:
-    return pa.Table.from_batches([batch.rows for batch in batches], like.rows.schema).combine_chunks()
-
-
-def _types(rows: pa.RecordBatch) -> dict[str, pa.DataType]:
-    return {column.name: column.type for column in rows.schema}
-
-
-def _assert_silent(case: SourceCase, change: Mapping[str, Any], *texts: str) -> None:
-    """No secret of the settings, changed ones included, stands in ``texts``."""
-    changed = tuple(str(change[name]) for name in change if str(case.settings.get(name, "")) in case.secrets)
-    for secret in case.secrets + changed:
-        assert not any(secret in text for text in texts), "a secret shows"
+        assert types_of(found) == {column.path: arrow_type(column.spec) for column in plan.columns}
