@@ -53,7 +53,6 @@ class ReadPlan:
     columns: tuple[ReadColumn, ...]
     key: tuple[str, ...] = ()
     batch_bytes: int = 6 * 1024 * 1024
-    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from migrations_app.engine.batch import Batch
 from migrations_app.engine.literals import MAX_JSON_BYTES, literal
 from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.mapping.columns import DynamicColumn
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.schema import ELEMENT_TYPES, MilvusType, TypeSpec, arrow_type
 
@@ -126,12 +127,12 @@ def cases(draw):
 
 def is_kept(value, column):
     """The rules again, one value at a time, without Arrow."""
-    spec, target = column.spec, column.target
-    if target is None:
+    if isinstance(column, DynamicColumn):
         numbers = value if isinstance(value, list) else [value]
         return not any(isinstance(n, float) and not math.isfinite(n) for n in numbers)
+    spec = column.target.spec
     if value is None:
-        return target.nullable
+        return column.target.nullable
     if spec.type is T.VARCHAR:
         return len(value.encode()) <= spec.max_length
     if spec.type is T.JSON:
@@ -155,8 +156,9 @@ def is_kept(value, column):
 
 
 def fits_dynamic(row, columns):
-    meta = {c.key: row[c.source] for c in columns if c.target is None and c.spec.type is not T.JSON}
-    raw = [row[c.source] or "" for c in columns if c.target is None and c.spec.type is T.JSON]
+    dynamic = [c for c in columns if isinstance(c, DynamicColumn)]
+    meta = {c.key: row[c.name] for c in dynamic if c.read.spec.type is not T.JSON}
+    raw = [row[c.name] or "" for c in dynamic if c.read.spec.type is T.JSON]
     return len(orjson.dumps(meta)) + sum(len(text.encode()) + 8 for text in raw) <= MAX_JSON_BYTES
 
 
@@ -171,12 +173,12 @@ def test_every_row_is_written_rejected_skipped_or_collapsed_for_the_right_reason
     assert len(kept) + len(rejected) + mapped.skipped + mapped.collapsed == batch.rows.num_rows
     assert kept == sorted(kept, key=int)
     assert rejected == sorted(set(rejected), key=int)
-    skips = next(c for c in mapping.columns if c.source == "v").skips_null
+    skips = next(c for c in mapping.columns if c.name == "v").skips_null
     good, skipped = {}, 0
     for locator, row in given_rows.items():
         if skips and row["v"] is None:
             skipped += 1
-        elif all(is_kept(row[c.source], c) for c in mapping.columns) and fits_dynamic(row, mapping.columns):
+        elif all(is_kept(row[c.name], c) for c in mapping.columns) and fits_dynamic(row, mapping.columns):
             good.pop(row["k"], None)
             good[row["k"]] = locator
     assert list(good.values()) == kept
@@ -197,9 +199,9 @@ def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
         source, meta = given_rows[locator], json.loads(row.pop("$meta"))
         assert repr(row) == repr({name: source[name] for name in row})
         for column in mapping.columns:
-            if column.target is None:
-                value = source[column.source]
-                is_text_of_json = column.spec.type is T.JSON and value is not None
+            if isinstance(column, DynamicColumn):
+                value = source[column.name]
+                is_text_of_json = column.read.spec.type is T.JSON and value is not None
                 assert meta.pop(column.key) == (json.loads(value) if is_text_of_json else value)
         assert meta == {}
 
@@ -211,8 +213,8 @@ def test_a_rejected_row_says_why_and_keeps_what_it_was(case):
     for rejected in mapping.apply(batch).rejected:
         assert rejected.code
         assert rejected.reason.endswith(".")
-        assert rejected.field in {"$meta", *(c.source for c in mapping.columns)}
-        assert set(orjson.loads(rejected.row)) == {c.source for c in mapping.columns}
+        assert rejected.field in {"$meta", *(c.name for c in mapping.columns)}
+        assert set(orjson.loads(rejected.row)) == {c.name for c in mapping.columns}
 
 
 @given(SCALAR_SPECS, st.from_type(object) | JSON_TEXT | st.lists(TEXT | st.integers(), max_size=5))

@@ -1,0 +1,140 @@
+"""The kinds of columns a mapping is made of: what each reads of a batch and what it makes of it.
+
+A new kind is a frozen class with ``name``, ``reads`` and ``take``, and a line in ``compiled._columns``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migrations_app.engine.batch import ReadColumn
+from migrations_app.engine.mapping.checks import CHECKS, rows_where
+from migrations_app.engine.mapping.findings import Finding, Rows
+from migrations_app.engine.mapping.fitting import fitted
+from migrations_app.engine.mapping.meta import MetaColumn
+from migrations_app.engine.schema import MilvusType, TargetField, arrow_type
+
+NO_ROWS: Rows = np.empty(0, np.int64)
+
+Given = Mapping[ReadColumn, pa.Array]
+"""The columns of one batch by what was asked for; all of one length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one column made of a batch, a value for each of its rows, the bad ones included.
+
+    ``fields`` are target columns by name, ``meta`` what goes into the dynamic field. ``skipped`` are rows to
+    leave out and only count.
+    """
+
+    fields: Mapping[str, pa.Array] = field(default_factory=dict)
+    meta: tuple[MetaColumn, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    skipped: Rows = field(default_factory=lambda: NO_ROWS)
+
+
+class Column(Protocol):
+    """One part of a mapping. ``name`` is what its findings are about where they do not say themselves."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reads(self) -> tuple[ReadColumn, ...]:
+        """What it wants of the source. Columns that want the same share it."""
+        ...
+
+    def take(self, given: Given, rows: int) -> Taken:
+        """Make its part of ``rows`` rows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedColumn:
+    """A source column that becomes a field. ``fill`` replaces NULL.
+
+    ``skips_null``: a row where it is NULL is left out and only counted.
+    """
+
+    read: ReadColumn
+    target: TargetField
+    fill: Any = None
+    skips_null: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.read.path
+
+    @property
+    def reads(self) -> tuple[ReadColumn, ...]:
+        return (self.read,)
+
+    def take(self, given: Given, rows: int) -> Taken:
+        column = given[self.read]
+        values, found = fitted(column, arrow_type(self.target.spec), self.name)
+        skipped = NO_ROWS
+        if column.null_count and self.skips_null:
+            skipped = rows_where(column.is_null())
+        elif column.null_count and self.fill is not None:
+            values = filled(values, column.is_null(), self.fill)
+        elif column.null_count and not self.target.nullable:
+            found = (*found, null_finding(self.target, self.name, rows_where(column.is_null())))
+        return Taken(
+            {self.target.name: values}, (), (*found, *checked(values, self.target, self.name)), skipped
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicColumn:
+    """A source column that becomes the key ``key`` of the dynamic field. ``fill`` replaces NULL."""
+
+    read: ReadColumn
+    key: str
+    fill: Any = None
+
+    @property
+    def name(self) -> str:
+        return self.read.path
+
+    @property
+    def reads(self) -> tuple[ReadColumn, ...]:
+        return (self.read,)
+
+    def take(self, given: Given, rows: int) -> Taken:
+        column, spec = given[self.read], self.read.spec
+        values, found = fitted(column, arrow_type(spec), self.name)
+        if column.null_count and self.fill is not None:
+            values = filled(values, column.is_null(), self.fill)
+        return Taken(meta=(MetaColumn(self.key, values, spec.type is MilvusType.JSON),), findings=found)
+
+
+def filled(values: pa.Array, where: pa.Array, fill: Any) -> pa.Array:
+    """``values`` with ``fill``, a Python value of their type, in the rows where ``where`` is true."""
+    return pc.if_else(where, pa.scalar(fill, values.type), values)
+
+
+def checked(values: pa.Array, target: TargetField, name: str) -> tuple[Finding, ...]:
+    """What Milvus would refuse of a field's values."""
+    check = CHECKS.get(target.spec.type)
+    return tuple(check(values, target.spec, name)) if check else ()
+
+
+def null_finding(target: TargetField, name: str, rows: Rows) -> Finding:
+    """``rows`` are NULL where the field takes none."""
+    if target.is_key:
+        return Finding(rows, "null_key", lambda row: f"The key “{name}” is NULL.")
+    if target.spec.type.is_vector:
+        return Finding(rows, "null_vector", lambda row: f"The vector “{name}” is NULL.")
+    return Finding(rows, "null", lambda row: f"“{name}” is NULL; the field takes no NULL.")
+
+
+def named(findings: tuple[Finding, ...], name: str) -> tuple[Finding, ...]:
+    """The same, about ``name`` where they do not say what they are about."""
+    return tuple(found if found.field else replace(found, field=name) for found in findings)
