@@ -6,8 +6,7 @@ errors.py     what PostgreSQL and its drivers say, as errors of ours
 names.py      ``schema.table`` and its quoting
 catalogue.py  one table as the server's catalogue has it
 listing.py    every table, and why one cannot be selected
-types.py      which Milvus types a column may become, and the SQL that reads it so
-convert.py    what arrives from the wire, as the Arrow types of ``schema.arrow_type``
+types/        which Milvus types a column may become, the SQL that reads it so, what its bytes become
 select.py     the statement of a read: columns, order, where it stands
 reader.py     that statement's rows as batches
 sampling.py   sample texts, longest values

@@ -19,7 +19,7 @@ KINDS: dict[str, str] = {
     "f": "foreign table",
 }
 
-# What a type is called in ``types.FAMILIES``: PostgreSQL's own by name, pgvector's by name, every enum as
+# What a type is called in ``types.families``: PostgreSQL's own by name, pgvector's by name, every enum as
 # "enum", an array by its element and "[]". Empty for all others, whatever they are named.
 FAMILY: LiteralString = """
     CASE
@@ -92,7 +92,7 @@ _KEYS: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. ``native`` is its type as PostgreSQL writes it, ``family`` as ``types.FAMILIES`` calls it.
+    """One column. ``native`` is its type as PostgreSQL writes it, ``family`` as ``types.families`` calls it.
 
     ``typmod`` is -1 where the type has no parameter; a vector's is its dimension.
     """

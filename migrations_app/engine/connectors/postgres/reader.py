@@ -17,11 +17,11 @@ from adbc_driver_manager._reader import AdbcRecordBatchReader
 
 from migrations_app.engine.batch import Batch, Cursor
 from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.connectors.postgres.convert import storage_of
 from migrations_app.engine.connectors.postgres.rejecting import Misfits
 from migrations_app.engine.connectors.postgres.select import Select
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.stopping import stoppable
+from migrations_app.engine.connectors.postgres.types import storage_of
 from migrations_app.engine.schema import arrow_type
 
 _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"

@@ -7,8 +7,8 @@ import orjson
 import pyarrow as pa
 
 from migrations_app.engine.batch import Rejected
-from migrations_app.engine.connectors.postgres.convert import Converted, Mask, storage_of
 from migrations_app.engine.connectors.postgres.select import Delivered
+from migrations_app.engine.connectors.postgres.types import Converted, Mask, storage_of
 from migrations_app.engine.excerpt import TEXT_CHARACTERS, row_excerpt
 
 

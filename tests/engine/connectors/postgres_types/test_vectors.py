@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.connectors.postgres.convert import plain, vector
+from migrations_app.engine.connectors.postgres.types.arriving import plain
+from migrations_app.engine.connectors.postgres.types.vectors import vector
 from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
 
 FLOATS = st.floats(width=32, allow_nan=False)

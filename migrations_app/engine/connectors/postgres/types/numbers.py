@@ -1,0 +1,35 @@
+"""Integers, floats, numeric and boolean."""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Reading
+from migrations_app.engine.schema import MilvusType
+
+T = MilvusType
+
+# The doubles end here; PostgreSQL raises an error for a numeric beyond either end.
+_DOUBLE: LiteralString = (
+    "CASE WHEN {c} = 'NaN'::numeric THEN 'NaN'::float8"
+    " WHEN abs({c}) > 1.7976931348623157e308 THEN sign({c})::float8 * 'Infinity'::float8"
+    " WHEN {c} <> 0 AND abs({c}) < 4.9406564584124655e-324 THEN 0::float8"
+    " ELSE {c}::float8 END"
+)
+_LONG = Reading(T.INT64, offered=False)
+
+NUMBERS: dict[str, Family] = {
+    "int8": Family((Reading(T.INT64),), can_be_key=True),
+    "int4": Family((Reading(T.INT32), _LONG), can_be_key=True),
+    "int2": Family((Reading(T.INT16), _LONG), can_be_key=True),
+    "float8": Family((Reading(T.DOUBLE),)),
+    "float4": Family((Reading(T.FLOAT),)),
+    "bool": Family((Reading(T.BOOL),)),
+    "numeric": Family(
+        (
+            Reading(T.VARCHAR, TEXT, note="Exact, as text."),
+            Reading(T.DOUBLE, _DOUBLE, note="Rounded to about 15 digits."),
+        ),
+        can_be_key=True,
+    ),
+}
