@@ -30,6 +30,7 @@ COLUMNS = {
     "skipped": "rows_skipped",
     "collapsed": "rows_collapsed",
     "bytes_written": "bytes_written",
+    "cut": "values_cut",
 }
 
 

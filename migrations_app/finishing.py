@@ -8,6 +8,7 @@ from __future__ import annotations
 from migrations_app import connect, services
 from migrations_app.control import Again, Held
 from migrations_app.engine.errors import FerryError
+from migrations_app.engine.log import counted
 from migrations_app.engine.plan import Options
 from migrations_app.engine.target import Target
 from migrations_app.models import Job
@@ -25,6 +26,8 @@ def finish(held: Held) -> Again | None:
     """The next turn of finishing. ``Again`` where something has to be waited for."""
     job = held.job
     with connect.job_target(job) as target:
+        if job.stage == Stage.MOVING:
+            _tell_cuts(held)
         if job.stage in (Stage.MOVING, Stage.VERIFYING):
             services.job_enter_stage(job=job, stage=Stage.VERIFYING)
             if (again := _verify(held, target)) is not None:
@@ -40,6 +43,13 @@ def finish(held: Held) -> Again | None:
     held.log.flush()  # the sentence of the end comes last
     services.job_succeed(job=job)
     return None
+
+
+def _tell_cuts(held: Held) -> None:
+    """Values were changed, by choice: that is said."""
+    for row in held.job.collections.with_counters().filter(values_cut__gt=0).order_by("position"):
+        cut = counted(row.values_cut, "value")
+        held.log("warning", f"{row.target}: {cut} cut to the length of the field, as the plan asks.")
 
 
 def _verify(held: Held, target: Target) -> Again | None:

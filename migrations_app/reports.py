@@ -32,6 +32,7 @@ class Totals:
     rows_skipped: int = 0
     rows_collapsed: int = 0
     bytes_written: int = 0
+    values_cut: int = 0
     rows_in_flight: int = 0
     attempts: int = 0
 
@@ -153,6 +154,7 @@ def _collection(row: Any) -> dict[str, Any]:
         "target": row.target,
         "rows_source": row.rows_source,
         **{name: getattr(row, name) for name in counted},
+        "values_cut": row.values_cut,
         "rows_target": row.rows_target,
         "verified": row.verified,
         "checks": row.checks,

@@ -16,7 +16,8 @@ from migrations_app.engine.log import counted
 class Counters:
     """Rows of a slice. read = written + rejected + skipped + collapsed, once all is acknowledged.
 
-    ``bytes_written`` counts bytes of encoded requests that the target accepted.
+    ``bytes_written`` counts bytes of encoded requests that the target accepted, ``cut`` the values that were
+    cut to fit their field, as the plan asks.
     """
 
     read: int = 0
@@ -25,6 +26,7 @@ class Counters:
     skipped: int = 0
     collapsed: int = 0
     bytes_written: int = 0
+    cut: int = 0
 
     def __add__(self, other: Counters) -> Counters:
         return Counters(
@@ -34,6 +36,7 @@ class Counters:
             self.skipped + other.skipped,
             self.collapsed + other.collapsed,
             self.bytes_written + other.bytes_written,
+            self.cut + other.cut,
         )
 
 

@@ -164,7 +164,7 @@ class _Run:
         read = batch.rows.num_rows + len(batch.rejected)
         gone = len(rejected) + mapped.skipped + mapped.collapsed
         assert mapped.rows.num_rows + gone == read, "the mapping lost a row without a word"
-        counters = Counters(read=read, skipped=mapped.skipped, collapsed=mapped.collapsed)
+        counters = Counters(read=read, skipped=mapped.skipped, collapsed=mapped.collapsed, cut=mapped.cut)
         sequence = self._ledger.begin(batch.after, counters, rejected)
         held_bytes = batch.size_bytes + COPIES * mapped.rows.nbytes
         self._senders.submit(sequence, Piece(mapped.rows, mapped.locators), held_bytes)

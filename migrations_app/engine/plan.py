@@ -153,7 +153,7 @@ UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
     "partition_by": (None, "Leave it out, or use partition_key."),
     "full_text": ([], "Leave it out."),
 }
-UNBUILT_FIELD: dict[str, Any] = {"too_long": "reject", "misfit": "reject", "added": False}
+UNBUILT_FIELD: dict[str, Any] = {"misfit": "reject", "added": False}
 UNBUILT_OPTIONS: dict[str, Any] = {"limit_rows": None, "source_rows_per_second": None}
 
 

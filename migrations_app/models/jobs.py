@@ -15,7 +15,10 @@ from migrations_app.models.connections import Connection
 from migrations_app.states import ENDED, RUNNING, Stage, Status
 
 ALPHABET = string.ascii_letters + string.digits
-COUNTERS = ("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed", "bytes_written")
+COUNTERS = (
+    *("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed"),
+    *("bytes_written", "values_cut"),
+)
 
 
 def new_public_id() -> str:
@@ -257,6 +260,7 @@ class JobSlice(Leased):
     rows_skipped = models.PositiveBigIntegerField(default=0)
     rows_collapsed = models.PositiveBigIntegerField(default=0)
     bytes_written = models.PositiveBigIntegerField(default=0)
+    values_cut = models.PositiveBigIntegerField(default=0)
     rows_in_flight = models.PositiveIntegerField(default=0)
     first_read_at = models.DateTimeField(null=True, blank=True)
     last_ack_at = models.DateTimeField(null=True, blank=True)

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from migrations_app.engine.mapping.json_texts import MAX_JSON_DEPTH, check_json_text
-from tests.engine.test_mapping import applied, codes, mapping_of
+from tests.engine.mappings import applied, codes, mapping_of
 
 
 def found(*texts):

@@ -383,6 +383,35 @@ def test_shards_out_of_range_are_refused(caps, shards, instead):
     assert fault.fixes[0].value == instead
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ({"source": "n", "too_long": "truncate"}, "n"),
+        ({"source": "tags", "type": "ARRAY", "element_type": "INT64", "too_long": "truncate"}, "tags"),
+        ({"source": "t", "dynamic": True, "too_long": "truncate"}, "t"),
+    ],
+)
+def test_what_is_no_text_field_is_not_cut(written, name):
+    tags = field("tags", TypeSpec(T.ARRAY, element_type=T.INT64))
+    fault = the_fault({"fields": [written]}, field("n", T.INT32), field("t", T.VARCHAR), tags)
+    assert place(fault) == ("option_misplaced", "fields[2].too_long", name, "too_long")
+    assert fault.fixes == (Fix("Reject the row", "too_long", "reject"),)
+
+
+def test_a_key_is_never_cut():
+    code = field("code", T.VARCHAR, nullable=False, can_be_key=True)
+    plan = {"key": "code", "fields": [{"source": "code", "too_long": "truncate"}]}
+    fault = the_fault(plan, code)
+    assert place(fault) == ("option_misplaced", "fields[2].too_long", "code", "too_long")
+
+
+def test_a_long_text_in_the_sample_will_be_cut_or_its_row_rejected():
+    title = field("title", T.VARCHAR, longest_bytes=100)
+    for too_long, words in (("reject", "such rows are rejected"), ("truncate", "it will be cut")):
+        fault = the_fault({"fields": [{"source": "title", "max_length": 10, "too_long": too_long}]}, title)
+        assert (fault.severity, words in fault.message) == ("warning", True)
+
+
 def test_a_description_too_long_is_refused():
     assert the_fault({"description": "é" * 40_000}).code == "description_too_long"
 

@@ -10,6 +10,7 @@ from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.target import IndexState, LoadState
 from migrations_app.engine.testing import MemoryTarget
 from migrations_app.models import Job, JobCollection, Wish
+from migrations_app.reports import job_report
 from migrations_app.states import Stage, Status
 
 from .conftest import books
@@ -41,6 +42,16 @@ def ended(job):
 
 def held(world, name="books"):
     return world.target.collections[name]
+
+
+def test_values_that_were_cut_by_choice_are_counted_and_said(world, moved):
+    title = {"source": "title", "max_length": 6, "too_long": "truncate"}
+    job = moved({"source": "books", "fields": [{"source": "embedding"}, title]})
+    tasks.finish(job.pk)
+    assert ended(job).status == Status.SUCCESSFUL
+    told = job.log.get(message__contains=" cut ")
+    assert told.message == "books: 90 values cut to the length of the field, as the plan asks."
+    assert job_report(job)["collections"][0]["values_cut"] == 90
 
 
 # ---------------------------------------------------------------- the count check

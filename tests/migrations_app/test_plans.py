@@ -88,7 +88,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
         ("  key: [a, b]\n", "collections[0].key"),
         ("  partition_by: namespace\n", "collections[0].partition_by"),
         ("  full_text: [{field: a, output: b}]\n", "collections[0].full_text"),
-        ("  fields: [{source: a, too_long: truncate}]\n", "collections[0].fields[0].too_long"),
+        ("  fields: [{source: a, misfit: dynamic}]\n", "collections[0].fields[0].misfit"),
         ("options: {verify: full}\n", "options.verify"),
         ("options: {limit_rows: 5}\n", "options.limit_rows"),
     ],

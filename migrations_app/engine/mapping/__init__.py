@@ -5,6 +5,7 @@ would refuse or quietly change.
 batch into a ``Mapped``. A clean batch of vectors is only looked at, never copied.
 """
 
-from migrations_app.engine.mapping.compiled import Mapped, Mapping, compile_mapping
+from migrations_app.engine.mapping.compiled import Mapped, Mapping
+from migrations_app.engine.mapping.compiling import compile_mapping
 
 __all__ = ["Mapped", "Mapping", "compile_mapping"]

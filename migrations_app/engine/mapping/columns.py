@@ -1,6 +1,6 @@
 """The kinds of columns a mapping is made of: what each reads of a batch and what it makes of it.
 
-A new kind is a frozen class with ``name``, ``reads`` and ``take``, and a line in ``compiled._columns``.
+A new kind is a frozen class with ``name``, ``reads`` and ``take``, and a line in ``compiling._columns``.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from migrations_app.engine.batch import ReadColumn
 from migrations_app.engine.mapping.checks import CHECKS, rows_where
-from migrations_app.engine.mapping.findings import Finding, Rows
+from migrations_app.engine.mapping.cutting import cut
+from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows
 from migrations_app.engine.mapping.fitting import fitted
 from migrations_app.engine.mapping.meta import MetaColumn
 from migrations_app.engine.schema import MilvusType, TargetField, arrow_type
-
-NO_ROWS: Rows = np.empty(0, np.int64)
 
 Given = Mapping[ReadColumn, pa.Array]
 """The columns of one batch by what was asked for; all of one length."""
@@ -31,13 +29,14 @@ class Taken:
     """What one column made of a batch, a value for each of its rows, the bad ones included.
 
     ``fields`` are target columns by name, ``meta`` what goes into the dynamic field. ``skipped`` are rows to
-    leave out and only count.
+    leave out and only count, ``cut`` those of which a text was cut to fit.
     """
 
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
     meta: tuple[MetaColumn, ...] = ()
     findings: tuple[Finding, ...] = ()
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
+    cut: Rows = field(default_factory=lambda: NO_ROWS)
 
 
 class Column(Protocol):
@@ -60,13 +59,14 @@ class Column(Protocol):
 class FixedColumn:
     """A source column that becomes a field. ``fill`` replaces NULL.
 
-    ``skips_null``: a row where it is NULL is left out and only counted.
+    ``skips_null``: a row where it is NULL is left out and only counted. ``cuts``: too long texts are cut.
     """
 
     read: ReadColumn
     target: TargetField
     fill: Any = None
     skips_null: bool = False
+    cuts: bool = False
 
     @property
     def name(self) -> str:
@@ -86,9 +86,9 @@ class FixedColumn:
             values = filled(values, column.is_null(), self.fill)
         elif column.null_count and not self.target.nullable:
             found = (*found, null_finding(self.target, self.name, rows_where(column.is_null())))
-        return Taken(
-            {self.target.name: values}, (), (*found, *checked(values, self.target, self.name)), skipped
-        )
+        values, cut_rows = cut(values, self.target.spec) if self.cuts else (values, NO_ROWS)
+        found = (*found, *checked(values, self.target, self.name))
+        return Taken({self.target.name: values}, (), found, skipped, cut_rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from migrations_app.engine.excerpt import row_excerpt
 
 Rows = npt.NDArray[np.int64]
 """Numbers of rows within a batch, ascending."""
+NO_ROWS: Rows = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)

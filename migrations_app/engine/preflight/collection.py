@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     types.check_types,
     types.check_parameters,
     types.check_samples,
+    types.check_too_long,
     shape.check_json_lists,
     keys.check_key_options,
     nulls.check_nullable,

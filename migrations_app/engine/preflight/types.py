@@ -158,12 +158,30 @@ def check_samples(subject: Subject) -> Iterator[Fault]:
             )
 
 
+def check_too_long(subject: Subject) -> Iterator[Fault]:
+    """Only texts are cut, and never a key: two different ones could become one."""
+    for entry in subject.entries():
+        if entry.plan.too_long == "reject":
+            continue
+        is_text = entry.spec is not None and _has_length(entry.spec) and not entry.plan.dynamic
+        if subject.is_key(entry):
+            message = f"“{entry.name}” is the key: it is never cut."
+        elif not is_text:
+            message = f"“{entry.name}” is no VARCHAR field: there is nothing to cut."
+        else:
+            continue
+        fix = Fix("Reject the row", "too_long", "reject")
+        yield entry.fault("too_long", "option_misplaced", message, "Remove too_long.", fix)
+
+
 def _too_small(entry: Entry, option: str, limit: int | None, seen: int | None, most: int) -> Iterator[Fault]:
     if limit is None or seen is None or not 1 <= limit < seen or _declared(entry, option) == limit:
         return
     what = {"max_length": "bytes", "max_capacity": "elements"}[option]
     enough = min(round_up(seen), most)
-    message = f"The longest “{entry.name}” in the sample has {seen:,} {what}: such rows are rejected."
+    is_cut = option == "max_length" and entry.plan.too_long == "truncate"
+    fate = "it will be cut" if is_cut else "such rows are rejected"
+    message = f"The longest “{entry.name}” in the sample has {seen:,} {what}: {fate}."
     fixes = (Fix(f"Raise to {enough:,}", option, str(enough)),) if limit < enough else ()
     hint = f"Raise it to {enough:,}." if fixes else f"Milvus takes no more than {most:,}."
     yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
