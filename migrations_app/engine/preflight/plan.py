@@ -136,4 +136,5 @@ def _told_once(faults: Sequence[Fault]) -> tuple[Fault, ...]:
 
 
 def _source_fault(collection: CollectionPlan, error: SourceError | PrivilegeMissing) -> Fault:
-    return Fault(error.code, error.message, error.hint, "source", collection.source, option="source")
+    path = error.path or "source"
+    return Fault(error.code, error.message, error.hint, path, collection.source, option=path.split(".")[0])

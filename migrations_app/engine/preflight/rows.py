@@ -27,7 +27,8 @@ def look_at_rows(subject: Subject, source: Source) -> RowFacts:
     """Ask the source. Raises what its ``has_rows`` and ``measure`` raise."""
     ref = CollectionRef(subject.plan.source, subject.plan.select)
     if not source.has_rows(ref):
-        message = f"“{subject.plan.source}” has no rows."
+        chosen = " that “select” chooses" if subject.plan.select else ""
+        message = f"“{subject.plan.source}” has no rows{chosen}."
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
     vectors = [e for e in subject.fixed() if e.is_vector and e.source]
     undeclared = [e for e in vectors if _is_undeclared(e)]

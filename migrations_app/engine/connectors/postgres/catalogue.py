@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
+from psycopg import sql
 
 from migrations_app.engine.connectors.postgres.names import TableName, parse_name
 from migrations_app.engine.connectors.postgres.session import Session
@@ -114,6 +115,7 @@ class Relation:
     ``key`` are the columns of its primary key, else of a unique index without NULLs, in the index's order,
     where the user may read them;
     ``key_is_unique`` is False where tables that inherit from it may hold the same key again.
+    ``where`` chooses some of its rows (``condition.py``); empty: all.
     """
 
     name: TableName
@@ -124,13 +126,30 @@ class Relation:
     key: tuple[str, ...]
     key_is_unique: bool
     pgvector_schema: str | None
+    where: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
 
     @property
+    def chosen(self) -> str:
+        """Its rows as a sentence names them."""
+        return f"{self} where {self.where}" if self.where else str(self)
+
+    @property
+    def condition(self) -> sql.Composable | None:
+        """The expression that chooses its rows, in parentheses; the table is called ``t`` in it."""
+        return sql.SQL(f"({self.where})") if self.where else None
+
+    @property
+    def rows(self) -> sql.Composable:
+        """What stands after FROM for all of its rows that are chosen."""
+        table = sql.SQL("{} AS t").format(self.name.identifier)
+        return sql.SQL("{} WHERE {}").format(table, self.condition) if self.condition else table
+
+    @property
     def rows_estimate(self) -> int | None:
-        """What the last ANALYZE saw; None where there was none."""
+        """What the last ANALYZE saw, or a planner guessed; None where nobody did."""
         return self.tuples if self.tuples > 0 else None
 
     def column(self, name: str) -> Column:

@@ -40,8 +40,9 @@ class Reader:
     def batches(self) -> Generator[Batch, None, None]:
         """The rows in the statement's order. Raises the stop's reason within half a second, whatever the
         server does meanwhile."""
-        what, done = str(self.select.relation), 0
-        with self.session.stream(what, self.seconds) as connection, connection.cursor() as cursor:
+        what, done = self.select.relation.chosen, 0
+        streamed = self.session.stream(what, self.seconds, may_sort=self.select.may_sort)
+        with streamed as connection, connection.cursor() as cursor:
             options = {_BATCH_BYTES: str(self.batch_bytes)}
             cursor.adbc_statement.set_options(**options)
             with stoppable(cursor.adbc_cancel, self.stop), _stream(cursor, self.select.text()) as stream:

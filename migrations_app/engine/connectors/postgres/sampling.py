@@ -79,22 +79,22 @@ def _statement(relation: Relation, asked: dict[str, tuple[LiteralString, ...]]) 
     aggregates = [
         expand(expression, relation.column(name)) for name, found in asked.items() for expression in found
     ]
-    return sql.SQL("SELECT {} FROM (SELECT {} FROM {} {} LIMIT {}) AS t").format(
+    return sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS t").format(
         sql.SQL(", ").join(aggregates),
         sql.SQL(", ").join(map(sql.Identifier, asked)),
-        relation.name.identifier,
         _spread(relation),
         SAMPLE_ROWS,
     )
 
 
-def _spread(relation: Relation) -> sql.SQL:
-    """Pages from all over a large table, not only from where it begins."""
+def _spread(relation: Relation) -> sql.Composable:
+    """Pages from all over a large table, not only from where it begins. But a few pages may hold none of the
+    rows that a condition chooses."""
     rows = relation.rows_estimate or 0
-    if rows < 2 * SAMPLE_ROWS or relation.kind not in _SAMPLED_KINDS:
-        return sql.SQL("")
+    if rows < 2 * SAMPLE_ROWS or relation.kind not in _SAMPLED_KINDS or relation.where:
+        return relation.rows
     percent = 100 * 1.5 * SAMPLE_ROWS / rows
-    return sql.SQL(f"TABLESAMPLE SYSTEM ({percent:.6f})")
+    return sql.SQL("{} TABLESAMPLE SYSTEM ({})").format(relation.rows, sql.SQL(f"{percent:.6f}"))
 
 
 # ---------------------------------------------------------------- texts to show

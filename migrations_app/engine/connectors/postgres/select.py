@@ -39,6 +39,7 @@ class Select:
     order: tuple[str, ...] = ()
     conditions: list[sql.Composable] = field(default_factory=list)
     limit: int | None = None
+    may_sort: bool = False
 
     def add(self, expression: LiteralString, column: Column) -> int:
         """The place of an expression in the answer."""
@@ -98,8 +99,9 @@ class Select:
         # A statement must select something: an empty plan still has rows to count.
         items = [f"{text} AS c{place}" for text, place in self.expressions.items()] or ["1 AS c0"]
         parts = [f"SELECT {', '.join(items)} FROM {self.relation.name.identifier.as_string()} AS {_ALIAS}"]
-        if self.conditions:
-            parts.append(f"WHERE {sql.SQL(' AND ').join(self.conditions).as_string()}")
+        conditions = [c for c in (self.relation.condition, *self.conditions) if c is not None]
+        if conditions:
+            parts.append(f"WHERE {sql.SQL(' AND ').join(conditions).as_string()}")
         if self.order:
             names = (sql.Identifier(_ALIAS, name).as_string() for name in self.order)
             parts.append(f"ORDER BY {', '.join(names)}")

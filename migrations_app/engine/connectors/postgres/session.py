@@ -79,15 +79,18 @@ class Session:
             yield asked
 
     @contextmanager
-    def stream(self, what: str, seconds: float | None = None) -> Iterator[adbc.Connection]:
+    def stream(
+        self, what: str, seconds: float | None = None, *, may_sort: bool = False
+    ) -> Iterator[adbc.Connection]:
         """An ADBC connection of its own in a read-only transaction, for one bulk read."""
+        order = {} if may_sort else _IN_ORDER
         try:
             connection = adbc.connect(self._conninfo.text(), autocommit=True)
         except adbc_driver_manager.Error as error:
             raise connect_error(error, self.address) from None
         try:
             with reading(what):
-                for statement in (_BEGIN, _prepared(seconds, **_IN_ORDER).as_string()):
+                for statement in (_BEGIN, _prepared(seconds, **order).as_string()):
                     with connection.cursor() as cursor:
                         cursor.execute(statement)
                 yield connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -21,17 +22,22 @@ from migrations_app.engine.connectors.base import (
 )
 from migrations_app.engine.connectors.postgres import sampling
 from migrations_app.engine.connectors.postgres.catalogue import Relation, load_relation
+from migrations_app.engine.connectors.postgres.condition import checked
 from migrations_app.engine.connectors.postgres.conninfo import address_of, hosts_of
 from migrations_app.engine.connectors.postgres.describing import described
 from migrations_app.engine.connectors.postgres.listing import list_collections
 from migrations_app.engine.connectors.postgres.reader import Reader
 from migrations_app.engine.connectors.postgres.select import select_columns, select_slice
+from migrations_app.engine.connectors.postgres.selection import PostgresSelection
 from migrations_app.engine.connectors.postgres.server import check_server
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.schema import CollectionSchema
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
+# Of what a condition chooses, so many rows may be found by any index and then sorted: walking the key's own
+# index past all others would take longer.
+SORTED_ROWS = 50_000
 
 
 class PostgresSource(Source):
@@ -40,6 +46,7 @@ class PostgresSource(Source):
     kind: ClassVar[str] = "postgresql"
     title: ClassVar[str] = "PostgreSQL"
     Settings: ClassVar[type[SettingsModel]] = PostgresSettings
+    Selection: ClassVar[type[SettingsModel]] = PostgresSelection
     collection_word: ClassVar[str] = "table"
     before_you_start: ClassVar[tuple[str, ...]] = (
         "PostgreSQL 12 or later with the pgvector extension in the database to read.",
@@ -72,20 +79,20 @@ class PostgresSource(Source):
         yield from list_collections(self._session)
 
     def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
-        relation = self._relation(ref)
+        relation = checked(self._session, self._relation(ref))
         return described(self._session, relation, lambda columns: self._sample(relation, columns, sample))
 
     def counts(self, ref: CollectionRef) -> dict[str | None, int]:
-        row = self._ask(self._relation(ref), sql.SQL("SELECT count(*) FROM {table}"))
+        row = self._ask(self._relation(ref), sql.SQL("SELECT count(*) FROM {rows}"))
         return {None: row[0]}
 
     def has_rows(self, ref: CollectionRef) -> bool:
-        row = self._ask(self._relation(ref), sql.SQL("SELECT EXISTS (SELECT FROM {table})"))
+        row = self._ask(self._relation(ref), sql.SQL("SELECT EXISTS (SELECT FROM {rows})"))
         return bool(row[0])
 
     def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
         """One slice: in key order and resumable where a unique key gives it an order, else as it comes."""
-        relation = self._relation(ref)
+        relation = checked(self._session, self._relation(ref))
         key = list(relation.key) if relation.key_is_unique else []
         bounds = {"key": key, "after": None, "to": None}
         yield Slice("all", bounds, relation.rows_estimate, resumable=bool(key))
@@ -94,6 +101,8 @@ class PostgresSource(Source):
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
     ) -> Iterator[Batch]:
         select = select_slice(self._relation(ref), plan, part.bounds, after)
+        few = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
+        select.may_sort = few and bool(select.relation.where)
         yield from Reader(self._session, select, plan.batch_bytes, ctx.stop).batches()
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
@@ -111,32 +120,31 @@ class PostgresSource(Source):
     # ------------------------------------------------------------ within
 
     def _relation(self, ref: CollectionRef) -> Relation:
-        return load_relation(self._session, ref.name)
+        where = PostgresSelection.model_validate(ref.selection).where
+        return replace(load_relation(self._session, ref.name), where=where)
 
     def _ask(self, relation: Relation, question: sql.SQL, **parts: sql.Composable) -> Any:
         """The one row that answers, however long the server takes, or until ``stop``."""
-        statement = question.format(table=relation.name.identifier, **parts)
-        with self._session.count(str(relation), self.stop) as connection:
+        statement = question.format(rows=relation.rows, **parts)
+        with self._session.count(relation.chosen, self.stop) as connection:
             (row,) = connection.cursor(row_factory=tuple_row).execute(statement).fetchall()
         return row
 
     def _dims(self, relation: Relation, name: str) -> dict[int, int]:
-        statement = sql.SQL(
-            "SELECT {dims}({c}) AS dim, count(*) AS rows FROM {table} WHERE {c} IS NOT NULL GROUP BY 1"
-        ).format(
+        statement = sql.SQL("SELECT {dims}({c}) AS dim, count(*) AS rows FROM {rows} GROUP BY 1").format(
             dims=sql.Identifier(relation.pgvector_schema or "public", "vector_dims"),
             c=sql.Identifier(relation.column(name).name),
-            table=relation.name.identifier,
+            rows=relation.rows,
         )
-        with self._session.count(str(relation), self.stop) as connection:
-            return {row.dim: row.rows for row in connection.execute(statement)}
+        with self._session.count(relation.chosen, self.stop) as connection:
+            return {row.dim: row.rows for row in connection.execute(statement) if row.dim is not None}
 
     def _nulls(self, relation: Relation, names: tuple[str, ...]) -> dict[str, int]:
         counts = [
             sql.SQL("count(*) FILTER (WHERE {} IS NULL)").format(sql.Identifier(relation.column(name).name))
             for name in names
         ]
-        row = self._ask(relation, sql.SQL("SELECT {counts} FROM {table}"), counts=sql.SQL(", ").join(counts))
+        row = self._ask(relation, sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
         return dict(zip(names, row, strict=True))
 
     def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:

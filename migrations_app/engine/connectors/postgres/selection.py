@@ -1,0 +1,27 @@
+"""What of a table is to be moved: the connector's own part of a plan's collection."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from migrations_app.engine.connectors.base import SettingsModel
+from migrations_app.engine.connectors.postgres.condition import refusal_of
+
+
+class PostgresSelection(SettingsModel):
+    """``select`` of a collection. ``where``: only the rows for which it is true; empty: all."""
+
+    where: str = Field(
+        default="",
+        title="Only rows where",
+        description="One boolean SQL expression over the table's columns. Rows for which it is false or NULL "
+        "stay behind.",
+        examples=["price > 0 AND category = 'books'"],
+    )
+
+    @field_validator("where")
+    @classmethod
+    def _is_one_expression(cls, condition: str) -> str:
+        if reason := refusal_of(condition):
+            raise ValueError(f"the condition {reason}")
+        return condition
