@@ -13,7 +13,7 @@ from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import FerryError, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.milvus.schema import differences
+from migrations_app.engine.milvus.comparing import differences
 from migrations_app.engine.plan import CollectionPlan, Plan
 from migrations_app.engine.schema import TargetSchema
 from migrations_app.engine.target import Target

@@ -172,7 +172,11 @@ META = "$meta"
 
 @dataclass(frozen=True, slots=True)
 class TargetField:
-    """One field of a Milvus collection. ``default`` is a Python scalar of the field's type, or None."""
+    """One field of a Milvus collection. ``default`` is a Python scalar of the field's type, or None.
+
+    ``analyzer`` cuts a VARCHAR into words: the name of one of Milvus's own ("standard"), the JSON text of
+    another, empty for none. ``match`` says that filters may look for its words (TEXT_MATCH).
+    """
 
     name: str
     spec: TypeSpec
@@ -181,6 +185,22 @@ class TargetField:
     nullable: bool = False
     default: Any = None
     is_partition_key: bool = False
+    description: str = ""
+    analyzer: str = ""
+    match: bool = False
+
+
+BM25 = "BM25"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What the server makes by itself: from the fields ``inputs`` the ``outputs``, which are never sent."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    type: str = BM25
     description: str = ""
 
 
@@ -193,15 +213,22 @@ class TargetSchema:
     description: str = ""
     dynamic: bool = True
     shards: int = 1
+    functions: tuple[Function, ...] = ()
 
     @property
     def key(self) -> TargetField:
         return next(f for f in self.fields if f.is_key)
 
     @property
+    def outputs(self) -> frozenset[str]:
+        """The fields that functions fill."""
+        return frozenset(name for function in self.functions for name in function.outputs)
+
+    @property
     def sent_fields(self) -> tuple[TargetField, ...]:
-        """The fields a request carries: all but an Auto ID key."""
-        return tuple(f for f in self.fields if not f.auto_id)
+        """The fields a request carries: all but an Auto ID key and what functions fill."""
+        outputs = self.outputs
+        return tuple(f for f in self.fields if not f.auto_id and f.name not in outputs)
 
     @property
     def vector_fields(self) -> tuple[TargetField, ...]:

@@ -24,7 +24,7 @@ from migrations_app.engine.errors import (
     UnknownOutcome,
 )
 from migrations_app.engine.milvus import counting
-from migrations_app.engine.milvus.schema import differences
+from migrations_app.engine.milvus.comparing import differences
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.milvus.target import MilvusTarget
 from migrations_app.engine.row_count import RowCount

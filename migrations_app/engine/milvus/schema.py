@@ -1,17 +1,34 @@
-"""A collection's schema, between our words and Milvus's messages (``schema.proto`` of milvus-proto)."""
+"""A collection's schema, between our words and Milvus's messages (``schema.proto`` of milvus-proto).
+
+What is sent to make a collection is, byte for byte, what pymilvus sends for the same schema; but for the
+default of a small integer, which pymilvus 3.0.2 puts where the server does not look for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-from pymilvus.grpc_gen.common_pb2 import KeyValuePair
-from pymilvus.grpc_gen.milvus_pb2 import DescribeCollectionResponse
-from pymilvus.grpc_gen.schema_pb2 import CollectionSchema, DataType, FieldSchema, ValueField
+from pymilvus.grpc_gen.common_pb2 import ConsistencyLevel, KeyValuePair
+from pymilvus.grpc_gen.milvus_pb2 import CreateCollectionRequest, DescribeCollectionResponse
+from pymilvus.grpc_gen.schema_pb2 import (
+    CollectionSchema,
+    DataType,
+    FieldSchema,
+    FunctionSchema,
+    FunctionType,
+    ValueField,
+)
 
 from migrations_app.engine.errors import TargetError
-from migrations_app.engine.schema import META, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.milvus import analyzers
+from migrations_app.engine.schema import (
+    META,
+    Function,
+    MilvusType,
+    TargetField,
+    TargetSchema,
+    TypeSpec,
+)
 
 NUMBERS: dict[MilvusType, int] = {
     MilvusType.BOOL: DataType.Bool,
@@ -46,13 +63,24 @@ DEFAULT_SLOTS: dict[MilvusType, str] = {
 }
 
 
-def pairs(values: dict[str, Any]) -> list[KeyValuePair]:
+def pairs(values: Mapping[str, object]) -> list[KeyValuePair]:
     """Milvus's way to send options: texts by name."""
     return [KeyValuePair(key=key, value=str(value)) for key, value in values.items()]
 
 
 def unpaired(values: Iterable[KeyValuePair]) -> dict[str, str]:
     return {pair.key: pair.value for pair in values}
+
+
+def create_request(schema: TargetSchema, database: str = "") -> CreateCollectionRequest:
+    """What makes the collection. A partition key gets as many partitions as the server gives it."""
+    return CreateCollectionRequest(
+        db_name=database,
+        collection_name=schema.name,
+        schema=to_message(schema).SerializeToString(),
+        shards_num=schema.shards,
+        consistency_level=ConsistencyLevel.Bounded,
+    )
 
 
 def to_message(schema: TargetSchema) -> CollectionSchema:
@@ -62,13 +90,16 @@ def to_message(schema: TargetSchema) -> CollectionSchema:
         description=schema.description,
         autoID=schema.key.auto_id,
         enable_dynamic_field=schema.dynamic,
-        fields=[_field_message(field) for field in schema.fields],
+        fields=[_field_message(field, field.name in schema.outputs) for field in schema.fields],
+        functions=[_function_message(function) for function in schema.functions],
     )
 
 
-def _field_message(field: TargetField) -> FieldSchema:
+def _field_message(field: TargetField, is_output: bool = False) -> FieldSchema:
     spec = field.spec
     params = {name: getattr(spec, name) for name in PARAMS if getattr(spec, name) is not None}
+    if field.match:
+        params["enable_match"] = "true"
     message = FieldSchema(
         name=field.name,
         description=field.description,
@@ -77,7 +108,8 @@ def _field_message(field: TargetField) -> FieldSchema:
         autoID=field.auto_id,
         nullable=field.nullable,
         is_partition_key=field.is_partition_key,
-        type_params=pairs(params),
+        is_function_output=is_output,
+        type_params=pairs(params | analyzers.params_of(field.analyzer)),
     )
     if spec.element_type is not None:
         message.element_type = NUMBERS[spec.element_type]
@@ -86,23 +118,38 @@ def _field_message(field: TargetField) -> FieldSchema:
     return message
 
 
+def _function_message(function: Function) -> FunctionSchema:
+    return FunctionSchema(
+        name=function.name,
+        description=function.description,
+        type=FunctionType.Value(function.type),
+        input_field_names=function.inputs,
+        output_field_names=function.outputs,
+    )
+
+
 def from_message(answer: DescribeCollectionResponse) -> TargetSchema:
     """What the server says a collection is. Raises ``TargetError`` for a type this program does not know."""
     schema = answer.schema
     return TargetSchema(
         name=schema.name or answer.collection_name,
-        fields=tuple(_field(f, schema.autoID) for f in schema.fields if not f.is_dynamic and f.name != META),
+        fields=tuple(
+            field_of(f, schema.autoID) for f in schema.fields if not f.is_dynamic and f.name != META
+        ),
         description=schema.description,
         dynamic=schema.enable_dynamic_field,
         shards=answer.shards_num or 1,
+        functions=tuple(_function(function) for function in schema.functions),
     )
 
 
-def _field(message: FieldSchema, auto_id: bool) -> TargetField:
+def field_of(message: FieldSchema, auto_id: bool = False) -> TargetField:
+    """A field as the server describes it; ``auto_id`` is what it says of the collection."""
     slot = message.default_value.WhichOneof("data") if message.HasField("default_value") else None
+    params = unpaired(message.type_params)
     return TargetField(
         name=message.name,
-        spec=_spec(message),
+        spec=_spec(message, params),
         is_key=message.is_primary_key,
         # The server keeps Auto ID on the field, on the collection, or on both.
         auto_id=message.is_primary_key and (message.autoID or auto_id),
@@ -110,40 +157,34 @@ def _field(message: FieldSchema, auto_id: bool) -> TargetField:
         default=getattr(message.default_value, slot) if slot else None,
         is_partition_key=message.is_partition_key,
         description=message.description,
+        analyzer=analyzers.from_params(params),
+        match=params.get("enable_match") == "true",
     )
 
 
-def _spec(message: FieldSchema) -> TypeSpec:
+def _spec(message: FieldSchema, params: Mapping[str, str]) -> TypeSpec:
     if message.data_type not in TYPES:
         raise TargetError(
             f"The field “{message.name}” has a type this version does not know: "
             f"{DataType.Name(message.data_type)}.",
             "Leave that collection alone, or migrate into a new one.",
         )
-    params = unpaired(message.type_params)
     dim, max_length, max_capacity = (int(params[name]) if name in params else None for name in PARAMS)
     kind = TYPES[message.data_type]
     element = TYPES[message.element_type] if kind is MilvusType.ARRAY else None
     return TypeSpec(kind, dim, max_length, element, max_capacity)
 
 
-def differences(found: TargetSchema, wanted: TargetSchema) -> tuple[str, ...]:
-    """Names of the fields in which ``found`` is not what creating ``wanted`` leaves behind ("$meta" too).
-
-    Milvus Lite keeps no descriptions, no shards and no ``max_length`` of an ARRAY: these do not count.
-    """
-    there, here = _shapes(found), _shapes(wanted)
-    names = {name for name in there | here if there.get(name) != here.get(name)}
-    return tuple(sorted(names | ({META} if found.dynamic != wanted.dynamic else set())))
-
-
-def _shapes(schema: TargetSchema) -> dict[str, TargetField]:
-    return {field.name: _shape(field) for field in schema.fields}
+def _function(message: FunctionSchema) -> Function:
+    return Function(
+        name=message.name,
+        inputs=tuple(message.input_field_names),
+        outputs=tuple(message.output_field_names),
+        type=FunctionType.Name(message.type),
+        description=message.description,
+    )
 
 
-def _shape(field: TargetField) -> TargetField:
-    """A field by what counts, and as a message keeps it: a FLOAT default is rounded there."""
-    kept = replace(_field(_field_message(field), auto_id=False), description="")
-    if kept.spec.type is MilvusType.ARRAY:
-        return replace(kept, spec=replace(kept.spec, max_length=None))
-    return kept
+def as_kept(field: TargetField) -> TargetField:
+    """``field`` as a message keeps it: a FLOAT default is rounded there."""
+    return field_of(_field_message(field))

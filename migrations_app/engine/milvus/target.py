@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from pymilvus.grpc_gen import milvus_pb2 as m
-from pymilvus.grpc_gen.common_pb2 import ConsistencyLevel
 
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.base import ServerInfo, SettingsModel
@@ -21,10 +20,11 @@ from migrations_app.engine.errors import (
 from migrations_app.engine.milvus import counting, indexing, server
 from migrations_app.engine.milvus.capabilities import Capabilities, capabilities_of
 from migrations_app.engine.milvus.channel import MilvusChannel
+from migrations_app.engine.milvus.comparing import differences
 from migrations_app.engine.milvus.diagnose import explain
 from migrations_app.engine.milvus.errors import COLLECTION_MISSING, TRANSPORT_CODES
 from migrations_app.engine.milvus.rpc import Rpc
-from migrations_app.engine.milvus.schema import differences, from_message, to_message
+from migrations_app.engine.milvus.schema import create_request, from_message
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.schema import IndexSpec, MilvusType, TargetSchema
 from migrations_app.engine.target import Channel, IndexState, LoadState, Target
@@ -120,14 +120,7 @@ class MilvusTarget(Target):
         return self._rpc.call("DescribeCollection", request, f"describe “{name}”")
 
     def create(self, schema: TargetSchema) -> None:
-        request = m.CreateCollectionRequest(
-            db_name=self.database,
-            collection_name=schema.name,
-            schema=to_message(schema).SerializeToString(),
-            shards_num=schema.shards,
-            consistency_level=ConsistencyLevel.Bounded,
-        )
-        self._rpc.call("CreateCollection", request, f"create “{schema.name}”")
+        self._rpc.call("CreateCollection", create_request(schema, self.database), f"create “{schema.name}”")
 
     def drop(self, name: str) -> None:
         request = m.DropCollectionRequest(db_name=self.database, collection_name=name)

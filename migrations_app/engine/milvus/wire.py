@@ -41,13 +41,20 @@ TEXTS = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
 META_FIELD = TargetField(META, TypeSpec(MilvusType.JSON))
 
 
-def encode(rows: pa.RecordBatch, schema: TargetSchema, *, database: str = "", timestamp: int = 0) -> bytes:
-    """``rows`` (of ``schema.arrow_schema()``) as one serialized request.
+def encode(
+    rows: pa.RecordBatch,
+    schema: TargetSchema,
+    *,
+    database: str = "",
+    partition: str = "",
+    timestamp: int = 0,
+) -> bytes:
+    """``rows`` (of ``schema.arrow_schema()``) as one serialized request, all of them into one ``partition``.
 
     ``timestamp`` is the collection's ``update_timestamp``, by which newer servers notice a changed schema.
     Raises ``RowsRefused`` for a NULL where the field takes none.
     """
-    chunks = [*pb.text(2, database), *pb.text(3, schema.name)]
+    chunks = [*pb.text(2, database), *pb.text(3, schema.name), *pb.text(4, partition)]
     for field in schema.sent_fields:
         chunks += pb.message(5, _field(field, rows.column(field.name)))
     if schema.dynamic:

@@ -40,17 +40,17 @@ def _meta(schema: TargetSchema, row: Row) -> str | None:
 
 
 def pymilvus_request(
-    schema: TargetSchema, rows: list[Row], *, upsert: bool = False, timestamp: int = 0
+    schema: TargetSchema, rows: list[Row], *, upsert: bool = False, partition: str = "", timestamp: int = 0
 ) -> Any:
     """The message pymilvus's own client makes of ``rows``."""
     prepare = Prepare.row_upsert_param if upsert else Prepare.row_insert_param
-    fields = [_field_info(field) for field in schema.fields]
+    fields = [_field_info(field, field.name in schema.outputs) for field in schema.fields]
     return prepare(
-        schema.name, rows, "", fields, None, schema_timestamp=timestamp, enable_dynamic=schema.dynamic
+        schema.name, rows, partition, fields, None, schema_timestamp=timestamp, enable_dynamic=schema.dynamic
     )
 
 
-def _field_info(field: TargetField) -> dict[str, Any]:
+def _field_info(field: TargetField, is_output: bool) -> dict[str, Any]:
     spec = field.spec
     params = {"dim": spec.dim, "max_length": spec.max_length, "max_capacity": spec.max_capacity}
     return {
@@ -59,6 +59,7 @@ def _field_info(field: TargetField) -> dict[str, Any]:
         "is_primary": field.is_key,
         "auto_id": field.auto_id,
         "nullable": field.nullable,
+        "is_function_output": is_output,
         "default_value": field.default,
         "element_type": DataType[spec.element_type] if spec.element_type else None,
         "params": {name: value for name, value in params.items() if value is not None},

@@ -9,7 +9,14 @@ from pymilvus.grpc_gen import milvus_pb2
 
 from migrations_app.engine.errors import RowsRefused
 from migrations_app.engine.milvus.wire import encode
-from migrations_app.engine.schema import ELEMENT_TYPES, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.schema import (
+    ELEMENT_TYPES,
+    Function,
+    MilvusType,
+    TargetField,
+    TargetSchema,
+    TypeSpec,
+)
 from tests.engine.milvus.rows import batch_of, pymilvus_request
 
 DIM = 8
@@ -97,12 +104,21 @@ def test_arrays(element, data):
     assert_same_as_pymilvus(*data.draw(collections(TargetField("f", spec), values)))
 
 
+@pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
 @few
 @given(data=st.data())
-def test_arrays_of_which_some_are_null(data):
-    spec = TypeSpec(MilvusType.ARRAY, element_type=MilvusType.INT64, max_capacity=9)
-    values = st.none() | st.lists(SCALARS[MilvusType.INT64], max_size=5)
+def test_arrays_of_which_some_are_null(element, data):
+    spec = TypeSpec(MilvusType.ARRAY, max_length=1000, element_type=element, max_capacity=9)
+    values = st.none() | st.lists(SCALARS[element], max_size=5)
     assert_same_as_pymilvus(*data.draw(collections(TargetField("f", spec, nullable=True), values)))
+
+
+@pytest.mark.parametrize("values", [[None] * 3, [[], None, []], [None, [], None], [[], [], []]])
+@pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
+def test_arrays_that_are_all_null_or_empty(element, values):
+    spec = TypeSpec(MilvusType.ARRAY, max_length=1000, element_type=element, max_capacity=9)
+    schema = TargetSchema("things", (KEY, TargetField("f", spec, nullable=True)), dynamic=False)
+    assert_same_as_pymilvus(schema, [{"id": number, "f": value} for number, value in enumerate(values)])
 
 
 @pytest.mark.parametrize("kind", VECTORS)
@@ -148,6 +164,31 @@ def test_a_slice_of_arrays_holds_its_own_elements_only(lists, data):
     part = batch_of(schema, rows).slice(start)
 
     assert encode(part, schema) == pymilvus_request(schema, rows[start:]).SerializeToString()
+
+
+@pytest.mark.parametrize("kind", [*SCALARS, *VECTORS])
+def test_fields_that_are_null_in_every_row(kind):
+    schema = TargetSchema("things", (KEY, TargetField("f", spec_of(kind), nullable=True)), dynamic=False)
+    assert_same_as_pymilvus(schema, [{"id": 1, "f": None}, {"id": 2, "f": None}])
+
+
+@pytest.mark.parametrize("upsert", [False, True])
+def test_a_partition_is_named(upsert):
+    schema = TargetSchema("things", (KEY,), dynamic=False)
+    rows = [{"id": 1}]
+
+    wanted = pymilvus_request(schema, rows, upsert=upsert, partition="shoes")
+
+    assert encode(batch_of(schema, rows), schema, partition="shoes") == wanted.SerializeToString()
+
+
+def test_what_a_function_makes_is_not_sent():
+    title = TargetField("title", spec_of(MilvusType.VARCHAR), analyzer="standard")
+    words = TargetField("words", spec_of(MilvusType.SPARSE_FLOAT_VECTOR))
+    made = Function("words", ("title",), ("words",))
+    schema = TargetSchema("things", (KEY, title, words), functions=(made,))
+
+    assert_same_as_pymilvus(schema, [{"id": 1, "title": "red shoes"}, {"id": 2, "title": "", "x": 1}])
 
 
 def test_an_auto_id_key_is_not_sent():
