@@ -40,7 +40,7 @@ def _on_claim(found: JobSlice) -> dict[str, Any]:
     return {
         "state": SliceState.RUNNING,
         "rows_in_flight": 0,
-        "unclean": found.collection.one_slice_at_a_time,
+        "unclean": found.collection.is_auto_id,
         # Whoever held it went without a word: rows after his last checkpoint are sent again.
         "repeated": found.repeated or found.state == SliceState.RUNNING,
     }
@@ -48,10 +48,11 @@ def _on_claim(found: JobSlice) -> dict[str, Any]:
 
 def claimable(job: Job) -> Any:
     """The slices that a worker could take now, in their order."""
-    siblings = JobSlice.objects.filter(collection=OuterRef("collection")).leased()
+    siblings = JobSlice.objects.filter(collection=OuterRef("collection"), number__lt=OuterRef("number"))
+    earlier = siblings.exclude(state=SliceState.DONE)
     found = JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE).due()
     in_turn = JobCollection.objects.filter(pk=OuterRef("collection"), one_slice_at_a_time=True)
-    blocked = Exists(in_turn) & Exists(siblings)
+    blocked = Exists(in_turn) & Exists(earlier)
     return found.exclude(blocked).select_related("collection").order_by("collection__position", "number")
 
 

@@ -14,7 +14,7 @@ from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import FerryError, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.milvus.comparing import differences
-from migrations_app.engine.plan import CollectionPlan, Plan
+from migrations_app.engine.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.schema import TargetSchema
 from migrations_app.engine.target import Target
 from migrations_app.models import Job, JobCollection, JobSlice, TargetState, Wish
@@ -80,7 +80,8 @@ def _check(held: Held, source: Source, target: Target) -> None:
 def _fill(row: JobCollection, completed: CollectionPlan, plan: Plan, source: Source) -> None:
     row.plan = completed.model_dump(mode="json", by_alias=True)
     row.target = completed.target or ""
-    row.one_slice_at_a_time = completed.is_auto_id
+    row.limit_rows = plan.options.limit_rows
+    row.one_slice_at_a_time = completed.is_auto_id or row.limit_rows is not None
     row.is_prepared = True
     wanted = plan.options.create_index
     if source.indexes_by_default if wanted is None else wanted:
@@ -158,4 +159,11 @@ def _cut(held: Held, row: JobCollection, source: Source) -> None:
         JobSlice.objects.bulk_create(slices)
         row.is_sliced = True
         row.save(update_fields=("is_sliced",))
-    held.log("info", f"{row.source}: {row.rows_source:,} rows.")
+    held.log("info", f"{row.source}: {row.rows_source:,} rows{_asked_of(row)}.")
+
+
+def _asked_of(row: JobCollection) -> str:
+    """What of its rows the plan asks for, and how fast, where that is not all at once."""
+    rate = Options.model_validate(row.job.plan.get("options", {})).source_rows_per_second
+    first = f", of which the first {row.limit_rows:,} are asked for" if row.limit_rows else ""
+    return first + (f"; at most {rate:,} are read per second" if rate else "")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Q, Sum
+from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from migrations_app.engine import progress
@@ -19,11 +20,14 @@ NOW_SECONDS = 20
 RECENT_SECONDS = 120
 CURVE_SECONDS = 30 * 60
 CURVE_POINTS = 60
+# Rows of a collection that are to be moved: SQLite's least of a value and NULL is NULL, PostgreSQL's is not.
+WANTED = Least("rows_source", Coalesce("limit_rows", "rows_source"))
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the slices of a job. ``rows_total`` is None until the source was counted."""
+    """Sums over the slices of a job. ``rows_total``, of rows that are asked for, is None until the source was
+    counted."""
 
     rows_total: int | None = None
     rows_read: int = 0
@@ -61,7 +65,7 @@ def totals(jobs: Iterable[Job]) -> dict[int, Totals]:
     sources = JobCollection.objects.filter(job__in=keys).values("job").order_by()
     expected = {
         row["job"]: row["rows"]
-        for row in sources.annotate(rows=Sum("rows_source"), unknown=Count("pk", filter=Q(rows_source=None)))
+        for row in sources.annotate(rows=Sum(WANTED), unknown=Count("pk", filter=Q(rows_source=None)))
         if not row["unknown"]
     }
     return {key: Totals(rows_total=expected.get(key), **counted.get(key, {})) for key in keys}
@@ -153,6 +157,7 @@ def _collection(row: Any) -> dict[str, Any]:
         "source": row.source,
         "target": row.target,
         "rows_source": row.rows_source,
+        "limit_rows": row.limit_rows,
         **{name: getattr(row, name) for name in counted},
         "values_cut": row.values_cut,
         "rows_target": row.rows_target,

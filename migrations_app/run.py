@@ -19,6 +19,7 @@ from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.plan import CollectionPlan, Options
 from migrations_app.engine.retry import RetryPolicy
+from migrations_app.engine.throttle import Throttle
 from migrations_app.heartbeat import Heartbeat
 from migrations_app.models import Job, JobSlice, SliceState
 from migrations_app.preparing import ref_of
@@ -59,15 +60,39 @@ def _move(
         retry=RETRY,
     )
     part = Slice(claimed.part_id, claimed.bounds, claimed.rows_estimate, claimed.partition, claimed.resumable)
-    work = SliceWork(ref_of(plan), part, claimed.cursor, mapping, rejections_left(job))
+    throttle = _throttle(job)
+    left = rejections_left(job)
+    work = SliceWork(ref_of(plan), part, claimed.cursor, mapping, left, rows_wanted(claimed), throttle)
+
+    def beat() -> Interrupted | None:
+        if throttle is not None:
+            throttle.sharers = max(1, JobSlice.objects.filter(collection__job=job).leased().count())
+        return books.beat()
+
     with (
-        Heartbeat(books.beat, how, stop, held_since),
+        Heartbeat(beat, how, stop, held_since),
         connect.job_source(job) as source,
         connect.job_target(job) as target,
         closing(target.channel(mapping.target, upsert=mapping.upsert)) as channel,
     ):
         books.begin()
         return run_slice(source, channel, work, books.ledger, ctx, policy, log)
+
+
+def _throttle(job: Job) -> Throttle | None:
+    """What the job may read in a second, shared by the slices of it that run; none where it may read all."""
+    most = Options.model_validate(job.plan.get("options", {})).source_rows_per_second
+    return None if most is None else Throttle(most)
+
+
+def rows_wanted(claimed: JobSlice) -> int | None:
+    """How many rows of a slice are wanted where only the first of its collection are: those that the slices
+    before it, which are through, did not give. None: all."""
+    most = claimed.collection.limit_rows
+    if most is None:
+        return None
+    earlier = claimed.collection.slices.filter(number__lt=claimed.number)
+    return max(0, most - int(earlier.aggregate(total=Sum("rows_read", default=0))["total"]))
 
 
 def rejections_left(job: Job) -> int | None:

@@ -74,6 +74,7 @@ def _store(held: Held, row: JobCollection, counted: CountState) -> None:
         source_after=row.rows_source_after,
         target_before=row.count_before,
         target_after=counted.rows,
+        limit=row.limit_rows,
         key_is_unique=row.key_unique,
         reason=counted.reason,
     )

@@ -48,11 +48,13 @@ class ReadPlan:
     """What a read delivers: ``columns`` in this order, batches of about ``batch_bytes``.
 
     ``key`` are the source columns whose values name a row in reports (they are among ``columns``).
+    ``limit``: no more than so many rows, the first in the order of the read; rejected ones count.
     """
 
     columns: tuple[ReadColumn, ...]
     key: tuple[str, ...] = ()
     batch_bytes: int = 6 * 1024 * 1024
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,10 @@ class Batch:
     after: Cursor
     locators: pa.Array
     rejected: tuple[Rejected, ...] = ()
+
+    @property
+    def rows_read(self) -> int:
+        return int(self.rows.num_rows) + len(self.rejected)
 
     @property
     def size_bytes(self) -> int:

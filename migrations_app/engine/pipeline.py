@@ -17,10 +17,10 @@ It knows no database: the heartbeat of the job stores what ``Ledger.checkpoint``
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from migrations_app.engine.batch import Batch, CollectionRef, Cursor, Slice
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.checkpoint import Allowance, Counters, Ledger
 from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.errors import Draining, FerryError, UncleanStop
@@ -32,6 +32,7 @@ from migrations_app.engine.reading import Reader
 from migrations_app.engine.retry import RetryPolicy
 from migrations_app.engine.sending import ByteBudget, Senders
 from migrations_app.engine.target import Channel
+from migrations_app.engine.throttle import Throttle
 
 # What a mapped batch under way holds at most: its Arrow buffers, the encoded request, and gRPC's own copy.
 COPIES = 3
@@ -51,13 +52,19 @@ class SliceEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SliceWork:
-    """What to move. ``max_rejected`` is what is left of the job's allowance (None: any number)."""
+    """What to move. ``max_rejected`` is what is left of the job's allowance (None: any number).
+
+    ``max_rows``: only the first so many rows of the part, those of earlier runs among them. ``throttle``
+    lets the rows pass that were read.
+    """
 
     ref: CollectionRef
     part: Slice
     after: Cursor | None
     mapping: Mapping
     max_rejected: int | None = None
+    max_rows: int | None = None
+    throttle: Throttle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,7 @@ class _Run:
         stop = ctx.stop.child()
         self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes, ctx.workers)
         self._allowance = Allowance(work.max_rejected)
-        plan = work.mapping.read_plan
+        plan = self._read_plan()
         # Beside what is under way, the reader holds a batch as it was read and as it was mapped.
         budget = ByteBudget(policy.memory_bytes - 2 * plan.batch_bytes, stop)
         writer = self._writer(channel, policy, log)
@@ -119,6 +126,16 @@ class _Run:
         self._reader = Reader(
             source, work.ref, work.part, plan, retry=policy.retry, log=log, start_over=self._start_over
         )
+
+    def _read_plan(self) -> ReadPlan:
+        """The mapping's, with what is left of the rows wanted, in batches that suit the throttle."""
+        work, plan = self._work, self._work.mapping.read_plan
+        if work.throttle is not None:
+            plan = replace(plan, batch_bytes=work.throttle.batch_bytes(plan))
+        if work.max_rows is None:
+            return plan
+        done = self._ledger.checkpoint().counters.read if work.part.resumable else 0
+        return replace(plan, limit=max(0, work.max_rows - done))
 
     def _writer(self, channel: Channel, policy: Policy, log: Log) -> Writer:
         upsert = self._work.mapping.upsert
@@ -153,6 +170,8 @@ class _Run:
             self._forget_earlier_runs()
         with closing(self._reader.batches(after, self._ctx)) as batches:
             for batch in batches:
+                if self._work.throttle is not None:
+                    self._work.throttle.pay(batch.rows_read, self._ctx.stop)
                 self._pass_on(batch)
                 if self._work.part.resumable and self._ctx.deadline.is_over:
                     return SliceEnd.PAUSED
@@ -161,7 +180,7 @@ class _Run:
     def _pass_on(self, batch: Batch) -> None:
         mapped = self._work.mapping.apply(batch)
         rejected = batch.rejected + mapped.rejected
-        read = batch.rows.num_rows + len(batch.rejected)
+        read = batch.rows_read
         gone = len(rejected) + mapped.skipped + mapped.collapsed
         assert mapped.rows.num_rows + gone == read, "the mapping lost a row without a word"
         counters = Counters(read=read, skipped=mapped.skipped, collapsed=mapped.collapsed, cut=mapped.cut)

@@ -154,7 +154,6 @@ UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
     "full_text": ([], "Leave it out."),
 }
 UNBUILT_FIELD: dict[str, Any] = {"misfit": "reject", "added": False}
-UNBUILT_OPTIONS: dict[str, Any] = {"limit_rows": None, "source_rows_per_second": None}
 
 
 def _unbuilt(path: str, value: object, hint: str, collection: str = "", field: str = "") -> Fault:
@@ -172,9 +171,6 @@ def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
     """Everything in ``plan`` that this version knows but cannot do."""
     if plan.options.verify not in ("counts", "none"):
         yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
-    for key, usual in UNBUILT_OPTIONS.items():
-        if (value := getattr(plan.options, key)) != usual:
-            yield _unbuilt(f"options.{key}", value, "Leave it out.")
     if plan.target.create_database:
         yield _unbuilt("target.create_database", True, "Make the database first, and leave it out.")
     for number, collection in enumerate(plan.collections):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Protocol, cast
 
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
@@ -44,21 +45,23 @@ class Reader:
 
     def batches(self, after: Cursor | None, ctx: ReadContext) -> Generator[Batch]:
         """All batches after ``after``. Raises what the source raises once no further try may help."""
-        while True:
+        plan = self._plan
+        while plan.limit is None or plan.limit > 0:
             try:
-                for batch in self._once(after, ctx):
+                for batch in self._once(after, plan, ctx):
                     after = batch.after
+                    plan = _rest(plan, batch)
                     yield batch
                 return
             except FerryError as error:
                 seconds = self._seconds_until_next_try(error)
                 if not self._part.resumable:
                     self._start_over(error)
-                    after = None
+                    after, plan = None, self._plan
                 ctx.stop.wait(seconds)
 
-    def _once(self, after: Cursor | None, ctx: ReadContext) -> Iterator[Batch]:
-        stream = self._source.read(self._ref, self._part, after, self._plan, ctx)
+    def _once(self, after: Cursor | None, plan: ReadPlan, ctx: ReadContext) -> Iterator[Batch]:
+        stream = self._source.read(self._ref, self._part, after, plan, ctx)
         # Sources are generators: closing one stops the work of its server.
         with closing(cast(_Closable, stream)):
             for batch in stream:
@@ -80,3 +83,8 @@ class Reader:
             code=error.code,
         )
         return seconds
+
+
+def _rest(plan: ReadPlan, batch: Batch) -> ReadPlan:
+    """What is still to be read once ``batch`` is."""
+    return plan if plan.limit is None else replace(plan, limit=plan.limit - batch.rows_read)

@@ -46,40 +46,49 @@ def judge(
     source_after: int | None,
     target_after: int | None,
     target_before: int = 0,
+    limit: int | None = None,
     key_is_unique: bool = True,
     reason: str = "",
 ) -> Verdict:
     """Compare what was read with what the source held, and what was sent with what the target holds.
 
     A count that nobody has is None; ``reason`` then says why the target's is missing. ``key_is_unique``: the
-    source declares it, or the keys are Auto ID's.
+    source declares it, or the keys are Auto ID's. ``limit``: only the first so many rows were to be read.
     """
     added = None if target_after is None else target_after - target_before
     checks = (
-        _of_source(counters.read, source_before, source_after),
+        _of_source(counters.read, source_before, source_after, limit),
         _of_target(counters, added, key_is_unique, reason),
     )
     passed = {check.passed for check in checks}
     verified = False if False in passed else None if None in passed else True
     left_out = counters.rejected + counters.skipped + counters.collapsed
-    explained = verified is True and (left_out > 0 or source_before != source_after)
+    wanted = [_wanted(count, limit) for count in (source_before, source_after)]
+    explained = verified is True and (left_out > 0 or wanted[0] != wanted[1])
     if verified is True:
-        return Verdict(verified, explained, checks, _arrived(counters))
+        asked = " that were asked for" if limit is not None else ""
+        return Verdict(verified, explained, checks, _arrived(counters, asked))
     worst = next(check for check in checks if check.passed is verified)
     return Verdict(verified, explained, checks, worst.message)
 
 
-def _of_source(read: int, before: int | None, after: int | None) -> Check:
+def _of_source(read: int, before: int | None, after: int | None, limit: int | None) -> Check:
     """A source that is written to meanwhile may show any number of rows between its two counts."""
     known = [count for count in (before, after) if count is not None]
     if not known:
         return Check(READ_CHECK, None, read, None, "The rows of the source were not counted.")
-    passed = min(known) <= read <= max(known)
+    wanted = [_wanted(count, limit) or 0 for count in known]
+    passed = min(wanted) <= read <= max(wanted)
     held = f"{known[0]:,}"
     if len(set(known)) > 1:
         held = f"{before:,} before and {after:,} after"
-    sentence = f"{counted(read, 'row')} read; the source held {held}."
-    return Check(READ_CHECK, known[0], read, passed, sentence)
+    asked = f", and the first {limit:,} were asked for" if limit is not None else ""
+    sentence = f"{counted(read, 'row')} read; the source held {held}{asked}."
+    return Check(READ_CHECK, wanted[0], read, passed, sentence)
+
+
+def _wanted(count: int | None, limit: int | None) -> int | None:
+    return count if count is None or limit is None else min(count, limit)
 
 
 def _of_target(counters: Counters, added: int | None, key_is_unique: bool, reason: str) -> Check:
@@ -102,8 +111,8 @@ def _left_out(counters: Counters) -> str:
     return f" ({counters.read:,} read, {words})" if words else ""
 
 
-def _arrived(counters: Counters) -> str:
+def _arrived(counters: Counters, asked: str) -> str:
     if words := _left_out(counters):
         sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
         return f"{counted(sent, 'row')} arrived{words}."
-    return f"All {counted(counters.read, 'row')} arrived."
+    return f"All {counted(counters.read, 'row')}{asked} arrived."

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Coalesce, Now
 
+from migrations_app.engine.plan import AUTO
 from migrations_app.fields import EncryptedJSONField
 from migrations_app.models.connections import Connection
 from migrations_app.states import ENDED, RUNNING, Stage, Status
@@ -180,8 +181,8 @@ class JobCollection(models.Model):
     """One collection of a job. ``plan`` is the completed plan of it, which alone makes its mapping.
 
     Counted are: ``rows_source`` before and ``rows_source_after`` the move in the source, ``count_before`` in
-    a target collection that was there, ``rows_target`` after (None: not counted). ``verified`` is None where
-    it is not known, and ``checks`` say why.
+    a target collection that was there, ``rows_target`` after (None: not counted). ``limit_rows``: only the
+    first so many of the source are moved. ``verified`` is None where it is not known, and ``checks`` say why.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="collections")
@@ -192,15 +193,16 @@ class JobCollection(models.Model):
     target_state = models.CharField(max_length=20, choices=TargetState.choices, default=TargetState.NONE)
     # Is the key kept as it is, and does the source declare it unique?
     key_unique = models.BooleanField(default=False)
-    # May its slices be moved one after another only (Auto ID)?
+    # May its slices be moved one after another only (Auto ID, and where only the first rows are wanted)?
     one_slice_at_a_time = models.BooleanField(default=False)
     # Has preflight completed its plan, and are its slices stored?
     is_prepared = models.BooleanField(default=False)
     is_sliced = models.BooleanField(default=False)
 
+    limit_rows = models.PositiveBigIntegerField(null=True, blank=True)
     rows_source = models.PositiveBigIntegerField(null=True, blank=True)
     rows_source_after = models.PositiveBigIntegerField(null=True, blank=True)
-    count_before = models.PositiveBigIntegerField(default=0)
+    count_before = models.PositiveBigIntegerField(null=True, blank=True, default=0)
     rows_target = models.PositiveBigIntegerField(null=True, blank=True)
     verified = models.BooleanField(null=True, blank=True)
     checks = models.JSONField(default=list, blank=True)
@@ -224,6 +226,10 @@ class JobCollection(models.Model):
 
     def __str__(self) -> str:
         return self.source
+
+    @property
+    def is_auto_id(self) -> bool:
+        return bool(self.plan.get("key") == AUTO)
 
     @property
     def is_created(self) -> bool:

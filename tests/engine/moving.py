@@ -30,6 +30,7 @@ from migrations_app.engine.testing import (
     memory_database,
     memory_store,
 )
+from migrations_app.engine.throttle import Throttle
 
 BOOKS = CollectionRef("books")
 SPECS = {
@@ -95,11 +96,13 @@ class Move:
         after: Cursor | None = None,
         *,
         max_rejected: int | None = None,
+        max_rows: int | None = None,
+        throttle: Throttle | None = None,
         deadline: Deadline | None = None,
         workers: int = 2,
     ) -> SliceEnd:
         channel = self.target.channel(self.mapping.target, upsert=self.mapping.upsert)
-        work = SliceWork(BOOKS, self.part, after, self.mapping, max_rejected)
+        work = SliceWork(BOOKS, self.part, after, self.mapping, max_rejected, max_rows, throttle)
         ctx = ReadContext(self.stop, deadline, workers=workers)
         return run_slice(self.source, channel, work, self.ledger, ctx, self.policy, self._log)
 

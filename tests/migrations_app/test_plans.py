@@ -90,7 +90,6 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
         ("  full_text: [{field: a, output: b}]\n", "collections[0].full_text"),
         ("  fields: [{source: a, misfit: dynamic}]\n", "collections[0].fields[0].misfit"),
         ("options: {verify: full}\n", "options.verify"),
-        ("options: {limit_rows: 5}\n", "options.limit_rows"),
     ],
 )
 def test_what_is_not_built_yet_is_refused_by_name(addition, path):

@@ -78,6 +78,7 @@ def test_the_report_holds_null_for_what_is_not_known(job):
         "source": "a",
         "target": "a",
         "rows_source": 1_000,
+        "limit_rows": None,
         "rows_read": 300,
         "rows_written": 250,
         "rows_rejected": 15,

@@ -14,7 +14,8 @@ from migrations_app.engine.errors import SourceUnavailable
 from migrations_app.engine.retry import RetryPolicy
 from migrations_app.engine.testing import Mishap
 from migrations_app.models import Job, JobSlice, LogEntry, RateSample, RejectedRow, SliceState
-from migrations_app.run import run
+from migrations_app.reports import job_report, job_totals
+from migrations_app.run import rows_wanted, run
 from migrations_app.states import Status
 
 from .conftest import PagedSource, books
@@ -389,3 +390,59 @@ def test_two_jobs_into_a_target_of_many_writers_do_not_wait(ready):
 
 def test_pages_come_in_the_size_the_tests_want(world, pages_of_ten):
     assert PagedSource.batch_bytes < books(100).rows.nbytes
+
+
+# ---------------------------------------------------------------- only the first rows
+
+
+@pytest.fixture
+def four_slices(monkeypatch):
+    monkeypatch.setattr("migrations_app.preparing.SLICES_WANTED", 4)
+
+
+@pytest.mark.parametrize("limit", [10, 25, 30, 99, 1000])
+def test_the_first_rows_are_those_of_the_first_slices(world, four_slices, work_off, limit):
+    job = world.job(limit_rows=limit)
+    work_off()
+    job.refresh_from_db()
+    assert job.status == Status.SUCCESSFUL, job.error
+    most = min(limit, 100)
+    assert sorted(world.target.collections["books"].rows) == list(range(most))
+    row = job.collections.with_counters().get()
+    assert (row.rows_source, row.rows_read, row.rows_target, row.verified) == (100, most, most, True)
+    assert row.checks[0]["message"] == (
+        f"{most} rows read; the source held 100, and the first {limit:,} were asked for."
+    )
+    assert job_totals(job).rows_total == most
+    assert job_report(job)["collections"][0]["limit_rows"] == limit
+
+
+def test_a_slice_waits_for_those_before_it_where_only_the_first_rows_are_wanted(ready, four_slices):
+    job = ready(limit_rows=60)
+    first = claiming.claim(job, leases.terms())
+    assert first.number == 0
+    assert claiming.claim(job, leases.terms()) is None
+    # Let go of for a while: the next one waits all the same.
+    leases.release(first, state=SliceState.WAITING, not_before=leases.after(60))
+    assert claiming.claim(job, leases.terms()) is None
+    JobSlice.objects.filter(pk=first.pk).update(state=SliceState.DONE, rows_read=25)
+    second = claiming.claim(job, leases.terms())
+    assert (second.number, rows_wanted(second)) == (1, 35)
+
+
+def test_the_first_rows_stay_the_first_after_a_slice_was_let_go_of(ready, world, pages_of_ten, settings):
+    settings.VECTORFERRY_SLICE_SECONDS = 0
+    job = ready(limit_rows=25)
+    for _ in range(4):
+        tasks.work(job.pk)
+    assert sorted(world.target.collections["books"].rows) == list(range(25))
+    assert services.job_is_moved(job=job)
+
+
+def test_a_plan_may_spare_the_source(world, ready):
+    job = ready(source_rows_per_second=500)
+    assert job.log.filter(message="books: 100 rows; at most 500 are read per second.").exists()
+    started = time.monotonic()
+    tasks.work(job.pk)
+    assert time.monotonic() - started >= 100 / 500
+    assert the_slice().rows_written == 100

@@ -220,7 +220,7 @@ class Source(End):
     def read(
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
     ) -> Iterator[Batch]:
-        """The rows of ``part`` after cursor ``after`` (None: all), in a stable order.
+        """The rows of ``part`` after cursor ``after`` (None: all), in a stable order, at most ``plan.limit``.
 
         Does not retry; raises ``SourceUnavailable`` where another try after the last cursor may help.
         Closing the iterator early stops the server's work.

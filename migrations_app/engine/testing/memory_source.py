@@ -165,6 +165,7 @@ class MemorySource(Source):
         found = self._collection(ref)
         start, end = part.bounds
         start = start if after is None else after
+        end = end if plan.limit is None else min(end, start + plan.limit)
         step = max(1, plan.batch_bytes * found.rows.num_rows // max(1, found.rows.nbytes))
         pages = [(row, min(row + step, end)) for row in range(start, end, step)]
         yield from ctx.ordered_map(partial(self._page, found, plan), pages)

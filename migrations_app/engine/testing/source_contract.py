@@ -11,6 +11,7 @@ Nothing here knows a vendor: what differs is in the ``SourceCase``.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -185,6 +186,19 @@ class SourceContract:
                 rest = read(case, source, part, after=stored(batch.after))
                 assert locators_of(rest) == locators_of(batches[number + 1 :])
                 assert table_of(rest, batch) == table_of(batches[number + 1 :], batch)
+
+    def test_a_limit_gives_the_first_rows_and_no_more(self, case: SourceCase, source: Source) -> None:
+        plan = plan_of(case, source)
+        for part in slices_of(case, source):
+            batches = read(case, source, part)
+            whole, first = locators_of(batches), batches[0].rows.num_rows
+            for limit in (1, first, first + 1, len(whole) + 1):
+                some = source.read(case.full, part, None, replace(plan, limit=limit), ReadContext())
+                assert locators_of(list(some)) == whole[:limit]
+            if part.resumable:
+                after = stored(batches[0].after)
+                some = source.read(case.full, part, after, replace(plan, limit=3), ReadContext())
+                assert locators_of(list(some)) == whole[first : first + 3]
 
     def test_batches_have_the_types_of_the_plan(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)

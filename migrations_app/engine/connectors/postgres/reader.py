@@ -41,7 +41,7 @@ class Reader:
         """The rows in the statement's order. Raises the stop's reason within half a second, whatever the
         server does meanwhile."""
         what, done = self.select.relation.chosen, 0
-        streamed = self.session.stream(what, self.seconds, may_sort=self.select.may_sort)
+        streamed = self.session.stream(what, self.seconds, self.select.planner)
         with streamed as connection, connection.cursor() as cursor:
             options = {_BATCH_BYTES: str(self.batch_bytes)}
             cursor.adbc_statement.set_options(**options)

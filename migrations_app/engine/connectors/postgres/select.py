@@ -14,6 +14,9 @@ from migrations_app.engine.connectors.postgres.types import TEXT, Reading, key_r
 from migrations_app.engine.errors import SourceChanged
 
 _ALIAS = "t"
+# A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
+# done again by each continuation. Where no index gives the order, PostgreSQL sorts all the same.
+_IN_ORDER = {"enable_sort": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,13 @@ class Select:
         """Only rows whose column ``name`` is one of ``values``."""
         column = sql.Identifier(_ALIAS, self.relation.column(name).name)
         self.conditions.append(sql.SQL("{} = ANY ({})").format(column, sql.Literal(_array_text(values))))
+
+    @property
+    def planner(self) -> dict[str, str]:
+        """What PostgreSQL's planner is told, so that rows come in their order and soon."""
+        if not self.order:
+            return {"max_parallel_workers_per_gather": "0"} if self.limit is not None else {}
+        return {} if self.may_sort else _IN_ORDER
 
     def text(self) -> str:
         """The statement, with nothing left to bind."""

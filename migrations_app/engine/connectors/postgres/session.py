@@ -3,8 +3,9 @@ and holds through a pooler that gives each transaction another server connection
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import adbc_driver_manager
@@ -31,13 +32,12 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
+    # A read without an order begins at the table's first row, whoever else reads it.
+    "synchronize_seqscans": "off",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
-# A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
-# done again by each continuation. Where no index gives the order, PostgreSQL sorts all the same.
-_IN_ORDER = {"enable_sort": "off"}
 _BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 
 
@@ -80,17 +80,17 @@ class Session:
 
     @contextmanager
     def stream(
-        self, what: str, seconds: float | None = None, *, may_sort: bool = False
+        self, what: str, seconds: float | None = None, planner: Mapping[str, str] = MappingProxyType({})
     ) -> Iterator[adbc.Connection]:
-        """An ADBC connection of its own in a read-only transaction, for one bulk read."""
-        order = {} if may_sort else _IN_ORDER
+        """An ADBC connection of its own in a read-only transaction, for one bulk read. ``planner`` are
+        settings for it."""
         try:
             connection = adbc.connect(self._conninfo.text(), autocommit=True)
         except adbc_driver_manager.Error as error:
             raise connect_error(error, self.address) from None
         try:
             with reading(what):
-                for statement in (_BEGIN, _prepared(seconds, **order).as_string()):
+                for statement in (_BEGIN, _prepared(seconds, **planner).as_string()):
                     with connection.cursor() as cursor:
                         cursor.execute(statement)
                 yield connection

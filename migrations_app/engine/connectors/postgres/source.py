@@ -103,6 +103,7 @@ class PostgresSource(Source):
         select = select_slice(self._relation(ref), plan, part.bounds, after)
         few = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
         select.may_sort = few and bool(select.relation.where)
+        select.limit = plan.limit
         yield from Reader(self._session, select, plan.batch_bytes, ctx.stop).batches()
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
