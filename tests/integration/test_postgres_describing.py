@@ -32,33 +32,80 @@ OFFERED = {
     "text[]": ["ARRAY<VARCHAR>", "JSON"],
     "integer[]": ["ARRAY<INT32>", "JSON"],
     "numeric[]": ["ARRAY<VARCHAR>", "JSON"],
+    "halfvec(3)": ["FLOAT16_VECTOR · 3", "FLOAT_VECTOR · 3"],
+    "halfvec": ["FLOAT16_VECTOR", "FLOAT_VECTOR"],
+    "sparsevec(3)": ["SPARSE_FLOAT_VECTOR"],
+    "sparsevec": ["SPARSE_FLOAT_VECTOR"],
+    "bit(8)": ["VARCHAR", "BINARY_VECTOR · 8"],
+    "bit(12)": ["VARCHAR"],
+    "varbit": ["VARCHAR"],
+    "timetz": ["VARCHAR"],
+    "interval": ["VARCHAR"],
+    "inet": ["VARCHAR"],
+    "cidr": ["VARCHAR"],
+    "macaddr": ["VARCHAR"],
+    "macaddr8": ["VARCHAR"],
+    "xml": ["VARCHAR"],
+    "name": ["VARCHAR"],
+    "oid": ["INT64"],
+    "point": ["JSON"],
+    "circle": ["JSON"],
+    "int4range": ["JSON"],
+    "own_range": ["JSON"],
+    "datemultirange": ["JSON"],
+    '"Odd".text': ["JSON"],
+    "every_row": ["JSON"],
+    **{
+        f"{name}[]": ["ARRAY<VARCHAR>", "JSON"] for name in ("date", "timestamptz", "own_enum", "inet", "xml")
+    },
+    **{f"{name}[]": ["JSON"] for name in ("jsonb", "point", "int4range", "every_row")},
+    "whole": ["INT32"],
+    "wholer": ["INT32"],
+    "wholer[]": ["ARRAY<INT32>", "JSON"],
+    "wholes": ["ARRAY<INT32>", "JSON"],
+    "wholes[]": ["JSON"],
+    "short": ["VARCHAR"],
+    "colour": ["VARCHAR"],
+    "embedding": ["FLOAT_VECTOR · 4"],
+    "half_embedding": ["FLOAT16_VECTOR · 5", "FLOAT_VECTOR · 5"],
+    "flags": ["VARCHAR", "BINARY_VECTOR · 16"],
+    "span": ["JSON"],
+    "member": ["JSON"],
 }
 LEFT_OUT = {
     "bytea": "no type for raw bytes",
-    "halfvec(3)": "Half-precision vectors",
-    "sparsevec(3)": "Sparse vectors",
-    "bit(8)": "Bit strings",
-    "interval": "interval",
-    "point": "point",
-    "int4range": "int4range",
-    "own_domain": "own_domain",
-    "own_row": "own_row",
-    "date[]": "date[]",
-    '"Odd".text': '"Odd".text',
+    "bytea[]": "no type for raw bytes",
+    "vector(3)[]": "no arrays of vectors",
+    "halfvec[]": "no arrays of vectors",
+    "embedding[]": "no arrays of vectors",
+    "tsvector": "full-text search",
+    "money": "casts it to numeric",
+    "pg_lsn": "no type for pg_lsn",
+    "int2vector": "no type for int2vector",
+    "blob": "no type for raw bytes",
 }
+TYPES = """
+    CREATE TYPE own_enum AS ENUM ('a');
+    CREATE TYPE own_range AS RANGE (subtype = text);
+    CREATE SCHEMA "Odd"; CREATE TYPE "Odd".text AS (b integer);
+    CREATE TABLE every_row (a integer, b text[]);
+    CREATE DOMAIN whole AS integer CHECK (VALUE > 0); CREATE DOMAIN wholer AS whole NOT NULL;
+    CREATE DOMAIN wholes AS integer[]; CREATE DOMAIN short AS varchar(5); CREATE DOMAIN colour AS own_enum;
+    CREATE DOMAIN embedding AS vector(4); CREATE DOMAIN half_embedding AS halfvec(5);
+    CREATE DOMAIN flags AS bit(16); CREATE DOMAIN span AS int4range; CREATE DOMAIN member AS every_row;
+    CREATE DOMAIN blob AS bytea
+"""
 MAY_BE_KEY = {
     *("text", "varchar(5)", "char(5)", "bigint", "integer", "smallint", "numeric(9,2)"),
     *("date", "time", "timestamp", "uuid", "own_enum"),
+    *("whole", "wholer", "short", "colour"),
 }
 
 
 @pytest.fixture(scope="module")
 def database(pg: Database) -> Database:
     """`every`: a column for each type, named after it."""
-    pg.execute(
-        "CREATE TYPE own_enum AS ENUM ('a'); CREATE DOMAIN own_domain AS integer;"
-        'CREATE TYPE own_row AS (a integer); CREATE SCHEMA "Odd"; CREATE TYPE "Odd".text AS (b integer)'
-    )
+    pg.execute(TYPES)
     columns = ", ".join(f'''"{native.replace('"', '""')}" {native}''' for native in (*OFFERED, *LEFT_OUT))
     pg.execute(f"CREATE TABLE every ({columns})")  # type: ignore[arg-type]
     return pg
@@ -88,19 +135,55 @@ def test_notes_say_what_a_choice_does_to_the_values(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "metric"),
+    ("index", "field", "metric"),
     [
-        ("USING hnsw (v vector_cosine_ops)", "COSINE"),
-        ("USING hnsw (v vector_l2_ops)", "L2"),
-        ("USING ivfflat (v vector_ip_ops)", "IP"),
-        ("USING hnsw (v vector_l1_ops)", None),
-        ("(id)", None),
+        ("USING hnsw (v vector_cosine_ops)", "v", "COSINE"),
+        ("USING hnsw (v vector_l2_ops)", "v", "L2"),
+        ("USING ivfflat (v vector_ip_ops)", "v", "IP"),
+        ("USING hnsw (v vector_l1_ops)", "v", None),
+        ("USING hnsw (h halfvec_cosine_ops)", "h", "COSINE"),
+        ("USING ivfflat (h halfvec_l2_ops)", "h", "L2"),
+        ("USING hnsw (h halfvec_ip_ops)", "h", "IP"),
+        ("USING hnsw (s sparsevec_l2_ops)", "s", "L2"),
+        ("USING hnsw (s sparsevec_ip_ops)", "s", "IP"),
+        ("USING hnsw (b bit_hamming_ops)", "b", "HAMMING"),
+        ("USING hnsw (b bit_jaccard_ops)", "b", "JACCARD"),
+        ("USING hnsw ((v::halfvec(3)) halfvec_l2_ops) WHERE id > 0", "v", "L2"),
+        ("USING hnsw ((binary_quantize(v)::bit(3)) bit_hamming_ops)", "v", None),
+        ("(id)", "v", None),
     ],
 )
-def test_the_metric_is_that_of_the_vector_index(database: Database, index: str, metric: str | None) -> None:
-    database.execute("DROP TABLE IF EXISTS indexed; CREATE TABLE indexed (id integer, v vector(3))")
+def test_the_metric_is_that_of_the_vector_index(
+    database: Database, index: str, field: str, metric: str | None
+) -> None:
+    database.execute(
+        "DROP TABLE IF EXISTS indexed;"
+        "CREATE TABLE indexed (id integer, v vector(3), h halfvec(3), s sparsevec(3), b bit(8))"
+    )
     database.execute(f"CREATE INDEX ON indexed {index}")  # type: ignore[arg-type]
-    assert [f.metric for f in describe(database, "public.indexed").fields] == [None, metric]
+    metrics = {f.name: f.metric for f in describe(database, "public.indexed").fields if f.metric}
+    assert metrics == ({field: metric} if metric else {})
+
+
+@pytest.mark.parametrize(
+    ("columns", "index", "first"),
+    [
+        ("b bit(16), v vector(3)", "", {"b": "VARCHAR", "v": "FLOAT_VECTOR · 3"}),
+        ("b bit(16), v vector(3)", "b bit_hamming_ops", {"b": "BINARY_VECTOR · 16", "v": "FLOAT_VECTOR · 3"}),
+        ("b bit(16), c bit(8)", "b bit_jaccard_ops", {"b": "BINARY_VECTOR · 16", "c": "VARCHAR"}),
+        ("b bit(16), t text", "", {"b": "BINARY_VECTOR · 16", "t": "VARCHAR"}),
+        ("b bit(12), t text", "", {"b": "VARCHAR", "t": "VARCHAR"}),
+    ],
+)
+def test_a_bit_string_is_a_vector_where_it_is_searched_or_nothing_else_is(
+    database: Database, columns: str, index: str, first: dict[str, str]
+) -> None:
+    database.execute("DROP TABLE IF EXISTS bits")
+    database.execute(f"CREATE TABLE bits ({columns})")  # type: ignore[arg-type]
+    if index:
+        database.execute(f"CREATE INDEX ON bits USING hnsw ({index})")  # type: ignore[arg-type]
+    fields = describe(database, "public.bits").fields
+    assert {f.name: str(f.choices[0].spec) for f in fields} == first
 
 
 @pytest.mark.parametrize(
@@ -206,15 +289,21 @@ def test_an_array_is_proposed_by_what_the_sample_holds(database: Database, value
 
 def test_samples_are_short_different_and_never_null(database: Database) -> None:
     database.execute(
-        "DROP TABLE IF EXISTS samples; CREATE TABLE samples (t text, v vector(3), b boolean, j jsonb)"
-    )
-    database.execute(
+        "DROP TABLE IF EXISTS samples; CREATE TABLE samples (t text, v vector(3), b boolean, j jsonb);"
         "INSERT INTO samples VALUES (NULL, NULL, NULL, NULL), ('a', '[0.1184,-0.042,3]', true, '{\"é\":1}'),"
-        " ('a', '[1,2,3]', true, '[]'), (repeat('漢', 99), NULL, false, '1'), ('c', NULL, NULL, '2')"
+        " ('a', '[1,2,3]', true, '[]'), (repeat('漢', 99), NULL, false, '1'), ('c', NULL, NULL, '2');"
+        "ALTER TABLE samples ADD h halfvec(3), ADD u halfvec, ADD s sparsevec, ADD w bit(80), ADD n bit(8);"
+        "UPDATE samples SET h = v, u = v, s = v, w = repeat('01', 40)::bit(80), n = b'00000001';"
+        "CREATE INDEX ON samples USING hnsw (w bit_hamming_ops); CREATE INDEX ON samples USING hnsw"
+        " (n bit_hamming_ops)"
     )
     samples = {f.name: f.samples for f in describe(database, "public.samples").fields}
     assert samples["t"] == ("a", "漢" * 59 + "…", "c")
     assert samples["v"] == ("[0.118, −0.042, …]", "[1.000, 2.000, …]")
+    assert samples["h"] == samples["u"] == ("[0.118, −0.042, …]", "[1.000, 2.000, …]")
+    assert samples["s"] == ("{0: 0.118, 1: −0.042, …}", "{0: 1.000, 1: 2.000, …}")
+    assert samples["w"] == ("01" * 28 + "…",)
+    assert samples["n"] == ("00000001",)
     assert samples["b"] == ("true", "false")
     assert samples["j"] == ('{"é": 1}', "[]", "1")
 
@@ -256,6 +345,18 @@ def test_measures_over_all_rows_count_dimensions_and_nulls(database: Database) -
         found = source.measure(CollectionRef("public.mixed"), ("v", "w"), ("t", "v", "w"))
     assert found.dims == {"v": {1: 2, 2: 1}, "w": {2: 1}}
     assert found.nulls == {"t": 2, "v": 1, "w": 3}
+
+
+def test_dimensions_of_every_kind_of_vector_are_measured(database: Database) -> None:
+    database.execute(
+        "DROP TABLE IF EXISTS dims; DROP DOMAIN IF EXISTS any_vector; CREATE DOMAIN any_vector AS vector;"
+        "CREATE TABLE dims (h halfvec, s sparsevec, b bit(16), d any_vector);"
+        "INSERT INTO dims VALUES ('[1,2]', '{1:1}/7', repeat('0', 16)::bit(16), '[1,2,3,4]'),"
+        " ('[1,2,3]', '{}/1000000000', NULL, NULL), (NULL, NULL, NULL, '[1]')"
+    )
+    with opened(database) as source:
+        found = source.measure(CollectionRef("public.dims"), ("h", "s", "b", "d"), ())
+    assert found.dims == {"h": {2: 1, 3: 1}, "s": {7: 1, 1_000_000_000: 1}, "b": {16: 1}, "d": {4: 1, 1: 1}}
 
 
 def test_pgvector_in_a_schema_of_its_own_is_found(pg: Database) -> None:

@@ -21,8 +21,16 @@ TABLES = """
     INSERT INTO emptied SELECT g, '[1,2,3]' FROM generate_series(1, 20) g;
     ANALYZE emptied;
     DELETE FROM emptied;
-    CREATE TABLE no_vector (id integer, h halfvec(3));
-    INSERT INTO no_vector VALUES (1, '[1,2,3]');
+    CREATE TABLE no_vector (id integer, b bit(12), a vector(3)[]);
+    INSERT INTO no_vector VALUES (1, b'000011110000', '{"[1,2,3]"}');
+    CREATE DOMAIN embedding AS vector(5);
+    CREATE TABLE others (id integer, h halfvec(3), s sparsevec(9), d embedding, flags bit(8));
+    INSERT INTO others VALUES (1, '[1,2,3]', '{}/9', '[1,2,3,4,5]', b'00000000');
+    CREATE TABLE bits (id integer, a bit(8), b bit(16));
+    INSERT INTO bits VALUES (1, b'00000000', b'0000000011111111');
+    CREATE TABLE indexed_bits (id integer, a bit(8), b bit(16));
+    INSERT INTO indexed_bits TABLE bits;
+    CREATE INDEX ON indexed_bits USING hnsw (b bit_hamming_ops);
     CREATE TABLE large (id integer, v vector(1));
     INSERT INTO large SELECT g, '[1]' FROM generate_series(1, 12000) g;
     CREATE TABLE parts (id integer, v vector(3), PRIMARY KEY (id)) PARTITION BY RANGE (id);
@@ -105,6 +113,19 @@ def test_vector_columns_come_with_their_dimensions(listed: dict[str, CollectionI
         VectorInfo("b", "vector", None),
     )
     assert listed["public.no_vector"].vectors == ()
+
+
+def test_every_kind_of_vector_makes_a_table_selectable(listed: dict[str, CollectionInfo]) -> None:
+    vectors = {
+        name: [(found.name, found.dim) for found in listed[f"public.{name}"].vectors]
+        for name in ("others", "bits", "indexed_bits")
+        if not listed[f"public.{name}"].not_selectable
+    }
+    assert vectors == {
+        "others": [("h", 3), ("s", 9), ("d", 5)],
+        "bits": [("a", 8), ("b", 16)],
+        "indexed_bits": [("b", 16)],
+    }
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,18 @@ ROWS = 400
 
 EVERY_TYPE = """
     CREATE TYPE mood AS ENUM ('sad', 'it''s "ok"', 'glad');
+    CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
+    CREATE TYPE person AS (age integer, name text);
     CREATE TABLE every_type (
         id bigint PRIMARY KEY, v vector(8), loose vector, t text, vc varchar(20), c char(5),
         i2 smallint, i4 integer, f4 real, f8 double precision, b boolean,
         d date, tm time, ts timestamp, tz timestamptz,
         n numeric, u uuid, m mood, j json, jb jsonb,
         ta text[], va varchar(9)[], ia integer[], la bigint[], fa double precision[], na numeric[],
-        ba boolean[], raw bytea, h halfvec(3), p point
+        ba boolean[], raw bytea, h halfvec(3), sparse sparsevec, bits bit(16), flag varbit,
+        span interval, ip inet, mac macaddr, ids uuid[], times timestamptz[], moods mood[], small positive,
+        smalls positive[], who person, people person[], days daterange, gaps int4multirange, p point,
+        area polygon
     );
     INSERT INTO every_type
     SELECT g, ('[' || g || ',1,2,3,4,5,6,-0.5]')::vector, ('[' || g || ',0.25]')::vector,
@@ -29,7 +34,11 @@ EVERY_TYPE = """
         timestamptz '2024-01-01 00:00+02' + g * interval '1 h',
         g / 8.0, md5(g::text)::uuid, 'glad', '{"a":  1}', '{"a":  1}',
         ARRAY['a', g::text], ARRAY['v'], ARRAY[g, -g], ARRAY[g], ARRAY[g / 2.0], ARRAY[g / 8.0],
-        ARRAY[true, false], '\\x00', '[1,2,3]', '(1,2)'
+        ARRAY[true, false], '\\x00', '[1,2,3]', ('{1:' || g || ',9:-1}/' || 8 + g)::sparsevec, g::bit(16),
+        g::bit(9)::varbit, g * interval '1 h', inet '10.0.0.1' + g, '08:00:2b:01:02:03',
+        ARRAY[md5(g::text)::uuid], ARRAY[timestamptz '2024-01-01 00:00+02'], ARRAY['sad', 'glad']::mood[], g,
+        ARRAY[g], ROW(g, 'a')::person, ARRAY[ROW(g, 'a')::person], daterange('2024-01-01', NULL),
+        '{[1,2),[5,)}', '(1,2)', '((0,0),(1,1),(1,0))'
     FROM generate_series(1, 399) g;
     INSERT INTO every_type (id) VALUES (-9223372036854775808);
     UPDATE every_type SET

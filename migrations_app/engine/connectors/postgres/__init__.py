@@ -5,6 +5,7 @@ session.py    connections, each look in a read-only transaction
 errors.py     what PostgreSQL and its drivers say, as errors of ours
 names.py      ``schema.table`` and its quoting
 catalogue.py  one table as the server's catalogue has it
+columns.py    its columns, and what their types come down to
 listing.py    every table, and why one cannot be selected
 types/        which Milvus types a column may become, the SQL that reads it so, what its bytes become
 select.py     the statement of a read: columns, order, where it stands

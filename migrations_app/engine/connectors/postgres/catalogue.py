@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from migrations_app.engine.connectors.postgres.columns import COLUMNS, NOT_NULL, Column, searched
 from migrations_app.engine.connectors.postgres.names import TableName, parse_name
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.errors import SourceChanged
@@ -20,17 +21,6 @@ KINDS: dict[str, str] = {
     "f": "foreign table",
 }
 
-# What a type is called in ``types.families``: PostgreSQL's own by name, pgvector's by name, every enum as
-# "enum", an array by its element and "[]". Empty for all others, whatever they are named.
-FAMILY: LiteralString = """
-    CASE
-        WHEN {t}.typtype = 'e' THEN 'enum'
-        WHEN {t}.typtype = 'b' AND ({t}.typnamespace = 'pg_catalog'::regnamespace OR {t}.oid IN (
-            SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
-            WHERE x.extname = 'vector' AND d.deptype = 'e' AND d.refclassid = 'pg_extension'::regclass
-            AND d.classid = 'pg_type'::regclass)) THEN {t}.typname
-    END"""
-
 _RELATION: LiteralString = """
     SELECT c.oid::bigint AS oid, c.relkind::text AS relkind,
         (CASE c.relkind WHEN 'p' THEN (SELECT sum(NULLIF(l.reltuples, -1))
@@ -42,37 +32,6 @@ _RELATION: LiteralString = """
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
     WHERE s.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
 
-# Since PostgreSQL 18 a NOT NULL that was never checked against the rows (NOT VALID) counts as attnotnull.
-_NOT_NULL: LiteralString = """
-    (a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid
-        AND k.contype = 'n' AND NOT k.convalidated AND k.conkey[1] = a.attnum))"""
-
-_COLUMNS: LiteralString = (
-    """
-    SELECT a.attname AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS native,
-        COALESCE(("""
-    + FAMILY.replace("{t}", "e")
-    + ") || '[]', "
-    + FAMILY.replace("{t}", "t")
-    + """, '') AS family,
-        a.atttypmod AS typmod,"""
-    + _NOT_NULL
-    + """ AS not_null,
-        pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT') AS readable,
-        COALESCE(pg_catalog.col_description(a.attrelid, a.attnum), '') AS description,
-        (SELECT o.opcname FROM pg_catalog.pg_index i
-            JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
-            JOIN pg_catalog.pg_am m ON m.oid = ic.relam AND m.amname IN ('hnsw', 'ivfflat')
-            JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[0]
-            WHERE i.indrelid = a.attrelid AND i.indkey[0] = a.attnum AND i.indisvalid
-            ORDER BY i.indexrelid LIMIT 1) AS operator_class
-    FROM pg_catalog.pg_attribute a
-        JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-        LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
-    WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
-    ORDER BY a.attnum"""
-)
-
 _KEYS: LiteralString = (
     """
     SELECT k.columns FROM pg_catalog.pg_index i
@@ -80,7 +39,7 @@ _KEYS: LiteralString = (
         JOIN pg_catalog.pg_am m ON m.oid = ic.relam AND m.amname = 'btree'
         CROSS JOIN LATERAL (
             SELECT array_agg(a.attname::text ORDER BY u.place) AS columns, bool_and("""
-    + _NOT_NULL
+    + NOT_NULL
     + """) AS not_null
             FROM unnest(i.indkey) WITH ORDINALITY u (number, place)
             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number
@@ -89,23 +48,6 @@ _KEYS: LiteralString = (
         AND i.indpred IS NULL AND i.indexprs IS NULL
     ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid"""
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. ``native`` is its type as PostgreSQL writes it, ``family`` as ``types.families`` calls it.
-
-    ``typmod`` is -1 where the type has no parameter; a vector's is its dimension.
-    """
-
-    name: str
-    native: str
-    family: str
-    typmod: int = -1
-    not_null: bool = False
-    readable: bool = True
-    description: str = ""
-    operator_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +121,7 @@ def load_relation(session: Session, name: str) -> Relation:
 
 
 def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any) -> Relation:
-    columns = [Column(**row._asdict()) for row in connection.execute(_COLUMNS, (found.oid,))]
+    columns = searched(Column(**row._asdict()) for row in connection.execute(COLUMNS, (found.oid,)))
     readable = {column.name for column in columns if column.readable}
     keys = connection.execute(_KEYS, (found.oid,)).fetchall()
     key = next((tuple(row.columns) for row in keys if readable.issuperset(row.columns)), ())
@@ -188,7 +130,7 @@ def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any)
         oid=found.oid,
         kind=KINDS[found.relkind],
         tuples=found.tuples or 0,
-        columns=tuple(columns),
+        columns=columns,
         key=key,
         key_is_unique=found.relkind != "r" or not found.has_children,
         pgvector_schema=found.pgvector,

@@ -8,15 +8,16 @@ from dataclasses import replace
 import pyarrow as pa
 
 from migrations_app.engine.batch import ReadColumn
-from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
+from migrations_app.engine.connectors.postgres.catalogue import Relation
+from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.errors import is_timeout
 from migrations_app.engine.connectors.postgres.sampling import Lengths, measure_lengths, sample_texts
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.types import (
-    METRICS,
     can_be_key,
     choice_of,
     left_out,
+    metric_of,
     readings_of,
 )
 from migrations_app.engine.errors import SourceError
@@ -70,7 +71,7 @@ def _field(column: Column, lengths: Lengths) -> SourceField:
         left_out="" if choices else left_out(column),
         nullable=not column.not_null,
         can_be_key=can_be_key(column),
-        metric=METRICS.get(column.operator_class or ""),
+        metric=metric_of(column),
         longest_bytes=lengths.longest_bytes,
         longest_items=lengths.longest_items,
         description=column.description,
@@ -99,7 +100,10 @@ def _array_note(lengths: Lengths) -> str:
 
 
 def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
-    return replace(field, samples=sample_texts(sample.column(field.name))) if field.choices else field
+    if not field.choices:
+        return field
+    texts = sample_texts(sample.column(field.name), field.choices[0].spec.type)
+    return replace(field, samples=texts)
 
 
 def _notes(relation: Relation) -> tuple[str, ...]:

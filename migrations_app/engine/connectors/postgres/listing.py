@@ -10,7 +10,8 @@ from typing import Any, LiteralString
 from psycopg import sql
 
 from migrations_app.engine.connectors.base import CollectionInfo, VectorInfo
-from migrations_app.engine.connectors.postgres.catalogue import FAMILY, KINDS
+from migrations_app.engine.connectors.postgres.catalogue import KINDS
+from migrations_app.engine.connectors.postgres.columns import BASE, OPERATOR_CLASS, Column, searched
 from migrations_app.engine.connectors.postgres.names import TableName
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.errors import PrivilegeMissing, SourceError
@@ -30,13 +31,17 @@ _RELATIONS: LiteralString = (
         (CASE c.relkind WHEN 'p' THEN leaves.tuples ELSE c.reltuples END)::bigint AS tuples,
         (CASE c.relkind WHEN 'p' THEN leaves.pages ELSE c.relpages + COALESCE(toast.relpages, 0) END
             * pg_catalog.current_setting('block_size')::bigint)::bigint AS size_bytes,
-        (SELECT COALESCE(json_agg(json_build_array(a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
-                a.atttypmod, pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))
-                ORDER BY a.attnum), '[]')
-            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND """
-    + FAMILY.replace("{t}", "t")
-    + """ = 'vector' AND t.typname = 'vector') AS vectors
+        (SELECT COALESCE(json_agg(json_build_object('name', a.attname, 'family', base.family,
+                'native', pg_catalog.format_type(a.atttypid, a.atttypmod), 'typmod', base.typmod,
+                'readable', pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'),
+                'operator_class', """
+    + OPERATOR_CLASS
+    + """) ORDER BY a.attnum), '[]')
+            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type own ON own.oid = a.atttypid CROSS JOIN """
+    + BASE
+    + """
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                AND (own.typnamespace <> 'pg_catalog'::regnamespace OR own.typname = 'bit')) AS columns
     FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
         LEFT JOIN pg_catalog.pg_class toast ON toast.oid = c.reltoastrelid
@@ -81,7 +86,7 @@ class Listed:
         if not self.vectors and self.unreadable_vectors:
             return "The user may not read its vector column (GRANT SELECT)."
         if not self.vectors:
-            return "It has no column of type vector."
+            return "It has no column of type vector, halfvec, sparsevec or bit(n), n a multiple of 8."
         if not self.populated:
             return "It has never been filled (REFRESH MATERIALIZED VIEW)."
         return ""
@@ -119,10 +124,7 @@ def _known(one: Listed) -> Seen:
 
 
 def _listed(row: Any) -> Listed:
-    vectors = [
-        (readable, VectorInfo(name, native, dim if dim > 0 else None))
-        for name, native, dim, readable in row.vectors
-    ]
+    vectors = [column for column in searched(Column(**found) for found in row.columns) if column.is_searched]
     return Listed(
         name=TableName(row.schema, row.name),
         kind=KINDS[row.relkind],
@@ -131,8 +133,10 @@ def _listed(row: Any) -> Listed:
         may_read=row.may_read,
         tuples=row.tuples or 0,
         size_bytes=row.size_bytes or 0,
-        vectors=tuple(vector for readable, vector in vectors if readable),
-        unreadable_vectors=sum(not readable for readable, _ in vectors),
+        vectors=tuple(
+            VectorInfo(c.name, c.native, c.typmod if c.typmod > 0 else None) for c in vectors if c.readable
+        ),
+        unreadable_vectors=sum(not column.readable for column in vectors),
     )
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from migrations_app.engine.batch import Rejected
 from migrations_app.engine.connectors.postgres.select import Delivered
-from migrations_app.engine.connectors.postgres.types import Converted, Mask, storage_of
+from migrations_app.engine.connectors.postgres.types import Converted, Mask
 from migrations_app.engine.excerpt import TEXT_CHARACTERS, row_excerpt
 
 
@@ -30,13 +30,13 @@ class Misfits:
 
     def note_dimensions(self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch) -> None:
         """Vectors of another dimension than asked for."""
-        if converted.misfits is None or not converted.misfits.any():
+        if converted.misfits is None or converted.dims is None:
             return
-        wire = storage_of(rows.column(delivered.value))
+        native = rows.column(delivered.value).type.type_name
         for row in np.flatnonzero(converted.misfits):
-            dim = (len(wire[int(row)].as_py()) - 4) // 4
+            dim = converted.dims[row]
             reason = f"has {dim:,} dimensions; the field takes {delivered.column.spec.dim:,}"
-            self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"vector({dim})")
+            self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"{native}({dim})")
 
     def rejected(self, batch: pa.RecordBatch, locators: pa.Array) -> tuple[Rejected, ...]:
         """A ``Rejected`` for each row noted, in the batch's order."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import islice
-from typing import LiteralString
+from typing import Any, LiteralString
 
+import numpy as np
 import pyarrow as pa
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
+from migrations_app.engine.connectors.postgres.catalogue import Relation
+from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.errors import is_timeout
 from migrations_app.engine.connectors.postgres.select import expand
 from migrations_app.engine.connectors.postgres.session import Session
@@ -72,7 +74,7 @@ def lengthy(column: Column) -> tuple[LiteralString, ...]:
     first = readings[0]
     if first.type is MilvusType.ARRAY:
         return (_ELEMENT if first.element is MilvusType.VARCHAR else "NULL", *_ARRAY)
-    return (f"max(octet_length({first.sql}))",) if first.type in _TEXTS else ()
+    return (f"max(octet_length(({first.sql})::text))",) if first.type in _TEXTS else ()
 
 
 def _statement(relation: Relation, asked: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:
@@ -100,19 +102,37 @@ def _spread(relation: Relation) -> sql.Composable:
 # ---------------------------------------------------------------- texts to show
 
 
-def sample_texts(column: pa.Array) -> tuple[str, ...]:
-    """The first few different values of a column, short enough for a page."""
+def sample_texts(column: pa.Array, kind: MilvusType) -> tuple[str, ...]:
+    """The first few different values of a column that is read as ``kind``, short enough for a page."""
     texts: dict[str, None] = {}
     for value in column.drop_null():
-        texts[_text(value.as_py())] = None
+        texts[_text(value.as_py(), kind)] = None
         if len(texts) == _SHOWN:
             break
     return tuple(texts)
 
 
-def _text(value: object) -> str:
+def _text(value: Any, kind: MilvusType) -> str:
+    if kind is MilvusType.SPARSE_FLOAT_VECTOR:
+        entries = [f"{entry['index']}: {_number(entry['value'])}" for entry in value[:_SHOWN_NUMBERS]]
+        return _some(entries, len(value), "{}")
+    if kind is MilvusType.BINARY_VECTOR:
+        bits = "".join(f"{byte:08b}" for byte in value[: _SHOWN_CHARACTERS // 8])
+        return _short(bits + "…" * (8 * len(value) > len(bits)))
+    if kind is MilvusType.FLOAT16_VECTOR and isinstance(value, bytes):
+        value = np.frombuffer(value, "<f2").tolist()
     if isinstance(value, list) and value and all(isinstance(item, float) for item in value):
-        numbers = [f"{item:.3f}".replace("-", "−") for item in value[:_SHOWN_NUMBERS]]
-        return f"[{', '.join(numbers)}{', …' if len(value) > _SHOWN_NUMBERS else ''}]"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return _some([_number(item) for item in value[:_SHOWN_NUMBERS]], len(value), "[]")
+    return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _number(number: float) -> str:
+    return f"{number:.3f}".replace("-", "−")
+
+
+def _some(items: list[str], of: int, brackets: str) -> str:
+    return f"{brackets[0]}{', '.join(items)}{', …' if of > len(items) else ''}{brackets[1]}"
+
+
+def _short(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"

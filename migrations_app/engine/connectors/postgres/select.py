@@ -9,7 +9,8 @@ from typing import Any, LiteralString
 from psycopg import sql
 
 from migrations_app.engine.batch import ReadColumn, ReadPlan
-from migrations_app.engine.connectors.postgres.catalogue import Column, Relation
+from migrations_app.engine.connectors.postgres.catalogue import Relation
+from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.types import TEXT, Reading, key_reading, reading_as
 from migrations_app.engine.errors import SourceChanged
 

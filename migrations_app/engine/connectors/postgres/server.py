@@ -19,7 +19,8 @@ _SERVER: LiteralString = """
                 AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'))
             FROM pg_catalog.pg_attribute a
                 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-                JOIN pg_catalog.pg_type t ON t.oid = a.atttypid AND t.typname = 'vector'
+                JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                    AND t.typname IN ('vector', 'halfvec', 'sparsevec')
             WHERE NOT a.attisdropped) AS may_read"""
 
 POOLED = (

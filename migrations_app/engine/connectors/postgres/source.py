@@ -32,6 +32,7 @@ from migrations_app.engine.connectors.postgres.selection import PostgresSelectio
 from migrations_app.engine.connectors.postgres.server import check_server
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
+from migrations_app.engine.connectors.postgres.types import dims_of
 from migrations_app.engine.schema import CollectionSchema
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -132,10 +133,13 @@ class PostgresSource(Source):
         return row
 
     def _dims(self, relation: Relation, name: str) -> dict[int, int]:
-        statement = sql.SQL("SELECT {dims}({c}) AS dim, count(*) AS rows FROM {rows} GROUP BY 1").format(
-            dims=sql.Identifier(relation.pgvector_schema or "public", "vector_dims"),
-            c=sql.Identifier(relation.column(name).name),
-            rows=relation.rows,
+        column = relation.column(name)
+        parts = {
+            "c": sql.Identifier(column.name),
+            "vector_dims": sql.Identifier(relation.pgvector_schema or "public", "vector_dims"),
+        }
+        statement = sql.SQL("SELECT {dims} AS dim, count(*) AS rows FROM {rows} GROUP BY 1").format(
+            dims=sql.SQL(dims_of(column)).format(**parts), rows=relation.rows
         )
         with self._session.count(relation.chosen, self.stop) as connection:
             return {row.dim: row.rows for row in connection.execute(statement) if row.dim is not None}

@@ -1,4 +1,4 @@
-"""pgvector's bytes as Arrow, against a slow reading of the same bytes."""
+"""pgvector's dense vectors as Arrow, against a slow reading of the same bytes."""
 
 import math
 import struct
@@ -8,59 +8,97 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.connectors.postgres.types.arriving import plain
-from migrations_app.engine.connectors.postgres.types.vectors import vector
+from migrations_app.engine.connectors.postgres.types.arriving import Converter, plain
+from migrations_app.engine.connectors.postgres.types.vectors import halfvec, halfvec_bytes, vector
 from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
 
-FLOATS = st.floats(width=32, allow_nan=False)
-VECTORS = st.lists(st.none() | st.lists(FLOATS, min_size=1, max_size=5), max_size=12)
+Vectors = list[list[float] | None]
+
+# How a number is written, by the letter `struct` has for it, and what reads vectors of them.
+KINDS: dict[str, Converter] = {"f": vector, "e": halfvec}
+KIND = st.sampled_from(sorted(KINDS))
+
+
+def vectors(kind: str) -> st.SearchStrategy[Vectors]:
+    width = 32 if kind == "f" else 16
+    numbers = st.floats(width=width, allow_nan=False)  # type: ignore[arg-type]
+    return st.lists(st.none() | st.lists(numbers, min_size=1, max_size=5), max_size=12)
+
+
+KIND_AND_VECTORS = KIND.flatmap(lambda kind: st.tuples(st.just(kind), vectors(kind)))
 
 
 def spec(dim: int | None) -> TypeSpec:
     return TypeSpec(MilvusType.FLOAT_VECTOR, dim)
 
 
-def wire(vectors: list[list[float] | None]) -> pa.Array:
-    """As `vector_send` writes them."""
-    return pa.array([v and struct.pack(f">hh{len(v)}f", len(v), 0, *v) for v in vectors], pa.binary())
+def wire(kind: str, vectors: Vectors) -> pa.Array:
+    """As `vector_send` and `halfvec_send` write them."""
+    return pa.array([v and struct.pack(f">hh{len(v)}{kind}", len(v), 0, *v) for v in vectors], pa.binary())
 
 
-@given(VECTORS)
-def test_vectors_of_any_dimension_arrive_bit_by_bit(vectors: list[list[float] | None]) -> None:
-    converted = vector(wire(vectors), spec(None))
+@given(KIND_AND_VECTORS)
+def test_vectors_of_any_dimension_arrive_bit_by_bit(written: tuple[str, Vectors]) -> None:
+    kind, vectors = written
+    converted = KINDS[kind](wire(kind, vectors), spec(None))
     assert converted.values.type == arrow_type(spec(None))
     assert bits(converted.values.to_pylist()) == bits(vectors)
     assert converted.misfits is None
 
 
-@given(VECTORS, st.integers(1, 5))
-def test_vectors_of_another_dimension_are_misfits(vectors: list[list[float] | None], dim: int) -> None:
-    converted = vector(wire(vectors), spec(dim))
+@given(KIND_AND_VECTORS, st.integers(1, 5))
+def test_vectors_of_another_dimension_are_misfits(written: tuple[str, Vectors], dim: int) -> None:
+    kind, vectors = written
+    converted = KINDS[kind](wire(kind, vectors), spec(dim))
     assert converted.values.type == arrow_type(spec(dim))
     misfits = [v is not None and len(v) != dim for v in vectors]
     found = [False] * len(vectors) if converted.misfits is None else converted.misfits.tolist()
     assert found == misfits
+    if converted.dims is not None:
+        told = [n for n, misfit in zip(converted.dims, misfits, strict=True) if misfit]
+        assert told == [len(v or ()) for v, misfit in zip(vectors, misfits, strict=True) if misfit]
     kept = [None if misfit else v for v, misfit in zip(vectors, misfits, strict=True)]
     assert bits(converted.values.to_pylist()) == bits(kept)
 
 
-@given(VECTORS, st.integers(0, 12), st.integers(0, 12))
+@given(vectors("e"), st.integers(1, 5))
+def test_half_vectors_become_little_endian_bytes(vectors: Vectors, dim: int) -> None:
+    half = TypeSpec(MilvusType.FLOAT16_VECTOR, dim)
+    converted = halfvec_bytes(wire("e", vectors), half)
+    assert converted.values.type == arrow_type(half)
+    expected = [None if v is None or len(v) != dim else struct.pack(f"<{dim}e", *v) for v in vectors]
+    assert converted.values.to_pylist() == expected
+
+
+def test_half_vectors_of_no_declared_dimension_are_shown_as_numbers() -> None:
+    half = TypeSpec(MilvusType.FLOAT16_VECTOR)
+    converted = halfvec_bytes(wire("e", [[1.5], None, [0.0, -2.0]]), half)
+    assert converted.values.type == arrow_type(half)
+    assert converted.values.to_pylist() == [[1.5], None, [0.0, -2.0]]
+
+
+@given(KIND_AND_VECTORS, st.integers(0, 12), st.integers(0, 12))
 def test_a_part_of_a_longer_column_is_read_alone(
-    vectors: list[list[float] | None], start: int, length: int
+    written: tuple[str, Vectors], start: int, length: int
 ) -> None:
-    part = wire(vectors).slice(min(start, len(vectors)), length)
+    kind, vectors = written
+    part = wire(kind, vectors).slice(min(start, len(vectors)), length)
     expected = vectors[start : start + length]
-    assert bits(vector(part, spec(None)).values.to_pylist()) == bits(expected)
+    assert bits(KINDS[kind](part, spec(None)).values.to_pylist()) == bits(expected)
+    kept = [v if v and len(v) == 2 else None for v in expected]
+    assert bits(KINDS[kind](part, spec(2)).values.to_pylist()) == bits(kept)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dim", [None, 3])
-def test_a_column_of_nulls_stays_one(dim: int | None) -> None:
-    assert vector(wire([None, None]), spec(dim)).values.to_pylist() == [None, None]
+def test_a_column_of_nulls_stays_one(kind: str, dim: int | None) -> None:
+    assert KINDS[kind](wire(kind, [None, None]), spec(dim)).values.to_pylist() == [None, None]
 
 
-def test_the_largest_vector_pgvector_takes_is_read() -> None:
-    numbers = [float(n) for n in range(16_000)]
-    converted = vector(wire([numbers, numbers]), spec(16_000))
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_largest_vector_pgvector_takes_is_read(kind: str) -> None:
+    numbers = [float(n % 2048) for n in range(16_000)]
+    converted = KINDS[kind](wire(kind, [numbers, numbers]), spec(16_000))
     assert converted.values.to_pylist() == [numbers, numbers]
     assert converted.misfits is None
 
@@ -71,6 +109,6 @@ def test_integers_are_widened_for_a_key() -> None:
     assert converted.values.to_pylist() == [1, None, -(2**31)]
 
 
-def bits(vectors: list[list[float] | None]) -> list[list[tuple[float, float]] | None]:
+def bits(vectors: Vectors) -> list[list[tuple[float, float]] | None]:
     """−0.0 and 0.0 told apart."""
     return [v and [(number, math.copysign(1, number)) for number in v] for v in vectors]

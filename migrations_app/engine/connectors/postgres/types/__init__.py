@@ -3,11 +3,15 @@ each family of types, one table of them all.
 
 reading.py    what a way to read a column is
 arriving.py   what arrives from the wire, as the Arrow types of ``schema.arrow_type``
-vectors.py    pgvector's types
+vectors.py    pgvector's dense vectors
+sparse.py     pgvector's sparse vectors
+bits.py       bit strings
 numbers.py    integers, floats, numeric, boolean
 texts.py      texts, and what is read as its text
 times.py      dates, times, points in time
-documents.py  what becomes JSON
+documents.py  json, hstore, composite types
+ranges.py     ranges and multiranges
+geometry.py   points, lines, circles ...
 arrays.py     arrays of any of them
 families.py   the table, and what is asked of it
 """
@@ -17,17 +21,17 @@ from migrations_app.engine.connectors.postgres.types.families import (
     FAMILIES,
     can_be_key,
     choice_of,
+    dims_of,
     key_reading,
     left_out,
+    metric_of,
     reading_as,
     readings_of,
 )
 from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Misfit, Reading
-from migrations_app.engine.connectors.postgres.types.vectors import METRICS
 
 __all__ = [
     "FAMILIES",
-    "METRICS",
     "TEXT",
     "Converted",
     "Family",
@@ -36,8 +40,10 @@ __all__ = [
     "Reading",
     "can_be_key",
     "choice_of",
+    "dims_of",
     "key_reading",
     "left_out",
+    "metric_of",
     "reading_as",
     "readings_of",
     "storage_of",

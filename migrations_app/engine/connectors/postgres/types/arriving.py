@@ -12,14 +12,19 @@ import pyarrow as pa
 from migrations_app.engine.schema import TypeSpec, arrow_type
 
 Mask = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+# What stands before a vector's numbers and a bit string's bits.
+HEADER_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A column as its Arrow type. Rows where ``misfits`` is set could not be read so, and are null in it."""
+    """A column as its Arrow type. Vectors where ``misfits`` is set have another dimension, told in ``dims``,
+    than was asked for, and are null in it."""
 
     values: pa.Array
     misfits: Mask | None = None
+    dims: npt.NDArray[np.int32] | None = None
 
 
 Converter = Callable[[pa.Array, TypeSpec], Converted]
@@ -43,10 +48,17 @@ def offsets_of(wire: pa.Array) -> npt.NDArray[np.int32]:
     return offsets[wire.offset : wire.offset + len(wire) + 1]
 
 
-def words_of(wire: pa.Array) -> npt.NDArray[np.uint32]:
-    """All bytes of a binary column as the 32-bit words they consist of, in the order of the wire."""
+def bytes_of(wire: pa.Array) -> Bytes:
+    """All bytes of a binary column, one value after another."""
     offsets = offsets_of(wire)
     if not len(wire) or offsets[0] == offsets[-1]:
-        return np.empty(0, np.uint32)
-    data = np.frombuffer(wire.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-    return data.view(np.uint32)
+        return np.empty(0, np.uint8)
+    return np.frombuffer(wire.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+
+
+def fixed_size_binary(values: Bytes, valid: Mask | None = None) -> pa.Array:
+    """``values``, ``(rows, width)`` bytes, as one value a row; NULL where not ``valid``."""
+    rows, width = values.shape
+    bitmap = None if valid is None else pa.array(valid).buffers()[1]
+    buffers = [bitmap, pa.py_buffer(values)]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), rows, buffers)

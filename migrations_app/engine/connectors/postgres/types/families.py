@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import LiteralString
 
-from migrations_app.engine.connectors.postgres.catalogue import Column
+from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.types.arrays import ARRAYS
+from migrations_app.engine.connectors.postgres.types.bits import BITS
 from migrations_app.engine.connectors.postgres.types.documents import DOCUMENTS
+from migrations_app.engine.connectors.postgres.types.geometry import GEOMETRY
 from migrations_app.engine.connectors.postgres.types.numbers import NUMBERS
+from migrations_app.engine.connectors.postgres.types.ranges import RANGES
 from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Reading
+from migrations_app.engine.connectors.postgres.types.sparse import SPARSES
 from migrations_app.engine.connectors.postgres.types.texts import AS_TEXT, TEXTS
 from migrations_app.engine.connectors.postgres.types.times import TIMES
 from migrations_app.engine.connectors.postgres.types.vectors import VECTORS
-from migrations_app.engine.schema import MilvusType, TypeChoice, TypeSpec
+from migrations_app.engine.schema import KEY_TYPES, MilvusType, TypeChoice, TypeSpec
 
-FAMILIES: dict[str, Family] = {**VECTORS, **NUMBERS, **TEXTS, **TIMES, **DOCUMENTS, **ARRAYS}
-
-LEFT_OUT: dict[str, str] = {
-    "bytea": "Milvus has no type for raw bytes.",
-    "bytea[]": "Milvus has no type for raw bytes.",
-    "halfvec": "Half-precision vectors are not read yet.",
-    "sparsevec": "Sparse vectors are not read yet.",
-    "bit": "Bit strings are not read yet.",
-    "varbit": "Bit strings are not read yet.",
+FAMILIES: dict[str, Family] = {
+    **VECTORS,
+    **SPARSES,
+    **BITS,
+    **NUMBERS,
+    **TEXTS,
+    **TIMES,
+    **DOCUMENTS,
+    **RANGES,
+    **GEOMETRY,
+    **ARRAYS,
 }
 
+_NO_BYTES = "Milvus has no type for raw bytes."
+_NO_VECTORS = "Milvus has no arrays of vectors."
+_WORDS = "It is made of a text for searching: full-text search makes its like of that text's column."
+LEFT_OUT: dict[str, str] = {
+    "bytea": _NO_BYTES,
+    "bytea[]": _NO_BYTES,
+    **{f"{name}[]": _NO_VECTORS for name in (*VECTORS, *SPARSES)},
+    "tsvector": _WORDS,
+    "money": "Its text depends on the server's language: a view that casts it to numeric takes it along.",
+}
 _LENGTH_HEADER = 4
 
 
@@ -33,7 +50,7 @@ def readings_of(column: Column) -> tuple[Reading, ...]:
     family = FAMILIES.get(column.family)
     if family is None or not column.readable:
         return ()
-    return tuple(reading for reading in family.readings if reading.offered)
+    return tuple(reading for reading in family.readings if reading.suits(column))
 
 
 def can_be_key(column: Column) -> bool:
@@ -41,19 +58,31 @@ def can_be_key(column: Column) -> bool:
     return family is not None and family.can_be_key and column.readable
 
 
+def metric_of(column: Column) -> str | None:
+    """The metric of the index over a vector column, in Milvus's name or one that Milvus has no counterpart
+    of in that type."""
+    family = FAMILIES.get(column.family)
+    return family.metrics.get(column.operator_class or "") if family else None
+
+
+def dims_of(column: Column) -> LiteralString:
+    """The expression that tells the dimension of a vector. ``{vector_dims}`` is pgvector's function."""
+    return FAMILIES[column.family].dims
+
+
 def left_out(column: Column) -> str:
     """Why a column has no target type, in a sentence."""
     if not column.readable:
         return "The user may not read this column (GRANT SELECT)."
-    return LEFT_OUT.get(column.family, f"The type {column.native} is not read yet.")
+    return LEFT_OUT.get(
+        column.family, f"Milvus has no type for {column.native}: a view that casts it to text takes it along."
+    )
 
 
 def key_reading(column: Column) -> Reading:
     """How a column is read where it names a row: as the key it would become, else as its text."""
     family = FAMILIES.get(column.family, AS_TEXT)
-    keyed = (
-        r for r in family.readings if r.type in (MilvusType.INT64, MilvusType.VARCHAR) and family.can_be_key
-    )
+    keyed = (reading for reading in family.readings if reading.type in KEY_TYPES and family.can_be_key)
     return next(keyed, Reading(MilvusType.VARCHAR, TEXT))
 
 
@@ -66,7 +95,8 @@ def reading_as(column: Column, spec: TypeSpec) -> Reading | None:
 
 def choice_of(column: Column, reading: Reading) -> TypeChoice:
     """What the mapping page offers for a reading."""
-    dim = column.typmod if reading.type.is_vector and column.typmod > 0 else None
+    has_dim = reading.type.is_vector and reading.type is not MilvusType.SPARSE_FLOAT_VECTOR
+    dim = column.typmod if has_dim and column.typmod > 0 else None
     choice = TypeChoice(TypeSpec(reading.type, dim, element_type=reading.element), reading.note)
     if column.family in ("varchar", "bpchar") and column.typmod > _LENGTH_HEADER:
         characters = column.typmod - _LENGTH_HEADER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Reading
+from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Reading, for_keys
 from migrations_app.engine.schema import MilvusType
 
 T = MilvusType
@@ -16,12 +16,13 @@ _DOUBLE: LiteralString = (
     " WHEN {c} <> 0 AND abs({c}) < 4.9406564584124655e-324 THEN 0::float8"
     " ELSE {c}::float8 END"
 )
-_LONG = Reading(T.INT64, offered=False)
+_LONG = Reading(T.INT64, suits=for_keys)
 
 NUMBERS: dict[str, Family] = {
     "int8": Family((Reading(T.INT64),), can_be_key=True),
     "int4": Family((Reading(T.INT32), _LONG), can_be_key=True),
     "int2": Family((Reading(T.INT16), _LONG), can_be_key=True),
+    "oid": Family((Reading(T.INT64, "{c}::int8"),)),
     "float8": Family((Reading(T.DOUBLE),)),
     "float4": Family((Reading(T.FLOAT),)),
     "bool": Family((Reading(T.BOOL),)),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import LiteralString
 
+from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.types.arriving import Converter, plain
 from migrations_app.engine.schema import MilvusType
 
@@ -21,9 +23,19 @@ class Misfit:
     reason: str
 
 
+def for_all(column: Column) -> bool:
+    """A reading that suits every column of its family."""
+    return True
+
+
+def for_keys(column: Column) -> bool:
+    """A reading that is not offered: a column is read so where it is a key."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a column. ``offered`` is False for a type that only a key is read as."""
+    """One way to read a column. It is offered for those that it ``suits``."""
 
     type: MilvusType
     sql: LiteralString = "{c}"
@@ -31,12 +43,18 @@ class Reading:
     convert: Converter = plain
     misfit: Misfit | None = None
     note: str = ""
-    offered: bool = True
+    suits: Callable[[Column], bool] = for_all
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One native type: its readings, the proposed one first, and whether it may be a key."""
+    """One native type: its readings, the proposed one first, and whether it may be a key.
+
+    Of vectors: ``metrics`` by operator class of an index, and ``dims``, the expression that tells a value's
+    dimension (``{vector_dims}`` is pgvector's function, wherever it lives).
+    """
 
     readings: tuple[Reading, ...]
     can_be_key: bool = False
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    dims: LiteralString = ""

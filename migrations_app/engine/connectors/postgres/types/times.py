@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from migrations_app.engine.connectors.postgres.types.reading import Family, Misfit, Reading
-from migrations_app.engine.connectors.postgres.types.texts import AS_TEXT
+from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Misfit, Reading
 from migrations_app.engine.schema import MilvusType
 
 T = MilvusType
 
 
-def _iso(value: LiteralString, zone: LiteralString) -> LiteralString:
-    """ISO 8601 with microseconds; PostgreSQL's own text where ISO has none."""
-    return (
-        "CASE WHEN {c} >= '0001-01-01' AND {c} < '10000-01-01' THEN to_char("
-        + value
-        + """, 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
-        + zone
-        + " ELSE {c}::text END"
+def _iso(c: LiteralString, value: LiteralString, zone: LiteralString) -> LiteralString:
+    """ISO 8601 with microseconds; PostgreSQL's own text where ISO has none. ``value`` is ``c`` in UTC."""
+    return ("CASE WHEN " + c + " >= '0001-01-01' AND " + c + " < '10000-01-01' THEN to_char(" + value) + (
+        """, 'YYYY-MM-DD"T"HH24:MI:SS.US')""" + zone + " ELSE " + c + "::text END"
     )
+
+
+def iso(c: LiteralString) -> LiteralString:
+    """A timestamp as ISO 8601, its zone untold."""
+    return _iso(c, c, "")
+
+
+def iso_utc(c: LiteralString) -> LiteralString:
+    """A timestamptz as ISO 8601 in UTC."""
+    return _iso(c, c + " AT TIME ZONE 'UTC'", " || '+00:00'")
 
 
 # Floored: date_trunc cuts towards the past on both sides of 1970.
@@ -29,20 +34,25 @@ _MILLISECONDS: LiteralString = (
 _INFINITE = Misfit("NOT isfinite({c})", "not_finite", "is infinity, which is no point in time")
 _ISO_NOTE = "ISO 8601 with microseconds; before year 1 and after 9999 as PostgreSQL writes it."
 _MILLISECONDS_NOTE = "Milliseconds since 1970 UTC, rounded down; a row with infinity is rejected."
+# The session sets IntervalStyle.
+_INTERVAL_NOTE = "As PostgreSQL writes it: “1 year 2 mons 3 days 04:05:06.789”."
+_TEXT = Family((Reading(T.VARCHAR, TEXT),), can_be_key=True)
 
 TIMES: dict[str, Family] = {
-    "date": AS_TEXT,
-    "time": AS_TEXT,
+    "date": _TEXT,
+    "time": _TEXT,
+    "timetz": Family((Reading(T.VARCHAR, TEXT),)),
+    "interval": Family((Reading(T.VARCHAR, TEXT, note=_INTERVAL_NOTE),)),
     "timestamp": Family(
         (
-            Reading(T.VARCHAR, _iso("{c}", ""), note=_ISO_NOTE),
+            Reading(T.VARCHAR, iso("{c}"), note=_ISO_NOTE),
             Reading(T.INT64, _MILLISECONDS, misfit=_INFINITE, note=_MILLISECONDS_NOTE + " Read as UTC."),
         ),
         can_be_key=True,
     ),
     "timestamptz": Family(
         (
-            Reading(T.VARCHAR, _iso("{c} AT TIME ZONE 'UTC'", " || '+00:00'"), note=_ISO_NOTE),
+            Reading(T.VARCHAR, iso_utc("{c}"), note=_ISO_NOTE),
             Reading(T.INT64, _MILLISECONDS, misfit=_INFINITE, note=_MILLISECONDS_NOTE),
         )
     ),
