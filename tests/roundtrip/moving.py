@@ -1,0 +1,213 @@
+"""Moving tables by the plan command and looking at both ends with their own clients, for a test to compare.
+
+::
+
+    def test_prices_arrive(mover):
+        mover.postgres("CREATE TABLE items (id bigint PRIMARY KEY, v vector(2), price numeric)")
+        mover.postgres("INSERT INTO items VALUES (1, '[1,2]', 0.10)")
+        moved = mover.move("public.items", options={"max_rejected": None}, key="auto")
+        assert moved.report["status"] == "Successful"
+        assert list(moved.rows().values()) == [{"auto_id": ..., "v": [1.0, 2.0], "price": "0.10"}]
+
+``mover`` comes on Milvus Lite and on Milvus 2.3.5 in turn; ``mover.is_lite`` tells which. The PostgreSQL
+database is the test module's own, so drop or name tables apart. ``move`` takes the keys of a collection of
+the plan file; ``refused`` gives the faults where preflight takes no such plan. What was moved lies in
+collections of their own names, dropped with the test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import yaml
+from django.core.management import call_command
+from psycopg.abc import Query
+from pymilvus import DataType, MilvusClient
+
+from migrations_app.models import Job
+from tests.engines.postgres import Database
+
+Row = dict[str, Any]
+# The most that Milvus gives in one answer.
+MOST_ROWS = 16_384
+# By what 2.3.5 lets itself be asked for rows: a loaded collection, and so an index on each vector.
+INDEXES = {
+    DataType.FLOAT_VECTOR: ("FLAT", "L2"),
+    DataType.FLOAT16_VECTOR: ("FLAT", "L2"),
+    DataType.BFLOAT16_VECTOR: ("FLAT", "L2"),
+    DataType.INT8_VECTOR: ("HNSW", "L2"),
+    DataType.BINARY_VECTOR: ("BIN_FLAT", "HAMMING"),
+    DataType.SPARSE_FLOAT_VECTOR: ("SPARSE_INVERTED_INDEX", "IP"),
+}
+
+
+@dataclass
+class Moved:
+    """One collection, after the job that moved it. Both ends are asked anew by each call."""
+
+    client: MilvusClient
+    target: str
+    report: dict[str, Any]
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """The collection's part of the report: rows_read, rows_written, rows_rejected, verified, ..."""
+        counted: dict[str, Any] = self.report["collections"][0]
+        return counted
+
+    @property
+    def rejected(self) -> list[dict[str, str]]:
+        """Rows that were kept back, in their order: locator, field, code, reason, row."""
+        found = self.job.rejected_rows.order_by("id")
+        return list(found.values("locator", "field", "code", "reason", "row"))
+
+    @property
+    def log(self) -> list[str]:
+        """The sentences of the run log."""
+        return list(self.job.log.values_list("message", flat=True))
+
+    @property
+    def job(self) -> Job:
+        return Job.objects.get(public_id=self.report["job"])
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """What ``describe_collection`` of pymilvus says."""
+        described: dict[str, Any] = self.client.describe_collection(self.target)
+        return described
+
+    @property
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """The fields of the schema by their names."""
+        return {one["name"]: one for one in self.schema["fields"]}
+
+    @property
+    def key(self) -> str:
+        return next(name for name, one in self.fields.items() if one.get("is_primary"))
+
+    def rows(self, partition: str | None = None) -> dict[Any, Row]:
+        """All rows by their key, the keys of ``$meta`` among the fields, all as pymilvus gives them."""
+        self._make_answer()
+        among = {"partition_names": [partition]} if partition else {}
+        found = self.client.query(
+            self.target, "", output_fields=["*"], limit=MOST_ROWS, consistency_level="Strong", **among
+        )
+        rows = {row[self.key]: row for row in map(dict, found)}
+        assert len(rows) == len(found), "a key is there more than once"
+        assert len(rows) == self.count(partition), "a query gave fewer rows than are counted"
+        return rows
+
+    def count(self, partition: str | None = None) -> int:
+        self._make_answer()
+        among = {"partition_names": [partition]} if partition else {}
+        found = self.client.query(
+            self.target, "", output_fields=["count(*)"], consistency_level="Strong", **among
+        )
+        return int(found[0]["count(*)"])
+
+    def _make_answer(self) -> None:
+        if self.client.get_load_state(self.target)["state"].name == "Loaded":
+            return
+        indexes = MilvusClient.prepare_index_params()
+        for name, one in self.fields.items():
+            if one["type"] in INDEXES and not self.client.list_indexes(self.target, name):
+                kind, metric = INDEXES[one["type"]]
+                indexes.add_index(name, index_type=kind, metric_type=metric)
+        if len(indexes):
+            self.client.create_index(self.target, indexes)
+        self.client.load_collection(self.target)
+
+
+@dataclass
+class Mover:
+    """A PostgreSQL database, a Milvus, and the command that moves tables from one to the other."""
+
+    source: Database
+    uri: str
+    folder: Path
+    is_lite: bool
+    client: MilvusClient = field(init=False)
+    targets: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.client = MilvusClient(self.uri)
+
+    def postgres(self, statement: Query, parameters: Any = None) -> list[Any]:
+        """Run SQL in the source; the rows it returns, as psycopg gives them."""
+        with self.source.connect() as connection:
+            done = connection.execute(statement, parameters)
+            return done.fetchall() if done.description else []
+
+    def move(
+        self,
+        source: str,
+        options: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+        **collection: Any,
+    ) -> Moved:
+        """Move one table as ``manage.py runplan --inline`` does. ``collection``: keys of the plan file;
+        ``settings``: of the source's connection, where they differ."""
+        plan = self.plan(source, options, settings, **collection)
+        report = self._run(plan, "--inline")
+        assert report.get("job"), f"no job was made: {report}"
+        return Moved(self.client, plan["collections"][0]["target"], report)
+
+    def refused(
+        self,
+        source: str,
+        options: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+        **collection: Any,
+    ) -> list[dict[str, Any]]:
+        """What ``runplan --check`` finds against the move: code, message, hint and path of each fault."""
+        faults: list[dict[str, Any]] = self._run(
+            self.plan(source, options, settings, **collection), "--check"
+        )["faults"]
+        return faults
+
+    def plan(
+        self,
+        source: str,
+        options: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+        **collection: Any,
+    ) -> dict[str, Any]:
+        """The plan of one collection, as the file holds it."""
+        named = {"source": source, "target": f"rt_{uuid4().hex[:12]}"} | collection
+        self.targets.append(named["target"])
+        return {
+            "version": 1,
+            "source": {"kind": "postgresql", "settings": self.source.settings | (settings or {})},
+            "target": {"kind": "milvus", "settings": {"uri": self.uri}},
+            "options": options or {},
+            "collections": [named],
+        }
+
+    def _run(self, plan: dict[str, Any], how: str) -> dict[str, Any]:
+        file = self.folder / "plan.yaml"
+        file.write_text(yaml.safe_dump(plan, allow_unicode=True))
+        out, err = StringIO(), StringIO()
+        try:
+            call_command("runplan", str(file), how, "--json", stdout=out, stderr=err, no_color=True)
+        except SystemExit:
+            pass  # its code follows from the report
+        report: dict[str, Any] = json.loads(out.getvalue())
+        return report
+
+    def close(self) -> None:
+        for target in self.targets:
+            self.client.drop_collection(target)
+        self.client.close()
+
+
+def moving(source: Database, uri: str, folder: Path, *, is_lite: bool) -> Iterator[Mover]:
+    mover = Mover(source, uri, folder, is_lite)
+    yield mover
+    mover.close()
