@@ -202,7 +202,7 @@ class Mover:
         return report
 
     def close(self) -> None:
-        for target in self.targets:
+        for target in set(self.targets) & set(self.client.list_collections()):
             self.client.drop_collection(target)
         self.client.close()
 
