@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import StringIO
@@ -194,10 +195,9 @@ class Mover:
         file = self.folder / "plan.yaml"
         file.write_text(yaml.safe_dump(plan, allow_unicode=True))
         out, err = StringIO(), StringIO()
-        try:
+        # Its exit code follows from the report.
+        with suppress(SystemExit):
             call_command("runplan", str(file), how, "--json", stdout=out, stderr=err, no_color=True)
-        except SystemExit:
-            pass  # its code follows from the report
         report: dict[str, Any] = json.loads(out.getvalue())
         return report
 
