@@ -36,6 +36,8 @@ from migrations_app.engine.throttle import Throttle
 
 # What a mapped batch under way holds at most: its Arrow buffers, the encoded request, and gRPC's own copy.
 COPIES = 3
+# Where requests cannot be repeated, an unclean stop leaves no more than so many of them in doubt.
+INSERTS_IN_FLIGHT = 4
 
 UNCLEAN_HINT = (
     "The target makes the keys (Auto ID), so sending these rows again could double them. Nothing was "
@@ -71,11 +73,12 @@ class SliceWork:
 class Policy:
     """How to move it. ``memory_bytes`` counts all copies of the batches under way: Arrow, encoded, in gRPC.
 
-    The source's own buffers come on top (``ReadContext.memory_bytes``). Where inserts cannot be repeated
-    (Auto ID), batches that were begun have ``grace_seconds`` after a stop to get in whole.
+    The source's own buffers come on top (``ReadContext.memory_bytes``). How many requests are in flight, up
+    to ``max_in_flight``, the pace finds out. Where inserts cannot be repeated (Auto ID), batches that were
+    begun have ``grace_seconds`` after a stop to get in whole.
     """
 
-    max_in_flight: int = 4
+    max_in_flight: int = 8
     request_timeout_seconds: float = 15.0
     memory_bytes: int = 128 * 1024 * 1024
     grace_seconds: float = 5.0
@@ -121,8 +124,11 @@ class _Run:
         plan = self._read_plan()
         # Beside what is under way, the reader holds a batch as it was read and as it was mapped.
         budget = ByteBudget(policy.memory_bytes - 2 * plan.batch_bytes, stop)
-        writer = self._writer(channel, policy, log)
-        self._senders = Senders(writer, ledger, budget, stop, policy.max_in_flight)
+        upsert = work.mapping.upsert
+        most = policy.max_in_flight if upsert else min(policy.max_in_flight, INSERTS_IN_FLIGHT)
+        writer = self._writer(channel, most, policy, log)
+        # One more thread than requests in flight: it encodes the next one meanwhile.
+        self._senders = Senders(writer, ledger, budget, stop, most + upsert)
         self._reader = Reader(
             source, work.ref, work.part, plan, retry=policy.retry, log=log, start_over=self._start_over
         )
@@ -137,12 +143,12 @@ class _Run:
         done = self._ledger.checkpoint().counters.read if work.part.resumable else 0
         return replace(plan, limit=max(0, work.max_rows - done))
 
-    def _writer(self, channel: Channel, policy: Policy, log: Log) -> Writer:
+    def _writer(self, channel: Channel, most: int, policy: Policy, log: Log) -> Writer:
         upsert = self._work.mapping.upsert
         grace_seconds = 0.0 if upsert else policy.grace_seconds
         return Writer(
             channel,
-            Pace(policy.max_in_flight, policy.retry, self._ctx.stop, log, grace_seconds),
+            Pace(most, policy.retry, self._ctx.stop, log, grace_seconds),
             self._allowance,
             upsert=upsert,
             timeout_seconds=policy.request_timeout_seconds,

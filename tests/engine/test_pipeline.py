@@ -43,11 +43,11 @@ def test_a_slice_without_rows_is_done_at_once(move: Move) -> None:
 
 
 def test_several_requests_are_in_flight_but_never_more_than_allowed(move: Move) -> None:
-    move.set_policy(max_in_flight=3)
-    all_there = threading.Barrier(3, timeout=10)
-    move.target_store.on_request = lambda number: all_there.wait() if number <= 3 else None
+    move.set_policy(max_in_flight=2)
+    all_there = threading.Barrier(2, timeout=10)
+    move.target_store.on_request = lambda number: all_there.wait() if number <= 2 else None
     move.run()
-    assert move.target_store.peak_in_flight == 3
+    assert move.target_store.peak_in_flight == 2
 
 
 # ---------------------------------------------------------------- rejected and skipped rows

@@ -1,7 +1,8 @@
 """How many requests may be in flight at once, found by trying.
 
-As TCP does it: halved when the target is in trouble, one more after each round that went well. Each writer
-paces itself, so many of them on many hosts settle at what the target can take without talking to each other.
+``climbing`` finds the number that serves best; when the target is in trouble it is halved and all wait, as
+TCP does it. Each writer paces itself, so many of them on many hosts settle at what the target can take
+without talking to each other.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import (
@@ -22,6 +24,7 @@ from migrations_app.engine.errors import (
     UnknownOutcome,
 )
 from migrations_app.engine.log import Log, counted
+from migrations_app.engine.milvus.climbing import Climb
 from migrations_app.engine.retry import RetryPolicy
 
 # A target at its limit slows the writer down again and again: the run log hears of it this often.
@@ -34,17 +37,30 @@ TROUBLE: dict[type[FerryError], str] = {
 }
 
 
+@dataclass(slots=True)
+class Turn:
+    """One request's place among those in flight. ``was_full``: no other had one left when it ended."""
+
+    epoch: int
+    was_full: bool = False
+
+
 class Pace:
-    """Hands out turns to send. ``most`` is full speed; any thread may call any method.
+    """Hands out turns to send, never more than ``most`` at once; any thread may call any method.
 
     After a stop no turn is given, but for ``grace_seconds``: where a batch that is half in could not be
     resumed, what was begun may be finished. A lost lease allows no grace.
     """
 
     def __init__(
-        self, most: int, retry: RetryPolicy, stop: StopToken, log: Log, grace_seconds: float = 0.0
+        self,
+        most: int,
+        retry: RetryPolicy,
+        stop: StopToken,
+        log: Log,
+        grace_seconds: float = 0.0,
     ) -> None:
-        self._most = self._limit = most
+        self._climb = Climb(most)
         self._retry = retry
         self._stop = stop
         self._log = log
@@ -52,7 +68,6 @@ class Pace:
         self._give_up_at = math.inf
         self._changed = threading.Condition()
         self._in_flight = 0
-        self._went_well = 0
         self._failures = 0
         self._resume_at = 0.0
         # Counts slow-downs: a request sent before the last one says nothing about the pace since.
@@ -64,11 +79,11 @@ class Pace:
     @property
     def limit(self) -> int:
         """How many requests may be in flight now."""
-        return self._limit
+        return self._climb.limit
 
     @contextmanager
-    def turn(self) -> Iterator[int]:
-        """Wait for a place among the requests in flight and keep it; gives the epoch for the two below.
+    def turn(self) -> Iterator[Turn]:
+        """Wait for a place among the requests in flight and keep it; gives what the two below ask for.
 
         Raises the reason of a stop, also while it waits.
         """
@@ -76,11 +91,12 @@ class Pace:
             while (wait := self._wait_seconds()) > 0:
                 self._changed.wait(min(wait, threading.TIMEOUT_MAX))
             self._in_flight += 1
-            epoch = self._epoch
+            turn = Turn(self._epoch)
         try:
-            yield epoch
+            yield turn
         finally:
             with self._changed:
+                turn.was_full = self._in_flight >= self.limit
                 self._in_flight -= 1
                 self._changed.notify_all()
 
@@ -89,45 +105,43 @@ class Pace:
         now = time.monotonic()
         if now >= self._give_up_at:
             self._stop.check()
-        until = math.inf if self._in_flight >= self._limit else self._resume_at
+        until = math.inf if self._in_flight >= self.limit else self._resume_at
         return max(0.0, min(until, self._give_up_at) - now)
 
-    def succeeded(self, epoch: int) -> None:
-        """A request was accepted: one more may be in flight once a whole round was."""
+    def succeeded(self, turn: Turn, size_bytes: int) -> None:
+        """A request of so many bytes was accepted."""
         with self._changed:
-            if epoch != self._epoch:
+            if turn.epoch != self._epoch:
                 return
             self._failures = 0
-            self._went_well += 1
-            if self._limit == self._most or self._went_well < self._limit:
-                return
-            self._limit += 1
-            self._went_well = 0
+            was_recovering = self._climb.is_recovering
+            self._climb.acknowledged(time.monotonic(), size_bytes, turn.was_full)
             self._changed.notify_all()
-            is_full = self._limit == self._most
-        if is_full:
-            self._log("debug" if self._is_quiet else "info", "Back to full speed")
+            has_recovered = was_recovering and not self._climb.is_recovering
+        if has_recovered:
+            text = f"The target keeps up again: {counted(self.limit, 'insert')} in flight"
+            self._log("debug" if self._is_quiet else "info", text)
 
-    def slow_down(self, error: FerryError, epoch: int) -> None:
+    def slow_down(self, error: FerryError, turn: Turn) -> None:
         """A request met trouble: halve what may be in flight, and let all wait.
 
         Of several that met the same trouble the first one counts; the longest Retry-After is obeyed.
         """
         with self._changed:
             now = time.monotonic()
-            if epoch != self._epoch:
+            if turn.epoch != self._epoch:
                 self._resume_at = max(self._resume_at, now + (error.retry_after_seconds or 0.0))
                 return
-            before, self._limit = self._limit, max(1, self._limit // 2)
+            before = self.limit
+            self._climb.halve(now, refused=isinstance(error, TargetBusy))
             self._epoch += 1
-            self._went_well = 0
             self._failures += 1
             wait = self._retry.wait_seconds(self._failures, error.retry_after_seconds)
             self._resume_at = now + wait
             self._is_quiet = now < self._quiet_until
             self._quiet_until = self._quiet_until if self._is_quiet else now + LOG_EVERY_SECONDS
             level = "debug" if self._is_quiet else "warning"
-            text = _sentence(error, before, self._limit, wait)
+            text = _sentence(error, before, self.limit, wait)
         self._log(level, text, code=error.code)
 
     def _stopped(self, reason: Interrupted) -> None:

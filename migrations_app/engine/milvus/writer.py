@@ -118,17 +118,17 @@ class Writer:
         failures = 0
         while True:
             try:
-                with self._pace.turn() as epoch:
+                with self._pace.turn() as turn:
                     accepted = self._channel.send(request, self._timeout_seconds)
             except TargetBusy as error:
-                self._pace.slow_down(error, epoch)
+                self._pace.slow_down(error, turn)
             except (TargetUnavailable, UnknownOutcome) as error:
                 failures += 1
                 self._check_may_send_again(request, error, failures)
                 outcome.repeated |= isinstance(error, UnknownOutcome)
-                self._pace.slow_down(error, epoch)
+                self._pace.slow_down(error, turn)
             else:
-                self._pace.succeeded(epoch)
+                self._pace.succeeded(turn, request.size_bytes)
                 _check_complete(request, accepted)
                 outcome.written += accepted
                 outcome.bytes_written += request.size_bytes

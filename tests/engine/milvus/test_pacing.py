@@ -25,12 +25,12 @@ class Paced:
         self.logged.append((level, message))
 
     def one(self, error: TargetBusy | UnknownOutcome | TargetUnavailable | None = None) -> None:
-        with self.pace.turn() as epoch:
+        with self.pace.turn() as turn:
             pass
         if error is None:
-            self.pace.succeeded(epoch)
+            self.pace.succeeded(turn, 1)
         else:
-            self.pace.slow_down(error, epoch)
+            self.pace.slow_down(error, turn)
 
     def stop_soon(self) -> None:
         threading.Timer(0.02, self.stop.stop, [Canceled("Stopped by the test.")]).start()
@@ -41,12 +41,11 @@ def paced() -> Paced:
     return Paced()
 
 
-def test_it_starts_at_full_speed(paced: Paced) -> None:
-    assert paced.pace.limit == 8
+def test_it_starts_with_two(paced: Paced) -> None:
+    assert paced.pace.limit == 2
 
 
-def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_back() -> None:
-    paced = Paced(most=3)
+def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_back(paced: Paced) -> None:
     in_flight, peak, lock = [0], [0], threading.Lock()
 
     def send() -> None:
@@ -58,62 +57,62 @@ def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_b
             with lock:
                 in_flight[0] -= 1
 
-    together = threading.Barrier(3)
-    threads = [threading.Thread(target=send) for _ in range(9)]
+    together = threading.Barrier(2)
+    threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert peak[0] == 3
+    assert peak[0] == 2
 
 
-def test_each_trouble_halves_what_may_be_in_flight_down_to_one(paced: Paced) -> None:
+def test_a_turn_knows_whether_others_had_one_left(paced: Paced) -> None:
+    with paced.pace.turn() as first, paced.pace.turn() as second:
+        pass
+    assert (first.was_full, second.was_full) == (False, True)
+
+
+def test_trouble_halves_what_may_be_in_flight_down_to_one(paced: Paced) -> None:
     found = []
-    for _ in range(5):
+    for _ in range(3):
         paced.one(BUSY)
         found.append(paced.pace.limit)
-    assert found == [4, 2, 1, 1, 1]
+    assert found == [1, 1, 1]
 
 
 def test_requests_that_met_the_same_trouble_count_once(paced: Paced) -> None:
-    with paced.pace.turn() as first, paced.pace.turn() as second, paced.pace.turn() as third:
+    with paced.pace.turn() as first, paced.pace.turn() as second:
         pass
-    for epoch in (first, second, third):
-        paced.pace.slow_down(BUSY, epoch)
-    assert paced.pace.limit == 4
+    for turn in (first, second):
+        paced.pace.slow_down(UnknownOutcome("Cut."), turn)
+    assert [level for level, _ in paced.logged] == ["warning"]
 
 
-def test_one_more_is_allowed_after_each_round_that_went_well(paced: Paced) -> None:
-    paced.one(BUSY)
-    paced.one(BUSY)
-    found = []
-    for _ in range(2 + 3 + 4 + 5 + 6 + 7):
-        found.append(paced.pace.limit)
-        paced.one()
-    assert found == [2] * 2 + [3] * 3 + [4] * 4 + [5] * 5 + [6] * 6 + [7] * 7
-    assert paced.pace.limit == 8
+def test_what_was_in_flight_comes_back_after_an_outage(paced: Paced) -> None:
+    for _ in range(3):
+        paced.one(TargetUnavailable("Gone."))
+    assert paced.pace.limit == 1
+    paced.one()
+    assert paced.pace.limit == 2
 
 
 def test_a_success_from_before_the_trouble_does_not_speed_up(paced: Paced) -> None:
     with paced.pace.turn() as early:
         pass
-    for _ in range(3):
-        paced.one(BUSY)
-    paced.pace.succeeded(early)
+    paced.one(TargetUnavailable("Gone."))
+    paced.pace.succeeded(early, 1)
     assert paced.pace.limit == 1
 
 
-def test_the_run_log_hears_of_slowing_down_and_of_full_speed_again() -> None:
-    paced = Paced(most=4)
+def test_the_run_log_hears_of_slowing_down_and_of_its_end(paced: Paced) -> None:
     paced.one(BUSY)
-    for _ in range(2 + 3):
-        paced.one()
+    paced.one()
     assert paced.logged == [
         (
             "warning",
-            "Target asked to slow down (Rate limit exceeded): 4 inserts in flight → 2, trying again in 0.0 s",
+            "Target asked to slow down (Rate limit exceeded): 2 inserts in flight → 1, trying again in 0.0 s",
         ),
-        ("info", "Back to full speed"),
+        ("info", "The target keeps up again: 1 insert in flight"),
     ]
 
 
@@ -121,7 +120,7 @@ def test_a_target_at_its_limit_does_not_flood_the_run_log(paced: Paced) -> None:
     for _ in range(50):
         paced.one(BUSY)
         paced.one()
-    assert [level for level, _ in paced.logged if level != "debug"] == ["warning"]
+    assert [level for level, _ in paced.logged if level != "debug"] == ["warning", "info"]
 
 
 @pytest.mark.parametrize(
