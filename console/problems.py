@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from console import key_choices
+from console.forms.collection import PARTITION_KEY
 from console.sheet import Sheet, anchor
 from console.stored import TargetFacts
 from migrations_app.engine import naming, preflight
@@ -30,7 +32,7 @@ SETTINGS = {
 # What a fault calls a setting of the collection, where its control has another name.
 CONTROLS = {"collection_target": "target", "as": "target"}
 FIX_SEPARATOR = "="
-TICKS = frozenset({"include", "nullable", "dynamic_field", "keep_source_key"})
+TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,10 @@ def repair(fix: Fix, row: str, sheet: Sheet) -> Repair:
     """A fix as the form would send it."""
     value = fix.value
     if fix.option == "key":
-        value = AUTO if fix.value == AUTO else "keep"
+        value = AUTO if fix.value == AUTO else key_choices.choice_of(fix.value, sheet.schema)
     if fix.option == "partition_key":
         fields = sheet.plan.fields or ()
-        value = next((f.source or "" for f in fields if f.target == fix.value), fix.value)
+        value = next((PARTITION_KEY + (f.source or "") for f in fields if f.target == fix.value), "")
     control = CONTROLS.get(fix.option, fix.option)
     is_of_row = row and fix.option not in (*SETTINGS, "dynamic_field")
     name = f"{row}-{control}" if is_of_row else control

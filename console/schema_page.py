@@ -7,17 +7,17 @@ from typing import Any
 from django.urls import reverse
 
 from console import drafts, problems, sheets
-from console.forms.mapping import CollectionForm, FieldForm
+from console.forms.collection import CollectionForm
+from console.forms.mapping import FieldForm
+from console.key_words import key_words
 from console.preview import preview
 from console.problems import Problem
-from console.sheet import Fate, Row, Sheet
+from console.schema_rows import row_context
+from console.sheet import Fate, Sheet
 from console.stored import TargetFacts
-from console.words import number
 from migrations_app.engine.connectors.base import CollectionInfo
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError
-from migrations_app.engine.milvus.capabilities import BROUGHT_BY
-from migrations_app.engine.schema import MilvusType
 from migrations_app.models import Draft
 
 EXISTS_TEXT = "a name that exists: error"
@@ -97,113 +97,18 @@ def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Prob
         "exists_text": EXISTS_TEXT,
         "form": CollectionForm(sheet, has, is_locked),
         "problems": [problem for problem in found if not problem.anchor],
-        "fields": [_row(row, sheet, FieldForm(row, sheet, has, is_locked), facts, found) for row in rows],
+        "fields": [
+            row_context(row, sheet, FieldForm(row, sheet, has, is_locked), facts, found) for row in rows
+        ],
     }
 
 
 def warnings(sheet: Sheet, info: CollectionInfo | None) -> list[str]:
     """What a person should know before going on, though nothing is wrong."""
-    texts = list(sheet.schema.notes)
-    if sheet.plan.is_auto_id:
-        kept = sheet.plan.keep_source_key
-        what = (
-            "stay as an ordinary field"
-            if kept
-            else "are discarded, unless you keep them as an ordinary field"
-        )
-        columns = sheet.schema.key.columns if sheet.schema.key else ()
-        if len(columns) == 1:
-            texts.append(f"Auto ID gives every row a new key. The old keys ({columns[0]}) {what}.")
-        elif columns:
-            names = ", ".join(columns)
-            texts.append(
-                f"The key is made of {names}: Auto ID gives every row a new one, and these stay fields."
-            )
-        else:
-            texts.append("The source declares no key: Auto ID gives every row one.")
+    texts = [*sheet.schema.notes, *key_words(sheet)]
     if info and info.rows and info.rows > 1_000_000_000:
         texts.append("More than a billion rows: ask the operator of the target, or Zilliz, before you begin.")
     return texts
-
-
-def _row(row: Row, sheet: Sheet, form: FieldForm, facts: TargetFacts, found: list[Problem]) -> dict[str, Any]:
-    controls = {name: form[name] if name in form.fields else None for name in _CONTROLS}
-    is_last_vector = row.source.is_vector and row.fate is Fate.FIXED and _vectors(sheet) == 1
-    return controls | {
-        "anchor": row.anchor,
-        "source_name": row.source.name,
-        "native_type": row.source.native_type,
-        "is_key": row.is_key,
-        "is_vector": row.source.is_vector,
-        "samples": list(row.source.samples[:3]),
-        "note": _note(row, sheet),
-        "moves": row.fate is not Fate.LEFT,
-        "locked": row.is_key or is_last_vector,
-        "left_out_reason": row.reason,
-        "left_note": _left_note(row, sheet, facts),
-        "type_text": str(row.choice.spec) if row.choice else "",
-        "length_note": _length_note(row),
-        "options_text": _options_text(row, facts),
-        "problems": [problem for problem in found if problem.anchor == row.anchor],
-    }
-
-
-_CONTROLS = (
-    "include",
-    "target",
-    "type",
-    "max_length",
-    "max_capacity",
-    "nullable",
-    "default",
-    "on_null",
-    "fill_null",
-)
-
-
-def _vectors(sheet: Sheet) -> int:
-    return sum(bool(f.type) and MilvusType(f.type).is_vector for f in sheet.plan.fields or ())
-
-
-def _note(row: Row, sheet: Sheet) -> str:
-    if row.source.is_vector:
-        index = next((i for i in sheet.plan.indexes or () if i.field == row.settings.target), None)
-        metric = row.source.metric or (index.metric if index else None) or "COSINE"
-        return f"metric {metric}" + (", from the source's index" if row.source.metric else "")
-    return row.source.description
-
-
-def _left_note(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
-    """Why a field that could move was proposed as left out."""
-    has = facts.capabilities
-    is_too_many = row.source.is_vector and _vectors(sheet) >= has.max_vector_fields
-    return f"{has} takes {number(has.max_vector_fields)} of them" if is_too_many else ""
-
-
-def _length_note(row: Row) -> str:
-    parts = []
-    if row.source.longest_bytes is not None and row.settings.max_length:
-        parts.append(f"longest in the sample: {number(row.source.longest_bytes)}")
-    if row.source.longest_items is not None and row.settings.max_capacity:
-        parts.append(f"most items in the sample: {number(row.source.longest_items)}")
-    note = row.choice.note.rstrip(".") if row.choice else ""
-    return " · ".join([*parts, note] if note else parts)
-
-
-def _options_text(row: Row, facts: TargetFacts) -> str:
-    if row.is_key:
-        return "primary key"
-    if row.is_partition_key:
-        return "partition key, never null"
-    if row.choice and row.choice.spec.type.is_vector:
-        return "" if facts.capabilities.null_vectors else "rows without it are skipped and counted"
-    if not facts.capabilities.nullable and row.source.nullable:
-        return f"nullable needs {BROUGHT_BY['nullable']} or later"
-    if row.fate is Fate.DYNAMIC:
-        return "in the dynamic field"
-    if row.settings.nullable and row.settings.default is not None:
-        return "a null becomes the default"
-    return ""
 
 
 def next_url(draft: Draft) -> str:

@@ -18,8 +18,8 @@ from console.stored import schema_from_json, schema_to_json
 from migrations_app.engine import proposal
 from migrations_app.engine.choices import key_choice
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
-from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeChoice
+from migrations_app.engine.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.schema import CollectionSchema, SourceField, TypeChoice
 
 TYPED_LENGTH = 1_000
 
@@ -76,10 +76,6 @@ class Sheet:
     spare: Mapping[str, FieldPlan] = field(default_factory=dict)
     typed: Mapping[str, Typed] = field(default_factory=dict)
     is_edited: bool = False
-
-    @property
-    def keeps_key(self) -> bool:
-        return not self.plan.is_auto_id
 
     def is_old_key(self, name: str) -> bool:
         """Whether this is the source's key, given up for Auto ID."""
@@ -150,21 +146,6 @@ def completed(sheet: Sheet, has: Capabilities) -> Sheet:
     Auto ID key, the indexes."""
     plan = sheet.plan.model_copy(update={"indexes": None, "key_name": None})
     return replace(sheet, plan=proposal.complete(plan, sheet.schema, has))
-
-
-def own_key(schema: CollectionSchema, has: Capabilities) -> tuple[str, MilvusType] | None:
-    """The source's key and its type in Milvus, if it is one unique column that can be a key there."""
-    if schema.key is None or len(schema.key.columns) != 1 or not schema.key.unique:
-        return None
-    found = schema.field(schema.key.columns[0])
-    choice = key_choice(found, has) if found else None
-    return (found.name, choice.spec.type) if found and choice else None
-
-
-def key_of(schema: CollectionSchema, has: Capabilities, *, keep: bool) -> str:
-    """``CollectionPlan.key`` for a choice between the source's key and Auto ID."""
-    own = own_key(schema, has)
-    return own[0] if keep and own else AUTO
 
 
 def to_json(sheet: Sheet) -> dict[str, Any]:

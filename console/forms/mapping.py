@@ -1,4 +1,4 @@
-"""The controls of the mapping table, built from a sheet. ``forms.reading`` reads them back."""
+"""The controls of one row of the mapping table. ``forms.reading`` reads them back."""
 
 from __future__ import annotations
 
@@ -8,98 +8,20 @@ from typing import Any
 from django import forms
 
 from console.forms.values import WHOLE, shown
-from console.sheet import Fate, Row, Sheet, own_key
+from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import AUTO
-from migrations_app.engine.schema import KEY_TYPES, MilvusType, TypeChoice, TypeSpec
+from migrations_app.engine.schema import MilvusType, TypeChoice, TypeSpec
 
 NAME_LENGTH = 255
-DESCRIPTION_LENGTH = 1_000
 VALUE_LENGTH = 70_000
-KEEP = "keep"
 NOTE_LENGTH = 24
 NULL_RULES = {
     "dynamic": "null: into the dynamic field",
     "fill": "null: fill with",
     "reject": "null: reject the row",
 }
+TOO_LONG = {"reject": "reject the row", "truncate": "cut it"}
 NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
-
-
-class CollectionForm(forms.Form):
-    """The settings of the target collection itself."""
-
-    target = forms.CharField(label="Target collection", required=False, max_length=NAME_LENGTH)
-    description = forms.CharField(
-        required=False,
-        max_length=DESCRIPTION_LENGTH,
-        widget=forms.TextInput(attrs={"placeholder": "Optional"}),
-    )
-    key = forms.ChoiceField(label="Primary key", required=False)
-    partition_key = forms.ChoiceField(
-        label="Partition key",
-        required=False,
-        error_messages={"invalid_choice": "“%(value).100s” cannot be the partition key."},
-    )
-    shards = forms.CharField(
-        required=False,
-        max_length=10,
-        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-        help_text="One is enough up to about 200 million rows of 768 dimensions.",
-    )
-    dynamic_field = forms.BooleanField(
-        required=False, help_text="Takes the keys that have no field of their own."
-    )
-    keep_source_key = forms.BooleanField(label="Keep the old key as an ordinary field", required=False)
-
-    def __init__(
-        self,
-        sheet: Sheet,
-        has: Capabilities,
-        locked: frozenset[str] = frozenset(),
-        data: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(data, initial=_collection_initial(sheet, has))
-        self.fields["key"].choices = key_choices(sheet, has)
-        self.fields["partition_key"].choices = partition_choices(sheet, has)
-        if has.max_shards == 1 or "shards" in locked:
-            del self.fields["shards"]
-        if "dynamic_field" in locked:
-            del self.fields["dynamic_field"]
-        if sheet.keeps_key or sheet.schema.key is None or len(sheet.schema.key.columns) != 1:
-            del self.fields["keep_source_key"]
-
-
-def key_choices(sheet: Sheet, has: Capabilities) -> list[tuple[str, str]]:
-    own = own_key(sheet.schema, has)
-    kept = [(KEEP, f"Keep {own[0]} ({own[1]})")] if own else []
-    return [*kept, (AUTO, "Auto ID (new keys)")]
-
-
-def partition_choices(sheet: Sheet, has: Capabilities) -> list[tuple[str, str]]:
-    """The fields that may be the partition key, by source name: a rename does not change the choice."""
-    rows = [
-        row
-        for row in sheet.rows(has)
-        if row.choice and row.choice.spec.type in KEY_TYPES and not (row.is_key or row.reason)
-    ]
-    moving = [row for row in rows if row.fate is not Fate.LEFT]
-    return [("", "None"), *((row.source.name, row.settings.target or row.source.name) for row in moving)]
-
-
-def _collection_initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
-    plan = sheet.plan
-    partition = [row.source.name for row in sheet.rows(has) if row.is_partition_key]
-    values = {
-        "target": plan.target,
-        "description": plan.description,
-        "key": AUTO if plan.is_auto_id else KEEP,
-        "partition_key": partition[0] if partition else "",
-        "shards": plan.shards,
-        "dynamic_field": plan.dynamic_field,
-        "keep_source_key": plan.keep_source_key,
-    }
-    return values | {name: typed.text for name, typed in sheet.typed.items() if name in values}
 
 
 class FieldForm(forms.Form):
@@ -135,8 +57,13 @@ def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str])
         controls["max_length"] = _number()
     if is_fixed and choice.spec.type is MilvusType.ARRAY:
         controls["max_capacity"] = _number()
-    if not (choice.spec.type.is_vector or row.is_key):
-        controls |= _null_controls(row, sheet, has, choice.spec.type)
+    if choice.spec.type.is_vector or row.is_key:
+        return controls
+    controls |= _null_controls(row, sheet, has, choice.spec.type)
+    if "max_length" in controls:
+        controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
+    if is_fixed and sheet.plan.dynamic_field and not row.is_partition_key:
+        controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
 
 
@@ -191,6 +118,7 @@ def _field_initial(row: Row, sheet: Sheet) -> dict[str, Any]:
         "default": shown(settings.default),
         "on_null": "dynamic" if row.fate is Fate.DYNAMIC else rule,
         "fill_null": shown(settings.fill_null),
+        "too_long": settings.too_long,
     }
     prefix = f"{row.anchor}-"
     typed = {name.removeprefix(prefix): t.text for name, t in sheet.typed.items() if name.startswith(prefix)}

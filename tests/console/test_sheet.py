@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from console import sheet
-from console.forms.mapping import CollectionForm, FieldForm
+from console.forms.collection import CollectionForm
+from console.forms.mapping import FieldForm
 from console.forms.reading import read
 from console.preview import bytes_per_row, preview
 from console.problems import applied, of_all
@@ -39,7 +40,8 @@ VARCHAR = TypeSpec(MilvusType.VARCHAR, max_length=64)
 FIELDS = (
     one_of(TypeSpec(MilvusType.INT32), name="id", nullable=False, can_be_key=True),
     one_of(TypeSpec(MilvusType.FLOAT_VECTOR, dim=4), name="embedding", metric="L2"),
-    one_of(TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="created", longest_bytes=32),
+    one_of(TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="created", longest_bytes=32,
+           can_be_key=True),
     one_of(
         TypeSpec(MilvusType.ARRAY, element_type=MilvusType.VARCHAR), TypeSpec(MilvusType.JSON), name="tags",
         longest_bytes=5, longest_items=3,
@@ -133,10 +135,12 @@ def test_controls_are_those_that_the_type_leaves_open(proposed: Sheet) -> None:
     }
     nulls = ["nullable", "default", "on_null", "fill_null"]
     assert controls["embedding"] == []
-    assert controls["created"] == ["type", "max_length", *nulls]
-    assert controls["tags"] == ["type", "max_length", "max_capacity", "nullable", "on_null", "fill_null"]
-    assert controls["price"] == nulls
-    assert controls["meta"] == ["nullable", "on_null", "fill_null"]
+    assert controls["created"] == ["type", "max_length", *nulls, "too_long", "dynamic"]
+    assert controls["tags"] == [
+        *("type", "max_length", "max_capacity", "nullable", "on_null", "fill_null", "too_long", "dynamic")
+    ]
+    assert controls["price"] == [*nulls, "dynamic"]
+    assert controls["meta"] == ["nullable", "on_null", "fill_null", "dynamic"]
 
 
 def test_another_type_gets_lengths_of_its_own_and_loses_values_of_the_old_one(proposed: Sheet) -> None:
@@ -231,10 +235,73 @@ def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brin
 
 def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
     table = sheet.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
-    assert CollectionForm(table, EVERYTHING).fields["key"].choices == [("auto", "Auto ID (new keys)")]
+    assert key_choices(table) == ["auto", "field:id", "field:created", "joined"]
     assert plan_field(table, "id").target == "id"
     assert "keep_source_key" not in CollectionForm(table, EVERYTHING).fields
     assert changed(table, key="keep").plan.key == "auto"
+
+
+def key_choices(table: Sheet) -> list[str]:
+    """The values that *Primary key* offers."""
+    choices = CollectionForm(table, EVERYTHING).fields["key"].choices
+    return [
+        value
+        for choice, more in choices
+        for value in ([v for v, _ in more] if isinstance(more, list) else [choice])
+    ]
+
+
+def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(proposed: Sheet) -> None:
+    table = changed(
+        proposed, created__default="then", created__too_long="truncate", created__on_null="reject"
+    )
+    table = changed(table, key="field:created")
+    created, old = plan_field(table, "created"), plan_field(table, "id")
+    assert table.plan.key == "created"
+    assert (created.nullable, created.default, created.too_long) == (False, None, "reject")
+    assert (old.type, old.dynamic, old.nullable) == ("INT32", False, True)
+    assert of_all([table], FACTS) == [[]]
+    assert changed(table).plan == table.plan
+    back = changed(table, key="keep")
+    assert (back.plan.key, plan_field(back, "id").type) == ("id", "INT64")
+
+
+def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_key(proposed: Sheet) -> None:
+    table = changed(proposed, key="auto")
+    assert plan_field(table, "id") is None
+    table = changed(table, key="field:created")
+    assert plan_field(table, "id").target == "id"
+    assert not plan_field(changed(table, id__include=None), "id")
+
+
+def test_the_partition_key_is_given_up_where_it_becomes_the_key(proposed: Sheet) -> None:
+    table = changed(proposed, partition_key="key:created")
+    assert table.plan.partition_key == "created"
+    assert changed(table, key="field:created").plan.partition_key is None
+
+
+@pytest.mark.parametrize("key", ["field:price", "field:", "field:nothing", "mine", "joined:id"])
+def test_what_cannot_be_a_key_changes_nothing_and_is_a_problem(proposed: Sheet, key: str) -> None:
+    table = changed(proposed, key=key)
+    assert table.plan.key == "id"
+    (problem,) = of_all([table], FACTS)[0]
+    assert (problem.field, "cannot be the key" in problem.message) == ("key", True)
+
+
+def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: Sheet) -> None:
+    table = changed(proposed, created__too_long="truncate")
+    assert plan_field(table, "created").too_long == "truncate"
+    assert changed(table).plan == table.plan
+    assert plan_field(changed(table, created__type="INT64"), "created").too_long == "reject"
+    assert plan_field(changed(table, created__too_long="whatever"), "created").too_long == "reject"
+
+
+def test_a_press_puts_a_column_into_the_dynamic_field_and_nullable_takes_it_back(proposed: Sheet) -> None:
+    table = read(proposed, EVERYTHING, applied(sent(proposed), f"{anchor('price')}-dynamic=true"))
+    assert (plan_field(table, "price").dynamic, plan_field(table, "price").as_) == (True, "price")
+    assert changed(table).plan == table.plan
+    back = plan_field(changed(table, price__nullable="on"), "price")
+    assert (back.dynamic, back.nullable, back.target) == (False, True, "price")
 
 
 def test_locked_controls_are_not_offered_and_not_read(proposed: Sheet) -> None:

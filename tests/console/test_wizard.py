@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from console.schema_rows import CONTROLS
 from console.sheet import anchor
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.schema import MilvusType, TypeSpec
@@ -77,19 +78,6 @@ def form_of(web: Client, draft: Draft, index: int = 0) -> dict[str, str]:
         else:
             sent[field.html_name] = "" if value is None else str(value)
     return sent
-
-
-CONTROLS = (
-    "include",
-    "target",
-    "type",
-    "max_length",
-    "max_capacity",
-    "nullable",
-    "default",
-    "on_null",
-    "fill_null",
-)
 
 
 def change(
@@ -455,8 +443,8 @@ def test_auto_id_warns_and_keeps_the_old_key_on_demand(web: Client, selected: Dr
 
 def test_the_partition_key_offers_what_may_be_one_and_is_never_null(web: Client, selected: Draft) -> None:
     form = page(web, selected).context["collection"]["form"]
-    assert [value for value, _ in form.fields["partition_key"].choices] == ["", "title"]
-    change(web, selected, partition_key="title", title__target="name")
+    assert [value for value, _ in form.fields["partition_key"].choices] == ["", "key:title"]
+    change(web, selected, partition_key="key:title", title__target="name")
     assert collection(selected)["partition_key"] == "name"
     assert field(selected, "title")["nullable"] is False
     assert row(web, selected, "title")["nullable"] is None
@@ -465,7 +453,7 @@ def test_the_partition_key_offers_what_may_be_one_and_is_never_null(web: Client,
 
 
 def test_a_partition_key_that_may_not_be_one_is_ignored_with_a_problem(web: Client, selected: Draft) -> None:
-    change(web, selected, partition_key="embedding")
+    change(web, selected, partition_key="key:embedding")
     assert collection(selected)["partition_key"] is None
     assert page(web, selected).context["collection"]["problems"][0].field == "partition_key"
 
