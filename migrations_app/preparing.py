@@ -11,13 +11,11 @@ from migrations_app.control import Held
 from migrations_app.engine import preflight
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.connectors.base import Source
-from migrations_app.engine.errors import FerryError, TargetChanged
-from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.milvus.comparing import differences
+from migrations_app.engine.errors import FerryError
 from migrations_app.engine.plan import CollectionPlan, Options, Plan
-from migrations_app.engine.schema import TargetSchema
 from migrations_app.engine.target import Target
-from migrations_app.models import Job, JobCollection, JobSlice, TargetState, Wish
+from migrations_app.making import is_untouched, make
+from migrations_app.models import Job, JobCollection, JobSlice, Wish
 from migrations_app.states import Stage
 
 # One slice a collection, as long as the sources give no more.
@@ -37,15 +35,14 @@ def prepare(held: Held) -> None:
             _check(held, source, target)
         for row in job.collections.order_by("position"):
             held.stop.check()
-            _make(held, row, target)
+            make(held, row, target)
             _cut(held, row, source)
     services.job_enter_stage(job=job, stage=Stage.MOVING)
 
 
 def prepare_failed(job: Job, error: FerryError) -> None:
     """Note it; as refused, where nothing was written yet."""
-    untouched = not job.collections.exclude(target_state=TargetState.NONE).exists()
-    services.job_note_failure(job=job, error=error, refused=untouched)
+    services.job_note_failure(job=job, error=error, refused=is_untouched(job))
 
 
 def ref_of(plan: CollectionPlan) -> CollectionRef:
@@ -88,53 +85,6 @@ def _fill(row: JobCollection, completed: CollectionPlan, plan: Plan, source: Sou
         row.index_wish = Wish.ASKED
     if plan.options.load:
         row.load_action, row.load_wish = "load", Wish.ASKED
-
-
-def _make(held: Held, row: JobCollection, target: Target) -> None:
-    """Create the collection; its state is stored before and after the call."""
-    if row.target_state in (TargetState.CREATED, TargetState.EXISTING):
-        return
-    schema = compile_mapping(CollectionPlan.model_validate(row.plan)).target
-    if row.target_state == TargetState.NONE or not is_ours(target, schema):
-        _set_state(row, TargetState.CREATING)
-        target.create(schema)
-        held.log("info", _created(schema))
-    _set_state(row, TargetState.CREATED)
-
-
-def _created(schema: TargetSchema) -> str:
-    shards = f"{schema.shards} shard{'' if schema.shards == 1 else 's'}"
-    dynamic = "on" if schema.dynamic else "off"
-    fields = f"{len(schema.fields)} fields"
-    return f"Created collection {schema.name}: {fields}, {shards}, dynamic field {dynamic}."
-
-
-def _set_state(row: JobCollection, state: TargetState) -> None:
-    row.target_state = state
-    row.save(update_fields=("target_state",))
-
-
-def is_ours(target: Target, schema: TargetSchema) -> bool:
-    """Whether a create that was cut off made the collection: it is there, empty, with the same fields.
-
-    Raises ``TargetChanged`` where something else stands in its place.
-    """
-    found = target.describe(schema.name)
-    if found is None:
-        return False
-    if differences(found, schema) or _has_rows(target, schema.name):
-        raise TargetChanged(
-            f"A collection “{schema.name}” appeared in the target that this job did not make.",
-            "Choose another name, or remove it, and start the migration again.",
-        )
-    return True
-
-
-def _has_rows(target: Target, name: str) -> bool:
-    """Statistics know nothing of rows that were written just now, until they are flushed."""
-    if target.capabilities().flush_before_count:
-        target.flush(name)
-    return target.row_statistics(name) > 0
 
 
 def _cut(held: Held, row: JobCollection, source: Source) -> None:

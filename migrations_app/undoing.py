@@ -9,8 +9,8 @@ from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.target import Target
+from migrations_app.making import is_ours
 from migrations_app.models import Job, JobCollection, TargetState
-from migrations_app.preparing import is_ours
 from migrations_app.services.lifecycle import half_counted, to_drop
 from migrations_app.verifying import COUNT, row_count
 

@@ -148,7 +148,7 @@ class Plan(PlanModel):
 
 
 UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
-    "if_exists": ("error", "Only “error” works: choose a name that is free."),
+    "if_exists": (("error", "replace"), "Use “error” or “replace”."),
     "rest": ("dynamic", "Leave it out."),
     "partition_by": (None, "Leave it out, or use partition_key."),
     "full_text": ([], "Leave it out."),
@@ -180,7 +180,8 @@ def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
 def _unbuilt_in(collection: CollectionPlan) -> Iterator[Fault]:
     name = collection.source
     for key, (usual, hint) in UNBUILT_COLLECTION.items():
-        if (value := getattr(collection, key)) != usual:
+        value = getattr(collection, key)
+        if value != usual and not (isinstance(usual, tuple) and value in usual):
             yield _unbuilt(key, value, hint, name)
     if isinstance(collection.key, list) and len(collection.key) > 1:
         yield _unbuilt("key", collection.key, "Use one column, or “auto”.", name)

@@ -89,6 +89,10 @@ class Target(End):
         """Names taken in the database."""
 
     @abstractmethod
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """Other names that lead to the collection."""
+
+    @abstractmethod
     def describe(self, name: str) -> TargetSchema | None:
         """The collection as it is, or None."""
 

@@ -84,7 +84,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
 @pytest.mark.parametrize(
     ("addition", "path"),
     [
-        ("  if_exists: replace\n", "collections[0].if_exists"),
+        ("  if_exists: append\n", "collections[0].if_exists"),
         ("  key: [a, b]\n", "collections[0].key"),
         ("  partition_by: namespace\n", "collections[0].partition_by"),
         ("  full_text: [{field: a, output: b}]\n", "collections[0].full_text"),

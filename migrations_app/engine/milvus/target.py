@@ -107,6 +107,15 @@ class MilvusTarget(Target):
         what = f"list the collections of “{self.database}”"
         return tuple(sorted(self._rpc.call("ShowCollections", request, what).collection_names))
 
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """None where the server does not know, or does not tell, of aliases."""
+        request = m.ListAliasesRequest(db_name=self.database, collection_name=name)
+        try:
+            answer = self._rpc.call("ListAliases", request, f"list the aliases of “{name}”")
+        except (PrivilegeMissing, VersionUnsupported):
+            return ()
+        return tuple(sorted(answer.aliases))
+
     def describe(self, name: str) -> TargetSchema | None:
         try:
             return from_message(self._description(name))

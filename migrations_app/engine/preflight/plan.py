@@ -12,7 +12,7 @@ from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import CollectionPlan, Plan, unbuilt_faults
-from migrations_app.engine.preflight import ends
+from migrations_app.engine.preflight import ends, existing
 from migrations_app.engine.preflight.collection import check_collection
 from migrations_app.engine.preflight.rows import RowFacts, look_at_rows, with_dims
 from migrations_app.engine.preflight.subject import Subject
@@ -61,10 +61,10 @@ def check_plan(
     stop = stop or StopToken()
     faults = [*unbuilt_faults(plan), *ends.check_number(plan, type(source), max_collections)]
     try:
-        caps, taken = target.capabilities(), frozenset(target.collections())
+        caps, taken, is_there = target.capabilities(), frozenset(target.collections()), True
     except DatabaseMissing as error:
         faults.append(ends.database_fault(plan, target, error))
-        caps, taken = ends.capabilities_elsewhere(target), frozenset()
+        caps, taken, is_there = ends.capabilities_elsewhere(target), frozenset(), False
     faults += ends.check_options(plan, type(source), caps)
     described = [_described(collection, source, stop) for collection in plan.collections]
     schemas = [found for found in described if isinstance(found, CollectionSchema)]
@@ -77,6 +77,8 @@ def check_plan(
             asked = _named(collection, default_targets(schemas)[found.name])
             prepared[number], own = _prepared(asked, found, source, caps)
         faults += (fault.under(f"collections[{number}]") for fault in own)
+    for number, one in prepared.items() if is_there else ():
+        faults += (f.under(f"collections[{number}]") for f in existing.check_names(one.plan, target, taken))
     faults += ends.check_targets({n: p.plan for n, p in prepared.items()}, taken, target.database)
     return Preflight(tuple(faults), tuple(prepared.values()))
 

@@ -83,11 +83,13 @@ class MemoryDatabase:
     ``mishaps`` befall the next requests in turn. ``refuse`` says of a row why it is always refused, or "".
     More than ``most_at_once`` requests in flight are told to slow down. Requests wait for ``gate``, and time
     out there. ``on_request`` is called with the number of each request. The counters say what went on.
+    ``aliases`` are other names of collections.
     """
 
     token: str = ""
     capabilities: Capabilities = EVERYTHING
     collections: dict[str, MemoryRows] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     mishaps: deque[Mishap] = field(default_factory=deque)
     retry_after_seconds: float | None = None
     refuse: Callable[[dict[str, Any]], str] = lambda row: ""
@@ -152,16 +154,21 @@ class MemoryTarget(Target):
     def collections(self) -> tuple[str, ...]:
         return tuple(sorted(self.store.collections))
 
+    def aliases(self, name: str) -> tuple[str, ...]:
+        return tuple(alias for alias, meant in sorted(self.store.aliases.items()) if meant == name)
+
     def describe(self, name: str) -> TargetSchema | None:
-        found = self.store.collections.get(name)
+        found = self.store.collections.get(self.store.aliases.get(name, name))
         return found.schema if found else None
 
     def create(self, schema: TargetSchema) -> None:
-        if schema.name in self.store.collections:
+        if schema.name in (*self.store.collections, *self.store.aliases):
             raise TargetError(f"There is a collection “{schema.name}” already.", "Choose another name.")
         self.store.collections[schema.name] = MemoryRows(schema)
 
     def drop(self, name: str) -> None:
+        if aliases := self.aliases(name):
+            raise TargetError(f"“{name}” has aliases: {', '.join(aliases)}.", "Drop them first.")
         self.store.collections.pop(name, None)
 
     def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel:
