@@ -10,7 +10,7 @@ from console.problems import Problem
 from console.sheet import Fate, Row, Sheet
 from console.stored import TargetFacts
 from console.words import number
-from migrations_app.engine.milvus.capabilities import BROUGHT_BY
+from migrations_app.engine.milvus.features import BROUGHT_BY
 from migrations_app.engine.schema import MilvusType
 
 DETAILS = ("default", "too_long")  # behind the fold

@@ -16,7 +16,8 @@ from migrations_app import connect, services
 from migrations_app.engine.connectors.base import CollectionInfo
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError, SettingsError
-from migrations_app.engine.milvus.capabilities import BROUGHT_BY, Capabilities
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.milvus.features import BROUGHT_BY
 from migrations_app.models import Connection, Draft
 
 FLOAT_BYTES = 4

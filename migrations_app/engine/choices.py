@@ -22,33 +22,12 @@ MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
 
 NARROW = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32})
 
-_DENSE = ("COSINE", "L2", "IP")
-METRICS: dict[MilvusType, tuple[str, ...]] = {
-    MilvusType.FLOAT_VECTOR: _DENSE,
-    MilvusType.FLOAT16_VECTOR: _DENSE,
-    MilvusType.BFLOAT16_VECTOR: _DENSE,
-    MilvusType.INT8_VECTOR: _DENSE,
-    MilvusType.BINARY_VECTOR: ("HAMMING", "JACCARD"),
-    MilvusType.SPARSE_FLOAT_VECTOR: ("IP",),
-}
 
-# By kind of vector, as Milvus's documentation (milvus.io/docs, "Index Explained") lists them up to 2.6; what
-# an older server lacks of them it says itself.
-_DENSE_INDEXES = (
-    *("AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "HNSW", "HNSW_SQ", "HNSW_PQ"),
-    *("HNSW_PRQ", "SCANN", "DISKANN", "GPU_CAGRA", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_BRUTE_FORCE"),
-)
-INDEX_TYPES: dict[MilvusType, tuple[str, ...]] = {
-    **dict.fromkeys(METRICS, _DENSE_INDEXES),
-    MilvusType.BINARY_VECTOR: ("AUTOINDEX", "BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH"),
-    MilvusType.SPARSE_FLOAT_VECTOR: ("AUTOINDEX", "SPARSE_INVERTED_INDEX", "SPARSE_WAND"),
-}
-
-
-def left_out(schema: CollectionSchema, caps: Capabilities) -> dict[str, str]:
-    """The source fields that are not proposed, each with the reason."""
+def left_out(schema: CollectionSchema, caps: Capabilities, made: int = 0) -> dict[str, str]:
+    """The source fields that are not proposed, each with the reason. ``made``: vector fields that the target
+    fills itself."""
     reasons: dict[str, str] = {}
-    vectors = 0
+    vectors = made
     for field in schema.fields:
         choice = choice_of(field, caps)
         if choice is None:
@@ -94,12 +73,6 @@ def head_room(seen: int | None, least: int, unseen: int, most: int) -> int:
 def round_up(number: int) -> int:
     """The next power of two."""
     return 1 << max(0, number - 1).bit_length()
-
-
-def default_metric(type_: MilvusType, source: SourceField | None) -> str:
-    """The metric of the source's index where it suits the type, else the type's usual one."""
-    usual = METRICS[type_]
-    return source.metric if source and source.metric in usual else usual[0]
 
 
 def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:

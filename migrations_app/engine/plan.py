@@ -53,6 +53,8 @@ class FieldPlan(PlanModel):
 
 
 class FullTextPlan(PlanModel):
+    """Search by words: of the texts of ``field`` the server makes the sparse vectors ``output`` (BM25)."""
+
     field: str
     output: str
     analyzer: str = "standard"
@@ -151,7 +153,6 @@ UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
     "if_exists": (("error", "replace"), "Use “error” or “replace”."),
     "rest": ("dynamic", "Leave it out."),
     "partition_by": (None, "Leave it out, or use partition_key."),
-    "full_text": ([], "Leave it out."),
 }
 UNBUILT_FIELD: dict[str, Any] = {"misfit": "reject", "added": False}
 

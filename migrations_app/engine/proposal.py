@@ -13,22 +13,21 @@ from typing import Any, Protocol
 from migrations_app.engine.choices import (
     MAX_CAPACITY,
     MAX_LENGTH,
-    METRICS,
     MIN_CAPACITY,
     MIN_LENGTH,
     UNSEEN_CAPACITY,
     UNSEEN_LENGTH,
     choice_of,
-    default_metric,
     head_room,
     key_choice,
     left_out,
     lists_in_sample,
     sampled_dim,
 )
+from migrations_app.engine.indexes import default_indexes
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.naming import auto_key_name, duplicates
-from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan, IndexPlan
+from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.schema import (
     CollectionSchema,
     MilvusType,
@@ -80,7 +79,7 @@ def complete(
         update={
             "fields": fields,
             "key_name": collection.key_name or (_auto_name(fields) if kept.is_auto_id else None),
-            "indexes": _indexes(collection.indexes, fields, schema),
+            "indexes": default_indexes(kept, fields, schema, caps),
         }
     )
 
@@ -132,6 +131,7 @@ class _Facts:
             and choice is not None
             and not choice.spec.type.is_vector
             and not self._is_key_of_any_kind(source.name, source)
+            and not self._is_searched(source.name)
             and (self._loses_null(source) or self._loses_lists(choice.spec, source))
         )
 
@@ -143,7 +143,12 @@ class _Facts:
         return spec.type is MilvusType.JSON and self.caps.json_objects_only and lists > 0
 
     def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
+        if self._is_searched(target) and not self.caps.full_text_null:
+            return False
         return self.caps.nullable and not spec.type.is_vector and not self._is_key_of_any_kind(target, source)
+
+    def _is_searched(self, target: str) -> bool:
+        return any(wanted.field == target for wanted in self.collection.full_text)
 
     def _is_key_of_any_kind(self, target: str, source: SourceField) -> bool:
         return source.name in self.collection.key_columns or target == self.collection.partition_key
@@ -172,7 +177,7 @@ def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabili
                 yield FieldPlan(source=column)
         yield from collection.fields
         return
-    without = set(left_out(schema, caps)) - set(collection.key_columns)
+    without = set(left_out(schema, caps, len(collection.full_text))) - set(collection.key_columns)
     if collection.is_auto_id and not collection.keep_source_key:
         without |= _old_key(schema)
     yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
@@ -195,22 +200,6 @@ def _default_key(schema: CollectionSchema, caps: Capabilities) -> str:
 
 def _auto_name(fields: Iterable[FieldPlan]) -> str:
     return auto_key_name({name for field in fields if (name := field.as_ if field.dynamic else field.target)})
-
-
-def _indexes(
-    written: list[IndexPlan] | None, fields: list[FieldPlan], schema: CollectionSchema
-) -> list[IndexPlan]:
-    """One index a vector field; where they are written out, with their metric."""
-    metrics = {
-        field.target: default_metric(MilvusType(field.type), schema.field(field.source or ""))
-        for field in fields
-        if field.target and not field.dynamic and field.type in set(METRICS)
-    }
-    if written is None:
-        return [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
-    return [
-        index.model_copy(update={"metric": index.metric or metrics.get(index.field)}) for index in written
-    ]
 
 
 def _filled(field: FieldPlan, known: dict[str, Any]) -> FieldPlan:

@@ -13,13 +13,13 @@ from typing import Any
 
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.errors import Canceled, FerryError, Interrupted, TargetChanged, TargetError
-from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField
+from migrations_app.engine.indexes import FULL_TEXT_METRICS, METRICS
+from migrations_app.engine.schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.target import Target
 
 POLL_SECONDS = 0.5
 MAX_ASKS = 3
 STATISTICS, COUNT = "statistics", "count(*)"
-METRICS = {MilvusType.BINARY_VECTOR: "HAMMING", MilvusType.SPARSE_FLOAT_VECTOR: "IP"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class RowCount:
         indexed = {index.spec.field for index in self._target.indexes(self._name)}
         self._keep(
             is_prepared=True,
-            unindexed=tuple(f.name for f in self._vector_fields() if f.name not in indexed),
+            unindexed=tuple(f.name for f in self._schema().vector_fields if f.name not in indexed),
             was_loaded=self._target.load_state(self._name).is_loaded,
         )
 
@@ -148,22 +148,26 @@ class RowCount:
         if self.state.asks >= MAX_ASKS:
             raise TargetError(f"“{self._name}” could not be loaded for counting.")
         self._keep(asks=self.state.asks + 1)
-        for field in self._vector_fields():
+        schema = self._schema()
+        for field in schema.vector_fields:
             if field.name in self.state.unindexed:
-                self._target.create_index(self._name, self._indexes.get(field.name) or momentary(field))
+                wanted = self._indexes.get(field.name)
+                is_made = field.name in schema.outputs
+                self._target.create_index(self._name, wanted or momentary(field, is_made=is_made))
         self._target.load(self._name)
 
-    def _vector_fields(self) -> tuple[TargetField, ...]:
+    def _schema(self) -> TargetSchema:
         schema = self._target.describe(self._name)
         if schema is None:
             raise TargetChanged(f"There is no collection “{self._name}” any more.")
-        return schema.vector_fields
+        return schema
 
     def _keep(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
         self._save(self.state)
 
 
-def momentary(field: TargetField) -> IndexSpec:
-    """An index that lets a collection be loaded: any metric its type has."""
-    return IndexSpec(field.name, metric=METRICS.get(field.spec.type, "COSINE"))
+def momentary(field: TargetField, *, is_made: bool = False) -> IndexSpec:
+    """An index that lets a collection be loaded, by any metric. ``is_made``: full-text search fills it."""
+    metric = FULL_TEXT_METRICS[0] if is_made else METRICS[field.spec.type][0]
+    return IndexSpec(field.name, metric=metric)

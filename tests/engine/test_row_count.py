@@ -125,6 +125,12 @@ def test_the_index_for_the_moment_has_a_metric_that_its_type_has(kind):
     assert metric == {"BINARY_VECTOR": "HAMMING", "SPARSE_FLOAT_VECTOR": "IP"}.get(kind, "COSINE")
 
 
+def test_the_words_of_full_text_search_have_a_metric_of_their_own():
+    words = TargetField("words", TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
+
+    assert momentary(words, is_made=True).metric == "BM25"
+
+
 def test_a_count_that_was_interrupted_anywhere_is_gone_on_with_by_another(target):
     """After each step the process dies; what it saved goes through JSON to the next."""
     states = [CountState()]

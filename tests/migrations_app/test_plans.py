@@ -87,7 +87,6 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
         ("  if_exists: append\n", "collections[0].if_exists"),
         ("  key: [a, b]\n", "collections[0].key"),
         ("  partition_by: namespace\n", "collections[0].partition_by"),
-        ("  full_text: [{field: a, output: b}]\n", "collections[0].full_text"),
         ("  fields: [{source: a, misfit: dynamic}]\n", "collections[0].fields[0].misfit"),
         ("options: {verify: full}\n", "options.verify"),
     ],
@@ -178,9 +177,8 @@ def test_an_alias_may_be_used():
 
 
 def test_an_option_that_is_not_built_is_named_as_it_is_written():
-    text = GOOD + "  full_text: [{field: title, output: words}]\n  partition_by: lang\n"
-    said = [fault.message for fault in read(text).faults]
-    assert said == ["“partition_by: lang” is not available yet.", "“full_text” is not available yet."]
+    said = [fault.message for fault in read(GOOD + "  partition_by: lang\n").faults]
+    assert said == ["“partition_by: lang” is not available yet."]
 
 
 @pytest.mark.parametrize(

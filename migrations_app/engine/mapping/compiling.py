@@ -10,7 +10,7 @@ from migrations_app.engine.literals import literal
 from migrations_app.engine.mapping.columns import Column, DynamicColumn, FixedColumn
 from migrations_app.engine.mapping.compiled import Mapping
 from migrations_app.engine.plan import CollectionPlan, FieldPlan
-from migrations_app.engine.schema import MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.schema import Function, MilvusType, TargetField, TargetSchema, TypeSpec
 
 
 def compile_mapping(collection: CollectionPlan) -> Mapping:
@@ -29,12 +29,17 @@ def target_schema(collection: CollectionPlan) -> TargetSchema:
         assert collection.key_name is not None
         spec = TypeSpec(MilvusType.INT64)
         fixed.insert(0, TargetField(collection.key_name, spec, is_key=True, auto_id=True))
+    made = [
+        TargetField(wanted.output, TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
+        for wanted in collection.full_text
+    ]
     return TargetSchema(
         name=collection.target,
-        fields=tuple(fixed),
+        fields=(*fixed, *made),
         description=collection.description,
         dynamic=collection.dynamic_field,
         shards=collection.shards,
+        functions=tuple(Function(m.output, (m.field,), (m.output,)) for m in collection.full_text),
     )
 
 
@@ -72,6 +77,7 @@ def _target_field(collection: CollectionPlan, field: FieldPlan) -> TargetField:
         default=_literal(field.default, spec),
         is_partition_key=field.target == collection.partition_key,
         description=field.description,
+        analyzer=next((m.analyzer for m in collection.full_text if m.field == field.target), ""),
     )
 
 

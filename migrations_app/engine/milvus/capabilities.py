@@ -1,15 +1,25 @@
 """What a Milvus server can do, by its version and flavour, not from hope.
 
 Milvus 2.3.5 accepts schemas with nullable, sparse or float16 fields, and then fails or forgets: what counts
-is the version that documents a feature.
+is the version that documents a feature (``features.py``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrations_app.engine.milvus.server import PRODUCTS, Server, Version
+from migrations_app.engine.milvus.analyzers import BUILT_IN, STANDARD
+from migrations_app.engine.milvus.features import BROUGHT_BY, LITE_RESERVED, ZILLIZ_LACKS, features_of
+from migrations_app.engine.milvus.index_params import PARAMS
+from migrations_app.engine.milvus.server import PRODUCTS, Server
 from migrations_app.engine.schema import MilvusType
+
+# The defaults of Milvus's settings proxy.maxFieldNum, proxy.maxVectorFieldNum and proxy.maxShardNum; the
+# first two are Zilliz Cloud's limits as well (docs.zilliz.com/docs/limits). Lite has no limits of its own.
+MAX_FIELDS, MAX_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 16
+# rootCoord.maxPartitionNum: 4,096 until 2.4, 1,024 since; 1,024 on every Zilliz Cloud.
+MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_5 = 1024, 4096
+INDEX_TYPES = frozenset(PARAMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +48,22 @@ class Capabilities:
     reserved_names: frozenset[str] = frozenset()
     # Must the value of a JSON field be an object? (2.3.5 refuses lists; the checks of 2.4 do not look.)
     json_objects_only: bool = False
+    # May the field that full-text search reads be nullable?
+    full_text_null: bool = True
+    # Which analyzers cut its texts?
+    analyzers: tuple[str, ...] = BUILT_IN
+    # Which kinds of index does it build?
+    index_types: frozenset[str] = INDEX_TYPES
+    # Are two rows of one key in different partitions two rows? (Where there is a partition key, never.)
+    key_per_partition: bool = True
 
     def missing(self, feature: str) -> str:
-        """Which version brings a type (``"FLOAT16_VECTOR"``) or an option (``"nullable"``), as words:
-        "needs Milvus 2.5 or later; this is Milvus 2.3.5"."""
+        """Which version brings a type (``"FLOAT16_VECTOR"``), an index type or an option (``"nullable"``),
+        as words: "needs Milvus 2.5 or later; this is Milvus 2.3.5"."""
+        if self.flavour == "zilliz" and feature in ZILLIZ_LACKS:
+            return f"is not offered by {PRODUCTS[self.flavour]}"
+        if self.flavour == "lite" and feature not in BROUGHT_BY:
+            return f"needs a Milvus server; this is {self}"
         brings = BROUGHT_BY.get(feature, "a later Milvus")
         server = "a server with " if self.flavour == "lite" else ""
         return f"needs {server}{brings} or later; this is {self}"
@@ -50,47 +72,15 @@ class Capabilities:
         return f"{PRODUCTS[self.flavour]} {self.version}"
 
 
-# Which Milvus brings what: types by name, options by the names of Capabilities. Sources: Milvus's release
-# notes and documentation (milvus.io/docs), of the version named.
-SINCE: tuple[tuple[Version, frozenset[str]], ...] = (
-    # Release notes of 2.3.2: "Array datatype now supported".
-    ((2, 3, 2), frozenset({"ARRAY"})),
-    # Release notes of 2.4.0-rc.1: sparse vectors, multi-vector search; float16 could be stored before, not
-    # indexed.
-    (
-        (2, 4),
-        frozenset({"SPARSE_FLOAT_VECTOR", "FLOAT16_VECTOR", "BFLOAT16_VECTOR", "several_vectors"}),
-    ),
-    # docs/v2.5.x: nullable-and-default, full-text-search. Of scalar fields only, and no partition key.
-    ((2, 5), frozenset({"nullable", "default_values", "full_text"})),
-    # api-reference/pymilvus/v2.6.x: DataType.
-    ((2, 6), frozenset({"INT8_VECTOR"})),
-    # Zilliz Cloud's release notes of 2026-06-03: "requires the latest Milvus 2.6.x".
-    ((2, 6, 18), frozenset({"null_vectors"})),
-)
-BROUGHT_BY: dict[str, str] = {
-    feature: f"Milvus {'.'.join(map(str, version))}" for version, features in SINCE for feature in features
-}
-# Milvus Lite 3.2.2, by experiment: tests/integration/test_milvus_capabilities.py.
-LITE = frozenset(
-    {"ARRAY", "SPARSE_FLOAT_VECTOR", "several_vectors", "nullable", "default_values", "full_text"}
-)
-LITE_RESERVED = frozenset({"_seq", "_partition", "interval", "iso", "INTERVAL", "ISO"})
-# The defaults of Milvus's settings proxy.maxFieldNum, proxy.maxVectorFieldNum and proxy.maxShardNum.
-MAX_FIELDS, MAX_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 16
-# rootCoord.maxPartitionNum: 4,096 until 2.4, 1,024 since.
-MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_5 = 1024, 4096
-
-
 def capabilities_of(server: Server) -> Capabilities:
     """What ``server`` can do. A build that does not say its version counts as the newest."""
     is_lite = server.flavour == "lite"
-    features = LITE if is_lite else frozenset().union(*(new for since, new in SINCE if server.has(since)))
-    types = frozenset(t for t in MilvusType if t in features or t not in BROUGHT_BY)
+    features = features_of(server)
+    few_partitions = is_lite or server.flavour == "zilliz" or server.has((2, 5))
     return Capabilities(
         flavour=server.flavour,
         version=server.version,
-        types=types - {MilvusType.BINARY_VECTOR} if is_lite else types,
+        types=frozenset(t for t in MilvusType if t in features),
         nullable="nullable" in features,
         default_values="default_values" in features,
         full_text="full_text" in features,
@@ -98,11 +88,16 @@ def capabilities_of(server: Server) -> Capabilities:
         max_vector_fields=MAX_VECTOR_FIELDS if "several_vectors" in features else 1,
         max_fields=MAX_FIELDS,
         max_shards=1 if is_lite else MAX_SHARDS,
-        max_partitions=MAX_PARTITIONS if is_lite or server.has((2, 5)) else MAX_PARTITIONS_BEFORE_2_5,
+        max_partitions=MAX_PARTITIONS if few_partitions else MAX_PARTITIONS_BEFORE_2_5,
         single_writer=is_lite,
         count_needs_load=not is_lite,
         flush_before_count=not is_lite,
         databases=True,
         reserved_names=LITE_RESERVED if is_lite else frozenset(),
-        json_objects_only=not is_lite and not server.has((2, 4)),
+        json_objects_only="json_lists" not in features,
+        full_text_null="full_text_null" in features,
+        # Lite's others want a package that nobody can know to be there.
+        analyzers=(STANDARD,) if is_lite else BUILT_IN,
+        index_types=features & INDEX_TYPES,
+        key_per_partition=not is_lite,
     )

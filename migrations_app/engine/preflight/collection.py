@@ -5,7 +5,7 @@ from __future__ import annotations
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.preflight import keys, names, nulls, shape, types
+from migrations_app.engine.preflight import full_text, indexes, keys, names, nulls, shape, types
 from migrations_app.engine.preflight.subject import Rule, Subject
 from migrations_app.engine.schema import CollectionSchema
 
@@ -33,7 +33,8 @@ RULES: tuple[Rule, ...] = (
     nulls.check_defaults,
     nulls.check_fill_null,
     nulls.check_dynamic_options,
-    shape.check_indexes,
+    full_text.check_full_text,
+    indexes.check_indexes,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.naming import NameProblem, free_name, name_problem, suggest
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.schema import META
@@ -25,7 +26,7 @@ def check_field_names(subject: Subject) -> Iterator[Fault]:
         name = entry.plan.target
         if name is None:  # its source is not there, which is said elsewhere
             continue
-        problem = name_problem(name) or _reserved_here(name, subject)
+        problem = field_name_problem(name, subject.caps)
         if problem:
             instead = _suggested(name or entry.name, taken, subject)
             fix = Fix(f"Use {instead}", "target", instead)
@@ -51,7 +52,7 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
     if not subject.plan.is_auto_id:
         return
     name = subject.plan.key_name or ""
-    problem = name_problem(name) or _reserved_here(name, subject)
+    problem = field_name_problem(name, subject.caps)
     if problem:
         taken = {entry.plan.target or "" for entry in subject.fixed()}
         instead = _suggested(name or "id", taken, subject)
@@ -62,6 +63,7 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
 def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
     """A key of the dynamic field may be any text, but not a fixed field's name: one would hide the other."""
     fixed = {entry.plan.target for entry in subject.fixed()}
+    fixed |= {made.output for made in subject.plan.full_text}
     if subject.plan.is_auto_id:
         fixed.add(subject.plan.key_name)
     seen: set[str] = set()
@@ -83,10 +85,11 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
         yield entry.fault("as", code, message, "Move it under another name.", fix)
 
 
-def _reserved_here(name: str, subject: Subject) -> NameProblem | None:
-    if name not in subject.caps.reserved_names:
-        return None
-    return NameProblem("name_reserved", f"“{name}” is reserved by {subject.caps}.", "Use another name.")
+def field_name_problem(name: str, caps: Capabilities) -> NameProblem | None:
+    """What keeps a field from being called so, in every Milvus or in this one."""
+    if name in caps.reserved_names:
+        return NameProblem("name_reserved", f"“{name}” is reserved by {caps}.", "Use another name.")
+    return name_problem(name)
 
 
 def _suggested(name: str, taken: set[str], subject: Subject) -> str:

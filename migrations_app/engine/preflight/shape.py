@@ -1,12 +1,11 @@
-"""The collection as a whole: how many fields and vectors, shards, description, dynamic field, indexes."""
+"""The collection as a whole: how many fields and vectors, shards, description, dynamic field."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engine.choices import INDEX_TYPES, METRICS, lists_in_sample
+from migrations_app.engine.choices import lists_in_sample
 from migrations_app.engine.errors import Fault, Fix
-from migrations_app.engine.plan import IndexPlan
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.preflight.types import LEAVE_OUT
 from migrations_app.engine.schema import MilvusType
@@ -17,18 +16,19 @@ MAX_DESCRIPTION_BYTES = 65_535
 
 def check_counts(subject: Subject) -> Iterator[Fault]:
     caps, fixed = subject.caps, subject.fixed()
-    number = len(fixed) + subject.plan.is_auto_id
+    made = len(subject.plan.full_text)
+    number = len(fixed) + made + subject.plan.is_auto_id
     if number > caps.max_fields:
         message = f"The collection would have {number} fields; {caps} takes {caps.max_fields}."
         hint = f"Leave out {number - caps.max_fields}, or move them into the dynamic field."
         yield subject.fault("fields", "too_many_fields", message, hint)
     vectors = [entry for entry in fixed if entry.is_vector]
-    if not vectors and not any(e.source and e.source.is_vector for e in fixed):
+    if not vectors and not made and not any(e.source and e.source.is_vector for e in fixed):
         message = f"“{subject.schema.name}” has no vector field among those to move."
         yield subject.fault("fields", "no_vector", message, "A Milvus collection needs at least one.")
-    for entry in vectors[caps.max_vector_fields :]:
+    for entry in vectors[max(0, caps.max_vector_fields - made) :]:
         several = "" if caps.max_vector_fields > 1 else f" More {caps.missing('several_vectors')}."
-        message = f"“{entry.name}” is vector field {vectors.index(entry) + 1}; {caps} takes "
+        message = f"“{entry.name}” is vector field {vectors.index(entry) + made + 1}; {caps} takes "
         message += f"{caps.max_vector_fields}.{several}"
         yield entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)
 
@@ -77,30 +77,3 @@ def check_json_lists(subject: Subject) -> Iterator[Fault]:
                 "Put it into the dynamic field.",
                 severity="error" if lists == of else "warning",
             )
-
-
-def check_indexes(subject: Subject) -> Iterator[Fault]:
-    for number, index in enumerate(subject.plan.indexes or ()):
-        entry = subject.named(index.field)
-        path = f"indexes[{number}]"
-        if entry is None or entry.spec is None:
-            message = f"There is no field “{index.field}” to be indexed."
-            yield subject.fault(
-                f"{path}.field", "index_field_unknown", message, "Name a field of the target."
-            )
-        elif entry.spec.type not in METRICS:
-            message = f"“{index.field}” is {entry.spec.type}; only vector fields are indexed here."
-            yield subject.fault(f"{path}.field", "index_field_type", message, "Remove the index.")
-        else:
-            yield from _check_index(subject, path, index, entry.spec.type)
-
-
-def _check_index(subject: Subject, path: str, index: IndexPlan, kind: MilvusType) -> Iterator[Fault]:
-    if index.metric not in METRICS[kind]:
-        message = f"“{index.metric}” is no metric for {kind}."
-        hint = f"One of: {', '.join(METRICS[kind])}."
-        yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
-    if index.type not in INDEX_TYPES[kind]:
-        message = f"“{index.type}” is no index for {kind}."
-        hint = f"One of: {', '.join(INDEX_TYPES[kind])}."
-        yield subject.fault(f"{path}.type", "index_type_unsuitable", message, hint)

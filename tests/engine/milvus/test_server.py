@@ -1,6 +1,7 @@
 import pytest
 
-from migrations_app.engine.milvus.capabilities import BROUGHT_BY, capabilities_of
+from migrations_app.engine.milvus.capabilities import capabilities_of
+from migrations_app.engine.milvus.features import BROUGHT_BY
 from migrations_app.engine.milvus.server import Server, identify
 from migrations_app.engine.schema import MilvusType
 

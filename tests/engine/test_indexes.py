@@ -1,0 +1,100 @@
+"""Indexes in a plan: the kind, the metric and the parameters are known and suit the field and the target."""
+
+import pytest
+
+from migrations_app.engine.indexes import INDEX_TYPES
+from migrations_app.engine.milvus.capabilities import capabilities_of
+from migrations_app.engine.milvus.index_params import PARAMS
+from migrations_app.engine.milvus.server import Server
+from tests.engine.test_preflight import faults_of, the_fault
+
+
+def written(kind, **params):
+    return {"indexes": [{"field": "v", "type": kind, "params": params}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("HNSW", {"M": 16, "efConstruction": 200}),
+        ("HNSW", {"M": "16"}),
+        ("IVF_FLAT", {"nlist": 65536, "mmap.enabled": True}),
+        ("IVF_PQ", {"nlist": 1, "m": 2, "nbits": 8}),
+        ("HNSW_SQ", {"sq_type": "SQ8", "refine": "true", "refine_type": "fp32"}),
+        ("DISKANN", {"SearchCacheBudgetGBRatio": 0, "PQCodeBudgetGBRatio": 0.25}),
+        ("GPU_CAGRA", {"build_algo": "NN_DESCENT", "adapt_for_cpu": "false"}),
+        ("AUTOINDEX", {}),
+    ],
+)
+def test_documented_parameters_are_taken(kind, params):
+    assert faults_of(written(kind, **params)) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "sentence"),
+    [
+        ("HNSW", "M", 1, "“M” of HNSW is a whole number from 2 to 2,048, not 1."),
+        ("HNSW", "M", 2049, "“M” of HNSW is a whole number from 2 to 2,048, not 2049."),
+        ("HNSW", "M", 2.5, "“M” of HNSW is a whole number from 2 to 2,048, not 2.5."),
+        ("HNSW", "M", True, "“M” of HNSW is a whole number from 2 to 2,048, not True."),
+        ("HNSW", "M", "many", "“M” of HNSW is a whole number from 2 to 2,048, not many."),
+        ("HNSW", "M", [16], "“M” of HNSW is a whole number from 2 to 2,048, not [16]."),
+        ("IVF_FLAT", "nlist", 0, "“nlist” of IVF_FLAT is a whole number from 1 to 65,536, not 0."),
+        (
+            "DISKANN",
+            "PQCodeBudgetGBRatio",
+            0,
+            "“PQCodeBudgetGBRatio” of DISKANN is a number above 0 to 0.25, not 0.",
+        ),
+        (
+            "DISKANN",
+            "SearchCacheBudgetGBRatio",
+            0.3,
+            "“SearchCacheBudgetGBRatio” of DISKANN is a number from 0 to below 0.3, not 0.3.",
+        ),
+        ("IVF_PQ", "m", 3, "“m” of IVF_PQ is 3, which does not divide the dimension 4."),
+        ("HNSW_SQ", "refine", "yes", "“refine” of HNSW_SQ is one of true, false, not yes."),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(kind, name, value, sentence):
+    fault = the_fault(written(kind, **{name: value}))
+
+    assert (fault.code, fault.path) == ("index_param_invalid", f"indexes[0].params.{name}")
+    assert fault.message == sentence
+
+
+def test_a_parameter_that_nobody_documents_is_a_warning():
+    fault = the_fault(written("HNSW", m=8))
+
+    assert (fault.code, fault.severity) == ("index_param_unknown", "warning")
+    assert fault.hint == "Known are: M, efConstruction, mmap.enabled."
+
+
+def test_each_kind_of_index_has_its_parameters_listed():
+    assert {name for names in INDEX_TYPES.values() for name in names} == set(PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("server", "kind", "sentence"),
+    [
+        (
+            Server("milvus", (2, 4, 9)),
+            "HNSW_SQ",
+            "The index HNSW_SQ needs Milvus 2.5 or later; this is Milvus 2.4.9.",
+        ),
+        (Server("zilliz", (2, 6)), "HNSW", "The index HNSW is not offered by Zilliz Cloud."),
+        (
+            Server("lite", (3, 2, 2)),
+            "DISKANN",
+            "The index DISKANN needs a Milvus server; this is Milvus Lite 3.2.2.",
+        ),
+    ],
+)
+def test_an_index_that_this_target_lacks_is_refused_with_the_reason(server, kind, sentence):
+    caps = capabilities_of(server)
+
+    fault = the_fault(written(kind), caps=caps)
+
+    assert (fault.code, fault.path) == ("index_type_unavailable", "indexes[0].type")
+    assert fault.message == sentence
+    assert kind not in fault.hint
