@@ -29,6 +29,8 @@ def left_out(schema: CollectionSchema, caps: Capabilities, made: int = 0) -> dic
     reasons: dict[str, str] = {}
     vectors = made
     for field in schema.fields:
+        if field.opened_from:
+            continue
         choice = choice_of(field, caps)
         if choice is None:
             reasons[field.name] = field.left_out or _no_type(field, caps)

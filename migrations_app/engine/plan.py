@@ -26,7 +26,10 @@ class PlanModel(BaseModel):
 
 
 class FieldPlan(PlanModel):
-    """One target field, or one column put into the dynamic field (``dynamic: true``)."""
+    """One target field, or one column put into the dynamic field (``dynamic: true``).
+
+    ``column``: its source is a column's name, though it reads like a path below an opened one.
+    """
 
     source: str | None = None
     target: str | None = None
@@ -43,6 +46,7 @@ class FieldPlan(PlanModel):
     dynamic: bool = False
     as_: str | None = Field(default=None, alias="as")
     added: bool = False
+    column: bool = False
     description: str = ""
 
     def spec(self) -> TypeSpec:
@@ -151,10 +155,8 @@ class Plan(PlanModel):
 
 UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
     "if_exists": (("error", "replace"), "Use “error” or “replace”."),
-    "rest": ("dynamic", "Leave it out."),
     "partition_by": (None, "Leave it out, or use partition_key."),
 }
-UNBUILT_FIELD: dict[str, Any] = {"misfit": "reject", "added": False}
 
 
 def _unbuilt(path: str, value: object, hint: str, collection: str = "", field: str = "") -> Fault:
@@ -186,7 +188,3 @@ def _unbuilt_in(collection: CollectionPlan) -> Iterator[Fault]:
             yield _unbuilt(key, value, hint, name)
     if isinstance(collection.key, list) and len(collection.key) > 1:
         yield _unbuilt("key", collection.key, "Use one column, or “auto”.", name)
-    for number, field in enumerate(collection.fields or ()):
-        for key, default in UNBUILT_FIELD.items():
-            if (value := getattr(field, key)) != default:
-                yield _unbuilt(f"fields[{number}].{key}", value, "Leave it out.", name, field.source or "")

@@ -24,9 +24,12 @@ from migrations_app.engine.choices import (
     lists_in_sample,
     sampled_dim,
 )
+from migrations_app.engine.completing import completed_addition, with_misfit_keys, written_choice
 from migrations_app.engine.indexes import default_indexes
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.naming import auto_key_name, duplicates
+from migrations_app.engine.opening import is_column, last_part, source_of
+from migrations_app.engine.paths import opened_columns
 from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.schema import (
     CollectionSchema,
@@ -74,7 +77,7 @@ def complete(
     target = default_target(schema, taken) if collection.target is None else collection.target
     kept = collection.model_copy(update={"key": key, "target": target})
     facts = _Facts(schema, caps, kept)
-    fields = [facts.completed(field) for field in _listed(kept, schema, caps)]
+    fields = with_misfit_keys(kept, [facts.completed(field) for field in _listed(kept, schema, caps)])
     return kept.model_copy(
         update={
             "fields": fields,
@@ -93,13 +96,17 @@ class _Facts:
     collection: CollectionPlan
 
     def completed(self, field: FieldPlan) -> FieldPlan:
-        source = self.schema.field(field.source) if field.source is not None else None
+        if field.added:
+            return completed_addition(field, self.caps)
+        source = source_of(self.schema, self.collection.select, field.source)
         if source is None:
             return field
+        if is_column(self.schema, self.collection.select, field.source):
+            field = field.model_copy(update={"column": True})
         if field.dynamic or self._goes_dynamic(field, source):
             return self._dynamic(field, source)
         choice = self._choice(field, source)
-        known: dict[str, Any] = {"target": field.target or source.name}
+        known: dict[str, Any] = {"target": field.target or last_part(source)}
         if choice is not None:
             known |= self._parameters(choice.spec, source)
         if field.nullable is None:
@@ -111,10 +118,13 @@ class _Facts:
             key = key_choice(source, self.caps)
             if key is not None and field.type in (None, key.spec.type):
                 return key
-        return choice_of(source, self.caps, field.type, field.element_type)
+        found = choice_of(source, self.caps, field.type, field.element_type)
+        return found or (written_choice(field) if source.opened_from else None)
 
     def _dynamic(self, field: FieldPlan, source: SourceField) -> FieldPlan:
         """Its first type that JSON can hold, whatever types the target has."""
+        if source.opened_from:  # it goes there as it is
+            return _filled(field, {"as_": field.target or last_part(source), "dynamic": True})
         specs = [choice.spec for choice in source.choices]
         spec = next((spec for spec in specs if not spec.type.is_vector), specs[0] if specs else None)
         known: dict[str, Any] = {"as_": field.target or source.name, "dynamic": True}
@@ -156,7 +166,9 @@ class _Facts:
     def _parameters(self, spec: TypeSpec, source: SourceField) -> dict[str, Any]:
         element = spec.element_type
         texts = MilvusType.VARCHAR in (spec.type, element)
-        length = spec.max_length or head_room(source.longest_bytes, MIN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH)
+        # Of a key's values no more was looked at than the sample shows.
+        least = UNSEEN_LENGTH if source.opened_from else MIN_LENGTH
+        length = spec.max_length or head_room(source.longest_bytes, least, UNSEEN_LENGTH, MAX_LENGTH)
         items = head_room(source.longest_items, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
         dim = spec.dim or (sampled_dim(self.schema.sample, source.name) if spec.type.is_vector else None)
         return {
@@ -178,6 +190,8 @@ def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabili
         yield from collection.fields
         return
     without = set(left_out(schema, caps, len(collection.full_text))) - set(collection.key_columns)
+    # The keys of opened columns go into the dynamic field by themselves.
+    without |= {f.name for f in schema.fields if f.opened_from} | set(opened_columns(collection.select))
     if collection.is_auto_id and not collection.keep_source_key:
         without |= _old_key(schema)
     yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)

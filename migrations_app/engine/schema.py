@@ -116,7 +116,9 @@ class SourceField:
 
     ``choices`` are the target types that keep its data, the proposed one first; empty when there is
     none, and then ``left_out`` says why. ``longest_bytes`` and ``longest_items`` are the largest value
-    and array seen in the sample. ``metric`` is the one of the source's own index.
+    and array seen in the sample. ``metric`` is the one of the source's own index. ``can_open``: it holds JSON
+    objects, whose keys may be moved one by one. Such a key is a field too: ``opened_from`` is its column,
+    ``share`` how many of the sampled rows have it, 0 to 1.
     """
 
     name: str
@@ -130,6 +132,9 @@ class SourceField:
     longest_items: int | None = None
     samples: tuple[str, ...] = ()
     description: str = ""
+    can_open: bool = False
+    opened_from: str = ""
+    share: float | None = None
 
     @property
     def is_vector(self) -> bool:

@@ -622,8 +622,8 @@ def test_a_missing_database_does_not_stop_the_other_checks():
 
 
 def test_keys_that_are_not_built_yet_are_refused_by_name():
-    found = checked({"a": books()}, {"collections": [{"source": "a", "rest": "drop"}]})
-    assert [(f.code, f.path) for f in found.faults] == [("not_available", "collections[0].rest")]
+    found = checked({"a": books()}, {"options": {"verify": "sample"}, "collections": [{"source": "a"}]})
+    assert [(f.code, f.path) for f in found.faults] == [("not_available", "options.verify")]
 
 
 def test_a_selection_that_the_source_does_not_know_is_refused():

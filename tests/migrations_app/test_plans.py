@@ -87,7 +87,6 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
         ("  if_exists: append\n", "collections[0].if_exists"),
         ("  key: [a, b]\n", "collections[0].key"),
         ("  partition_by: namespace\n", "collections[0].partition_by"),
-        ("  fields: [{source: a, misfit: dynamic}]\n", "collections[0].fields[0].misfit"),
         ("options: {verify: full}\n", "options.verify"),
     ],
 )

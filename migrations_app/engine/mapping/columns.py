@@ -6,7 +6,7 @@ A new kind is a frozen class with ``name``, ``reads`` and ``take``, and a line i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from migrations_app.engine.mapping.checks import CHECKS, rows_where
 from migrations_app.engine.mapping.cutting import cut
 from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows
 from migrations_app.engine.mapping.fitting import fitted
-from migrations_app.engine.mapping.meta import MetaColumn
+from migrations_app.engine.mapping.meta import MetaColumn, MetaObjects
 from migrations_app.engine.schema import MilvusType, TargetField, arrow_type
 
 Given = Mapping[ReadColumn, pa.Array]
@@ -33,7 +33,7 @@ class Taken:
     """
 
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
-    meta: tuple[MetaColumn, ...] = ()
+    meta: tuple[MetaColumn | MetaObjects, ...] = ()
     findings: tuple[Finding, ...] = ()
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: Rows = field(default_factory=lambda: NO_ROWS)
@@ -79,16 +79,32 @@ class FixedColumn:
     def take(self, given: Given, rows: int) -> Taken:
         column = given[self.read]
         values, found = fitted(column, arrow_type(self.target.spec), self.name)
-        skipped = NO_ROWS
-        if column.null_count and self.skips_null:
-            skipped = rows_where(column.is_null())
-        elif column.null_count and self.fill is not None:
-            values = filled(values, column.is_null(), self.fill)
-        elif column.null_count and not self.target.nullable:
-            found = (*found, null_finding(self.target, self.name, rows_where(column.is_null())))
+        skipped = rows_where(column.is_null()) if self.skips_null and column.null_count else NO_ROWS
+        if not skipped.size:
+            values, nulls = without_null(values, column, self.target, self.name, self.fill)
+            found = (*found, *nulls)
         values, cut_rows = cut(values, self.target.spec) if self.cuts else (values, NO_ROWS)
         found = (*found, *checked(values, self.target, self.name))
         return Taken({self.target.name: values}, (), found, skipped, cut_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class AddedColumn:
+    """A field that the source does not have: ``value`` in each row, or NULL."""
+
+    target: TargetField
+    value: Any
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    @property
+    def reads(self) -> tuple[ReadColumn, ...]:
+        return ()
+
+    def take(self, given: Given, rows: int) -> Taken:
+        return Taken({self.name: pa.repeat(pa.scalar(self.value, arrow_type(self.target.spec)), rows)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +126,26 @@ class DynamicColumn:
     def take(self, given: Given, rows: int) -> Taken:
         column, spec = given[self.read], self.read.spec
         values, found = fitted(column, arrow_type(spec), self.name)
-        if column.null_count and self.fill is not None:
-            values = filled(values, column.is_null(), self.fill)
+        if self.fill is not None:
+            values = filled(values, column, self.fill)
         return Taken(meta=(MetaColumn(self.key, values, spec.type is MilvusType.JSON),), findings=found)
 
 
-def filled(values: pa.Array, where: pa.Array, fill: Any) -> pa.Array:
-    """``values`` with ``fill``, a Python value of their type, in the rows where ``where`` is true."""
-    return pc.if_else(where, pa.scalar(fill, values.type), values)
+def filled(values: pa.Array, given: pa.Array, fill: Any) -> pa.Array:
+    """``values`` with ``fill``, a Python value of their type, in the rows where ``given`` is NULL."""
+    return pc.if_else(given.is_null(), pa.scalar(fill, values.type), values) if given.null_count else values
+
+
+def without_null(
+    values: pa.Array, given: pa.Array, target: TargetField, name: str, fill: Any
+) -> tuple[pa.Array, tuple[Finding, ...]]:
+    """``values`` with ``fill`` where ``given`` is NULL; without one, those rows are found where ``target``
+    takes no NULL."""
+    if fill is not None:
+        return filled(values, given, fill), ()
+    if given.null_count and not target.nullable:
+        return values, (null_finding(target, name, rows_where(given.is_null())),)
+    return values, ()
 
 
 def checked(values: pa.Array, target: TargetField, name: str) -> tuple[Finding, ...]:
@@ -133,8 +161,3 @@ def null_finding(target: TargetField, name: str, rows: Rows) -> Finding:
     if target.spec.type.is_vector:
         return Finding(rows, "null_vector", lambda row: f"The vector “{name}” is NULL.")
     return Finding(rows, "null", lambda row: f"“{name}” is NULL; the field takes no NULL.")
-
-
-def named(findings: tuple[Finding, ...], name: str) -> tuple[Finding, ...]:
-    """The same, about ``name`` where they do not say what they are about."""
-    return tuple(found if found.field else replace(found, field=name) for found in findings)

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from migrations_app.engine.batch import Batch, ReadPlan, Rejected
-from migrations_app.engine.mapping.columns import Column, named
+from migrations_app.engine.mapping.columns import Column
 from migrations_app.engine.mapping.duplicates import last_of_each
-from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows, rejected_rows
-from migrations_app.engine.mapping.meta import MetaColumn, meta_column
+from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows, named, rejected_rows
+from migrations_app.engine.mapping.meta import MetaColumn, MetaObjects, meta_column
 from migrations_app.engine.schema import META, TargetSchema
 
 
@@ -75,7 +75,7 @@ class Mapping:
     def _made(self, rows: pa.RecordBatch) -> _Made:
         given = dict(zip(self.read_plan.columns, rows.columns, strict=True))
         made = _Made()
-        meta: list[MetaColumn] = []
+        meta: list[MetaColumn | MetaObjects] = []
         for column in self.columns:
             taken = column.take(given, rows.num_rows)
             made.fields |= taken.fields
@@ -86,7 +86,8 @@ class Mapping:
             if taken.cut.size:
                 made.cut.append(taken.cut)
         if self.target.dynamic:
-            made.fields[META], found = meta_column(meta, rows.num_rows)
+            names = [field.name for field in self.target.fields]
+            made.fields[META], found = meta_column(meta, rows.num_rows, names)
             made.findings += found
         return made
 

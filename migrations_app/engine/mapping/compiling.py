@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from migrations_app.engine.batch import ReadColumn, ReadPlan
 from migrations_app.engine.literals import literal
-from migrations_app.engine.mapping.columns import Column, DynamicColumn, FixedColumn
+from migrations_app.engine.mapping.columns import AddedColumn, Column, DynamicColumn, FixedColumn
 from migrations_app.engine.mapping.compiled import Mapping
+from migrations_app.engine.mapping.opened import FixedKey, MovedKey, OpenedColumn
+from migrations_app.engine.paths import OpenedPath, opened_columns, opened_path
 from migrations_app.engine.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.schema import Function, MilvusType, TargetField, TargetSchema, TypeSpec
 
@@ -44,9 +46,49 @@ def target_schema(collection: CollectionPlan) -> TargetSchema:
 
 
 def _columns(collection: CollectionPlan) -> Iterator[Column]:
-    """What makes the rows of a collection, in the order of its fields."""
+    """What makes the rows of a collection: its fields in their order, then the columns it opens."""
+    keys: list[tuple[OpenedPath, FieldPlan]] = []
+    names = opened_columns(collection.select)
     for field in collection.fields or ():
-        yield _dynamic(field) if field.dynamic else _fixed(collection, field)
+        path = None if field.column else opened_path(field.source, names)
+        if path is not None:
+            keys.append((path, field))
+        elif field.added:
+            target = _target_field(collection, field)
+            yield AddedColumn(target, _fill(field, target))
+        else:
+            yield _dynamic(field) if field.dynamic else _fixed(collection, field)
+    for name in dict.fromkeys(names):
+        yield _opened(collection, name, [(path, field) for path, field in keys if path.column == name])
+
+
+def _opened(
+    collection: CollectionPlan, name: str, keys: Sequence[tuple[OpenedPath, FieldPlan]]
+) -> OpenedColumn:
+    return OpenedColumn(
+        ReadColumn(name, TypeSpec(MilvusType.JSON)),
+        fixed=tuple(fixed_key(collection, path, field) for path, field in keys if not field.dynamic),
+        moved=tuple(
+            MovedKey(field.source or "", path.parts, field.as_ or path.parts[-1])
+            for path, field in keys
+            if field.dynamic
+        ),
+        keeps_rest=collection.rest == "dynamic",
+    )
+
+
+def fixed_key(collection: CollectionPlan, path: OpenedPath, field: FieldPlan) -> FixedKey:
+    """What makes the field of an opened key."""
+    target = _target_field(collection, field)
+    return FixedKey(
+        path=field.source or "",
+        parts=path.parts,
+        target=target,
+        fill=_fill(field, target),
+        cuts=field.too_long == "truncate",
+        keeps_misfits=field.misfit == "dynamic",
+        misfit_key=field.as_ or "",
+    )
 
 
 def _dynamic(field: FieldPlan) -> DynamicColumn:
@@ -60,10 +102,13 @@ def _dynamic(field: FieldPlan) -> DynamicColumn:
 def _fixed(collection: CollectionPlan, field: FieldPlan) -> FixedColumn:
     assert field.source is not None
     target = _target_field(collection, field)
-    skips_null = target.spec.type.is_vector and not target.nullable and collection.skip_null_vectors
-    read = ReadColumn(field.source, target.spec)
-    cuts = field.too_long == "truncate"
-    return FixedColumn(read, target, _fill(field, target), skips_null, cuts)
+    return FixedColumn(
+        read=ReadColumn(field.source, target.spec),
+        target=target,
+        fill=_fill(field, target),
+        skips_null=target.spec.type.is_vector and not target.nullable and collection.skip_null_vectors,
+        cuts=field.too_long == "truncate",
+    )
 
 
 def _target_field(collection: CollectionPlan, field: FieldPlan) -> TargetField:

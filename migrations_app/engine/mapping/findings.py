@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,11 @@ class Finding:
     code: str
     reason: Callable[[int], str]
     field: str = ""
+
+
+def named(findings: tuple[Finding, ...], name: str) -> tuple[Finding, ...]:
+    """The same, about ``name`` where they do not say what they are about."""
+    return tuple(found if found.field else replace(found, field=name) for found in findings)
 
 
 def rejected_rows(batch: Batch, findings: Iterable[Finding], skipped: Rows) -> dict[int, Rejected]:

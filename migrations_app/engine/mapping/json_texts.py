@@ -27,9 +27,12 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?\d[\d.eE+-]*', re.S)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.S)
 
 
-def check_json_text(column: pa.Array, name: str) -> Iterator[Finding]:
-    """``column`` holds valid JSON texts or NULL. Those larger than Milvus takes are not looked at."""
-    faults = {row: fault for row in _suspects(column) if (fault := _fault_of(column[row].as_py()))}
+def check_json_text(
+    column: pa.Array, name: str, *, max_bytes: int | None = MAX_JSON_BYTES
+) -> Iterator[Finding]:
+    """``column`` holds valid JSON texts or NULL. Those larger than ``max_bytes``, by default than Milvus
+    takes, are not looked at."""
+    faults = {row: fault for row in _suspects(column, max_bytes) if (fault := _fault_of(column[row].as_py()))}
     for code, sentence in _REASONS.items():
         rows = [row for row, fault in faults.items() if fault == code]
         if rows:
@@ -47,15 +50,16 @@ _REASONS = {
 }
 
 
-def _suspects(column: pa.Array) -> list[int]:
+def _suspects(column: pa.Array, max_bytes: int | None) -> list[int]:
     """The rows whose text may hold any of it."""
     is_odd = pc.or_(pc.match_substring_regex(column, _SURROGATE), pc.match_substring_regex(column, _LARGE))
     sizes = pc.binary_length(column)
     if (pc.max(sizes).as_py() or 0) > 2 * MAX_JSON_DEPTH:
         is_deep = pc.greater(pc.count_substring_regex(column, _OPENING), MAX_JSON_DEPTH)
         is_odd = pc.or_(is_odd, is_deep)
-    is_odd = pc.and_(is_odd, pc.less_equal(sizes, MAX_JSON_BYTES)).fill_null(False)
-    rows: list[int] = np.flatnonzero(is_odd.to_numpy(zero_copy_only=False)).tolist()
+    if max_bytes is not None:
+        is_odd = pc.and_(is_odd, pc.less_equal(sizes, max_bytes))
+    rows: list[int] = np.flatnonzero(is_odd.fill_null(False).to_numpy(zero_copy_only=False)).tolist()
     return rows
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from migrations_app.engine.literals import MAX_JSON_BYTES
 from migrations_app.engine.mapping.checks import rows_of_items, rows_where
+from migrations_app.engine.mapping.documents import Members, written
 from migrations_app.engine.mapping.findings import Finding
 from migrations_app.engine.mapping.json_texts import check_json_text
 from migrations_app.engine.schema import META
@@ -29,21 +32,56 @@ class MetaColumn:
     is_json: bool = False
 
 
-def meta_column(columns: Sequence[MetaColumn], rows: int) -> tuple[pa.Array, tuple[Finding, ...]]:
+@dataclass(frozen=True, slots=True)
+class MetaObjects:
+    """Keys with their values on their way into the dynamic field, an object a row; of the column ``name``."""
+
+    name: str
+    objects: Sequence[Members]
+
+
+def meta_column(
+    parts: Sequence[MetaColumn | MetaObjects], rows: int, fields: Collection[str] = ()
+) -> tuple[pa.Array, tuple[Finding, ...]]:
     """``$meta`` of each of ``rows`` rows, and the rows that JSON or Milvus cannot hold.
 
-    NULL stays null, integers are exact, JSON columns are put in as they are, byte for byte.
+    NULL stays null, integers are exact, JSON columns are put in as they are, byte for byte. A key that is
+    one of ``fields``, or there already, would hide a value: such a row is found.
     """
-    if not columns:
+    columns = [part for part in parts if isinstance(part, MetaColumn)]
+    objects = [part for part in parts if isinstance(part, MetaObjects)]
+    if not parts:
         return pa.repeat(_EMPTY, rows), ()
-    texts = pa.array(list(_texts(columns)), pa.binary()).cast(pa.string())
-    return texts, (*_not_finite(columns), *_unfit_json(columns), *_too_large(texts))
+    texts = pa.array(list(_texts(columns, objects, rows)), pa.binary()).cast(pa.string())
+    taken = _taken(objects, {META, *fields, *(column.key for column in columns)})
+    return texts, (*taken, *_not_finite(columns), *_unfit_json(columns), *_too_large(texts))
 
 
-def _texts(columns: Sequence[MetaColumn]) -> Iterator[bytes]:
+def _texts(columns: Sequence[MetaColumn], objects: Sequence[MetaObjects], rows: int) -> Iterator[bytes]:
     keys = [column.key for column in columns]
-    for values in zip(*(_plain(column) for column in columns), strict=True):
-        yield orjson.dumps(dict(zip(keys, values, strict=True)))
+    values = zip(*map(_plain, columns), strict=True) if columns else repeat((), rows)
+    for row, found in enumerate(values):
+        whole = dict(zip(keys, found, strict=True))
+        for part in objects:
+            whole |= part.objects[row]
+        yield written(whole)
+
+
+def _taken(objects: Sequence[MetaObjects], names: set[str]) -> Iterator[Finding]:
+    """Rows with a key that has a name in use."""
+    for number, part in enumerate(objects):
+        reasons: dict[int, str] = {}
+        for row, found in enumerate(part.objects):
+            used = names.intersection(found) if found else ()
+            for other in objects[:number]:
+                used = used or other.objects[row].keys() & found.keys()
+            if used:
+                reasons[row] = _TAKEN.format(min(used), part.name)
+        if reasons:
+            yield Finding(np.array([*reasons], np.int64), "dynamic_key_taken", reasons.__getitem__, part.name)
+
+
+_TAKEN = "“{}” of “{}” cannot go into the dynamic field: a field, or another key there, is called so."
 
 
 def _plain(column: MetaColumn) -> list[Any]:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.preflight import full_text, indexes, keys, names, nulls, shape, types
+from migrations_app.engine.preflight import (
+    added,
+    full_text,
+    indexes,
+    keys,
+    names,
+    nulls,
+    opened,
+    shape,
+    types,
+)
 from migrations_app.engine.preflight.subject import Rule, Subject
 from migrations_app.engine.schema import CollectionSchema
 
@@ -18,15 +28,22 @@ RULES: tuple[Rule, ...] = (
     shape.check_description,
     shape.check_counts,
     names.check_key_name,
+    opened.check_open,
     types.check_sources,
     names.check_field_names,
     names.check_duplicate_names,
     names.check_dynamic_names,
+    opened.check_rest_names,
+    opened.check_rest,
     shape.check_dynamic_field,
+    added.check_added,
     types.check_types,
+    opened.check_opened_types,
     types.check_parameters,
     types.check_samples,
     types.check_too_long,
+    opened.check_misfit,
+    opened.check_opened_sample,
     shape.check_json_lists,
     keys.check_key_options,
     nulls.check_nullable,

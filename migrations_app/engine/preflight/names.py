@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.naming import NameProblem, free_name, name_problem, suggest
-from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.preflight.subject import Entry, Subject
 from migrations_app.engine.schema import META
 
 
@@ -62,15 +62,11 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
 
 def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
     """A key of the dynamic field may be any text, but not a fixed field's name: one would hide the other."""
-    fixed = {entry.plan.target for entry in subject.fixed()}
-    fixed |= {made.output for made in subject.plan.full_text}
-    if subject.plan.is_auto_id:
-        fixed.add(subject.plan.key_name)
+    fixed = subject.field_names()
     seen: set[str] = set()
-    dynamic = [entry for entry in subject.entries() if entry.plan.dynamic]
-    names = {entry.plan.as_ or entry.plan.source or "" for entry in dynamic}
-    for entry in dynamic:
-        name = entry.plan.as_ or entry.plan.source or ""
+    dynamic = [(entry, name) for entry in subject.entries() if (name := _key_in_meta(entry)) is not None]
+    names = {name for _, name in dynamic}
+    for entry, name in dynamic:
         if name == META or not name:
             message, code = f"“{name}” cannot be a key of the dynamic field.", "dynamic_name_illegal"
         elif name in fixed:
@@ -80,7 +76,7 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
         else:
             seen.add(name)
             continue
-        instead = free_name("meta" if name == META else name or "value", {*names, *(n or "" for n in fixed)})
+        instead = free_name("meta" if name == META else name or "value", names | fixed)
         fix = Fix(f"Use {instead}", "as", instead)
         yield entry.fault("as", code, message, "Move it under another name.", fix)
 
@@ -90,6 +86,13 @@ def field_name_problem(name: str, caps: Capabilities) -> NameProblem | None:
     if name in caps.reserved_names:
         return NameProblem("name_reserved", f"“{name}” is reserved by {caps}.", "Use another name.")
     return name_problem(name)
+
+
+def _key_in_meta(entry: Entry) -> str | None:
+    """The key of the dynamic field that an entry asks for, for its values or its misfits."""
+    if entry.plan.as_ is not None or entry.plan.dynamic:
+        return entry.plan.as_ or entry.plan.source or ""
+    return None
 
 
 def _suggested(name: str, taken: set[str], subject: Subject) -> str:

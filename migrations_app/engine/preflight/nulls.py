@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrations_app.engine.completing import NO_DEFAULT
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.literals import literal
 from migrations_app.engine.preflight.subject import Entry, Subject
-from migrations_app.engine.schema import MilvusType, TypeSpec
-
-NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
+from migrations_app.engine.schema import TypeSpec
 
 
 def check_nullable(subject: Subject) -> Iterator[Fault]:
@@ -31,7 +30,9 @@ def check_defaults(subject: Subject) -> Iterator[Fault]:
         spec, value = entry.spec, entry.plan.default
         if value is None or spec is None or subject.is_key(entry):
             continue
-        if spec.type.is_vector or spec.type in NO_DEFAULT:
+        if entry.plan.added and not spec.type.is_vector:
+            yield from _check_value(entry, "default", spec)
+        elif spec.type.is_vector or spec.type in NO_DEFAULT:
             message = f"“{entry.name}” is {spec.type}: Milvus keeps no default for it."
             yield entry.fault("default", "default_misplaced", message, "Remove it.", _remove("default"))
         elif not subject.caps.default_values:
@@ -44,7 +45,7 @@ def check_defaults(subject: Subject) -> Iterator[Fault]:
 
 def check_fill_null(subject: Subject) -> Iterator[Fault]:
     for entry in subject.entries():
-        spec = entry.spec
+        spec = entry.spec if not (entry.plan.dynamic and entry.is_key_of_document) else None
         if entry.plan.fill_null is not None and spec is not None and not subject.is_key(entry):
             yield from _check_value(entry, "fill_null", spec)
 

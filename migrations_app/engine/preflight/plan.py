@@ -11,6 +11,7 @@ from migrations_app.engine.choices import left_out
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.paths import opened_columns
 from migrations_app.engine.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.preflight import ends, existing
 from migrations_app.engine.preflight.collection import check_collection
@@ -123,11 +124,11 @@ def _prepared(
 def _left_out(completed: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> tuple[str, ...]:
     """What a plan that lists no fields does not move, each with the reason."""
     moved = {field.source for field in completed.fields or ()}
-    reasons = left_out(schema, caps)
+    reasons, opened = left_out(schema, caps), opened_columns(completed.select)
     return tuple(
         f"“{field.name}” is left out: {reasons.get(field.name, 'Auto ID makes new keys').rstrip('.')}."
         for field in schema.fields
-        if field.name not in moved
+        if field.name not in moved and not field.opened_from and field.name not in opened
     )
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.opening import source_of
+from migrations_app.engine.paths import opened_columns
 from migrations_app.engine.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeSpec
 
@@ -36,6 +38,11 @@ class Entry:
         return None if spec.type is MilvusType.ARRAY and spec.element_type is None else spec
 
     @property
+    def is_key_of_document(self) -> bool:
+        """Whether it is below an opened column."""
+        return self.source is not None and bool(self.source.opened_from)
+
+    @property
     def is_vector(self) -> bool:
         return self.spec is not None and self.spec.type.is_vector
 
@@ -61,6 +68,11 @@ class Subject:
     schema: CollectionSchema
     caps: Capabilities
 
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """The columns whose keys are moved one by one."""
+        return opened_columns(self.plan.select)
+
     def entries(self) -> list[Entry]:
         return [
             Entry(number, field, self._source(field), self.plan.source)
@@ -70,6 +82,11 @@ class Subject:
     def fixed(self) -> list[Entry]:
         """The fields of the target, without what goes into the dynamic field."""
         return [entry for entry in self.entries() if not entry.plan.dynamic]
+
+    def field_names(self) -> set[str]:
+        """What the fields of the target are called, an Auto ID key and what functions make among them."""
+        names = {entry.plan.target for entry in self.fixed()} | {made.output for made in self.plan.full_text}
+        return {name for name in (*names, self.plan.key_name if self.plan.is_auto_id else None) if name}
 
     def named(self, target: str) -> Entry | None:
         return next((entry for entry in self.fixed() if entry.plan.target == target), None)
@@ -86,7 +103,7 @@ class Subject:
         return Fault(code, message, hint, path, self.plan.source, option=option, fixes=fixes)
 
     def _source(self, field: FieldPlan) -> SourceField | None:
-        return None if field.source is None else self.schema.field(field.source)
+        return source_of(self.schema, self.plan.select, field.source)
 
 
 Rule = Callable[[Subject], Iterator[Fault]]

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 from migrations_app.engine.choices import MAX_CAPACITY, MAX_LENGTH, key_choice, round_up
 from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.paths import parse_path
 from migrations_app.engine.preflight.subject import Entry, Subject
 from migrations_app.engine.schema import ELEMENT_TYPES, MilvusType, TypeSpec
 
@@ -17,15 +18,15 @@ _NO_DIM = frozenset({MilvusType.SPARSE_FLOAT_VECTOR})
 
 def check_sources(subject: Subject) -> Iterator[Fault]:
     """Each field comes from a source field that exists, and no two from the same."""
-    names = [field.name for field in subject.schema.fields]
     seen: set[str] = set()
     for entry in subject.entries():
         source = entry.plan.source
+        if entry.plan.added:
+            continue
         if source is None:
             yield entry.fault("source", "source_missing", f"{entry.name} names no source field.", "Name one.")
         elif entry.source is None:
-            close = get_close_matches(source, names, 1)
-            hint = f"Did you mean “{close[0]}”?" if close else f"There is: {', '.join(names[:20])}."
+            hint = _instead_of(source, subject)
             message = f"“{subject.schema.name}” has no field “{source}”."
             yield entry.fault("source", "field_unknown", message, hint)
         elif source in seen:
@@ -34,9 +35,18 @@ def check_sources(subject: Subject) -> Iterator[Fault]:
         seen.add(source or "")
 
 
+def _instead_of(source: str, subject: Subject) -> str:
+    names = [field.name for field in subject.schema.fields]
+    parts = parse_path(source) or ("",)
+    if any(field.can_open and field.name == parts[0] for field in subject.schema.fields):
+        return f"To take keys out of “{parts[0]}”, open it: select: {{open: [{parts[0]}]}}."
+    close = get_close_matches(source, names, 1)
+    return f"Did you mean “{close[0]}”?" if close else f"There is: {', '.join(names[:20])}."
+
+
 def check_types(subject: Subject) -> Iterator[Fault]:
     for entry in subject.entries():
-        if entry.source is None:
+        if entry.source is None or entry.is_key_of_document or entry.plan.added:
             continue
         if not entry.source.choices:
             reason = entry.source.left_out or f"Milvus has no type for {entry.source.native_type}."

@@ -36,9 +36,11 @@ from migrations_app.engine.errors import (
     SourceDataError,
     SourceUnavailable,
 )
+from migrations_app.engine.opening import with_opened_keys
 from migrations_app.engine.schema import (
     KEY_TYPES,
     CollectionSchema,
+    MilvusType,
     SourceField,
     SourceKey,
     TypeChoice,
@@ -85,6 +87,7 @@ def memory_collection(
             left_out="" if name in specs else "Milvus has no type for it.",
             nullable=name not in columns,
             can_be_key=name in specs and specs[name].type in KEY_TYPES,
+            can_open=name in specs and specs[name].type is MilvusType.JSON,
         )
         for name in rows.schema.names
     )
@@ -96,10 +99,15 @@ class MemorySettings(SettingsModel):
     password: SecretStr = Field(default=SecretStr(""), title="Password")
 
 
+class MemorySelection(SettingsModel):
+    open: list[str] = Field(default_factory=list, title="Open columns")
+
+
 class MemorySource(Source):
     kind: ClassVar[str] = "memory"
     title: ClassVar[str] = "Memory"
     Settings: ClassVar[type[SettingsModel]] = MemorySettings
+    Selection: ClassVar[type[SettingsModel]] = MemorySelection
     stores: ClassVar[dict[str, MemoryStore]] = {}
 
     settings: MemorySettings
@@ -140,13 +148,14 @@ class MemorySource(Source):
     def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
         found = self._collection(ref)
         specs = {f.name: f.choices[0].spec for f in found.fields if f.choices}
-        return CollectionSchema(
+        schema = CollectionSchema(
             ref.name,
             found.fields,
             found.key,
             _columns(found.rows.slice(0, sample), specs),
             rows_estimate=found.rows.num_rows,
         )
+        return with_opened_keys(schema, ref.selection)
 
     def counts(self, ref: CollectionRef) -> dict[str | None, int]:
         return {None: self._collection(ref).rows.num_rows}

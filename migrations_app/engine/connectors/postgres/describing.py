@@ -20,6 +20,7 @@ from migrations_app.engine.connectors.postgres.types import (
     metric_of,
     readings_of,
 )
+from migrations_app.engine.connectors.postgres.types.documents import DOCUMENTS
 from migrations_app.engine.errors import SourceError
 from migrations_app.engine.schema import (
     CollectionSchema,
@@ -75,6 +76,7 @@ def _field(column: Column, lengths: Lengths) -> SourceField:
         longest_bytes=lengths.longest_bytes,
         longest_items=lengths.longest_items,
         description=column.description,
+        can_open=bool(choices) and column.family in DOCUMENTS,
     )
 
 

@@ -9,7 +9,8 @@ from migrations_app.engine.connectors.postgres.condition import refusal_of
 
 
 class PostgresSelection(SettingsModel):
-    """``select`` of a collection. ``where``: only the rows for which it is true; empty: all."""
+    """``select`` of a collection. ``where``: only the rows for which it is true; empty: all. ``open``: the
+    columns of JSON objects whose keys are moved one by one."""
 
     where: str = Field(
         default="",
@@ -17,6 +18,13 @@ class PostgresSelection(SettingsModel):
         description="One boolean SQL expression over the table's columns. Rows for which it is false or NULL "
         "stay behind.",
         examples=["price > 0 AND category = 'books'"],
+    )
+
+    open: list[str] = Field(
+        default_factory=list,
+        title="Open columns",
+        description="JSON columns whose keys become fields, or keys of the dynamic field.",
+        examples=["metadata"],
     )
 
     @field_validator("where")

@@ -33,6 +33,7 @@ from migrations_app.engine.connectors.postgres.server import check_server
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.connectors.postgres.types import dims_of
+from migrations_app.engine.opening import with_opened_keys
 from migrations_app.engine.schema import CollectionSchema
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -81,7 +82,8 @@ class PostgresSource(Source):
 
     def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
         relation = checked(self._session, self._relation(ref))
-        return described(self._session, relation, lambda columns: self._sample(relation, columns, sample))
+        found = described(self._session, relation, lambda columns: self._sample(relation, columns, sample))
+        return with_opened_keys(found, ref.selection)
 
     def counts(self, ref: CollectionRef) -> dict[str | None, int]:
         row = self._ask(self._relation(ref), sql.SQL("SELECT count(*) FROM {rows}"))

@@ -1,0 +1,162 @@
+"""What a sample tells of the keys of opened columns, and what a plan's path names.
+
+A connector calls ``with_opened_keys`` at the end of its ``describe``; the keys themselves are taken out of
+the documents by the mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+
+from migrations_app.engine.mapping.converting import converted, fits, plain, shown
+from migrations_app.engine.mapping.opened import opened
+from migrations_app.engine.paths import opened_columns, opened_path, parse_path, path_of
+from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeChoice, TypeSpec
+
+T = MilvusType
+MOST_KEYS = 200
+_SHOWN = 3
+
+_WHOLE, _NUMBER, _TEXT, _TRUTH = TypeSpec(T.INT64), TypeSpec(T.DOUBLE), TypeSpec(T.VARCHAR), TypeSpec(T.BOOL)
+_JSON = TypeSpec(T.JSON)
+_WORDS = {_WHOLE: "whole number", _NUMBER: "number", _TEXT: "text", _TRUTH: "true or false"}
+# What kind of value a type takes, the narrowest first.
+_SCALARS = (_TRUTH, _WHOLE, _NUMBER, _TEXT)
+
+
+def with_opened_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> CollectionSchema:
+    """``schema`` with a field for each key seen in its sample of the columns that ``select`` opens.
+
+    They stand after the source's own fields, each with a column of the sample in its first type. Of a column
+    with more keys the ``MOST_KEYS`` most frequent ones are listed, as a note says.
+    """
+    keys: list[_Key] = []
+    notes: list[str] = []
+    for name in dict.fromkeys(opened_columns(select)):
+        source = schema.field(name)
+        if schema.sample is None or source is None or not source.can_open:
+            continue
+        found = _keys(name, schema.sample.column(name))
+        if len(found) > MOST_KEYS:
+            notes.append(
+                f"“{name}” has {len(found):,} keys in the sample: the {MOST_KEYS} most frequent are listed."
+            )
+        keys += found[:MOST_KEYS]
+    own = {source.name for source in schema.fields}
+    keys = [key for key in keys if key.path not in own]
+    if schema.sample is None or not keys:
+        return schema
+    described = [key.described(schema.sample.num_rows) for key in keys]
+    sample = schema.sample
+    for source, values in described:
+        sample = sample.append_column(source.name, values)
+    fields = (*schema.fields, *(source for source, _ in described))
+    return replace(schema, fields=fields, sample=sample, notes=(*schema.notes, *notes))
+
+
+def source_of(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> SourceField | None:
+    """The field that a plan's ``source`` names: one of the source, or a path below an opened column, seen in
+    the sample or not. None where there is neither."""
+    if name is None:
+        return None
+    found = schema.field(name)
+    if found is None and (path := opened_path(name, opened_columns(select))) is not None:
+        return SourceField(name, "key", opened_from=path.column, share=0.0)
+    return found
+
+
+def is_column(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> bool:
+    """Whether ``name`` is a column's, though it reads like a path below an opened one."""
+    found = schema.field(name) if name is not None else None
+    return (
+        found is not None and not found.opened_from and opened_path(name, opened_columns(select)) is not None
+    )
+
+
+def last_part(source: SourceField) -> str:
+    """What a field is called in the target unless told otherwise: for a key its own name."""
+    parts = parse_path(source.name) if source.opened_from else None
+    return parts[-1] if parts else source.name
+
+
+@dataclass(slots=True)
+class _Key:
+    """A key in the sample. ``values``, one a row, are what ``documents.find`` gives; ``rows`` have it."""
+
+    column: str
+    name: str
+    values: list[Any]
+    rows: int = 0
+
+    @property
+    def path(self) -> str:
+        return path_of((self.column, self.name))
+
+    def described(self, rows: int) -> tuple[SourceField, pa.Array]:
+        """The field, and its column of the sample in its first type."""
+        found = [value for value in self.values if value is not None]
+        kind, specs = _choices([plain(value) for value in found])
+        texts = list(_texts(found))
+        source = SourceField(
+            name=self.path,
+            native_type=kind,
+            choices=tuple(map(TypeChoice, specs)),
+            longest_bytes=max((len(text.encode(errors="replace")) for text in texts), default=None),
+            longest_items=max((len(v) for v in map(plain, found) if isinstance(v, list)), default=None),
+            samples=tuple(dict.fromkeys(map(_shown, found)))[:_SHOWN],
+            opened_from=self.column,
+            share=self.rows / rows,
+        )
+        return source, converted(self.values, specs[0], self.path)[0]
+
+
+def _keys(name: str, column: pa.Array) -> list[_Key]:
+    """The keys of the documents, the most frequent first."""
+    documents, _ = opened(column, name)
+    keys: dict[str, _Key] = {}
+    for row, document in enumerate(documents):
+        for part, value in document.items():
+            key = keys.setdefault(part, _Key(name, part, [None] * len(documents)))
+            key.values[row] = value
+            key.rows += 1
+    return sorted(keys.values(), key=lambda key: (-key.rows, key.name))
+
+
+def _choices(values: Sequence[Any]) -> tuple[str, tuple[TypeSpec, ...]]:
+    """What kind of values these are, and the types that hold them all, the proposed one first."""
+    if not values:
+        return "null", (_TEXT, _WHOLE, _NUMBER, _TRUTH, _JSON)
+    if all(isinstance(value, list) for value in values):
+        return _choices_of_lists(values)
+    if all(isinstance(value, dict) for value in values):
+        return "object", (_JSON,)
+    specs = _scalars(values)
+    return (_WORDS[specs[0]], specs) if specs else ("mixed", (_JSON,))
+
+
+def _choices_of_lists(values: Sequence[list[Any]]) -> tuple[str, tuple[TypeSpec, ...]]:
+    items = list(chain.from_iterable(values))
+    specs = _scalars(items) if items else ()
+    arrays = tuple(TypeSpec(T.ARRAY, element_type=spec.type) for spec in specs)
+    return (f"list of {_WORDS[specs[0]]}", (*arrays, _JSON)) if specs else ("list", (_JSON,))
+
+
+def _scalars(values: Sequence[Any]) -> tuple[TypeSpec, ...]:
+    """Of numbers only those without a point are proposed as whole ones: the next may have a fraction."""
+    kinds = _SCALARS if all(isinstance(value, int) for value in values) else (_NUMBER, _TEXT)
+    return tuple(spec for spec in kinds if all(fits(value, spec) for value in values))
+
+
+def _texts(values: Sequence[Any]) -> Iterator[str]:
+    """The texts among the values and in their lists."""
+    for value in map(plain, values):
+        yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) and len(value) <= 60 else shown(value)

@@ -1,0 +1,178 @@
+"""Opened columns: what may be opened, what their keys may become, and where the rest goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from migrations_app.engine.completing import written_choice
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.mapping.compiling import fixed_key
+from migrations_app.engine.mapping.opened import opened
+from migrations_app.engine.opening import last_part
+from migrations_app.engine.paths import opened_path
+from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.schema import META, SourceField
+
+REJECT_MISFITS = Fix("Reject the row", "misfit", "reject")
+DROP_REST = Fix("Drop the rest", "rest", "drop")
+_NOT_HERE = ("type", "fill_null")
+
+
+def check_open(subject: Subject) -> Iterator[Fault]:
+    """Only columns that are there and hold objects are opened."""
+    for number, name in enumerate(subject.opened):
+        source = subject.schema.field(name)
+        if source is None or source.opened_from:
+            message = f"“{subject.schema.name}” has no column “{name}” to be opened."
+            code, names = "open_unknown", [f.name for f in subject.schema.fields if f.can_open]
+            hint = f"There is: {', '.join(names)}." if names else "None of its columns holds JSON."
+        elif not source.can_open:
+            message = f"“{name}” ({source.native_type}) cannot be opened."
+            code, hint = "open_type", "Only JSON columns have keys."
+        else:
+            continue
+        yield subject.fault(f"select.open[{number}]", code, message, hint)
+
+
+def check_rest(subject: Subject) -> Iterator[Fault]:
+    """What is not made fixed needs a place, and there must be something."""
+    plan = subject.plan
+    if plan.rest == "drop" and not subject.opened:
+        message = "“rest” is about the keys of opened columns, and none is opened."
+        hint = "Remove it, or open a column: select: {open: [name]}."
+        yield subject.fault("rest", "option_misplaced", message, hint, Fix("Remove it", "rest", "dynamic"))
+    elif plan.rest == "dynamic" and subject.opened and not plan.dynamic_field:
+        message = "The keys that are not made fields go into the dynamic field, which is turned off."
+        fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
+        yield subject.fault("rest", "dynamic_field_off", message, "Turn it on, or drop them.", fix, DROP_REST)
+
+
+def check_rest_names(subject: Subject) -> Iterator[Fault]:
+    """A key that stays in the dynamic field may not be called as a field, or as another key there."""
+    if subject.plan.rest == "drop":
+        return
+    fixed = subject.field_names()
+    seen = {e.plan.as_ for e in subject.entries() if e.plan.as_}
+    for source in _resting(subject):
+        name = last_part(source)
+        if name == META:
+            message = f"“{source.name}” cannot go into the dynamic field as “{META}”."
+        elif name in fixed:
+            message = f"“{source.name}” would go into the dynamic field, and a field is called “{name}” too."
+        elif name in seen:
+            message = f"Two keys of the dynamic field would be called “{name}”, one of them “{source.name}”."
+        else:
+            seen.add(name)
+            continue
+        hint = "Make it a field, move it under another name (dynamic: true, as: …), or rename the other."
+        yield Fault(
+            "dynamic_name_taken",
+            message,
+            hint,
+            "rest",
+            subject.plan.source,
+            source.name,
+            "rest",
+            (DROP_REST,),
+        )
+
+
+def _resting(subject: Subject) -> Iterator[SourceField]:
+    """The keys in the sample that stay where they are."""
+    taken_out = {entry.plan.source for entry in subject.entries() if entry.plan.as_ or not _may_stay(entry)}
+    for source in subject.schema.fields:
+        if source.opened_from in subject.opened and source.name not in taken_out:
+            yield source
+
+
+def _may_stay(entry: Entry) -> bool:
+    return entry.plan.misfit == "dynamic" and not entry.plan.dynamic
+
+
+def check_opened_types(subject: Subject) -> Iterator[Fault]:
+    """Any type but a vector may be written out; one that no sample showed must be."""
+    for entry in subject.entries():
+        if not entry.is_key_of_document:
+            continue
+        if entry.plan.dynamic:
+            yield from _as_it_is(entry)
+        elif entry.plan.type is None:
+            message = f"“{entry.name}” is not in the sample: its type is not known."
+            yield entry.fault("type", "type_missing", message, "Write out its type.")
+        elif written_choice(entry.plan) is None:
+            named = (
+                f"{entry.plan.type}<{entry.plan.element_type}>"
+                if entry.plan.element_type
+                else entry.plan.type
+            )
+            message = f"“{entry.name}” is a key of a document: it cannot become {named}."
+            hint = "It can become a BOOL, a number, a VARCHAR, a JSON or an ARRAY with an element_type."
+            yield entry.fault("type", "type_unsuitable", message, hint)
+        elif entry.plan.type not in subject.caps.types:
+            message = f"{entry.plan.type} {subject.caps.missing(entry.plan.type)}."
+            yield entry.fault("type", "type_unavailable", message, "Choose another type.")
+
+
+def _as_it_is(entry: Entry) -> Iterator[Fault]:
+    for option in _NOT_HERE:
+        if getattr(entry.plan, option) is not None:
+            message = f"“{entry.name}” goes into the dynamic field as it is: it takes no “{option}”."
+            yield entry.fault(option, "option_misplaced", message, "Remove it.", Fix("Remove it", option, ""))
+
+
+def check_misfit(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.entries():
+        if entry.plan.misfit == "reject":
+            if entry.plan.as_ is not None and not entry.plan.dynamic:
+                message = f"“as” names a key of the dynamic field; “{entry.name}” does not go there."
+                yield entry.fault("as", "option_misplaced", message, "Remove it.", Fix("Remove it", "as", ""))
+        elif not entry.is_key_of_document or entry.plan.dynamic:
+            message = (
+                f"“misfit” is about the keys of opened columns that become fields; “{entry.name}” is none."
+            )
+            yield entry.fault("misfit", "option_misplaced", message, "Remove it.", REJECT_MISFITS)
+        elif not subject.plan.dynamic_field:
+            message = f"Misfits of “{entry.name}” go into the dynamic field, which is turned off."
+            fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
+            yield entry.fault("misfit", "dynamic_field_off", message, "", fix, REJECT_MISFITS)
+        elif not entry.plan.nullable and entry.plan.default is None and entry.plan.fill_null is None:
+            message = f"Where a value of “{entry.name}” is a misfit, nothing is left for the field itself."
+            hint = "Make it nullable, or give it a default or fill_null."
+            yield entry.fault("misfit", "misfit_needs_null", message, hint, REJECT_MISFITS)
+
+
+def check_opened_sample(subject: Subject) -> Iterator[Fault]:
+    """Values in the sample that their field cannot hold: such rows are rejected, or stay where they are."""
+    documents = {name: opened(column, name)[0] for name, column in _sampled(subject)}
+    for entry in subject.fixed():
+        path = opened_path(entry.plan.source, tuple(documents))
+        if path is None or not entry.is_key_of_document or not _is_ready(entry):
+            continue
+        key = fixed_key(subject.plan, path, entry.plan)
+        misfits = key.misfits(documents[path.column])
+        if misfits:
+            number, of = (
+                len({row for found in misfits for row in found.rows.tolist()}),
+                len(documents[path.column]),
+            )
+            first = misfits[0].reason(int(misfits[0].rows[0]))
+            fate = "its value stays in the dynamic field" if key.keeps_misfits else "it is rejected"
+            message = f"{number:,} of the {of:,} sampled rows do not fit, so each time {fate}. {first}"
+            yield entry.fault("type", "sample_misfit", message, "Choose another type.", severity="warning")
+
+
+def _is_ready(entry: Entry) -> bool:
+    spec = entry.spec
+    return spec is not None and written_choice(entry.plan) is not None and bool(entry.plan.target)
+
+
+def _sampled(subject: Subject) -> Iterator[tuple[str, pa.Array]]:
+    sample = subject.schema.sample
+    if sample is None:
+        return
+    for name in subject.opened:
+        source = subject.schema.field(name)
+        if source is not None and source.can_open:
+            yield name, sample.column(name)

@@ -1,0 +1,200 @@
+"""Documents taken apart and put together again: nothing of them is lost, no digit changed."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrations_app.engine.mapping.converting import converted
+from migrations_app.engine.mapping.documents import MISSING, Raw, find, members, place, remove, written
+from migrations_app.engine.paths import OpenedPath, opened_path, parse_path, path_of
+from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
+
+T = MilvusType
+KEYS = st.text('ab.é"\\\n ', max_size=3)
+FRACTIONS = st.from_regex(r"-?(0|[1-9][0-9]{0,20})\.[0-9]{1,20}([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+NUMBERS = st.integers(-(10**25), 10**25).map(str) | FRACTIONS
+SCALARS = st.one_of(NUMBERS, st.sampled_from(["null", "true", "false"]), st.text(max_size=5).map(json.dumps))
+BLANKS = st.sampled_from(["", " ", "\n\t "])
+
+
+@st.composite
+def json_texts(draw, inner):
+    """A list or object of such texts, written with any blanks and with equal keys."""
+    space = draw(BLANKS)
+    if draw(st.booleans()):
+        return f"[{space}{f',{space}'.join(draw(st.lists(inner, max_size=3)))}]"
+    return object_of(draw(st.lists(st.tuples(KEYS, inner), max_size=4)), space)
+
+
+def object_of(pairs, space):
+    return "{" + space + ",".join(f"{json.dumps(k)}{space}:{v}{space}" for k, v in pairs) + "}" + space
+
+
+VALUES = st.recursive(SCALARS, json_texts, max_leaves=12)
+DOCUMENTS = st.builds(object_of, st.lists(st.tuples(KEYS, VALUES), max_size=5), BLANKS)
+
+
+def exactly(text):
+    """What a text says, its numbers to the digit."""
+    return json.loads(text, parse_float=Decimal)
+
+
+# ---------------------------------------------------------------- documents
+
+
+@given(DOCUMENTS)
+def test_a_document_is_written_as_it_was_read(text):
+    assert exactly(written(members(text.encode()))) == exactly(text)
+
+
+@given(DOCUMENTS, st.lists(st.lists(KEYS, min_size=1, max_size=3), max_size=4))
+def test_what_is_taken_out_and_the_rest_make_the_document_again(text, paths):
+    document = members(text.encode())
+    taken = {}
+    for path in paths:
+        value = find(document, path, MISSING)
+        if value is not MISSING:
+            taken[tuple(path)] = written(value)
+            remove(document, path)
+            assert find(document, path, MISSING) is MISSING
+    for path, value in reversed(taken.items()):
+        is_object = value.startswith(b"{")
+        place(document, path, members(value) if is_object else Raw(value.decode(), None))
+    assert exactly(written(document)) == exactly(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1]",
+        "null",
+        '"a"',
+        "3",
+        "",
+        "{",
+        '{"a"}',
+        '{"a":}',
+        '{"a" 1}',
+        '{"a":1,}',
+        '{"a":1}x',
+        "{1:2}",
+        '{"a":NaN}',
+    ],
+)
+def test_what_is_no_object_is_refused(text):
+    with pytest.raises(ValueError):  # noqa: PT011 (the sentence is the caller's)
+        members(text.encode())
+
+
+def test_objects_that_become_empty_go_with_their_last_key_and_empty_ones_stay():
+    document = members(b'{"a": {"b": {"c": 1}, "d": {}}, "e": {"f": 1.10}}')
+    for path in (["a", "b", "c"], ["e", "f"], ["a", "x", "y"], ["z"]):
+        remove(document, path)
+    assert written(document) == b'{"a":{"d":{}}}'
+
+
+def test_a_document_too_deep_for_the_fast_way_is_read_by_the_other():
+    text = '{"a":' + "[" * 600 + "1.10" + "]" * 600 + "}"
+    assert written(members(text.encode())).decode() == text
+
+
+# ---------------------------------------------------------------- paths
+
+
+@given(st.lists(st.text('a."é ', max_size=4), min_size=1, max_size=4))
+def test_a_path_is_read_as_it_was_written(parts):
+    assert parse_path(path_of(parts)) == tuple(parts)
+
+
+@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", 'a."b', 'a."b"c', '"a"b'])
+def test_what_is_no_path_is_none(path):
+    assert parse_path(path) is None
+
+
+def test_a_path_leads_into_an_opened_column_only():
+    opened = ("m", "my.meta")
+    assert opened_path("m.a.b", opened) == OpenedPath("m", ("a", "b"))
+    assert opened_path('"my.meta"."x.y"', opened) == OpenedPath("my.meta", ("x.y",))
+    assert [opened_path(path, opened) for path in ("m", "n.a", "my.meta.a", None)] == [None] * 4
+
+
+# ---------------------------------------------------------------- values
+
+
+def made(texts, spec):
+    document = members(("{" + ",".join(f'"{n}":{text}' for n, text in enumerate(texts)) + "}").encode())
+    column, found = converted([find(document, [str(n)]) for n in range(len(texts))], spec, "m.x")
+    column.validate(full=True)
+    assert column.type == arrow_type(spec)
+    return column.to_pylist(), [finding.reason(row) for finding in found for row in finding.rows.tolist()]
+
+
+INT64, DOUBLE = TypeSpec(T.INT64), TypeSpec(T.DOUBLE)
+ARRAY = TypeSpec(T.ARRAY, element_type=T.INT64, max_capacity=9)
+
+
+@pytest.mark.parametrize(
+    ("spec", "texts", "values"),
+    [
+        (INT64, ["-9223372036854775808", "9223372036854775807", "null"], [-(2**63), 2**63 - 1, None]),
+        (INT64, ["1.0", "1e3", "9007199254740993.0", "12.50e1"], [1, 1000, 9007199254740993, 125]),
+        (TypeSpec(T.INT8), ["-128", "127"], [-128, 127]),
+        (DOUBLE, ["1", "0.1", "-0.0", "9007199254740992"], [1.0, 0.1, -0.0, 2.0**53]),
+        (DOUBLE, ["100000000000000000000000"], [1e23]),
+        (DOUBLE, ["0.1000000000000000055511151231257827"], [0.1]),
+        (TypeSpec(T.FLOAT), ["0.5", "16777216"], [0.5, 2.0**24]),
+        (TypeSpec(T.BOOL), ["true", "false", "null"], [True, False, None]),
+        (TypeSpec(T.VARCHAR), ['"a"', '"\\u00e9\\n"', '""'], ["a", "é\n", ""]),
+        (TypeSpec(T.JSON), ['{"a": 1.10}', "[1,  2]", "null"], ['{"a": 1.10}', "[1,  2]", None]),
+        (ARRAY, ["[1, 2]", "[]", "null", "[3.0]"], [[1, 2], [], None, [3]]),
+        (TypeSpec(T.ARRAY, element_type=T.VARCHAR), ['["a", "b"]'], [["a", "b"]]),
+    ],
+)
+def test_a_value_arrives_exactly(spec, texts, values):
+    assert repr(made(texts, spec)) == repr((values, []))
+
+
+@pytest.mark.parametrize(
+    ("spec", "text", "words"),
+    [
+        (INT64, "9223372036854775808", "does not fit INT64"),
+        (INT64, "1.5", "is no whole number"),
+        (INT64, "9007199254740992.5", "is no whole number"),
+        (INT64, '"1"', "is no number"),
+        (INT64, "true", "is no number"),
+        (TypeSpec(T.INT32), "2147483648", "does not fit INT32"),
+        (DOUBLE, "9007199254740993", "a DOUBLE would round"),
+        (DOUBLE, '"0.5"', "is no number"),
+        (DOUBLE, "false", "is no number"),
+        (TypeSpec(T.FLOAT), "16777217", "a FLOAT would round"),
+        (TypeSpec(T.FLOAT), "1e39", "is more than any FLOAT"),
+        (TypeSpec(T.BOOL), "1", "is neither true nor false"),
+        (TypeSpec(T.VARCHAR), "12", "is no text"),
+        (TypeSpec(T.VARCHAR), '"\\ud800"', "is no Unicode text"),
+        (TypeSpec(T.VARCHAR), '{"a": 1.10}', "is no text"),
+        (ARRAY, "1", "is no list"),
+        (ARRAY, "[1, null]", "has an element that is null"),
+        (ARRAY, '[1, "a"]', "has an element that is no number"),
+        (ARRAY, "[[1]]", "has an element that is no number"),
+    ],
+)
+def test_a_value_that_its_type_cannot_hold_is_a_misfit(spec, text, words):
+    values, reasons = made(["null", text], spec)
+    assert values == [None, None]
+    assert len(reasons) == 1
+    assert reasons[0].startswith("“m.x” is ")
+    assert words in reasons[0]
+
+
+@given(
+    st.lists(VALUES, max_size=5),
+    st.sampled_from([TypeSpec(t) for t in (T.INT64, T.INT8, T.DOUBLE, T.VARCHAR, T.BOOL)] + [ARRAY]),
+)
+def test_one_misfit_changes_nothing_of_the_other_values(texts, spec):
+    together, reasons = made(texts, spec)
+    alone = [made([text], spec) for text in texts]
+    assert repr(together) == repr([values[0] for values, _ in alone])
+    assert len(reasons) == sum(len(found) for _, found in alone)
