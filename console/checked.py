@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +14,13 @@ from django.utils import timezone
 from pydantic import TypeAdapter, ValidationError
 
 from console import drafts
+from console.sheet import OPEN
 from migrations_app import connect, services
 from migrations_app.engine import preflight
+from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.errors import Draining, Fault, Interrupted
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError
 from migrations_app.engine.plan import Plan
 from migrations_app.models import Draft
 
@@ -26,13 +30,13 @@ SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``rows`` and ``notes`` by source name. ``is_whole`` is False where time ran out: the job checks again
-    before it writes anything."""
+    """``notes`` and ``counts``, of collections of which not all rows are chosen, by source name. ``is_whole``
+    is False where time ran out: the job checks again before it writes anything."""
 
     plan: str
     at: datetime
     faults: tuple[Fault, ...] = ()
-    rows: dict[str, int | None] | None = None
+    counts: dict[str, int] | None = None
     notes: dict[str, tuple[str, ...]] | None = None
     is_whole: bool = True
 
@@ -63,7 +67,8 @@ def check(draft: Draft, plan: Plan) -> Checked:
             connect.open_target(target.kind, target.settings, drafts.database(draft)) as reached,
         ):
             opened.stop = stop
-            found = _found(draft, plan, preflight.check_plan(plan, opened, reached, stop=stop))
+            result = preflight.check_plan(plan, opened, reached, stop=stop)
+            found = _found(draft, plan, result, _counts(plan, opened))
     except Interrupted:
         found = Checked(_digest(draft, plan), timezone.now(), is_whole=False)
     finally:
@@ -73,14 +78,20 @@ def check(draft: Draft, plan: Plan) -> Checked:
     return found
 
 
-def _found(draft: Draft, plan: Plan, result: preflight.Preflight) -> Checked:
-    return Checked(
-        _digest(draft, plan),
-        timezone.now(),
-        result.faults,
-        {prepared.plan.source: prepared.rows for prepared in result.collections},
-        {prepared.plan.source: tuple(prepared.notes) for prepared in result.collections},
-    )
+def _counts(plan: Plan, source: Source) -> dict[str, int]:
+    """The rows that are chosen where not all are: nobody has counted them yet. As far as time allows."""
+    counts: dict[str, int] = {}
+    with suppress(Interrupted, SourceError):
+        for collection in plan.collections:
+            if any(value for key, value in collection.select.items() if key != OPEN):
+                ref = CollectionRef(collection.source, collection.select)
+                counts[collection.source] = sum(source.counts(ref).values())
+    return counts
+
+
+def _found(draft: Draft, plan: Plan, result: preflight.Preflight, counts: dict[str, int]) -> Checked:
+    notes = {prepared.plan.source: tuple(prepared.notes) for prepared in result.collections}
+    return Checked(_digest(draft, plan), timezone.now(), result.faults, counts, notes)
 
 
 def _digest(draft: Draft, plan: Plan) -> str:

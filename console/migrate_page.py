@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.http import QueryDict
 from django.urls import reverse
 
 from console import checked, drafts, sheets
 from console.checked import Checked
 from console.forms.options import OptionsForm
-from console.preview import bytes_per_row
 from console.schema_page import url as schema_url
 from console.sheet import Sheet
-from console.words import rows as number_of_rows
+from console.summary import line, summary
 from migrations_app import services
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
 from migrations_app.engine.log import counted
 from migrations_app.engine.plan import Options, Plan
-from migrations_app.engine.schema import MilvusType
 from migrations_app.models import Draft, Job
 
+TRY_ROWS = 1_000
+LIMITS = {"try": str(TRY_ROWS), "all": ""}  # what a button types into the field of the limit
+SAVING = frozenset({"save", *LIMITS})  # actions that leave everything else as it is
 MEANWHILE = "rows written or changed in the source while it runs may be missed"
 
 
@@ -42,6 +44,14 @@ def form_of(draft: Draft, data: Any = None) -> OptionsForm:
     metrics = {i.metric for s in sheets.of(draft) for i in s.plan.indexes or () if i.metric}
     needs_index = facts is None or facts.capabilities.count_needs_load
     return OptionsForm(options_of(draft), data, metrics=", ".join(sorted(metrics)), needs_index=needs_index)
+
+
+def sent(data: QueryDict) -> QueryDict:
+    """What was sent, with what the button that was pressed stands for."""
+    data = data.copy()
+    if (limit := LIMITS.get(data.get("action", ""))) is not None:
+        data["limit_rows"] = limit
+    return data
 
 
 def save_options(draft: Draft, form: OptionsForm) -> Draft:
@@ -73,65 +83,26 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
         found = found or checked.check(draft, plan)
     except FerryError as failed:
         error = failed.as_dict() | {"url": _repair(draft, failed), "url_label": "Look at the connections"}
-    all_sheets = sheets.of(draft)
-    rows = [_collection(draft, sheet, place, found) for place, sheet in enumerate(all_sheets)]
+    all_sheets, options = sheets.of(draft), plan.options
+    rows = [line(draft, sheet, place, found, options.limit_rows) for place, sheet in enumerate(all_sheets)]
     counts = [row["rows"] for row in rows]
     return {
         "collections": rows,
-        "summary": _summary(draft, rows),
+        "summary": summary(draft, rows, options),
         "form": form,
         "checks": _checks(draft, all_sheets, found),
         "checked_at": found and found.at,
         "problems": [error] if error else _problems(draft, found),
-        "facts": _facts(draft, rows),
+        "facts": _facts(draft),
         "total_rows": None if None in counts else sum(counts),
+        "total_exact": all(row["rows_exact"] for row in rows),
+        "try_rows": TRY_ROWS,
         "plan_url": reverse("wizard_plan", args=[draft.pk]),
     }
 
 
-def _summary(draft: Draft, rows: list[dict[str, Any]]) -> str:
-    """What a press on Migrate does, as a sentence."""
-    ends, counts = drafts.route(draft), [row["rows"] for row in rows]
-    is_exact = all(row["rows_exact"] for row in rows)
-    moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
-    places = counted(len(rows), source_class(draft.kind).collection_word)
-    return (
-        f"{moved[:1].upper()}{moved[1:]} of {places} are copied from {ends.source_name} into "
-        f"{counted(len(rows), 'new collection')} in “{ends.database}” of {ends.target_name}. "
-        f"{ends.source_name} is only read."
-    )
-
-
 def _repair(draft: Draft, error: FerryError) -> str:
     return reverse("wizard_select", args=[draft.pk])
-
-
-def _collection(draft: Draft, sheet: Sheet, place: int, found: Checked | None) -> dict[str, Any]:
-    plan, info = sheet.plan, drafts.info(draft, sheet.schema.name)
-    exact = (found.rows or {}).get(plan.source) if found else None
-    rows = exact if exact is not None else info.rows if info else sheet.schema.rows_estimate
-    per_row = bytes_per_row(sheet)
-    fixed = [field for field in plan.fields or () if not field.dynamic]
-    discards = plan.is_auto_id and sheet.schema.key is not None and not plan.keep_source_key
-    return {
-        "source_name": plan.source,
-        "target_name": plan.target,
-        "rows": rows,
-        "rows_exact": exact is not None or bool(info and info.rows_exact),
-        "size_bytes": round(rows * per_row) if rows is not None and per_row else None,
-        "key_text": _key_text(sheet),
-        "key_warning": "old keys discarded" if discards and len(sheet.schema.key.columns) == 1 else "",
-        "fields": len(fixed) + plan.is_auto_id,
-        "vectors": sum(MilvusType(field.type).is_vector for field in fixed if field.type in set(MilvusType)),
-        "url": schema_url(draft, place),
-    }
-
-
-def _key_text(sheet: Sheet) -> str:
-    if sheet.plan.is_auto_id:
-        return "Auto ID"
-    fields = [f for f in sheet.plan.fields or () if f.source in sheet.plan.key_columns]
-    return ", ".join(f"{field.target} ({field.type})" for field in fields)
 
 
 def _checks(draft: Draft, all_sheets: list[Sheet], found: Checked | None) -> list[dict[str, Any]]:
@@ -182,7 +153,7 @@ def _problem(draft: Draft, fault: Fault) -> dict[str, str]:
     }
 
 
-def _facts(draft: Draft, rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+def _facts(draft: Draft) -> list[dict[str, str]]:
     facts = drafts.target_facts(draft)
     found = []
     if facts is not None:

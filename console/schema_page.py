@@ -9,9 +9,11 @@ from django.urls import reverse
 from console import drafts, problems, sheets
 from console.forms.collection import CollectionForm
 from console.forms.mapping import FieldForm
+from console.forms.narrowing import narrowed_words
 from console.key_words import key_words
 from console.preview import preview
 from console.problems import Problem
+from console.row_counts import rows_of
 from console.schema_rows import row_context
 from console.sheet import Fate, Sheet
 from console.stored import TargetFacts
@@ -87,10 +89,12 @@ def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Prob
     has, is_locked = facts.capabilities, locked(draft)
     rows = sheet.rows(has)
     info = drafts.info(draft, sheet.schema.name)
+    counted = rows_of(draft, sheet)
     return {
         "source_name": sheet.schema.name,
-        "rows": info.rows if info else sheet.schema.rows_estimate,
-        "rows_exact": bool(info and info.rows_exact),
+        "rows": counted.number,
+        "rows_exact": counted.is_exact,
+        "narrowed": ", ".join(narrowed_words(source_class(draft.kind).Selection, sheet.narrowing)),
         "moving": sum(row.fate is not Fate.LEFT for row in rows),
         "total": len(rows),
         "warnings": warnings(sheet, info),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from console import drafts, sheets
+from console.forms.narrowing import NarrowingForm
 from console.forms.selection import SelectionForm, TargetForm
 from console.stored import TargetFacts, listing_to_json, target_to_json
 from migrations_app import connect, services
@@ -38,15 +39,27 @@ class SelectPage:
     one: str = "collection"
     many: str = "collections"
     most: int = field(default=1)
+    narrowing: dict[str, NarrowingForm] = field(default_factory=dict)
 
     @property
     def is_refused(self) -> bool:
-        return bool(self.selection.errors or self.target_form.errors or self.error or self.target_error)
+        faulty = any(form.errors for form in self.narrowing.values())
+        return bool(
+            faulty or self.selection.errors or self.target_form.errors or self.error or self.target_error
+        )
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether all that was sent may be. Every form is asked, so that all faults show at once."""
+        narrowed = [form.is_valid() for form in self.narrowing.values() if form.is_bound]
+        return self.selection.is_valid() & self.target_form.is_valid() & all(narrowed)
 
     def context(self) -> dict[str, Any]:
         return {
             "words": {"one": self.one, "many": self.many},
-            "collections": [_row(info, info.name in self.ticked) for info in self.listing],
+            "collections": [
+                _row(info, info.name in self.ticked, self.narrowing.get(info.name)) for info in self.listing
+            ],
             "max_collections": self.most,
             "collections_error": self.selection.error,
             "target_form": self.target_form,
@@ -71,18 +84,36 @@ def opened(draft: Draft, data: Any = None) -> SelectPage:
     facts = drafts.target_facts(draft)
     targets = Connection.objects.filter(is_target=True)
     initial = {"target": draft.target_connection_id, "database": drafts.database(draft)}
+    ticked = data.getlist("collections") if data is not None else drafts.chosen(draft)
     return SelectPage(
         draft,
         listing,
         SelectionForm(listing, data, most=most, one=one, many=many),
         TargetForm(targets, facts.databases if facts else (), data, initial),
-        data.getlist("collections") if data is not None else drafts.chosen(draft),
+        ticked,
         facts,
         error,
         one=one,
         many=many,
         most=most,
+        narrowing=_narrowing(draft, listing, set(ticked), data),
     )
+
+
+def _narrowing(
+    draft: Draft, listing: tuple[CollectionInfo, ...], ticked: set[str], data: Any
+) -> dict[str, NarrowingForm]:
+    """A form for what of each collection, where the source can tell parts of it apart. What was sent of one
+    that is not ticked is not looked at."""
+    model, known = source_class(draft.kind).Selection, sheets.selections(draft)
+    forms = {
+        info.name: NarrowingForm(
+            model, info.name, known.get(info.name, {}), data if info.name in ticked else None
+        )
+        for info in listing
+        if not info.not_selectable
+    }
+    return {name: form for name, form in forms.items() if form.fields}
 
 
 def _list_again(draft: Draft) -> Any:
@@ -132,8 +163,7 @@ def save(page: SelectPage, data: Mapping[str, Any]) -> bool:
     """Store the selection in the draft, each collection described and proposed. False: refused."""
     connection = page.target_form.connections.get(data.get("target") or "")
     if connection is None:
-        page.target_form.is_valid()
-        page.selection.is_valid()
+        _ = page.is_valid  # for what else is wrong
         return False
     try:
         page.facts = learn(connection, data.get("database") or drafts.DEFAULT_DATABASE)
@@ -143,9 +173,7 @@ def save(page: SelectPage, data: Mapping[str, Any]) -> bool:
     page.target_form = TargetForm(
         page.target_form.connections.values(), page.facts.databases, _sent(data, page)
     )
-    if not (page.selection.is_valid() & page.target_form.is_valid()):
-        return False
-    return _save(page, connection)
+    return page.is_valid and _save(page, connection)
 
 
 def _sent(data: Mapping[str, Any], page: SelectPage) -> dict[str, Any]:
@@ -162,15 +190,20 @@ def _save(page: SelectPage, connection: Connection) -> bool:
         plan=page.draft.plan | {"target": {"database": page.facts.database}},
         state=page.draft.state | {drafts.TARGET: target_to_json(page.facts)},
     )
+    narrowing = page.narrowing
+    names = page.selection.cleaned_data["collections"]
     try:
-        sheets.select(draft, page.selection.cleaned_data["collections"])
+        sheets.select(draft, {n: narrowing[n].selection() if n in narrowing else {} for n in names})
+    except sheets.Undescribed as error:
+        narrowing[error.collection].refuse(error.field, f"{error.message} {error.hint}")
+        return False
     except FerryError as error:
         page.error = error
         return False
     return True
 
 
-def _row(info: CollectionInfo, selected: bool) -> dict[str, Any]:
+def _row(info: CollectionInfo, selected: bool, narrowing: NarrowingForm | None) -> dict[str, Any]:
     return {
         "name": info.name,
         "schema": info.group,
@@ -183,6 +216,7 @@ def _row(info: CollectionInfo, selected: bool) -> dict[str, Any]:
         "selectable": not info.not_selectable,
         "reason": info.not_selectable,
         "selected": selected and not info.not_selectable,
+        "narrowing": narrowing,
     }
 
 

@@ -22,6 +22,7 @@ from migrations_app.engine.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.schema import CollectionSchema, SourceField, TypeChoice
 
 TYPED_LENGTH = 1_000
+OPEN = "open"  # the key of every source's selection that names the columns to be opened
 
 
 class Fate(Enum):
@@ -77,6 +78,11 @@ class Sheet:
     typed: Mapping[str, Typed] = field(default_factory=dict)
     is_edited: bool = False
 
+    @property
+    def narrowing(self) -> dict[str, Any]:
+        """What of the collection is moved, where that is not all of it."""
+        return {key: value for key, value in self.plan.select.items() if key != OPEN and value}
+
     def is_old_key(self, name: str) -> bool:
         """Whether this is the source's key, given up for Auto ID."""
         key = self.schema.key
@@ -124,9 +130,16 @@ def anchor(source_name: str) -> str:
     return "f" + hashlib.sha256(source_name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def proposed(schema: CollectionSchema, has: Capabilities, target: str | None = None) -> Sheet:
-    """The sheet as it is first shown. ``target``: another name than the collection's own."""
-    plan = proposal.complete(CollectionPlan(source=schema.name, target=target), schema, has)
+def proposed(
+    schema: CollectionSchema,
+    has: Capabilities,
+    target: str | None = None,
+    select: Mapping[str, Any] | None = None,
+) -> Sheet:
+    """The sheet as it is first shown. ``target``: another name than the collection's own; ``select``: what of
+    it was described."""
+    asked = CollectionPlan(source=schema.name, target=target, select=dict(select or {}))
+    plan = proposal.complete(asked, schema, has)
     return Sheet(schema, plan, _spare(schema, plan, has))
 
 

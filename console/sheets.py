@@ -6,6 +6,8 @@ finds everything as it was.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from console import drafts, problems, sheet
@@ -14,30 +16,74 @@ from console.stored import TargetFacts
 from migrations_app import connect, services
 from migrations_app.engine import proposal
 from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.errors import FerryError
 from migrations_app.engine.schema import CollectionSchema
 from migrations_app.models import Draft
 
 PLANS = "plans"  # state: the last plan of collections that are not selected now, by source name
 
 
-def select(draft: Draft, names: list[str]) -> Draft:
-    """Make ``names`` the selected collections. Describes those not known yet; those never edited are proposed
-    anew, for this target. Raises ``FerryError`` where the source cannot be asked."""
+Selection = Mapping[str, Mapping[str, Any]]  # what of each collection, by source name: ``select`` of a plan
+
+
+def select(draft: Draft, wanted: Selection) -> Draft:
+    """Make these the selected collections. Describes those not known yet, or known otherwise; those never
+    edited are proposed anew, for this target. Raises ``Undescribed``, or another ``FerryError`` where the
+    source cannot be asked."""
     facts = drafts.target_facts(draft)
     assert facts is not None
-    known = {name: found for name in names if (found := _read(draft, name))}
-    schemas = {name: found.schema for name, found in known.items()}
-    if len(known) < len(names):
-        connection = draft.source_connection
-        with connect.open_source(connection.kind, connection.settings) as source:
-            schemas |= {n: source.describe(CollectionRef(n)) for n in names if n not in known}
-    targets = proposal.default_targets(schemas[name] for name in names)
-    return _save(draft, [_for_target(known.get(n), schemas[n], facts, targets[n]) for n in names])
+    known = {name: found for name in wanted if (found := _read(draft, name))}
+    same = {name for name, found in known.items() if found.plan.select == wanted[name]}
+    schemas = {name: known[name].schema for name in same}
+    if len(same) < len(wanted):
+        schemas |= _described(draft, {name: wanted[name] for name in wanted if name not in same})
+    targets = proposal.default_targets(schemas[name] for name in wanted)
+    return _save(
+        draft,
+        [_for_target(known.get(n), schemas[n], facts, targets[n], wanted[n]) for n in wanted],
+    )
 
 
-def _for_target(found: Sheet | None, schema: CollectionSchema, facts: TargetFacts, target: str) -> Sheet:
+def selections(draft: Draft) -> dict[str, dict[str, Any]]:
+    """What of each collection was selected when it was last, by source name."""
+    plans = drafts.part(draft, PLANS) | {c["source"]: c for c in draft.plan.get("collections", [])}
+    return {name: plan.get("select", {}) for name, plan in plans.items()}
+
+
+class Undescribed(FerryError):
+    """What is to be moved of ``collection`` is not to be had; ``field`` names the setting."""
+
+    def __init__(self, collection: str, error: FerryError) -> None:
+        field = error.path.partition("select.")[2]
+        super().__init__(error.message, error.hint, code=error.code, field=field)
+        self.collection = collection
+
+
+def _described(draft: Draft, wanted: Selection) -> dict[str, CollectionSchema]:
+    connection, found = draft.source_connection, {}
+    with connect.open_source(connection.kind, connection.settings) as source:
+        for name, chosen in wanted.items():
+            try:
+                found[name] = source.describe(CollectionRef(name, dict(chosen)))
+            except FerryError as error:
+                if error.path.startswith("select."):
+                    raise Undescribed(name, error) from error
+                raise
+    return found
+
+
+def _for_target(
+    found: Sheet | None,
+    schema: CollectionSchema,
+    facts: TargetFacts,
+    target: str,
+    chosen: Mapping[str, Any],
+) -> Sheet:
     """A sheet that was edited stays as it is; any other is proposed for this target."""
-    return found if found and found.is_edited else sheet.proposed(schema, facts.capabilities, target)
+    if found is None or not found.is_edited:
+        return sheet.proposed(schema, facts.capabilities, target, chosen)
+    plan = found.plan.model_copy(update={"select": dict(chosen)})
+    return replace(found, schema=schema, plan=plan)
 
 
 def of(draft: Draft) -> list[Sheet]:
@@ -46,7 +92,8 @@ def of(draft: Draft) -> list[Sheet]:
     names = drafts.chosen(draft)
     found = [sheet for name in names if (sheet := _read(draft, name))]
     if len(found) < len(names):
-        select(draft, names)
+        chosen = selections(draft)
+        select(draft, {name: chosen[name] for name in names})
         found = [sheet for name in names if (sheet := _read(draft, name))]
     return found
 
@@ -60,12 +107,11 @@ def reset(draft: Draft, name: str) -> Draft:
     """Describe a collection again, and propose it as if it had just been selected."""
     facts = drafts.target_facts(draft)
     assert facts is not None
-    connection = draft.source_connection
-    with connect.open_source(connection.kind, connection.settings) as source:
-        schema = source.describe(CollectionRef(name))
+    chosen = {key: value for key, value in selections(draft)[name].items() if key != sheet.OPEN}
+    schema = _described(draft, {name: chosen})[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
     target = proposal.default_targets([schema, *others])[name]
-    return store(draft, sheet.proposed(schema, facts.capabilities, target))
+    return store(draft, sheet.proposed(schema, facts.capabilities, target, chosen))
 
 
 def _read(draft: Draft, name: str) -> Sheet | None:

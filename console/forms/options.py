@@ -1,19 +1,41 @@
-"""The choices of the last step: what is done after the last row, and when a job gives up."""
+"""The choices of the last step: how much is moved and how fast, what is done after the last row."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.forms.boundfield import BoundField
 
 from migrations_app.engine.plan import Options
 
 VERIFY = [("counts", "Compare row counts"), ("none", "Do not verify")]
-MOST_REJECTED = 2**31 - 1
+MOST = 2**31 - 1
+
+
+PACE = ("limit_rows", "source_rows_per_second")
+
+
+def _limit(label: str, help_text: str, least: int = 0) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=label,
+        help_text=help_text,
+        required=False,
+        min_value=least,
+        max_value=MOST,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
 
 
 class OptionsForm(forms.Form):
-    """``Options`` of the plan. Nothing in ``max_rejected`` means no limit."""
+    """``Options`` of the plan. Nothing in a number means no limit."""
+
+    limit_rows = _limit("Only the first rows of each", "Empty: all of them.", least=1)
+    source_rows_per_second = _limit(
+        "Rows read per second, at most",
+        "Spares the source. Without one: as fast as the target takes them.",
+        least=1,
+    )
 
     create_index = forms.BooleanField(label="Create indexes", required=False)
     load = forms.BooleanField(
@@ -23,13 +45,9 @@ class OptionsForm(forms.Form):
         choices=VERIFY,
         help_text="Counting may index and load a collection for the moment; what was found is put back.",
     )
-    max_rejected = forms.IntegerField(
-        label="Stop after so many rejected rows",
-        required=False,
-        min_value=0,
-        max_value=MOST_REJECTED,
-        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-        help_text="Rejected rows are kept with their reason. 0 stops at the first, empty never stops.",
+    max_rejected = _limit(
+        "Stop after so many rejected rows",
+        "Rejected rows are kept with their reason. 0 stops at the first, empty never stops.",
     )
 
     def __init__(
@@ -43,6 +61,15 @@ class OptionsForm(forms.Form):
             self.fields["load"].help_text = ""
         for field in self.fields.values():
             field.width = "full"
+
+    @property
+    def pace(self) -> list[BoundField]:
+        """The controls of how much and how fast."""
+        return [self[name] for name in PACE]
+
+    @property
+    def afterwards(self) -> list[BoundField]:
+        return [field for field in self if field.name not in PACE]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

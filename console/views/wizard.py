@@ -241,10 +241,13 @@ def _reset(request: ConsoleRequest, draft: Draft, name: str, here: str) -> HttpR
 
 @step_view(Step.MIGRATE)
 def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
-    form = migrate_page.form_of(draft, request.POST if request.method == "POST" else None)
+    is_sent = request.method == "POST"
+    form = migrate_page.form_of(draft, migrate_page.sent(request.POST) if is_sent else None)
     action, error, is_refused = request.POST.get("action"), None, bool(form.errors)
     if form.is_valid():
         draft = migrate_page.save_options(draft, form)
+        if action in migrate_page.SAVING:
+            return redirect("wizard_migrate", draft.pk)
         if action != "check":
             try:
                 job = migrate_page.start(draft, request.user)

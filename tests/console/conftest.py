@@ -51,7 +51,7 @@ def viewer_web(viewer: User) -> Client:
 def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with one more source and target: those in memory."""
     entry = registry.Entry(
-        "memory", "Memory", "Rows in this process.", "migrations_app.engine.testing:MemorySource"
+        "memory", "Memory", "Rows in this process.", "tests.console.choosing:ChoosingSource"
     )
     monkeypatch.setitem(registry.SOURCES, "memory", entry)
     monkeypatch.setitem(connect.TARGETS, "memory", MemoryTarget)

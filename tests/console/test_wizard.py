@@ -49,8 +49,10 @@ def select(
     *names: str,
     target: str | None = None,
     database: str = "default",
+    where: dict[str, str] | None = None,
 ) -> Any:
     sent = {"collections": list(names), "database": database, "action": "next"}
+    sent |= {f"{anchor(name)}-where": text for name, text in (where or {}).items()}
     return web.post(url("select", draft), sent | {"target": str(to.pk) if target is None else target})
 
 
@@ -81,14 +83,20 @@ def form_of(web: Client, draft: Draft, index: int = 0) -> dict[str, str]:
 
 
 def change(
-    web: Client, draft: Draft, *, without: tuple[str, ...] = (), action: str = "save", **data: str
+    web: Client,
+    draft: Draft,
+    *,
+    index: int = 0,
+    without: tuple[str, ...] = (),
+    action: str = "save",
+    **data: str,
 ) -> Any:
     """Send the table with some controls changed; ``row__control`` names one in a row."""
-    sent = form_of(web, draft)
+    sent = form_of(web, draft, index)
     for name in without:
         sent.pop(control(name), None)
     sent |= {control(name): value for name, value in data.items()}
-    answer = web.post(url("schema", draft), sent | {"action": action})
+    answer = web.post(url("schema", draft, *([index] if index else [])), sent | {"action": action})
     draft.refresh_from_db()
     return answer
 
@@ -314,6 +322,50 @@ def test_what_was_not_edited_is_proposed_anew_for_another_target(
     vault.capabilities = MODEST
     select(web, selected, target, "books")
     assert field(selected, "title")["dynamic"]
+
+
+def test_only_some_rows_are_chosen_and_said_on_every_page(
+    web: Client, connected: Draft, target: Connection
+) -> None:
+    select(web, connected, target, "books", "reviews", where={"books": "title", "reviews": ""})
+    assert [collection(connected, n)["select"] for n in (0, 1)] == [{"where": "title"}, {}]
+    shown = page(web, connected).context["collection"]
+    assert (shown["narrowed"], shown["rows_exact"]) == ("only rows where title", False)
+    change(web, connected, like__target="liked")
+    change(web, connected, index=1, like__target="liked")
+    first, second = web.get(url("migrate", connected)).context["collections"]
+    assert (first["rows"], first["rows_exact"], first["notes"]) == (9, True, ["only rows where title"])
+    assert (second["rows"], second["notes"]) == (5, [])
+    rows = web.get(url("select", connected)).context["collections"]
+    assert [row["narrowing"] and row["narrowing"].words for row in rows] == [
+        None, "only rows where title", None, ""
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("nothing", "no column “nothing”"), ("two words", "not one word")]
+)
+def test_a_condition_that_is_none_is_said_beside_it(
+    web: Client, connected: Draft, target: Connection, typed: str, said: str
+) -> None:
+    answer = select(web, connected, target, "books", where={"books": typed, "reviews": "two words"})
+    assert answer.status_code == 422
+    row = next(row for row in answer.context["collections"] if row["name"] == "books")
+    assert said in row["narrowing"].errors["where"][0]
+    assert row["narrowing"]["where"].value() == typed
+    assert "collections" not in Draft.objects.get().plan
+
+
+def test_another_condition_keeps_what_was_configured(
+    web: Client, selected: Draft, target: Connection
+) -> None:
+    change(web, selected, title__target="name")
+    select(web, selected, target, "books", where={"books": "title"})
+    assert collection(selected)["select"] == {"where": "title"}
+    assert field(selected, "title")["target"] == "name"
+    web.post(url("schema", selected), {"action": "reset"})
+    assert collection(selected)["select"] == {"where": "title"}
+    assert field(selected, "title")["target"] == "title"
 
 
 def test_a_source_that_went_away_is_said_with_the_way_to_repair_it(
@@ -646,10 +698,38 @@ def test_the_choices_go_into_the_plan(web: Client, ready: Draft) -> None:
     assert options == {"create_index": True, "load": True, "max_rejected": None, "verify": "none"}
 
 
+def test_a_thousand_rows_are_tried_first_with_one_press_and_all_with_another(
+    web: Client, ready: Draft
+) -> None:
+    answer = web.post(url("migrate", ready), {"action": "try", "verify": "counts", "max_rejected": "7"})
+    assert answer["Location"] == url("migrate", ready)
+    context = web.get(url("migrate", ready)).context
+    assert context["summary"].startswith("Only the first 1,000 rows of 1 collection are copied")
+    assert (context["total_rows"], context["form"]["max_rejected"].value()) == (12, 7)
+    web.post(url("migrate", ready), {"action": "all", "verify": "counts"})
+    assert web.get(url("migrate", ready)).context["summary"].startswith("12 rows")
+
+
+def test_the_summary_follows_how_much_and_how_fast(web: Client, ready: Draft) -> None:
+    whole = web.get(url("migrate", ready)).context["collections"][0]
+    pace = {"limit_rows": "3", "source_rows_per_second": "1", "action": "save", "verify": "counts"}
+    web.post(url("migrate", ready), pace)
+    context = web.get(url("migrate", ready)).context
+    (line,) = context["collections"]
+    assert (line["rows"], context["total_rows"]) == (3, 3)
+    assert line["size_bytes"] == pytest.approx(whole["size_bytes"] / 4, abs=1)
+    assert "At most 1 row is read per second." in context["summary"]
+    start(web, ready, limit_rows="3", source_rows_per_second="1")
+    options = Job.objects.get().plan["options"]
+    assert (options["limit_rows"], options["source_rows_per_second"]) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("data", "field_name"),
     [
         ({"load": "on"}, "load"),
+        ({"limit_rows": "0"}, "limit_rows"),
+        ({"source_rows_per_second": "fast"}, "source_rows_per_second"),
         ({"max_rejected": "-1"}, "max_rejected"),
         ({"max_rejected": "\0"}, "max_rejected"),
         ({"verify": "full"}, "verify"),

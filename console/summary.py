@@ -1,0 +1,79 @@
+"""What the last step says of the plan: a sentence for the whole, a line for each collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from console import drafts
+from console.checked import Checked
+from console.forms.narrowing import narrowed_words
+from console.preview import bytes_per_row
+from console.row_counts import rows_of
+from console.schema_page import url as schema_url
+from console.sheet import Sheet
+from console.words import rows as number_of_rows
+from migrations_app.engine.connectors.registry import source_class
+from migrations_app.engine.log import counted
+from migrations_app.engine.plan import Options
+from migrations_app.engine.schema import MilvusType
+from migrations_app.models import Draft
+
+
+def summary(draft: Draft, rows: list[dict[str, Any]], options: Options) -> str:
+    """What a press on Migrate does, in sentences."""
+    ends, counts = drafts.route(draft), [row["rows"] for row in rows]
+    is_exact = all(row["rows_exact"] for row in rows)
+    moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
+    if options.limit_rows is not None:
+        moved = f"Only the first {counted(options.limit_rows, 'row')}"
+    word = source_class(draft.kind).collection_word
+    of = (
+        f"each of {counted(len(rows), word)}"
+        if options.limit_rows and len(rows) > 1
+        else counted(len(rows), word)
+    )
+    sentences = [
+        f"{moved[:1].upper()}{moved[1:]} of {of} are copied from {ends.source_name} into "
+        f"{counted(len(rows), 'new collection')} in “{ends.database}” of {ends.target_name}."
+    ]
+    if options.source_rows_per_second is not None:
+        are = "is" if options.source_rows_per_second == 1 else "are"
+        sentences.append(f"At most {counted(options.source_rows_per_second, 'row')} {are} read per second.")
+    return " ".join([*sentences, f"{ends.source_name} is only read."])
+
+
+def line(draft: Draft, sheet: Sheet, place: int, found: Checked | None, limit: int | None) -> dict[str, Any]:
+    """One collection: what of it is moved, how much that is, and what becomes of it."""
+    plan = sheet.plan
+    rows = rows_of(draft, sheet, found).first(limit)
+    per_row = bytes_per_row(sheet)
+    fixed = [field for field in plan.fields or () if not field.dynamic]
+    discards = plan.is_auto_id and sheet.schema.key is not None and not plan.keep_source_key
+    return {
+        "source_name": plan.source,
+        "target_name": plan.target,
+        "rows": rows.number,
+        "rows_exact": rows.is_exact,
+        "size_bytes": round(rows.number * per_row) if rows.number is not None and per_row else None,
+        "key_text": _key_text(sheet),
+        "key_warning": "old keys discarded" if discards and len(sheet.schema.key.columns) == 1 else "",
+        "fields": len(fixed) + plan.is_auto_id,
+        "vectors": sum(MilvusType(field.type).is_vector for field in fixed if field.type in set(MilvusType)),
+        "notes": list(_notes(draft, sheet)),
+        "url": schema_url(draft, place),
+    }
+
+
+def _notes(draft: Draft, sheet: Sheet) -> Iterator[str]:
+    """What is not as always, in few words."""
+    yield from narrowed_words(source_class(draft.kind).Selection, sheet.plan.select)
+    if cut := [field.target or "" for field in sheet.plan.fields or () if field.too_long == "truncate"]:
+        yield f"longer texts of {', '.join(cut)} are cut"
+
+
+def _key_text(sheet: Sheet) -> str:
+    if sheet.plan.is_auto_id:
+        return "Auto ID"
+    fields = [f for f in sheet.plan.fields or () if f.source in sheet.plan.key_columns]
+    return ", ".join(f"{field.target} ({field.type})" for field in fields)

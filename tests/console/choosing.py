@@ -1,0 +1,45 @@
+"""A source in memory of whose collections a part can be chosen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field, field_validator
+
+from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.connectors.base import SettingsModel
+from migrations_app.engine.errors import SourceError
+from migrations_app.engine.schema import CollectionSchema
+from migrations_app.engine.testing import MemorySource
+
+
+class Chosen(SettingsModel):
+    """``where`` names a column: only the rows in which it is not NULL."""
+
+    where: str = Field(default="", title="Only rows where")
+    open: list[str] = Field(default_factory=list)
+
+    @field_validator("where")
+    @classmethod
+    def _is_one_word(cls, condition: str) -> str:
+        if " " in condition:
+            raise ValueError("the condition is not one word")
+        return condition
+
+
+class ChoosingSource(MemorySource):
+    Selection: ClassVar[type[SettingsModel]] = Chosen
+
+    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
+        schema = super().describe(ref, sample)
+        where = ref.selection.get("where")
+        if where and schema.field(where) is None:
+            message, hint = f"There is no column “{where}”.", "Name one."
+            raise SourceError(message, hint, code="where_invalid", path="select.where")
+        return schema
+
+    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
+        if where := ref.selection.get("where"):
+            column = self._collection(ref).rows.column(where)
+            return {None: len(column) - column.null_count}
+        return super().counts(ref)
