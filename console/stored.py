@@ -46,6 +46,7 @@ class SchemaFacts:
     notes: tuple[str, ...]
     label: str = ""
     group: str = ""
+    unique: tuple[tuple[str, ...], ...] = ()
     sample: str = ""
 
     def schema(self) -> CollectionSchema:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -63,6 +65,39 @@ def key_choice(field: SourceField, caps: Capabilities) -> TypeChoice | None:
     if any(choice.spec.type in NARROW for choice in field.choices):
         return TypeChoice(TypeSpec(MilvusType.INT64))
     return None
+
+
+def can_be_part(field: SourceField) -> bool:
+    """Whether ``field`` may be a part of a joined key: it can be delivered as its exact text."""
+    is_text = any(choice.spec.type is MilvusType.VARCHAR for choice in field.choices)
+    return (is_text or (field.can_be_key and bool(field.choices))) and not field.opened_from
+
+
+def key_fields(schema: CollectionSchema, caps: Capabilities) -> tuple[SourceField, ...]:
+    """The fields that may be the key alone; where one may hold NULL, that is counted before the move."""
+    return tuple(field for field in schema.fields if key_choice(field, caps))
+
+
+def part_fields(schema: CollectionSchema, caps: Capabilities) -> tuple[SourceField, ...]:
+    """The fields of which any two or more, in any order, may be joined into the key; none where the target
+    has no VARCHAR."""
+    if MilvusType.VARCHAR not in caps.types:
+        return ()
+    return tuple(field for field in schema.fields if can_be_part(field))
+
+
+def is_declared_unique(schema: CollectionSchema, columns: Iterable[str]) -> bool:
+    """Whether the source promises that no two rows agree in all of ``columns``."""
+    own = (schema.key.columns,) if schema.key and schema.key.unique else ()
+    chosen = set(columns)
+    return any(chosen.issuperset(columns) for columns in (*own, *schema.unique))
+
+
+def joined_length(fields: Iterable[SourceField | None]) -> int:
+    """A limit in bytes for a key joined of ``fields``, well above the longest of the sample."""
+    seen = (field.longest_bytes if field else None for field in fields)
+    longest = sum(head_room(size, MIN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH) for size in seen)
+    return min(round_up(longest), MAX_LENGTH)
 
 
 def head_room(seen: int | None, least: int, unseen: int, most: int) -> int:

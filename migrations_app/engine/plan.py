@@ -74,7 +74,11 @@ class IndexPlan(PlanModel):
 
 
 class CollectionPlan(PlanModel):
-    """One collection. ``key``: a source name, several (joined), ``"auto"``; None is the wizard's default."""
+    """One collection.
+
+    ``key``: a source name, several (joined), ``"auto"``; None is the wizard's default. A list of one names a
+    column of any name, ``auto`` too. ``key_max_length`` is that of a joined key, in bytes.
+    """
 
     source: str
     select: dict[str, Any] = Field(default_factory=dict)
@@ -83,6 +87,7 @@ class CollectionPlan(PlanModel):
     if_exists: Literal["error", "append", "replace"] = "error"
     key: str | list[str] | None = None
     key_name: str | None = None
+    key_max_length: int | None = None
     keep_source_key: bool = False
     shards: int = 1
     dynamic_field: bool = True
@@ -104,6 +109,20 @@ class CollectionPlan(PlanModel):
         if self.key is None or self.key == AUTO:
             return ()
         return (self.key,) if isinstance(self.key, str) else tuple(self.key)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the key is made of several source columns."""
+        return len(self.key_columns) > 1
+
+    @property
+    def makes_key(self) -> bool:
+        """Whether the key is no field of the source but one of its own, called ``key_name``."""
+        return self.is_auto_id or self.is_joined
+
+    def is_kept_key(self, source: str | None) -> bool:
+        """Whether this source field itself becomes the key."""
+        return source is not None and self.key_columns == (source,)
 
 
 class Options(PlanModel):
@@ -186,5 +205,3 @@ def _unbuilt_in(collection: CollectionPlan) -> Iterator[Fault]:
         value = getattr(collection, key)
         if value != usual and not (isinstance(usual, tuple) and value in usual):
             yield _unbuilt(key, value, hint, name)
-    if isinstance(collection.key, list) and len(collection.key) > 1:
-        yield _unbuilt("key", collection.key, "Use one column, or “auto”.", name)

@@ -19,6 +19,7 @@ from migrations_app.engine.choices import (
     UNSEEN_LENGTH,
     choice_of,
     head_room,
+    joined_length,
     key_choice,
     left_out,
     lists_in_sample,
@@ -73,15 +74,15 @@ def complete(
     collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities, *, taken: Collection[str] = ()
 ) -> CollectionPlan:
     """``collection`` with everything filled in: target, key, fields with their parameters, indexes."""
-    key = _default_key(schema, caps) if collection.key is None else collection.key
     target = default_target(schema, taken) if collection.target is None else collection.target
-    kept = collection.model_copy(update={"key": key, "target": target})
+    kept = _with_key(collection, schema, caps).model_copy(update={"target": target})
     facts = _Facts(schema, caps, kept)
     fields = with_misfit_keys(kept, [facts.completed(field) for field in _listed(kept, schema, caps)])
     return kept.model_copy(
         update={
             "fields": fields,
-            "key_name": collection.key_name or (_auto_name(fields) if kept.is_auto_id else None),
+            "key_name": kept.key_name or (_key_name(kept, fields) if kept.makes_key else None),
+            "key_max_length": kept.key_max_length or (_key_length(kept, schema) if kept.is_joined else None),
             "indexes": default_indexes(kept, fields, schema, caps),
         }
     )
@@ -114,7 +115,7 @@ class _Facts:
         return _filled(field, known)
 
     def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
-        if field.source in self.collection.key_columns:
+        if self.collection.is_kept_key(field.source):
             key = key_choice(source, self.caps)
             if key is not None and field.type in (None, key.spec.type):
                 return key
@@ -161,7 +162,7 @@ class _Facts:
         return any(wanted.field == target for wanted in self.collection.full_text)
 
     def _is_key_of_any_kind(self, target: str, source: SourceField) -> bool:
-        return source.name in self.collection.key_columns or target == self.collection.partition_key
+        return self.collection.is_kept_key(source.name) or target == self.collection.partition_key
 
     def _parameters(self, spec: TypeSpec, source: SourceField) -> dict[str, Any]:
         element = spec.element_type
@@ -182,18 +183,19 @@ class _Facts:
 
 def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> Iterator[FieldPlan]:
     """The fields written out, with the key where it was forgotten; or all that can be proposed."""
+    kept = set() if collection.makes_key else set(collection.key_columns)
+    old = _old_key(schema) if collection.is_auto_id else set()
+    unfit = set(left_out(schema, caps, len(collection.full_text))) - kept
     if collection.fields is not None:
         written = {field.source for field in collection.fields}
-        for column in collection.key_columns:
+        for column in kept | (old - unfit if collection.keep_source_key else set()):
             if column not in written and schema.field(column) is not None:
                 yield FieldPlan(source=column)
         yield from collection.fields
         return
-    without = set(left_out(schema, caps, len(collection.full_text))) - set(collection.key_columns)
     # The keys of opened columns go into the dynamic field by themselves.
-    without |= {f.name for f in schema.fields if f.opened_from} | set(opened_columns(collection.select))
-    if collection.is_auto_id and not collection.keep_source_key:
-        without |= _old_key(schema)
+    opened = {f.name for f in schema.fields if f.opened_from} | set(opened_columns(collection.select))
+    without = opened | (unfit if collection.keep_source_key else unfit | old)
     yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
 
 
@@ -204,16 +206,28 @@ def _old_key(schema: CollectionSchema) -> set[str]:
     return {field.name} if field is not None and not field.is_vector else set()
 
 
-def _default_key(schema: CollectionSchema, caps: Capabilities) -> str:
-    """The source's own key where it is one column that Milvus can take, else Auto ID."""
-    if schema.key is None or len(schema.key.columns) != 1 or not schema.key.unique:
-        return AUTO
-    field = schema.field(schema.key.columns[0])
-    return field.name if field and key_choice(field, caps) else AUTO
+def _with_key(collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> CollectionPlan:
+    """With the key that is proposed where none is named: the source's own where it is one column that Milvus
+    can take, else Auto ID, and then nothing of the old key is lost."""
+    if collection.key is not None:
+        return collection
+    columns = schema.key.columns if schema.key and schema.key.unique else ()
+    own = schema.field(columns[0]) if len(columns) == 1 else None
+    if own is not None and key_choice(own, caps):
+        # A column may be called “auto” as well.
+        return collection.model_copy(update={"key": [own.name] if own.name == AUTO else own.name})
+    keeps = collection.keep_source_key or "keep_source_key" not in collection.model_fields_set
+    has_old_key = not _old_key(schema).issubset(left_out(schema, caps))
+    return collection.model_copy(update={"key": AUTO, "keep_source_key": keeps and has_old_key})
 
 
-def _auto_name(fields: Iterable[FieldPlan]) -> str:
-    return auto_key_name({name for field in fields if (name := field.as_ if field.dynamic else field.target)})
+def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan]) -> str:
+    taken = {name for field in fields if (name := field.as_ if field.dynamic else field.target)}
+    return auto_key_name(taken | {made.output for made in collection.full_text})
+
+
+def _key_length(collection: CollectionPlan, schema: CollectionSchema) -> int:
+    return joined_length(schema.field(column) for column in collection.key_columns)
 
 
 def _filled(field: FieldPlan, known: dict[str, Any]) -> FieldPlan:

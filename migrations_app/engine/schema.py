@@ -116,9 +116,10 @@ class SourceField:
 
     ``choices`` are the target types that keep its data, the proposed one first; empty when there is
     none, and then ``left_out`` says why. ``longest_bytes`` and ``longest_items`` are the largest value
-    and array seen in the sample. ``metric`` is the one of the source's own index. ``can_open``: it holds JSON
-    objects, whose keys may be moved one by one. Such a key is a field too: ``opened_from`` is its column,
-    ``share`` how many of the sampled rows have it, 0 to 1.
+    and array seen in the sample. ``metric`` is the one of the source's own index. ``can_be_key``: as INT64 or
+    as VARCHAR, whichever it offers first, any two of its values differ; it is delivered as VARCHAR too.
+    ``can_open``: it holds JSON objects, whose keys may be moved one by one. Such a key is a field too:
+    ``opened_from`` is its column, ``share`` how many of the sampled rows have it, 0 to 1.
     """
 
     name: str
@@ -151,7 +152,8 @@ class SourceKey:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSchema:
-    """What ``Source.describe`` found. ``key`` is None where the source declares none.
+    """What ``Source.describe`` found. ``key`` is None where the source declares none; ``unique`` are other
+    sets of its fields that it declares unique.
 
     ``sample`` is a batch of at most 100 rows, a column a field, each in the Arrow type of its first choice.
     ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
@@ -165,6 +167,7 @@ class CollectionSchema:
     notes: tuple[str, ...] = ()
     label: str = ""
     group: str = ""
+    unique: tuple[tuple[str, ...], ...] = ()
 
     def field(self, name: str) -> SourceField | None:
         return next((f for f in self.fields if f.name == name), None)

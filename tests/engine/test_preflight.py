@@ -313,6 +313,37 @@ def test_a_key_must_exist_and_be_of_a_type_that_milvus_takes(key, code):
     assert found[0].fixes == (Fix("Use Auto ID", "key", "auto"),)
 
 
+@pytest.mark.parametrize(
+    ("plan", "code", "path"),
+    [
+        ({"key": ["id", "nowhere"]}, "key_unknown", "key"),
+        ({"key": ["id", "d"]}, "key_type", "key"),
+        ({"key": ["id", "v"]}, "key_type", "key"),
+        ({"key": ["id", "id"]}, "key_twice", "key"),
+        ({"key": ["id", "t"], "key_name": "t"}, "name_duplicate", "fields[3].target"),
+        ({"key": ["id", "t"], "key_name": "not"}, "name_reserved", "key_name"),
+        ({"key": ["id", "t"], "key_name": "a-b"}, "name_illegal", "key_name"),
+        ({"key": ["id", "t"], "key_max_length": 65_536}, "value_out_of_range", "key_max_length"),
+        (
+            {"key": ["id", "t"], "key_name": "pk", "partition_key": "pk"},
+            "partition_key_is_key",
+            "partition_key",
+        ),
+        ({"key": "id", "key_max_length": 64}, "option_misplaced", "key_max_length"),
+        ({"key": "auto", "key_max_length": 64}, "option_misplaced", "key_max_length"),
+    ],
+)
+def test_a_joined_key_is_checked_part_by_part(plan, code, path):
+    fields = (field("d", T.DOUBLE), field("t", T.VARCHAR, nullable=False))
+    assert [(f.code, f.path) for f in faults_of(plan, *fields)] == [(code, path)]
+
+
+def test_a_part_of_a_joined_key_may_be_left_out_as_a_field_or_be_the_partition_key():
+    t = field("t", T.VARCHAR, nullable=False)
+    assert faults_of({"key": ["t", "id"], "fields": []}, t) == ()
+    assert faults_of({"key": ["t", "id"], "partition_key": "t"}, t) == ()
+
+
 def test_a_key_in_the_dynamic_field_is_none():
     plan = {"fields": [{"source": "k", "dynamic": True}], "key": "k"}
     assert the_fault(plan, field("k", T.INT64, can_be_key=True)).code == "key_not_a_field"

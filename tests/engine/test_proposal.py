@@ -123,14 +123,19 @@ def test_a_narrow_integer_key_is_widened_and_an_ordinary_one_is_not(narrow):
     [
         ((ID, TITLE, VECTOR), None, ["id", "title", "v"]),
         ((ID, TITLE, VECTOR), ("id", "title"), ["id", "title", "v"]),
-        ((field("id", T.DOUBLE), TITLE, VECTOR), ("id",), ["title", "v"]),
+        ((field("id", T.DOUBLE), TITLE, VECTOR), ("id",), ["id", "title", "v"]),
     ],
 )
-def test_other_keys_become_auto_id(fields, key, kept):
+def test_other_keys_become_auto_id_and_stay_as_ordinary_fields(fields, key, kept):
     plan = proposed(*fields, key=key)
     assert plan.key == AUTO
     assert [f.source for f in plan.fields] == kept
     assert plan.key_name == ("auto_id" if "id" in kept else "id")
+
+
+def test_a_key_that_cannot_be_kept_is_discarded_where_the_plan_says_so():
+    plan = completed({"keep_source_key": False}, field("id", T.DOUBLE), VECTOR)
+    assert (plan.key, [f.source for f in plan.fields]) == (AUTO, ["v"])
 
 
 def test_a_key_that_the_source_does_not_declare_unique_is_not_kept():
@@ -142,6 +147,33 @@ def test_with_auto_id_the_old_key_stays_only_if_asked():
     kept = completed({"key": "auto", "keep_source_key": True}, ID, VECTOR)
     assert [f.source for f in kept.fields] == ["id", "v"]
     assert kept.key_name == "auto_id"
+
+
+def test_an_old_key_that_is_asked_for_joins_the_written_fields():
+    asked = {"key": "auto", "keep_source_key": True, "fields": [{"source": "v"}]}
+    assert [f.source for f in completed(asked, ID, VECTOR).fields] == ["id", "v"]
+
+
+def test_a_key_column_may_be_called_auto():
+    own = field("auto", T.INT64, can_be_key=True)
+    plan = proposed(own, VECTOR, key=("auto",))
+    assert (plan.key, plan.is_auto_id, plan.key_columns) == (["auto"], False, ("auto",))
+    assert only(plan, "auto").target == "auto"
+
+
+def test_a_joined_key_has_a_name_and_a_length_and_its_parts_stay_fields():
+    tenant = field("tenant", T.VARCHAR, can_be_key=True, longest_bytes=40, nullable=False)
+    plan = completed({"key": ["tenant", "id"]}, replace(ID, longest_bytes=3), tenant, VECTOR)
+    assert [f.source for f in plan.fields] == ["id", "tenant", "v"]
+    assert (plan.key_name, plan.key_max_length) == ("auto_id", 256)
+    assert only(plan, "tenant").nullable
+
+
+def test_what_a_plan_says_of_a_joined_key_stays():
+    asked = {"key": ["tenant", "id"], "key_name": "pk", "key_max_length": 99, "fields": [{"source": "v"}]}
+    plan = completed(asked, ID, field("tenant", T.VARCHAR), VECTOR)
+    assert (plan.key_name, plan.key_max_length) == ("pk", 99)
+    assert [f.source for f in plan.fields] == ["v"]
 
 
 def test_an_auto_id_name_avoids_what_is_taken():

@@ -85,7 +85,6 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
     ("addition", "path"),
     [
         ("  if_exists: append\n", "collections[0].if_exists"),
-        ("  key: [a, b]\n", "collections[0].key"),
         ("  partition_by: namespace\n", "collections[0].partition_by"),
         ("options: {verify: full}\n", "options.verify"),
     ],

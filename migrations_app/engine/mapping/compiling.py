@@ -9,6 +9,7 @@ from migrations_app.engine.batch import ReadColumn, ReadPlan
 from migrations_app.engine.literals import literal
 from migrations_app.engine.mapping.columns import AddedColumn, Column, DynamicColumn, FixedColumn
 from migrations_app.engine.mapping.compiled import Mapping
+from migrations_app.engine.mapping.joining import JoinedKey
 from migrations_app.engine.mapping.opened import FixedKey, MovedKey, OpenedColumn
 from migrations_app.engine.paths import OpenedPath, opened_columns, opened_path
 from migrations_app.engine.plan import CollectionPlan, FieldPlan
@@ -24,13 +25,11 @@ def compile_mapping(collection: CollectionPlan) -> Mapping:
 
 
 def target_schema(collection: CollectionPlan) -> TargetSchema:
-    """The collection to make; an Auto ID key stands first."""
+    """The collection to make; a key that is no field of the source stands first."""
     assert collection.target is not None
     fixed = [_target_field(collection, field) for field in collection.fields or () if not field.dynamic]
-    if collection.is_auto_id:
-        assert collection.key_name is not None
-        spec = TypeSpec(MilvusType.INT64)
-        fixed.insert(0, TargetField(collection.key_name, spec, is_key=True, auto_id=True))
+    if collection.makes_key:
+        fixed.insert(0, _made_key(collection))
     made = [
         TargetField(wanted.output, TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
         for wanted in collection.full_text
@@ -45,8 +44,18 @@ def target_schema(collection: CollectionPlan) -> TargetSchema:
     )
 
 
+def _made_key(collection: CollectionPlan) -> TargetField:
+    assert collection.key_name is not None
+    if collection.is_auto_id:
+        return TargetField(collection.key_name, TypeSpec(MilvusType.INT64), is_key=True, auto_id=True)
+    spec = TypeSpec(MilvusType.VARCHAR, max_length=collection.key_max_length)
+    return TargetField(collection.key_name, spec, is_key=True)
+
+
 def _columns(collection: CollectionPlan) -> Iterator[Column]:
-    """What makes the rows of a collection: its fields in their order, then the columns it opens."""
+    """What makes the rows of a collection: its key, its fields in their order, then the columns it opens."""
+    if collection.is_joined:
+        yield JoinedKey(collection.key_columns, _made_key(collection))
     keys: list[tuple[OpenedPath, FieldPlan]] = []
     names = opened_columns(collection.select)
     for field in collection.fields or ():
@@ -117,7 +126,7 @@ def _target_field(collection: CollectionPlan, field: FieldPlan) -> TargetField:
     return TargetField(
         name=field.target,
         spec=spec,
-        is_key=field.source in collection.key_columns,
+        is_key=collection.is_kept_key(field.source),
         nullable=bool(field.nullable),
         default=_literal(field.default, spec),
         is_partition_key=field.target == collection.partition_key,

@@ -50,7 +50,7 @@ def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
     name = subject.plan.full_text[number].output
     taken = {entry.plan.target for entry in subject.fixed()}
     taken |= {made.output for made in subject.plan.full_text[:number]}
-    if subject.plan.is_auto_id:
+    if subject.plan.makes_key:
         taken.add(subject.plan.key_name)
     problem = field_name_problem(name, subject.caps)
     if problem:

@@ -34,9 +34,9 @@ def check_field_names(subject: Subject) -> Iterator[Fault]:
 
 
 def check_duplicate_names(subject: Subject) -> Iterator[Fault]:
-    """An Auto ID key stands first and keeps its name; every later field of the same name is at fault."""
+    """Every later field of the same name is at fault; a key that is none of the source stands first."""
     taken = {entry.plan.target or "" for entry in subject.fixed()}
-    seen = {subject.plan.key_name or ""} if subject.plan.is_auto_id else set()
+    seen = {subject.plan.key_name or ""} if subject.plan.makes_key else set()
     for entry in subject.fixed():
         name = entry.plan.target or ""
         if name and name in seen:
@@ -49,7 +49,7 @@ def check_duplicate_names(subject: Subject) -> Iterator[Fault]:
 
 
 def check_key_name(subject: Subject) -> Iterator[Fault]:
-    if not subject.plan.is_auto_id:
+    if not subject.plan.makes_key:
         return
     name = subject.plan.key_name or ""
     problem = field_name_problem(name, subject.caps)

@@ -17,7 +17,7 @@ MAX_DESCRIPTION_BYTES = 65_535
 def check_counts(subject: Subject) -> Iterator[Fault]:
     caps, fixed = subject.caps, subject.fixed()
     made = len(subject.plan.full_text)
-    number = len(fixed) + made + subject.plan.is_auto_id
+    number = len(fixed) + made + subject.plan.makes_key
     if number > caps.max_fields:
         message = f"The collection would have {number} fields; {caps} takes {caps.max_fields}."
         hint = f"Leave out {number - caps.max_fields}, or move them into the dynamic field."

@@ -84,15 +84,15 @@ class Subject:
         return [entry for entry in self.entries() if not entry.plan.dynamic]
 
     def field_names(self) -> set[str]:
-        """What the fields of the target are called, an Auto ID key and what functions make among them."""
+        """What the fields of the target are called, a key of their own and what functions make among them."""
         names = {entry.plan.target for entry in self.fixed()} | {made.output for made in self.plan.full_text}
-        return {name for name in (*names, self.plan.key_name if self.plan.is_auto_id else None) if name}
+        return {name for name in (*names, self.plan.key_name if self.plan.makes_key else None) if name}
 
     def named(self, target: str) -> Entry | None:
         return next((entry for entry in self.fixed() if entry.plan.target == target), None)
 
     def is_key(self, entry: Entry) -> bool:
-        return entry.plan.source in self.plan.key_columns
+        return self.plan.is_kept_key(entry.plan.source)
 
     def is_partition_key(self, entry: Entry) -> bool:
         return self.plan.partition_key is not None and entry.plan.target == self.plan.partition_key

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, SecretStr
 
-from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Rejected, Slice
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Rejected, Slice
 from migrations_app.engine.connectors.base import (
     CollectionInfo,
     Measures,
@@ -36,6 +36,7 @@ from migrations_app.engine.errors import (
     SourceDataError,
     SourceUnavailable,
 )
+from migrations_app.engine.joining import joined
 from migrations_app.engine.opening import with_opened_keys
 from migrations_app.engine.schema import (
     KEY_TYPES,
@@ -147,12 +148,12 @@ class MemorySource(Source):
 
     def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
         found = self._collection(ref)
-        specs = {f.name: f.choices[0].spec for f in found.fields if f.choices}
+        wanted = tuple(ReadColumn(f.name, f.choices[0].spec) for f in found.fields if f.choices)
         schema = CollectionSchema(
             ref.name,
             found.fields,
             found.key,
-            _columns(found.rows.slice(0, sample), specs),
+            _columns(found.rows.slice(0, sample), wanted),
             rows_estimate=found.rows.num_rows,
         )
         return with_opened_keys(schema, ref.selection)
@@ -194,13 +195,13 @@ class MemorySource(Source):
         if bad:
             kept = pa.array([row not in found.unreadable for row in range(start, end)])
             rows, names = rows.filter(kept), names.filter(kept)
-        return Batch(_columns(rows, {c.path: c.spec for c in plan.columns}), end, names, rejected)
+        return Batch(_columns(rows, plan.columns), end, names, rejected)
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         found = self._collection(ref)
         column = found.rows.column(plan.key[0])
         asked = found.rows.filter(pc.is_in(column, value_set=keys.cast(column.type)))
-        return _columns(asked, {c.path: c.spec for c in plan.columns})
+        return _columns(asked, plan.columns)
 
     def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
         rows = self._collection(ref).rows
@@ -221,16 +222,16 @@ def memory_store(store: MemoryStore) -> Iterator[MemorySettings]:
         del MemorySource.stores[name]
 
 
-def _columns(rows: pa.RecordBatch, specs: Mapping[str, TypeSpec]) -> pa.RecordBatch:
-    """The columns named in ``specs``, in that order, each as the Arrow type of its spec."""
-    missing = [name for name in specs if name not in rows.schema.names]
+def _columns(rows: pa.RecordBatch, wanted: tuple[ReadColumn, ...]) -> pa.RecordBatch:
+    """The columns ``wanted``, in that order, each as the Arrow type of its spec."""
+    missing = [column.path for column in wanted if column.path not in rows.schema.names]
     if missing:
         raise SourceChanged(f"The field “{missing[0]}” is gone.", "Map the collection again.")
-    schema = pa.schema([(name, arrow_type(spec)) for name, spec in specs.items()])
     try:
-        arrays = [rows.column(name).cast(schema.field(name).type) for name in specs]
+        arrays = [rows.column(column.path).cast(arrow_type(column.spec)) for column in wanted]
     except pa.ArrowInvalid as error:
         raise SourceDataError(f"A value does not fit its type: {error}", "Choose another type.") from error
+    schema = pa.schema([(column.path, arrow_type(column.spec)) for column in wanted])
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -241,7 +242,7 @@ def _locators(found: MemoryCollection, start: int, end: int) -> pa.Array:
     parts = [
         found.rows.column(name).slice(start, end - start).cast(pa.string()) for name in found.key.columns
     ]
-    return pc.binary_join_element_wise(*parts, "/")
+    return joined(parts)
 
 
 def _dims(column: pa.Array) -> dict[int, int]:

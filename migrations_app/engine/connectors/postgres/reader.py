@@ -22,6 +22,7 @@ from migrations_app.engine.connectors.postgres.select import Select
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.stopping import stoppable
 from migrations_app.engine.connectors.postgres.types import storage_of
+from migrations_app.engine.joining import joined
 from migrations_app.engine.schema import arrow_type
 
 _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
@@ -119,8 +120,4 @@ def _locators(select: Select, rows: pa.RecordBatch, done: int) -> pa.Array:
     if not select.locators:
         numbers = pa.array(np.arange(done + 1, done + rows.num_rows + 1)).cast(pa.string())
         return pc.binary_join_element_wise("row", numbers, " ")
-    parts = [rows.column(place).cast(pa.string()) for place in select.locators]
-    for number, part in enumerate(parts[:-1]):
-        parts[number] = pc.replace_substring(pc.replace_substring(part, "%", "%25"), "/", "%2F")
-    joined = pc.binary_join_element_wise(*parts, "/", null_handling="replace", null_replacement="NULL")
-    return joined.cast(pa.string())
+    return joined([rows.column(place).cast(pa.string()).fill_null("NULL") for place in select.locators])

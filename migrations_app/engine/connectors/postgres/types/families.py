@@ -82,7 +82,7 @@ def left_out(column: Column) -> str:
 def key_reading(column: Column) -> Reading:
     """How a column is read where it names a row: as the key it would become, else as its text."""
     family = FAMILIES.get(column.family, AS_TEXT)
-    keyed = (reading for reading in family.readings if reading.type in KEY_TYPES and family.can_be_key)
+    keyed = (reading for reading in family.readings if reading.type in KEY_TYPES and not reading.misfit)
     return next(keyed, Reading(MilvusType.VARCHAR, TEXT))
 
 

@@ -17,11 +17,12 @@ _DOUBLE: LiteralString = (
     " ELSE {c}::float8 END"
 )
 _LONG = Reading(T.INT64, suits=for_keys)
+_PART = Reading(T.VARCHAR, TEXT, suits=for_keys)
 
 NUMBERS: dict[str, Family] = {
-    "int8": Family((Reading(T.INT64),), can_be_key=True),
-    "int4": Family((Reading(T.INT32), _LONG), can_be_key=True),
-    "int2": Family((Reading(T.INT16), _LONG), can_be_key=True),
+    "int8": Family((Reading(T.INT64), _PART), can_be_key=True),
+    "int4": Family((Reading(T.INT32), _LONG, _PART), can_be_key=True),
+    "int2": Family((Reading(T.INT16), _LONG, _PART), can_be_key=True),
     "oid": Family((Reading(T.INT64, "{c}::int8"),)),
     "float8": Family((Reading(T.DOUBLE),)),
     "float4": Family((Reading(T.FLOAT),)),
