@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.engines.milvus_lite",
     "tests.engines.milvus_standalone",
     "tests.engines.postgres",
+    "tests.engines.postgres_contrib",
 ]
 
 MARKERS = {

@@ -63,9 +63,10 @@ ARRAYS: dict[str, Family] = {
     "timestamp[]": _texts(_each(iso("e"))),
     "timestamptz[]": _texts(_each(iso_utc("e"))),
     "inet[]": _texts(_WRITTEN),
+    "xml[]": _texts(_WRITTEN),
     **{
         f"{name}[]": _texts()
-        for name in ("uuid", "date", "time", "timetz", "interval", "cidr", "macaddr", "macaddr8", "xml")
+        for name in ("uuid", "date", "time", "timetz", "interval", "cidr", "macaddr", "macaddr8")
     },
     **{f"{name}[]": _texts() for name in ("bit", "varbit")},
     **{f"{name}[]": Family((_JSON,)) for name in DOCUMENTS},

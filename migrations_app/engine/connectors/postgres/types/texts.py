@@ -29,5 +29,6 @@ TEXTS: dict[str, Family] = {
     "cidr": _text(TEXT),
     "macaddr": _text(TEXT),
     "macaddr8": _text(TEXT),
-    "xml": _text(TEXT),
+    # As clients are shown it: a cast to text would keep a declared encoding, which holds no longer.
+    "xml": _text("textin(xml_out({c}))"),
 }
