@@ -194,8 +194,9 @@ def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabili
         yield from collection.fields
         return
     # The keys of opened columns go into the dynamic field by themselves.
-    opened = {f.name for f in schema.fields if f.opened_from} | set(opened_columns(collection.select))
-    without = opened | (unfit if collection.keep_source_key else unfit | old)
+    names = set(opened_columns(collection.select))
+    opened = {f.name for f in schema.fields if f.opened_from or (f.can_open and f.name in names)}
+    without = opened - set(collection.key_columns) | (unfit if collection.keep_source_key else unfit | old)
     yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
 
 

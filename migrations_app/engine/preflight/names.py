@@ -90,7 +90,7 @@ def field_name_problem(name: str, caps: Capabilities) -> NameProblem | None:
 
 def _key_in_meta(entry: Entry) -> str | None:
     """The key of the dynamic field that an entry asks for, for its values or its misfits."""
-    if entry.plan.as_ is not None or entry.plan.dynamic:
+    if (entry.plan.as_ is not None or entry.plan.dynamic) and not entry.plan.added:
         return entry.plan.as_ or entry.plan.source or ""
     return None
 

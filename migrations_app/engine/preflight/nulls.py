@@ -53,7 +53,7 @@ def check_fill_null(subject: Subject) -> Iterator[Fault]:
 def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
     """A column in the dynamic field has no options of a field."""
     for entry in subject.entries():
-        for option in ("nullable", "default") if entry.plan.dynamic else ():
+        for option in ("nullable", "default") if entry.plan.dynamic and not entry.plan.added else ():
             if getattr(entry.plan, option) not in (None, False):
                 message = f"“{entry.name}” goes into the dynamic field, which has no “{option}”."
                 yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))

@@ -124,6 +124,8 @@ def _as_it_is(entry: Entry) -> Iterator[Fault]:
 
 def check_misfit(subject: Subject) -> Iterator[Fault]:
     for entry in subject.entries():
+        if entry.plan.added:
+            continue
         if entry.plan.misfit == "reject":
             if entry.plan.as_ is not None and not entry.plan.dynamic:
                 message = f"“as” names a key of the dynamic field; “{entry.name}” does not go there."
@@ -150,7 +152,9 @@ def check_opened_sample(subject: Subject) -> Iterator[Fault]:
         path = opened_path(entry.plan.source, tuple(documents))
         if path is None or not entry.is_key_of_document or not _is_ready(entry):
             continue
-        key = fixed_key(subject.plan, path, entry.plan)
+        # Only what the values themselves are is asked here.
+        bare = entry.plan.model_copy(update={"fill_null": None, "default": None, "too_long": "reject"})
+        key = fixed_key(subject.plan, path, bare)
         misfits = key.misfits(documents[path.column])
         if misfits:
             number, of = (

@@ -1,0 +1,365 @@
+"""What a sample shows of opened columns, what a plan makes of it, and what of a plan is refused."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from migrations_app.engine.errors import Fix
+from migrations_app.engine.opening import MOST_KEYS, with_opened_keys
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.preflight import check_collection
+from migrations_app.engine.proposal import complete
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TypeChoice,
+    TypeSpec,
+)
+from migrations_app.engine.testing.memory_target import EVERYTHING
+
+T = MilvusType
+OLD = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
+OPEN = {"open": ["m"]}
+DOCUMENTS = (
+    '{"price": 9.5, "lang": "de", "stock": 3, "is_new": true, "tags": ["a", "bcd"], "size": {"w": 1}, '
+    '"odd": 1}',
+    '{"price": 10, "lang": "english", "stock": 4, "tags": [], "none": null, "a.b": 1.0, "odd": "x", '
+    '"mix": [1, "a"]}',
+    None,
+    '{"price": 1, "long": 12345678901234567890123, "dates": ["a", null], "empty": []}',
+)
+
+
+def column(name, *types, **facts):
+    choices = tuple(TypeChoice(t if isinstance(t, TypeSpec) else TypeSpec(t)) for t in types)
+    return SourceField(name, "native", choices, **facts)
+
+
+def schema(*fields, documents=DOCUMENTS, open=("m",)):
+    """A collection ``s`` with an id, a vector, and the opened column ``m``."""
+    sample = pa.record_batch({"m": pa.array(documents, pa.string())})
+    own = (
+        column("id", T.INT64, nullable=False, can_be_key=True),
+        column("v", TypeSpec(T.FLOAT_VECTOR, dim=4), nullable=False),
+        column("m", T.JSON, can_open=True),
+    )
+    found = CollectionSchema("s", (*own, *fields), SourceKey(("id",)), sample, label="s")
+    return with_opened_keys(found, {"open": list(open)})
+
+
+# ---------------------------------------------------------------- what the sample shows
+
+
+def seen(name):
+    found = schema().field(name)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "native", "types", "share"),
+    [
+        ("m.price", "number", ["DOUBLE"], 0.75),
+        ("m.lang", "text", ["VARCHAR"], 0.5),
+        ("m.stock", "whole number", ["INT64", "DOUBLE"], 0.5),
+        ("m.is_new", "true or false", ["BOOL"], 0.25),
+        ("m.tags", "list of text", ["ARRAY<VARCHAR>", "JSON"], 0.5),
+        ("m.size", "object", ["JSON"], 0.25),
+        ("m.odd", "mixed", ["JSON"], 0.5),
+        ("m.none", "null", ["VARCHAR", "INT64", "DOUBLE", "BOOL", "JSON"], 0.25),
+        ('m."a.b"', "number", ["DOUBLE"], 0.25),
+        ("m.mix", "list", ["JSON"], 0.25),
+        ("m.dates", "list", ["JSON"], 0.25),
+        ("m.empty", "list", ["JSON"], 0.25),
+        ("m.long", "mixed", ["JSON"], 0.25),
+    ],
+)
+def test_each_key_of_the_sample_is_a_field_with_its_types_and_share(name, native, types, share):
+    found = seen(name)
+    assert (found.native_type, [str(choice.spec) for choice in found.choices]) == (native, types)
+    assert (found.opened_from, found.share, found.nullable) == ("m", share, True)
+
+
+def test_a_key_shows_examples_and_how_long_its_values_are():
+    assert (seen("m.lang").samples, seen("m.lang").longest_bytes) == (("de", "english"), 7)
+    tags = seen("m.tags")
+    assert (tags.samples, tags.longest_bytes, tags.longest_items) == (('["a","bcd"]', "[]"), 3, 2)
+    assert seen("m.long").samples == ("12345678901234567890123",)
+
+
+def test_the_sample_has_a_column_for_each_key_in_its_first_type():
+    sample = schema().sample
+    assert sample.column("m.price").to_pylist() == [9.5, 10.0, None, 1.0]
+    assert sample.column("m.tags").to_pylist() == [["a", "bcd"], [], None, None]
+
+
+def test_the_most_frequent_keys_come_first_and_very_many_are_cut_with_a_note():
+    names = [f.name for f in schema().fields if f.opened_from]
+    assert names[:3] == ["m.price", "m.lang", "m.odd"]
+    many = "{" + ",".join(f'"k{n:03}": 1' for n in range(MOST_KEYS + 5)) + "}"
+    found = schema(documents=[many, '{"k204": 1}'])
+    listed = [f.name for f in found.fields if f.opened_from]
+    assert (len(listed), listed[0]) == (MOST_KEYS, "m.k204")
+    assert found.notes == ("“m” has 205 keys in the sample: the 200 most frequent are listed.",)
+
+
+def test_a_column_goes_before_a_key_of_its_name():
+    found = schema(column("m.price", T.INT32))
+    assert [f.opened_from for f in found.fields if f.name == "m.price"] == [""]
+    plan = completed({"fields": [{"source": "m.price"}]}, found)
+    assert (plan.fields[-1].column, plan.fields[-1].type, plan.fields[-1].target) == (
+        True,
+        "INT32",
+        "m.price",
+    )
+
+
+def test_what_is_no_document_or_not_opened_shows_no_keys():
+    assert [f.name for f in schema(open=()).fields] == ["id", "v", "m"]
+    assert [f.name for f in schema(documents=["[1]", "3", None]).fields] == ["id", "v", "m"]
+
+
+# ---------------------------------------------------------------- what a plan leaves out
+
+
+def completed(plan, found=None, caps=EVERYTHING):
+    found = found or schema()
+    data = {"source": "s", "select": OPEN} | plan
+    if "fields" in plan:
+        data["fields"] = [{"source": "id"}, {"source": "v"}, *plan["fields"]]
+    once = complete(CollectionPlan.model_validate(data), found, caps)
+    assert complete(once, found, caps) == once
+    again = CollectionPlan.model_validate(once.model_dump(mode="json", by_alias=True))
+    assert complete(again, found, caps) == once
+    return once
+
+
+def made(field, caps=EVERYTHING, **plan):
+    """One field of a plan, completed, as a plan file writes it."""
+    last = completed({"fields": [field]} | plan, caps=caps).fields[-1]
+    return last.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def test_the_keys_of_an_opened_column_go_into_the_dynamic_field_unless_asked_for():
+    assert [f.source for f in completed({}).fields] == ["id", "v"]
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ({"source": "m.price"}, {"target": "price", "type": "DOUBLE", "nullable": True}),
+        ({"source": "m.lang"}, {"target": "lang", "type": "VARCHAR", "max_length": 1024, "nullable": True}),
+        ({"source": "m.stock", "type": "DOUBLE"}, {"target": "stock", "nullable": True}),
+        ({"source": 'm."a.b"'}, {"target": "a.b", "type": "DOUBLE", "nullable": True}),
+        ({"source": "m.x.y", "type": "VARCHAR"}, {"target": "y", "max_length": 1024, "nullable": True}),
+        (
+            {"source": "m.x", "type": "ARRAY", "element_type": "VARCHAR"},
+            {"target": "x", "max_length": 1024, "max_capacity": 256, "nullable": True},
+        ),
+        ({"source": "m.lang", "dynamic": True}, {"as": "lang"}),
+        ({"source": "m.x.y", "dynamic": True, "as": "z"}, {}),
+    ],
+)
+def test_a_path_alone_says_what_the_sample_shows(field, expected):
+    assert made(field) == field | expected
+
+
+def test_misfits_have_a_name_of_their_own_where_a_field_has_that_of_their_place():
+    price = {"source": "m.price", "misfit": "dynamic"}
+    assert made(price)["as"] == "price_misfit"
+    assert "as" not in made(price | {"target": "cost"})
+    assert made(price | {"as": "odd"})["as"] == "odd"
+
+
+def test_where_the_target_has_no_null_a_key_stays_in_the_dynamic_field_unless_more_is_said():
+    assert made({"source": "m.price"}, OLD) == {"source": "m.price", "dynamic": True, "as": "price"}
+    assert made({"source": "m.price", "fill_null": 0}, OLD)["type"] == "DOUBLE"
+
+
+ADDED = {"added": True, "target": "b"}
+
+
+@pytest.mark.parametrize(
+    ("field", "caps", "expected"),
+    [
+        ({"type": "INT64", "default": 1}, EVERYTHING, {"nullable": False}),
+        ({"type": "INT64"}, EVERYTHING, {"nullable": True}),
+        ({"type": "INT64"}, OLD, {"nullable": False}),
+        ({"type": "INT64", "default": 1}, OLD, {"nullable": False, "default": None, "fill_null": 1}),
+        ({"type": "JSON", "default": {"a": 1}}, EVERYTHING, {"default": None, "fill_null": {"a": 1}}),
+        ({"type": "VARCHAR", "default": "x" * 2000}, EVERYTHING, {"max_length": 4096}),
+        (
+            {"type": "ARRAY", "element_type": "VARCHAR", "default": ["a"]},
+            EVERYTHING,
+            {"max_capacity": 16, "max_length": 1024, "fill_null": ["a"], "default": None},
+        ),
+    ],
+)
+def test_an_added_field_gets_its_sizes_and_a_default_that_the_target_keeps(field, caps, expected):
+    found = completed({"fields": [ADDED | field]}, caps=caps).fields[-1]
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+def faults(plan, found=None, caps=EVERYTHING):
+    found = found or schema()
+    return check_collection(completed(plan, found, caps), found, caps)
+
+
+def the_fault(plan, found=None, caps=EVERYTHING):
+    [fault] = faults(plan, found, caps)
+    assert fault.message.endswith(".")
+    assert fault.collection == "s"
+    return fault
+
+
+def fields(*written, **plan):
+    return {"fields": list(written)} | plan
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {},
+        {"rest": "drop"},
+        {"rest": "drop", "dynamic_field": False},
+        fields({"source": "m"}, rest="drop"),
+        fields({"source": "m.price"}, {"source": "m.size"}, {"source": "m.tags", "too_long": "truncate"}),
+        fields({"source": "m.x.y", "type": "INT8", "misfit": "dynamic"}),
+        fields({"source": "m.price", "dynamic": True, "as": "cost"}, {"source": "m.lang", "target": "price"}),
+        fields(ADDED | {"type": "INT64", "default": 1}, partition_key="b"),
+        fields({"source": "m.lang", "fill_null": ""}, partition_key="lang"),
+    ],
+)
+def test_these_plans_have_no_fault(plan):
+    assert faults(plan) == ()
+
+
+PRICE = {"source": "m.price"}
+ODD = {"source": "m.odd"}
+
+
+@pytest.mark.parametrize(
+    ("plan", "code", "path"),
+    [
+        ({"select": {"open": ["x"]}}, "open_unknown", "select.open[0]"),
+        ({"select": {"open": ["m", "id"]}}, "open_type", "select.open[1]"),
+        ({"select": {}, "rest": "drop"}, "option_misplaced", "rest"),
+        ({"dynamic_field": False}, "dynamic_field_off", "rest"),
+        (fields({"source": "n.x", "type": "INT64"}), "field_unknown", "fields[2].source"),
+        (fields(PRICE, PRICE | {"target": "q"}), "source_twice", "fields[3].source"),
+        (fields({"source": "m.x"}), "type_missing", "fields[2].type"),
+        (fields({"source": "m.x", "type": "INT"}), "type_unsuitable", "fields[2].type"),
+        (fields({"source": "m.x", "type": "ARRAY"}), "type_unsuitable", "fields[2].type"),
+        (
+            fields({"source": "m.x", "type": "INT8", "element_type": "INT8"}),
+            "type_unsuitable",
+            "fields[2].type",
+        ),
+        (fields({"source": "m.x", "type": "FLOAT_VECTOR", "dim": 4}), "type_unsuitable", "fields[2].type"),
+        (fields(PRICE | {"max_length": 5}), "option_misplaced", "fields[2].max_length"),
+        (fields({"source": "m.lang", "max_length": 70_000}), "value_out_of_range", "fields[2].max_length"),
+        (fields(PRICE | {"too_long": "truncate"}), "option_misplaced", "fields[2].too_long"),
+        (fields(PRICE | {"fill_null": "x"}), "value_invalid", "fields[2].fill_null"),
+        (fields(PRICE | {"as": "x"}), "option_misplaced", "fields[2].as"),
+        (fields(PRICE | {"dynamic": True, "type": "INT64"}), "option_misplaced", "fields[2].type"),
+        (fields(PRICE | {"dynamic": True, "fill_null": 1}), "option_misplaced", "fields[2].fill_null"),
+        (fields(PRICE | {"dynamic": True, "misfit": "dynamic"}), "option_misplaced", "fields[2].misfit"),
+        (fields(PRICE | {"misfit": "dynamic", "nullable": False}), "misfit_needs_null", "fields[2].misfit"),
+        (
+            fields(PRICE | {"misfit": "dynamic"}, rest="drop", dynamic_field=False),
+            "dynamic_field_off",
+            "fields[2].misfit",
+        ),
+        (fields(PRICE | {"misfit": "dynamic", "as": "id"}), "dynamic_name_taken", "fields[2].as"),
+        (fields({"source": "m.x", "dynamic": True, "as": "$meta"}), "dynamic_name_illegal", "fields[2].as"),
+        (fields({"source": "m.lang", "target": "price"}), "dynamic_name_taken", "rest"),
+        (fields({"source": "m.lang", "dynamic": True, "as": "price"}), "dynamic_name_taken", "rest"),
+        ({"key": "m.stock"}, "key_type", "key"),
+        (fields({"source": "id", "misfit": "dynamic"}), "source_twice", "fields[2].source"),
+    ],
+)
+def test_a_plan_that_cannot_work_is_refused_with_its_place(plan, code, path):
+    found = faults(plan)
+    assert (code, path) in [(fault.code, fault.path) for fault in found], found
+
+
+def test_misfit_of_an_ordinary_column_is_refused_with_its_repair():
+    fault = the_fault(fields({"source": "n", "misfit": "dynamic"}), schema(column("n", T.INT32)))
+    assert (fault.code, fault.path, fault.field) == ("option_misplaced", "fields[2].misfit", "n")
+    assert fault.fixes == (Fix("Reject the row", "misfit", "reject"),)
+
+
+def test_a_key_that_would_hide_a_field_is_shown_with_what_can_be_done():
+    fault = the_fault(fields({"source": "title", "target": "lang"}), schema(column("title", T.VARCHAR)))
+    assert (fault.code, fault.path, fault.field, fault.option) == (
+        "dynamic_name_taken",
+        "rest",
+        "m.lang",
+        "rest",
+    )
+    assert fault.fixes == (Fix("Drop the rest", "rest", "drop"),)
+
+
+def test_two_opened_columns_with_one_key_are_refused():
+    other = column("n", T.JSON, can_open=True)
+    found = schema(other, documents=['{"a": 1, "b": 1}'], open=())
+    sample = found.sample.append_column("n", pa.array(['{"b": 2}'], pa.string()))
+    select = {"open": ["m", "n"]}
+    both = with_opened_keys(replace(found, sample=sample), select)
+    fault = the_fault({"select": select}, both)
+    assert (fault.code, fault.field) == ("dynamic_name_taken", "n.b")
+
+
+def test_an_unopened_column_of_documents_is_named_as_the_way():
+    fault = the_fault({"select": {}} | fields({"source": "m.price"}), schema(open=()))
+    assert fault.hint == "To take keys out of “m”, open it: select: {open: [m]}."
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        (ODD | {"type": "INT64"}, "1 of the 4 sampled rows do not fit, so each time it is rejected"),
+        (ODD | {"type": "INT64", "misfit": "dynamic", "target": "o"}, "its value stays in the dynamic field"),
+        (ODD | {"type": "JSON"}, "2 of the 4 sampled rows"),
+    ],
+)
+def test_values_in_the_sample_that_will_not_fit_are_a_warning(field, words):
+    fault = the_fault(fields(field))
+    assert (fault.code, fault.severity, fault.path) == ("sample_misfit", "warning", "fields[2].type")
+    assert words in fault.message
+
+
+@pytest.mark.parametrize(
+    ("field", "code", "option"),
+    [
+        (ADDED | {"source": "m.x", "type": "INT64", "default": 1}, "option_misplaced", "source"),
+        (ADDED | {"type": "INT64", "default": 1, "dynamic": True}, "option_misplaced", "dynamic"),
+        (ADDED | {"type": "INT64", "default": 1, "as": "x"}, "option_misplaced", "as"),
+        (ADDED | {"type": "VARCHAR", "default": "x", "too_long": "truncate"}, "option_misplaced", "too_long"),
+        (ADDED | {"type": "INT64", "nullable": False}, "added_needs_value", "default"),
+        (ADDED | {"default": 1}, "type_missing", "type"),
+        (ADDED | {"type": "FLOAT_VECTOR", "dim": 4}, "added_vector", "type"),
+        (ADDED | {"type": "INT", "default": 1}, "type_unsuitable", "type"),
+        (ADDED | {"type": "ARRAY", "default": [1]}, "type_unsuitable", "type"),
+        (ADDED | {"type": "INT8", "default": 300}, "value_invalid", "default"),
+        (ADDED | {"type": "JSON", "default": 3}, "value_invalid", "fill_null"),
+        (ADDED | {"target": "id", "type": "INT64", "default": 1}, "name_duplicate", "target"),
+        ({"added": True, "type": "INT64", "default": 1}, "name_empty", "target"),
+    ],
+)
+def test_an_added_field_that_cannot_be_is_refused(field, code, option):
+    fault = the_fault(fields(field))
+    assert (fault.code, fault.path) == (code, f"fields[2].{option}")
+
+
+def test_an_added_field_of_a_type_that_the_target_lacks_is_refused():
+    caps = replace(OLD, types=OLD.types - {T.ARRAY})
+    field = ADDED | {"type": "ARRAY", "element_type": "INT64", "default": [1]}
+    assert the_fault(fields(field), caps=caps).code == "type_unavailable"
+    assert the_fault(fields(ADDED | {"type": "INT64"}), caps=OLD).code == "added_needs_value"
