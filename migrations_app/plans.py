@@ -1,7 +1,8 @@
 """The plan as a file: YAML in, every fault at once with its path; YAML out, without a secret.
 
-``${NAME}`` is taken from the environment, ``@path`` reads a certificate. What is kept with a job is the
-plan as it was written (``public``), and apart from it the settings with their secrets (``settings``).
+``${NAME}`` is taken from the environment (``$${NAME}`` is ``${NAME}`` itself), ``@path`` reads a certificate.
+What is kept with a job is the plan as it was written (``public``), and apart from it the settings with
+their secrets (``settings``).
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ from migrations_app.models import Job
 PLAN_KEYS = field_names(
     Plan, SourcePlan, TargetPlan, Options, CollectionPlan, FieldPlan, FullTextPlan, IndexPlan
 )
-VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 MAX_BYTES = 4 * 1024 * 1024
+_AS_WRITTEN = {("source", "settings"), ("target", "settings")}
 # Values and blocks, those behind aliases counted each time: a few lines can stand for millions.
 MAX_NODES = 200_000
 
@@ -138,15 +140,20 @@ def _expand(value: Any, environ: Mapping[str, str], at: tuple[int | str, ...], f
     if isinstance(value, list):
         return [_expand(v, environ, (*at, n), faults) for n, v in enumerate(value)]
     if isinstance(value, str):
-        for name in sorted(set(VARIABLE.findall(value)) - set(environ)):
+        named = {name for escape, name in VARIABLE.findall(value) if not escape}
+        for name in sorted(named - set(environ)):
             message = f"The environment variable {name} is not set."
             faults.append(
                 Fault("variable_missing", message, f"Set {name} before the plan is read.", path_of(at))
             )
-        value = VARIABLE.sub(lambda found: environ.get(found[1], found[0]), value)
+        value = VARIABLE.sub(lambda found: _expanded(found, environ), value)
     if _refused(value, at, faults):
         return "" if isinstance(value, str) else None
     return value
+
+
+def _expanded(found: re.Match[str], environ: Mapping[str, str]) -> str:
+    return found[0][1:] if found[1] else environ.get(found[2], found[0])
 
 
 def _refused(value: Any, at: tuple[int | str, ...], faults: list[Fault]) -> bool:
@@ -215,7 +222,12 @@ def _read_files(given: dict[str, Any], model: type[SettingsModel], folder: Path,
 def _public(written: dict[str, Any], model: type[SettingsModel]) -> dict[str, Any]:
     """Settings as written, without a secret typed in: only ``${NAME}`` stays in its place."""
     secrets = connect.secret_names(model)
-    return {k: v for k, v in written.items() if k not in secrets or VARIABLE.fullmatch(str(v))}
+    return {k: v for k, v in written.items() if k not in secrets or _is_variable(str(v))}
+
+
+def _is_variable(text: str) -> bool:
+    found = VARIABLE.fullmatch(text)
+    return found is not None and not found[1]
 
 
 def _prune(data: dict[str, Any], faults: list[Fault]) -> Plan | None:
@@ -254,9 +266,20 @@ def _cut(data: Any, location: tuple[int | str, ...]) -> bool:
 
 
 def dump_yaml(plan: dict[str, Any]) -> str:
-    """A plan's data as a file, in the order of the documentation."""
-    text: str = yaml.safe_dump(plan, sort_keys=False, allow_unicode=True, width=120)
+    """A plan's data as a file, in the order of the documentation.
+
+    Settings stand as they were written; elsewhere ``${NAME}`` is a part of a name, and stays one.
+    """
+    text: str = yaml.safe_dump(_escaped(plan), sort_keys=False, allow_unicode=True, width=120)
     return text
+
+
+def _escaped(value: Any, at: tuple[str, ...] = ()) -> Any:
+    if isinstance(value, dict):
+        return {k: v if (*at, k) in _AS_WRITTEN else _escaped(v, (*at, k)) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item, (*at, "")) for item in value]
+    return VARIABLE.sub(r"$\g<0>", value) if isinstance(value, str) else value
 
 
 def job_data(job: Job) -> dict[str, Any]:

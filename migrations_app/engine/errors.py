@@ -162,7 +162,15 @@ class Fault:
         return self.hint or (f"{self.fixes[0].label}." if self.fixes else "")
 
     def as_dict(self) -> dict[str, Any]:
-        return {"code": self.code, "message": self.message, "hint": self.advice, "path": self.path}
+        fixes = [{"label": fix.label, "option": fix.option, "value": fix.value} for fix in self.fixes]
+        return {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.advice,
+            "path": self.path,
+            "field": self.field,
+            "fixes": fixes,
+        }
 
 
 class PlanRefused(FerryError):

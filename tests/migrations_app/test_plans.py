@@ -149,6 +149,37 @@ def test_a_plan_written_out_reads_back_equal():
     assert yaml.safe_load(dump_yaml(plan.dump()))["version"] == 1
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "${HOME}",
+        "$${HOME}",
+        "$$${HOME}",
+        "$",
+        "$$",
+        "${}",
+        "$ {HOME}",
+        "${HOME}${HOME}",
+        "a$${SHOP_PASSWORD}b",
+    ],
+)
+def test_a_name_that_looks_like_a_variable_is_written_out_and_read_back_as_it_is(name):
+    plan = read(GOOD).checked()
+    plan.collections[0].source = f"public.{name}"
+    written = dump_yaml(plan.dump())
+    again = read(written).checked()
+    assert again == plan
+    assert again.source.settings["password"] == "${SHOP_PASSWORD}"
+
+
+def test_an_escaped_variable_is_not_taken_from_the_environment():
+    text = GOOD.replace('password: "${SHOP_PASSWORD}"', 'password: "$${NOWHERE}"')
+    file = read(text)
+    assert not file.faults
+    assert file.settings["source"]["password"] == "${NOWHERE}"
+    assert "password" not in file.checked().source.settings
+
+
 def test_a_kind_without_settings_is_told_what_its_settings_need():
     text = "version: 1\nsource: {kind: postgresql}\ntarget: {kind: milvus}\ncollections: [{source: a.b}]"
     assert {fault.path.partition(".")[0] for fault in read(text).faults} == {"source", "target"}

@@ -18,6 +18,7 @@ collections of their own names, dropped with the test.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -56,11 +57,12 @@ class Moved:
     client: MilvusClient
     target: str
     report: dict[str, Any]
+    number: int = 0
 
     @property
     def counts(self) -> dict[str, Any]:
         """The collection's part of the report: rows_read, rows_written, rows_rejected, verified, ..."""
-        counted: dict[str, Any] = self.report["collections"][0]
+        counted: dict[str, Any] = self.report["collections"][self.number]
         return counted
 
     @property
@@ -155,10 +157,21 @@ class Mover:
     ) -> Moved:
         """Move one table as ``manage.py runplan --inline`` does. ``collection``: keys of the plan file;
         ``settings``: of the source's connection, where they differ."""
-        plan = self.plan(source, options, settings, **collection)
+        [moved] = self.move_all([{"source": source, **collection}], options, settings)
+        return moved
+
+    def move_all(
+        self,
+        collections: list[dict[str, Any]],
+        options: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> list[Moved]:
+        """Move several tables in one job."""
+        plan = self.plan(collections, options, settings)
         report = self._run(plan, "--inline")
         assert report.get("job"), f"no job was made: {report}"
-        return Moved(self.client, plan["collections"][0]["target"], report)
+        targets = [collection["target"] for collection in plan["collections"]]
+        return [Moved(self.client, target, report, number) for number, target in enumerate(targets)]
 
     def refused(
         self,
@@ -168,32 +181,32 @@ class Mover:
         **collection: Any,
     ) -> list[dict[str, Any]]:
         """What ``runplan --check`` finds against the move: code, message, hint and path of each fault."""
-        faults: list[dict[str, Any]] = self._run(
-            self.plan(source, options, settings, **collection), "--check"
-        )["faults"]
+        plan = self.plan([{"source": source, **collection}], options, settings)
+        faults: list[dict[str, Any]] = self._run(plan, "--check")["faults"]
         return faults
 
     def plan(
         self,
-        source: str,
+        collections: list[dict[str, Any]],
         options: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
-        **collection: Any,
     ) -> dict[str, Any]:
-        """The plan of one collection, as the file holds it."""
-        named = {"source": source, "target": f"rt_{uuid4().hex[:12]}"} | collection
-        self.targets.append(named["target"])
+        """The plan, as the file holds it; collections without a target get one of their own."""
+        named = [{"target": f"rt_{uuid4().hex[:12]}", **collection} for collection in collections]
+        self.targets += [collection["target"] for collection in named]
         return {
             "version": 1,
             "source": {"kind": "postgresql", "settings": self.source.settings | (settings or {})},
             "target": {"kind": "milvus", "settings": {"uri": self.uri}},
             "options": options or {},
-            "collections": [named],
+            "collections": named,
         }
 
     def _run(self, plan: dict[str, Any], how: str) -> dict[str, Any]:
         file = self.folder / "plan.yaml"
-        file.write_text(yaml.safe_dump(plan, allow_unicode=True))
+        text = yaml.safe_dump(plan, allow_unicode=True)
+        # A plan takes ${NAME} from the environment, where it is not escaped.
+        file.write_text(re.sub(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", r"$\g<0>", text))
         out, err = StringIO(), StringIO()
         # Its exit code follows from the report.
         with suppress(SystemExit):

@@ -21,7 +21,8 @@ def check_collection_name(subject: Subject) -> Iterator[Fault]:
 
 
 def check_field_names(subject: Subject) -> Iterator[Fault]:
-    taken = {entry.plan.target or "" for entry in subject.fixed()}
+    """No two are given the same name instead: all repairs may be taken at once."""
+    taken = subject.field_names()
     for entry in subject.fixed():
         name = entry.plan.target
         if name is None:  # its source is not there, which is said elsewhere
@@ -29,17 +30,21 @@ def check_field_names(subject: Subject) -> Iterator[Fault]:
         problem = field_name_problem(name, subject.caps)
         if problem:
             instead = _suggested(name or entry.name, taken, subject)
+            taken.add(instead)
             fix = Fix(f"Use {instead}", "target", instead)
             yield entry.fault("target", problem.code, problem.message, problem.hint, fix)
 
 
 def check_duplicate_names(subject: Subject) -> Iterator[Fault]:
-    """Every later field of the same name is at fault; a key that is none of the source stands first."""
-    taken = {entry.plan.target or "" for entry in subject.fixed()}
+    """Every later field of the same name is at fault; a key that is none of the source stands first.
+
+    Illegal names are given others, no two the same, by ``check_field_names``.
+    """
+    taken = subject.field_names()
     seen = {subject.plan.key_name or ""} if subject.plan.makes_key else set()
     for entry in subject.fixed():
         name = entry.plan.target or ""
-        if name and name in seen:
+        if name in seen and not field_name_problem(name, subject.caps):
             instead = free_name(name, taken | seen)
             taken.add(instead)
             message = f"Two fields are called “{name}”."
@@ -54,8 +59,7 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
     name = subject.plan.key_name or ""
     problem = field_name_problem(name, subject.caps)
     if problem:
-        taken = {entry.plan.target or "" for entry in subject.fixed()}
-        instead = _suggested(name or "id", taken, subject)
+        instead = _suggested(name or "id", subject.field_names(), subject)
         fix = Fix(f"Use {instead}", "key_name", instead)
         yield subject.fault("key_name", problem.code, problem.message, problem.hint, fix)
 
@@ -77,6 +81,7 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
             seen.add(name)
             continue
         instead = free_name("meta" if name == META else name or "value", names | fixed)
+        names.add(instead)
         fix = Fix(f"Use {instead}", "as", instead)
         yield entry.fault("as", code, message, "Move it under another name.", fix)
 
