@@ -120,3 +120,15 @@ def repaired(plan, fault):
     option = "as_" if fix.option == "as" else fix.option
     fields = [f.model_copy(update={option: fix.value}) if f.source == fault.field else f for f in plan.fields]
     return plan.model_copy(update={"fields": fields, "indexes": None})
+
+
+@settings(max_examples=300)
+@given(schemas(), CAPS)
+def test_all_repairs_of_names_can_be_taken_at_once(schema, caps):
+    plan = propose(schema, caps)
+    once = plan
+    for fault in errors(plan, schema, caps):
+        once = repaired(once, fault)
+    again = errors(complete(once, schema, caps), schema, caps)
+    # Which keys of the dynamic field meet a fixed field's name shows only once that is repaired.
+    assert {fault.option for fault in again} <= {"as"}

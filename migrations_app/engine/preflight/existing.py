@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from migrations_app.engine.errors import Fault, FerryError
 from migrations_app.engine.log import counted
+from migrations_app.engine.naming import name_problem
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.schema import TargetSchema
 from migrations_app.engine.target import Target
@@ -41,6 +42,8 @@ def check_names(collection: CollectionPlan, target: Target, taken: Collection[st
     """A name that stands for another collection; a collection that cannot make room. ``taken``: the names of
     the collections there are."""
     name = collection.target or ""
+    if name_problem(name, "collection"):
+        return  # said elsewhere; a server does not look for what cannot be there
     if name not in taken:
         yield from _check_alias(collection, target.describe(name))
     elif collection.if_exists == "replace" and (refusal := alias_refusal(name, target)):
