@@ -113,11 +113,11 @@ def round_up(number: int) -> int:
 
 
 def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:
-    """The most frequent dimension in the sample of a vector field that does not declare one."""
+    """The most frequent dimension in the sample of a dense vector field that does not declare one."""
     if sample is None or name not in sample.schema.names:
         return None
     column = sample.column(name)
-    if not pa.types.is_list(column.type):
+    if not pa.types.is_list(column.type) or pa.types.is_struct(column.type.value_type):
         return None
     modes = pc.mode(pc.list_value_length(column.drop_null()))
     return modes[0]["mode"].as_py() if len(modes) else None

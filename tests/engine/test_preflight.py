@@ -405,6 +405,17 @@ def test_a_collection_without_a_vector_is_refused():
     assert [f.code for f in found] == ["no_vector"]
 
 
+def test_a_vector_that_only_has_another_type_in_the_target_is_no_vector():
+    bits = field("b", TypeSpec(T.BINARY_VECTOR, dim=8), T.VARCHAR)
+    described = CollectionSchema("public.books", (ID, bits), SourceKey(("id",)), label="books")
+    caps = replace(OLD, types=OLD.types - {T.BINARY_VECTOR})
+    found = check_collection(
+        complete(CollectionPlan(source="public.books"), described, caps), described, caps
+    )
+    assert [f.code for f in found] == ["no_vector"]
+    assert "“b” would be BINARY_VECTOR, which needs" in found[0].hint
+
+
 @pytest.mark.parametrize(
     ("caps", "shards", "instead"), [(EVERYTHING, 17, "16"), (EVERYTHING, 0, "1"), (LITE, 2, "1")]
 )

@@ -10,6 +10,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.proposal import complete, default_targets, propose
 from migrations_app.engine.schema import (
+    SPARSE,
     CollectionSchema,
     MilvusType,
     SourceField,
@@ -216,6 +217,12 @@ def test_an_array_gets_capacity_and_element_length():
     tags = field("a", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_bytes=5, longest_items=9)
     got = only(proposed(ID, VECTOR, tags), "a")
     assert (got.type, got.element_type, got.max_capacity, got.max_length) == ("ARRAY", "VARCHAR", 32, 64)
+
+
+def test_a_sparse_vector_has_no_dimension_however_its_samples_look():
+    sample = pa.record_batch({"v": pa.array([[{"index": 7, "value": 0.5}]], SPARSE)})
+    sparse = only(proposed(ID, field("v", T.SPARSE_FLOAT_VECTOR), sample=sample, caps=NEW), "v")
+    assert (sparse.type, sparse.dim) == ("SPARSE_FLOAT_VECTOR", None)
 
 
 def test_an_undeclared_dimension_is_taken_from_the_sample():

@@ -23,14 +23,23 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
         hint = f"Leave out {number - caps.max_fields}, or move them into the dynamic field."
         yield subject.fault("fields", "too_many_fields", message, hint)
     vectors = [entry for entry in fixed if entry.is_vector]
-    if not vectors and not made and not any(e.source and e.source.is_vector for e in fixed):
+    if not vectors and not made and not any(e.source and e.source.is_vector and not e.spec for e in fixed):
         message = f"“{subject.schema.name}” has no vector field among those to move."
-        yield subject.fault("fields", "no_vector", message, "A Milvus collection needs at least one.")
+        hint = " ".join(("A Milvus collection needs at least one.", *_unavailable_vectors(subject)))
+        yield subject.fault("fields", "no_vector", message, hint)
     for entry in vectors[max(0, caps.max_vector_fields - made) :]:
         several = "" if caps.max_vector_fields > 1 else f" More {caps.missing('several_vectors')}."
         message = f"“{entry.name}” is vector field {vectors.index(entry) + made + 1}; {caps} takes "
         message += f"{caps.max_vector_fields}.{several}"
         yield entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)
+
+
+def _unavailable_vectors(subject: Subject) -> Iterator[str]:
+    """Which fields are vectors of a type that the target does not have."""
+    for field in subject.schema.fields:
+        kind = field.choices[0].spec.type if field.is_vector else None
+        if kind is not None and kind not in subject.caps.types:
+            yield f"“{field.name}” would be {kind}, which {subject.caps.missing(kind)}."
 
 
 def check_shards(subject: Subject) -> Iterator[Fault]:

@@ -1,0 +1,151 @@
+"""The edge values of every type of PostgreSQL, moved and read back: equal, or kept back with the reason."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from migrations_app.engine.schema import MilvusType, TypeSpec
+from tests.integration.postgres_types import test_arrays, test_documents, test_numbers, test_texts, test_times
+from tests.integration.postgres_types.edges import Edge
+from tests.roundtrip.edges import as_integer, assert_all_there, make_table, move_edges, move_table, raw_json
+
+T = MilvusType
+TEXT = TypeSpec(T.VARCHAR)
+TEXTS = TypeSpec(T.ARRAY, element_type=T.VARCHAR)
+SETUP = """
+    DROP TYPE IF EXISTS odd_enum CASCADE;
+    CREATE TYPE odd_enum AS ENUM ('', 'a b', 'it''s', 'say "hi"', '漢')
+"""
+LONGEST = 9_000
+UNFIT = frozenset({"1e999", "1e400", test_documents.DEEP})
+
+
+def fitting(edges: list[Edge], *kinds: MilvusType) -> list[Edge]:
+    """Those of ``kinds`` alone, without the values that no field takes: they have tests of their own."""
+    kept = [
+        replace(edge, values={text: value for text, value in edge.values.items() if _fits(edge, text, value)})
+        for edge in edges
+        if edge.spec.type in kinds or not kinds
+    ]
+    return [edge for edge in kept if edge.values]
+
+
+def _fits(edge: Edge, text: str, value: Any) -> bool:
+    has_null = isinstance(value, list) and None in value
+    return len(text) + len(str(value)) < LONGEST and not has_null and text not in UNFIT
+
+
+NUMBERS = [
+    '{"a":12345678901234567890123,"b":1.10,"c":1E5,"d":-0,"e":9223372036854775807,"a":2}',
+    '{"n":0.1000000000000000055511151231257827}',
+]
+
+
+def test_json_numbers_keep_their_text(mover):
+    """Lite itself writes JSON anew: what no double holds is rounded there."""
+    make_table(mover, ["json", "json"], [(text, text) for text in NUMBERS])
+    fields = [{"source": "n"}, {"source": "v"}, {"source": "x0", "type": "JSON", "nullable": False}]
+    moved = mover.move("public.edges", fields=[*fields, {"source": "x1", "dynamic": True, "type": "JSON"}])
+    found = raw_json(moved, mover, "x0", "n >= 0"), raw_json(moved, mover, "$meta", "n >= 0")
+    if mover.is_lite:
+        expected = [json.loads(text, parse_int=as_integer) for text in NUMBERS]
+        assert [json.loads(text) for text in found[0]] == expected
+        assert [json.loads(text)["x1"] for text in found[1]] == expected
+    else:
+        assert found == (NUMBERS, [f'{{"x1":{text}}}' for text in NUMBERS])
+
+
+def is_fixed(edge: Edge) -> bool:
+    """INT64 from narrower integers is for keys only."""
+    return not (edge.native in ("smallint", "integer") and edge.spec.type is T.INT64)
+
+
+FIELDS = {
+    "numbers": [edge for edge in fitting(test_numbers.EDGES) if is_fixed(edge)],
+    "texts": fitting(test_texts.EDGES),
+    "times": fitting(test_times.EDGES),
+    "arrays": fitting(test_arrays.EDGES, T.ARRAY),
+}
+KEYS = {
+    "texts": fitting(test_texts.EDGES),
+    "times": fitting(test_times.EDGES),
+    "arrays": [edge for edge in fitting(test_arrays.EDGES, T.ARRAY) if edge.spec.element_type is not T.FLOAT],
+    "arrays as JSON": fitting(test_arrays.EDGES, T.JSON),
+    "documents": fitting(test_documents.EDGES),
+}
+
+
+@pytest.mark.parametrize("family", FIELDS)
+def test_edge_values_of_fields_are_read_back_as_they_were(mover, family):
+    mover.postgres(SETUP)
+    moved = move_edges(mover, FIELDS[family])
+    assert_all_there(moved, FIELDS[family])
+
+
+@pytest.mark.parametrize("family", KEYS)
+def test_edge_values_in_the_dynamic_field_are_read_back_as_they_were(mover, family):
+    mover.postgres(SETUP)
+    moved = move_edges(mover, KEYS[family], dynamic=True)
+    assert_all_there(moved, KEYS[family])
+
+
+# A row each: native type, what it becomes, a value that no field of that type takes, the code and a part of
+# the sentence with which its row is kept back, and a value that is taken.
+KEPT_BACK: list[tuple[str, TypeSpec, str, str, str, str]] = [
+    ("text", TEXT, "x" * 10**6, "too_long", "1,000,000 bytes long; the field takes 65,535", "x" * 65_535),
+    ("text", TEXT, "\U0010ffff" * 16_384, "too_long", "65,536 bytes", "\U0010ffff" * 16_383),
+    ("numeric", TEXT, "1e131071", "too_long", "131,072 bytes", "1e65534"),
+    ("text[]", TEXTS, "{a,NULL}", "null_item", "NULL", "{a}"),
+    ("text[]", TEXTS, "{{a},{b}}", "array_dimensions", "more than one dimension", "{a,b}"),
+    ("text[]", TEXTS, "{" + ",".join(["x"] * 4_097) + "}", "too_many_items", "4,097 elements", "{}"),
+    ("text[]", TEXTS, "{" + "x" * 65_536 + "}", "item_too_long", "65,536 bytes", "{a}"),
+    ("timestamptz[]", TEXTS, "{NULL}", "null_item", "NULL", "{2024-01-01}"),
+    ("timestamp", TypeSpec(T.INT64), "infinity", "not_finite", "no point in time", "2024-01-01"),
+    ("json", TypeSpec(T.JSON), "1", "json_not_object", "JSON value 1", "{}"),
+    ("json", TypeSpec(T.JSON), '"a"', "json_not_object", "keeps objects", "{}"),
+    ("json", TypeSpec(T.JSON), '{"a":1e999}', "json_number", "no double holds", '{"a":1e99}'),
+    ("jsonb", TypeSpec(T.JSON), '{"a":-1e999}', "json_number", "no double holds", '{"a":-1e99}'),
+    (
+        "json",
+        TypeSpec(T.JSON),
+        '{"a":"\\ud800"}',
+        "json_surrogate",
+        "half a surrogate",
+        '{"a":"\\ud83d\\ude00"}',
+    ),
+    ("json", TypeSpec(T.JSON), '{"a":' + "[" * 800 + "]" * 800 + "}", "json_too_deep", "levels", "{}"),
+    ("json", TypeSpec(T.JSON), '{"a":"' + "x" * 10**6 + '"}', "json_too_large", "bytes of JSON", "{}"),
+    ("numrange", TypeSpec(T.JSON), "[1e999,)", "json_number", "no double holds", "[1,)"),
+]
+
+
+def test_what_no_field_takes_is_kept_back_with_the_reason(mover):
+    taken = [row[5] for row in KEPT_BACK]
+    rows = [[*taken[:n], KEPT_BACK[n][2], *taken[n + 1 :]] for n in range(len(KEPT_BACK))]
+    edges = [Edge(native, spec, {}) for native, spec, *_ in KEPT_BACK]
+    make_table(mover, [edge.native for edge in edges], [*rows, taken])
+    moved = move_table(mover, edges)
+    assert moved.report["status"] == "Successful", moved.log
+    assert moved.rows().keys() == {len(KEPT_BACK)}
+    found = {row["locator"]: row for row in moved.rejected}
+    for number, (native, _, _, code, words, _) in enumerate(KEPT_BACK):
+        row = found[str(number)]
+        assert (row["field"], row["code"]) == (f"x{number}", code), (native, row)
+        assert words in row["reason"], (native, row["reason"])
+
+
+def test_null_stays_null_in_the_dynamic_field_and_in_nullable_fields(mover):
+    natives = ["text", "integer", "double precision", "boolean", "numeric", "timestamptz", "text[]", "jsonb",
+               "interval", "int4range", "point", "odd_enum", "inet", "varbit"]  # fmt: skip
+    mover.postgres(SETUP)
+    make_table(mover, natives, [[None] * len(natives)])
+    moved = mover.move("public.edges", key="n")
+    assert moved.report["status"] == "Successful", moved.log
+    (row,) = moved.rows().values()
+    assert {name: value for name, value in row.items() if name not in ("n", "v")} == dict.fromkeys(
+        f"x{n}" for n in range(len(natives))
+    )
+    fixed = moved.fields.keys() - {"n", "v"}
+    assert bool(fixed) == mover.is_lite

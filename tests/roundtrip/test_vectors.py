@@ -1,0 +1,131 @@
+"""Every kind of vector, moved and read back number by number, or refused with the reason."""
+
+import math
+
+import numpy as np
+import pytest
+
+TINY = 2.0**-149
+LARGEST = 3.4028234663852886e38
+
+
+def made(mover, native, *texts):
+    mover.postgres("DROP TABLE IF EXISTS vectors")
+    mover.postgres(f"CREATE TABLE vectors (id integer PRIMARY KEY, v {native})")
+    for number, text in enumerate(texts):
+        mover.postgres(f"INSERT INTO vectors VALUES (%s, %s::text::{native})", (number, text))
+
+
+def codes(faults):
+    return {fault["code"] for fault in faults}
+
+
+def vectors_of(moved):
+    assert moved.report["status"] == "Successful", moved.log
+    return {key: row["v"] for key, row in moved.rows().items()}
+
+
+def test_numbers_at_the_edge_arrive_bit_by_bit(mover):
+    made(mover, "vector(3)", "[-0,1e-45,3.4028235e38]", "[0,0,0]", "[0.1,-3.4028235e38,1]")
+    found = vectors_of(mover.move("public.vectors"))
+    assert found[0] == [-0.0, TINY, LARGEST]
+    assert math.copysign(1, found[0][0]) == -1
+    assert found[1] == [0.0, 0.0, 0.0]
+    assert found[2] == [0.10000000149011612, -LARGEST, 1.0]
+
+
+@pytest.mark.parametrize("dim", [2, 3, 2_000, 16_000])
+def test_dimensions_up_to_the_largest_arrive(mover, dim):
+    numbers = np.linspace(-1, 1, dim, dtype=np.float32)
+    made(mover, f"vector({dim})", "[" + ",".join(map(repr, numbers.tolist())) + "]")
+    moved = mover.move("public.vectors")
+    assert vectors_of(moved) == {0: numbers.tolist()}
+    assert moved.fields["v"]["params"]["dim"] == dim
+
+
+def test_one_dimension_is_refused(mover):
+    made(mover, "vector(1)", "[1]")
+    assert "dim_out_of_range" in codes(mover.refused("public.vectors"))
+    made(mover, "vector", "[1]")
+    assert "dim_out_of_range" in codes(mover.refused("public.vectors"))
+
+
+@pytest.mark.parametrize("native", ["vector", "halfvec"])
+def test_an_undeclared_dimension_is_measured(mover, native):
+    made(mover, native, "[1,2,3]", None, "[4,5,6]")
+    moved = mover.move("public.vectors", fields=[{"source": "id"}, {"source": "v", "type": "FLOAT_VECTOR"}])
+    assert vectors_of(moved) == {0: [1.0, 2.0, 3.0], 2: [4.0, 5.0, 6.0]}
+    assert moved.counts["rows_skipped"] == 1
+
+
+@pytest.mark.parametrize("native", ["vector", "halfvec"])
+def test_mixed_dimensions_are_refused_with_their_counts(mover, native):
+    made(mover, native, "[1,2,3]", "[1,2]", "[3,4]", None)
+    faults = mover.refused("public.vectors")
+    (mixed,) = (fault for fault in faults if fault["code"] == "mixed_dimensions")
+    assert "2 (2 rows), 3 (1 rows)" in mixed["message"]
+
+
+def test_rows_without_a_vector_are_skipped_or_kept_back(mover):
+    made(mover, "vector(2)", "[1,2]", None, "[3,4]")
+    skipped = mover.move("public.vectors")
+    assert vectors_of(skipped).keys() == {0, 2}
+    assert (skipped.counts["rows_skipped"], skipped.counts["rows_rejected"]) == (1, 0)
+    kept_back = mover.move("public.vectors", skip_null_vectors=False)
+    assert vectors_of(kept_back).keys() == {0, 2}
+    assert [(row["locator"], row["code"]) for row in kept_back.rejected] == [("1", "null_vector")]
+
+
+def test_half_vectors_become_floats_where_the_target_has_no_others(mover):
+    made(mover, "halfvec(3)", "[-0,6e-8,65504]", "[0.1,0,-1]")
+    moved = mover.move("public.vectors")
+    assert vectors_of(moved) == {0: [-0.0, 2.0**-24, 65504.0], 1: [0.0999755859375, 0.0, -1.0]}
+    assert moved.fields["v"]["type"].name == "FLOAT_VECTOR"
+    fields = [{"source": "id"}, {"source": "v", "type": "FLOAT16_VECTOR"}]
+    assert "type_unavailable" in codes(mover.refused("public.vectors", fields=fields))
+
+
+def test_sparse_vectors_arrive_where_the_target_has_them(mover):
+    many = "{" + ",".join(f"{n}:{n}" for n in range(1, 5_001)) + "}/5000"
+    made(mover, "sparsevec", "{1:1.5,5:0.25}/5", "{1000000000:1e-45}/1000000000", many)
+    if not mover.is_lite:
+        assert "no_vector" in codes(mover.refused("public.vectors"))
+        return
+    found = vectors_of(mover.move("public.vectors"))
+    assert found[0] == {0: 1.5, 4: 0.25}
+    assert found[1] == {999_999_999: TINY}
+    assert found[2] == {n - 1: float(n) for n in range(1, 5_001)}
+
+
+def test_bit_strings_arrive_as_binary_vectors_where_the_target_has_them(mover):
+    made(mover, "bit(16)", "1000000000000001", "0" * 16)
+    if mover.is_lite:
+        assert "no_vector" in codes(mover.refused("public.vectors"))
+        return
+    assert vectors_of(mover.move("public.vectors")) == {0: [b"\x80\x01"], 1: [b"\0\0"]}
+
+
+def test_bit_strings_beside_a_vector_are_texts(mover):
+    mover.postgres("DROP TABLE IF EXISTS vectors")
+    mover.postgres("CREATE TABLE vectors (id integer PRIMARY KEY, v vector(2), b bit(8) NOT NULL)")
+    mover.postgres("INSERT INTO vectors VALUES (1, '[1,2]', b'00000001')")
+    assert mover.move("public.vectors").rows()[1]["b"] == "00000001"
+
+
+def test_several_vectors_arrive_as_far_as_the_target_takes_them(mover):
+    mover.postgres("DROP TABLE IF EXISTS vectors")
+    mover.postgres("CREATE TABLE vectors (id integer PRIMARY KEY, v vector(2), w halfvec(3), x vector(4))")
+    mover.postgres("INSERT INTO vectors VALUES (1, '[1,2]', '[1,2,3]', '[1,2,3,4]')")
+    moved = mover.move("public.vectors")
+    assert moved.report["status"] == "Successful", moved.log
+    expected = {"id": 1, "v": [1.0, 2.0], "w": [1.0, 2.0, 3.0], "x": [1.0, 2.0, 3.0, 4.0]}
+    assert moved.rows()[1] == (expected if mover.is_lite else {"id": 1, "v": [1.0, 2.0]})
+
+
+def test_domains_over_vectors_arrive_as_vectors(mover):
+    mover.postgres(
+        "DROP TABLE IF EXISTS vectors; DROP DOMAIN IF EXISTS embedding; CREATE DOMAIN embedding AS vector(2)"
+    )
+    mover.postgres("CREATE TABLE vectors (id integer PRIMARY KEY, v embedding)")
+    mover.postgres("INSERT INTO vectors VALUES (1, '[1,2]')")
+    assert vectors_of(mover.move("public.vectors")) == {1: [1.0, 2.0]}
