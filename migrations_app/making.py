@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from migrations_app.control import Held
+from migrations_app.control import Again, Held
+from migrations_app.counting import PAUSE_SECONDS, TURN_SECONDS, count_before
+from migrations_app.engine.cancel import Deadline
 from migrations_app.engine.errors import TargetChanged, TargetError
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.milvus.comparing import differences
-from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.plan import CollectionPlan, Options
 from migrations_app.engine.preflight import existing
+from migrations_app.engine.row_count import CountState
 from migrations_app.engine.schema import TargetSchema
 from migrations_app.engine.target import Target
 from migrations_app.models import Job, JobCollection, TargetState
@@ -17,14 +20,19 @@ from migrations_app.states import RUNNING, Stage
 REPLACED = "replaced"
 
 
-def make(held: Held, row: JobCollection, target: Target) -> None:
-    """Create the collection; its state is stored before and after the call."""
+def make(held: Held, row: JobCollection, target: Target) -> Again | None:
+    """Create the collection, or count what one that is there holds. Its state is stored before and after.
+
+    ``Again`` where the count needs more time.
+    """
     if row.target_state in (TargetState.CREATED, TargetState.EXISTING):
-        return
+        return None
     plan = CollectionPlan.model_validate(row.plan)
     schema = compile_mapping(plan).target
     if row.target_state == TargetState.NONE:
         _refuse_another_writer(row)
+        if plan.if_exists == "append" and (found := target.describe(row.target)) is not None:
+            return _add_to(held, row, target, found, schema)
         if plan.if_exists == "replace":
             _drop_old(held, row, target)
     if row.target_state == TargetState.NONE or not is_ours(target, schema):
@@ -32,6 +40,31 @@ def make(held: Held, row: JobCollection, target: Target) -> None:
         target.create(schema)
         held.log("info", _created(schema))
     _set_state(row, TargetState.CREATED)
+    return None
+
+
+def _add_to(
+    held: Held, row: JobCollection, target: Target, found: TargetSchema, schema: TargetSchema
+) -> Again | None:
+    if names := differences(found, schema):
+        raise TargetChanged(
+            f"“{row.target}” is not what it was when the plan was checked: {', '.join(names)} differ.",
+            "Migrate again: the plan is checked anew.",
+        )
+    is_counted = Options.model_validate(row.job.plan.get("options", {})).verify != "none"
+    counted = CountState()
+    if is_counted:
+        counted = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))
+        if not counted.is_done:
+            return Again(PAUSE_SECONDS)
+    row.count_before = counted.rows
+    row.target_state = TargetState.EXISTING
+    row.save(update_fields=("count_before", "target_state"))
+    if counted.rows is not None:
+        held.log("info", f"{row.target} holds {counted.rows:,} rows before this job adds to it.")
+    elif is_counted:
+        held.log("warning", f"{row.target}: what it holds was not counted. {counted.reason}")
+    return None
 
 
 def _refuse_another_writer(row: JobCollection) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from django.db import transaction
 
 from migrations_app import connect, services
-from migrations_app.control import Held
+from migrations_app.control import Again, Held
 from migrations_app.engine import preflight
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.connectors.base import Source
@@ -23,9 +23,10 @@ SLICES_WANTED = 1
 MOST_SLICES = 2000
 
 
-def prepare(held: Held) -> None:
+def prepare(held: Held) -> Again | None:
     """Everything before the first row. May run twice: what was done is stored, and not done again.
 
+    ``Again`` where something has to be waited for.
     Raises ``PlanRefused`` with all faults, before anything was written.
     """
     job = held.job
@@ -35,9 +36,11 @@ def prepare(held: Held) -> None:
             _check(held, source, target)
         for row in job.collections.order_by("position"):
             held.stop.check()
-            make(held, row, target)
+            if (again := make(held, row, target)) is not None:
+                return again
             _cut(held, row, source)
     services.job_enter_stage(job=job, stage=Stage.MOVING)
+    return None
 
 
 def prepare_failed(job: Job, error: FerryError) -> None:

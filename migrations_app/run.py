@@ -11,7 +11,6 @@ from django.db.models import Sum
 from migrations_app import connect, leases, queue, services
 from migrations_app.books import TAKEN_OVER, Books
 from migrations_app.control import CLOCK_SLACK_SECONDS, explain
-from migrations_app.engine.batch import Slice
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
@@ -59,10 +58,16 @@ def _move(
         memory_bytes=memory - ctx.memory_bytes,
         retry=RETRY,
     )
-    part = Slice(claimed.part_id, claimed.bounds, claimed.rows_estimate, claimed.partition, claimed.resumable)
     throttle = _throttle(job)
-    left = rejections_left(job)
-    work = SliceWork(ref_of(plan), part, claimed.cursor, mapping, left, rows_wanted(claimed), throttle)
+    work = SliceWork(
+        ref_of(plan),
+        claimed.as_slice(),
+        claimed.cursor,
+        mapping,
+        max_rejected=rejections_left(job),
+        max_rows=rows_wanted(claimed),
+        throttle=throttle,
+    )
 
     def beat() -> Interrupted | None:
         if throttle is not None:

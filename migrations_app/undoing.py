@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from migrations_app import connect
 from migrations_app.control import Held
+from migrations_app.counting import BEFORE, COUNT, count_after, count_before
 from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.plan import CollectionPlan
@@ -12,7 +13,6 @@ from migrations_app.engine.target import Target
 from migrations_app.making import is_ours
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.services.lifecycle import half_counted, to_drop
-from migrations_app.verifying import COUNT, row_count
 
 
 def undo(held: Held) -> None:
@@ -46,20 +46,25 @@ def _was_made(row: JobCollection, target: Target) -> bool:
 def _restore(held: Held, row: JobCollection, target: Target) -> None:
     """Once: a target that refuses, or is away, keeps no job from ending."""
     try:
-        row_count(row, target).undo()
+        count_before(row, target).undo()
+        count_after(row, target).undo()
     except Interrupted:
         raise
     except FerryError as error:
         held.log("warning", f"{row.target}: what the count needed for the moment stays: {error.message}")
-        row.finish.pop(COUNT, None)
-        row.save(update_fields=("finish",))
+        _forget_counts(row)
+
+
+def _forget_counts(row: JobCollection) -> None:
+    for name in (BEFORE, COUNT):
+        row.finish.pop(name, None)
+    row.save(update_fields=("finish",))
 
 
 def undo_failed(job: Job, error: FerryError) -> None:
     """The job ends all the same; where it was to drop something, its page says what was left where it is."""
     for row in half_counted(job):
-        row.finish.pop(COUNT, None)
-        row.save(update_fields=("finish",))
+        _forget_counts(row)
     if not to_drop(job).exists():
         return
     Job.objects.filter(pk=job.pk).update(

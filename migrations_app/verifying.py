@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from migrations_app.control import Again, Held
+from migrations_app.counting import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, keys_sought
 from migrations_app.engine.cancel import Deadline
 from migrations_app.engine.checkpoint import Counters
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import VerifyMismatch
 from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.row_count import CountState, RowCount
+from migrations_app.engine.row_count import CountState
 from migrations_app.engine.target import Target
 from migrations_app.engine.verify import Verdict, judge
-from migrations_app.models import Job, JobCollection, TargetState, Wish
+from migrations_app.models import Job, JobCollection
 from migrations_app.preparing import ref_of
-from migrations_app.wishes import spec_of
-
-# A count that waits for an index or a load gives the process to others after this, and goes on later.
-TURN_SECONDS = 20.0
-PAUSE_SECONDS = 1.0
-COUNT = "count"
 
 
 def verify(held: Held, source: Source, target: Target) -> Again | None:
@@ -34,37 +29,12 @@ def verify(held: Held, source: Source, target: Target) -> Again | None:
             plan = CollectionPlan.model_validate(row.plan)
             row.rows_source_after = sum(source.counts(ref_of(plan)).values())
             row.save(update_fields=("rows_source_after",))
-        counted = row_count(row, target).run(held.stop, Deadline(TURN_SECONDS))
+        counted = count_after(row, target, source).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return Again(PAUSE_SECONDS)
         _store(held, row, counted)
     _refuse_mismatch(held.job)
     return None
-
-
-def row_count(row: JobCollection, target: Target) -> RowCount:
-    """The count of the rows in the target, from where an earlier turn stopped."""
-
-    def save(state: CountState) -> None:
-        row.finish[COUNT] = state.as_dict()
-        row.save(update_fields=("finish",))
-
-    wishes_index = row.index_wish != Wish.NONE
-    indexes = CollectionPlan.model_validate(row.plan).indexes if wishes_index else None
-    return RowCount(
-        target,
-        row.target,
-        statistics_are_exact=_no_key_came_twice(row),
-        indexes=[spec_of(index) for index in indexes or ()],
-        keep_loaded=row.load_action == "load" and row.load_wish != Wish.NONE,
-        state=CountState.from_dict(row.finish[COUNT]) if COUNT in row.finish else None,
-        save=save,
-    )
-
-
-def _no_key_came_twice(row: JobCollection) -> bool:
-    made_here = row.target_state == TargetState.CREATED
-    return made_here and row.key_unique and not row.slices.filter(repeated=True).exists()
 
 
 def _store(held: Held, row: JobCollection, counted: CountState) -> None:
@@ -73,14 +43,23 @@ def _store(held: Held, row: JobCollection, counted: CountState) -> None:
         source_before=row.rows_source,
         source_after=row.rows_source_after,
         target_before=row.count_before,
+        keys=keys_sought(row),
         target_after=counted.rows,
         limit=row.limit_rows,
         key_is_unique=row.key_unique,
-        reason=counted.reason,
+        reason=_uncounted(row, counted),
     )
     row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
     row.save(update_fields=("rows_target", "verified", "checks"))
     held.log(_level(verdict), f"{row.target}: {verdict.message}", counted_by=counted.method)
+
+
+def _uncounted(row: JobCollection, counted: CountState) -> str:
+    """Why there is no difference to compare."""
+    if row.count_before is None:
+        reason = row.finish.get(BEFORE, {}).get("reason") or "The plan asked for no verification then."
+        return f"What the collection held before was not counted. {reason}"
+    return counted.reason
 
 
 def _level(verdict: Verdict) -> str:
@@ -100,8 +79,9 @@ def _refuse_mismatch(job: Job) -> None:
     if not odd:
         return
     sentences = [check["message"] for row in odd for check in row.checks if check["passed"] is False]
+    made_here = all(row.is_created for row in odd)
     raise VerifyMismatch(
         f"The counts of {', '.join(row.target for row in odd)} do not agree. {' '.join(sentences)}",
-        "Nothing was dropped. See whether someone else writes to the source or the collection; then drop the "
-        "collection and migrate it again.",
+        "Nothing was dropped. See whether someone else writes to the source or the collection; then "
+        f"{'drop the collection and ' if made_here else ''}migrate it again.",
     )

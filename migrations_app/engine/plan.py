@@ -173,7 +173,6 @@ class Plan(PlanModel):
 
 
 UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
-    "if_exists": (("error", "replace"), "Use “error” or “replace”."),
     "partition_by": (None, "Leave it out, or use partition_key."),
 }
 
@@ -202,6 +201,5 @@ def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
 def _unbuilt_in(collection: CollectionPlan) -> Iterator[Fault]:
     name = collection.source
     for key, (usual, hint) in UNBUILT_COLLECTION.items():
-        value = getattr(collection, key)
-        if value != usual and not (isinstance(usual, tuple) and value in usual):
+        if (value := getattr(collection, key)) != usual:
             yield _unbuilt(key, value, hint, name)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from migrations_app.engine.adopting import adopted
 from migrations_app.engine.choices import (
     MAX_CAPACITY,
     MAX_LENGTH,
@@ -36,6 +37,7 @@ from migrations_app.engine.schema import (
     CollectionSchema,
     MilvusType,
     SourceField,
+    TargetSchema,
     TypeChoice,
     TypeSpec,
 )
@@ -71,9 +73,19 @@ def propose(schema: CollectionSchema, caps: Capabilities, *, taken: Collection[s
 
 
 def complete(
-    collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities, *, taken: Collection[str] = ()
+    collection: CollectionPlan,
+    schema: CollectionSchema,
+    caps: Capabilities,
+    *,
+    taken: Collection[str] = (),
+    existing: TargetSchema | None = None,
 ) -> CollectionPlan:
-    """``collection`` with everything filled in: target, key, fields with their parameters, indexes."""
+    """``collection`` with everything filled in: target, key, fields with their parameters, indexes.
+
+    ``existing`` is the collection in the target that its rows are added to: what is left out comes from it.
+    """
+    if existing is not None:
+        collection = adopted(collection, schema, caps, existing)
     target = default_target(schema, taken) if collection.target is None else collection.target
     kept = _with_key(collection, schema, caps).model_copy(update={"target": target})
     facts = _Facts(schema, caps, kept)

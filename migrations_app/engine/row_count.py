@@ -7,6 +7,7 @@ and gone on with by another process: all it has to remember is a ``CountState``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,6 +18,8 @@ from migrations_app.engine.indexes import FULL_TEXT_METRICS, METRICS
 from migrations_app.engine.schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.target import Target
 
+# What else is asked of a loaded collection: given its rows; whether it is through.
+WhileLoaded = Callable[[int, StopToken, Deadline], bool]
 POLL_SECONDS = 0.5
 MAX_ASKS = 3
 STATISTICS, COUNT = "statistics", "count(*)"
@@ -27,7 +30,8 @@ class CountState:
     """How far a count came. ``as_dict`` is JSON.
 
     ``unindexed`` and ``was_loaded`` are what was found, once ``is_prepared``; ``asks`` how often a load was
-    asked for. ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says.
+    asked for, ``percent`` how far it was last seen, and ``moved_at`` (seconds since 1970) when that changed.
+    ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says.
     """
 
     is_flushed: bool = False
@@ -35,6 +39,8 @@ class CountState:
     unindexed: tuple[str, ...] = ()
     was_loaded: bool = True
     asks: int = 0
+    percent: int = -1
+    moved_at: float = 0.0
     is_done: bool = False
     rows: int | None = None
     method: str = ""
@@ -53,6 +59,8 @@ class RowCount:
 
     ``statistics_are_exact``: no key was sent twice, so that segment statistics will do.
     ``indexes`` and ``keep_loaded``: what is wanted afterwards in any case, and so is not undone.
+    ``while_loaded`` is called after the count, before what was found is restored, until it says that it is
+    through. A load of which nothing moves for ``stall_seconds`` counts as refused.
     ``save`` is given each new state, before what it says is done to the target.
     """
 
@@ -64,6 +72,8 @@ class RowCount:
         statistics_are_exact: bool = False,
         indexes: Sequence[IndexSpec] = (),
         keep_loaded: bool = False,
+        while_loaded: WhileLoaded = lambda rows, stop, deadline: True,
+        stall_seconds: float = 900.0,
         state: CountState | None = None,
         save: Callable[[CountState], None] = lambda state: None,
     ) -> None:
@@ -72,6 +82,8 @@ class RowCount:
         self._statistics_are_exact = statistics_are_exact
         self._indexes = {index.field: index for index in indexes}
         self._keep_loaded = keep_loaded
+        self._while_loaded = while_loaded
+        self._stall_seconds = stall_seconds
         self._save = save
         self.state = state or CountState()
 
@@ -84,7 +96,7 @@ class RowCount:
         try:
             while not self.state.is_done and not deadline.is_over:
                 stop.check()
-                self._step(stop)
+                self._step(stop, deadline)
         except Canceled:
             self.undo()
             raise
@@ -111,19 +123,25 @@ class RowCount:
             if field not in self._indexes:
                 self._target.drop_index(self._name, field)
 
-    def _step(self, stop: StopToken) -> None:
+    def _step(self, stop: StopToken, deadline: Deadline) -> None:
         caps = self._target.capabilities()
         if caps.flush_before_count and not self.state.is_flushed:
             self._target.flush(self._name, stop)
             self._keep(is_flushed=True)
         elif not caps.count_needs_load:
-            self._keep(is_done=True, rows=self._target.count(self._name), method=COUNT)
+            self._count(stop, deadline)
         elif self._statistics_are_exact:
             self._keep(is_done=True, rows=self._target.row_statistics(self._name), method=STATISTICS)
         elif not self.state.is_prepared:
             self._look()
         elif self._is_loaded(stop):
+            self._count(stop, deadline)
+
+    def _count(self, stop: StopToken, deadline: Deadline) -> None:
+        if self.state.rows is None:
             self._keep(rows=self._target.count(self._name), method=COUNT)
+        assert self.state.rows is not None
+        if self._while_loaded(self.state.rows, stop, deadline):
             self.restore()
             self._keep(is_done=True)
 
@@ -140,8 +158,18 @@ class RowCount:
         if found.state == "not_loaded":
             self._ask()
         if not found.is_loaded:
+            self._look_for_a_stall(found.percent)
             stop.wait(POLL_SECONDS)
         return found.is_loaded
+
+    def _look_for_a_stall(self, percent: int) -> None:
+        if percent != self.state.percent:
+            self._keep(percent=percent, moved_at=time.time())
+        elif time.time() - self.state.moved_at > self._stall_seconds:
+            raise TargetError(
+                f"“{self._name}” could not be loaded for counting: it stood at {percent} % for "
+                f"{self._stall_seconds:g} seconds."
+            )
 
     def _ask(self) -> None:
         """Index what has none, and load. Asking again for what is under way changes nothing."""

@@ -119,6 +119,10 @@ class Target(End):
         """Strong ``count(*)``. The collection must be loaded where ``capabilities().count_needs_load``."""
 
     @abstractmethod
+    def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
+        """Strong count of the rows whose key, in ``field``, is among ``keys``; loaded as for ``count``."""
+
+    @abstractmethod
     def indexes(self, name: str) -> tuple[IndexState, ...]: ...
 
     @abstractmethod

@@ -23,6 +23,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class KeysSought:
+    """How many of the keys that were sent were looked for in the target, and found; ``reason`` says why fewer
+    than all were looked for."""
+
+    asked: int = 0
+    found: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """``verified``: True, False (an unexplained difference), or None (not checkable).
 
@@ -45,7 +55,8 @@ def judge(
     source_before: int | None,
     source_after: int | None,
     target_after: int | None,
-    target_before: int = 0,
+    target_before: int | None = 0,
+    keys: KeysSought | None = None,
     limit: int | None = None,
     key_is_unique: bool = True,
     reason: str = "",
@@ -54,11 +65,12 @@ def judge(
 
     A count that nobody has is None; ``reason`` then says why the target's is missing. ``key_is_unique``: the
     source declares it, or the keys are Auto ID's. ``limit``: only the first so many rows were to be read.
+    ``keys``: rows may have replaced others of the same key that were in the target before.
     """
-    added = None if target_after is None else target_after - target_before
+    added = None if target_after is None or target_before is None else target_after - target_before
     checks = (
         _of_source(counters.read, source_before, source_after, limit),
-        _of_target(counters, added, key_is_unique, reason),
+        _of_target(counters, added, key_is_unique, keys, reason),
     )
     passed = {check.passed for check in checks}
     verified = False if False in passed else None if None in passed else True
@@ -91,7 +103,9 @@ def _wanted(count: int | None, limit: int | None) -> int | None:
     return count if count is None or limit is None else min(count, limit)
 
 
-def _of_target(counters: Counters, added: int | None, key_is_unique: bool, reason: str) -> Check:
+def _of_target(
+    counters: Counters, added: int | None, key_is_unique: bool, keys: KeysSought | None, reason: str
+) -> Check:
     sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
     if added is None:
         return Check(TARGET_CHECK, sent, None, None, reason or "The rows of the target were not counted.")
@@ -101,8 +115,22 @@ def _of_target(counters: Counters, added: int | None, key_is_unique: bool, reaso
             "its key unique: rows with equal keys replace each other, and lost ones look the same."
         )
         return Check(TARGET_CHECK, sent, added, None, sentence)
+    if added < sent and keys is not None:
+        passed, sentence = _replaced(sent, added, keys)
+        return Check(TARGET_CHECK, sent, added, passed, sentence)
     sentence = f"The target holds {counted(added, 'new row')}; {sent:,} were sent{_left_out(counters)}."
     return Check(TARGET_CHECK, sent, added, added == sent, sentence)
+
+
+def _replaced(sent: int, added: int, keys: KeysSought) -> tuple[bool | None, str]:
+    """Fewer new rows than were sent, into a collection that had rows: the keys tell whether all are there."""
+    new = f"The target holds {counted(added, 'new row')} for {sent:,} sent"
+    if keys.asked != sent:
+        why = keys.reason or "the source was changed meanwhile"
+        return None, f"{new}. Whether the others replaced rows with the same keys is not known: {why}."
+    if keys.found != sent:
+        return False, f"{new}, and of their keys it holds {keys.found:,} alone."
+    return True, f"{new}: the others replaced rows with the same keys, and every key is there."
 
 
 def _left_out(counters: Counters) -> str:

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Coalesce, Now
 
+from migrations_app.engine.batch import Slice
 from migrations_app.engine.plan import AUTO
 from migrations_app.fields import EncryptedJSONField
 from migrations_app.models.connections import Connection
@@ -283,3 +284,7 @@ class JobSlice(Leased):
 
     def __str__(self) -> str:
         return f"slice {self.number} of {self.collection_id}"
+
+    def as_slice(self) -> Slice:
+        """As the source gave it."""
+        return Slice(self.part_id, self.bounds, self.rows_estimate, self.partition, self.resumable)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Min
+from django.db.models import F, Max, Min, Q
 from django.utils import timezone
 
 from migrations_app import queue
@@ -133,7 +133,9 @@ def to_drop(job: Job) -> Any:
 
 def half_counted(job: Job) -> Any:
     """The collections that a count may have indexed or loaded for the moment, and did not put back yet."""
-    return job.collections.filter(finish__count__is_prepared=True, finish__count__is_done=False)
+    at_the_end = Q(finish__count__is_prepared=True, finish__count__is_done=False)
+    before = Q(finish__before__is_prepared=True, finish__before__is_done=False)
+    return job.collections.filter(before | at_the_end)
 
 
 def _is_to_undo(job: Job) -> bool:

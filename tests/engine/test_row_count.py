@@ -137,7 +137,7 @@ def test_a_count_that_was_interrupted_anywhere_is_gone_on_with_by_another(target
     while not states[-1].is_done:
         saved = CountState.from_dict(json.loads(json.dumps(states[-1].as_dict())))
         dying = RowCount(target, "things", state=saved, save=states.append)
-        dying._step(StopToken())
+        dying._step(StopToken(), Deadline())
 
     assert states[-1].rows == 10
     assert_untouched(target)

@@ -2,15 +2,19 @@
 
 from contextlib import suppress
 
+import pyarrow as pa
 import pytest
 
-from migrations_app import services, tasks
-from migrations_app.engine.errors import TargetUnavailable
-from migrations_app.engine.schema import MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app import services, tasks, upkeep
+from migrations_app.engine.errors import TargetError, TargetUnavailable
+from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.target import LoadState
 from migrations_app.engine.testing import MemoryTarget
 from migrations_app.engine.testing.memory_target import MemoryRows
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.states import Status
+
+from .conftest import books
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -165,3 +169,233 @@ def test_what_was_replaced_is_dropped_with_a_cancel_that_drops(world, old, work_
     work_off()
     assert ended(job).status == Status.CANCELED
     assert "books" not in old
+
+
+# ---------------------------------------------------------------- adding to what is there
+
+APPEND = {"source": "books", "if_exists": "append"}
+SCHEMA = TargetSchema(
+    "books",
+    (
+        TargetField("id", TypeSpec(MilvusType.INT64), is_key=True),
+        TargetField("embedding", TypeSpec(MilvusType.FLOAT_VECTOR, dim=3)),
+        TargetField("title", TypeSpec(MilvusType.VARCHAR, max_length=64), nullable=True),
+    ),
+)
+
+
+def fill(world, keys, schema=SCHEMA):
+    """A collection with rows of these keys."""
+    rows = {n: {"id": n, "embedding": [9.0, 9.0, 9.0], "title": "old"} for n in keys}
+    world.target.collections["books"] = MemoryRows(schema, rows, sent=len(rows))
+    return world.target.collections["books"]
+
+
+@pytest.fixture
+def appended(world, work_off):
+    """Adds the 100 books to a collection that holds rows of some keys, and gives the job's collection."""
+
+    def appended(keys, schema=SCHEMA, **options):
+        fill(world, keys, schema)
+        job = world.job(APPEND, **options)
+        work_off()
+        job.refresh_from_db()
+        assert job.status == Status.SUCCESSFUL, job.error
+        return job.collections.with_counters().get()
+
+    return appended
+
+
+def test_rows_are_added_to_a_collection_that_is_there(world, appended):
+    row = appended(range(1000, 1030))
+    assert len(world.target.collections["books"].rows) == 130
+    assert (row.target_state, row.count_before, row.rows_target) == (TargetState.EXISTING, 30, 130)
+    assert row.verified is True
+    assert row.checks[1]["message"] == "The target holds 100 new rows; 100 were sent."
+
+
+def test_rows_that_replace_others_are_found_by_their_keys(world, appended):
+    row = appended(range(90, 130))
+    held = world.target.collections["books"]
+    assert sorted(held.rows) == list(range(130))
+    assert held.rows[95]["title"] == "Book 95"
+    assert (row.rows_target, row.verified) == (130, True)
+    assert row.checks[1] == {
+        "check": "rows_in_target",
+        "expected": 100,
+        "found": 90,
+        "passed": True,
+        "message": "The target holds 90 new rows for 100 sent: the others replaced rows with the same keys, "
+        "and every key is there.",
+    }
+
+
+def test_rows_that_are_kept_back_are_no_missing_keys(world, appended):
+    at_source = world.source.collections["books"]
+    rows = at_source.rows.to_pylist()
+    rows[3]["title"], rows[4]["embedding"], rows[5]["title"] = "x" * 65, None, "x" * 65
+    at_source.rows = pa.RecordBatch.from_pylist(rows, at_source.rows.schema)
+    # Keys of rows that were rejected or skipped are there as well, or are not.
+    row = appended([3, 4, 50])
+    assert (row.rows_rejected, row.rows_skipped, row.verified) == (2, 1, True)
+    assert (row.count_before, row.rows_target) == (3, 99)
+
+
+def test_a_row_that_got_lost_among_those_replaced_is_noticed(world, work_off):
+    held = fill(world, range(50))
+    job = world.job(APPEND)
+    tasks.prepare(job.pk)
+    tasks.work(job.pk)
+    del held.rows[20], held.rows[70]
+    work_off()
+    assert (ended(job).status, job.error_code) == (Status.FAILED, "verify_mismatch")
+    assert "of their keys it holds 98 alone" in job.error_message
+    assert "drop" not in job.error_hint.replace("Nothing was dropped", "")
+
+
+def test_what_cannot_be_known_is_said(world, work_off, appended):
+    fill(world, range(50))
+    job = world.job(APPEND)
+    tasks.prepare(job.pk)
+    tasks.work(job.pk)
+    world.source.collections["books"] = books(90)  # ten rows were deleted meanwhile
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL
+    row = job.collections.get()
+    assert row.verified is None
+    assert "is not known: the source was changed meanwhile." in row.checks[1]["message"]
+
+
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_index_and_load_state_of_what_was_there_are_put_back(world, work_off, is_indexed):
+    held = fill(world, range(95, 105))
+    if is_indexed:
+        held.indexes["embedding"], held.is_loaded = IndexSpec("embedding", metric="L2"), True
+    job = world.job(APPEND)
+    tasks.prepare(job.pk)
+    assert (bool(held.indexes), held.is_loaded) == (is_indexed, is_indexed)
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert job.collections.get().verified is True
+    assert (bool(held.indexes), held.is_loaded) == (is_indexed, is_indexed)
+
+
+def test_auto_id_rows_are_added_by_their_number(world, appended):
+    key = TargetField("auto", TypeSpec(MilvusType.INT64), is_key=True, auto_id=True)
+    row = appended(range(5), TargetSchema("books", (key, *SCHEMA.fields[1:])))
+    assert (row.count_before, row.rows_target, row.verified) == (5, 105, True)
+
+
+def test_without_verification_nothing_is_counted_before(world, appended, monkeypatch):
+    def counts(self, name):
+        raise AssertionError("it was counted")
+
+    monkeypatch.setattr(MemoryTarget, "count", counts)
+    row = appended(range(5), verify="none")
+    assert (row.count_before, row.rows_target, row.verified) == (None, None, None)
+
+
+def test_where_the_target_refuses_to_be_counted_the_reason_is_said(world, appended, monkeypatch):
+    def refuses(self, name):
+        raise TargetError("No right to load.")
+
+    monkeypatch.setattr(MemoryTarget, "load", refuses)
+    row = appended(range(5))
+    assert (row.count_before, row.verified) == (None, None)
+    assert "held before was not counted. No right to load." in row.checks[1]["message"]
+    assert not world.target.collections["books"].indexes
+
+
+def test_a_collection_that_is_not_there_yet_is_made(world, work_off):
+    job = world.job(APPEND)
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert job.collections.get().target_state == TargetState.CREATED
+
+
+def test_what_differs_is_refused_and_nothing_is_touched(world, work_off):
+    held = fill(world, range(5), TargetSchema("books", SCHEMA.fields[:2], dynamic=False))
+    fields = [{"source": "id"}, {"source": "embedding"}, {"source": "title"}]
+    job = world.job(APPEND | {"fields": fields})
+    work_off()
+    assert (ended(job).status, job.refused) == (Status.FAILED, True)
+    assert job.error_code == "field_not_there"
+    assert len(held.rows) == 5
+
+
+@pytest.mark.parametrize("drop", [True, False])
+def test_a_collection_that_was_there_is_never_dropped(world, work_off, drop):
+    held = fill(world, range(5))
+    job = world.job(APPEND)
+    tasks.prepare(job.pk)
+    tasks.work(job.pk)
+    services.job_cancel(job=job, user=None, drop=drop)
+    work_off()
+    assert ended(job).status == Status.CANCELED
+    assert world.target.collections["books"] is held
+
+
+def test_a_worker_that_dies_anywhere_while_it_counts_is_gone_on_with(world, work_off, monkeypatch):
+    held = fill(world, range(95, 105))
+    calls = 0
+    real = {
+        name: getattr(MemoryTarget, name) for name in ("flush", "create_index", "load", "count", "release")
+    }
+
+    def mortal(name):
+        def call(self, *args):
+            nonlocal calls
+            answer = real[name](self, *args)
+            calls += 1
+            if calls == dies_at:  # counted from the beginning of each job
+                raise Died
+            return answer
+
+        return call
+
+    for name in real:
+        monkeypatch.setattr(MemoryTarget, name, mortal(name))
+    for number in range(1, 12):
+        calls, dies_at = 0, number
+        held.rows = {n: {"id": n, "embedding": [9.0, 9.0, 9.0], "title": "old"} for n in range(95, 105)}
+        job = world.job(APPEND)
+        with suppress(Died):
+            work_off()
+        Job.objects.update(lease_until=None)
+        upkeep.sweep()
+        work_off()
+        assert ended(job).status == Status.SUCCESSFUL, job.error
+        row = job.collections.get()
+        assert (row.count_before, row.rows_target, row.verified) == (10, 105, True)
+        assert not held.indexes
+        assert not held.is_loaded
+
+
+def test_a_cancel_while_it_is_counted_before_puts_back_what_was_found(world, work_off, monkeypatch):
+    held = fill(world, range(5))
+    load_state = MemoryTarget.load_state
+    monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 10))
+    monkeypatch.setattr("migrations_app.making.TURN_SECONDS", 0.2)
+    job = world.job(APPEND)
+    JobCollection.objects.update(finish={})
+    tasks.prepare(job.pk)
+    held.indexes["embedding"] = IndexSpec("embedding")  # asked for by the count
+    monkeypatch.setattr(MemoryTarget, "load_state", load_state)
+    assert not services.job_is_held(job=job)
+    services.job_cancel(job=job, user=None, drop=True)
+    work_off()
+    assert ended(job).status == Status.CANCELED
+    assert not held.indexes
+    assert len(held.rows) == 5
+
+
+def test_a_count_before_that_gets_nowhere_is_given_up(world, work_off, monkeypatch, settings):
+    settings.VECTORFERRY_STALL_SECONDS = 0
+    fill(world, range(5))
+    monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 10))
+    job = world.job(APPEND)
+    work_off()
+    assert ended(job).status == Status.SUCCESSFUL, job.error
+    row = job.collections.get()
+    assert row.verified is None
+    assert "it stood at 10 %" in row.checks[1]["message"]

@@ -84,7 +84,6 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
 @pytest.mark.parametrize(
     ("addition", "path"),
     [
-        ("  if_exists: append\n", "collections[0].if_exists"),
         ("  partition_by: namespace\n", "collections[0].partition_by"),
         ("options: {verify: full}\n", "options.verify"),
     ],

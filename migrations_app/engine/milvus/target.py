@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import pyarrow as pa
 from pymilvus.grpc_gen import milvus_pb2 as m
 
 from migrations_app.engine.cancel import StopToken
@@ -163,6 +164,9 @@ class MilvusTarget(Target):
 
     def count(self, name: str) -> int:
         return counting.count(self._rpc, name)
+
+    def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
+        return counting.count(self._rpc, name, counting.among(field, keys))
 
     def indexes(self, name: str) -> tuple[IndexState, ...]:
         return indexing.indexes(self._rpc, name)

@@ -7,6 +7,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.preflight import (
     added,
+    agreement,
     full_text,
     indexes,
     keys,
@@ -17,7 +18,7 @@ from migrations_app.engine.preflight import (
     types,
 )
 from migrations_app.engine.preflight.subject import Rule, Subject
-from migrations_app.engine.schema import CollectionSchema
+from migrations_app.engine.schema import CollectionSchema, TargetSchema
 
 RULES: tuple[Rule, ...] = (
     names.check_collection_name,
@@ -52,12 +53,19 @@ RULES: tuple[Rule, ...] = (
     nulls.check_dynamic_options,
     full_text.check_full_text,
     indexes.check_indexes,
+    agreement.check_agreement,
 )
 
 
 def check_collection(
-    collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities
+    collection: CollectionPlan,
+    schema: CollectionSchema,
+    caps: Capabilities,
+    existing: TargetSchema | None = None,
 ) -> tuple[Fault, ...]:
-    """Every fault of a completed collection, warnings among them; paths start at the collection."""
-    subject = Subject(collection, schema, caps)
+    """Every fault of a completed collection, warnings among them; paths start at the collection.
+
+    ``existing`` is the collection in the target that its rows are added to.
+    """
+    subject = Subject(collection, schema, caps, existing)
     return tuple(fault for rule in RULES for fault in rule(subject))

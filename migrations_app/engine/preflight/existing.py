@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from migrations_app.engine.errors import Fault, FerryError
+from migrations_app.engine.errors import Fault, FerryError, TargetError
 from migrations_app.engine.log import counted
 from migrations_app.engine.naming import name_problem
 from migrations_app.engine.plan import CollectionPlan
@@ -36,6 +36,22 @@ def rows_in(target: Target, name: str) -> HeldRows:
             if error.retryable:
                 raise
     return HeldRows(name, target.row_statistics(name), is_exact=False)
+
+
+def added_to(
+    collection: CollectionPlan, target: Target, taken: Collection[str]
+) -> tuple[TargetSchema | None, tuple[Fault, ...]]:
+    """The collection that rows are added to, where there is one; and why it cannot be read."""
+    name = collection.target or ""
+    if collection.if_exists != "append" or name not in taken:
+        return None, ()
+    try:
+        return target.describe(name), ()
+    except TargetError as error:
+        if error.retryable:
+            raise
+        fault = Fault(error.code, error.message, error.hint, "if_exists", collection.source)
+        return None, (replace(fault, option="if_exists"),)
 
 
 def check_names(collection: CollectionPlan, target: Target, taken: Collection[str]) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from migrations_app.engine.batch import CollectionRef
@@ -18,7 +19,7 @@ from migrations_app.engine.preflight.collection import check_collection
 from migrations_app.engine.preflight.rows import RowFacts, look_at_rows, with_dims
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.proposal import complete, default_targets
-from migrations_app.engine.schema import CollectionSchema
+from migrations_app.engine.schema import CollectionSchema, TargetSchema
 from migrations_app.engine.target import Target
 
 
@@ -76,7 +77,7 @@ def check_plan(
             own: Sequence[Fault] = (found,)
         else:
             asked = _named(collection, default_targets(schemas)[found.name])
-            prepared[number], own = _prepared(asked, found, source, caps)
+            prepared[number], own = _prepared(asked, found, source, target, caps, taken)
         faults += (fault.under(f"collections[{number}]") for fault in own)
     for number, one in prepared.items() if is_there else ():
         faults += (f.under(f"collections[{number}]") for f in existing.check_names(one.plan, target, taken))
@@ -102,9 +103,15 @@ def _described(collection: CollectionPlan, source: Source, stop: StopToken) -> C
 
 
 def _prepared(
-    collection: CollectionPlan, schema: CollectionSchema, source: Source, caps: Capabilities
+    collection: CollectionPlan,
+    schema: CollectionSchema,
+    source: Source,
+    target: Target,
+    caps: Capabilities,
+    taken: AbstractSet[str],
 ) -> tuple[PreparedCollection, tuple[Fault, ...]]:
-    completed = complete(collection, schema, caps)
+    there, unreadable = existing.added_to(collection, target, taken)
+    completed = complete(collection, schema, caps, existing=there)
     try:
         facts = look_at_rows(Subject(completed, schema, caps), source)
     except (SourceError, PrivilegeMissing) as error:
@@ -112,21 +119,24 @@ def _prepared(
             raise
         facts = RowFacts({}, (_source_fault(collection, error),))
     completed = with_dims(completed, facts.dims)
-    found = check_collection(completed, schema, caps)
+    found = (*unreadable, *check_collection(completed, schema, caps, there))
     warnings = tuple(fault.message for fault in found if fault.severity == "warning")
-    unsaid = _left_out(completed, schema, caps) if collection.fields is None else ()
+    unsaid = _left_out(completed, schema, caps, there) if collection.fields is None else ()
     notes = (*schema.notes, *unsaid, *facts.notes, *warnings)
     return PreparedCollection(completed, schema, schema.rows_estimate, notes), _told_once(
         facts.faults + found
     )
 
 
-def _left_out(completed: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> tuple[str, ...]:
+def _left_out(
+    completed: CollectionPlan, schema: CollectionSchema, caps: Capabilities, there: TargetSchema | None
+) -> tuple[str, ...]:
     """What a plan that lists no fields does not move, each with the reason."""
     moved = {field.source for field in completed.fields or ()}
     reasons, opened = left_out(schema, caps), opened_columns(completed.select)
+    usual = f"“{there.name}” has no field of that name" if there is not None else "Auto ID makes new keys"
     return tuple(
-        f"“{field.name}” is left out: {reasons.get(field.name, 'Auto ID makes new keys').rstrip('.')}."
+        f"“{field.name}” is left out: {reasons.get(field.name, usual).rstrip('.')}."
         for field in schema.fields
         if field.name not in moved and not field.opened_from and field.name not in opened
     )

@@ -11,7 +11,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.opening import source_of
 from migrations_app.engine.paths import opened_columns
 from migrations_app.engine.plan import CollectionPlan, FieldPlan
-from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeSpec
+from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TargetSchema, TypeSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One collection of a plan, completed."""
+    """One collection of a plan, completed. ``existing`` is the collection that its rows are added to."""
 
     plan: CollectionPlan
     schema: CollectionSchema
     caps: Capabilities
+    existing: TargetSchema | None = None
 
     @property
     def opened(self) -> tuple[str, ...]:

@@ -186,6 +186,11 @@ class MemoryTarget(Target):
             raise TargetError(f"The collection “{name}” is not loaded.", "Load it first.")
         return len(held.rows)
 
+    def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
+        self.count(name)
+        asked = set(keys.to_pylist())
+        return sum(row[field] in asked for row in self._held(name).rows.values())
+
     def indexes(self, name: str) -> tuple[IndexState, ...]:
         held = self._held(name)
         rows = len(held.rows)

@@ -1,0 +1,128 @@
+"""Counts of a collection in the target, kept with it so that any process can go on with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from django.conf import settings
+
+from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.connectors.base import Source
+from migrations_app.engine.key_search import KeySearch, SearchState, Sent
+from migrations_app.engine.mapping import Mapping, compile_mapping
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.row_count import CountState, RowCount
+from migrations_app.engine.target import Target
+from migrations_app.engine.verify import KeysSought
+from migrations_app.models import JobCollection, TargetState, Wish
+from migrations_app.wishes import spec_of
+
+# A count that waits for an index or a load gives the process to others after this, and goes on later.
+TURN_SECONDS = 20.0
+PAUSE_SECONDS = 1.0
+# In ``JobCollection.finish``: the count of what was there before, the one at the end, and the search for
+# keys that is part of the latter.
+BEFORE, COUNT, KEYS = "before", "count", "keys"
+
+
+def count_before(row: JobCollection, target: Target) -> RowCount:
+    """The count of a collection that was there before the job."""
+    return _row_count(row, target, BEFORE)
+
+
+def count_after(row: JobCollection, target: Target, source: Source | None = None) -> RowCount:
+    """The count at the end of a job. With ``source``, where it needs that, a search for the keys follows."""
+    wishes_index = row.index_wish != Wish.NONE
+    indexes = CollectionPlan.model_validate(row.plan).indexes if wishes_index else None
+    more: dict[str, Any] = {}
+    if source is not None and may_replace(row):
+        opened = source
+        more["while_loaded"] = lambda rows, stop, deadline: _seek(row, opened, target, rows, stop, deadline)
+    return _row_count(
+        row,
+        target,
+        COUNT,
+        statistics_are_exact=_no_key_came_twice(row),
+        indexes=[spec_of(index) for index in indexes or ()],
+        keep_loaded=row.load_action == "load" and row.load_wish != Wish.NONE,
+        **more,
+    )
+
+
+def _row_count(row: JobCollection, target: Target, name: str, **more: Any) -> RowCount:
+    def save(state: CountState) -> None:
+        _keep(row, name, state.as_dict())
+
+    return RowCount(
+        target,
+        row.target,
+        state=CountState.from_dict(row.finish[name]) if name in row.finish else None,
+        save=save,
+        stall_seconds=settings.VECTORFERRY_STALL_SECONDS,
+        **more,
+    )
+
+
+def _keep(row: JobCollection, name: str, state: dict[str, Any]) -> None:
+    row.finish[name] = state
+    row.save(update_fields=("finish",))
+
+
+def _no_key_came_twice(row: JobCollection) -> bool:
+    made_here = row.target_state == TargetState.CREATED
+    return made_here and row.key_unique and not row.slices.filter(repeated=True).exists()
+
+
+# ---------------------------------------------------------------- keys
+
+
+def may_replace(row: JobCollection) -> bool:
+    """Whether its rows may have replaced others that were in the target before."""
+    return row.target_state == TargetState.EXISTING and not row.is_auto_id
+
+
+def keys_sought(row: JobCollection) -> KeysSought | None:
+    """What the search for its keys found; None where none of them can have replaced another."""
+    if not may_replace(row):
+        return None
+    state = SearchState(**row.finish.get(KEYS, {}))
+    reason = row.finish.get(COUNT, {}).get("reason", "")
+    return KeysSought(state.asked, state.found, reason.rstrip("."))
+
+
+def _seek(row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline) -> bool:
+    """Look for the keys that were sent, where the count alone leaves it open that all arrived."""
+    sent = row.rows_read - row.rows_rejected - row.rows_skipped - row.rows_collapsed
+    if row.count_before is None or rows - row.count_before >= sent or not row.key_unique:
+        return True
+    search = KeySearch(
+        source,
+        target,
+        _sent(row),
+        state=SearchState(**row.finish[KEYS]) if KEYS in row.finish else None,
+        save=lambda state: _keep(row, KEYS, state.as_dict()),
+    )
+    return search.run(stop, deadline)
+
+
+def _sent(row: Any) -> Sent:
+    plan = CollectionPlan.model_validate(row.plan)
+    # Which rows were skipped is known to the whole mapping alone.
+    mapping = compile_mapping(plan) if row.rows_skipped else _of_keys(plan)
+    rejected = [name for part in row.slices.all() for name in part.rejected.values_list("locator", flat=True)]
+    return Sent(
+        CollectionRef(plan.source, plan.select),
+        [part.as_slice() for part in row.slices.order_by("number")],
+        mapping,
+        row.limit_rows,
+        pa.array(rejected, pa.string()) if rejected else None,
+    )
+
+
+def _of_keys(plan: CollectionPlan) -> Mapping:
+    """The mapping of the key alone."""
+    fields = [field for field in plan.fields or () if field.source in plan.key_columns and not field.dynamic]
+    without = {"partition_key": None, "partition_by": None, "full_text": [], "dynamic_field": False}
+    return compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))

@@ -1,0 +1,123 @@
+"""Whether the keys that were sent are in the target: what a count of rows cannot tell where some of them
+replaced rows that were there before.
+
+The keys are read from the source once more, and counted in the target page by page. All that has to be
+remembered between two pages is a ``SearchState``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, Slice
+from migrations_app.engine.cancel import Deadline, StopToken
+from migrations_app.engine.connectors.base import ReadContext, Source
+from migrations_app.engine.mapping import Mapping
+from migrations_app.engine.target import Target
+
+# Of keys alone: some ten thousand, asked for in one expression.
+PAGE_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SearchState:
+    """How far a search came: ``read`` rows up to ``after`` in slice number ``part``. ``as_dict`` is JSON.
+
+    Of their keys ``asked`` were sent, and ``found`` of these are in the target.
+    """
+
+    part: int = 0
+    after: Cursor | None = None
+    read: int = 0
+    asked: int = 0
+    found: int = 0
+    is_done: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent: the slices of a collection, by a mapping, at most ``limit`` rows, all but those whose
+    locators are among ``rejected``."""
+
+    ref: CollectionRef
+    parts: Sequence[Slice]
+    mapping: Mapping
+    limit: int | None = None
+    rejected: pa.Array | None = None
+
+
+class KeySearch:
+    """One search. ``save`` is given each new state."""
+
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        sent: Sent,
+        *,
+        state: SearchState | None = None,
+        save: Callable[[SearchState], None] = lambda state: None,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._sent = sent
+        self._save = save
+        self.state = state or SearchState()
+
+    def run(self, stop: StopToken, deadline: Deadline) -> bool:
+        """Go on until done, or until ``deadline``: then run again from the saved state. Whether it is done.
+
+        Raises the reason of ``stop``, and what source and target raise.
+        """
+        while not self.state.is_done:
+            if self.state.part >= len(self._sent.parts) or self._left == 0:
+                self._keep(is_done=True)
+            elif self._search(self._sent.parts[self.state.part], ReadContext(stop), deadline):
+                self._keep(part=self.state.part + 1, after=None)
+            else:
+                return False
+        return True
+
+    @property
+    def _left(self) -> int | None:
+        return None if self._sent.limit is None else max(0, self._sent.limit - self.state.read)
+
+    def _search(self, part: Slice, ctx: ReadContext, deadline: Deadline) -> bool:
+        """Look for the keys of ``part``, from where an earlier turn stopped. Whether it is through."""
+        found = self.state
+        plan = replace(self._sent.mapping.read_plan, batch_bytes=PAGE_BYTES, limit=self._left)
+        for batch in self._source.read(self._sent.ref, part, found.after, plan, ctx):
+            ctx.stop.check()
+            found = self._counted(found, batch)
+            if part.resumable:
+                self._keep(**found.as_dict())
+                if deadline.is_over:
+                    return False
+        self._keep(**found.as_dict())
+        return True
+
+    def _counted(self, state: SearchState, batch: Batch) -> SearchState:
+        mapped = self._sent.mapping.apply(batch)
+        keys = mapped.rows.column(self._sent.mapping.target.key.name)
+        if self._sent.rejected is not None:
+            keys = keys.filter(pc.invert(pc.is_in(mapped.locators, value_set=self._sent.rejected)))
+        name, key = self._sent.mapping.target.name, self._sent.mapping.target.key.name
+        return replace(
+            state,
+            after=batch.after,
+            read=state.read + batch.rows_read,
+            asked=state.asked + len(keys),
+            found=state.found + (self._target.count_keys(name, key, keys) if len(keys) else 0),
+        )
+
+    def _keep(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+        self._save(self.state)

@@ -1,0 +1,193 @@
+"""Adding rows to a collection that is there: what is left out comes from it, what differs is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from migrations_app.engine.errors import Fix
+from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.milvus.comparing import differences
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.preflight import check_collection
+from migrations_app.engine.proposal import complete
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    Function,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TargetField,
+    TargetSchema,
+    TypeChoice,
+    TypeSpec,
+)
+from migrations_app.engine.testing.memory_target import EVERYTHING
+
+T = MilvusType
+TEXT = TypeSpec(T.VARCHAR, max_length=300)
+KEY = TargetField("id", TypeSpec(T.INT64), is_key=True)
+VECTOR = TargetField("v", TypeSpec(T.FLOAT_VECTOR, dim=4))
+TITLE = TargetField("title", TEXT, nullable=True)
+THERE = TargetSchema("books", (KEY, VECTOR, TITLE), dynamic=False, shards=2, description="All books")
+
+
+def field(name, *specs, **facts):
+    choices = tuple(TypeChoice(s if isinstance(s, TypeSpec) else TypeSpec(s)) for s in specs)
+    return SourceField(name, "native", choices, **facts)
+
+
+SOURCE = (
+    field("id", T.INT64, nullable=False, can_be_key=True),
+    field("v", TypeSpec(T.FLOAT_VECTOR, dim=4), nullable=False),
+    field("title", T.VARCHAR, longest_bytes=20),
+)
+
+
+def described(*fields):
+    return CollectionSchema("public.books", fields or SOURCE, SourceKey(("id",)), label="books")
+
+
+def completed(there, *fields, **plan):
+    given = CollectionPlan.model_validate({"source": "public.books", "if_exists": "append"} | plan)
+    return complete(given, described(*fields), EVERYTHING, existing=there)
+
+
+def faults_of(there, *fields, **plan):
+    done = completed(there, *fields, **plan)
+    return check_collection(done, described(*fields), EVERYTHING, there)
+
+
+def with_(*fields, **changes):
+    """The collection there, with these fields instead of or beside its own."""
+    kept = {f.name: f for f in (*THERE.fields, *fields)}
+    return replace(THERE, fields=tuple(kept.values()), **changes)
+
+
+TABLE = {
+    "as it is": THERE,
+    "with a dynamic field": replace(THERE, dynamic=True),
+    "Auto ID": TargetSchema("books", (replace(KEY, name="auto", auto_id=True), VECTOR, TITLE)),
+    "a text key": with_(replace(KEY, spec=TypeSpec(T.VARCHAR, max_length=99))),
+    "a title without NULL": with_(replace(TITLE, nullable=False)),
+    "a title with a default": with_(replace(TITLE, default="none", nullable=False)),
+    "a partition key": with_(replace(TITLE, nullable=False, is_partition_key=True)),
+    "more fields that may be left out": with_(
+        TargetField("stock", TypeSpec(T.INT32), nullable=True),
+        TargetField("price", TypeSpec(T.FLOAT), default=0.10000000149011612),
+        TargetField("tags", TypeSpec(T.ARRAY, None, 20, T.VARCHAR, 5), nullable=True),
+        TargetField("both", TypeSpec(T.INT64), nullable=True, default=7),
+    ),
+    "full-text search": with_(
+        replace(TITLE, analyzer="english"),
+        TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR)),
+        functions=(Function("words", ("title",), ("words",)),),
+    ),
+    "another key name": replace(THERE, fields=(replace(KEY, name="number"), VECTOR, TITLE)),
+}
+
+
+@pytest.mark.parametrize("what", [name for name in TABLE if name != "a text key"])
+def test_a_plan_that_lists_no_fields_takes_on_the_collection_that_is_there(what):
+    there = TABLE[what]
+    assert [f for f in faults_of(there) if f.severity == "error"] == []
+    done = completed(there)
+    assert differences(there, compile_mapping(done).target) == ()
+    again = complete(done, described(), EVERYTHING, existing=there)
+    assert again == done
+
+
+def test_a_column_without_a_field_there_goes_into_the_dynamic_field_or_stays_behind():
+    extra = field("note", T.VARCHAR)
+    second = field("w", TypeSpec(T.FLOAT_VECTOR, dim=2))
+    dynamic = completed(replace(THERE, dynamic=True), *SOURCE, extra, second)
+    assert [(f.source, f.dynamic, f.as_) for f in dynamic.fields] == [
+        ("id", False, None),
+        ("v", False, None),
+        ("title", False, None),
+        ("note", True, "note"),
+    ]
+    fixed = completed(THERE, *SOURCE, extra, second)
+    assert [f.source for f in fixed.fields] == ["id", "v", "title"]
+
+
+def test_with_auto_id_there_the_old_key_is_not_kept_unless_it_has_a_field():
+    there = TABLE["Auto ID"]
+    assert [f.source for f in completed(there).fields] == ["v", "title"]
+    kept = replace(there, fields=(*there.fields, TargetField("id", TypeSpec(T.INT64))))
+    assert [f.source for f in completed(kept).fields] == ["id", "v", "title"]
+
+
+def test_what_a_plan_writes_out_is_kept_and_the_rest_taken_on():
+    done = completed(THERE, fields=[{"source": "id"}, {"source": "v"}, {"source": "title", "max_length": 9}])
+    title = done.fields[2]
+    assert (title.type, title.max_length, title.nullable) == ("VARCHAR", 9, True)
+
+
+LISTED = [{"source": "id"}, {"source": "v"}, {"source": "title"}]
+EXTRA = field("note", T.VARCHAR)
+
+
+def listed(**changes):
+    return [*LISTED[:2], LISTED[2] | changes]
+
+
+REFUSED = [
+    # there, plan -> code, path, first fix
+    ("a longer limit", THERE, {"fields": listed(max_length=400)},
+     "limit_differs", "fields[2].max_length", Fix("Use 300", "max_length", "300")),
+    ("NULL not taken", THERE, {"fields": listed(nullable=False)},
+     "nullable_differs", "fields[2].nullable", Fix("Turn it on", "nullable", "true")),
+    ("a default of its own", THERE, {"fields": listed(default="x")},
+     "default_differs", "fields[2].default", Fix("Remove it", "default", "")),
+    ("another default", TABLE["a title with a default"], {"fields": listed(default="x")},
+     "default_differs", "fields[2].default", Fix("Use none", "default", "none")),
+    ("a field that is not there", THERE, {"fields": [*LISTED[:2], {"source": "title", "target": "name"}]},
+     "field_not_there", "fields[2].target", Fix("Leave it out", "include", "false")),
+    ("one that the dynamic field could hold", replace(THERE, dynamic=True),
+     {"fields": [*LISTED[:2], {"source": "title", "target": "name"}]},
+     "field_not_there", "fields[2].target", Fix("Put it into the dynamic field", "dynamic", "true")),
+    ("another dynamic field", THERE, {"dynamic_field": True, "fields": LISTED},
+     "dynamic_field_differs", "dynamic_field", Fix("Turn the dynamic field off", "dynamic_field", "false")),
+    ("Auto ID for kept keys", THERE, {"key": "auto", "fields": LISTED[1:]},
+     "key_differs", "key", Fix("Use “id”", "key", "id")),
+    ("kept keys for Auto ID", TABLE["Auto ID"], {"key": "id", "fields": LISTED},
+     "key_differs", "key", Fix("Use Auto ID", "key", "auto")),
+    ("another partition key", THERE, {"partition_key": "title", "fields": listed(nullable=True)},
+     "partition_key_differs", "partition_key", Fix("Use none", "partition_key", "")),
+    ("another dimension", with_(replace(VECTOR, spec=TypeSpec(T.FLOAT_VECTOR, dim=8))), {},
+     "dim_differs", "fields[1].dim", Fix("Leave it out", "include", "false")),
+    ("another type", with_(replace(TITLE, spec=TypeSpec(T.JSON))), {},
+     "type_differs", "fields[2].type", Fix("Leave it out", "include", "false")),
+    ("a field that must be filled", with_(TargetField("isbn", TEXT)), {},
+     "field_not_mapped", "fields", None),
+    ("a text key", TABLE["a text key"], {}, "type_differs", "fields[0].type", None),
+    ("full text of its own", THERE, {"full_text": [{"field": "title", "output": "words"}]},
+     "full_text_differs", "full_text", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("there", "plan", "code", "path", "fix"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
+def test_each_difference_is_refused_at_its_place_with_the_repair(there, plan, code, path, fix):
+    errors = [fault for fault in faults_of(there, **plan) if fault.severity == "error"]
+    fault = next((f for f in errors if f.code == code), None)
+    assert fault is not None, errors
+    assert fault.path == path
+    assert fault.message.endswith(".")
+    assert (fault.fixes[0] if fault.fixes else None) == fix
+
+
+def test_a_field_that_must_be_filled_may_be_added_with_a_value():
+    there = with_(TargetField("isbn", TEXT))
+    added = {"added": True, "target": "isbn", "type": "VARCHAR", "max_length": 300, "fill_null": "unknown"}
+    assert faults_of(there, fields=[*LISTED, added]) == ()
+
+
+def test_an_array_s_text_length_is_not_compared_for_lite_keeps_none():
+    spec = TypeSpec(T.ARRAY, element_type=T.VARCHAR, max_capacity=8)
+    there = with_(TargetField("tags", spec, nullable=True))
+    tags = field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_items=3)
+    done = completed(there, *SOURCE, tags)
+    assert check_collection(done, described(*SOURCE, tags), EVERYTHING, there) == ()
+    assert done.fields[3].max_capacity == 8

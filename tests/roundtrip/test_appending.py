@@ -1,0 +1,149 @@
+"""Rows added to a collection that is there: counted before and after, and left as it was found."""
+
+import pytest
+
+
+@pytest.fixture
+def items(mover):
+    """100 rows with keys 1 to 100."""
+    mover.postgres(
+        "CREATE TABLE items (id bigint PRIMARY KEY, v vector(2) NOT NULL, price numeric, title text NOT NULL);"
+        "INSERT INTO items SELECT g, ('[' || g || ',1]')::vector, NULLIF(g % 3, 0), 'item ' || g"
+        " FROM generate_series(1, 100) g"
+    )
+    yield
+    mover.postgres("DROP TABLE items CASCADE")
+
+
+def more(mover, first, last):
+    """The rows of the source from now on."""
+    mover.postgres("TRUNCATE items")
+    mover.postgres(
+        "INSERT INTO items SELECT g, ('[' || g || ',2]')::vector, NULL, 'more ' || g"
+        " FROM generate_series(%s::int, %s::int) g",
+        (first, last),
+    )
+
+
+def test_rows_are_added_and_the_check_counts_the_difference(mover, items):
+    moved = mover.move("public.items")
+    assert moved.report["status"] == "Successful", moved.log
+    more(mover, 101, 150)
+    added = mover.move("public.items", target=moved.target, if_exists="append")
+    assert added.report["status"] == "Successful", added.log
+    assert added.rows().keys() == set(range(1, 151))
+    assert (added.rows()[7]["title"], added.rows()[120]["title"]) == ("item 7", "more 120")
+    assert (added.counts["rows_target"], added.counts["verified"]) == (150, True)
+    assert added.counts["checks"][1]["message"] == "The target holds 50 new rows; 50 were sent."
+    assert f"{moved.target} holds 100 rows before this job adds to it." in added.log
+
+
+def test_rows_that_replace_others_are_proven_by_their_keys(mover, items):
+    moved = mover.move("public.items")
+    more(mover, 81, 130)
+    added = mover.move("public.items", target=moved.target, if_exists="append")
+    assert added.report["status"] == "Successful", added.log
+    rows = added.rows()
+    assert rows.keys() == set(range(1, 131))
+    assert (rows[80]["title"], rows[81]["title"]) == ("item 80", "more 81")
+    assert (added.counts["rows_target"], added.counts["verified"]) == (130, True)
+    assert "every key is there" in added.counts["checks"][1]["message"]
+
+
+def test_text_keys_of_every_kind_are_found_again(mover):
+    keys = [
+        "a",
+        "it's",
+        'q"q',
+        "back\\slash",
+        "new\nline",
+        "\r",
+        "tab\t",
+        "\x01",
+        " ",
+        "é漢😀",
+        "\\n",
+        "'\"",
+        "%",
+    ]
+    mover.postgres("CREATE TABLE notes (k text PRIMARY KEY, v vector(2))")
+    for key in keys:
+        mover.postgres("INSERT INTO notes VALUES (%s, '[1,2]')", (key,))
+    moved = mover.move("public.notes")
+    mover.postgres("INSERT INTO notes VALUES ('b', '[1,2]')")
+    added = mover.move("public.notes", target=moved.target, if_exists="append")
+    assert added.report["status"] == "Successful", added.log
+    assert added.rows().keys() == {*keys, "b"}
+    assert added.counts["verified"] is True, added.counts
+    mover.postgres("DROP TABLE notes")
+
+
+def test_integer_keys_to_the_very_ends_are_found_again(mover):
+    keys = [-(2**63), -(2**63) + 1, -1, 0, 1, 2**63 - 2, 2**63 - 1]
+    mover.postgres("CREATE TABLE ends (k bigint PRIMARY KEY, v vector(2))")
+    for key in keys:
+        mover.postgres("INSERT INTO ends VALUES (%s, '[1,2]')", (key,))
+    moved = mover.move("public.ends")
+    added = mover.move("public.ends", target=moved.target, if_exists="append")
+    assert added.report["status"] == "Successful", added.log
+    assert (added.counts["rows_target"], added.counts["verified"]) == (len(keys), True)
+    mover.postgres("DROP TABLE ends")
+
+
+def test_auto_id_rows_are_added_by_their_number(mover, items):
+    moved = mover.move("public.items", key="auto")
+    added = mover.move("public.items", {"limit_rows": 30}, target=moved.target, if_exists="append")
+    assert added.report["status"] == "Successful", added.log
+    assert len(added.rows()) == added.counts["rows_target"] == 130
+    assert added.counts["verified"] is True
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_index_and_load_state_are_left_as_they_were_found(mover, items, loads):
+    moved = mover.move("public.items", {"create_index": loads, "load": loads})
+    before = mover.client.list_indexes(moved.target), mover.client.get_load_state(moved.target)
+    added = mover.move("public.items", target=moved.target, if_exists="append")
+    assert added.counts["verified"] is True, added.log
+    assert (mover.client.list_indexes(moved.target), mover.client.get_load_state(moved.target)) == before
+
+
+def test_fields_that_the_source_lacks_stay_empty_or_take_their_default(mover, items):
+    if not mover.is_lite:
+        pytest.skip("Milvus 2.3.5 has neither NULL nor defaults")
+    fields = [
+        {"source": "id"},
+        {"source": "v"},
+        {"source": "title"},
+        {"source": "price", "type": "DOUBLE"},
+        {"added": True, "target": "origin", "type": "VARCHAR", "max_length": 20, "default": "first"},
+    ]
+    moved = mover.move("public.items", fields=fields, dynamic_field=False)
+    assert moved.report["status"] == "Successful", moved.log
+    mover.postgres("ALTER TABLE items DROP COLUMN price")
+    mover.postgres("UPDATE items SET id = id + 1000")
+    added = mover.move("public.items", target=moved.target, if_exists="append")
+    assert added.report["status"] == "Successful", added.log
+    row = added.rows()[1001]
+    assert (row["price"], row["origin"], row["title"]) == (None, "first", "item 1")
+    assert added.counts["verified"] is True
+
+
+def test_each_difference_is_refused_at_its_field_and_nothing_is_touched(mover, items):
+    fields = [{"source": "id"}, {"source": "v"}, {"source": "title", "type": "VARCHAR", "max_length": 30}]
+    moved = mover.move("public.items", fields=fields, dynamic_field=False)
+    assert moved.report["status"] == "Successful", moved.log
+    there = {"target": moved.target, "if_exists": "append"}
+    longer = [*fields[:2], fields[2] | {"max_length": 60}]
+    renamed = [*fields[:2], fields[2] | {"target": "name"}]
+    tables = {
+        "limit_differs": ({"fields": longer}, "fields[2].max_length"),
+        "field_not_there": ({"fields": renamed}, "fields[2].target"),
+        "key_differs": ({"fields": fields[1:], "key": "auto"}, "key"),
+        "partition_key_differs": ({"fields": fields, "partition_key": "title"}, "partition_key"),
+    }
+    for code, (plan, path) in tables.items():
+        faults = mover.refused("public.items", **there, **plan)
+        assert (code, f"collections[0].{path}") in {(fault["code"], fault["path"]) for fault in faults}, (
+            faults
+        )
+    assert len(moved.rows()) == 100
