@@ -123,6 +123,6 @@ def _sent(row: Any) -> Sent:
 
 def _of_keys(plan: CollectionPlan) -> Mapping:
     """The mapping of the key alone."""
-    fields = [field for field in plan.fields or () if field.source in plan.key_columns and not field.dynamic]
+    fields = [field for field in plan.fields or () if plan.is_kept_key(field.source) and not field.dynamic]
     without = {"partition_key": None, "partition_by": None, "full_text": [], "dynamic_field": False}
     return compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))

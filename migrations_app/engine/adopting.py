@@ -10,7 +10,13 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.opening import last_part, source_of
 from migrations_app.engine.paths import opened_columns
 from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan, FullTextPlan
-from migrations_app.engine.schema import CollectionSchema, SourceField, TargetField, TargetSchema
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    TargetField,
+    TargetSchema,
+)
 
 
 def adopted(
@@ -33,22 +39,25 @@ def _options(
 ) -> dict[str, Any]:
     said = collection.model_fields_set
     key = _key(schema, caps, found) if collection.key is None else collection.key
-    makes_key = key == AUTO or isinstance(key, list)
     partition_key = next((field.name for field in found.fields if field.is_partition_key), None)
-    return {
+    taken: dict[str, Any] = {
         "key": key,
-        "key_name": collection.key_name or (found.key.name if makes_key else None),
         "dynamic_field": collection.dynamic_field if "dynamic_field" in said else found.dynamic,
         "partition_key": collection.partition_key or partition_key,
         "shards": found.shards,
         "description": collection.description or found.description,
         "full_text": collection.full_text or _full_text(found),
     }
+    if collection.model_copy(update={"key": key}).makes_key:
+        taken["key_name"] = collection.key_name or found.key.name
+    if isinstance(key, list) and len(key) > 1:
+        taken["key_max_length"] = collection.key_max_length or found.key.spec.max_length
+    return taken
 
 
-def _key(schema: CollectionSchema, caps: Capabilities, found: TargetSchema) -> str | None:
-    """Auto ID where the target makes the keys, else the source field of the key's name, or the source's key.
-    None: the usual proposal."""
+def _key(schema: CollectionSchema, caps: Capabilities, found: TargetSchema) -> str | list[str] | None:
+    """Auto ID where the target makes the keys, else the source field of the key's name, or the source's own
+    key, joined where it has several columns. None: the usual proposal."""
     if found.key.auto_id:
         return AUTO
     own = schema.key.columns if schema.key is not None and schema.key.unique else ()
@@ -56,8 +65,9 @@ def _key(schema: CollectionSchema, caps: Capabilities, found: TargetSchema) -> s
         field = schema.field(name)
         choice = key_choice(field, caps) if field is not None else None
         if choice is not None and choice.spec.type is found.key.spec.type:
-            return str(name)
-    return None
+            return [name] if name == AUTO else name
+    is_text = found.key.spec.type is MilvusType.VARCHAR
+    return list(own) if len(own) > 1 and is_text and schema.field(found.key.name) is None else None
 
 
 def _full_text(found: TargetSchema) -> list[FullTextPlan]:
@@ -76,7 +86,7 @@ def _matched(
     names = {field.name for field in found.sent_fields}
     opened = opened_columns(collection.select)
     for field in schema.fields:
-        if collection.key == field.name and schema.field(found.key.name) is None:
+        if collection.is_kept_key(field.name) and schema.field(found.key.name) is None:
             yield FieldPlan(source=field.name, target=found.key.name)
         elif last_part(field) in names and field.choices:
             yield FieldPlan(source=field.name, target=last_part(field))
@@ -109,7 +119,7 @@ def _like(
         return field
     known: dict[str, Any] = {"nullable": target.nullable, "default": target.default}
     specs = [choice.spec for choice in source.choices]
-    if field.source in collection.key_columns and (key := key_choice(source, caps)) is not None:
+    if collection.is_kept_key(field.source) and (key := key_choice(source, caps)) is not None:
         specs = [key.spec]
     kinds = {(spec.type, spec.element_type) for spec in specs}
     if field.type in (None, target.spec.type) and (target.spec.type, target.spec.element_type) in kinds:

@@ -117,6 +117,20 @@ def test_with_auto_id_there_the_old_key_is_not_kept_unless_it_has_a_field():
     assert [f.source for f in completed(kept).fields] == ["id", "v", "title"]
 
 
+def test_a_joined_key_is_joined_again():
+    parts = (field("tenant", T.VARCHAR, nullable=False, can_be_key=True), *SOURCE)
+    schema = CollectionSchema("public.books", parts, SourceKey(("tenant", "id")), label="books")
+    key = TargetField("whole", TypeSpec(T.VARCHAR, max_length=77), is_key=True)
+    there = TargetSchema("books", (key, VECTOR, TITLE, TargetField("id", TypeSpec(T.INT64))))
+    done = complete(CollectionPlan(source="public.books"), schema, EVERYTHING, existing=there)
+    assert (done.key, done.key_name, done.key_max_length) == (["tenant", "id"], "whole", 77)
+    assert differences(there, compile_mapping(done).target) == ()
+    assert check_collection(done, schema, EVERYTHING, there) == ()
+    longer = done.model_copy(update={"key_max_length": 99})
+    [fault] = check_collection(longer, schema, EVERYTHING, there)
+    assert (fault.code, fault.path) == ("limit_differs", "key_max_length")
+
+
 def test_what_a_plan_writes_out_is_kept_and_the_rest_taken_on():
     done = completed(THERE, fields=[{"source": "id"}, {"source": "v"}, {"source": "title", "max_length": 9}])
     title = done.fields[2]

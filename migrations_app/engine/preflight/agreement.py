@@ -48,10 +48,17 @@ def _check_key(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     elif key.auto_id and not plan.is_auto_id:
         message = f"“{found.name}” makes its keys itself (Auto ID)."
         yield subject.fault("key", "key_differs", message, "", Fix("Use Auto ID", "key", AUTO))
-    elif (plan.is_auto_id or isinstance(plan.key, list)) and plan.key_name != key.name:
+    elif plan.makes_key and plan.key_name != key.name:
         message = f"The key of “{found.name}” is called “{key.name}”, not “{plan.key_name}”."
         fix = Fix(f"Use {key.name}", "key_name", key.name)
         yield subject.fault("key_name", "key_differs", message, "", fix)
+    elif plan.is_joined and key.spec.type is not MilvusType.VARCHAR:
+        message = f"The key of “{found.name}” is {key.spec.type}; a joined key is VARCHAR."
+        yield subject.fault("key", "key_differs", message, "Name one column.")
+    elif plan.is_joined and plan.key_max_length != key.spec.max_length:
+        message = f"“{key.name}” has {key.spec.max_length:,} bytes there, not {plan.key_max_length or 0:,}."
+        fix = Fix(f"Use {key.spec.max_length:,}", "key_max_length", str(key.spec.max_length))
+        yield subject.fault("key_max_length", "limit_differs", message, "", fix)
 
 
 def _fits(name: str, subject: Subject, key: TargetField) -> bool:
