@@ -228,7 +228,7 @@ class Source(End):
 
     @abstractmethod
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
-        """The rows with these keys (of the type of the first key column), in any order."""
+        """The rows with these keys, in any order. Of several columns ``plan.key``, they are joined keys."""
 
     def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
         """Facts over all rows, where the source can tell them without sending the rows."""

@@ -199,8 +199,9 @@ class MemorySource(Source):
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         found = self._collection(ref)
-        column = found.rows.column(plan.key[0])
-        asked = found.rows.filter(pc.is_in(column, value_set=keys.cast(column.type)))
+        columns = [found.rows.column(name) for name in plan.key]
+        held = columns[0] if len(columns) == 1 else joined([column.cast(pa.string()) for column in columns])
+        asked = found.rows.filter(pc.is_in(held, value_set=keys.cast(held.type)))
         return _columns(asked, plan.columns)
 
     def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.errors import ConnectionFailed
+from migrations_app.engine.joining import joined
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,12 @@ def read_all(case: SourceCase, source: Source, ref: CollectionRef) -> list[Batch
     parts = slices_of(case, source, ref)
     batches = [batch for part in parts for batch in source.read(ref, part, None, plan, ReadContext())]
     return [batch for batch in batches if batch.rows.num_rows]
+
+
+def keys_of(rows: pa.RecordBatch, plan: ReadPlan) -> pa.Array:
+    """The keys of rows, those of several columns joined."""
+    columns = [rows.column(name) for name in plan.key]
+    return columns[0] if len(columns) == 1 else joined([column.cast(pa.string()) for column in columns])
 
 
 def stored(value: Any) -> Any:

@@ -8,7 +8,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from migrations_app.engine.connectors.postgres.columns import COLUMNS, NOT_NULL, Column, searched
+from migrations_app.engine.connectors.postgres.columns import COLUMNS, Column, searched
+from migrations_app.engine.connectors.postgres.keys import UNIQUE_INDEXES, Keys, UniqueIndex, keys_of
 from migrations_app.engine.connectors.postgres.names import TableName, parse_name
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.errors import SourceChanged
@@ -32,32 +33,13 @@ _RELATION: LiteralString = """
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
     WHERE s.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
 
-_KEYS: LiteralString = (
-    """
-    SELECT k.columns FROM pg_catalog.pg_index i
-        JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
-        JOIN pg_catalog.pg_am m ON m.oid = ic.relam AND m.amname = 'btree'
-        CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY u.place) AS columns, bool_and("""
-    + NOT_NULL
-    + """) AS not_null
-            FROM unnest(i.indkey) WITH ORDINALITY u (number, place)
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.number
-            WHERE u.place <= i.indnkeyatts) k
-    WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid AND k.not_null
-        AND i.indpred IS NULL AND i.indexprs IS NULL
-    ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid"""
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Relation:
     """One table or the like.
 
-    ``key`` are the columns of its primary key, else of a unique index without NULLs, in the index's order,
-    where the user may read them;
-    ``key_is_unique`` is False where tables that inherit from it may hold the same key again.
-    ``where`` chooses some of its rows (``condition.py``); empty: all.
+    ``is_parent``: tables inherit from it, which may hold its keys again. ``where`` chooses some of its rows
+    (``condition.py``); empty: all.
     """
 
     name: TableName
@@ -65,8 +47,8 @@ class Relation:
     kind: str
     tuples: int
     columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    key_is_unique: bool
+    keys: Keys
+    is_parent: bool
     pgvector_schema: str | None
     where: str = ""
 
@@ -93,6 +75,11 @@ class Relation:
     def rows_estimate(self) -> int | None:
         """What the last ANALYZE saw, or a planner guessed; None where nobody did."""
         return self.tuples if self.tuples > 0 else None
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Columns in whose order it can be read, no two rows alike in them; empty where there are none."""
+        return () if self.is_parent else self.keys.order
 
     def column(self, name: str) -> Column:
         """Raises ``SourceChanged`` where there is no such column."""
@@ -123,15 +110,14 @@ def load_relation(session: Session, name: str) -> Relation:
 def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any) -> Relation:
     columns = searched(Column(**row._asdict()) for row in connection.execute(COLUMNS, (found.oid,)))
     readable = {column.name for column in columns if column.readable}
-    keys = connection.execute(_KEYS, (found.oid,)).fetchall()
-    key = next((tuple(row.columns) for row in keys if readable.issuperset(row.columns)), ())
+    indexes = [UniqueIndex(**row._asdict()) for row in connection.execute(UNIQUE_INDEXES, (found.oid,))]
     return Relation(
         name=table,
         oid=found.oid,
         kind=KINDS[found.relkind],
         tuples=found.tuples or 0,
         columns=columns,
-        key=key,
-        key_is_unique=found.relkind != "r" or not found.has_children,
+        keys=keys_of(indexes, readable),
+        is_parent=found.relkind == "r" and found.has_children,
         pgvector_schema=found.pgvector,
     )

@@ -45,12 +45,13 @@ def described(session: Session, relation: Relation, sampler: Sampler) -> Collect
     return CollectionSchema(
         name=str(relation.name),
         fields=tuple(_with_samples(field, sample) for field in fields) if sample else fields,
-        key=SourceKey(relation.key, relation.key_is_unique) if relation.key else None,
+        key=SourceKey(relation.keys.own, not relation.is_parent) if relation.keys.own else None,
         sample=sample,
         rows_estimate=relation.rows_estimate,
         notes=(*notes, *_notes(relation)),
         label=relation.name.table,
         group=relation.name.schema,
+        unique=() if relation.is_parent else relation.keys.unique,
     )
 
 
@@ -109,8 +110,10 @@ def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
 
 
 def _notes(relation: Relation) -> tuple[str, ...]:
-    if relation.key_is_unique and relation.key:
+    if relation.order:
         return ()
-    if relation.key:
+    if not relation.keys.own:
+        return (f"The {relation.kind} has no key: an interrupted read starts over.",)
+    if relation.is_parent:
         return ("Tables inherit from this one, so its key may occur twice.",)
-    return (f"The {relation.kind} has no key: an interrupted read starts over.",)
+    return (f"The key of the {relation.kind} gives its rows no order: an interrupted read starts over.",)

@@ -116,8 +116,10 @@ def _cursor(select: Select, rows: pa.RecordBatch) -> Cursor:
 
 
 def _locators(select: Select, rows: pa.RecordBatch, done: int) -> pa.Array:
-    """The key of each row, parts joined as a joined key is; the number in this read without one."""
+    """The key of each row, parts joined as a joined key is; without an order its number in this read too."""
+    numbers = pa.array(np.arange(done + 1, done + rows.num_rows + 1)).cast(pa.string())
+    numbered = pc.binary_join_element_wise("row", numbers, " ")
     if not select.locators:
-        numbers = pa.array(np.arange(done + 1, done + rows.num_rows + 1)).cast(pa.string())
-        return pc.binary_join_element_wise("row", numbers, " ")
-    return joined([rows.column(place).cast(pa.string()).fill_null("NULL") for place in select.locators])
+        return numbered
+    keys = joined([rows.column(place).cast(pa.string()).fill_null("NULL") for place in select.locators])
+    return keys if select.order else pc.binary_join_element_wise(keys, numbered, ", ")

@@ -13,6 +13,7 @@ from migrations_app.engine.connectors.postgres.catalogue import Relation
 from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.types import TEXT, Reading, key_reading, reading_as
 from migrations_app.engine.errors import SourceChanged
+from migrations_app.engine.joining import parted
 
 _ALIAS = "t"
 # A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
@@ -85,18 +86,19 @@ class Select:
     def compare(self, key: Sequence[str], operator: LiteralString, values: Sequence[str]) -> None:
         """Only rows whose key compares so with ``values``, their exact texts."""
         columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
-        # Texts without a type: PostgreSQL reads them as the column's, and compares by its collation.
-        literals = [sql.Literal(value) for value in values]
         self.conditions.append(
-            sql.SQL("({}) {} ({})").format(
-                sql.SQL(", ").join(columns), sql.SQL(operator), sql.SQL(", ").join(literals)
-            )
+            sql.SQL("({}) {} ({})").format(sql.SQL(", ").join(columns), sql.SQL(operator), _listed(values))
         )
 
-    def among(self, name: str, values: Iterable[str]) -> None:
-        """Only rows whose column ``name`` is one of ``values``."""
-        column = sql.Identifier(_ALIAS, self.relation.column(name).name)
-        self.conditions.append(sql.SQL("{} = ANY ({})").format(column, sql.Literal(_array_text(values))))
+    def among(self, key: Sequence[str], values: Sequence[str]) -> None:
+        """Only rows whose key is one of ``values``, texts of it; of several columns, joined."""
+        columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
+        if len(columns) == 1:
+            condition = sql.SQL("{} = ANY ({})").format(columns[0], sql.Literal(_array_text(values)))
+        else:
+            keys = [sql.SQL("({})").format(_listed(parted(value, len(key)))) for value in values]
+            condition = sql.SQL("({}) IN ({})").format(sql.SQL(", ").join(columns), sql.SQL(", ").join(keys))
+        self.conditions.append(condition if values else sql.SQL("false"))
 
     @property
     def planner(self) -> dict[str, str]:
@@ -122,11 +124,10 @@ class Select:
 
 
 def select_columns(relation: Relation, plan: ReadPlan) -> Select:
-    """The columns of a plan and what names their rows."""
+    """The columns of a plan."""
     select = Select(relation)
     for column in plan.columns:
         select.deliver(column)
-    select.named_by(plan.key)
     return select
 
 
@@ -134,11 +135,11 @@ def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequenc
     """The rows of a slice after a cursor. ``bounds`` as ``PostgresSource.slices`` made them."""
     select = select_columns(relation, plan)
     key = bounds["key"]
+    # Two rows may have the same key of a plan, but never the same name in a report.
+    select.named_by(plan.key if set(key).issubset(plan.key) else key)
     if not key:
         return select
     select.ordered_by(key)
-    if not plan.key:
-        select.named_by(key)
     if start := after or bounds["after"]:
         select.compare(key, ">", start)
     if bounds["to"]:
@@ -149,6 +150,11 @@ def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequenc
 def expand(expression: LiteralString, column: Column) -> sql.Composed:
     """``expression`` with the column's quoted name for ``{c}``."""
     return sql.SQL(expression).format(c=sql.Identifier(_ALIAS, column.name))
+
+
+def _listed(values: Iterable[str]) -> sql.Composed:
+    """Texts without a type: PostgreSQL reads them as the column's, and compares by its collation."""
+    return sql.SQL(", ").join(sql.Literal(value) for value in values)
 
 
 def _array_text(values: Iterable[str]) -> str:

@@ -96,7 +96,7 @@ class PostgresSource(Source):
     def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
         """One slice: in key order and resumable where a unique key gives it an order, else as it comes."""
         relation = checked(self._session, self._relation(ref))
-        key = list(relation.key) if relation.key_is_unique else []
+        key = list(relation.order)
         bounds = {"key": key, "after": None, "to": None}
         yield Slice("all", bounds, relation.rows_estimate, resumable=bool(key))
 
@@ -111,7 +111,7 @@ class PostgresSource(Source):
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         select = select_columns(self._relation(ref), plan)
-        select.among(plan.key[0], (str(key) for key in keys.to_pylist()))
+        select.among(plan.key, [str(key) for key in keys.to_pylist()])
         return Reader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
 
     def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
