@@ -14,13 +14,13 @@ from django.utils import timezone
 from pydantic import TypeAdapter, ValidationError
 
 from console import drafts
-from console.sheet import OPEN
 from migrations_app import connect, services
 from migrations_app.engine import preflight
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError
+from migrations_app.engine.paths import OPEN
 from migrations_app.engine.plan import Plan
 from migrations_app.models import Draft
 

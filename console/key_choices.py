@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrations_app.engine.choices import key_choice
+from migrations_app.engine.choices import key_choice, key_fields, part_fields
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import AUTO, CollectionPlan
 from migrations_app.engine.schema import CollectionSchema, MilvusType
@@ -11,6 +11,7 @@ Choices = list[tuple[str, str | list[tuple[str, str]]]]
 
 KEEP, JOINED = "keep", "joined"
 FIELD = "field:"  # before the name of another field
+LEAST_PARTS = 2
 
 
 def own_key(schema: CollectionSchema, has: Capabilities) -> tuple[str, MilvusType] | None:
@@ -21,28 +22,25 @@ def own_key(schema: CollectionSchema, has: Capabilities) -> tuple[str, MilvusTyp
 
 
 def possible(schema: CollectionSchema, has: Capabilities) -> list[tuple[str, MilvusType]]:
-    """Every field that could be a key, and its type then."""
-    found = [(field.name, key_choice(field, has)) for field in schema.fields]
+    """Every field that could be the key alone, and its type then."""
+    found = [(field.name, key_choice(field, has)) for field in key_fields(schema, has)]
     return [(name, choice.spec.type) for name, choice in found if choice is not None]
+
+
+def parts(schema: CollectionSchema, has: Capabilities) -> list[str]:
+    """The fields that may be joined into a key."""
+    return [field.name for field in part_fields(schema, has)]
 
 
 def choices(schema: CollectionSchema, has: Capabilities) -> Choices:
     """What *Primary key* offers, as groups of a select."""
     own = own_key(schema, has)
-    others = [found for found in possible(schema, has) if found != own]
-    kept: Choices = [(KEEP, f"Keep {own[0]} ({own[1]})")] if own else []
-    listed: Choices = [("Another field", [(FIELD + name, f"{name} ({of})") for name, of in others])]
-    joined: Choices = [(JOINED, "Several joined…")]
-    return [*kept, (AUTO, "Auto ID (new keys)"), *(listed if others else []), *(joined if others else [])]
-
-
-def chosen(plan: CollectionPlan, schema: CollectionSchema) -> str:
-    """The choice that the plan stands for."""
-    if isinstance(plan.key, list):
-        return JOINED
-    if plan.key is None or plan.key == AUTO:
-        return AUTO
-    return choice_of(plan.key, schema)
+    others = [(FIELD + name, f"{name} ({of})") for name, of in possible(schema, has) if (name, of) != own]
+    found: Choices = [(KEEP, f"Keep {own[0]} ({own[1]})")] if own else []
+    found.append((AUTO, "Auto ID (new keys)"))
+    if len(parts(schema, has)) >= LEAST_PARTS:
+        found.append((JOINED, "Several joined…"))
+    return [*found, ("Another field", others)] if others else found
 
 
 def choice_of(name: str, schema: CollectionSchema) -> str:
@@ -51,21 +49,36 @@ def choice_of(name: str, schema: CollectionSchema) -> str:
     return KEEP if is_own else FIELD + name
 
 
+def chosen(plan: CollectionPlan, schema: CollectionSchema) -> str:
+    """The choice that the plan stands for."""
+    if is_joined(plan):
+        return JOINED
+    return AUTO if plan.is_auto_id or not plan.key_columns else choice_of(plan.key_columns[0], schema)
+
+
+def is_joined(plan: CollectionPlan) -> bool:
+    """Whether several fields are to be joined, though fewer than two may be picked as yet."""
+    return isinstance(plan.key, list) and plan.key != [AUTO]
+
+
+def is_unfinished(plan: CollectionPlan) -> bool:
+    """Whether fields are still to be picked: no plan that could run."""
+    return is_joined(plan) and len(plan.key_columns) < LEAST_PARTS
+
+
 def key_of(choice: str, plan: CollectionPlan, schema: CollectionSchema, has: Capabilities) -> str | list[str]:
     """``CollectionPlan.key`` for a choice; one that cannot be had is Auto ID."""
-    names = [name for name, _ in possible(schema, has)]
     if choice == JOINED:
-        return _first_parts(plan, schema, names)
+        return _first_parts(plan, schema, has)
     own = own_key(schema, has)
-    if choice == KEEP and own:
-        return own[0]
-    name = choice.removeprefix(FIELD)
-    return name if choice.startswith(FIELD) and name in names else AUTO
+    name = own[0] if choice == KEEP and own else choice.removeprefix(FIELD)
+    if choice == AUTO or name not in dict(possible(schema, has)):
+        return AUTO
+    return [name] if name == AUTO else name
 
 
-def _first_parts(plan: CollectionPlan, schema: CollectionSchema, names: list[str]) -> list[str]:
-    """The parts that *Several joined* begins with: those there are, else the columns of the source's key."""
-    if isinstance(plan.key, list):
-        return plan.key
-    columns = schema.key.columns if schema.key else plan.key_columns
-    return [name for name in columns if name in names]
+def _first_parts(plan: CollectionPlan, schema: CollectionSchema, has: Capabilities) -> list[str]:
+    """What *Several joined* begins with: the columns of the source's key, where it has several, else the key
+    so far."""
+    columns = schema.key.columns if schema.key and len(schema.key.columns) > 1 else plan.key_columns
+    return [name for name in columns if name in parts(schema, has)]

@@ -4,24 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from console.key_choices import KEEP, chosen
-from console.sheet import Sheet
+import pyarrow as pa
 
-COLLAPSED = (
-    "of rows with the same one only the last that is read stays, and the others are counted as collapsed"
-)
+from console.key_choices import is_unfinished
+from console.sheet import Sheet
+from migrations_app.engine.choices import is_declared_unique
+from migrations_app.engine.joining import joined
+
+COLLAPSED = "of rows with equal keys only the last that is read stays, the others are counted as collapsed"
 
 
 def key_words(sheet: Sheet) -> Iterator[str]:
     """Nothing where the source's own key is kept."""
-    columns = sheet.schema.key.columns if sheet.schema.key else ()
-    if sheet.plan.is_auto_id:
-        yield _new_keys(sheet, columns)
-    elif chosen(sheet.plan, sheet.schema) != KEEP:
-        is_declared = sheet.schema.key is not None and sheet.schema.key.unique
-        names = " and ".join(sheet.plan.key_columns)
-        if not (is_declared and set(columns) <= set(sheet.plan.key_columns)):
-            yield f"The source does not declare {names} unique: {COLLAPSED}."
+    plan, schema = sheet.plan, sheet.schema
+    if plan.is_auto_id:
+        yield _new_keys(sheet, schema.key.columns if schema.key else ())
+    elif not (is_unfinished(plan) or is_declared_unique(schema, plan.key_columns)):
+        yield f"The source does not declare {' / '.join(plan.key_columns)} unique: {COLLAPSED}."
+    nullable = [name for name in plan.key_columns if (found := schema.field(name)) and found.nullable]
+    if nullable and plan.is_joined:
+        yield f"A row in which {' or '.join(nullable)} is NULL has no key: it is rejected."
+    elif nullable:
+        yield f"{nullable[0]} may be NULL, and a key never is: that is counted before anything is written."
+
+
+def joined_example(sheet: Sheet) -> str:
+    """The joined key of the first row in the sample that has one."""
+    sample, names = sheet.schema.sample, sheet.plan.key_columns
+    if sample is None or not sheet.plan.is_joined or not set(names) <= set(sample.schema.names):
+        return ""
+    try:
+        keys = joined([sample.column(name).cast(pa.string()) for name in names])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return ""
+    return next((key for key in keys.to_pylist() if key is not None), "")
 
 
 def _new_keys(sheet: Sheet, columns: tuple[str, ...]) -> str:

@@ -41,9 +41,9 @@ def options_of(draft: Draft) -> Options:
 
 def form_of(draft: Draft, data: Any = None) -> OptionsForm:
     facts = drafts.target_facts(draft)
-    metrics = {i.metric for s in sheets.of(draft) for i in s.plan.indexes or () if i.metric}
+    indexes = {f"{i.type}, metric {i.metric}" for s in sheets.of(draft) for i in s.plan.indexes or ()}
     needs_index = facts is None or facts.capabilities.count_needs_load
-    return OptionsForm(options_of(draft), data, metrics=", ".join(sorted(metrics)), needs_index=needs_index)
+    return OptionsForm(options_of(draft), data, indexes="; ".join(sorted(indexes)), needs_index=needs_index)
 
 
 def sent(data: QueryDict) -> QueryDict:

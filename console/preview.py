@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from console.sheet import Sheet
 from console.stored import PREVIEW_ROWS
 from migrations_app.engine.batch import Batch
+from migrations_app.engine.joining import PART
 from migrations_app.engine.mapping import Mapped, Mapping, compile_mapping
 from migrations_app.engine.plan import FieldPlan
 from migrations_app.engine.schema import META, MilvusType, TargetField, arrow_type
@@ -45,10 +47,22 @@ def preview(sheet: Sheet) -> Preview | None:
     sample = sample.slice(0, PREVIEW_ROWS)
     fields, stand_ins = _fields(sheet, sample)
     mapping = compile_mapping(sheet.plan.model_copy(update={"fields": fields}))
-    names = [column.path for column in mapping.read_plan.columns]
     locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
-    mapped = mapping.apply(Batch(sample.select(names), None, locators))
+    mapped = mapping.apply(Batch(_read(mapping, sample), None, locators))
     return _shown(mapping, mapped, sample.num_rows, stand_ins)
+
+
+def _read(mapping: Mapping, sample: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns that the mapping reads; a part of a joined key also as its text."""
+    columns = [
+        _as_text(sample.column(column.path)) if column.spec == PART else sample.column(column.path)
+        for column in mapping.read_plan.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=[column.path for column in mapping.read_plan.columns])
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    return column if pa.types.is_list(column.type) else column.cast(pa.string())
 
 
 def _fields(sheet: Sheet, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list[str]]:
@@ -56,9 +70,12 @@ def _fields(sheet: Sheet, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list
     first type, and is named."""
     fields, stand_ins = [], []
     for field in sheet.plan.fields or ():
+        source = sheet.schema.field(field.source or "")
+        if field.added or (source and source.opened_from):
+            fields.append(field)  # made of what is there, as the job makes it
+            continue
         if field.source not in sample.schema.names:
             continue
-        source = sheet.schema.field(field.source)
         first = source.choices[0].spec if source else field.spec()
         if not _casts(sample.column(field.source), arrow_type(field.spec())):
             stand_ins.append(field.target or field.source)
@@ -82,8 +99,10 @@ def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
 
 def _shown(mapping: Mapping, mapped: Mapped, sampled: int, stand_ins: list[str]) -> Preview:
     target = mapping.target
-    columns = [_column(field) for field in target.fields]
-    cells = [_cells(field, mapped.rows) for field in target.fields]
+    # What the target itself makes of the rows is not there yet, but for its keys.
+    fields = [field for field in target.fields if field.auto_id or field in target.sent_fields]
+    columns = [_column(field) for field in fields]
+    cells = [_cells(field, mapped.rows) for field in fields]
     if target.dynamic and any(value not in (None, "{}") for value in mapped.rows.column(META).to_pylist()):
         columns.append(Column(META, mono=True))
         cells.append([_text(value) for value in mapped.rows.column(META).to_pylist()])
@@ -144,5 +163,19 @@ def bytes_per_row(sheet: Sheet) -> float | None:
     if sample is None or not sample.num_rows:
         return None
     sample = sample.slice(0, PREVIEW_ROWS)
-    names = [f.source for f in sheet.plan.fields or () if f.source in sample.schema.names]
-    return sum(sample.column(name).nbytes for name in names) / sample.num_rows
+    total = sum(sample.column(name).nbytes for name in _stored(sheet) if name in sample.schema.names)
+    return total / sample.num_rows
+
+
+def _stored(sheet: Sheet) -> Iterator[str]:
+    """The columns of which the target holds the values, as often as it does."""
+    plan = sheet.plan
+    whole = sheet.opened if plan.rest == "dynamic" else ()
+    for field in plan.fields or ():
+        source = sheet.schema.field(field.source or "")
+        if source is not None and source.opened_from not in whole:
+            yield source.name
+            # The words of a text, each as a place and a weight, take about as much again.
+            yield from [source.name] * any(words.field == field.target for words in plan.full_text)
+    yield from whole
+    yield from plan.key_columns if plan.is_joined else ()

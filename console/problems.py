@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from console import key_choices
-from console.forms.collection import PARTITION_KEY
-from console.sheet import Sheet, anchor
+from console.forms.collection import PART, PARTITION_KEY
+from console.forms.full_text import PREFIX
+from console.key_choices import is_unfinished
+from console.sheet import Sheet, added_anchor, anchor
 from console.stored import TargetFacts
 from migrations_app.engine import naming, preflight
 from migrations_app.engine.errors import Fault, Fix
@@ -23,15 +26,23 @@ COLUMNS = {
 SETTINGS = {
     "collection_target": "target",
     "key": "key",
-    "key_name": "key",
+    "key_name": "key_name",
+    "key_max_length": "key_name",
     "keep_source_key": "key",
     "partition_key": "partition_key",
+    "partition_by": "partition_key",
+    "full_text": "full_text",
+    "if_exists": "if_exists",
+    "rest": "rest",
     "shards": "shards",
     "description": "description",
 }
+# Of these a fault that names a field is shown in its row.
+OF_ROWS = frozenset({"rest"})
 # What a fault calls a setting of the collection, where its control has another name.
 CONTROLS = {"collection_target": "target", "as": "target"}
 FIX_SEPARATOR = "="
+FIELD_PATH = re.compile(r"fields\[(\d+)\]")
 TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key"})
 
 
@@ -61,37 +72,62 @@ def of_all(sheets: Sequence[Sheet], facts: TargetFacts) -> list[list[Problem]]:
     """The problems of each sheet, those between them included."""
     twice = naming.duplicates(sheet.plan.target or "" for sheet in sheets)
     used = {sheet.plan.target or "" for sheet in sheets} | set(facts.taken)
-    return [[*_typed(sheet), *_names(sheet, facts, twice, used), *_faults(sheet, facts)] for sheet in sheets]
+    return [
+        [*_typed(sheet), *_names(sheet, facts, twice, used), *_key(sheet), *_faults(sheet, facts)]
+        for sheet in sheets
+    ]
 
 
 def _typed(sheet: Sheet) -> Iterator[Problem]:
     """Controls that hold what is no value."""
-    anchors = {anchor(f.name) for f in sheet.schema.fields}
+    anchors = {anchor(f.name) for f in sheet.schema.fields} | set(_added(sheet).values())
     for control, typed in sheet.typed.items():
         row, _, option = control.rpartition("-")
         if row in anchors:
             yield Problem(typed.message, row, COLUMNS.get(option, "options"))
         else:
-            yield Problem(typed.message, field=SETTINGS.get(control, "target"))
+            yield Problem(typed.message, field=_setting(control))
+
+
+def _setting(control: str) -> str:
+    """Which setting of the collection a control belongs to."""
+    name = control.partition("-")[0].rstrip("0123456789")
+    return {PART: "key", PREFIX: "full_text"}.get(name) or SETTINGS.get(control, "target")
+
+
+def _added(sheet: Sheet) -> dict[int, str]:
+    """The rows of added fields, by their place among the fields of the plan."""
+    places = [place for place, field in enumerate(sheet.plan.fields or ()) if field.added]
+    return {place: added_anchor(number) for number, place in enumerate(places)}
+
+
+def _key(sheet: Sheet) -> Iterator[Problem]:
+    if is_unfinished(sheet.plan):
+        yield Problem("Choose at least two fields to join.", field="key")
 
 
 def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[str]) -> Iterator[Problem]:
     """A collection name that is not free in the target, or in this migration."""
-    name = sheet.plan.target or ""
-    if name in facts.taken:
+    name, plan = sheet.plan.target or "", sheet.plan
+    fixes: tuple[Repair, ...] = ()
+    if name in facts.taken and plan.if_exists == "error":
         message = f"The database “{facts.database}” has a collection “{name}” already."
+        fixes = (Repair("Replace it…", f"if_exists{FIX_SEPARATOR}replace"),)
     elif name in twice and name:
         message = f"Two collections of this migration are called “{name}”."
     else:
         return
     free = naming.suggest(name, used, "collection")
-    yield Problem(message, field="target", fixes=(Repair(f"Use {free}", f"target={free}"),))
+    yield Problem(message, field="target", fixes=(Repair(f"Use {free}", f"target={free}"), *fixes))
 
 
 def _faults(sheet: Sheet, facts: TargetFacts) -> Iterator[Problem]:
-    anchors = {f.name: anchor(f.name) for f in sheet.schema.fields}
-    for fault in preflight.check_collection(sheet.plan, sheet.schema, facts.capabilities):
-        row = anchors.get(fault.field, "")
+    anchors, added = {f.name: anchor(f.name) for f in sheet.schema.fields}, _added(sheet)
+    # A key that is not chosen yet has no faults: as if there were a new one.
+    plan = sheet.plan.model_copy(update={"key": AUTO}) if is_unfinished(sheet.plan) else sheet.plan
+    for fault in preflight.check_collection(plan, sheet.schema, facts.capabilities):
+        place = FIELD_PATH.match(fault.path)
+        row = anchors.get(fault.field) or (added.get(int(place[1]), "") if place else "")
         yield replace(_place(fault, row), fixes=tuple(repair(fix, row, sheet) for fix in fault.fixes))
 
 
@@ -99,9 +135,10 @@ def _place(fault: Fault, row: str) -> Problem:
     """The problem where its control is. A fix says what to do; without one the hint does."""
     message = fault.message if fault.fixes else f"{fault.message} {fault.hint}".strip()
     is_warning = fault.severity == "warning"
-    if row and fault.option not in SETTINGS:
-        return Problem(message, row, COLUMNS.get(fault.option, "options"), is_warning=is_warning)
-    return Problem(message, field=SETTINGS.get(fault.option, "target"), is_warning=is_warning)
+    option = fault.option.partition("[")[0]
+    if row and (option not in SETTINGS or option in OF_ROWS):
+        return Problem(message, row, COLUMNS.get(option, "options"), is_warning=is_warning)
+    return Problem(message, field=SETTINGS.get(option, "target"), is_warning=is_warning)
 
 
 def repair(fix: Fix, row: str, sheet: Sheet) -> Repair:

@@ -8,9 +8,10 @@ from django.urls import reverse
 
 from console import drafts, problems, sheets
 from console.forms.collection import CollectionForm
+from console.forms.full_text import full_text_forms
 from console.forms.mapping import FieldForm
 from console.forms.narrowing import narrowed_words
-from console.key_words import key_words
+from console.key_words import joined_example, key_words
 from console.preview import preview
 from console.problems import Problem
 from console.row_counts import rows_of
@@ -20,9 +21,18 @@ from console.stored import TargetFacts
 from migrations_app.engine.connectors.base import CollectionInfo
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError
+from migrations_app.engine.log import counted
+from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.models import Draft
 
-EXISTS_TEXT = "a name that exists: error"
+MANY_ROWS = 1_000_000_000
+SHARD_NUMBERS = 200_000_000 * 768  # numbers in vectors from which one shard is worth a second thought
+ADVANCED = frozenset({"if_exists", "rest", "shards", "full_text"})  # whose problems open the fold
+EXISTS_TEXTS = {
+    "error": "a name that exists: error",
+    "append": "a name that exists: its rows are added to",
+    "replace": "a name that exists: replaced",
+}
 
 
 def locked(draft: Draft) -> frozenset[str]:
@@ -89,17 +99,24 @@ def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Prob
     has, is_locked = facts.capabilities, locked(draft)
     rows = sheet.rows(has)
     info = drafts.info(draft, sheet.schema.name)
-    counted = rows_of(draft, sheet)
+    chosen = rows_of(draft, sheet)
+    listed = [row for row in rows if not row.is_open]
+    kept = [row for row in listed if row.source.opened_from and sheet.plan.rest == "dynamic"]
     return {
         "source_name": sheet.schema.name,
-        "rows": counted.number,
-        "rows_exact": counted.is_exact,
+        "rows": chosen.number,
+        "rows_exact": chosen.is_exact,
         "narrowed": ", ".join(narrowed_words(source_class(draft.kind).Selection, sheet.narrowing)),
-        "moving": sum(row.fate is not Fate.LEFT for row in rows),
-        "total": len(rows),
+        "moving": sum(row.fate is not Fate.LEFT or row in kept for row in listed),
+        "total": len(listed),
         "warnings": warnings(sheet, info),
-        "exists_text": EXISTS_TEXT,
+        "advanced_text": _advanced_text(sheet, has),
+        "advanced_open": any(p.field in ADVANCED for p in found),
         "form": CollectionForm(sheet, has, is_locked),
+        "joined_example": joined_example(sheet),
+        "full_text": full_text_forms(sheet, has),
+        "full_text_missing": "" if has.full_text else has.missing("full_text"),
+        "can_add": source_class(draft.kind).can_add_fields,
         "problems": [problem for problem in found if not problem.anchor],
         "fields": [
             row_context(row, sheet, FieldForm(row, sheet, has, is_locked), facts, found) for row in rows
@@ -107,12 +124,33 @@ def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Prob
     }
 
 
+def _advanced_text(sheet: Sheet, has: Capabilities) -> str:
+    """What is set behind the fold."""
+    plan = sheet.plan
+    parts = [] if has.max_shards == 1 else [counted(plan.shards, "shard")]
+    parts.append(f"dynamic field {'on' if plan.dynamic_field else 'off'}")
+    if has.full_text:
+        searched = ", ".join(entry.field for entry in plan.full_text)
+        parts.append(f"full-text search {f'on {searched}' if searched else 'off'}")
+    return " · ".join([*parts, EXISTS_TEXTS[plan.if_exists]])
+
+
 def warnings(sheet: Sheet, info: CollectionInfo | None) -> list[str]:
     """What a person should know before going on, though nothing is wrong."""
     texts = [*sheet.schema.notes, *key_words(sheet)]
-    if info and info.rows and info.rows > 1_000_000_000:
-        texts.append("More than a billion rows: ask the operator of the target, or Zilliz, before you begin.")
+    if info and info.rows and (advice := _advice(info.rows, sheet)):
+        texts.append(advice)
     return texts
+
+
+def _advice(rows: int, sheet: Sheet) -> str:
+    """What a very large collection asks for."""
+    if rows > MANY_ROWS:
+        return "More than a billion rows: ask the operator of the target, or Zilliz, before you begin."
+    numbers = rows * sum(field.dim or 0 for field in sheet.plan.fields or ())
+    if numbers >= SHARD_NUMBERS and sheet.plan.shards == 1:
+        return "So many rows may be written and searched faster in more than one shard (Advanced settings)."
+    return ""
 
 
 def next_url(draft: Draft) -> str:

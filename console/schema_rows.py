@@ -13,7 +13,7 @@ from console.words import number
 from migrations_app.engine.milvus.features import BROUGHT_BY
 from migrations_app.engine.schema import MilvusType
 
-DETAILS = ("default", "too_long")  # behind the fold
+DETAILS = ("default", "too_long", "misfit")  # behind the fold
 CONTROLS = (
     *("include", "target", "type", "max_length", "max_capacity", "nullable", "on_null", "fill_null"),
     *("dynamic", *DETAILS),
@@ -29,10 +29,15 @@ def row_context(
     is_last_vector = row.source.is_vector and row.fate is Fate.FIXED and _vectors(sheet) == 1
     return controls | {
         "anchor": row.anchor,
-        "source_name": row.source.name,
+        "source_name": row.name,
         "native_type": row.source.native_type,
-        "is_key": row.is_key,
+        "tag": "KEY" if row.is_key else f"KEY {row.part}" if row.part else "",
         "is_vector": row.source.is_vector,
+        "is_added": row.added is not None,
+        "opened_from": row.source.opened_from,
+        "share": _share(row),
+        "can_open": row.source.can_open,
+        "is_open": row.is_open,
         "samples": list(row.source.samples[:3]),
         "note": _note(row, sheet),
         "moves": row.fate is not Fate.LEFT,
@@ -48,13 +53,23 @@ def row_context(
     }
 
 
+def _share(row: Row) -> str:
+    """How many of the sampled rows have the key."""
+    share = row.source.share
+    if share is None:
+        return ""
+    return "in each row" if share == 1 else f"in {max(share, 0.01):.0%} of rows".replace("%", " %")
+
+
 def _details(row: Row) -> str:
     """What is set behind the fold, in few words; empty where it is as always."""
     default = shown(row.settings.default)
     if len(default) > DEFAULT_LENGTH:
         default = default[:DEFAULT_LENGTH] + "…"
     parts = [f"default {default}"] if row.settings.default is not None else []
-    return ", ".join([*parts, "longer text is cut"] if row.settings.too_long == "truncate" else parts)
+    parts += ["longer text is cut"] if row.settings.too_long == "truncate" else []
+    parts += ["misfits to the dynamic field"] if row.settings.misfit == "dynamic" else []
+    return ", ".join(parts)
 
 
 def _vectors(sheet: Sheet) -> int:
@@ -66,14 +81,22 @@ def _note(row: Row, sheet: Sheet) -> str:
         index = next((i for i in sheet.plan.indexes or () if i.field == row.settings.target), None)
         metric = row.source.metric or (index.metric if index else None) or "COSINE"
         return f"metric {metric}" + (", from the source's index" if row.source.metric else "")
+    if row.is_searched:
+        made = next(f.output for f in sheet.plan.full_text if f.field == row.settings.target)
+        return f"full-text search in {made}"
     return row.source.description
 
 
 def _left_note(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
-    """Why a field that could move was proposed as left out."""
+    """What becomes of a field that is not moved by itself, or why it was proposed so."""
+    rests = "stays in the dynamic field" if sheet.plan.rest == "dynamic" else "left out"
+    if row.source.opened_from:
+        return rests
+    if row.is_open:
+        return "its keys below"
     has = facts.capabilities
     is_too_many = row.source.is_vector and _vectors(sheet) >= has.max_vector_fields
-    return f"{has} takes {number(has.max_vector_fields)} of them" if is_too_many else ""
+    return f"left out: {has} takes {number(has.max_vector_fields)} of them" if is_too_many else "left out"
 
 
 def _length_note(row: Row) -> str:
@@ -93,7 +116,7 @@ def _options_text(row: Row, facts: TargetFacts) -> str:
         return "partition key, never null"
     if row.choice and row.choice.spec.type.is_vector:
         return "" if facts.capabilities.null_vectors else "rows without it are skipped and counted"
-    if not facts.capabilities.nullable and row.source.nullable:
+    if not facts.capabilities.nullable and row.source.nullable and not row.source.opened_from:
         return f"nullable needs {BROUGHT_BY['nullable']} or later"
     if row.fate is Fate.DYNAMIC:
         return "in the dynamic field"

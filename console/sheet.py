@@ -7,22 +7,31 @@ fields that are left out, and what was typed that is no value yet. No HTTP, no f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 from pydantic import ValidationError
 
+from console.key_choices import is_joined, is_unfinished
 from console.stored import schema_from_json, schema_to_json
 from migrations_app.engine import proposal
 from migrations_app.engine.choices import key_choice
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import CollectionPlan, FieldPlan
-from migrations_app.engine.schema import CollectionSchema, SourceField, TypeChoice
+from migrations_app.engine.naming import free_name
+from migrations_app.engine.opening import last_part
+from migrations_app.engine.paths import OPEN, opened_columns
+from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
+from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeChoice, TypeSpec
 
 TYPED_LENGTH = 1_000
-OPEN = "open"  # the key of every source's selection that names the columns to be opened
+NEW_FIELD = "new_field"
+# What an added field may be.
+SCALARS = (
+    *(MilvusType.VARCHAR, MilvusType.INT64, MilvusType.DOUBLE, MilvusType.BOOL, MilvusType.JSON),
+    *(MilvusType.INT32, MilvusType.INT16, MilvusType.INT8, MilvusType.FLOAT),
+)
 
 
 class Fate(Enum):
@@ -43,20 +52,33 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One source field in the table. ``settings`` are its own, also while it is left out; ``reason`` says why
-    it cannot move, empty where it can."""
+    """One field in the table: of the source, or ``added`` (its number among those), which has none.
+
+    ``settings`` are its own, also while it is left out; ``reason`` says why it cannot move, empty where it
+    can. ``part`` is its place in a joined key, from 1; ``is_searched`` by its words; ``is_open``: its keys
+    stand below it.
+    """
 
     source: SourceField
     settings: FieldPlan
     fate: Fate
     choices: tuple[TypeChoice, ...] = ()
     is_key: bool = False
+    part: int = 0
     is_partition_key: bool = False
+    is_searched: bool = False
+    is_open: bool = False
+    added: int | None = None
     reason: str = ""
 
     @property
     def anchor(self) -> str:
-        return anchor(self.source.name)
+        return anchor(self.source.name) if self.added is None else added_anchor(self.added)
+
+    @property
+    def name(self) -> str:
+        """As a sentence and a label name it."""
+        return self.source.name or self.settings.target or "the added field"
 
     @property
     def choice(self) -> TypeChoice | None:
@@ -88,31 +110,61 @@ class Sheet:
         key = self.schema.key
         return self.plan.is_auto_id and key is not None and key.columns == (name,)
 
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """The columns whose keys are moved one by one."""
+        return opened_columns(self.plan.select)
+
     def rows(self, has: Capabilities) -> list[Row]:
-        """A row for each field of the source, in its order, as this target can take it."""
+        """A row for each field of the source, in its order, as this target can take it; the keys of an opened
+        column below it; added fields last."""
         planned = {f.source: f for f in self.plan.fields or () if f.source is not None}
-        return [self._row(source, planned.get(source.name), has) for source in self.schema.fields]
+        added = [f for f in self.plan.fields or () if f.added]
+        return [
+            *(self._row(source, planned.get(source.name), has) for source in self._sources()),
+            *(self._added(number, field, has) for number, field in enumerate(added)),
+        ]
+
+    def column_at(self, place: str) -> SourceField | None:
+        """The column whose row has this anchor, if it can be opened."""
+        return next((f for f in self.schema.fields if f.can_open and anchor(f.name) == place), None)
+
+    def _sources(self) -> Iterator[SourceField]:
+        for source in self.schema.fields:
+            if not source.opened_from:
+                yield source
+                yield from (key for key in self.schema.fields if key.opened_from == source.name)
 
     def _row(self, source: SourceField, planned: FieldPlan | None, has: Capabilities) -> Row:
-        is_key = source.name in self.plan.key_columns
+        plan = self.plan
+        is_key = not is_joined(plan) and plan.is_kept_key(source.name)
         choices = tuple(c for c in source.choices if c.spec.type in has.types)
         if is_key:
             choices = tuple(c for c in (key_choice(source, has),) if c)
-        spare = self.spare.get(source.name, FieldPlan(source=source.name, target=source.name))
+        spare = self.spare.get(source.name, FieldPlan(source=source.name, target=last_part(source)))
         fate = Fate.LEFT if planned is None else Fate.DYNAMIC if planned.dynamic else Fate.FIXED
         settings = spare if planned is None else planned
         if fate is Fate.DYNAMIC:
             assert planned is not None
-            settings = planned.model_copy(update={"target": planned.as_ or source.name})
+            settings = planned.model_copy(update={"target": planned.as_ or last_part(source)})
+        parts = plan.key_columns if is_joined(plan) else ()
         return Row(
             source,
             settings,
             fate,
             choices,
             is_key=is_key,
-            is_partition_key=fate is Fate.FIXED and settings.target == self.plan.partition_key,
+            part=parts.index(source.name) + 1 if source.name in parts else 0,
+            is_partition_key=fate is Fate.FIXED and settings.target == plan.partition_key,
+            is_searched=fate is Fate.FIXED and any(f.field == settings.target for f in plan.full_text),
+            is_open=source.name in self.opened,
             reason=self._reason(source, choices, has),
         )
+
+    def _added(self, number: int, settings: FieldPlan, has: Capabilities) -> Row:
+        choices = tuple(TypeChoice(TypeSpec(of)) for of in SCALARS if of in has.types)
+        source = SourceField("", "added", choices, nullable=False)
+        return Row(source, settings, Fate.FIXED, choices, added=number)
 
     def _reason(self, source: SourceField, choices: tuple[TypeChoice, ...], has: Capabilities) -> str:
         if not source.choices:
@@ -128,6 +180,11 @@ def anchor(source_name: str) -> str:
     """The name of a row's place on the page and of its controls: the same for the same field, whatever is
     in its name."""
     return "f" + hashlib.sha256(source_name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def added_anchor(number: int) -> str:
+    """The same for an added field, by its number among them."""
+    return f"a{number}"
 
 
 def proposed(
@@ -146,19 +203,57 @@ def proposed(
 def _spare(schema: CollectionSchema, plan: CollectionPlan, has: Capabilities) -> dict[str, FieldPlan]:
     """What would be proposed for the fields that the plan does not make fixed ones."""
     fixed = {f.source for f in plan.fields or () if not f.dynamic}
-    names = [f.name for f in schema.fields if f.choices and f.name not in fixed]
+    open_ones = [f for f in schema.fields if f.choices and f.name not in fixed]
+    names = {f.name for f in open_ones}
     # A target name alone keeps a field from being proposed for the dynamic field.
-    fields = [FieldPlan(source=name, target=name) for name in names]
+    fields = [FieldPlan(source=f.name, target=last_part(f)) for f in open_ones]
     asked = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
     found = proposal.complete(asked, schema, has).fields or ()
     return {f.source: f for f in found if f.source in names}
 
 
 def completed(sheet: Sheet, has: Capabilities) -> Sheet:
-    """The sheet with all that follows from its settings filled in: lengths of a new type, the name of an
-    Auto ID key, the indexes."""
-    plan = sheet.plan.model_copy(update={"indexes": None, "key_name": None})
-    return replace(sheet, plan=proposal.complete(plan, sheet.schema, has))
+    """The sheet with all that follows from its settings filled in: lengths of a new type, the indexes."""
+    plan = sheet.plan.model_copy(update={"indexes": None})
+    if not is_unfinished(plan):
+        return replace(sheet, plan=proposal.complete(plan, sheet.schema, has))
+    # A key to be: as if there were a new one.
+    found = proposal.complete(plan.model_copy(update={"key": AUTO}), sheet.schema, has)
+    return replace(sheet, plan=found.model_copy(update={"key": plan.key}))
+
+
+def reopened(sheet: Sheet, schema: CollectionSchema, opened: tuple[str, ...], has: Capabilities) -> Sheet:
+    """The sheet with these columns opened, as ``schema`` was described with them. A column that is opened is
+    no field any more, one that is closed becomes one again; what was set of others stays."""
+    plan = sheet.plan
+    select = {**plan.select, OPEN: list(opened)} if opened else sheet.narrowing
+    before = {f.source: f for f in plan.fields or () if f.source is not None}
+    newly, closed = set(opened) - set(sheet.opened), set(sheet.opened) - set(opened)
+    fields = {name: f for name, f in before.items() if schema.field(name) and name not in newly}
+    fields |= {name: sheet.spare[name] for name in closed if name in sheet.spare and name not in fields}
+    ordered = [fields[f.name] for f in schema.fields if f.name in fields]
+    rest = plan.rest if opened else "dynamic"
+    changes = {
+        "select": select,
+        "rest": rest,
+        "fields": [*ordered, *(f for f in plan.fields or () if f.added)],
+    }
+    asked = plan.model_copy(update=changes)
+    spare = {**_spare(schema, asked, has), **sheet.spare, **{n: before[n] for n in newly if n in before}}
+    anchors = {anchor(f.name) for f in schema.fields}
+    typed = {key: t for key, t in sheet.typed.items() if "-" not in key or key.partition("-")[0] in anchors}
+    found = Sheet(schema, asked, {n: s for n, s in spare.items() if schema.field(n)}, typed, is_edited=True)
+    return completed(found, has)
+
+
+def with_field_added(sheet: Sheet, has: Capabilities) -> Sheet:
+    """The sheet with one more field that the source does not have: a text, until it is told otherwise."""
+    fields = sheet.plan.fields or []
+    taken = {f.target or f.as_ or "" for f in fields} | {f.output for f in sheet.plan.full_text}
+    name = free_name(NEW_FIELD, taken | {sheet.plan.key_name or ""})
+    field = FieldPlan(added=True, target=name, type=str(MilvusType.VARCHAR))
+    plan = sheet.plan.model_copy(update={"fields": [*fields, field]})
+    return completed(replace(sheet, plan=plan, is_edited=True), has)
 
 
 def to_json(sheet: Sheet) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from migrations_app import connect, services
 from migrations_app.engine import proposal
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.errors import FerryError
+from migrations_app.engine.paths import OPEN
 from migrations_app.engine.schema import CollectionSchema
 from migrations_app.models import Draft
 
@@ -103,11 +104,37 @@ def store(draft: Draft, changed: Sheet) -> Draft:
     return _save(draft, [changed if s.schema.name == changed.schema.name else s for s in of(draft)])
 
 
+def add_field(draft: Draft, found: Sheet) -> str:
+    """Add a field that the source does not have; the place of its row."""
+    facts = drafts.target_facts(draft)
+    assert facts is not None
+    changed = sheet.with_field_added(found, facts.capabilities)
+    store(draft, changed)
+    return changed.rows(facts.capabilities)[-1].anchor
+
+
+def open_column(draft: Draft, name: str, column: str, *, is_open: bool) -> Draft:
+    """Describe collection ``name`` again with the keys of a column each by itself, or no longer. Raises
+    ``FerryError`` where the source cannot be asked."""
+    facts = drafts.target_facts(draft)
+    found = _read(draft, name)
+    assert facts is not None
+    assert found is not None
+    opened = tuple(dict.fromkeys([*found.opened, column])) if is_open else _without(found.opened, column)
+    chosen = {**found.narrowing, **({OPEN: list(opened)} if opened else {})}
+    schema = _described(draft, {name: chosen})[name]
+    return store(draft, sheet.reopened(found, schema, opened, facts.capabilities))
+
+
+def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    return tuple(one for one in names if one != name)
+
+
 def reset(draft: Draft, name: str) -> Draft:
     """Describe a collection again, and propose it as if it had just been selected."""
     facts = drafts.target_facts(draft)
     assert facts is not None
-    chosen = {key: value for key, value in selections(draft)[name].items() if key != sheet.OPEN}
+    chosen = {key: value for key, value in selections(draft)[name].items() if key != OPEN}
     schema = _described(draft, {name: chosen})[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
     target = proposal.default_targets([schema, *others])[name]

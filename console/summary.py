@@ -15,7 +15,7 @@ from console.sheet import Sheet
 from console.words import rows as number_of_rows
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.log import counted
-from migrations_app.engine.plan import Options
+from migrations_app.engine.plan import FieldPlan, Options
 from migrations_app.engine.schema import MilvusType
 from migrations_app.models import Draft
 
@@ -58,22 +58,50 @@ def line(draft: Draft, sheet: Sheet, place: int, found: Checked | None, limit: i
         "size_bytes": round(rows.number * per_row) if rows.number is not None and per_row else None,
         "key_text": _key_text(sheet),
         "key_warning": "old keys discarded" if discards and len(sheet.schema.key.columns) == 1 else "",
-        "fields": len(fixed) + plan.is_auto_id,
-        "vectors": sum(MilvusType(field.type).is_vector for field in fixed if field.type in set(MilvusType)),
+        "fields": len(fixed) + plan.makes_key + len(plan.full_text),
+        "vectors": _vectors(fixed) + len(plan.full_text),
         "notes": list(_notes(draft, sheet)),
         "url": schema_url(draft, place),
     }
 
 
+def _vectors(fields: list[FieldPlan]) -> int:
+    return sum(MilvusType(field.type).is_vector for field in fields if field.type in set(MilvusType))
+
+
 def _notes(draft: Draft, sheet: Sheet) -> Iterator[str]:
     """What is not as always, in few words."""
-    yield from narrowed_words(source_class(draft.kind).Selection, sheet.plan.select)
-    if cut := [field.target or "" for field in sheet.plan.fields or () if field.too_long == "truncate"]:
+    plan = sheet.plan
+    fields = plan.fields or []
+    yield from narrowed_words(source_class(draft.kind).Selection, plan.select)
+    if plan.if_exists == "replace":
+        yield f"replaces the collection {plan.target}, where there is one"
+    if plan.partition_key:
+        yield f"partition key {plan.partition_key}"
+    for searched in plan.full_text:
+        yield f"full-text search on {searched.field}"
+    for name in sheet.opened:
+        yield f"{name} opened: {_opened_words(sheet, name)}"
+    if added := [field.target or "" for field in fields if field.added]:
+        yield f"added: {', '.join(added)}"
+    if cut := [field.target or "" for field in fields if field.too_long == "truncate"]:
         yield f"longer texts of {', '.join(cut)} are cut"
 
 
+def _opened_words(sheet: Sheet, name: str) -> str:
+    """What becomes of the keys of an opened column."""
+    sources = [sheet.schema.field(f.source or "") for f in sheet.plan.fields or () if not f.dynamic]
+    fixed = sum(source is not None and source.opened_from == name for source in sources)
+    rest = "go into the dynamic field" if sheet.plan.rest == "dynamic" else "are left out"
+    keys = f"{counted(fixed, 'key')} as {'a field' if fixed == 1 else 'fields'}"
+    return f"{keys}, the others {rest}" if fixed else f"its keys {rest}"
+
+
 def _key_text(sheet: Sheet) -> str:
-    if sheet.plan.is_auto_id:
+    plan = sheet.plan
+    if plan.is_auto_id:
         return "Auto ID"
-    fields = [f for f in sheet.plan.fields or () if f.source in sheet.plan.key_columns]
+    if plan.is_joined:
+        return f"{plan.key_name} (VARCHAR), joined from {' / '.join(plan.key_columns)}"
+    fields = [f for f in plan.fields or () if plan.is_kept_key(f.source)]
     return ", ".join(f"{field.target} ({field.type})" for field in fields)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.forms.boundfield import BoundField
 
 from console import key_choices
 from console.key_choices import Choices
@@ -16,10 +17,16 @@ from migrations_app.engine.schema import KEY_TYPES
 NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 1_000
 PARTITION_KEY = "key:"  # before the name of the field
+PART = "part"  # before the place of a part of a joined key, from 0
+IF_EXISTS = {
+    "error": "Stop: choose another name",
+    "replace": "Replace it and all its rows",
+}
+REST = {"dynamic": "Keep them in the dynamic field", "drop": "Leave them out"}
 
 
 class CollectionForm(forms.Form):
-    """The settings of the target collection itself."""
+    """The settings of the target collection itself: those that the sheet and the target leave open."""
 
     target = forms.CharField(label="Target collection", required=False, max_length=NAME_LENGTH)
     description = forms.CharField(
@@ -32,11 +39,22 @@ class CollectionForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": "“%(value).100s” cannot be the key."},
     )
+    key_name = forms.CharField(label="Name of the key", required=False, max_length=NAME_LENGTH)
+    key_max_length = forms.CharField(
+        label="Longest key, in bytes",
+        required=False,
+        max_length=10,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
     partition_key = forms.ChoiceField(
         label="Partition key",
         required=False,
         error_messages={"invalid_choice": "“%(value).100s” cannot be the partition key."},
     )
+    if_exists = forms.ChoiceField(
+        label="If the collection exists", required=False, choices=list(IF_EXISTS.items())
+    )
+    rest = forms.ChoiceField(label="Other keys of opened columns", required=False, choices=list(REST.items()))
     shards = forms.CharField(
         required=False,
         max_length=10,
@@ -58,17 +76,42 @@ class CollectionForm(forms.Form):
         super().__init__(data, initial=_initial(sheet, has))
         self.fields["key"].choices = key_choices.choices(sheet.schema, has)
         self.fields["partition_key"].choices = partition_choices(sheet, has)
-        if has.max_shards == 1 or "shards" in locked:
-            del self.fields["shards"]
-        if "dynamic_field" in locked:
-            del self.fields["dynamic_field"]
-        if not sheet.plan.is_auto_id or sheet.schema.key is None or len(sheet.schema.key.columns) != 1:
-            del self.fields["keep_source_key"]
+        if key_choices.is_joined(sheet.plan):
+            self._add_parts(sheet, has)
+        for name in _closed(sheet, has, locked):
+            del self.fields[name]
+
+    def _add_parts(self, sheet: Sheet, has: Capabilities) -> None:
+        """A control for each part of a joined key, and an empty one to add another."""
+        names = [(name, name) for name in key_choices.parts(sheet.schema, has)]
+        number = max(len(sheet.plan.key_columns) + 1, key_choices.LEAST_PARTS)
+        for place in range(min(number, len(names))):
+            self.fields[f"{PART}{place}"] = forms.ChoiceField(
+                label=f"Part {place + 1} of the key", required=False, choices=[("", "choose…"), *names]
+            )
+
+    @property
+    def parts(self) -> list[BoundField]:
+        return [field for field in self if field.name.removeprefix(PART).isdecimal()]
+
+
+def _closed(sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> list[str]:
+    """The settings that there is nothing to choose of."""
+    plan, key = sheet.plan, sheet.schema.key
+    closed = {
+        "shards": has.max_shards == 1 or "shards" in locked,
+        "dynamic_field": "dynamic_field" in locked,
+        "keep_source_key": not plan.is_auto_id or key is None or len(key.columns) != 1,
+        "key_name": not plan.makes_key,
+        "key_max_length": not plan.is_joined,
+        "rest": not sheet.opened,
+    }
+    return [name for name, is_closed in closed.items() if is_closed]
 
 
 def may_partition(row: Row) -> bool:
     """Whether a field may be the partition key."""
-    is_open = not (row.is_key or row.reason)
+    is_open = not (row.is_key or row.reason) and row.added is None
     return is_open and row.choice is not None and row.choice.spec.type in KEY_TYPES
 
 
@@ -81,15 +124,16 @@ def partition_choices(sheet: Sheet, has: Capabilities) -> Choices:
 
 def _initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
     plan = sheet.plan
-    values = {
-        "target": plan.target,
-        "description": plan.description,
-        "key": key_choices.chosen(plan, sheet.schema),
-        "partition_key": _partition(sheet, has),
-        "shards": plan.shards,
-        "dynamic_field": plan.dynamic_field,
-        "keep_source_key": plan.keep_source_key,
+    values: dict[str, Any] = {
+        name: getattr(plan, name)
+        for name in (
+            *("target", "description", "key_name", "key_max_length", "if_exists", "rest", "shards"),
+            *("dynamic_field", "keep_source_key"),
+        )
     }
+    values |= {"key": key_choices.chosen(plan, sheet.schema), "partition_key": _partition(sheet, has)}
+    if key_choices.is_joined(plan):
+        values |= {f"{PART}{place}": name for place, name in enumerate(plan.key_columns)}
     return values | {name: typed.text for name, typed in sheet.typed.items() if name in values}
 
 

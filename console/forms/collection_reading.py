@@ -9,28 +9,51 @@ from console import key_choices
 from console.forms.collection import CollectionForm
 from console.forms.taking import Taking
 from console.forms.values import whole
+from console.key_choices import JOINED
 from console.sheet import Sheet
+from migrations_app.engine import proposal
 from migrations_app.engine.milvus.capabilities import Capabilities
 
 TICKS = ("dynamic_field", "keep_source_key")
+TEXTS = ("target", "description", "if_exists", "rest")
 
 
 def read_collection(sheet: Sheet, has: Capabilities, form: CollectionForm, taking: Taking) -> Sheet:
-    """All but the partition key, which depends on the rows."""
+    """All but what depends on the rows: the partition key and full-text search."""
     plan = sheet.plan
-    changes: dict[str, Any] = {
-        "target": taking.take(form, "target", str, plan.target),
-        "description": taking.take(form, "description", str, plan.description),
-        "shards": taking.take(form, "shards", whole, plan.shards),
-        "key": _key(sheet, has, form, taking),
-    }
+    changes: dict[str, Any] = {name: taking.take(form, name, str, getattr(plan, name)) for name in TEXTS}
+    changes |= {"shards": taking.take(form, "shards", whole, plan.shards)}
+    changes |= _key(sheet, has, form, taking)
     # A tick that is taken away is not sent: the target's name, always there, tells that the form was.
     if "target" in form.data:
         changes |= {name: name in form.data for name in TICKS if name in form.fields}
     return replace(sheet, plan=plan.model_copy(update=changes))
 
 
-def _key(sheet: Sheet, has: Capabilities, form: CollectionForm, taking: Taking) -> str | list[str] | None:
-    now = key_choices.chosen(sheet.plan, sheet.schema)
+def _key(sheet: Sheet, has: Capabilities, form: CollectionForm, taking: Taking) -> dict[str, Any]:
+    """The key and, where it is no field, its name and length: proposed anew where nobody chose them."""
+    plan = sheet.plan
+    now = key_choices.chosen(plan, sheet.schema)
     choice = taking.take(form, "key", str, now)
-    return sheet.plan.key if choice == now else key_choices.key_of(choice, sheet.plan, sheet.schema, has)
+    if choice != now:
+        key = key_choices.key_of(choice, plan, sheet.schema, has)
+        return {"key": key, "key_name": None, "key_max_length": None}
+    nobody = plan.model_copy(update={"key_name": None, "key_max_length": None})
+    usual = proposal.complete(nobody, sheet.schema, has)
+    name = taking.take(form, "key_name", str, plan.key_name)
+    length = taking.take(form, "key_max_length", whole, plan.key_max_length)
+    return {
+        "key": _parts(sheet, form, taking) if choice == JOINED else plan.key,
+        "key_name": None if name in ("", usual.key_name) else name,
+        "key_max_length": None if length == usual.key_max_length else length,
+    }
+
+
+def _parts(sheet: Sheet, form: CollectionForm, taking: Taking) -> list[str]:
+    """The parts that were picked, in their order, each once; as they were where none was sent."""
+    before = list(sheet.plan.key_columns)
+    picked = [
+        taking.take(form, field.name, str, before[place] if place < len(before) else "")
+        for place, field in enumerate(form.parts)
+    ]
+    return list(dict.fromkeys(filter(None, picked)))

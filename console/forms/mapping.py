@@ -21,6 +21,7 @@ NULL_RULES = {
     "reject": "null: reject the row",
 }
 TOO_LONG = {"reject": "reject the row", "truncate": "cut it"}
+MISFITS = {"reject": "reject the row", "dynamic": "to the dynamic field"}
 NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
 
 
@@ -59,22 +60,35 @@ def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str])
         controls["max_capacity"] = _number()
     if choice.spec.type.is_vector or row.is_key:
         return controls
+    if row.added is not None:
+        return controls | _value_of_all(has, choice.spec.type)
     controls |= _null_controls(row, sheet, has, choice.spec.type)
     if "max_length" in controls:
         controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
-    if is_fixed and sheet.plan.dynamic_field and not row.is_partition_key:
+    may_be_dynamic = sheet.plan.dynamic_field and not row.is_partition_key
+    if is_fixed and row.source.opened_from and may_be_dynamic:
+        controls["misfit"] = forms.ChoiceField(label="Misfit", choices=list(MISFITS.items()))
+    if is_fixed and may_be_dynamic:
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
+
+
+def _value_of_all(has: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
+    """An added field holds the same value in each row, or none."""
+    nullable = {"nullable": forms.BooleanField()} if has.nullable else {}
+    return {**nullable, "default": _value_control(of, "no value")}
 
 
 def _null_controls(row: Row, sheet: Sheet, has: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
     """What becomes of NULL, and the default."""
     controls: dict[str, forms.Field] = {}
-    if has.nullable and not row.is_partition_key:
+    is_never_null = row.is_partition_key or (row.is_searched and not has.full_text_null)
+    if has.nullable and not is_never_null:
         controls["nullable"] = forms.BooleanField()
     if has.default_values and of not in NO_DEFAULT:
         controls["default"] = _value_control(of, "no default")
-    may_be_dynamic = sheet.plan.dynamic_field and not row.is_partition_key
+    may_be_dynamic = sheet.plan.dynamic_field and not (row.is_partition_key or row.is_searched)
+    may_be_dynamic = may_be_dynamic or row.fate is Fate.DYNAMIC
     rules = [(key, words) for key, words in NULL_RULES.items() if key != "dynamic" or may_be_dynamic]
     controls["on_null"] = forms.ChoiceField(choices=rules)
     controls["fill_null"] = _value_control(of, "false")
@@ -115,17 +129,25 @@ def _field_initial(row: Row, sheet: Sheet) -> dict[str, Any]:
         "max_length": settings.max_length,
         "max_capacity": settings.max_capacity,
         "nullable": bool(settings.nullable) and row.fate is not Fate.DYNAMIC,
-        "default": shown(settings.default),
+        "default": shown(_default(row)),
         "on_null": "dynamic" if row.fate is Fate.DYNAMIC else rule,
         "fill_null": shown(settings.fill_null),
         "too_long": settings.too_long,
+        "misfit": settings.misfit,
     }
     prefix = f"{row.anchor}-"
     typed = {name.removeprefix(prefix): t.text for name, t in sheet.typed.items() if name.startswith(prefix)}
     return values | typed
 
 
+def _default(row: Row) -> Any:
+    """Of an added field also what is put into the rows, where the target keeps no defaults."""
+    settings = row.settings
+    return settings.fill_null if settings.default is None and row.added is not None else settings.default
+
+
 def _usual_rule(row: Row, sheet: Sheet) -> str:
     """What is chosen for NULL once *Nullable* is taken away; a field fixed without it rejects already."""
     is_open = row.fate is Fate.LEFT or bool(row.settings.nullable)
-    return "dynamic" if is_open and row.source.nullable and sheet.plan.dynamic_field else "reject"
+    is_open = is_open and row.source.nullable and not row.is_searched
+    return "dynamic" if is_open and sheet.plan.dynamic_field else "reject"

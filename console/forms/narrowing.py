@@ -9,9 +9,10 @@ from django import forms
 from django.forms.boundfield import BoundField
 
 from console.forms.fields import form_field
-from console.sheet import OPEN, anchor
+from console.sheet import anchor
 from migrations_app import connect
 from migrations_app.engine.connectors.base import SettingsModel
+from migrations_app.engine.paths import OPEN
 
 
 class NarrowingForm(forms.Form):

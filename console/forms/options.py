@@ -51,12 +51,12 @@ class OptionsForm(forms.Form):
     )
 
     def __init__(
-        self, options: Options, data: Any = None, *, metrics: str = "", needs_index: bool = True
+        self, options: Options, data: Any = None, *, indexes: str = "", needs_index: bool = True
     ) -> None:
         super().__init__(data, initial=options.model_dump())
         self.needs_index = needs_index
-        if metrics:
-            self.fields["create_index"].help_text = f"AUTOINDEX, metric {metrics}."
+        if indexes:
+            self.fields["create_index"].help_text = f"{indexes}."
         if not needs_index:
             self.fields["load"].help_text = ""
         for field in self.fields.values():

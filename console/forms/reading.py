@@ -12,11 +12,12 @@ from typing import Any
 
 from console.forms.collection import PARTITION_KEY, CollectionForm, may_partition
 from console.forms.collection_reading import read_collection
+from console.forms.full_text import full_text_forms, read_full_text
 from console.forms.row_reading import read_row
 from console.forms.taking import Taking
-from console.sheet import Fate, Sheet, completed
+from console.sheet import Fate, Row, Sheet, completed
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import FieldPlan
+from migrations_app.engine.plan import FieldPlan, FullTextPlan
 
 
 def read(
@@ -25,30 +26,43 @@ def read(
     """The sheet as a form sent it. What was not sent stays as it was; nothing sent can make it fail."""
     taking = Taking()
     form = CollectionForm(sheet, has, locked, data)
+    lines = full_text_forms(sheet, has, data)
     partition = taking.take(form, "partition_key", str, form.initial["partition_key"])
-    before = {row.source.name: row for row in sheet.rows(has)}
+    before = {row.anchor: row for row in sheet.rows(has)}
     sheet = read_collection(sheet, has, form, taking)
-    planned: list[FieldPlan] = []
+    planned: dict[str, FieldPlan] = {}
     spare: dict[str, FieldPlan] = {}
     partition_key = None
     for row in sheet.rows(has):
-        was = before[row.source.name]
-        is_new, was_key = bool(was.reason), was.is_key
-        settings, fate = read_row(row, sheet, has, data, locked, taking, is_new=is_new, was_key=was_key)
+        settings, fate = read_row(row, before[row.anchor], sheet, has, data, locked, taking)
         if partition == PARTITION_KEY + row.source.name and fate is not Fate.LEFT and may_partition(row):
             partition_key, fate = settings.target, Fate.FIXED
             settings = settings.model_copy(update={"nullable": False})
-        if fate is not Fate.FIXED and row.choice is not None:
+        if fate is not Fate.FIXED and row.choice is not None and row.added is None:
             spare[row.source.name] = settings
         if fate is not Fate.LEFT:
-            planned.append(_planned(settings, fate))
-    plan = sheet.plan.model_copy(update={"fields": planned, "partition_key": partition_key})
+            planned[row.anchor] = _planned(row, settings, fate)
+    fixed = {place: field for place, field in planned.items() if not field.dynamic}
+    searched = read_full_text(lines, fixed, has, taking)
+    fields = [_never_null(f, searched, has) for f in planned.values()]
+    changes = {"fields": fields, "partition_key": partition_key, "full_text": searched}
+    plan = sheet.plan.model_copy(update=changes)
     return completed(replace(sheet, plan=plan, spare=spare, typed=taking.typed, is_edited=True), has)
 
 
-def _planned(settings: FieldPlan, fate: Fate) -> FieldPlan:
+def _planned(row: Row, settings: FieldPlan, fate: Fate) -> FieldPlan:
     """The settings as the plan holds them."""
-    if fate is Fate.DYNAMIC:
-        off = {"target": None, "nullable": None, "default": None, "fill_null": None, "too_long": "reject"}
-        return settings.model_copy(update={"dynamic": True, "as_": settings.target, **off})
-    return settings.model_copy(update={"dynamic": False, "as_": None})
+    if fate is not Fate.DYNAMIC:
+        return settings.model_copy(update={"dynamic": False, "as_": None})
+    off: dict[str, Any] = {"target": None, "nullable": None, "default": None, "fill_null": None}
+    off |= {"too_long": "reject", "misfit": "reject"}
+    if row.source.opened_from:  # it goes there as it is
+        off |= dict.fromkeys(("type", "element_type", "max_length", "max_capacity"))
+    return settings.model_copy(update={"dynamic": True, "as_": settings.target, **off})
+
+
+def _never_null(field: FieldPlan, searched: list[FullTextPlan], has: Capabilities) -> FieldPlan:
+    """A text that is searched by its words is never NULL where the target cannot search it then."""
+    if has.full_text_null or field.target not in {entry.field for entry in searched}:
+        return field
+    return field.model_copy(update={"nullable": False})

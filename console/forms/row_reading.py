@@ -19,30 +19,28 @@ KEY_OPTIONS = {"nullable": False, "default": None, "fill_null": None, "too_long"
 
 def read_row(
     row: Row,
+    before: Row,
     sheet: Sheet,
     has: Capabilities,
     data: Mapping[str, Any],
     locked: frozenset[str],
     taking: Taking,
-    *,
-    is_new: bool = False,
-    was_key: bool = False,
 ) -> tuple[FieldPlan, Fate]:
-    """The settings of a row and what becomes of it. ``is_new``: what was sent had no controls for it, because
-    it could not move then; ``was_key``: none for its NULLs, because a key has none."""
+    """The settings of a row and what becomes of it. ``before`` is the row as it was on the page that was
+    sent, which had no controls for one that could not move, and none for the NULLs of a key."""
     form = FieldForm(row, sheet, has, locked, data)
     if row.reason:
         return row.settings, Fate.LEFT
     if form.add_prefix("target") not in data:
-        return row.settings, Fate.FIXED if is_new or row.is_key else row.fate
+        return row.settings, Fate.FIXED if before.reason or row.is_key else row.fate
     settings = _read_type(row, form, taking)
     settings = settings.model_copy(update={"target": taking.take(form, "target", str, settings.target)})
     if row.is_key:
         return settings.model_copy(update=KEY_OPTIONS), Fate.FIXED
     moves = form.add_prefix("include") in data
-    if "on_null" not in form.fields or row.choice is None:
+    if row.choice is None or row.choice.spec.type.is_vector:
         return settings, Fate.FIXED if moves else Fate.LEFT
-    if was_key:
+    if before.is_key:
         return settings.model_copy(update={"nullable": None}), Fate.FIXED if moves else Fate.LEFT
     settings, is_dynamic = _read_options(settings, form, taking)
     return settings, Fate.LEFT if not moves else Fate.DYNAMIC if is_dynamic else Fate.FIXED
@@ -72,13 +70,16 @@ def _read_options(settings: FieldPlan, form: FieldForm, taking: Taking) -> tuple
     parse = PARSERS.get(of, str)
     nullable = "nullable" in form.fields and form.add_prefix("nullable") in form.data
     default = taking.take(form, "default", lambda text: parse(text) if text else None, settings.default)
-    rule = taking.take(form, "on_null", str, "reject") or "reject"
-    fill = None
-    if rule == "fill" and not nullable:
-        fill = taking.take(form, "fill_null", parse, settings.fill_null)
-    update = {"nullable": nullable, "default": default, "fill_null": fill}
+    rule = "" if nullable else taking.take(form, "on_null", str, "reject")
+    fill = taking.take(form, "fill_null", parse, settings.fill_null) if rule == "fill" else None
     is_text = MilvusType.VARCHAR in (settings.type, settings.element_type)
     too_long = taking.take(form, "too_long", str, "reject") or "reject"
-    update["too_long"] = too_long if is_text else "reject"
+    update = {
+        "nullable": nullable,
+        "default": default,
+        "fill_null": fill,
+        "too_long": too_long if is_text else "reject",
+        "misfit": taking.take(form, "misfit", str, "reject") or "reject",
+    }
     is_put_there = "dynamic" in form.fields and form.add_prefix("dynamic") in form.data
-    return settings.model_copy(update=update), is_put_there or (rule == "dynamic" and not nullable)
+    return settings.model_copy(update=update), is_put_there or rule == "dynamic"

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console import connect_page, drafts, kinds, migrate_page, problems, schema_page, select_page, sheets
 from console.forms.reading import read
 from console.http import ConsoleRequest, administrator_required, is_administrator, is_own_page
+from console.sheet import anchor
 from console.wizard import Step, marks
 from console.worker_notice import no_worker_notice
 from migrations_app import plans, services
@@ -202,9 +203,8 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     """Save what was sent, whatever it is, and go where it asks to."""
     sheet, action = sheets.of(draft)[index], request.POST.get("action", "")
     facts = drafts.target_facts(draft)
-    here = schema_page.url(draft, index)
     if action == "reset":
-        return _reset(request, draft, sheet.schema.name, here)
+        return _reset(request, draft, sheet.schema.name, schema_page.url(draft, index))
     fix = request.POST.get("fix", "")
     data = problems.applied(request.POST, fix) if fix else request.POST
     draft = sheets.store(draft, read(sheet, facts.capabilities, data, schema_page.locked(draft)))
@@ -213,7 +213,26 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
         return render(
             request, "wizard_schema.html#live", context | {"back_url": _back_url(Step.SCHEMA, draft)}
         )
-    return redirect(_schema_next(request, draft, index))
+    place = _changed_fields(request, draft, index)
+    return redirect(
+        f"{schema_page.url(draft, index)}#{place}" if place else _schema_next(request, draft, index)
+    )
+
+
+def _changed_fields(request: ConsoleRequest, draft: Draft, index: int) -> str:
+    """Add a field, or open or close a column, where a button asks to; the row where that is seen."""
+    sheet = sheets.of(draft)[index]
+    if request.POST.get("action") == "add":
+        return sheets.add_field(draft, sheet)
+    for button in ("open", "close"):
+        column = sheet.column_at(request.POST.get(button, ""))
+        if column is not None:
+            try:
+                sheets.open_column(draft, sheet.schema.name, column.name, is_open=button == "open")
+            except FerryError as error:
+                messages.error(request, f"{error.message} {error.hint}")
+            return anchor(column.name)
+    return ""
 
 
 def _schema_next(request: ConsoleRequest, draft: Draft, index: int) -> str:

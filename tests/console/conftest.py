@@ -7,6 +7,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from console import sheet
+from console.sheet import Sheet
 from migrations_app import connect
 from migrations_app.engine.connectors import registry
 from migrations_app.engine.schema import MilvusType, TypeSpec
@@ -18,6 +20,8 @@ from migrations_app.engine.testing import (
     memory_database,
     memory_store,
 )
+from migrations_app.engine.testing.memory_target import EVERYTHING
+from tests.console.tables import SCHEMA
 
 PASSWORD = "a long enough secret"
 
@@ -105,3 +109,9 @@ def vault() -> Iterator[MemoryDatabase]:
         settings_store = settings.store
         MemoryTarget.stores[settings_store].name = settings_store
         yield MemoryTarget.stores[settings_store]
+
+
+@pytest.fixture
+def proposed() -> Sheet:
+    """The mapping table of ``tables.SCHEMA`` as it is first shown."""
+    return sheet.proposed(SCHEMA, EVERYTHING)

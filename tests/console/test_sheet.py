@@ -15,93 +15,21 @@ from console.forms.reading import read
 from console.preview import bytes_per_row, preview
 from console.problems import applied, of_all
 from console.sheet import Fate, Sheet, anchor
-from console.stored import TargetFacts, schema_from_json, schema_to_json
+from console.stored import schema_from_json, schema_to_json
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.schema import (
     CollectionSchema,
     MilvusType,
-    SourceField,
-    SourceKey,
-    TypeChoice,
-    TypeSpec,
-    arrow_type,
 )
 from migrations_app.engine.testing.memory_target import EVERYTHING
-
-MODEST = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
-FACTS = TargetFacts(1, "default", "Milvus", EVERYTHING, ("default",))
-
-
-def one_of(*specs: TypeSpec, name: str, **facts: Any) -> SourceField:
-    return SourceField(name, "native", tuple(TypeChoice(spec) for spec in specs), **facts)
-
-
-VARCHAR = TypeSpec(MilvusType.VARCHAR, max_length=64)
-FIELDS = (
-    one_of(TypeSpec(MilvusType.INT32), name="id", nullable=False, can_be_key=True),
-    one_of(TypeSpec(MilvusType.FLOAT_VECTOR, dim=4), name="embedding", metric="L2"),
-    one_of(TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="created", longest_bytes=32,
-           can_be_key=True),
-    one_of(
-        TypeSpec(MilvusType.ARRAY, element_type=MilvusType.VARCHAR), TypeSpec(MilvusType.JSON), name="tags",
-        longest_bytes=5, longest_items=3,
-    ),
-    one_of(TypeSpec(MilvusType.DOUBLE), name="price"),
-    one_of(TypeSpec(MilvusType.BOOL), name="sold"),
-    one_of(TypeSpec(MilvusType.FLOAT16_VECTOR, dim=2), name="half"),
-    one_of(TypeSpec(MilvusType.JSON), name="meta"),
-)  # fmt: skip
-
-
-def sample(rows: int = 7) -> pa.RecordBatch:
-    values: dict[str, list[Any]] = {
-        "id": list(range(rows)),
-        "embedding": [[0.25, -1.0, 2.0, 3.0]] * rows,
-        "created": ["2026-01-01T00:00:00"] * rows,
-        "tags": [["a", "b"]] * rows,
-        "price": [1.5] * rows,
-        "sold": [True] * rows,
-        "half": [b"\x00\x3c\x00\x40"] * rows,
-        "meta": ['{"a": 1}'] * rows,
-    }
-    types = {field.name: arrow_type(field.choices[0].spec) for field in FIELDS}
-    return pa.record_batch({name: pa.array(column, types[name]) for name, column in values.items()})
-
-
-SCHEMA = CollectionSchema("shop.items", FIELDS, SourceKey(("id",)), sample(), label="items", group="shop")
-
-
-@pytest.fixture
-def proposed() -> Sheet:
-    return sheet.proposed(SCHEMA, EVERYTHING)
-
-
-def sent(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> dict[str, str]:
-    """What a browser sends, with changes: ``row__control`` names one in a row, None takes it away."""
-    forms = [CollectionForm(table, has)]
-    forms += [FieldForm(row, table, has) for row in table.rows(has) if not row.reason]
-    data: dict[str, str] = {}
-    for form in forms:
-        for field in form:
-            value = field.value()
-            if field.widget_type != "checkbox":
-                data[field.html_name] = "" if value is None else str(value)
-            elif value:
-                data[field.html_name] = "on"
-    for name, value in changes.items():
-        row, _, option = name.rpartition("__")
-        control = f"{anchor(row)}-{option}" if row else name
-        data.pop(control, None)
-        data |= {} if value is None else {control: value}
-    return data
-
-
-def changed(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> Sheet:
-    return read(table, has, sent(table, has, **changes))
-
-
-def plan_field(table: Sheet, source: str) -> Any:
-    return next((field for field in table.plan.fields or () if field.source == source), None)
+from tests.console.tables import (
+    FACTS,
+    MODEST,
+    SCHEMA,
+    changed,
+    plan_field,
+    sent,
+)
 
 
 @pytest.mark.parametrize("has", [EVERYTHING, MODEST], ids=str)
@@ -231,61 +159,6 @@ def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brin
     half = next(row for row in table.rows(has) if row.source.name == "half")
     assert half.fate is Fate.LEFT
     assert half.reason == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5"
-
-
-def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
-    table = sheet.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
-    assert key_choices(table) == ["auto", "field:id", "field:created", "joined"]
-    assert plan_field(table, "id").target == "id"
-    assert "keep_source_key" not in CollectionForm(table, EVERYTHING).fields
-    assert changed(table, key="keep").plan.key == "auto"
-
-
-def key_choices(table: Sheet) -> list[str]:
-    """The values that *Primary key* offers."""
-    choices = CollectionForm(table, EVERYTHING).fields["key"].choices
-    return [
-        value
-        for choice, more in choices
-        for value in ([v for v, _ in more] if isinstance(more, list) else [choice])
-    ]
-
-
-def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(proposed: Sheet) -> None:
-    table = changed(
-        proposed, created__default="then", created__too_long="truncate", created__on_null="reject"
-    )
-    table = changed(table, key="field:created")
-    created, old = plan_field(table, "created"), plan_field(table, "id")
-    assert table.plan.key == "created"
-    assert (created.nullable, created.default, created.too_long) == (False, None, "reject")
-    assert (old.type, old.dynamic, old.nullable) == ("INT32", False, True)
-    assert of_all([table], FACTS) == [[]]
-    assert changed(table).plan == table.plan
-    back = changed(table, key="keep")
-    assert (back.plan.key, plan_field(back, "id").type) == ("id", "INT64")
-
-
-def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_key(proposed: Sheet) -> None:
-    table = changed(proposed, key="auto")
-    assert plan_field(table, "id") is None
-    table = changed(table, key="field:created")
-    assert plan_field(table, "id").target == "id"
-    assert not plan_field(changed(table, id__include=None), "id")
-
-
-def test_the_partition_key_is_given_up_where_it_becomes_the_key(proposed: Sheet) -> None:
-    table = changed(proposed, partition_key="key:created")
-    assert table.plan.partition_key == "created"
-    assert changed(table, key="field:created").plan.partition_key is None
-
-
-@pytest.mark.parametrize("key", ["field:price", "field:", "field:nothing", "mine", "joined:id"])
-def test_what_cannot_be_a_key_changes_nothing_and_is_a_problem(proposed: Sheet, key: str) -> None:
-    table = changed(proposed, key=key)
-    assert table.plan.key == "id"
-    (problem,) = of_all([table], FACTS)[0]
-    assert (problem.field, "cannot be the key" in problem.message) == ("key", True)
 
 
 def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: Sheet) -> None:

@@ -514,6 +514,10 @@ def test_the_dynamic_field_is_turned_off_by_taking_the_tick_away(web: Client, se
     change(web, selected, without=("title__nullable",), title__on_null="dynamic")
     change(web, selected, without=("dynamic_field",))
     assert collection(selected)["dynamic_field"] is False
+    (problem,) = row(web, selected, "title")["problems"]
+    assert "the dynamic field, which is turned off" in problem.message
+    change(web, selected, title__on_null="reject")
+    assert row(web, selected, "title")["problems"] == []
     assert [label for label, _ in row(web, selected, "title")["on_null"].field.choices] == ["fill", "reject"]
 
 

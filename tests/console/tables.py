@@ -1,0 +1,107 @@
+"""A mapping table to change, and what a browser sends of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pyarrow as pa
+from django.forms import Form
+
+from console import sheet
+from console.forms.collection import CollectionForm
+from console.forms.full_text import full_text_forms
+from console.forms.mapping import FieldForm
+from console.forms.reading import read
+from console.sheet import Sheet, anchor
+from console.stored import TargetFacts
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.opening import with_opened_keys
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TypeChoice,
+    TypeSpec,
+    arrow_type,
+)
+from migrations_app.engine.testing.memory_target import EVERYTHING
+
+MODEST = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
+FACTS = TargetFacts(1, "default", "Milvus", EVERYTHING, ("default",))
+
+
+def one_of(*specs: TypeSpec, name: str, **facts: Any) -> SourceField:
+    return SourceField(name, "native", tuple(TypeChoice(spec) for spec in specs), **facts)
+
+
+VARCHAR = TypeSpec(MilvusType.VARCHAR, max_length=64)
+FIELDS = (
+    one_of(TypeSpec(MilvusType.INT32), name="id", nullable=False, can_be_key=True),
+    one_of(TypeSpec(MilvusType.FLOAT_VECTOR, dim=4), name="embedding", metric="L2"),
+    one_of(TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="created", longest_bytes=32,
+           can_be_key=True),
+    one_of(
+        TypeSpec(MilvusType.ARRAY, element_type=MilvusType.VARCHAR), TypeSpec(MilvusType.JSON), name="tags",
+        longest_bytes=5, longest_items=3,
+    ),
+    one_of(TypeSpec(MilvusType.DOUBLE), name="price"),
+    one_of(TypeSpec(MilvusType.BOOL), name="sold"),
+    one_of(TypeSpec(MilvusType.FLOAT16_VECTOR, dim=2), name="half"),
+    one_of(TypeSpec(MilvusType.JSON), name="meta", can_open=True),
+)  # fmt: skip
+
+
+def sample(rows: int = 7) -> pa.RecordBatch:
+    values: dict[str, list[Any]] = {
+        "id": list(range(rows)),
+        "embedding": [[0.25, -1.0, 2.0, 3.0]] * rows,
+        "created": ["2026-01-01T00:00:00"] * rows,
+        "tags": [["a", "b"]] * rows,
+        "price": [1.5] * rows,
+        "sold": [True] * rows,
+        "half": [b"\x00\x3c\x00\x40"] * rows,
+        "meta": ['{"a": 1}'] * rows,
+    }
+    types = {field.name: arrow_type(field.choices[0].spec) for field in FIELDS}
+    return pa.record_batch({name: pa.array(column, types[name]) for name, column in values.items()})
+
+
+SCHEMA = CollectionSchema("shop.items", FIELDS, SourceKey(("id",)), sample(), label="items", group="shop")
+
+
+def sent(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> dict[str, str]:
+    """What a browser sends, with changes: ``row__control`` names one in a row, None takes it away."""
+    sent_forms: list[Form] = [CollectionForm(table, has)]
+    sent_forms += [FieldForm(row, table, has) for row in table.rows(has) if not row.reason]
+    sent_forms += full_text_forms(table, has)
+    data: dict[str, str] = {}
+    for form in sent_forms:
+        for field in form:
+            value = field.value()
+            if field.widget_type != "checkbox":
+                data[field.html_name] = "" if value is None else str(value)
+            elif value:
+                data[field.html_name] = "on"
+    for name, value in changes.items():
+        row, _, option = name.rpartition("__")
+        control = f"{anchor(row)}-{option}" if row else name
+        data.pop(control, None)
+        data |= {} if value is None else {control: value}
+    return data
+
+
+def changed(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> Sheet:
+    return read(table, has, sent(table, has, **changes))
+
+
+def plan_field(table: Sheet, source: str) -> Any:
+    return next((field for field in table.plan.fields or () if field.source == source), None)
+
+
+def opened(table: Sheet, *columns: str, has: Capabilities = EVERYTHING) -> Sheet:
+    """The table with these columns opened, described as a source does."""
+    own = tuple(field for field in SCHEMA.fields if not field.opened_from)
+    schema = with_opened_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
+    return sheet.reopened(table, schema, columns, has)
