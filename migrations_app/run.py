@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -81,7 +82,8 @@ def _move(
         closing(target.channel(mapping.target, upsert=mapping.upsert)) as channel,
     ):
         books.begin()
-        return run_slice(source, channel, work, books.ledger, ctx, policy, log)
+        shown = replace(mapping, hidden_keys=target.capabilities().hidden_keys)
+        return run_slice(source, channel, replace(work, mapping=shown), books.ledger, ctx, policy, log)
 
 
 def _throttle(job: Job) -> Throttle | None:

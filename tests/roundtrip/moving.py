@@ -181,7 +181,16 @@ class Mover:
         **collection: Any,
     ) -> list[dict[str, Any]]:
         """What ``runplan --check`` finds against the move: code, message, hint and path of each fault."""
-        plan = self.plan([{"source": source, **collection}], options, settings)
+        return self.refused_all([{"source": source, **collection}], options, settings)
+
+    def refused_all(
+        self,
+        collections: list[dict[str, Any]],
+        options: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        """The faults of a plan of several tables."""
+        plan = self.plan(collections, options, settings)
         faults: list[dict[str, Any]] = self._run(plan, "--check")["faults"]
         return faults
 

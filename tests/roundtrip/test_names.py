@@ -1,5 +1,8 @@
 """Names that try to be more than names, all the way: tables, columns, types and databases of any name."""
 
+import re
+
+import psycopg
 import pytest
 from psycopg import sql
 
@@ -97,3 +100,141 @@ def test_columns_of_any_name_arrive_under_the_names_suggested(watched, names):
         | {instead.get(name, name): f"{number} {name}" for name in names}
         for number in (1, 2)
     }
+
+
+def test_columns_of_any_name_become_keys_of_the_dynamic_field_as_they_are(watched):
+    names = [*HOSTILE, *RESERVED]
+    watched.postgres(
+        sql.SQL("CREATE TABLE odd (id bigint PRIMARY KEY, v vector(2), {})").format(columns(names))
+    )
+    watched.postgres(sql.SQL("INSERT INTO odd VALUES (1, '[1,2]', {})").format(literals(names, 1)))
+    fields = [{"source": "id"}, {"source": "v"}, *({"source": name, "dynamic": True} for name in names)]
+    hidden = {"_seq", "_partition"} if watched.is_lite else set()
+    faults = watched.refused("public.odd", fields=fields)
+    assert {fault["code"] for fault in faults} == {"dynamic_name_illegal"}
+    instead = {fault["field"]: fault["fixes"][0]["value"] for fault in faults}
+    assert instead.keys() == {"$meta"} | hidden
+    for field in fields:
+        if field["source"] in instead:
+            field["as"] = instead[field["source"]]
+    moved = watched.move("public.odd", fields=fields)
+    assert moved.report["status"] == "Successful", moved.log
+    wanted = {instead.get(name, name): f"1 {name}" for name in names}
+    assert moved.rows() == {1: {"id": 1, "v": [1.0, 2.0]} | wanted}
+
+
+def test_keys_of_an_opened_column_that_a_target_hides_are_not_lost(watched):
+    watched.postgres("CREATE TABLE odd (id bigint PRIMARY KEY, v vector(2), meta jsonb NOT NULL)")
+    watched.postgres(
+        "INSERT INTO odd SELECT g, '[1,2]', jsonb_build_object(CASE g WHEN 150 THEN '_seq' ELSE 'x' END, 1)"
+        " FROM generate_series(1, 150) g"
+    )
+    moved = watched.move("public.odd", select={"open": ["meta"]})
+    assert moved.report["status"] == "Successful", moved.log
+    rows = moved.rows()
+    assert rows[1]["x"] == 1
+    if watched.is_lite:
+        assert 150 not in rows
+        assert [(row["locator"], row["code"]) for row in moved.rejected] == [("150", "dynamic_key_taken")]
+    else:
+        assert rows[150]["_seq"] == 1
+
+
+def quoted(name):
+    """A part of a table's name as a plan may always write it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def make_odd_table(mover, name):
+    """A table whose schema, columns, types, labels and comments are all called ``name``."""
+    parts = {
+        "n": sql.Identifier(name),
+        "v": sql.Identifier(f"{name[:60]}v"),
+        "mood": sql.Identifier(name, f"{name[:60]}e"),
+        "label": sql.Literal(name),
+    }
+    for statement in (
+        "CREATE SCHEMA {n}",
+        "CREATE TYPE {mood} AS ENUM ({label})",
+        "CREATE DOMAIN {n}.{v} AS vector(2)",
+        "CREATE TYPE {n}.pair AS ({n} text, {v} {mood})",
+        "CREATE TABLE {n}.{n} ({n} text PRIMARY KEY, {v} {n}.{v}, label {mood}, labels {mood}[],"
+        " pair {n}.pair)",
+        "COMMENT ON COLUMN {n}.{n}.{v} IS {label}",
+        "INSERT INTO {n}.{n} VALUES ({label}, '[1,2]', {label}, ARRAY[{label}, {label}]::{mood}[],"
+        " ROW({label}, {label}))",
+    ):
+        mover.postgres(sql.SQL(statement).format(**parts))
+
+
+def odd_collection(name):
+    targets = {name: "key", f"{name[:60]}v": "v", "label": "label", "labels": "labels", "pair": "pair"}
+    fields = [{"source": source, "target": target} for source, target in targets.items()]
+    fields[3] |= {"type": "ARRAY", "element_type": "VARCHAR"}
+    return {"source": f"{quoted(name)}.{quoted(name)}", "fields": fields}
+
+
+def test_a_table_of_any_name_is_moved_with_types_of_any_name(watched):
+    """Names of the source meet no target: ten are enough where a move takes seconds."""
+    for names in batched(HOSTILE if watched.is_lite else HOSTILE[:10], 10):
+        for name in names:
+            make_odd_table(watched, name)
+        options = {"verify": "counts" if watched.is_lite else "none"}
+        all_moved = watched.move_all([odd_collection(name) for name in names], options)
+        for name, moved in zip(names, all_moved, strict=True):
+            assert moved.report["status"] == "Successful", moved.log
+            row = {"key": name, "v": [1.0, 2.0], "label": name, "labels": [name, name]}
+            assert moved.rows() == {name: row | {"pair": {name: name, f"{name[:60]}v": name}}}
+
+
+def batched(items, size):
+    return (items[first : first + size] for first in range(0, len(items), size))
+
+
+def test_tables_whose_names_are_illegal_are_each_given_another(watched):
+    names = ["a b", "a.b", "a-b", "A-B", "漢字", "かな", "9", "x" * 63]
+    for name in names:
+        table = sql.Identifier(name)
+        watched.postgres(sql.SQL("CREATE TABLE {} (id bigint PRIMARY KEY, v vector(2))").format(table))
+        watched.postgres(sql.SQL("INSERT INTO {} VALUES ({}, '[1,2]')").format(table, len(name)))
+    collections = [{"source": f"public.{quoted(name)}", "target": name} for name in names]
+    faults = watched.refused_all(collections)
+    assert {fault["code"] for fault in faults} == {"name_illegal"}
+    for fault in faults:
+        [place] = re.findall(r"\d+", fault["path"])
+        collections[int(place)]["target"] = fault["fixes"][0]["value"]
+    assert len({collection["target"] for collection in collections}) == len(names)
+    for name, moved in zip(names, watched.move_all(collections, {"verify": "none"}), strict=True):
+        assert moved.rows().keys() == {len(name)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"; DROP DATABASE postgres; --',
+        "'); DROP DATABASE postgres; --",
+        "a'b\\ c\\",
+        "%s %(x)s ${HOME} $$ {c}",
+        "host=nowhere user=nobody",
+        "postgresql://nobody@nowhere/none?x=y",
+        "漢字 \U0001f600 é",
+        "x" * 63,
+    ],
+)
+def test_a_database_a_user_and_a_password_of_any_name_are_connected_with(watched, name):
+    parts = {"name": sql.Identifier(name), "password": sql.Literal(name)}
+    watched.postgres(sql.SQL("CREATE ROLE {name} LOGIN PASSWORD {password}").format(**parts))
+    watched.postgres(sql.SQL("CREATE DATABASE {name}").format(**parts))
+    try:
+        with psycopg.connect(watched.source.url, dbname=name, autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION vector")
+            connection.execute("CREATE TABLE items (id bigint PRIMARY KEY, v vector(2))")
+            connection.execute("INSERT INTO items VALUES (1, '[1,2]')")
+            connection.execute(sql.SQL("GRANT SELECT ON items TO {name}").format(**parts))
+        settings = {"database": name, "user": name, "password": name}
+        assert watched.refused("public.items", settings=settings) == []
+        moved = watched.move("public.items", {"verify": "none"}, settings)
+        assert (moved.report["status"], moved.counts["rows_written"]) == ("Successful", 1)
+    finally:
+        watched.postgres(sql.SQL("DROP DATABASE {name}").format(**parts))
+        watched.postgres(sql.SQL("DROP ROLE {name}").format(**parts))

@@ -45,13 +45,15 @@ class _Made:
 class Mapping:
     """``read_plan`` is what to ask of the source, ``target`` the collection that the rows fit.
 
-    ``upsert``: the key is kept, so a row may be sent twice without harm.
+    ``upsert``: the key is kept, so a row may be sent twice without harm. ``hidden_keys``: names that the
+    target does not show in the dynamic field.
     """
 
     target: TargetSchema
     read_plan: ReadPlan
     columns: tuple[Column, ...]
     upsert: bool
+    hidden_keys: frozenset[str] = frozenset()
 
     def apply(self, batch: Batch) -> Mapped:
         """Map one batch, whose columns are those of ``read_plan``, in its order."""
@@ -86,7 +88,7 @@ class Mapping:
             if taken.cut.size:
                 made.cut.append(taken.cut)
         if self.target.dynamic:
-            names = [field.name for field in self.target.fields]
+            names = {field.name for field in self.target.fields} | self.hidden_keys
             made.fields[META], found = meta_column(meta, rows.num_rows, names)
             made.findings += found
         return made

@@ -81,7 +81,10 @@ def _taken(objects: Sequence[MetaObjects], names: set[str]) -> Iterator[Finding]
             yield Finding(np.array([*reasons], np.int64), "dynamic_key_taken", reasons.__getitem__, part.name)
 
 
-_TAKEN = "“{}” of “{}” cannot go into the dynamic field: a field, or another key there, is called so."
+_TAKEN = (
+    "“{}” of “{}” cannot go into the dynamic field: a field, or another key there, is called so, or the "
+    "target keeps that name to itself."
+)
 
 
 def _plain(column: MetaColumn) -> list[Any]:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migrations_app.engine.milvus.analyzers import BUILT_IN, STANDARD
-from migrations_app.engine.milvus.features import BROUGHT_BY, LITE_RESERVED, ZILLIZ_LACKS, features_of
+from migrations_app.engine.milvus.features import (
+    BROUGHT_BY,
+    LITE_HIDDEN_KEYS,
+    LITE_RESERVED,
+    ZILLIZ_LACKS,
+    features_of,
+)
 from migrations_app.engine.milvus.index_params import PARAMS
 from migrations_app.engine.milvus.server import PRODUCTS, Server
 from migrations_app.engine.schema import MilvusType
@@ -46,6 +52,8 @@ class Capabilities:
     databases: bool
     # Which field names does this server keep for itself, beyond those of every Milvus?
     reserved_names: frozenset[str] = frozenset()
+    # Which keys of the dynamic field are never seen again?
+    hidden_keys: frozenset[str] = frozenset()
     # Must the value of a JSON field be an object? (2.3.5 refuses lists; the checks of 2.4 do not look.)
     json_objects_only: bool = False
     # May the field that full-text search reads be nullable?
@@ -94,6 +102,7 @@ def capabilities_of(server: Server) -> Capabilities:
         flush_before_count=not is_lite,
         databases=True,
         reserved_names=LITE_RESERVED if is_lite else frozenset(),
+        hidden_keys=LITE_HIDDEN_KEYS if is_lite else frozenset(),
         json_objects_only="json_lists" not in features,
         full_text_null="full_text_null" in features,
         # Lite's others want a package that nobody can know to be there.

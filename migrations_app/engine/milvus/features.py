@@ -58,6 +58,8 @@ LITE: Features = EVER - {
     *("ARRAY", "SPARSE_FLOAT_VECTOR", "several_vectors", "json_lists", "nullable", "default_values"),
     *("full_text", "full_text_null", "SPARSE_INVERTED_INDEX", "HNSW_SQ"),
 }
+# Lite stores keys of these names in the dynamic field and gives them to nobody.
+LITE_HIDDEN_KEYS = frozenset({"_seq", "_partition"})
 LITE_RESERVED = frozenset({"_seq", "_partition", "interval", "iso", "INTERVAL", "ISO"})
 
 # docs.zilliz.com/docs/indexes: it "currently supports only AUTOINDEX, MINHASH_LSH" on vectors; sparse ones

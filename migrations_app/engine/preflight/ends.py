@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.naming import suggest
+from migrations_app.engine.naming import free_name, suggest
 from migrations_app.engine.plan import CollectionPlan, Plan
 from migrations_app.engine.target import Target
 from migrations_app.engine.validation import faults_of, field_names
+
+TARGET = "collection_target"
 
 
 def database_fault(plan: Plan, target: Target, error: DatabaseMissing) -> Fault:
@@ -68,7 +72,6 @@ def check_targets(
 ) -> Iterator[Fault]:
     """Names that the database has already, or that two collections of the plan want."""
     seen: set[str] = set()
-    used = {*taken, *(collection.target or "" for collection in collections.values())}
     for number, collection in collections.items():
         name = collection.target or ""
         if name in taken and collection.if_exists == "error":
@@ -84,8 +87,21 @@ def check_targets(
         else:
             seen.add(name)
             continue
-        free = suggest(name, used, "collection")
-        used.add(free)
-        path, fix = f"collections[{number}].target", Fix(f"Use {free}", "target", free)
-        hint = "Choose another name."
-        yield Fault(code, message, hint, path, collection.source, option="collection_target", fixes=(fix,))
+        path, hint = f"collections[{number}].target", "Choose another name."
+        fix = _use(suggest(name, taken, "collection"))
+        yield Fault(code, message, hint, path, collection.source, option=TARGET, fixes=(fix,))
+
+
+def with_free_targets(faults: Iterable[Fault], used: AbstractSet[str]) -> Iterator[Fault]:
+    """The same faults; the names to use instead for collections are none of ``used``, and no two the same."""
+    used = set(used)
+    for fault in faults:
+        if fault.option == TARGET and fault.fixes:
+            free = free_name(fault.fixes[0].value, used)
+            used.add(free)
+            fault = replace(fault, fixes=(_use(free),))
+        yield fault
+
+
+def _use(name: str) -> Fix:
+    return Fix(f"Use {name}", "target", name)

@@ -73,6 +73,8 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
     for entry, name in dynamic:
         if name == META or not name:
             message, code = f"“{name}” cannot be a key of the dynamic field.", "dynamic_name_illegal"
+        elif name in subject.caps.hidden_keys:
+            message, code = f"{subject.caps} hides what is called “{name}”.", "dynamic_name_illegal"
         elif name in fixed:
             message, code = f"A field of the collection is called “{name}” too.", "dynamic_name_taken"
         elif name in seen:

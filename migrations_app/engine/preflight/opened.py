@@ -57,8 +57,8 @@ def check_rest_names(subject: Subject) -> Iterator[Fault]:
     seen = {e.plan.as_ for e in subject.entries() if e.plan.as_}
     for source in _resting(subject):
         name = last_part(source)
-        if name == META:
-            message = f"“{source.name}” cannot go into the dynamic field as “{META}”."
+        if name == META or name in subject.caps.hidden_keys:
+            message = f"“{source.name}” cannot go into the dynamic field as “{name}”."
         elif name in fixed:
             message = f"“{source.name}” would go into the dynamic field, and a field is called “{name}” too."
         elif name in seen:

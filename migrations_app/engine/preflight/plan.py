@@ -81,8 +81,10 @@ def check_plan(
         faults += (fault.under(f"collections[{number}]") for fault in own)
     for number, one in prepared.items() if is_there else ():
         faults += (f.under(f"collections[{number}]") for f in existing.check_names(one.plan, target, taken))
-    faults += ends.check_targets({n: p.plan for n, p in prepared.items()}, taken, target.database)
-    return Preflight(tuple(faults), tuple(prepared.values()))
+    plans = {number: one.plan for number, one in prepared.items()}
+    faults += ends.check_targets(plans, taken, target.database)
+    used = {*taken, *(one.target or "" for one in plans.values())}
+    return Preflight(tuple(ends.with_free_targets(faults, used)), tuple(prepared.values()))
 
 
 def _named(collection: CollectionPlan, target: str) -> CollectionPlan:
