@@ -83,7 +83,7 @@ def _unclean_stop(stopped: JobSlice) -> UncleanStop:
         f"The worker that wrote into “{row.target}” went away, and whether its last requests arrived is not "
         f"known. {stopped.rows_written:,} rows were acknowledged.",
         "The target makes the keys (Auto ID), so sending rows again could double them. Nothing was dropped. "
-        "Drop the collection and migrate it again, or keep a key of the source.",
+        "Migrate again into an empty collection, or keep a key of the source.",
     )
 
 

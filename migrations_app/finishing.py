@@ -14,7 +14,7 @@ from migrations_app.engine.target import Target
 from migrations_app.models import Job
 from migrations_app.states import Stage
 from migrations_app.verifying import verify
-from migrations_app.wishes import LOOK_SECONDS, OPEN, advance_index, advance_load
+from migrations_app.wishes import LOOK_SECONDS, OPEN, advance_index, advance_load, tend_failed
 
 WISHES = (
     (Stage.INDEXING, "index_wish", advance_index),
@@ -64,4 +64,6 @@ def _verify(held: Held, target: Target) -> Again | None:
 
 
 def finish_failed(job: Job, error: FerryError) -> None:
+    if job.stage in (Stage.INDEXING, Stage.LOADING):
+        tend_failed(job, error)
     services.job_note_failure(job=job, error=error)

@@ -6,6 +6,11 @@ two looks the process is free for others.
 
 from __future__ import annotations
 
+import time
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
 from django.db.models import Q
 
 from migrations_app import connect
@@ -14,6 +19,7 @@ from migrations_app.engine.errors import FerryError, TargetError
 from migrations_app.engine.plan import CollectionPlan, IndexPlan
 from migrations_app.engine.schema import IndexSpec
 from migrations_app.engine.target import IndexState, LoadState, Target
+from migrations_app.engine.watch import Watch
 from migrations_app.models import Job, JobCollection, Wish
 
 OPEN = (Wish.ASKED, Wish.RUNNING)
@@ -58,6 +64,23 @@ def _give_up(row: JobCollection, error: FerryError) -> None:
     _keep(row, "index_wish", "index_error", "load_wish", "load_error")
 
 
+def _look_for_a_stall(row: JobCollection, what: str, seen: list[Any]) -> None:
+    """Raises ``TargetError`` where nothing of an index or a load moved for too long."""
+    begun = getattr(row, f"{what}_wish") == Wish.ASKED
+    watch = Watch() if begun else Watch(**row.finish.get(f"{what}_watch", {}))
+    watch = watch.look(seen, time.time())
+    row.finish[f"{what}_watch"] = asdict(watch)
+    row.save(update_fields=("finish",))
+    limit = settings.VECTORFERRY_STALL_SECONDS
+    if watch.idle_seconds > limit:
+        raise TargetError(
+            f"The {what} of “{row.target}” stood still for {limit} seconds.",
+            "The rows are all there. See the target's own log: it may still come to an end there. The "
+            "operator can raise VECTORFERRY_STALL_SECONDS.",
+            code=f"{what}_stalled",
+        )
+
+
 def _keep(row: JobCollection, *names: str) -> bool:
     """Store these fields of ``row``, unless something else was wished of its load state meanwhile."""
     found = JobCollection.objects.filter(pk=row.pk, load_action=row.load_action)
@@ -80,6 +103,8 @@ def advance_index(held: Held, row: JobCollection, target: Target) -> None:
         if state.failed:
             raise TargetError(f"The index on {row.target}.{state.spec.field} failed: {state.failed}")
     is_done = len(states) == len(wanted) and all(state.is_finished for state in states)
+    if not is_done:
+        _look_for_a_stall(row, "index", [[s.spec.field, s.rows_indexed, s.is_finished] for s in states])
     row.index_wish = Wish.DONE if is_done else Wish.RUNNING
     row.index_percent = 100 if is_done else min(map(_percent, states), default=0)
     if _keep(row, "index_wish", "index_percent") and is_done:
@@ -105,6 +130,8 @@ def advance_load(held: Held, row: JobCollection, target: Target) -> None:
     else:
         state = _loading(row, target)
         is_done, percent = state.is_loaded, state.percent
+        if not is_done:
+            _look_for_a_stall(row, "load", [state.state, state.percent])
     row.load_wish, row.load_percent = Wish.DONE if is_done else Wish.RUNNING, percent
     if _keep(row, "load_wish", "load_percent") and is_done:
         held.log("info", f"{row.target}: {'released' if row.load_action == 'release' else 'loaded'}.")

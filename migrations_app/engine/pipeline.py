@@ -41,7 +41,7 @@ INSERTS_IN_FLIGHT = 4
 
 UNCLEAN_HINT = (
     "The target makes the keys (Auto ID), so sending these rows again could double them. Nothing was "
-    "dropped. Drop the collection and start over, or keep a key of the source."
+    "dropped. Migrate again into an empty collection, or keep a key of the source."
 )
 
 

@@ -7,6 +7,7 @@ and gone on with by another process: all it has to remember is a ``CountState``.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from migrations_app.engine.errors import Canceled, FerryError, Interrupted, Targ
 from migrations_app.engine.indexes import FULL_TEXT_METRICS, METRICS
 from migrations_app.engine.schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.target import Target
+from migrations_app.engine.watch import Watch
 
 # What else is asked of a loaded collection: given its rows; whether it is through.
 WhileLoaded = Callable[[int, StopToken, Deadline], bool]
@@ -30,7 +32,7 @@ class CountState:
     """How far a count came. ``as_dict`` is JSON.
 
     ``unindexed`` and ``was_loaded`` are what was found, once ``is_prepared``; ``asks`` how often a load was
-    asked for, ``percent`` how far it was last seen, and ``moved_at`` (seconds since 1970) when that changed.
+    asked for, and ``watch`` how far it was last seen.
     ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says.
     """
 
@@ -39,8 +41,7 @@ class CountState:
     unindexed: tuple[str, ...] = ()
     was_loaded: bool = True
     asks: int = 0
-    percent: int = -1
-    moved_at: float = 0.0
+    watch: Watch = dataclasses.field(default_factory=Watch)
     is_done: bool = False
     rows: int | None = None
     method: str = ""
@@ -51,7 +52,8 @@ class CountState:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CountState:
-        return cls(**data | {"unindexed": tuple(data.get("unindexed", ()))})
+        watch = Watch(**data.get("watch", {}))
+        return cls(**data | {"unindexed": tuple(data.get("unindexed", ())), "watch": watch})
 
 
 class RowCount:
@@ -111,7 +113,8 @@ class RowCount:
     def undo(self) -> None:
         """Restore, and be as if nothing was counted: for a count that is not gone on with."""
         self.restore()
-        self._keep(**asdict(CountState()))
+        self.state = CountState()
+        self._save(self.state)
 
     def restore(self) -> None:
         """Put back the indexes and the load state that were found. Safe to call twice, and at any time."""
@@ -163,9 +166,8 @@ class RowCount:
         return found.is_loaded
 
     def _look_for_a_stall(self, percent: int) -> None:
-        if percent != self.state.percent:
-            self._keep(percent=percent, moved_at=time.time())
-        elif time.time() - self.state.moved_at > self._stall_seconds:
+        self._keep(watch=self.state.watch.look(percent, time.time()))
+        if self.state.watch.idle_seconds > self._stall_seconds:
             raise TargetError(
                 f"“{self._name}” could not be loaded for counting: it stood at {percent} % for "
                 f"{self._stall_seconds:g} seconds."

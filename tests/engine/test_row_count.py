@@ -230,6 +230,45 @@ def test_a_load_that_never_begins_is_given_up(target, monkeypatch):
     assert held(target).indexes == {}
 
 
+def test_a_load_that_stands_still_is_given_up_and_what_was_found_put_back(target, monkeypatch):
+    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+
+    class Stuck(MemoryTarget):
+        def load_state(self, name):
+            state = super().load_state(name)
+            return LoadState("loading", 30) if state.is_loaded else state
+
+    found = count(Stuck(target.settings), stall_seconds=0.05)
+
+    assert found.rows is None
+    assert "it stood at 30 %" in found.reason
+    assert_untouched(target)
+
+
+def test_what_else_is_asked_of_a_loaded_collection_comes_before_it_is_released(target):
+    seen = []
+
+    def ask(rows, stop, deadline):
+        seen.append((rows, held(target).is_loaded))
+        return len(seen) == 3
+
+    saved = []
+    assert count(target, while_loaded=ask, save=saved.append).rows == 10
+    assert seen == [(10, True)] * 3
+    assert_untouched(target)
+
+
+def test_what_else_is_asked_may_go_on_in_another_turn(target, monkeypatch):
+    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+    counting = RowCount(target, "things", while_loaded=lambda rows, stop, deadline: False)
+    counting.run(StopToken(), Deadline(0.2))
+    assert (counting.state.rows, counting.state.is_done) == (10, False)
+    assert held(target).is_loaded
+
+    assert count(target, state=counting.state).rows == 10
+    assert_untouched(target)
+
+
 def test_what_another_try_may_put_right_is_raised_and_tried_again(target):
     class Unreachable(MemoryTarget):
         def load(self, name):

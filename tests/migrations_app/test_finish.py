@@ -273,6 +273,36 @@ def test_an_index_that_fails_fails_the_job_that_asked_for_it(world, moved, monke
     assert "no memory" in job.error_message
 
 
+@pytest.mark.parametrize(("what", "stage"), [("index", Stage.INDEXING), ("load", Stage.LOADING)])
+def test_an_index_or_a_load_that_never_ends_fails_the_job_and_says_that_the_rows_are_there(
+    world, moved, work_off, monkeypatch, settings, what, stage
+):
+    if what == "index":
+        indexes = MemoryTarget.indexes
+        monkeypatch.setattr(
+            MemoryTarget,
+            "indexes",
+            lambda self, name: tuple(
+                IndexState(state.spec, 40, 100, is_finished=False) for state in indexes(self, name)
+            ),
+        )
+    else:
+        monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 40))
+    job = moved(create_index=True, load=True)
+    for _ in range(4):
+        tasks.finish(job.pk)
+    assert ended(job).status == Status.IN_PROGRESS
+    settings.VECTORFERRY_STALL_SECONDS = 0
+    tasks.finish(job.pk)
+    work_off()
+    assert ended(job).status == Status.FAILED
+    assert (job.stage, job.error_code) == (stage, f"{what}_stalled")
+    assert "The rows are all there." in job.error_hint
+    row = job.collections.get()
+    assert row.verified is True
+    assert getattr(row, f"{what}_wish") == Wish.FAILED
+
+
 def test_what_was_wished_of_a_job_that_failed_wakes_nobody(world, moved):
     job = moved(create_index=True, load=True)
     services.job_note_failure(job=job, error=TargetError("No."))
@@ -322,6 +352,26 @@ def test_a_load_is_waited_for_in_turns_with_its_progress_shown(world, finished, 
         tasks.tend(finished.pk)
         percents.append(finished.collections.get().load_percent)
     assert percents[-3:] == [10, 60, 100]
+
+
+def test_a_load_on_a_finished_job_that_never_ends_is_given_up(
+    world, finished, work_off, monkeypatch, settings
+):
+    services.job_index(job=finished, user=None)
+    work_off()
+    settings.VECTORFERRY_STALL_SECONDS = 0
+    load_state = MemoryTarget.load_state
+    monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 40))
+    services.job_load(job=finished, user=None)
+    work_off()
+    row = finished.collections.get()
+    assert row.load_wish == Wish.FAILED
+    assert "stood still for 0 seconds" in row.load_error
+    assert ended(finished).status == Status.SUCCESSFUL
+    monkeypatch.setattr(MemoryTarget, "load_state", load_state)
+    services.job_load(job=finished, user=None)  # asked for again, it has its whole time again
+    work_off()
+    assert finished.collections.get().load_wish == Wish.DONE
 
 
 def test_a_load_that_broke_off_is_asked_for_again(world, finished, work_off, monkeypatch):
