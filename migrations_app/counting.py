@@ -12,6 +12,7 @@ from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.key_search import KeySearch, SearchState, Sent
 from migrations_app.engine.mapping import Mapping, compile_mapping
+from migrations_app.engine.partitions import DEFAULT_PARTITION
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.row_count import CountState, RowCount
 from migrations_app.engine.target import Target
@@ -34,8 +35,8 @@ def count_before(row: JobCollection, target: Target) -> RowCount:
 
 def count_after(row: JobCollection, target: Target, source: Source | None = None) -> RowCount:
     """The count at the end of a job. With ``source``, where it needs that, a search for the keys follows."""
-    wishes_index = row.index_wish != Wish.NONE
-    indexes = CollectionPlan.model_validate(row.plan).indexes if wishes_index else None
+    plan = CollectionPlan.model_validate(row.plan)
+    indexes = plan.indexes if row.index_wish != Wish.NONE else None
     more: dict[str, Any] = {}
     if source is not None and may_replace(row):
         opened = source
@@ -47,8 +48,15 @@ def count_after(row: JobCollection, target: Target, source: Source | None = None
         statistics_are_exact=_no_key_came_twice(row),
         indexes=[spec_of(index) for index in indexes or ()],
         keep_loaded=row.load_action == "load" and row.load_wish != Wish.NONE,
+        partitions=_partitions(row, plan),
         **more,
     )
+
+
+def _partitions(row: JobCollection, plan: CollectionPlan) -> tuple[str, ...]:
+    """Those to count: all that this job made, where no key is in two of them."""
+    is_ours = row.target_state == TargetState.CREATED and row.key_unique
+    return (*plan.partitions.values(), DEFAULT_PARTITION) if plan.partition_by and is_ours else ()
 
 
 def _row_count(row: JobCollection, target: Target, name: str, **more: Any) -> RowCount:

@@ -6,6 +6,7 @@ from migrations_app.control import Again, Held
 from migrations_app.counting import PAUSE_SECONDS, TURN_SECONDS, count_before
 from migrations_app.engine.cancel import Deadline
 from migrations_app.engine.errors import TargetChanged, TargetError
+from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.milvus.comparing import differences
 from migrations_app.engine.plan import CollectionPlan, Options
@@ -32,21 +33,22 @@ def make(held: Held, row: JobCollection, target: Target) -> Again | None:
     if row.target_state == TargetState.NONE:
         _refuse_another_writer(row)
         if plan.if_exists == "append" and (found := target.describe(row.target)) is not None:
-            return _add_to(held, row, target, found, schema)
+            return _add_to(held, row, target, found, plan)
         if plan.if_exists == "replace":
             _drop_old(held, row, target)
     if row.target_state == TargetState.NONE or not is_ours(target, schema):
         _set_state(row, TargetState.CREATING)
         target.create(schema)
         held.log("info", _created(schema))
+    _make_partitions(held, plan, target)
     _set_state(row, TargetState.CREATED)
     return None
 
 
 def _add_to(
-    held: Held, row: JobCollection, target: Target, found: TargetSchema, schema: TargetSchema
+    held: Held, row: JobCollection, target: Target, found: TargetSchema, plan: CollectionPlan
 ) -> Again | None:
-    if names := differences(found, schema):
+    if names := differences(found, compile_mapping(plan).target):
         raise TargetChanged(
             f"“{row.target}” is not what it was when the plan was checked: {', '.join(names)} differ.",
             "Migrate again: the plan is checked anew.",
@@ -57,6 +59,7 @@ def _add_to(
         counted = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return Again(PAUSE_SECONDS)
+    _make_partitions(held, plan, target)
     row.count_before = counted.rows
     row.target_state = TargetState.EXISTING
     row.save(update_fields=("count_before", "target_state"))
@@ -104,6 +107,19 @@ def _created(schema: TargetSchema) -> str:
     dynamic = "on" if schema.dynamic else "off"
     fields = f"{len(schema.fields)} fields"
     return f"Created collection {schema.name}: {fields}, {shards}, dynamic field {dynamic}."
+
+
+def _make_partitions(held: Held, plan: CollectionPlan, target: Target) -> None:
+    """One for each value of ``partition_by`` that has none yet."""
+    assert plan.target is not None
+    if plan.partition_by is None:
+        return
+    there = set(target.partitions(plan.target))
+    for name in plan.partitions.values():
+        held.stop.check()
+        if name not in there:
+            target.create_partition(plan.target, name)
+    held.log("info", f"{plan.target}: {counted(len(plan.partitions), 'partition')} by {plan.partition_by}.")
 
 
 def _set_state(row: JobCollection, state: TargetState) -> None:

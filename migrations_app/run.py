@@ -50,7 +50,6 @@ def _move(
     job: Job, claimed: JobSlice, books: Books, how: leases.Terms, held_since: float, log: RunLog
 ) -> SliceEnd:
     plan = CollectionPlan.model_validate(claimed.collection.plan)
-    mapping = compile_mapping(plan)
     stop = StopToken()
     memory = settings.VECTORFERRY_MEMORY_MB * MIB
     ctx = ReadContext(stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS), memory // 4)
@@ -60,15 +59,6 @@ def _move(
         retry=RETRY,
     )
     throttle = _throttle(job)
-    work = SliceWork(
-        ref_of(plan),
-        claimed.as_slice(),
-        claimed.cursor,
-        mapping,
-        max_rejected=rejections_left(job),
-        max_rows=rows_wanted(claimed),
-        throttle=throttle,
-    )
 
     def beat() -> Interrupted | None:
         if throttle is not None:
@@ -79,11 +69,21 @@ def _move(
         Heartbeat(beat, how, stop, held_since),
         connect.job_source(job) as source,
         connect.job_target(job) as target,
-        closing(target.channel(mapping.target, upsert=mapping.upsert)) as channel,
     ):
-        books.begin()
-        shown = replace(mapping, hidden_keys=target.capabilities().hidden_keys)
-        return run_slice(source, channel, replace(work, mapping=shown), books.ledger, ctx, policy, log)
+        caps = target.capabilities()
+        mapping = compile_mapping(plan, key_per_partition=caps.key_per_partition)
+        work = SliceWork(
+            ref_of(plan),
+            claimed.as_slice(),
+            claimed.cursor,
+            replace(mapping, hidden_keys=caps.hidden_keys),
+            max_rejected=rejections_left(job),
+            max_rows=rows_wanted(claimed),
+            throttle=throttle,
+        )
+        with closing(target.channel(mapping.target, upsert=mapping.upsert)) as channel:
+            books.begin()
+            return run_slice(source, channel, work, books.ledger, ctx, policy, log)
 
 
 def _throttle(job: Job) -> Throttle | None:

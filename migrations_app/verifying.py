@@ -8,12 +8,16 @@ from migrations_app.engine.cancel import Deadline
 from migrations_app.engine.checkpoint import Counters
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import VerifyMismatch
+from migrations_app.engine.partition_check import check_partitions
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.row_count import CountState
 from migrations_app.engine.target import Target
-from migrations_app.engine.verify import Verdict, judge
+from migrations_app.engine.verify import Check, Verdict, judge
 from migrations_app.models import Job, JobCollection
 from migrations_app.preparing import ref_of
+
+# Values of ``partition_by`` that may have come up while rows moved, and partitions still be compared.
+NEW_VALUES = 100
 
 
 def verify(held: Held, source: Source, target: Target) -> Again | None:
@@ -25,19 +29,35 @@ def verify(held: Held, source: Source, target: Target) -> Again | None:
         held.stop.check()
         if row.checks:
             continue
+        plan = CollectionPlan.model_validate(row.plan)
         if row.rows_source_after is None:
-            plan = CollectionPlan.model_validate(row.plan)
             row.rows_source_after = sum(source.counts(ref_of(plan)).values())
             row.save(update_fields=("rows_source_after",))
         counted = count_after(row, target, source).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return Again(PAUSE_SECONDS)
-        _store(held, row, counted)
+        _store(held, row, counted, _partition_checks(row, plan, source, counted))
     _refuse_mismatch(held.job)
     return None
 
 
-def _store(held: Held, row: JobCollection, counted: CountState) -> None:
+def _partition_checks(
+    row: JobCollection, plan: CollectionPlan, source: Source, counted: CountState
+) -> tuple[Check, ...]:
+    """Nothing where the partitions were not counted, or the source was written to meanwhile."""
+    if plan.partition_by is None or not counted.by_partition or row.rows_source != row.rows_source_after:
+        return ()
+    most = len(plan.partitions) + NEW_VALUES
+    values = source.distinct(ref_of(plan), plan.partition_by, most)
+    if len(values) > most:
+        return ()
+    counters = _counters(row)
+    left_out = counters.rejected + counters.skipped + counters.collapsed
+    is_whole = left_out == 0 and row.limit_rows is None
+    return (check_partitions(plan.partitions, values, counted.by_partition, is_whole=is_whole),)
+
+
+def _store(held: Held, row: JobCollection, counted: CountState, more: tuple[Check, ...]) -> None:
     verdict = judge(
         _counters(row),
         source_before=row.rows_source,
@@ -48,6 +68,7 @@ def _store(held: Held, row: JobCollection, counted: CountState) -> None:
         limit=row.limit_rows,
         key_is_unique=row.key_unique,
         reason=_uncounted(row, counted),
+        more=more,
     )
     row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
     row.save(update_fields=("rows_target", "verified", "checks"))

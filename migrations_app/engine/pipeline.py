@@ -25,7 +25,7 @@ from migrations_app.engine.checkpoint import Allowance, Counters, Ledger
 from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.errors import Draining, FerryError, UncleanStop
 from migrations_app.engine.log import Log, counted
-from migrations_app.engine.mapping import Mapping
+from migrations_app.engine.mapping import Mapped, Mapping
 from migrations_app.engine.milvus.pacing import Pace
 from migrations_app.engine.milvus.writer import Piece, Writer
 from migrations_app.engine.reading import Reader
@@ -192,9 +192,14 @@ class _Run:
         counters = Counters(read=read, skipped=mapped.skipped, collapsed=mapped.collapsed, cut=mapped.cut)
         sequence = self._ledger.begin(batch.after, counters, rejected)
         held_bytes = batch.size_bytes + COPIES * mapped.rows.nbytes
-        self._senders.submit(sequence, Piece(mapped.rows, mapped.locators), held_bytes)
+        self._senders.submit(sequence, self._pieces(mapped), held_bytes)
         # Only now, so that the rows that were one too many are stored with their batch.
         self._allowance.spend(rejected)
+
+    def _pieces(self, mapped: Mapped) -> list[Piece]:
+        """The rows by the partition they go into: by their own value, or all into that of the slice."""
+        whole = Piece(mapped.rows, mapped.locators, self._work.part.partition or "")
+        return [whole] if mapped.places is None else whole.by_partition(mapped.places)
 
     def _forget_earlier_runs(self) -> None:
         """A slice that cannot be resumed begins with empty books."""

@@ -78,6 +78,8 @@ class CollectionPlan(PlanModel):
 
     ``key``: a source name, several (joined), ``"auto"``; None is the wizard's default. A list of one names a
     column of any name, ``auto`` too. ``key_max_length`` is that of a joined key, in bytes.
+    ``partition_by`` is a source name, too; ``partitions`` says which of its values goes into which partition,
+    and preflight names those that are missing.
     """
 
     source: str
@@ -94,6 +96,7 @@ class CollectionPlan(PlanModel):
     rest: Literal["dynamic", "drop"] = "dynamic"
     partition_key: str | None = None
     partition_by: str | None = None
+    partitions: dict[str, str] = Field(default_factory=dict)
     skip_null_vectors: bool = True
     fields: list[FieldPlan] | None = None
     full_text: list[FullTextPlan] = Field(default_factory=list)
@@ -172,20 +175,10 @@ class Plan(PlanModel):
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"version": self.version}
 
 
-UNBUILT_COLLECTION: dict[str, tuple[Any, str]] = {
-    "partition_by": (None, "Leave it out, or use partition_key."),
-}
-
-
-def _unbuilt(path: str, value: object, hint: str, collection: str = "", field: str = "") -> Fault:
+def _unbuilt(path: str, value: object, hint: str) -> Fault:
     key = path.rsplit(".", 1)[-1]
-    written = key if isinstance(value, list) else f"{key}: {_as_yaml(value)}"
-    message = f"“{written}” is not available yet."
-    return Fault("not_available", message, hint, path, collection, field, key)
-
-
-def _as_yaml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    return Fault("not_available", f"“{key}: {written}” is not available yet.", hint, path, option=key)
 
 
 def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
@@ -194,12 +187,3 @@ def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
         yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
     if plan.target.create_database:
         yield _unbuilt("target.create_database", True, "Make the database first, and leave it out.")
-    for number, collection in enumerate(plan.collections):
-        yield from (fault.under(f"collections[{number}]") for fault in _unbuilt_in(collection))
-
-
-def _unbuilt_in(collection: CollectionPlan) -> Iterator[Fault]:
-    name = collection.source
-    for key, (usual, hint) in UNBUILT_COLLECTION.items():
-        if (value := getattr(collection, key)) != usual:
-            yield _unbuilt(key, value, hint, name)

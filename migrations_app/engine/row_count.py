@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from migrations_app.engine.cancel import Deadline, StopToken
@@ -34,6 +34,7 @@ class CountState:
     ``unindexed`` and ``was_loaded`` are what was found, once ``is_prepared``; ``asks`` how often a load was
     asked for, and ``watch`` how far it was last seen.
     ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says.
+    ``by_partition`` are the rows of each partition that was asked for.
     """
 
     is_flushed: bool = False
@@ -46,6 +47,7 @@ class CountState:
     rows: int | None = None
     method: str = ""
     reason: str = ""
+    by_partition: dict[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -61,6 +63,7 @@ class RowCount:
 
     ``statistics_are_exact``: no key was sent twice, so that segment statistics will do.
     ``indexes`` and ``keep_loaded``: what is wanted afterwards in any case, and so is not undone.
+    ``partitions``: those to count each by itself, too.
     ``while_loaded`` is called after the count, before what was found is restored, until it says that it is
     through. A load of which nothing moves for ``stall_seconds`` counts as refused.
     ``save`` is given each new state, before what it says is done to the target.
@@ -74,6 +77,7 @@ class RowCount:
         statistics_are_exact: bool = False,
         indexes: Sequence[IndexSpec] = (),
         keep_loaded: bool = False,
+        partitions: Sequence[str] = (),
         while_loaded: WhileLoaded = lambda rows, stop, deadline: True,
         stall_seconds: float = 900.0,
         state: CountState | None = None,
@@ -84,6 +88,7 @@ class RowCount:
         self._statistics_are_exact = statistics_are_exact
         self._indexes = {index.field: index for index in indexes}
         self._keep_loaded = keep_loaded
+        self._partitions = partitions
         self._while_loaded = while_loaded
         self._stall_seconds = stall_seconds
         self._save = save
@@ -122,9 +127,9 @@ class RowCount:
             return
         if not (self.state.was_loaded or self._keep_loaded):
             self._target.release(self._name)
-        for field in self.state.unindexed:
-            if field not in self._indexes:
-                self._target.drop_index(self._name, field)
+        for name in self.state.unindexed:
+            if name not in self._indexes:
+                self._target.drop_index(self._name, name)
 
     def _step(self, stop: StopToken, deadline: Deadline) -> None:
         caps = self._target.capabilities()
@@ -134,7 +139,8 @@ class RowCount:
         elif not caps.count_needs_load:
             self._count(stop, deadline)
         elif self._statistics_are_exact:
-            self._keep(is_done=True, rows=self._target.row_statistics(self._name), method=STATISTICS)
+            self._keep_rows(self._target.row_statistics, STATISTICS, stop)
+            self._keep(is_done=True)
         elif not self.state.is_prepared:
             self._look()
         elif self._is_loaded(stop):
@@ -142,11 +148,18 @@ class RowCount:
 
     def _count(self, stop: StopToken, deadline: Deadline) -> None:
         if self.state.rows is None:
-            self._keep(rows=self._target.count(self._name), method=COUNT)
+            self._keep_rows(self._target.count, COUNT, stop)
         assert self.state.rows is not None
         if self._while_loaded(self.state.rows, stop, deadline):
             self.restore()
             self._keep(is_done=True)
+
+    def _keep_rows(self, rows_of: Callable[..., int], method: str, stop: StopToken) -> None:
+        found: dict[str, int] = {}
+        for partition in self._partitions:
+            stop.check()
+            found[partition] = rows_of(self._name, partition)
+        self._keep(rows=rows_of(self._name), method=method, by_partition=found)
 
     def _look(self) -> None:
         indexed = {index.spec.field for index in self._target.indexes(self._name)}
@@ -179,11 +192,11 @@ class RowCount:
             raise TargetError(f"“{self._name}” could not be loaded for counting.")
         self._keep(asks=self.state.asks + 1)
         schema = self._schema()
-        for field in schema.vector_fields:
-            if field.name in self.state.unindexed:
-                wanted = self._indexes.get(field.name)
-                is_made = field.name in schema.outputs
-                self._target.create_index(self._name, wanted or momentary(field, is_made=is_made))
+        for vector in schema.vector_fields:
+            if vector.name in self.state.unindexed:
+                wanted = self._indexes.get(vector.name)
+                is_made = vector.name in schema.outputs
+                self._target.create_index(self._name, wanted or momentary(vector, is_made=is_made))
         self._target.load(self._name)
 
     def _schema(self) -> TargetSchema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Self
@@ -59,13 +60,13 @@ class Senders:
         self._budget = budget
         self._stop = stop
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="send")
-        self._waiting: deque[tuple[int, Piece, int]] = deque()
+        self._waiting: deque[tuple[int, Sequence[Piece], int]] = deque()
         self._door = threading.Lock()
         self._under_way: set[Future[None]] = set()
         self._failures: list[BaseException] = []
 
-    def submit(self, sequence: int, batch: Piece, held_bytes: int) -> None:
-        """Hand over a batch once there is room for its ``held_bytes``."""
+    def submit(self, sequence: int, batch: Sequence[Piece], held_bytes: int) -> None:
+        """Hand over a batch, a piece a partition, once there is room for its ``held_bytes``."""
         self._budget.take(held_bytes)
         self._collect({future for future in self._under_way if future.done()})
         self._waiting.append((sequence, batch, held_bytes))
@@ -78,7 +79,7 @@ class Senders:
             sequence, batch, held_bytes = self._waiting.popleft()
             self._ledger.sent(sequence)
         try:
-            done = self._writer.write(batch)
+            done = self._writer.write(*batch)
             self._ledger.acknowledge(
                 sequence, done.written, done.bytes_written, done.rejected, repeated=done.repeated
             )

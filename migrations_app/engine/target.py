@@ -29,8 +29,8 @@ class Request:
 class Channel(Protocol):
     """The way rows of one collection enter the target. ``send`` may be called by several threads."""
 
-    def encode(self, rows: pa.RecordBatch) -> Request:
-        """``rows`` in the collection's ``arrow_schema()`` as one request. Pure."""
+    def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
+        """``rows`` in the collection's ``arrow_schema()`` as one request, all into one partition. Pure."""
         ...
 
     def send(self, request: Request, timeout_seconds: float) -> int:
@@ -104,6 +104,14 @@ class Target(End):
         """Gone after this, also where it was not there."""
 
     @abstractmethod
+    def partitions(self, name: str) -> tuple[str, ...]:
+        """The partitions of the collection, its default one among them."""
+
+    @abstractmethod
+    def create_partition(self, name: str, partition: str) -> None:
+        """Make one that is not there."""
+
+    @abstractmethod
     def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel: ...
 
     @abstractmethod
@@ -111,12 +119,14 @@ class Target(End):
         """Ask for everything sent so far to be sealed, and wait: at most a minute, or until ``stop``."""
 
     @abstractmethod
-    def row_statistics(self, name: str) -> int:
-        """Rows by segment statistics: exact after a flush while no key was sent twice (DESIGN §4)."""
+    def row_statistics(self, name: str, partition: str = "") -> int:
+        """Rows by segment statistics, of one partition if named: exact after a flush while no key was sent
+        twice."""
 
     @abstractmethod
-    def count(self, name: str) -> int:
-        """Strong ``count(*)``. The collection must be loaded where ``capabilities().count_needs_load``."""
+    def count(self, name: str, partition: str = "") -> int:
+        """Strong ``count(*)``, of one partition if named. The collection must be loaded where
+        ``capabilities().count_needs_load``."""
 
     @abstractmethod
     def count_keys(self, name: str, field: str, keys: pa.Array) -> int:

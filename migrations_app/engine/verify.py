@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,17 +61,20 @@ def judge(
     limit: int | None = None,
     key_is_unique: bool = True,
     reason: str = "",
+    more: Sequence[Check] = (),
 ) -> Verdict:
     """Compare what was read with what the source held, and what was sent with what the target holds.
 
     A count that nobody has is None; ``reason`` then says why the target's is missing. ``key_is_unique``: the
     source declares it, or the keys are Auto ID's. ``limit``: only the first so many rows were to be read.
-    ``keys``: rows may have replaced others of the same key that were in the target before.
+    ``keys``: rows may have replaced others of the same key that were in the target before. ``more`` are
+    checks that were made already.
     """
     added = None if target_after is None or target_before is None else target_after - target_before
     checks = (
         _of_source(counters.read, source_before, source_after, limit),
         _of_target(counters, added, key_is_unique, keys, reason),
+        *more,
     )
     passed = {check.passed for check in checks}
     verified = False if False in passed else None if None in passed else True

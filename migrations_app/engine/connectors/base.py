@@ -234,6 +234,12 @@ class Source(End):
         """Facts over all rows, where the source can tell them without sending the rows."""
         return Measures()
 
+    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
+        """How many rows have which value of ``field``, values as their exact texts (as a VARCHAR is read),
+        NULL as None. Of more than ``at_most`` values and NULL only some: at least ``at_most`` + 1 of them.
+        Long texts may be cut, but not below 1,025 characters."""
+        raise NotImplementedError
+
     def has_rows(self, ref: CollectionRef) -> bool:
         """Whether there is any row at all: asked by existence, never by an estimate."""
         return any(self.counts(ref).values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from migrations_app.engine.mapping.columns import Column
 from migrations_app.engine.mapping.duplicates import last_of_each
 from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows, named, rejected_rows
 from migrations_app.engine.mapping.meta import MetaColumn, MetaObjects, meta_column
+from migrations_app.engine.mapping.partitioning import Partitioning
 from migrations_app.engine.schema import META, TargetSchema
 
 
@@ -19,8 +21,9 @@ from migrations_app.engine.schema import META, TargetSchema
 class Mapped:
     """What became of a batch: rows read = rows + rejected + skipped + collapsed.
 
-    ``rows`` are in the target's ``arrow_schema()``, in the order of the source; ``locators`` name them.
-    ``cut`` counts the values in them that were cut to fit.
+    ``rows`` are in the target's ``arrow_schema()``, in the order of the source; ``locators`` name them,
+    ``places`` are their partitions (``dictionary<int32, string>``), where the plan makes some. ``cut`` counts
+    the values in them that were cut to fit.
     """
 
     rows: pa.RecordBatch
@@ -29,6 +32,7 @@ class Mapped:
     skipped: int = 0
     collapsed: int = 0
     cut: int = 0
+    places: pa.Array | None = None
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class _Made:
     findings: list[Finding] = field(default_factory=list)
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: list[Rows] = field(default_factory=list)
+    places: pa.Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +59,17 @@ class Mapping:
     columns: tuple[Column, ...]
     upsert: bool
     hidden_keys: frozenset[str] = frozenset()
+    partitioning: Partitioning | None = None
 
     def apply(self, batch: Batch) -> Mapped:
         """Map one batch, whose columns are those of ``read_plan``, in its order."""
         made = self._made(batch.rows)
-        rows, locators = self._batch(made), batch.locators
+        rows, locators, places = self._batch(made), batch.locators, made.places
         rejected = rejected_rows(batch, made.findings, made.skipped)
         good = _others(rows.num_rows, [*rejected, *made.skipped])
-        kept = self._last_of_each_key(rows, good)
+        kept = self._last_of_each_key(rows, places, good)
         if kept is not None:
-            rows, locators = rows.take(pa.array(kept)), locators.take(pa.array(kept))
+            rows, locators, places = (_taken(part, kept) for part in (rows, locators, places))
         left_out = len(rejected) + len(made.skipped)
         return Mapped(
             rows=_typed(rows, self.target.arrow_schema()),
@@ -72,6 +78,7 @@ class Mapping:
             skipped=len(made.skipped),
             collapsed=batch.rows.num_rows - left_out - rows.num_rows,
             cut=sum(len(cut) if kept is None else int(np.isin(cut, kept).sum()) for cut in made.cut),
+            places=places,
         )
 
     def _made(self, rows: pa.RecordBatch) -> _Made:
@@ -91,18 +98,25 @@ class Mapping:
             names = {field.name for field in self.target.fields} | self.hidden_keys
             made.fields[META], found = meta_column(meta, rows.num_rows, names)
             made.findings += found
+        if self.partitioning is not None:
+            made.places, strange = self.partitioning.places(given[self.partitioning.read])
+            made.findings += strange
         return made
 
     def _batch(self, made: _Made) -> pa.RecordBatch:
         names = self.target.arrow_schema().names
         return pa.RecordBatch.from_arrays([made.fields[name] for name in names], names=names)
 
-    def _last_of_each_key(self, rows: pa.RecordBatch, good: Rows | None) -> Rows | None:
+    def _last_of_each_key(
+        self, rows: pa.RecordBatch, places: pa.Array | None, good: Rows | None
+    ) -> Rows | None:
         """Of the ``good`` rows those to send; None for all there are."""
         if not self.upsert:
             return good
+        if self.partitioning is not None and not self.partitioning.is_in_key:
+            places = None
         keys = rows.column(self.target.key.name)
-        last = last_of_each(keys if good is None else keys.take(pa.array(good)))
+        last = last_of_each(_taken(keys, good), _taken(places, good))
         return good if last is None else last if good is None else good[last]
 
 
@@ -113,6 +127,11 @@ def _others(rows: int, gone: list[int]) -> Rows | None:
     is_kept = np.ones(rows, np.bool_)
     is_kept[gone] = False
     return np.flatnonzero(is_kept)
+
+
+def _taken(values: Any, rows: Rows | None) -> Any:
+    """``values`` of these rows alone; of all rows, and where there are no values, as they are."""
+    return values if values is None or rows is None else values.take(pa.array(rows))
 
 
 def _typed(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

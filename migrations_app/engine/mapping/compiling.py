@@ -11,17 +11,31 @@ from migrations_app.engine.mapping.columns import AddedColumn, Column, DynamicCo
 from migrations_app.engine.mapping.compiled import Mapping
 from migrations_app.engine.mapping.joining import JoinedKey
 from migrations_app.engine.mapping.opened import FixedKey, MovedKey, OpenedColumn
+from migrations_app.engine.mapping.partitioning import Partitioning
 from migrations_app.engine.paths import OpenedPath, opened_columns, opened_path
 from migrations_app.engine.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.schema import Function, MilvusType, TargetField, TargetSchema, TypeSpec
 
 
-def compile_mapping(collection: CollectionPlan) -> Mapping:
-    """The mapping of a collection that ``proposal.complete`` filled in and preflight found without fault."""
+def compile_mapping(collection: CollectionPlan, *, key_per_partition: bool = True) -> Mapping:
+    """The mapping of a collection that ``proposal.complete`` filled in and preflight found without fault.
+
+    ``key_per_partition`` is the target's (``Capabilities``).
+    """
     columns = tuple(_columns(collection))
     reads = dict.fromkeys(read for column in columns for read in column.reads)
+    partitioning = _partitioning(collection, key_per_partition)
+    if partitioning is not None:
+        reads.setdefault(partitioning.read)
     read_plan = ReadPlan(columns=tuple(reads), key=collection.key_columns)
-    return Mapping(target_schema(collection), read_plan, columns, upsert=not collection.is_auto_id)
+    return Mapping(
+        target_schema(collection), read_plan, columns, not collection.is_auto_id, partitioning=partitioning
+    )
+
+
+def _partitioning(collection: CollectionPlan, is_in_key: bool) -> Partitioning | None:
+    by = collection.partition_by
+    return None if by is None else Partitioning(by, collection.partitions, is_in_key)
 
 
 def target_schema(collection: CollectionPlan) -> TargetSchema:

@@ -31,8 +31,11 @@ class MilvusChannel:
         self._send = rpc.sender("Upsert" if upsert else "Insert")
         self._turn: AbstractContextManager[object] = threading.Lock() if single_writer else nullcontext()
 
-    def encode(self, rows: pa.RecordBatch) -> Request:
-        return Request(encode(rows, self._schema, database=self._database, timestamp=self._timestamp), rows)
+    def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
+        payload = encode(
+            rows, self._schema, database=self._database, partition=partition, timestamp=self._timestamp
+        )
+        return Request(payload, rows)
 
     def send(self, request: Request, timeout_seconds: float) -> int:
         with self._turn:

@@ -52,19 +52,24 @@ def _ask_for_flush(rpc: Rpc, name: str, stop: StopToken, deadline: Deadline) -> 
             stop.wait(error.retry_after_seconds or FLUSH_RETRY_SECONDS)
 
 
-def row_statistics(rpc: Rpc, name: str) -> int:
+def row_statistics(rpc: Rpc, name: str, partition: str = "") -> int:
     """Rows by segment statistics: exact after a flush while no key was sent twice."""
-    request = m.GetCollectionStatisticsRequest(db_name=rpc.database, collection_name=name)
-    answer = rpc.call("GetCollectionStatistics", request, f"give the statistics of “{name}”")
+    whose = {"db_name": rpc.database, "collection_name": name}
+    request: Any = m.GetCollectionStatisticsRequest(**whose)
+    if partition:
+        request = m.GetPartitionStatisticsRequest(**whose, partition_name=partition)
+    method = "GetPartitionStatistics" if partition else "GetCollectionStatistics"
+    answer = rpc.call(method, request, f"give the statistics of “{name}”")
     return int(unpaired(answer.stats).get("row_count", 0))
 
 
-def count(rpc: Rpc, name: str, only: str = "") -> int:
-    """Rows for which the filter ``only`` holds. Always with strong consistency: a weaker one gives 0 right
-    after a write."""
+def count(rpc: Rpc, name: str, only: str = "", partition: str = "") -> int:
+    """Rows for which the filter ``only`` holds, of one partition if named. Always with strong consistency: a
+    weaker one gives 0 right after a write."""
     request = m.QueryRequest(
         db_name=rpc.database,
         collection_name=name,
+        partition_names=[partition] if partition else [],
         expr=only,
         output_fields=["count(*)"],
         consistency_level=ConsistencyLevel.Strong,

@@ -140,6 +140,17 @@ class MilvusTarget(Target):
             if error.code != COLLECTION_MISSING:
                 raise
 
+    def partitions(self, name: str) -> tuple[str, ...]:
+        request = m.ShowPartitionsRequest(db_name=self.database, collection_name=name)
+        what = f"list the partitions of “{name}”"
+        return tuple(self._rpc.call("ShowPartitions", request, what).partition_names)
+
+    def create_partition(self, name: str, partition: str) -> None:
+        request = m.CreatePartitionRequest(
+            db_name=self.database, collection_name=name, partition_name=partition
+        )
+        self._rpc.call("CreatePartition", request, f"create the partition “{partition}” of “{name}”")
+
     def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel:
         """Raises ``TargetChanged`` where the collection is gone or is not ``schema``."""
         description = self._description(schema.name)
@@ -159,11 +170,14 @@ class MilvusTarget(Target):
     def flush(self, name: str, stop: StopToken | None = None) -> None:
         counting.flush(self._rpc, name, stop or StopToken())
 
-    def row_statistics(self, name: str) -> int:
-        return counting.row_statistics(self._rpc, name)
+    def row_statistics(self, name: str, partition: str = "") -> int:
+        return counting.row_statistics(self._rpc, name, partition)
 
-    def count(self, name: str) -> int:
-        return counting.count(self._rpc, name)
+    def count(self, name: str, partition: str = "") -> int:
+        if partition and self.capabilities().flavour == "lite":
+            # Its count(*) does not look at the partition; its statistics are of the rows that are there.
+            return counting.row_statistics(self._rpc, name, partition)
+        return counting.count(self._rpc, name, partition=partition)
 
     def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
         return counting.count(self._rpc, name, counting.among(field, keys))

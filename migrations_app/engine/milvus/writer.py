@@ -12,7 +12,7 @@ What a failure means decides what follows:
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pyarrow as pa
@@ -30,6 +30,7 @@ from migrations_app.engine.errors import (
 from migrations_app.engine.excerpt import row_excerpt
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.pacing import Pace
+from migrations_app.engine.partitions import groups
 from migrations_app.engine.target import Channel, Request
 
 # A server takes 64 MB; a proxy before it often less. Batches are about 6 MB, so few are ever split.
@@ -41,18 +42,29 @@ PARTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a mapped batch with the locator (``string``) of each."""
+    """Some rows of a mapped batch with the locator (``string``) of each, all for one partition."""
 
     rows: pa.RecordBatch
     locators: pa.Array
+    partition: str = ""
 
     def split(self, parts: int) -> list[Piece]:
         """Up to ``parts`` pieces of about equal length, in order; shares the buffers."""
         count = self.rows.num_rows
         edges = sorted({count * part // parts for part in range(parts + 1)})
         return [
-            Piece(self.rows.slice(start, end - start), self.locators.slice(start, end - start))
-            for start, end in pairwise(edges)
+            replace(self, rows=self.rows.slice(a, b - a), locators=self.locators.slice(a, b - a))
+            for a, b in pairwise(edges)
+        ]
+
+    def by_partition(self, places: pa.Array) -> list[Piece]:
+        """A piece for each of ``places`` (one a row, a dictionary array); itself where all go to one."""
+        parts = list(groups(places))
+        if len(parts) == 1:
+            return [replace(self, partition=parts[0][0])]
+        return [
+            Piece(self.rows.take(pa.array(rows)), self.locators.take(pa.array(rows)), partition)
+            for partition, rows in parts
         ]
 
 
@@ -91,17 +103,19 @@ class Writer:
         self._tries = tries
         self._max_request_bytes = max_request_bytes
 
-    def write(self, batch: Piece) -> Outcome:
+    def write(self, *batch: Piece) -> Outcome:
         """Return once each row was accepted, or refused by itself.
 
         Raises ``TooManyRejected``, ``UncleanStop``, ``TargetUnavailable`` (retryable), what ``Channel.send``
         raises for good, and the reason of a stop (see ``Pace``).
         """
         outcome = Outcome()
-        todo = deque(batch.split(1 + batch.rows.nbytes // self._max_request_bytes))
+        todo: deque[Piece] = deque()
+        for part in batch:
+            todo += part.split(1 + part.rows.nbytes // self._max_request_bytes)
         while todo:
             piece = todo.popleft()
-            request = self._channel.encode(piece.rows)
+            request = self._channel.encode(piece.rows, piece.partition)
             if request.size_bytes > self._max_request_bytes and piece.rows.num_rows > 1:
                 todo.extendleft(reversed(piece.split(2)))
                 continue

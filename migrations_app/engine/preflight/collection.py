@@ -14,6 +14,7 @@ from migrations_app.engine.preflight import (
     names,
     nulls,
     opened,
+    partitions,
     shape,
     types,
 )
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     keys.check_key,
     keys.check_key_name,
     keys.check_partition_key,
+    partitions.check_partition_by,
     shape.check_shards,
     shape.check_description,
     shape.check_counts,

@@ -16,6 +16,7 @@ from migrations_app.engine.paths import opened_columns
 from migrations_app.engine.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.preflight import ends, existing
 from migrations_app.engine.preflight.collection import check_collection
+from migrations_app.engine.preflight.partitions import Partitions, name_partitions
 from migrations_app.engine.preflight.rows import RowFacts, look_at_rows, with_dims
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.proposal import complete, default_targets
@@ -114,19 +115,21 @@ def _prepared(
 ) -> tuple[PreparedCollection, tuple[Fault, ...]]:
     there, unreadable = existing.added_to(collection, target, taken)
     completed = complete(collection, schema, caps, existing=there)
+    made = Partitions()
     try:
         facts = look_at_rows(Subject(completed, schema, caps), source)
+        made = name_partitions(Subject(completed, schema, caps), source)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise
         facts = RowFacts({}, (_source_fault(collection, error),))
-    completed = with_dims(completed, facts.dims)
+    completed = with_dims(completed, facts.dims).model_copy(update={"partitions": dict(made.names)})
     found = (*unreadable, *check_collection(completed, schema, caps, there))
     warnings = tuple(fault.message for fault in found if fault.severity == "warning")
     unsaid = _left_out(completed, schema, caps, there) if collection.fields is None else ()
-    notes = (*schema.notes, *unsaid, *facts.notes, *warnings)
+    notes = (*schema.notes, *unsaid, *facts.notes, *made.notes, *warnings)
     return PreparedCollection(completed, schema, schema.rows_estimate, notes), _told_once(
-        facts.faults + found
+        facts.faults + made.faults + found
     )
 
 

@@ -211,6 +211,11 @@ class MemorySource(Source):
             {name: rows.column(name).null_count for name in nulls_of},
         )
 
+    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
+        texts = self._collection(ref).rows.column(field).cast(pa.string())
+        found = {item["values"]: item["counts"] for item in pc.value_counts(texts).to_pylist()}
+        return dict(list(found.items())[: at_most + 2])
+
 
 @contextmanager
 def memory_store(store: MemoryStore) -> Iterator[MemorySettings]:

@@ -7,15 +7,10 @@ with memory_database(MemoryDatabase()) as settings:
 
 from __future__ import annotations
 
-import threading
 import uuid
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
-from itertools import count
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 from pydantic import Field, SecretStr
@@ -26,84 +21,30 @@ from migrations_app.engine.errors import (
     AuthRefused,
     DatabaseMissing,
     HostUnknown,
-    RowsRefused,
-    TargetBusy,
     TargetChanged,
     TargetError,
-    TargetUnavailable,
-    UnknownOutcome,
 )
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.schema import IndexSpec, MilvusType, TargetSchema
-from migrations_app.engine.target import Channel, IndexState, LoadState, Request, Target
-
-EVERYTHING = Capabilities(
-    flavour="milvus",
-    version="9.9.9",
-    types=frozenset(MilvusType),
-    nullable=True,
-    default_values=True,
-    full_text=True,
-    null_vectors=True,
-    max_vector_fields=4,
-    max_fields=64,
-    max_shards=16,
-    max_partitions=1024,
-    single_writer=False,
-    count_needs_load=True,
-    flush_before_count=True,
-    databases=True,
+from migrations_app.engine.schema import IndexSpec, TargetSchema
+from migrations_app.engine.target import Channel, IndexState, LoadState, Target
+from migrations_app.engine.testing.memory_database import (
+    EVERYTHING,
+    MemoryChannel,
+    MemoryDatabase,
+    MemoryRows,
+    Mishap,
 )
 
-
-class Mishap(Enum):
-    """What happens to one request."""
-
-    BUSY = "the target asks to slow down"
-    UNAVAILABLE = "it does not get there"
-    LOST = "it does not get there, and nobody knows"
-    LOST_BUT_LANDED = "it lands, but its answer is lost"
-
-
-@dataclass
-class MemoryRows:
-    """One collection: its rows by key, as Python values, and how many were ever sent."""
-
-    schema: TargetSchema
-    rows: dict[Any, dict[str, Any]] = field(default_factory=dict)
-    sent: int = 0
-    indexes: dict[str, IndexSpec] = field(default_factory=dict)
-    is_loaded: bool = False
-
-
-@dataclass
-class MemoryDatabase:
-    """What a target holds, and what its requests are to meet.
-
-    ``mishaps`` befall the next requests in turn. ``refuse`` says of a row why it is always refused, or "".
-    More than ``most_at_once`` requests in flight are told to slow down. Requests wait for ``gate``, and time
-    out there. ``on_request`` is called with the number of each request. The counters say what went on.
-    ``aliases`` are other names of collections.
-    """
-
-    token: str = ""
-    capabilities: Capabilities = EVERYTHING
-    collections: dict[str, MemoryRows] = field(default_factory=dict)
-    aliases: dict[str, str] = field(default_factory=dict)
-    mishaps: deque[Mishap] = field(default_factory=deque)
-    retry_after_seconds: float | None = None
-    refuse: Callable[[dict[str, Any]], str] = lambda row: ""
-    most_at_once: int | None = None
-    gate: threading.Event = field(default_factory=threading.Event)
-    on_request: Callable[[int], None] = lambda number: None
-    requests: int = 0
-    in_flight: int = 0
-    peak_in_flight: int = 0
-    largest_request_bytes: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.gate.set()
+__all__ = [
+    "EVERYTHING",
+    "MemoryChannel",
+    "MemoryDatabase",
+    "MemoryRows",
+    "MemoryTarget",
+    "MemoryTargetSettings",
+    "Mishap",
+    "memory_database",
+]
 
 
 class MemoryTargetSettings(SettingsModel):
@@ -177,14 +118,26 @@ class MemoryTarget(Target):
     def flush(self, name: str, stop: StopToken | None = None) -> None:
         self._held(name)
 
-    def row_statistics(self, name: str) -> int:
-        return self._held(name).sent
+    def partitions(self, name: str) -> tuple[str, ...]:
+        return tuple(self._held(name).partitions)
 
-    def count(self, name: str) -> int:
+    def create_partition(self, name: str, partition: str) -> None:
+        held = self._held(name)
+        if partition in held.partitions:
+            raise TargetError(f"There is a partition “{partition}” already.", "Choose another name.")
+        held.partitions.append(partition)
+
+    def row_statistics(self, name: str, partition: str = "") -> int:
+        held = self._held(name)
+        return held.sent_into[partition] if partition else held.sent
+
+    def count(self, name: str, partition: str = "") -> int:
         held = self._held(name)
         if self.store.capabilities.count_needs_load and not held.is_loaded:
             raise TargetError(f"The collection “{name}” is not loaded.", "Load it first.")
-        return len(held.rows)
+        return (
+            sum(where == partition for where in held.partition_of.values()) if partition else len(held.rows)
+        )
 
     def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
         self.count(name)
@@ -213,78 +166,6 @@ class MemoryTarget(Target):
 
     def release(self, name: str) -> None:
         self._held(name).is_loaded = False
-
-
-class MemoryChannel:
-    """The ``Channel`` of ``MemoryTarget``; a request is an Arrow stream."""
-
-    _new_keys: ClassVar[Iterator[int]] = count(1)
-
-    def __init__(self, store: MemoryDatabase, name: str, upsert: bool) -> None:
-        self._store = store
-        self._name = name
-        self._upsert = upsert
-
-    def encode(self, rows: pa.RecordBatch) -> Request:
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, rows.schema) as stream:
-            stream.write_batch(rows)
-        return Request(sink.getvalue().to_pybytes(), rows)
-
-    def send(self, request: Request, timeout_seconds: float) -> int:
-        store = self._store
-        with store.lock:
-            store.requests += 1
-            number = store.requests
-            store.in_flight += 1
-            store.peak_in_flight = max(store.peak_in_flight, store.in_flight)
-            store.largest_request_bytes = max(store.largest_request_bytes, request.size_bytes)
-            mishap = self._mishap()
-        try:
-            store.on_request(number)
-            return self._answer(request, mishap, timeout_seconds)
-        finally:
-            with store.lock:
-                store.in_flight -= 1
-
-    def _mishap(self) -> Mishap | None:
-        store = self._store
-        if store.most_at_once is not None and store.in_flight > store.most_at_once:
-            return Mishap.BUSY
-        return store.mishaps.popleft() if store.mishaps else None
-
-    def _answer(self, request: Request, mishap: Mishap | None, timeout_seconds: float) -> int:
-        if not self._store.gate.wait(timeout_seconds):
-            raise UnknownOutcome(f"No answer came within {timeout_seconds:g} s.")
-        if mishap is Mishap.BUSY:
-            raise TargetBusy("Too many requests.", retry_after_seconds=self._store.retry_after_seconds)
-        if mishap is Mishap.UNAVAILABLE:
-            raise TargetUnavailable("The connection was refused.")
-        if mishap is Mishap.LOST:
-            raise UnknownOutcome("The connection was cut.")
-        accepted = self._write(pa.ipc.open_stream(request.payload).read_all().to_pylist())
-        if mishap is Mishap.LOST_BUT_LANDED:
-            raise UnknownOutcome("The connection was cut.")
-        return accepted
-
-    def _write(self, rows: list[dict[str, Any]]) -> int:
-        with self._store.lock:
-            held = self._store.collections.get(self._name)
-            if held is None:
-                raise TargetChanged(f"The collection “{self._name}” is gone.")
-            for row in rows:
-                if reason := self._store.refuse(row):
-                    raise RowsRefused(reason)
-            key = held.schema.key
-            for row in rows:
-                # As in Milvus, an insert of a key that is there adds a second row.
-                slot = row[key.name] if self._upsert and not key.auto_id else ("new", next(self._new_keys))
-                held.rows[slot] = row
-            held.sent += len(rows)
-        return len(rows)
-
-    def close(self) -> None:
-        pass
 
 
 @contextmanager

@@ -10,6 +10,7 @@ Nothing here knows a vendor: what differs is in the ``SourceCase``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from migrations_app.engine.batch import ReadColumn, ReadPlan
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.errors import Canceled, FerryError, SourceChanged
-from migrations_app.engine.schema import arrow_type
+from migrations_app.engine.schema import MilvusType, arrow_type
 from migrations_app.engine.testing.source_case import (
     SourceCase,
     assert_silent,
@@ -161,6 +162,16 @@ class SourceContract:
             assert rows.column(name).null_count == nulls, name
         for name, dims in found.dims.items():
             assert sum(dims.values()) == case.rows - rows.column(name).null_count, name
+
+    def test_values_are_told_apart_and_counted(self, case: SourceCase, source: Source) -> None:
+        """As texts, of every field that is read as one."""
+        fields = [f for f in source.describe(case.full).fields if f.choices]
+        texts = [f.name for f in fields if f.choices[0].spec.type is MilvusType.VARCHAR]
+        rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
+        for name in texts:
+            found = source.distinct(case.full, name, case.rows)
+            assert found == Counter(rows.column(name).to_pylist()), name
+            assert len(source.distinct(case.full, name, 0)) <= 2
 
     # ------------------------------------------------------------ read
 

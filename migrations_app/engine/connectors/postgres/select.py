@@ -14,6 +14,7 @@ from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.types import TEXT, Reading, key_reading, reading_as
 from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.joining import parted
+from migrations_app.engine.schema import MilvusType, TypeSpec
 
 _ALIAS = "t"
 # A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
@@ -145,6 +146,13 @@ def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequenc
     if bounds["to"]:
         select.compare(key, "<=", bounds["to"])
     return select
+
+
+def text_of(relation: Relation, name: str) -> sql.Composable:
+    """The expression of a column's exact text, as a VARCHAR is read. Raises ``SourceChanged`` without one."""
+    select = Select(relation)
+    select.deliver(ReadColumn(name, TypeSpec(MilvusType.VARCHAR)))
+    return expand(select.delivered[0].reading.sql, relation.column(name))
 
 
 def expand(expression: LiteralString, column: Column) -> sql.Composed:

@@ -27,13 +27,14 @@ from migrations_app.engine.connectors.postgres.conninfo import address_of, hosts
 from migrations_app.engine.connectors.postgres.describing import described
 from migrations_app.engine.connectors.postgres.listing import list_collections
 from migrations_app.engine.connectors.postgres.reader import Reader
-from migrations_app.engine.connectors.postgres.select import select_columns, select_slice
+from migrations_app.engine.connectors.postgres.select import select_columns, select_slice, text_of
 from migrations_app.engine.connectors.postgres.selection import PostgresSelection
 from migrations_app.engine.connectors.postgres.server import check_server
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.connectors.postgres.types import dims_of
 from migrations_app.engine.opening import with_opened_keys
+from migrations_app.engine.partitions import MAX_VALUE_BYTES
 from migrations_app.engine.schema import CollectionSchema
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -120,6 +121,20 @@ class PostgresSource(Source):
             dims={name: self._dims(relation, name) for name in dims_of},
             nulls=self._nulls(relation, nulls_of) if nulls_of else {},
         )
+
+    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
+        relation = self._relation(ref)
+        statement = sql.SQL(
+            "SELECT left(({value})::text, {longest}) AS value, count(*) AS rows FROM {rows}"
+            " GROUP BY 1 LIMIT {most}"
+        ).format(
+            value=text_of(relation, field),
+            longest=sql.Literal(MAX_VALUE_BYTES + 1),
+            rows=relation.rows,
+            most=sql.Literal(at_most + 2),
+        )
+        with self._session.count(relation.chosen, self.stop) as connection:
+            return {row.value: row.rows for row in connection.execute(statement)}
 
     # ------------------------------------------------------------ within
 

@@ -26,7 +26,7 @@ NUMBERS: dict[str, Family] = {
     "oid": Family((Reading(T.INT64, "{c}::int8"),)),
     "float8": Family((Reading(T.DOUBLE),)),
     "float4": Family((Reading(T.FLOAT),)),
-    "bool": Family((Reading(T.BOOL),)),
+    "bool": Family((Reading(T.BOOL), _PART)),
     "numeric": Family(
         (
             Reading(T.VARCHAR, TEXT, note="Exact, as text."),

@@ -1,0 +1,49 @@
+"""One partition for each value of a source field: what they are called, and which rows go into which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from migrations_app.engine.naming import suggest
+from migrations_app.engine.schema import MilvusType, TypeSpec
+
+DEFAULT_PARTITION = "_default"
+"""The one that every collection has: rows without a value go there."""
+
+VALUE = TypeSpec(MilvusType.VARCHAR)
+"""How the value that decides is read: its exact text."""
+
+MAX_VALUE_BYTES = 1024
+"""Longer texts are no names of anything: such a field is refused."""
+
+
+def partition_names(values: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    """A partition for each of ``values``, no two of them the same; those in ``known`` keep theirs.
+
+    Close to the value, and legal: “en-GB” goes into “en_GB”, and where that is taken into “en_GB_2”.
+    """
+    names = dict(known)
+    taken = {DEFAULT_PARTITION, *names.values()}
+    for value in sorted(set(values) - set(names)):
+        names[value] = suggest(value, taken, "partition")
+        taken.add(names[value])
+    return names
+
+
+def groups(places: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Each partition that occurs in ``places`` (``dictionary<int32, string>``, one a row), with its rows."""
+    codes = places.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    found, starts = np.unique(codes[order], return_index=True)
+    ends = [*starts[1:].tolist(), len(codes)]
+    for code, start, end in zip(found.tolist(), starts.tolist(), ends, strict=False):
+        yield places.dictionary[code].as_py(), order[start:end]
+
+
+def shown(value: str) -> str:
+    """A value as a sentence quotes it: shortened."""
+    return value if len(value) <= 40 else value[:39] + "…"

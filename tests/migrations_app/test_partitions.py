@@ -1,0 +1,122 @@
+"""A job whose rows go into partitions by the value of a field: made, filled, resumed, checked."""
+
+from collections import Counter
+
+import pyarrow as pa
+import pytest
+
+from migrations_app import tasks
+from migrations_app.engine.errors import TargetUnavailable
+from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.testing import MemoryCollection, MemoryTarget, memory_collection
+from migrations_app.models import RejectedRow, TargetState
+from migrations_app.states import Status
+
+from .conftest import SPECS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PLAN = {"source": "books", "partition_by": "lang"}
+
+
+def books_in(langs: list[str | None]) -> MemoryCollection:
+    number = len(langs)
+    batch = pa.record_batch(
+        {
+            "id": pa.array(range(number), pa.int64()),
+            "embedding": pa.array([[float(n), 0.5, -1.0] for n in range(number)], pa.list_(pa.float32(), 3)),
+            "lang": pa.array(langs, pa.string()),
+        }
+    )
+    lang = TypeSpec(MilvusType.VARCHAR, max_length=20)
+    return memory_collection(batch, {**SPECS, "lang": lang}, key="id")
+
+
+@pytest.fixture
+def shelf(world):
+    world.source.collections["books"] = books_in(["en", "de", None, "en-GB"] * 25)
+    return world
+
+
+def held(world):
+    return world.target.collections["books"]
+
+
+def test_each_row_is_in_the_partition_of_its_value_and_that_is_checked(shelf, work_off):
+    job = shelf.job(PLAN)
+    tasks.prepare(job.pk)
+    assert held(shelf).partitions == ["_default", "de", "en", "en_GB"]
+    work_off()
+
+    job.refresh_from_db()
+    assert job.status == Status.SUCCESSFUL, job.error
+    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(["de", "en", "en_GB", "_default"], 25)
+    (row,) = job.collections.all()
+    assert row.plan["partitions"] == {"de": "de", "en": "en", "en-GB": "en_GB"}
+    check = row.checks[-1]
+    assert (check["check"], check["passed"]) == ("rows_in_partitions", True)
+    assert check["message"] == "4 partitions: each holds the rows of its value."
+
+
+def test_rows_in_the_wrong_partition_fail_the_job_though_the_sum_is_right(shelf, work_off):
+    job = shelf.job(PLAN)
+    tasks.prepare(job.pk)
+    tasks.work(job.pk)
+    held(shelf).sent_into.update({"de": -1, "en": 1})
+    work_off()
+
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "verify_mismatch")
+    assert "“de” holds 24 rows; 25 have its value" in job.error_message
+
+
+def test_a_preparation_that_was_cut_off_goes_on_with_the_partitions_that_are_missing(shelf, monkeypatch):
+    made = []
+    create = MemoryTarget.create_partition
+
+    def one_only(self, name, partition):
+        if made:
+            raise TargetUnavailable("The target went away.")
+        made.append(partition)
+        create(self, name, partition)
+
+    monkeypatch.setattr(MemoryTarget, "create_partition", one_only)
+    job = shelf.job(PLAN)
+    tasks.prepare(job.pk)
+    (row,) = job.collections.all()
+    assert (row.target_state, held(shelf).partitions) == (TargetState.CREATING, ["_default", "de"])
+
+    monkeypatch.setattr(MemoryTarget, "create_partition", create)
+    type(job).objects.filter(pk=job.pk).update(not_before=None)
+    tasks.prepare(job.pk)
+
+    row.refresh_from_db()
+    assert (row.target_state, held(shelf).partitions) == (
+        TargetState.CREATED,
+        ["_default", "de", "en", "en_GB"],
+    )
+
+
+def test_a_value_that_comes_up_while_rows_move_rejects_its_rows_and_the_rest_arrives(shelf, work_off):
+    job = shelf.job(PLAN)
+    tasks.prepare(job.pk)
+    shelf.source.collections["books"] = books_in(["en", "fr", None, "en-GB"] * 25)
+    work_off()
+
+    job.refresh_from_db()
+    assert job.status == Status.SUCCESSFUL, job.error
+    assert set(RejectedRow.objects.values_list("code", flat=True)) == {"partition_unknown"}
+    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(["en", "en_GB", "_default"], 25)
+
+
+def test_a_resumed_job_keeps_the_names_it_made(shelf, work_off, pages_of_ten, settings):
+    settings.VECTORFERRY_SLICE_SECONDS = 0
+    job = shelf.job(PLAN)
+    tasks.prepare(job.pk)
+    tasks.work(job.pk)
+    before = dict(held(shelf).partition_of)
+    assert 0 < len(before) < 100
+    settings.VECTORFERRY_SLICE_SECONDS = 60
+    work_off()
+
+    assert {slot: held(shelf).partition_of[slot] for slot in before} == before
+    assert len(held(shelf).rows) == 100

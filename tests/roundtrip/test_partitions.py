@@ -1,0 +1,118 @@
+"""Rows by the value of a column into partitions of their own, on both Milvus, and read back with pymilvus."""
+
+import pytest
+
+VALUES = ["en", "en-GB", "en_GB", "", "żółć", "_default", "7", "'; DROP TABLE x; --", None]
+NAMES = {
+    "": "_",
+    "'; DROP TABLE x; --": "___DROP_TABLE_x____",
+    "7": "_7",
+    "_default": "_default_2",
+    "en": "en",
+    "en-GB": "en_GB",
+    "en_GB": "en_GB_2",
+    "żółć": "____",
+}
+
+
+@pytest.fixture
+def pages(mover):
+    """450 rows in nine languages, one of which is NULL."""
+    mover.postgres(
+        "CREATE TABLE pages (id int PRIMARY KEY, v vector(2), lang text, shelf smallint, sold bool)"
+    )
+    for number, lang in enumerate(VALUES):
+        mover.postgres(
+            "INSERT INTO pages SELECT g * 9 + %s, ('[' || g || ',1]')::vector, %s, g %% 3 - 1, g %% 2 = 0"
+            " FROM generate_series(0, 49) g",
+            (number, lang),
+        )
+    yield
+    mover.postgres("DROP TABLE pages CASCADE")
+
+
+def keys_in(moved, partition):
+    """The keys in one partition, as plain pymilvus finds them."""
+    moved.count()
+    found = moved.client.query(
+        moved.target, "id >= 0", output_fields=["id"], partition_names=[partition], consistency_level="Strong"
+    )
+    return {row["id"] for row in found}
+
+
+def test_each_value_has_a_partition_and_null_the_default_one(mover, pages):
+    moved = mover.move("public.pages", partition_by="lang")
+
+    assert moved.report["status"] == "Successful", moved.log
+    assert set(moved.client.list_partitions(moved.target)) == {"_default", *NAMES.values()}
+    for number, lang in enumerate(VALUES):
+        name = "_default" if lang is None else NAMES[lang]
+        assert keys_in(moved, name) == set(range(number, 450, 9)), name
+    check = moved.counts["checks"][-1]
+    assert (check["check"], check["passed"]) == ("rows_in_partitions", True)
+    assert check["message"] == "9 partitions: each holds the rows of its value."
+    assert moved.counts["verified"] is True
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [("shelf", {"-1": "_1", "0": "_0", "1": "_1_2"}), ("sold", {"true": "true", "false": "false"})],
+)
+def test_numbers_and_truths_may_decide_and_need_not_be_fields(mover, pages, column, names):
+    fields = [{"source": "id"}, {"source": "v"}]
+
+    moved = mover.move("public.pages", partition_by=column, fields=fields, key="id")
+
+    assert moved.report["status"] == "Successful", moved.log
+    assert set(moved.fields) == {"id", "v"}
+    assert set(moved.client.list_partitions(moved.target)) == {"_default", *names.values()}
+    assert moved.counts["checks"][-1]["passed"] is True
+    assert sum(len(keys_in(moved, name)) for name in names.values()) == 450
+    assert moved.job.collections.get().plan["partitions"] == names
+
+
+def test_auto_id_goes_into_partitions_as_well(mover, pages):
+    moved = mover.move("public.pages", partition_by="lang", key="auto", keep_source_key=True)
+
+    assert moved.report["status"] == "Successful", moved.log
+    assert moved.counts["verified"] is True
+    assert len(moved.client.list_partitions(moved.target)) == 9
+
+
+def test_equal_keys_in_two_partitions_are_two_rows_where_milvus_has_them_so(mover):
+    """A view declares no key: “code” is there twice, in two languages."""
+    mover.postgres("CREATE TABLE words (code int NOT NULL, lang text, v vector(2))")
+    mover.postgres(
+        "INSERT INTO words VALUES (1,'en','[1,1]'), (1,'de','[2,2]'), (2,'en','[3,3]'), (2,'en','[4,4]')"
+    )
+
+    moved = mover.move("public.words", partition_by="lang", key="code")
+
+    assert moved.report["status"] == "Successful", moved.log
+    found = [
+        (partition, row["code"], list(row["v"]))
+        for partition in ("de", "en")
+        for row in moved.client.query(
+            moved.target,
+            "code > 0",
+            output_fields=["v"],
+            partition_names=[partition] if moved.count() else [],
+            consistency_level="Strong",
+        )
+    ]
+    mover.postgres("DROP TABLE words")
+    german, english = ("de", 1, [2, 2]), ("en", 1, [1, 1])
+    assert sorted(found) == sorted([german, ("en", 2, [4, 4])] + [english] * (not mover.is_lite))
+    assert moved.counts["rows_collapsed"] == (2 if mover.is_lite else 1)
+
+
+def test_more_values_than_the_target_has_partitions_are_refused(mover):
+    mover.postgres("CREATE TABLE many (id int PRIMARY KEY, v vector(2))")
+    mover.postgres("INSERT INTO many SELECT g, '[1,1]' FROM generate_series(1, 4096) g")
+
+    [fault] = mover.refused("public.many", partition_by="id")
+
+    mover.postgres("DROP TABLE many")
+    assert (fault["code"], fault["path"]) == ("too_many_partitions", "collections[0].partition_by")
+    assert ("1,023" if mover.is_lite else "4,095") in fault["message"]
+    assert mover.targets[-1] not in mover.client.list_collections()
