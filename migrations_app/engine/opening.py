@@ -13,7 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from migrations_app.engine.mapping.converting import converted, fits, plain, shown
+from migrations_app.engine.mapping.converting import converted, fits, shown
+from migrations_app.engine.mapping.documents import plain
 from migrations_app.engine.mapping.opened import opened
 from migrations_app.engine.paths import opened_columns, opened_path, parse_path, path_of
 from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeChoice, TypeSpec

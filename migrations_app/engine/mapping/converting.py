@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from migrations_app.engine.literals import INTEGER_BITS, LARGEST_FLOAT32
-from migrations_app.engine.mapping.documents import Raw, written
-from migrations_app.engine.mapping.findings import Finding
+from migrations_app.engine.mapping.documents import plain, written
+from migrations_app.engine.mapping.findings import Finding, found_at
 from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
 
 T = MilvusType
@@ -42,14 +42,9 @@ def converted(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Arra
     if _are_all(bare, spec):
         try:
             return pa.array(bare, wanted), ()
-        except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
+        except (pa.ArrowInvalid, OverflowError):
             pass  # which of them it was is found one by one
     return _one_by_one(values, spec, name)
-
-
-def plain(value: Any) -> Any:
-    """The Python value, whether its text says more or not."""
-    return value.value if isinstance(value, Raw) else value
 
 
 # What Arrow takes for these as it is, or refuses. It cuts fractions off, and rounds to a FLOAT without end.
@@ -84,7 +79,7 @@ def _one_by_one(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Ar
     column = pa.array(fitting, arrow_type(spec))
     if not reasons:
         return column, ()
-    return column, (Finding(np.array([*reasons], np.int64), "misfit", reasons.__getitem__, name),)
+    return column, (found_at(reasons, "misfit", name),)
 
 
 def fit(value: Any, spec: TypeSpec) -> Any:
@@ -161,10 +156,6 @@ def _truth(value: Any) -> bool:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise Misfit("is no text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise Misfit("is no Unicode text") from None
     return value
 
 

@@ -1,54 +1,54 @@
 """JSON documents as objects whose keys can be taken out, every number kept to the digit.
 
-A document is read into ``Members``: its keys, of equal ones the last, as ``jsonb`` keeps them. A value is
-plain Python where writing it again gives the same text, else a ``Raw``. ``written`` makes text of both.
+A document is read into ``Members``: its keys, of equal ones the last, as ``jsonb`` keeps them. Values are
+plain Python; but where writing a document again would change a number, all its numbers are ``Fragment``,
+their text. ``written`` makes text of both, ``plain`` numbers of both.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import orjson
+from orjson import Fragment
 
 Members = dict[str, Any]
 
-# An object's marks with the blanks around them; an object that ends at once is one mark.
-_BEGIN = re.compile(r"[ \t\n\r]*\{[ \t\n\r]*(}?)[ \t\n\r]*")
-_COLON = re.compile(r"[ \t\n\r]*(:)[ \t\n\r]*")
-_COMMA_OR_END = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
+# So many levels are written again (orjson).
+MAX_DEPTH = 254
+MISSING = object()
+
+
+class TooDeep(ValueError):
+    """A document is nested more than ``MAX_DEPTH`` levels deep."""
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON.")
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """A value with its ``text``, which may say more than ``value`` does: blanks, digits, equal keys."""
-
-    text: str
-    value: Any
+_DECODER = json.JSONDecoder(parse_float=Fragment, parse_int=Fragment, parse_constant=_no_constant)
 
 
 def members(text: bytes) -> Members:
-    """The keys of an object. Raises ``ValueError`` for any other value, and for what is no JSON."""
+    """The keys of an object, of a text without half a surrogate pair. Raises ``TooDeep``, and ``ValueError``
+    for any other value and for what is no JSON."""
     found = _unchanged(text)
-    return found if isinstance(found, dict) else _split(text.decode())
+    if found is None:
+        found = _with_texts(text)
+    if not isinstance(found, dict):
+        raise ValueError("It is no object.")
+    return found
 
 
 def _unchanged(text: bytes) -> Any:
     """The value of a text that is written again as it was read, but for blanks; else None.
 
-    orjson rounds numbers that no double or 64-bit integer holds, drops all but the last of equal keys, and
-    writes no more than 254 levels: each is seen in what it writes.
+    orjson rounds numbers that no double or 64-bit integer holds, and drops all but the last of equal keys:
+    either is seen in what it writes.
     """
     try:
         found = orjson.loads(text)
@@ -58,32 +58,29 @@ def _unchanged(text: bytes) -> Any:
     return found if is_same else None
 
 
-def _split(text: str) -> Members:
-    """The keys of an object, each value with the text it has."""
-    found: Members = {}
-    at, mark = _next(_BEGIN, text, 0)
-    while mark != "}":
-        key, at = _DECODER.raw_decode(text, at)
-        if not isinstance(key, str):
-            raise ValueError("A key is no text.")
-        begin, _ = _next(_COLON, text, at)
-        value, at = _DECODER.raw_decode(text, begin)
-        found[key] = None if value is None else Raw(text[begin:at], value)
-        at, mark = _next(_COMMA_OR_END, text, at)
-    if at < len(text):
-        raise ValueError("There is more after its end.")
+def _with_texts(text: bytes) -> Any:
+    """The value with each number as its text."""
+    try:
+        found = _DECODER.decode(text.decode())
+        orjson.dumps(found)
+    except (RecursionError, orjson.JSONEncodeError):
+        raise TooDeep from None
     return found
 
 
-def _next(mark: re.Pattern[str], text: str, at: int) -> tuple[int, str]:
-    """Where it goes on after a mark and the blanks around it, and which mark that was."""
-    found = mark.match(text, at)
-    if found is None:
-        raise ValueError("It is no object.")
-    return found.end(), found[1]
+def written(value: Any) -> bytes:
+    """The JSON text of a value, or of objects that hold such values."""
+    return orjson.dumps(value)
 
 
-MISSING = object()
+def plain(value: Any) -> Any:
+    """``value`` with numbers for their texts: int, or Decimal where they have a point or an exponent."""
+    if isinstance(value, Fragment):
+        text = orjson.dumps(value).decode()
+        return int(text) if text.lstrip("-").isdigit() else Decimal(text)
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
 
 
 def find(document: Members, parts: Sequence[str], missing: Any = None) -> Any:
@@ -93,16 +90,13 @@ def find(document: Members, parts: Sequence[str], missing: Any = None) -> Any:
 
 
 def _inner(document: Members, parts: Sequence[str]) -> Members | None:
-    """The object that holds the last part, opened where it was not yet."""
-    inner = document
+    """The object that holds the last part; None where there is none on the way."""
     for part in parts[:-1]:
-        child = inner.get(part)
-        if isinstance(child, Raw) and isinstance(child.value, dict):
-            child = inner[part] = _split(child.text)
-        if not isinstance(child, dict):
+        inner = document.get(part)
+        if not isinstance(inner, dict):
             return None
-        inner = child
-    return inner
+        document = inner
+    return document
 
 
 def remove(document: Members, parts: Sequence[str]) -> None:
@@ -120,14 +114,3 @@ def place(document: Members, parts: Sequence[str], value: Any) -> None:
     for part in parts[:-1]:
         document = document.setdefault(part, {})
     document[parts[-1]] = value
-
-
-def written(value: Any) -> bytes:
-    """The JSON text of a value, or of objects that hold such values."""
-    return orjson.dumps(value, default=_fragment, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-
-
-def _fragment(value: Any) -> orjson.Fragment:
-    if not isinstance(value, Raw):
-        raise TypeError(f"{type(value)} is no JSON value")
-    return orjson.Fragment(value.text)

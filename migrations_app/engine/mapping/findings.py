@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,11 @@ class Finding:
     code: str
     reason: Callable[[int], str]
     field: str = ""
+
+
+def found_at(reasons: Mapping[int, str], code: str, name: str) -> Finding:
+    """A fault of the rows that ``reasons`` has a sentence for."""
+    return Finding(np.array(sorted(reasons), np.int64), code, reasons.__getitem__, name)
 
 
 def named(findings: tuple[Finding, ...], name: str) -> tuple[Finding, ...]:

@@ -8,7 +8,6 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from migrations_app.engine.literals import MAX_JSON_BYTES
 from migrations_app.engine.mapping.checks import rows_of_items, rows_where
 from migrations_app.engine.mapping.documents import Members, written
-from migrations_app.engine.mapping.findings import Finding
+from migrations_app.engine.mapping.findings import Finding, found_at
 from migrations_app.engine.mapping.json_texts import check_json_text
 from migrations_app.engine.schema import META
 
@@ -78,7 +77,7 @@ def _taken(objects: Sequence[MetaObjects], names: set[str]) -> Iterator[Finding]
             if used:
                 reasons[row] = _TAKEN.format(min(used), part.name)
         if reasons:
-            yield Finding(np.array([*reasons], np.int64), "dynamic_key_taken", reasons.__getitem__, part.name)
+            yield found_at(reasons, "dynamic_key_taken", part.name)
 
 
 _TAKEN = (

@@ -14,8 +14,17 @@ from migrations_app.engine.batch import ReadColumn
 from migrations_app.engine.mapping.columns import Given, Taken, checked, without_null
 from migrations_app.engine.mapping.converting import converted
 from migrations_app.engine.mapping.cutting import cut
-from migrations_app.engine.mapping.documents import MISSING, Members, find, members, place, remove
-from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows, named
+from migrations_app.engine.mapping.documents import (
+    MAX_DEPTH,
+    MISSING,
+    Members,
+    TooDeep,
+    find,
+    members,
+    place,
+    remove,
+)
+from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows, found_at, named
 from migrations_app.engine.mapping.json_texts import check_json_text
 from migrations_app.engine.mapping.meta import MetaObjects
 from migrations_app.engine.schema import TargetField
@@ -135,20 +144,19 @@ def opened(column: pa.Array, name: str) -> tuple[list[Members], tuple[Finding, .
     """The keys of each document, none where it is NULL, null or at fault; and those that are."""
     found = tuple(check_json_text(column, name, max_bytes=None))
     faulty = {row for finding in found for row in finding.rows.tolist()}
-    reasons: dict[int, str] = {}
-    documents: list[Members] = []
+    odd: dict[str, dict[int, str]] = {"opened_not_object": {}, "json_too_deep": {}}
+    documents: list[Members] = [{} for _ in range(len(column))]
     for row, text in enumerate(column.cast(pa.binary()).to_pylist()):
-        document: Members = {}
-        if text is not None and row not in faulty and text.strip() != b"null":
-            try:
-                document = members(text)
-            except (ValueError, RecursionError):
-                reasons[row] = f"“{name}” is {_kind(text)}; only the keys of an object can be opened."
-        documents.append(document)
-    if reasons:
-        odd = Finding(np.array([*reasons], np.int64), "opened_not_object", reasons.__getitem__, name)
-        found = (*found, odd)
-    return documents, found
+        if text is None or row in faulty or text.strip() == b"null":
+            continue
+        try:
+            documents[row] = members(text)
+        except TooDeep:
+            odd["json_too_deep"][row] = f"“{name}” is nested more than {MAX_DEPTH} levels deep."
+        except ValueError:
+            reason = f"“{name}” is {_kind(text)}; only the keys of an object can be opened."
+            odd["opened_not_object"][row] = reason
+    return documents, (*found, *(found_at(reasons, code, name) for code, reasons in odd.items() if reasons))
 
 
 def _kind(text: bytes) -> str:
