@@ -120,6 +120,20 @@ def test_a_slice_of_a_larger_batch_is_checked_within_its_own_rows():
             "not_finite",
             "no finite number",
         ),
+        (
+            {"source": "p", "target": "p", "type": "SPARSE_FLOAT_VECTOR"},
+            [[{"index": 1, "value": -0.0}]],
+            [[{"index": 0, "value": 1.0}, {"index": 1, "value": -1e-45}]],
+            "negative_value",
+            "a negative value",
+        ),
+        (
+            {"source": "p", "target": "p", "type": "SPARSE_FLOAT_VECTOR"},
+            [[{"index": 2**32 - 2, "value": 1.0}]],
+            [[{"index": 2**32 - 1, "value": 1.0}]],
+            "index_too_large",
+            "4,294,967,295",
+        ),
     ],
 )
 def test_a_value_that_milvus_would_refuse_is_rejected_with_its_size(field, good, bad, code, words):

@@ -148,7 +148,7 @@ def is_kept(value, column):
     if spec.type is T.FLOAT_VECTOR:
         return all(map(math.isfinite, value))
     if spec.type is T.SPARSE_FLOAT_VECTOR:
-        return all(math.isfinite(item["value"]) for item in value)
+        return all(0 <= item["value"] < math.inf and item["index"] < 2**32 - 1 for item in value)
     exponent = {T.FLOAT16_VECTOR: 0x7C00, T.BFLOAT16_VECTOR: 0x7F80}.get(spec.type)
     if exponent:
         return all(int.from_bytes(value[i : i + 2], "little") & exponent != exponent for i in (0, 2))

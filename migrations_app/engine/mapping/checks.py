@@ -8,6 +8,7 @@ word, and JSON that is a bare text changed).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -122,12 +123,30 @@ def check_half_vector(column: pa.Array, spec: TypeSpec, name: str) -> Iterator[F
     yield from _not_finite(column, is_bad, name)
 
 
+# As Milvus checks a request (typeutil.ValidateSparseFloatRows, 2.4 to 2.6), and Lite 3.2 likewise.
+_NO_INDEX = 2**32 - 1
+
+
 def check_sparse_vector(column: pa.Array, spec: TypeSpec, name: str) -> Iterator[Finding]:
-    values = pc.struct_field(pc.list_flatten(column), "value")
-    is_bad = pc.invert(pc.is_finite(values)).fill_null(True)
-    rows = rows_of_items(column, is_bad)
-    if rows.size:
-        yield Finding(rows, "not_finite", lambda row: f"“{name}” holds a value that is no finite number.")
+    entries = pc.list_flatten(column)
+    values, indices = pc.struct_field(entries, "value"), pc.struct_field(entries, "index")
+    faults = (
+        ("not_finite", pc.invert(pc.is_finite(values)).fill_null(True), "a value that is no finite number"),
+        ("negative_value", pc.less(values, 0), "a negative value; Milvus takes none in a sparse vector"),
+        (
+            "index_too_large",
+            pc.equal(indices, _NO_INDEX),
+            f"the index {_NO_INDEX:,}, one more than Milvus takes",
+        ),
+    )
+    for code, is_bad, what in faults:
+        rows = rows_of_items(column, is_bad)
+        if rows.size:
+            yield Finding(rows, code, partial(_holds, name, what))
+
+
+def _holds(name: str, what: str, row: int) -> str:
+    return f"“{name}” holds {what}."
 
 
 def _not_finite(column: pa.Array, is_bad: npt.NDArray[np.bool_], name: str) -> Iterator[Finding]:

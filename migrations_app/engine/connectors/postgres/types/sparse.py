@@ -42,9 +42,11 @@ def sparsevec(array: pa.Array, spec: TypeSpec) -> Converted:
     return Converted(pa.ListArray.from_arrays(ends, entries, type=SPARSE, mask=wire.is_null()))
 
 
+_NOTE = "Milvus compares sparse vectors by inner product (IP); a row with a negative value is rejected."
+
 SPARSES: dict[str, Family] = {
     "sparsevec": Family(
-        (Reading(MilvusType.SPARSE_FLOAT_VECTOR, convert=sparsevec),),
+        (Reading(MilvusType.SPARSE_FLOAT_VECTOR, convert=sparsevec, note=_NOTE),),
         metrics={"sparsevec_cosine_ops": "COSINE", "sparsevec_l2_ops": "L2", "sparsevec_ip_ops": "IP"},
         dims="split_part({c}::text, '/', 2)::integer",
     )
