@@ -8,7 +8,7 @@ import pytest
 from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.base import ReadContext
-from migrations_app.engine.connectors.postgres import PostgresSource
+from migrations_app.engine.connectors.postgres import PostgresSource, session
 from migrations_app.engine.errors import Canceled, SourceChanged, SourceDataError, SourceUnavailable
 from migrations_app.engine.schema import MilvusType, TypeSpec
 from tests.engines.postgres import Database
@@ -172,6 +172,25 @@ def test_writers_are_not_held_up_and_the_read_keeps_its_rows(items: Database) ->
         rest = list(stream)
         assert locators_of([first, *rest]) == IDS
         assert rest[-1].rows.column("note").to_pylist()[-1] == "note 600"
+
+
+def test_a_table_that_somebody_locks_is_said_after_a_while(
+    items: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "LOCK_SECONDS", 0.2)
+    with opened(items) as source, items.connect(autocommit=False) as writer:
+        plan = plan_of(source, "public.items")
+        writer.execute("LOCK TABLE items")
+        for ask in (
+            lambda: source.has_rows(CollectionRef("public.items")),
+            lambda: list(batches_of(source, "public.items", plan)),
+        ):
+            with pytest.raises(SourceUnavailable) as caught:
+                ask()
+            assert caught.value.code == "source_locked"
+            assert caught.value.retryable
+        writer.rollback()
+        assert locators_of(list(batches_of(source, "public.items", plan))) == IDS
 
 
 def test_a_lost_connection_is_worth_another_try_after_the_last_cursor(items: Database) -> None:

@@ -49,6 +49,12 @@ _AWAY = Fault(
     "It goes on after the last row once the server answers again.",
 )
 _BUSY = Fault(SourceUnavailable, "PostgreSQL cannot send {what} now: {said}", "Try again later.")
+_LOCKED = Fault(
+    SourceUnavailable,
+    "Somebody holds a lock on {what}, and did not let go of it: {said}",
+    "VACUUM FULL, ALTER TABLE and LOCK do so. Try again when it is over: pg_locks and pg_stat_activity tell.",
+    {"code": "source_locked"},
+)
 _CONFLICT = Fault(
     SourceUnavailable,
     "PostgreSQL broke off reading {what}: {said}",
@@ -91,7 +97,7 @@ READ_FAULTS: dict[str, Fault] = {
     "25006": _WRITES,
     "57014": _STOPPED,
     "40001": _CONFLICT, "40P01": _CONFLICT,
-    "55P03": _BUSY, "55006": _BUSY, "55000": _DATA,
+    "55P03": _LOCKED, "55006": _BUSY, "55000": _DATA,
     "XX000": _DATA,
     "08": _AWAY, "53": _BUSY, "57": _AWAY, "58": _BUSY,
 }  # fmt: skip

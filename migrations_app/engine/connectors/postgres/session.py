@@ -23,6 +23,8 @@ from migrations_app.engine.connectors.postgres.stopping import stoppable
 
 LOOK_SECONDS = 20
 CANCEL_SECONDS = 5
+# VACUUM FULL, ALTER TABLE or LOCK may hold a table for hours: somebody should hear of it.
+LOCK_SECONDS = 30.0
 
 # The text forms that cursors, locators and values rely on, whatever the role or database sets.
 _SETTINGS = {
@@ -34,7 +36,6 @@ _SETTINGS = {
     "standard_conforming_strings": "on",
     # A read without an order begins at the table's first row, whoever else reads it.
     "synchronize_seqscans": "off",
-    "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
@@ -118,7 +119,8 @@ class Session:
 def _prepared(seconds: float | None, **more: str) -> sql.Composed:
     """One statement that sets for the transaction all of it that this version knows."""
     milliseconds = 0 if seconds is None else int(seconds * 1000)
-    settings = {**_SETTINGS, **more, "statement_timeout": str(milliseconds)}
+    limits = {"statement_timeout": str(milliseconds), "lock_timeout": str(int(LOCK_SECONDS * 1000))}
+    settings = {**_SETTINGS, **more, **limits}
     rows = [sql.SQL("({}, {})").format(name, value) for name, value in settings.items()]
     return sql.SQL(
         "SELECT pg_catalog.set_config(name, s.value, true) FROM (VALUES {}) s (name, value)"
