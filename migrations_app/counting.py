@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ from migrations_app.wishes import spec_of
 # A count that waits for an index or a load gives the process to others after this, and goes on later.
 TURN_SECONDS = 20.0
 PAUSE_SECONDS = 1.0
+PAGE_BYTES = 256 * 1024
 # In ``JobCollection.finish``: the count of what was there before, the one at the end, and the search for
 # keys that is part of the latter.
 BEFORE, COUNT, KEYS = "before", "count", "keys"
@@ -130,7 +132,8 @@ def _sent(row: Any) -> Sent:
 
 
 def _of_keys(plan: CollectionPlan) -> Mapping:
-    """The mapping of the key alone."""
+    """The mapping of the key alone, in batches of some ten thousand."""
     fields = [field for field in plan.fields or () if plan.is_kept_key(field.source) and not field.dynamic]
     without = {"partition_key": None, "partition_by": None, "full_text": [], "dynamic_field": False}
-    return compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))
+    mapping = compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))
+    return replace(mapping, read_plan=replace(mapping.read_plan, batch_bytes=PAGE_BYTES))

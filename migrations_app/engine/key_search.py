@@ -20,9 +20,6 @@ from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.mapping import Mapping
 from migrations_app.engine.target import Target
 
-# Of keys alone: some ten thousand, asked for in one expression.
-PAGE_BYTES = 256 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class SearchState:
@@ -45,7 +42,7 @@ class SearchState:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What was sent: the slices of a collection, by a mapping, at most ``limit`` rows, all but those whose
-    locators are among ``rejected``."""
+    locators are among ``rejected``. The keys of one batch are asked for in one expression."""
 
     ref: CollectionRef
     parts: Sequence[Slice]
@@ -93,7 +90,7 @@ class KeySearch:
     def _search(self, part: Slice, ctx: ReadContext, deadline: Deadline) -> bool:
         """Look for the keys of ``part``, from where an earlier turn stopped. Whether it is through."""
         found = self.state
-        plan = replace(self._sent.mapping.read_plan, batch_bytes=PAGE_BYTES, limit=self._left)
+        plan = replace(self._sent.mapping.read_plan, limit=self._left)
         for batch in self._source.read(self._sent.ref, part, found.after, plan, ctx):
             ctx.stop.check()
             found = self._counted(found, batch)

@@ -60,12 +60,9 @@ def test_rows_that_the_mapping_leaves_out_are_not_asked_for(moved: Move) -> None
 
 
 @pytest.mark.parametrize("resumable", [True, False])
-def test_a_search_that_is_interrupted_anywhere_is_gone_on_with(
-    moved: Move, resumable: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_search_that_is_interrupted_anywhere_is_gone_on_with(moved: Move, resumable: bool) -> None:
     moved.collection.resumable = resumable
     moved.collection.breaks = [30, 90, 91, 180]
-    monkeypatch.setattr("migrations_app.engine.key_search.PAGE_BYTES", 1024)
     state, turns = SearchState(), 0
     while not state.is_done:
         turns += 1

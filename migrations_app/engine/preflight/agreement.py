@@ -104,10 +104,8 @@ def _unknown(entry: Entry, subject: Subject, found: TargetSchema) -> Fault:
 
 
 def _unfilled(field: TargetField, subject: Subject, found: TargetSchema) -> Fault:
-    message = (
-        f"Nothing is mapped to the field “{field.name}” ({field.spec}) of “{found.name}”, which takes no "
-        "NULL and has no default."
-    )
+    message = f"Nothing is mapped to the field “{field.name}” ({field.spec}) of “{found.name}”"
+    message += ", a vector." if field.spec.type.is_vector else ", which takes no NULL and has no default."
     return subject.fault("fields", "field_not_mapped", message, "Map a column to it, or add it with a value.")
 
 

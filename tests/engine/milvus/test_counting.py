@@ -1,0 +1,20 @@
+import pyarrow as pa
+import pytest
+
+from migrations_app.engine.milvus.counting import among
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (pa.array([1, -2, 2**63 - 1], pa.int64()), "id in [1,-2,9223372036854775807]"),
+        # 2.3 does not parse the smallest one.
+        (pa.array([-(2**63), 5], pa.int64()), "id in [5] or id < -9223372036854775807"),
+        (
+            pa.array(["a", "it's", 'q"', "\\n", "\n\r", "é漢😀\t"]),
+            'id in ["a","it\'s","q\\"","\\\\n","\\n\\r","é漢😀\t"]',
+        ),
+    ],
+)
+def test_keys_are_written_as_every_milvus_reads_them(keys, expected):
+    assert among("id", keys) == expected
