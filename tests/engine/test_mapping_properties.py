@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from migrations_app.engine.batch import Batch
 from migrations_app.engine.literals import MAX_JSON_BYTES, literal
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.mapping.columns import DynamicColumn
+from migrations_app.engine.mapping.columns import AddedColumn, DynamicColumn, FixedColumn
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.schema import ELEMENT_TYPES, MilvusType, TypeSpec, arrow_type
 
@@ -91,6 +91,9 @@ def written(name, spec):
     return {"source": name, "type": spec.type.value, "element_type": element} | parameters
 
 
+FILLS = {T.BOOL: True, T.FLOAT: 0.5, T.DOUBLE: 0.5, T.VARCHAR: "", T.JSON: {"f": 1}, T.ARRAY: []}
+
+
 @st.composite
 def fields(draw):
     found = [written("v", draw(VECTOR_SPECS)) | {"target": "v"}]
@@ -98,9 +101,16 @@ def fields(draw):
         name, spec = f"c{number}", draw(SCALAR_SPECS)
         field = written(name, spec)
         if draw(st.booleans()):
+            field["fill_null"] = FILLS.get(spec.type, 1)
+        if draw(st.booleans()):
             found.append(field | {"dynamic": True, "as": name})
-        else:
-            found.append(field | {"target": name, "nullable": draw(st.booleans())})
+            continue
+        field |= {"target": name, "nullable": draw(st.booleans())}
+        if T.VARCHAR in (spec.type, spec.element_type) and draw(st.booleans()):
+            field["too_long"] = "truncate"
+        found.append(field)
+    if draw(st.booleans()):
+        found.append({"added": True, "target": "added", "type": "INT8", "fill_null": 7})
     key = TypeSpec(T.INT64) if draw(st.booleans()) else TypeSpec(T.VARCHAR, max_length=4)
     return [written("k", key) | {"target": "k"}, *found]
 
@@ -125,8 +135,35 @@ def cases(draw):
     return mapping, Batch(whole.slice(start), rows, locators.slice(start))
 
 
-def is_kept(value, column):
+def settled(row, column):
+    """What becomes of a value that is NULL or too long, by choice."""
+    if isinstance(column, AddedColumn):
+        return 7
+    value = row[column.name]
+    if value is None:
+        return column.fill
+    if isinstance(column, FixedColumn) and column.cuts:
+        limit = column.target.spec.max_length
+        texts = [item and shortened(item, limit) for item in ([value] if isinstance(value, str) else value)]
+        return texts[0] if isinstance(value, str) else texts
+    return value
+
+
+def was_cut(row, column):
+    if not isinstance(column, FixedColumn) or not column.cuts or row[column.name] is None:
+        return False
+    return settled(row, column) != row[column.name]
+
+
+def shortened(text, limit):
+    while len(text.encode()) > limit:
+        text = text[:-1]
+    return text
+
+
+def is_kept(row, column):
     """The rules again, one value at a time, without Arrow."""
+    value = settled(row, column)
     if isinstance(column, DynamicColumn):
         numbers = value if isinstance(value, list) else [value]
         return not any(isinstance(n, float) and not math.isfinite(n) for n in numbers)
@@ -157,8 +194,8 @@ def is_kept(value, column):
 
 def fits_dynamic(row, columns):
     dynamic = [c for c in columns if isinstance(c, DynamicColumn)]
-    meta = {c.key: row[c.name] for c in dynamic if c.read.spec.type is not T.JSON}
-    raw = [row[c.name] or "" for c in dynamic if c.read.spec.type is T.JSON]
+    meta = {c.key: settled(row, c) for c in dynamic if c.read.spec.type is not T.JSON}
+    raw = [settled(row, c) or "" for c in dynamic if c.read.spec.type is T.JSON]
     return len(orjson.dumps(meta)) + sum(len(text.encode()) + 8 for text in raw) <= MAX_JSON_BYTES
 
 
@@ -178,10 +215,12 @@ def test_every_row_is_written_rejected_skipped_or_collapsed_for_the_right_reason
     for locator, row in given_rows.items():
         if skips and row["v"] is None:
             skipped += 1
-        elif all(is_kept(row[c.name], c) for c in mapping.columns) and fits_dynamic(row, mapping.columns):
+        elif all(is_kept(row, c) for c in mapping.columns) and fits_dynamic(row, mapping.columns):
             good.pop(row["k"], None)
             good[row["k"]] = locator
     assert list(good.values()) == kept
+    cuts = [was_cut(given_rows[locator], c) for locator in kept for c in mapping.columns]
+    assert mapped.cut == sum(cuts)
     assert skipped == mapped.skipped
 
 
@@ -197,10 +236,13 @@ def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
         assert field.nullable or mapped.rows.column(field.name).null_count == 0
     for locator, row in zip(mapped.locators.to_pylist(), mapped.rows.to_pylist(), strict=True):
         source, meta = given_rows[locator], json.loads(row.pop("$meta"))
-        assert repr(row) == repr({name: source[name] for name in row})
+        fixed = {
+            c.target.name: settled(source, c) for c in mapping.columns if not isinstance(c, DynamicColumn)
+        }
+        assert repr(row) == repr(fixed)
         for column in mapping.columns:
             if isinstance(column, DynamicColumn):
-                value = source[column.name]
+                value = settled(source, column)
                 is_text_of_json = column.read.spec.type is T.JSON and value is not None
                 assert meta.pop(column.key) == (json.loads(value) if is_text_of_json else value)
         assert meta == {}
@@ -214,7 +256,7 @@ def test_a_rejected_row_says_why_and_keeps_what_it_was(case):
         assert rejected.code
         assert rejected.reason.endswith(".")
         assert rejected.field in {"$meta", *(c.name for c in mapping.columns)}
-        assert set(orjson.loads(rejected.row)) == {c.name for c in mapping.columns}
+        assert set(orjson.loads(rejected.row)) == {read.path for read in mapping.read_plan.columns}
 
 
 @given(SCALAR_SPECS, st.from_type(object) | JSON_TEXT | st.lists(TEXT | st.integers(), max_size=5))

@@ -358,6 +358,12 @@ def test_an_added_field_that_cannot_be_is_refused(field, code, option):
     assert (fault.code, fault.path) == (code, f"fields[2].{option}")
 
 
+def test_a_list_stands_for_null_only_where_the_target_takes_lists_as_json():
+    field = ADDED | {"type": "JSON", "fill_null": [1]}
+    assert faults(fields(field)) == ()
+    assert the_fault(fields(field), caps=replace(OLD, json_objects_only=True)).code == "json_list"
+
+
 def test_an_added_field_of_a_type_that_the_target_lacks_is_refused():
     caps = replace(OLD, types=OLD.types - {T.ARRAY})
     field = ADDED | {"type": "ARRAY", "element_type": "INT64", "default": [1]}

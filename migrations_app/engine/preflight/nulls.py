@@ -8,7 +8,7 @@ from migrations_app.engine.completing import NO_DEFAULT
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.literals import literal
 from migrations_app.engine.preflight.subject import Entry, Subject
-from migrations_app.engine.schema import TypeSpec
+from migrations_app.engine.schema import MilvusType, TypeSpec
 
 
 def check_nullable(subject: Subject) -> Iterator[Fault]:
@@ -48,6 +48,15 @@ def check_fill_null(subject: Subject) -> Iterator[Fault]:
         spec = entry.spec if not (entry.plan.dynamic and entry.is_key_of_document) else None
         if entry.plan.fill_null is not None and spec is not None and not subject.is_key(entry):
             yield from _check_value(entry, "fill_null", spec)
+            yield from _check_object(entry, spec, subject)
+
+
+def _check_object(entry: Entry, spec: TypeSpec, subject: Subject) -> Iterator[Fault]:
+    """A JSON field of Milvus 2.3 takes no list."""
+    is_list = isinstance(entry.plan.fill_null, list) and spec.type is MilvusType.JSON
+    if is_list and subject.caps.json_objects_only and not entry.plan.dynamic:
+        message = f"{subject.caps} takes JSON objects only; fill_null of “{entry.name}” is a list."
+        yield entry.fault("fill_null", "json_list", message, "Write an object.")
 
 
 def check_dynamic_options(subject: Subject) -> Iterator[Fault]:

@@ -30,7 +30,7 @@ def look_at_rows(subject: Subject, source: Source) -> RowFacts:
         chosen = " that “select” chooses" if subject.plan.select else ""
         message = f"“{subject.plan.source}” has no rows{chosen}."
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
-    vectors = [e for e in subject.fixed() if e.is_vector and e.source]
+    vectors = [e for e in subject.fixed() if e.is_vector and e.source and not e.is_key_of_document]
     undeclared = [e for e in vectors if _is_undeclared(e)]
     nullable = [e for e in subject.fixed() if _may_be_null(e) and (e in vectors or subject.is_key(e))]
     measured = Measures()
