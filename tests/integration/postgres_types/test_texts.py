@@ -1,7 +1,11 @@
 import pytest
 
+from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.errors import SourceDataError
+from migrations_app.engine.schema import MilvusType, TypeSpec
 from tests.engines.postgres import Database
-from tests.integration.postgres_types.edges import Edge, assert_arrives, same, varchar
+from tests.integration.postgres import opened
+from tests.integration.postgres_types.edges import Edge, assert_arrives, column_of, read, same, varchar
 
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 EVERY_PLANE = "".join(chr(plane << 16 | 0x0041) for plane in range(17)) + "\x01\x7f\u0085\u2028\ufffd"
@@ -37,3 +41,20 @@ def database(pg: Database) -> Database:
 @pytest.mark.parametrize("edge", EDGES, ids=str)
 def test_texts_arrive_exactly(database: Database, edge: Edge) -> None:
     assert_arrives(database, edge)
+
+
+def test_a_text_that_is_none_in_utf8_is_said_to_be(database: Database) -> None:
+    """SQL_ASCII databases take any bytes; others hold characters that Unicode lacks."""
+    with database.connect() as connection:
+        connection.execute("CREATE DATABASE unchecked ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+        unchecked = Database(f"{database.url.rsplit('/', 1)[0]}/unchecked")
+        try:
+            batches = read(unchecked, "text", TypeSpec(MilvusType.VARCHAR), ["é"])
+            assert column_of(batches) == ["é"]
+            unchecked.execute("INSERT INTO edge VALUES (1, E'a\\377b')")
+            with opened(unchecked) as source, pytest.raises(SourceDataError) as caught:
+                source.describe(CollectionRef("public.edge"))
+            assert caught.value.code == "text_invalid"
+            assert "condition" in (caught.value.hint or "")
+        finally:
+            connection.execute("DROP DATABASE unchecked WITH (FORCE)")

@@ -77,6 +77,12 @@ _DATA = Fault(
     "PostgreSQL cannot give the rows of {what}: {said}",
     "Put the value right in the source, or leave the column out.",
 )
+_NO_TEXT = Fault(
+    SourceDataError,
+    "A text of {what} is none in UTF-8: {said}",
+    "Put it right in the source, leave its column out, or leave its rows out by a condition.",
+    {"code": "text_invalid"},
+)
 _NO_EXTENSION = Fault(
     ExtensionMissing,
     "pgvector does not answer for {what}: {said}",
@@ -96,6 +102,7 @@ READ_FAULTS: dict[str, Fault] = {
     "42883": _NO_EXTENSION,
     "25006": _WRITES,
     "57014": _STOPPED,
+    "22021": _NO_TEXT, "22P05": _NO_TEXT,
     "40001": _CONFLICT, "40P01": _CONFLICT,
     "55P03": _LOCKED, "55006": _BUSY, "55000": _DATA,
     "XX000": _DATA,
