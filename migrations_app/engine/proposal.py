@@ -93,7 +93,7 @@ def complete(
     return kept.model_copy(
         update={
             "fields": fields,
-            "key_name": kept.key_name or (_key_name(kept, fields) if kept.makes_key else None),
+            "key_name": kept.key_name or (_key_name(kept, fields, schema) if kept.makes_key else None),
             "key_max_length": kept.key_max_length or (_key_length(kept, schema) if kept.is_joined else None),
             "indexes": default_indexes(kept, fields, schema, caps),
         }
@@ -234,8 +234,11 @@ def _with_key(collection: CollectionPlan, schema: CollectionSchema, caps: Capabi
     return collection.model_copy(update={"key": AUTO, "keep_source_key": keeps and has_old_key})
 
 
-def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan]) -> str:
-    taken = {name for field in fields if (name := field.as_ if field.dynamic else field.target)}
+def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], schema: CollectionSchema) -> str:
+    """A free name: of no field, nor of a key that the sample shows on its way into the dynamic field."""
+    taken = {name for field in fields for name in (field.target, field.as_) if name}
+    if collection.rest == "dynamic":
+        taken |= {last_part(field) for field in schema.fields if field.opened_from}
     return auto_key_name(taken | {made.output for made in collection.full_text})
 
 

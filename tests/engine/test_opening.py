@@ -174,6 +174,13 @@ def test_misfits_have_a_name_of_their_own_where_a_field_has_that_of_their_place(
     assert made(price | {"as": "odd"})["as"] == "odd"
 
 
+def test_a_new_key_is_not_called_as_a_key_of_the_documents():
+    found = schema(documents=['{"id": 1}'])
+    assert completed({"key": "auto"}, found).key_name == "auto_id"
+    assert completed({"key": "auto", "rest": "drop"}, found).key_name == "id"
+    assert faults({"key": "auto"}, found) == ()
+
+
 def test_where_the_target_has_no_null_a_key_stays_in_the_dynamic_field_unless_more_is_said():
     assert made({"source": "m.price"}, OLD) == {"source": "m.price", "dynamic": True, "as": "price"}
     assert made({"source": "m.price", "fill_null": 0}, OLD)["type"] == "DOUBLE"

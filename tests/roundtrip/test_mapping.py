@@ -188,6 +188,15 @@ def test_of_equal_keys_in_a_json_column_the_last_wins_as_jsonb_keeps_it(mover, t
     assert (column(moved, "a"), column(moved, "b")) == ({0: 2}, {0: {"c": 1.1}})
 
 
+def test_composite_values_are_opened_too(mover, table):
+    mover.postgres("DROP TYPE IF EXISTS size CASCADE")
+    mover.postgres("CREATE TYPE size AS (w int, h numeric, note text)")
+    table("s size", ("(1,2.50,)",), (None,))
+    moved = move(mover, {"source": "s.w", "type": "INT64", "fill_null": 0}, select={"open": ["s"]})
+    assert column(moved, "w") == {0: 1, 1: 0}
+    assert (column(moved, "h"), column(moved, "note")) == ({0: 2.5}, {0: None})
+
+
 def test_a_key_that_would_hide_a_field_is_refused_where_the_sample_shows_it_and_rejected_where_not(
     mover, table
 ):
