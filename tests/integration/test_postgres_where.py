@@ -104,6 +104,25 @@ def test_a_read_goes_on_after_a_cursor_within_the_chosen_rows(items: Database) -
         assert locators_of(list(rest)) == ["390", "394", "398", "400"]
 
 
+def test_few_rows_are_found_by_an_index_of_their_own_and_not_by_walking_the_whole_key(pg: Database) -> None:
+    pg.execute(
+        "CREATE TABLE many (id integer PRIMARY KEY, tenant integer, v vector(2));"
+        "INSERT INTO many SELECT g, g % 5000, '[1,2]' FROM generate_series(1, 100000) g;"
+        "CREATE INDEX many_tenant ON many (tenant); ANALYZE many"
+    )
+    walked = []
+    with opened(pg) as source, pg.connect() as connection:
+        for where in ("tenant = 7", "tenant >= 0"):
+            chosen = ref(where, "public.many")
+            (part,) = source.slices(chosen, 1)
+            select = source._select(chosen, part, None, plan_of(source, "public.many"))
+            for name, value in select.planner.items():
+                connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+            explained = connection.execute(f"EXPLAIN {select.text()}").fetchall()  # type: ignore[arg-type]
+            walked.append("many_pkey" in str(explained))
+    assert walked == [False, True]
+
+
 def test_a_fetch_gives_no_row_that_was_not_chosen(items: Database) -> None:
     with opened(items) as source:
         found = source.fetch(ref("price = 2"), pa.array([1, 2, 6]), plan_of(source, "public.items"))

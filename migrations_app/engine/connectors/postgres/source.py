@@ -27,7 +27,7 @@ from migrations_app.engine.connectors.postgres.conninfo import address_of, hosts
 from migrations_app.engine.connectors.postgres.describing import described
 from migrations_app.engine.connectors.postgres.listing import list_collections
 from migrations_app.engine.connectors.postgres.reader import Reader
-from migrations_app.engine.connectors.postgres.select import select_columns, select_slice, text_of
+from migrations_app.engine.connectors.postgres.select import Select, select_columns, select_slice, text_of
 from migrations_app.engine.connectors.postgres.selection import PostgresSelection
 from migrations_app.engine.connectors.postgres.server import check_server
 from migrations_app.engine.connectors.postgres.session import Session
@@ -104,10 +104,7 @@ class PostgresSource(Source):
     def read(
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
     ) -> Iterator[Batch]:
-        select = select_slice(self._relation(ref), plan, part.bounds, after)
-        few = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
-        select.may_sort = few and bool(select.relation.where)
-        select.limit = plan.limit
+        select = self._select(ref, part, after, plan)
         yield from Reader(self._session, select, plan.batch_bytes, ctx.stop).batches()
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
@@ -141,6 +138,13 @@ class PostgresSource(Source):
     def _relation(self, ref: CollectionRef) -> Relation:
         where = PostgresSelection.model_validate(ref.selection).where
         return replace(load_relation(self._session, ref.name), where=where)
+
+    def _select(self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan) -> Select:
+        select = select_slice(self._relation(ref), plan, part.bounds, after)
+        few = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
+        select.may_sort = few and bool(select.relation.where)
+        select.limit = plan.limit
+        return select
 
     def _ask(self, relation: Relation, question: sql.SQL, **parts: sql.Composable) -> Any:
         """The one row that answers, however long the server takes, or until ``stop``."""
