@@ -71,19 +71,18 @@ def judge(
     checks that were made already.
     """
     added = None if target_after is None or target_before is None else target_after - target_before
-    checks = (
-        _of_source(counters.read, source_before, source_after, limit),
-        _of_target(counters, added, key_is_unique, keys, reason),
-        *more,
-    )
+    of_target = _of_target(counters, added, key_is_unique, keys, reason)
+    checks = (_of_source(counters.read, source_before, source_after, limit), of_target, *more)
     passed = {check.passed for check in checks}
     verified = False if False in passed else None if None in passed else True
     left_out = counters.rejected + counters.skipped + counters.collapsed
     wanted = [_wanted(count, limit) for count in (source_before, source_after)]
-    explained = verified is True and (left_out > 0 or wanted[0] != wanted[1])
+    has_replaced = of_target.found != of_target.expected
+    explained = verified is True and (left_out > 0 or wanted[0] != wanted[1] or has_replaced)
     if verified is True:
         asked = " that were asked for" if limit is not None else ""
-        return Verdict(verified, explained, checks, _arrived(counters, asked))
+        message = of_target.message if has_replaced else _arrived(counters, asked)
+        return Verdict(verified, explained, checks, message)
     worst = next(check for check in checks if check.passed is verified)
     return Verdict(verified, explained, checks, worst.message)
 
@@ -129,8 +128,9 @@ def _of_target(
 def _replaced(sent: int, added: int, keys: KeysSought) -> tuple[bool | None, str]:
     """Fewer new rows than were sent, into a collection that had rows: the keys tell whether all are there."""
     new = f"The target holds {counted(added, 'new row')} for {sent:,} sent"
-    if keys.asked != sent:
-        why = keys.reason or "the source was changed meanwhile"
+    if keys.asked != sent or keys.found > sent:
+        twice = "a key is there more than once"
+        why = keys.reason or ("the source was changed meanwhile" if keys.asked != sent else twice)
         return None, f"{new}. Whether the others replaced rows with the same keys is not known: {why}."
     if keys.found != sent:
         return False, f"{new}, and of their keys it holds {keys.found:,} alone."

@@ -1,7 +1,7 @@
 import pytest
 
 from migrations_app.engine.checkpoint import Counters
-from migrations_app.engine.verify import judge
+from migrations_app.engine.verify import KeysSought, judge
 
 CLEAN = Counters(read=100, written=100)
 LOSSY = Counters(read=100, written=94, rejected=3, skipped=2, collapsed=1)
@@ -91,3 +91,47 @@ def test_the_checks_are_json_for_a_report():
             "(100 read, 3 rejected, 2 skipped, 1 collapsed).",
         },
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "verified", "words"),
+    [
+        (KeysSought(100, 100), True, "every key is there"),
+        (KeysSought(100, 99), False, "of their keys it holds 99 alone"),
+        (KeysSought(90, 90), None, "the source was changed meanwhile"),
+        (KeysSought(100, 101), None, "a key is there more than once"),
+        (KeysSought(0, 0, "No right to load"), None, "not known: No right to load."),
+    ],
+)
+def test_rows_that_replaced_others_are_told_by_their_keys(keys, verified, words):
+    verdict = judge(CLEAN, source_before=100, source_after=100, target_before=50, target_after=130, keys=keys)
+    assert (verdict.verified, verdict.explained) == (verified, verified is True)
+    assert verdict.message == verdict.checks[1].message
+    assert words in verdict.message
+    assert verdict.checks[1].message.startswith("The target holds 80 new rows for 100 sent")
+
+
+def test_where_no_row_replaced_another_the_keys_need_not_be_asked_for():
+    verdict = judge(
+        CLEAN, source_before=100, source_after=100, target_before=50, target_after=150, keys=KeysSought()
+    )
+    assert verdict.verified is True
+
+
+def test_a_difference_needs_both_counts():
+    verdict = judge(
+        CLEAN,
+        source_before=100,
+        source_after=100,
+        target_before=None,
+        target_after=150,
+        reason="Not counted.",
+    )
+    assert (verdict.verified, verdict.message) == (None, "Not counted.")
+
+
+@pytest.mark.parametrize(("read", "verified"), [(30, True), (29, False), (31, False), (100, False)])
+def test_with_a_limit_just_the_first_rows_are_expected(read, verified):
+    counters = Counters(read=read, written=read)
+    verdict = judge(counters, source_before=100, source_after=120, target_after=read, limit=30)
+    assert (verdict.verified, verdict.explained) == (verified, False)
