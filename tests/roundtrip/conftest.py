@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from psycopg import sql
 
+from migrations_app.demo.engines import EmbeddedPostgres
 from tests.engines.postgres import Database
 from tests.roundtrip.moving import Mover, moving
 
@@ -19,11 +21,12 @@ def mover(
 
 
 @pytest.fixture
-def swept(mover: Mover) -> Iterator[Mover]:
-    """The same, whose database is empty again after the test, whatever that made there."""
-    before = {name for (name,) in mover.postgres("SELECT nspname FROM pg_namespace")}
+def swept(mover: Mover, postgres_server: EmbeddedPostgres) -> Iterator[Mover]:
+    """The same, with a database of its own for each test."""
+    name, shared = f"vf_{uuid4().hex[:12]}", mover.source
+    mover.postgres(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    mover.source = Database(postgres_server.url(name))
+    mover.postgres("CREATE EXTENSION vector")
     yield mover
-    made = "SELECT nspname FROM pg_namespace WHERE nspname <> ALL (%s) AND nspname !~ '^pg_'"
-    for (name,) in mover.postgres(made, (list(before),)):
-        mover.postgres(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
-    mover.postgres("DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE EXTENSION vector")
+    mover.source = shared
+    mover.postgres(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -97,7 +98,7 @@ class Moved:
 
     def rows(self, partition: str | None = None) -> dict[Any, Row]:
         """All rows by their key, the keys of ``$meta`` among the fields, all as pymilvus gives them."""
-        self._make_answer()
+        self.make_answer()
         among = {"partition_names": [partition]} if partition else {}
         found = self.client.query(
             self.target, "", output_fields=["*"], limit=MOST_ROWS, consistency_level="Strong", **among
@@ -108,14 +109,15 @@ class Moved:
         return rows
 
     def count(self, partition: str | None = None) -> int:
-        self._make_answer()
+        self.make_answer()
         among = {"partition_names": [partition]} if partition else {}
         found = self.client.query(
             self.target, "", output_fields=["count(*)"], consistency_level="Strong", **among
         )
         return int(found[0]["count(*)"])
 
-    def _make_answer(self) -> None:
+    def make_answer(self) -> None:
+        """Index and load the collection, so that it can be asked for rows."""
         if self.client.get_load_state(self.target)["state"].name == "Loaded":
             return
         indexes = MilvusClient.prepare_index_params()
@@ -171,7 +173,11 @@ class Mover:
         report = self._run(plan, "--inline")
         assert report.get("job"), f"no job was made: {report}"
         targets = [collection["target"] for collection in plan["collections"]]
-        return [Moved(self.client, target, report, number) for number, target in enumerate(targets)]
+        moved = [Moved(self.client, target, report, number) for number, target in enumerate(targets)]
+        if len(moved) > 1 and report["status"] == "Successful":
+            with ThreadPoolExecutor() as pool:  # most of a load is waiting
+                list(pool.map(Moved.make_answer, moved))
+        return moved
 
     def refused(
         self,

@@ -208,6 +208,7 @@ def test_tables_whose_names_are_illegal_are_each_given_another(watched):
         assert moved.rows().keys() == {len(name)}
 
 
+@pytest.mark.parametrize("milvus_uri", ["milvus-lite"], indirect=True, scope="session")
 @pytest.mark.parametrize(
     "name",
     [

@@ -27,6 +27,7 @@ _RELATION: LiteralString = """
         (CASE c.relkind WHEN 'p' THEN (SELECT sum(NULLIF(l.reltuples, -1))
             FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
             WHERE p.isleaf) ELSE c.reltuples END)::bigint AS tuples,
+        pg_catalog.row_security_active(c.oid) AS is_filtered,
         EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) AS has_children,
         (SELECT n.nspname FROM pg_catalog.pg_extension x
             JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'vector') AS pgvector
@@ -38,8 +39,8 @@ _RELATION: LiteralString = """
 class Relation:
     """One table or the like.
 
-    ``is_parent``: tables inherit from it, which may hold its keys again. ``where`` chooses some of its rows
-    (``condition.py``); empty: all.
+    ``is_parent``: tables inherit from it, which may hold its keys again. ``is_filtered``: row-level security
+    may hide rows from this user. ``where`` chooses some of its rows (``condition.py``); empty: all.
     """
 
     name: TableName
@@ -50,6 +51,7 @@ class Relation:
     keys: Keys
     is_parent: bool
     pgvector_schema: str | None
+    is_filtered: bool = False
     where: str = ""
 
     def __str__(self) -> str:
@@ -120,4 +122,5 @@ def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any)
         keys=keys_of(indexes, readable),
         is_parent=found.relkind == "r" and found.has_children,
         pgvector_schema=found.pgvector,
+        is_filtered=found.is_filtered,
     )

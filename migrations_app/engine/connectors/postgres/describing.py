@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pyarrow as pa
@@ -109,11 +109,14 @@ def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
     return replace(field, samples=texts)
 
 
-def _notes(relation: Relation) -> tuple[str, ...]:
+def _notes(relation: Relation) -> Iterator[str]:
+    if relation.is_filtered:
+        yield "Row-level security: only those rows are moved that its policies show to this user."
     if relation.order:
-        return ()
+        return
     if not relation.keys.own:
-        return (f"The {relation.kind} has no key: an interrupted read starts over.",)
-    if relation.is_parent:
-        return ("Tables inherit from this one, so its key may occur twice.",)
-    return (f"The key of the {relation.kind} gives its rows no order: an interrupted read starts over.",)
+        yield f"The {relation.kind} has no key: an interrupted read starts over."
+    elif relation.is_parent:
+        yield "Tables inherit from this one, so its key may occur twice."
+    else:
+        yield f"The key of the {relation.kind} gives its rows no order: an interrupted read starts over."

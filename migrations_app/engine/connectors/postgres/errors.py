@@ -55,6 +55,13 @@ _LOCKED = Fault(
     "VACUUM FULL, ALTER TABLE and LOCK do so. Try again when it is over: pg_locks and pg_stat_activity tell.",
     {"code": "source_locked"},
 )
+_UNREADY = Fault(
+    SourceDataError,
+    "PostgreSQL cannot read {what} as it is: {said}",
+    "Make it readable in the source (REFRESH MATERIALIZED VIEW; a foreign table's wrapper), or copy its rows "
+    "into an ordinary table.",
+    {"code": "source_unready"},
+)
 _CONFLICT = Fault(
     SourceUnavailable,
     "PostgreSQL broke off reading {what}: {said}",
@@ -104,7 +111,7 @@ READ_FAULTS: dict[str, Fault] = {
     "57014": _STOPPED,
     "22021": _NO_TEXT, "22P05": _NO_TEXT,
     "40001": _CONFLICT, "40P01": _CONFLICT,
-    "55P03": _LOCKED, "55006": _BUSY, "55000": _DATA,
+    "55P03": _LOCKED, "55006": _BUSY, "55000": _UNREADY, "0A000": _UNREADY,
     "XX000": _DATA,
     "08": _AWAY, "53": _BUSY, "57": _AWAY, "58": _BUSY,
 }  # fmt: skip

@@ -28,6 +28,7 @@ _RELATIONS: LiteralString = (
     SELECT s.nspname AS schema, c.relname AS name, c.relkind::text AS relkind, c.relispopulated AS populated,
         pg_catalog.has_schema_privilege(s.oid, 'USAGE') AS may_enter,
         pg_catalog.has_any_column_privilege(c.oid, 'SELECT') AS may_read,
+        pg_catalog.row_security_active(c.oid) AS is_filtered,
         (CASE c.relkind WHEN 'p' THEN leaves.tuples ELSE c.reltuples END)::bigint AS tuples,
         (CASE c.relkind WHEN 'p' THEN leaves.pages ELSE c.relpages + COALESCE(toast.relpages, 0) END
             * pg_catalog.current_setting('block_size')::bigint)::bigint AS size_bytes,
@@ -68,6 +69,7 @@ class Listed:
     populated: bool
     may_enter: bool
     may_read: bool
+    is_filtered: bool
     tuples: int
     size_bytes: int
     vectors: tuple[VectorInfo, ...]
@@ -131,6 +133,7 @@ def _listed(row: Any) -> Listed:
         populated=row.populated,
         may_enter=row.may_enter,
         may_read=row.may_read,
+        is_filtered=row.is_filtered,
         tuples=row.tuples or 0,
         size_bytes=row.size_bytes or 0,
         vectors=tuple(
@@ -199,7 +202,8 @@ def _count(one: Listed, place: int = 0) -> sql.Composed:
 
 def _seen(session: Session, one: Listed, counted: int) -> Seen:
     if counted == 0:
-        return Seen(0, True, "It has no rows.")
+        shown = " that row-level security shows to this user" if one.is_filtered else ""
+        return Seen(0, True, f"It has no rows{shown}.")
     if one.is_stored and one.tuples > COUNTED_ROWS:
         return Seen(one.tuples)
     if one.is_stored and counted <= COUNTED_ROWS:
