@@ -39,7 +39,7 @@ def left_out(schema: CollectionSchema, caps: Capabilities, made: int = 0) -> dic
         elif choice.spec.type.is_vector:
             vectors += 1
             if vectors > caps.max_vector_fields:
-                reasons[field.name] = f"{caps} takes {_vector_fields(caps.max_vector_fields)}"
+                reasons[field.name] = f"{caps.limits} takes {_vector_fields(caps.max_vector_fields)}"
     return reasons
 
 

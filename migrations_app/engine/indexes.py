@@ -15,6 +15,11 @@ METRICS: dict[MilvusType, tuple[str, ...]] = {
     MilvusType.BINARY_VECTOR: ("HAMMING", "JACCARD", "MHJACCARD"),
     MilvusType.SPARSE_FLOAT_VECTOR: ("IP",),
 }
+# milvus.io/docs/v2.6.x/minhash-lsh.md: MHJACCARD goes with MINHASH_LSH and BIN_FLAT, and that with no other.
+METRICS_OF_INDEX: dict[str, tuple[str, ...]] = {
+    "MINHASH_LSH": ("MHJACCARD",),
+    "BIN_IVF_FLAT": ("HAMMING", "JACCARD"),
+}
 # Of the sparse vectors that full-text search makes.
 FULL_TEXT_METRICS = ("BM25",)
 
@@ -52,7 +57,13 @@ def default_indexes(
         dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
         kind = FULL_TEXT_INDEX if FULL_TEXT_INDEX in caps.index_types else "AUTOINDEX"
         return dense + [IndexPlan(field=name, type=kind, metric=metric) for name, metric in outputs.items()]
+    usual = metrics | outputs
     return [
-        index.model_copy(update={"metric": index.metric or (metrics | outputs).get(index.field)})
+        index.model_copy(update={"metric": index.metric or _metric(index.type, usual.get(index.field))})
         for index in collection.indexes
     ]
+
+
+def _metric(index_type: str, usual: str | None) -> str | None:
+    suits = METRICS_OF_INDEX.get(index_type)
+    return suits[0] if suits and usual not in suits else usual

@@ -148,7 +148,7 @@ def test_the_words_count_as_a_vector_field():
     all_of_them = [{"source": "title"}, *({"source": f"v{n}"} for n in range(3))]
     fault = the_fault(SEARCHED | {"fields": all_of_them}, TITLE, *vectors)
 
-    assert (fault.code, fault.field) == ("too_many_vectors", "v2")
+    assert (fault.code, fault.field, fault.severity) == ("too_many_vectors", "v2", "warning")
     assert "vector field 5" in fault.message
 
 

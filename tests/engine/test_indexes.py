@@ -6,7 +6,9 @@ from migrations_app.engine.indexes import INDEX_TYPES
 from migrations_app.engine.milvus.capabilities import capabilities_of
 from migrations_app.engine.milvus.index_params import PARAMS
 from migrations_app.engine.milvus.server import Server
-from tests.engine.test_preflight import faults_of, the_fault
+from migrations_app.engine.schema import TypeSpec
+from migrations_app.engine.testing.memory_target import EVERYTHING
+from tests.engine.test_preflight import T, faults_of, field, the_fault
 
 
 def written(kind, **params):
@@ -68,6 +70,40 @@ def test_a_parameter_that_nobody_documents_is_a_warning():
 
     assert (fault.code, fault.severity) == ("index_param_unknown", "warning")
     assert fault.hint == "Known are: M, efConstruction, mmap.enabled."
+
+
+BITS = field("b", TypeSpec(T.BINARY_VECTOR, dim=8))
+
+
+def of_bits(kind, metric=None, caps=EVERYTHING):
+    index = {"field": "b", "type": kind} | ({"metric": metric} if metric else {})
+    return faults_of({"indexes": [index]}, BITS, caps=caps)
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        *(("BIN_FLAT", "MHJACCARD"), ("MINHASH_LSH", "MHJACCARD"), ("MINHASH_LSH", None)),
+        *(("BIN_IVF_FLAT", "JACCARD"), ("AUTOINDEX", None)),
+    ],
+)
+def test_a_metric_goes_with_its_index(kind, metric):
+    assert of_bits(kind, metric) == ()
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("MINHASH_LSH", "HAMMING"), ("BIN_IVF_FLAT", "MHJACCARD")])
+def test_a_metric_that_does_not_is_refused(kind, metric):
+    (fault,) = of_bits(kind, metric)
+
+    assert (fault.code, fault.path) == ("metric_unsuitable", "indexes[0].metric")
+
+
+def test_a_metric_that_this_target_lacks_is_refused_with_the_version_that_brings_it():
+    old = capabilities_of(Server("milvus", (2, 5, 4)))
+
+    (fault,) = of_bits("BIN_FLAT", "MHJACCARD", old)
+
+    assert fault.message == "The metric MHJACCARD needs Milvus 2.6 or later; this is Milvus 2.5.4."
 
 
 def test_each_kind_of_index_has_its_parameters_listed():

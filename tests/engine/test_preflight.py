@@ -399,6 +399,47 @@ def test_more_vectors_than_the_target_takes_are_refused_when_written_out():
     assert faults_of(written, *vectors) == ()
 
 
+def test_more_vectors_than_the_usual_are_a_warning_and_more_than_ten_refused():
+    vectors = [field(f"w{n}", TypeSpec(T.FLOAT_VECTOR, dim=4)) for n in range(10)]
+    written = {"fields": [{"source": v.name} for v in vectors]}
+
+    *warnings, last = faults_of(written, *vectors)
+
+    assert [f.path for f in warnings] == [f"fields[{n}].type" for n in range(5, 11)]
+    assert {f.severity for f in warnings} == {"warning"}
+    assert warnings[0].message == (
+        "“w3” is vector field 5; Milvus 9.9.9 takes 4, unless its operator allows more "
+        "(proxy.maxVectorFieldNum)."
+    )
+    assert (last.path, last.severity) == ("fields[11].type", "error")
+    assert last.message == "“w9” is vector field 11; Milvus 9.9.9 takes 10."
+
+
+MILLION = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "shards", "code"),
+    [
+        (199 * MILLION, 1, None),
+        (200 * MILLION, 1, "shards_few"),
+        (200 * MILLION, 2, None),
+        (1000 * MILLION, 4, None),
+        (1001 * MILLION, 4, "shards_ask"),
+    ],
+)
+def test_a_large_collection_comes_with_advice_on_shards(rows, shards, code):
+    big = field("w", TypeSpec(T.FLOAT_VECTOR, dim=768))
+    plan = {"source": "public.books", "shards": shards, "fields": [{"source": "id"}, {"source": "w"}]}
+    described = schema(big, rows_estimate=rows)
+    completed = complete(CollectionPlan.model_validate(plan), described, EVERYTHING)
+
+    found = check_collection(completed, described, EVERYTHING)
+
+    assert [(f.code, f.severity) for f in found] == ([(code, "warning")] if code else [])
+    assert check_collection(completed, described, replace(EVERYTHING, max_shards=1))[:1] == () or shards > 1
+
+
 def test_a_collection_without_a_vector_is_refused():
     plan = CollectionPlan.model_validate({"source": "s", "fields": [{"source": "id"}]})
     found = check_collection(complete(plan, schema(), EVERYTHING), schema(), EVERYTHING)

@@ -2,17 +2,29 @@
 
 import threading
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from pymilvus import DataType, MilvusClient, MilvusException
 
 from migrations_app.engine.errors import TargetChanged, TargetError
+from migrations_app.engine.milvus.comparing import differences
+from migrations_app.engine.milvus.schema import as_kept
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.schema import (
+    ELEMENT_TYPES,
+    Function,
+    IndexSpec,
+    MilvusType,
+    TargetField,
+    TargetSchema,
+    TypeSpec,
+)
 from tests.engine.milvus.rows import batch_of
 
+T = MilvusType
 KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
 VECTOR = TargetField("v", TypeSpec(MilvusType.FLOAT_VECTOR, dim=8))
 SPECS = {
@@ -136,13 +148,102 @@ def test_lite_puts_its_default_for_null(lite, kind):
 
 
 def test_lite_keeps_several_vector_fields(lite):
-    assert lite.capabilities().max_vector_fields == 4
+    assert lite.capabilities().max_vector_fields == 10
     vectors = [TargetField(f"v{i}", TypeSpec(MilvusType.FLOAT_VECTOR, dim=2)) for i in range(4)]
     row = {"id": 0} | {f"v{i}": [i, i + 0.5] for i in range(4)}
 
     (found,) = round_trip(lite, vectors, [row])
 
     assert {name: plain(value) for name, value in found.items()} == row
+
+
+INTEGERS = {T.INT8: 2**7, T.INT16: 2**15, T.INT32: 2**31, T.INT64: 2**63}
+ELEMENTS = {
+    T.BOOL: [True, False, True],
+    **{kind: [-end, 0, end - 1] for kind, end in INTEGERS.items()},
+    T.FLOAT: [-0.0, 1.401298464324817e-45, 3.4028234663852886e38],
+    T.DOUBLE: [-0.0, 5e-324, -1.7976931348623157e308],
+    T.VARCHAR: ["", "żółć 🦆", 'a"b\\c\n\t'],
+}
+
+
+def array_of(element, **more):
+    text = 40 if element is T.VARCHAR else None
+    return TargetField("f", TypeSpec(T.ARRAY, None, text, element, 5), **more)
+
+
+@pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
+def test_arrays_of_every_element_keep_what_is_in_them(milvus, element):
+    values = ELEMENTS[element]
+    arrays = [values, [], values[:1], values[::-1] + values[:2]]
+    rows = [{"id": number, "v": [0] * 8, "f": array} for number, array in enumerate(arrays)]
+
+    found = round_trip(milvus, [VECTOR, array_of(element)], rows)
+
+    assert [repr(plain(row["f"])) for row in found] == [repr(array) for array in arrays]
+
+
+@pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
+def test_lite_tells_an_array_that_is_null_from_an_empty_one(lite, element):
+    arrays = [ELEMENTS[element], None, [], None]
+    rows = [{"id": number, "v": [0] * 8, "f": array} for number, array in enumerate(arrays)]
+
+    found = round_trip(lite, [VECTOR, array_of(element, nullable=True)], rows)
+
+    assert [row["f"] if row["f"] is None else plain(row["f"]) for row in found] == arrays
+
+
+def everything(caps):
+    """A collection of every type and option that a target has."""
+    length = {T.VARCHAR: {"max_length": 30}}
+    scalars = [kind for kind in SCALARS if kind is not T.ARRAY]
+    specs = {f"plain_{kind}": TypeSpec(kind, **length.get(kind, {})) for kind in scalars}
+    specs |= {f"array_{kind}": replace(array_of(kind).spec) for kind in ELEMENT_TYPES}
+    vectors = [kind for kind in caps.types if kind.is_vector][: caps.max_vector_fields - caps.full_text]
+    specs |= {f"vector_{kind}": field(kind).spec for kind in vectors}
+    fields = [TargetField(name, spec, description=f"what {name} is") for name, spec in specs.items()]
+    fields.append(TargetField("shelf", TypeSpec(T.VARCHAR, max_length=9), is_partition_key=True))
+    if caps.nullable:
+        fields += [
+            replace(f, name=f"null_{f.name}", nullable=True)
+            for f in fields
+            if f.name in specs and not f.spec.type.is_vector
+        ]
+    if caps.default_values:
+        fields += [
+            TargetField(f"default_{kind}", specs[f"plain_{kind}"], default=ELEMENTS[kind][-1])
+            for kind in sorted(ELEMENT_TYPES)
+        ]
+    functions = ()
+    if caps.full_text:
+        text = TypeSpec(T.VARCHAR, max_length=90)
+        fields += [TargetField("text", text, nullable=True, analyzer="standard")]
+        fields += [TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR))]
+        functions = (Function("words", ("text",), ("words",)),)
+    name = f"vf_{uuid.uuid4().hex[:12]}"
+    made = (KEY, *fields[: caps.max_fields - 1])
+    return TargetSchema(name, made, "All at once, “in quotes”", shards=caps.max_shards, functions=functions)
+
+
+def test_everything_at_once_is_described_as_it_was_made(milvus):
+    schema = everything(milvus.capabilities())
+    milvus.create(schema)
+    try:
+        found = milvus.describe(schema.name)
+    finally:
+        milvus.drop(schema.name)
+
+    assert differences(found, schema) == ()
+    assert found.functions == schema.functions
+    if milvus.capabilities().flavour != "lite":
+        assert found == schema
+    else:  # which keeps no words about a field, and no length of what is in an array
+        assert found == replace(schema, description="", fields=tuple(map(as_lite_keeps_it, schema.fields)))
+
+
+def as_lite_keeps_it(made):
+    spec = replace(made.spec, max_length=None) if made.spec.type is T.ARRAY else made.spec
+    return replace(as_kept(made), spec=spec, description="")
 
 
 @pytest.mark.parametrize("name", ["_seq", "_partition", "interval", "ISO"])

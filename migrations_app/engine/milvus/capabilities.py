@@ -14,6 +14,7 @@ from migrations_app.engine.milvus.features import (
     LITE_HIDDEN_KEYS,
     LITE_RESERVED,
     ZILLIZ_LACKS,
+    Features,
     features_of,
 )
 from migrations_app.engine.milvus.index_params import PARAMS
@@ -21,11 +22,14 @@ from migrations_app.engine.milvus.server import PRODUCTS, Server
 from migrations_app.engine.schema import MilvusType
 
 # The defaults of Milvus's settings proxy.maxFieldNum, proxy.maxVectorFieldNum and proxy.maxShardNum; the
-# first two are Zilliz Cloud's limits as well (docs.zilliz.com/docs/limits). Lite has no limits of its own.
-MAX_FIELDS, MAX_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 16
+# first two are Zilliz Cloud's limits as well (docs.zilliz.com/docs/limits). Of vector fields an operator may
+# allow up to ten (milvus.io/docs/v2.5.x/multi-vector-search.md). Lite has no limits of its own: what is moved
+# there is kept within Milvus's, so that it can go there later.
+MAX_FIELDS, MAX_VECTOR_FIELDS, MOST_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 10, 16
 # rootCoord.maxPartitionNum: 4,096 until 2.4, 1,024 since; 1,024 on every Zilliz Cloud.
 MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_5 = 1024, 4096
 INDEX_TYPES = frozenset(PARAMS)
+METRICS = frozenset({"COSINE", "L2", "IP", "HAMMING", "JACCARD", "MHJACCARD", "BM25"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,23 @@ class Capabilities:
     full_text_null: bool = True
     # Which analyzers cut its texts?
     analyzers: tuple[str, ...] = BUILT_IN
-    # Which kinds of index does it build?
+    # Which kinds of index does it build, by which metrics?
     index_types: frozenset[str] = INDEX_TYPES
+    metrics: frozenset[str] = METRICS
+    # Do the parameters of an index have defaults?
+    index_defaults: bool = True
     # Are two rows of one key in different partitions two rows? (Where there is a partition key, never.)
     key_per_partition: bool = True
+
+    @property
+    def most_vector_fields(self) -> int:
+        """How many vector fields there may be at most, where an operator allows more than the usual."""
+        return MOST_VECTOR_FIELDS if self.max_vector_fields > 1 else 1
+
+    @property
+    def limits(self) -> str:
+        """Whose limits these are, as a sentence names them."""
+        return PRODUCTS["milvus"] if self.flavour == "lite" else str(self)
 
     def missing(self, feature: str) -> str:
         """Which version brings a type (``"FLOAT16_VECTOR"``), an index type or an option (``"nullable"``),
@@ -80,6 +97,12 @@ class Capabilities:
         return f"{PRODUCTS[self.flavour]} {self.version}"
 
 
+def _vector_fields(server: Server, features: Features) -> int:
+    if "several_vectors" not in features:
+        return 1
+    return MOST_VECTOR_FIELDS if server.flavour == "lite" else MAX_VECTOR_FIELDS
+
+
 def capabilities_of(server: Server) -> Capabilities:
     """What ``server`` can do. A build that does not say its version counts as the newest."""
     is_lite = server.flavour == "lite"
@@ -93,7 +116,7 @@ def capabilities_of(server: Server) -> Capabilities:
         default_values="default_values" in features,
         full_text="full_text" in features,
         null_vectors="null_vectors" in features,
-        max_vector_fields=MAX_VECTOR_FIELDS if "several_vectors" in features else 1,
+        max_vector_fields=_vector_fields(server, features),
         max_fields=MAX_FIELDS,
         max_shards=1 if is_lite else MAX_SHARDS,
         max_partitions=MAX_PARTITIONS if few_partitions else MAX_PARTITIONS_BEFORE_2_5,
@@ -108,5 +131,7 @@ def capabilities_of(server: Server) -> Capabilities:
         # Lite's others want a package that nobody can know to be there.
         analyzers=(STANDARD,) if is_lite else BUILT_IN,
         index_types=features & INDEX_TYPES,
+        metrics=features & METRICS,
+        index_defaults="index_defaults" in features,
         key_per_partition=not is_lite,
     )

@@ -18,6 +18,8 @@ EVER = frozenset(
         # milvus.io/docs/v2.3.x/index.md
         *("AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "HNSW", "SCANN", "DISKANN"),
         *("GPU_IVF_FLAT", "GPU_IVF_PQ", "BIN_FLAT", "BIN_IVF_FLAT"),
+        # milvus.io/docs/v2.3.x/metric.md
+        *("COSINE", "L2", "IP", "HAMMING", "JACCARD"),
     }
 )
 SINCE: tuple[tuple[Version, Features], ...] = (
@@ -38,10 +40,15 @@ SINCE: tuple[tuple[Version, Features], ...] = (
     # hnsw-sq.md, hnsw-pq.md, hnsw-prq.md.
     (
         (2, 5),
-        frozenset({"nullable", "default_values", "full_text", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ"}),
+        frozenset(
+            {
+                *("nullable", "default_values", "full_text", "BM25"),
+                *("HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "index_defaults"),
+            }
+        ),
     ),
     # milvus.io: api-reference/pymilvus/v2.6.x, DataType; docs/v2.6.x/ivf-rabitq.md, minhash-lsh.md.
-    ((2, 6), frozenset({"INT8_VECTOR", "IVF_RABITQ", "MINHASH_LSH"})),
+    ((2, 6), frozenset({"INT8_VECTOR", "IVF_RABITQ", "MINHASH_LSH", "MHJACCARD"})),
     # Release notes of 2.6.3: "Nullable fields can now be used as input for BM25 functions."
     ((2, 6, 3), frozenset({"full_text_null"})),
     # docs.zilliz.com/docs/release-notes-2606: "requires the latest Milvus 2.6.x".
@@ -51,12 +58,13 @@ BROUGHT_BY: dict[str, str] = {
     feature: f"Milvus {'.'.join(map(str, version))}" for version, features in SINCE for feature in features
 }
 
+# It takes an index of any name and says that it is finished; what it can build its index/factory.py says.
 LITE: Features = EVER - {
-    *("BINARY_VECTOR", "IVF_PQ", "SCANN", "DISKANN"),
+    *("BINARY_VECTOR", "HAMMING", "JACCARD", "IVF_PQ", "SCANN", "DISKANN"),
     *("GPU_IVF_FLAT", "GPU_IVF_PQ", "BIN_FLAT", "BIN_IVF_FLAT"),
 } | {
     *("ARRAY", "SPARSE_FLOAT_VECTOR", "several_vectors", "json_lists", "nullable", "default_values"),
-    *("full_text", "full_text_null", "SPARSE_INVERTED_INDEX", "HNSW_SQ"),
+    *("full_text", "full_text_null", "BM25", "SPARSE_INVERTED_INDEX", "HNSW_SQ", "index_defaults"),
 }
 # Lite stores keys of these names in the dynamic field and gives them to nobody.
 LITE_HIDDEN_KEYS = frozenset({"_seq", "_partition"})

@@ -58,6 +58,8 @@ PQ = {"m": Param(1, 65_536, divides_dim=True), "nbits": Param(1, 64)}
 GRAPH = {"M": Param(2, 2048), "efConstruction": Param(1, INT_MAX)}
 ON_DEVICE = {"cache_dataset_on_device": TRUTH}
 SPARSE = {"drop_ratio_build": _ratio(0, 1)}
+# What has no default before Milvus 2.5 (seen on 2.3.5).
+WITHOUT_DEFAULT = frozenset({"nlist", "M", "efConstruction", "m"})
 # Of every kind of index (milvus.io/docs/v2.6.x/mmap.md).
 EVERYWHERE = {"mmap.enabled": TRUTH}
 

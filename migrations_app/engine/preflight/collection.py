@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     keys.check_partition_key,
     partitions.check_partition_by,
     shape.check_shards,
+    shape.check_size,
     shape.check_description,
     shape.check_counts,
     names.check_key_name,

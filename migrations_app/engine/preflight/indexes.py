@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrations_app.engine.errors import Fault
-from migrations_app.engine.indexes import FULL_TEXT_METRICS, INDEX_TYPES, METRICS
-from migrations_app.engine.milvus.index_params import EVERYWHERE, PARAMS
+from migrations_app.engine.indexes import FULL_TEXT_METRICS, INDEX_TYPES, METRICS, METRICS_OF_INDEX
+from migrations_app.engine.milvus.index_params import EVERYWHERE, PARAMS, WITHOUT_DEFAULT
 from migrations_app.engine.plan import IndexPlan
 from migrations_app.engine.preflight.subject import Subject
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.schema import MilvusType, TypeSpec
+
+_WORDS = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
 
 
 def check_indexes(subject: Subject) -> Iterator[Fault]:
@@ -18,10 +20,10 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
     for number, index in enumerate(subject.plan.indexes or ()):
         path = f"indexes[{number}]"
         entry = subject.named(index.field)
+        if index.field in outputs and not subject.caps.full_text:
+            continue  # that is said once
         if index.field in outputs:
-            yield from _check_metric(subject, path, index, FULL_TEXT_METRICS)
-            yield from _check_type(subject, path, index, MilvusType.SPARSE_FLOAT_VECTOR)
-            yield from _check_params(subject, path, index, None)
+            yield from _check_index(subject, path, index, _WORDS, FULL_TEXT_METRICS)
         elif entry is None or entry.spec is None:
             message = f"There is no field “{index.field}” to be indexed."
             yield subject.fault(
@@ -31,16 +33,27 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
             message = f"“{index.field}” is {entry.spec.type}; only vector fields are indexed here."
             yield subject.fault(f"{path}.field", "index_field_type", message, "Remove the index.")
         else:
-            yield from _check_metric(subject, path, index, METRICS[entry.spec.type])
-            yield from _check_type(subject, path, index, entry.spec.type)
-            yield from _check_params(subject, path, index, entry.spec.dim)
+            yield from _check_index(subject, path, index, entry.spec, METRICS[entry.spec.type])
+
+
+def _check_index(
+    subject: Subject, path: str, index: IndexPlan, spec: TypeSpec, metrics: tuple[str, ...]
+) -> Iterator[Fault]:
+    yield from _check_metric(subject, path, index, METRICS_OF_INDEX.get(index.type, metrics))
+    yield from _check_type(subject, path, index, spec.type)
+    yield from _check_missing(subject, path, index)
+    yield from _check_params(subject, path, index, spec.dim)
 
 
 def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[str, ...]) -> Iterator[Fault]:
+    has = [name for name in known if name in subject.caps.metrics]
+    hint = f"One of: {', '.join(has)}." if len(has) > 1 else f"Use {has[0]}." if has else ""
     if index.metric not in known:
-        message = f"“{index.metric}” is no metric for “{index.field}”."
-        hint = f"One of: {', '.join(known)}." if len(known) > 1 else f"Use {known[0]}."
+        message = f"“{index.metric}” is no metric for {index.type} on “{index.field}”."
         yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
+    elif index.metric not in has:
+        message = f"The metric {index.metric} {subject.caps.missing(index.metric)}."
+        yield subject.fault(f"{path}.metric", "metric_unavailable", message, hint)
 
 
 def _check_type(subject: Subject, path: str, index: IndexPlan, kind: MilvusType) -> Iterator[Fault]:
@@ -52,6 +65,16 @@ def _check_type(subject: Subject, path: str, index: IndexPlan, kind: MilvusType)
     elif index.type not in has:
         message = f"The index {index.type} {subject.caps.missing(index.type)}."
         yield subject.fault(f"{path}.type", "index_type_unavailable", message, hint)
+
+
+def _check_missing(subject: Subject, path: str, index: IndexPlan) -> Iterator[Fault]:
+    """Parameters that have no default in this target."""
+    if subject.caps.index_defaults or index.type not in subject.caps.index_types:
+        return
+    for name, param in PARAMS[index.type].items():
+        if name in WITHOUT_DEFAULT and name not in index.params:
+            message = f"The index {index.type} needs “{name}” in {subject.caps}."
+            yield subject.fault(f"{path}.params", "index_param_missing", message, f"It is {param}.")
 
 
 def _check_params(subject: Subject, path: str, index: IndexPlan, dim: int | None) -> Iterator[Fault]:

@@ -88,7 +88,9 @@ def name_partitions(subject: Subject, source: Source) -> Partitions:
 
 def _too_many(subject: Subject, by: str, values: Collection[str], most: int) -> Iterator[Fault]:
     if len({*values, *subject.plan.partitions}) > most:
-        message = f"“{by}” has more than {most:,} values; {subject.caps} takes {most + 1:,} partitions, "
+        message = (
+            f"“{by}” has more than {most:,} values; {subject.caps.limits} takes {most + 1:,} partitions, "
+        )
         message += f"“{DEFAULT_PARTITION}” among them."
         hint = "Make it the partition key instead: any number of values share a few partitions."
         yield subject.fault("partition_by", "too_many_partitions", message, hint, NONE_AT_ALL)

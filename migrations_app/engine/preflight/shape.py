@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from migrations_app.engine.choices import lists_in_sample
 from migrations_app.engine.errors import Fault, Fix
-from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.preflight.subject import Entry, Subject
 from migrations_app.engine.preflight.types import LEAVE_OUT
 from migrations_app.engine.schema import MilvusType
 
 # Milvus keeps a schema in one etcd value of 1.5 MB; 2.3.5 took 65,536 bytes.
 MAX_DESCRIPTION_BYTES = 65_535
+# Floats of vectors: 200 million rows of 768 dimensions are what Zilliz Cloud's own migration advises for one
+# shard; beyond a billion it asks to be asked.
+ONE_SHARD, ASK_FIRST = 200_000_000 * 768, 1_000_000_000 * 768
 
 
 def check_counts(subject: Subject) -> Iterator[Fault]:
@@ -19,7 +24,7 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
     made = len(subject.plan.full_text)
     number = len(fixed) + made + subject.plan.makes_key
     if number > caps.max_fields:
-        message = f"The collection would have {number} fields; {caps} takes {caps.max_fields}."
+        message = f"The collection would have {number} fields; {caps.limits} takes {caps.max_fields}."
         hint = f"Leave out {number - caps.max_fields}, or move them into the dynamic field."
         yield subject.fault("fields", "too_many_fields", message, hint)
     vectors = [entry for entry in fixed if entry.is_vector]
@@ -27,11 +32,20 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
         message = f"“{subject.schema.name}” has no vector field among those to move."
         hint = " ".join(("A Milvus collection needs at least one.", *_unavailable_vectors(subject)))
         yield subject.fault("fields", "no_vector", message, hint)
-    for entry in vectors[max(0, caps.max_vector_fields - made) :]:
-        several = "" if caps.max_vector_fields > 1 else f" More {caps.missing('several_vectors')}."
-        message = f"“{entry.name}” is vector field {vectors.index(entry) + made + 1}; {caps} takes "
-        message += f"{caps.max_vector_fields}.{several}"
-        yield entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)
+    for place, entry in enumerate(vectors, made + 1):
+        if place > caps.max_vector_fields:
+            yield _too_many_vectors(entry, place, caps)
+
+
+def _too_many_vectors(entry: Entry, place: int, caps: Capabilities) -> Fault:
+    """A warning where the target's operator may have allowed so many."""
+    most = caps.most_vector_fields
+    message = f"“{entry.name}” is vector field {place}; {caps.limits} takes "
+    if place > most:
+        message += f"{most}." if most > 1 else f"1. More {caps.missing('several_vectors')}."
+        return entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)
+    message += f"{caps.max_vector_fields}, unless its operator allows more (proxy.maxVectorFieldNum)."
+    return entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT, severity="warning")
 
 
 def _unavailable_vectors(subject: Subject) -> Iterator[str]:
@@ -51,6 +65,23 @@ def check_shards(subject: Subject) -> Iterator[Fault]:
         yield subject.fault(
             "shards", "shards_out_of_range", message, "", Fix(f"Use {instead}", "shards", str(instead))
         )
+
+
+def check_size(subject: Subject) -> Iterator[Fault]:
+    """Advice for large collections, by the rows that the source is thought to hold."""
+    rows, most = subject.schema.rows_estimate, subject.caps.max_shards
+    dims = sum(entry.spec.dim or 0 for entry in subject.fixed() if entry.is_vector and entry.spec)
+    if rows is None or most == 1 or not dims:
+        return
+    size = f"About {rows:,} rows of {dims:,} dimensions"
+    if rows * dims > ASK_FIRST:
+        message = f"{size} are more than a collection is usually made for."
+        hint = "Ask who runs the target (Zilliz, where it is Zilliz Cloud) how many shards it should have."
+        yield replace(subject.fault("shards", "shards_ask", message, hint), severity="warning")
+    elif rows * dims >= ONE_SHARD and subject.plan.shards == 1:
+        message = f"{size} in one shard are taken one after another: two or more share the work."
+        fix = Fix("Use 2", "shards", "2")
+        yield replace(subject.fault("shards", "shards_few", message, "", fix), severity="warning")
 
 
 def check_description(subject: Subject) -> Iterator[Fault]:

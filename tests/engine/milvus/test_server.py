@@ -1,7 +1,6 @@
 import pytest
 
 from migrations_app.engine.milvus.capabilities import capabilities_of
-from migrations_app.engine.milvus.features import BROUGHT_BY
 from migrations_app.engine.milvus.server import Server, identify
 from migrations_app.engine.schema import MilvusType
 
@@ -59,28 +58,6 @@ def test_types_are_offered_from_the_version_that_brings_them(numbers):
     assert {t.value for t in set(MilvusType) - offered} == NOT_BEFORE[numbers]
 
 
-@pytest.mark.parametrize(
-    ("numbers", "nullable", "null_vectors", "vector_fields", "partitions"),
-    [
-        ((2, 3, 5), False, False, 1, 4096),
-        ((2, 4, 9), False, False, 4, 4096),
-        ((2, 5, 0), True, False, 4, 1024),
-        ((2, 6, 17), True, False, 4, 1024),
-        ((2, 6, 18), True, True, 4, 1024),
-        ((3, 0, 0), True, True, 4, 1024),
-    ],
-)
-def test_options_are_offered_from_the_version_that_brings_them(
-    numbers, nullable, null_vectors, vector_fields, partitions
-):
-    caps = capabilities_of(Server("milvus", numbers))
-
-    assert (caps.nullable, caps.default_values, caps.full_text) == (nullable,) * 3
-    assert caps.null_vectors == null_vectors
-    assert (caps.max_vector_fields, caps.max_partitions) == (vector_fields, partitions)
-    assert (caps.count_needs_load, caps.flush_before_count, caps.single_writer) == (True, True, False)
-
-
 def test_lite_has_its_own_limits():
     caps = capabilities_of(Server("lite", (3, 2, 2)))
 
@@ -100,9 +77,3 @@ def test_what_is_missing_names_the_version_that_brings_it():
     assert lite.missing("INT8_VECTOR") == (
         "needs a server with Milvus 2.6 or later; this is Milvus Lite 3.2.2"
     )
-
-
-def test_each_type_that_not_every_server_has_says_who_brings_it():
-    everywhere = capabilities_of(Server("milvus", (2, 3, 0))).types
-
-    assert {t.value for t in set(MilvusType) - everywhere} <= set(BROUGHT_BY)

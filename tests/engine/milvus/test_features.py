@@ -1,0 +1,112 @@
+"""What each version and flavour has, by its documents: those servers cannot be had here.
+
+What can be had is in tests/integration/test_milvus_features.py, by experiment.
+"""
+
+import pytest
+
+from migrations_app.engine.indexes import INDEX_TYPES
+from migrations_app.engine.milvus.capabilities import capabilities_of
+from migrations_app.engine.milvus.features import BROUGHT_BY, EVER, LITE, SINCE
+from migrations_app.engine.milvus.server import Server
+from migrations_app.engine.schema import MilvusType
+
+BEFORE = {(2, 3, 2): (2, 3, 1), (2, 4): (2, 3, 22), (2, 5): (2, 4, 23), (2, 6): (2, 5, 26)}
+BEFORE |= {(2, 6, 3): (2, 6, 2), (2, 6, 18): (2, 6, 17)}
+
+# Each with the version that brings it and where that is said.
+DOCUMENTED = [
+    ("ARRAY", (2, 3, 2), "milvus.io/docs/v2.3.x/release_notes.md#v232"),
+    ("SPARSE_FLOAT_VECTOR", (2, 4), "milvus.io/docs/v2.4.x/release_notes.md#v240-rc1"),
+    ("FLOAT16_VECTOR", (2, 4), "milvus.io/docs/v2.4.x/release_notes.md#v240-rc1"),
+    ("BFLOAT16_VECTOR", (2, 4), "milvus.io/docs/v2.4.x/release_notes.md#v240-rc1"),
+    ("several_vectors", (2, 4), "milvus.io/docs/v2.4.x/multi-vector-search.md"),
+    ("json_lists", (2, 4), "internal/proxy/validate_util.go of Milvus 2.4: checkJSONFieldData"),
+    ("SPARSE_INVERTED_INDEX", (2, 4), "milvus.io/docs/v2.4.x/index.md"),
+    ("SPARSE_WAND", (2, 4), "milvus.io/docs/v2.4.x/index.md"),
+    ("GPU_CAGRA", (2, 4), "milvus.io/docs/v2.4.x/gpu_index.md"),
+    ("GPU_BRUTE_FORCE", (2, 4), "milvus.io/docs/v2.4.x/gpu_index.md"),
+    ("nullable", (2, 5), "milvus.io/docs/v2.5.x/nullable-and-default.md"),
+    ("default_values", (2, 5), "milvus.io/docs/v2.5.x/nullable-and-default.md"),
+    ("full_text", (2, 5), "milvus.io/docs/v2.5.x/full-text-search.md"),
+    ("BM25", (2, 5), "milvus.io/docs/v2.5.x/full-text-search.md"),
+    ("HNSW_SQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-sq.md"),
+    ("HNSW_PQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-pq.md"),
+    ("HNSW_PRQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-prq.md"),
+    ("index_defaults", (2, 5), "milvus.io/docs/v2.5.x/hnsw.md: “Default value”"),
+    ("INT8_VECTOR", (2, 6), "milvus.io/api-reference/pymilvus/v2.6.x, DataType"),
+    ("IVF_RABITQ", (2, 6), "milvus.io/docs/v2.6.x/ivf-rabitq.md"),
+    ("MINHASH_LSH", (2, 6), "milvus.io/docs/v2.6.x/minhash-lsh.md"),
+    ("MHJACCARD", (2, 6), "milvus.io/docs/v2.6.x/minhash-lsh.md"),
+    (
+        "full_text_null",
+        (2, 6, 3),
+        "milvus.io/docs/release_notes.md#v263: “Nullable fields can now be used …”",
+    ),
+    ("null_vectors", (2, 6, 18), "docs.zilliz.com/docs/release-notes-2606"),
+]
+
+
+def has(server: Server, feature: str) -> bool:
+    """Whether a server is offered it, by whatever the table of its capabilities calls it."""
+    caps = capabilities_of(server)
+    named = {*caps.types, *caps.index_types, *caps.metrics}
+    others = {"several_vectors": caps.max_vector_fields > 1, "json_lists": not caps.json_objects_only}
+    if feature in named or feature in others:
+        return others.get(feature, True)
+    return getattr(caps, feature, False) is True
+
+
+@pytest.mark.parametrize(("feature", "version", "source"), DOCUMENTED, ids=[row[0] for row in DOCUMENTED])
+def test_a_feature_is_offered_from_the_version_that_brings_it(feature, version, source):
+    assert not has(Server("milvus", BEFORE[version]), feature)
+    assert has(Server("milvus", version), feature)
+    assert has(Server("milvus", ()), feature), "a build that does not say its version counts as the newest"
+    assert BROUGHT_BY[feature] == f"Milvus {'.'.join(map(str, version))}"
+
+
+def test_no_feature_goes_without_its_document():
+    assert {feature for _, features in SINCE for feature in features} == {row[0] for row in DOCUMENTED}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "partitions"), [((2, 3, 5), 4096), ((2, 4, 23), 4096), ((2, 5), 1024), ((2, 6), 1024)]
+)
+def test_partitions_by_version(numbers, partitions):
+    """milvus.io/docs/v2.4.x/limitations.md: 4,096; v2.6.x/limitations.md: 1,024."""
+    assert capabilities_of(Server("milvus", numbers)).max_partitions == partitions
+
+
+@pytest.mark.parametrize("numbers", [(2, 4), (2, 5), (2, 6)])
+def test_zilliz_cloud_by_its_documents(numbers):
+    """docs.zilliz.com/docs/limits: 64 fields, 4 vector fields, 1,024 partitions a collection;
+    docs.zilliz.com/docs/indexes: of kinds of index on vectors it “currently supports only AUTOINDEX,
+    MINHASH_LSH”."""
+    cloud, milvus = capabilities_of(Server("zilliz", numbers)), capabilities_of(Server("milvus", numbers))
+
+    assert (cloud.max_fields, cloud.max_vector_fields, cloud.max_partitions) == (64, 4, 1024)
+    assert cloud.index_types == {"AUTOINDEX", "MINHASH_LSH"} & milvus.index_types
+    assert cloud.types == milvus.types
+    same = (
+        "nullable",
+        "default_values",
+        "full_text",
+        "full_text_null",
+        "null_vectors",
+        "analyzers",
+        "metrics",
+    )
+    assert [getattr(cloud, name) for name in same] == [getattr(milvus, name) for name in same]
+    assert cloud.missing("HNSW") == "is not offered by Zilliz Cloud"
+
+
+def test_a_vector_type_always_has_an_index():
+    for server in (Server("lite", (3, 2, 2)), Server("milvus", (2, 3, 5)), Server("zilliz", (2, 6))):
+        caps = capabilities_of(server)
+        for kind in (kind for kind in caps.types if kind.is_vector):
+            assert set(INDEX_TYPES[kind]) & caps.index_types, (server, kind)
+
+
+def test_every_type_is_somewhere_in_the_table():
+    assert set(map(str, MilvusType)) <= EVER | set(BROUGHT_BY)
+    assert EVER | set(BROUGHT_BY) >= LITE
