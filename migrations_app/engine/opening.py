@@ -38,26 +38,31 @@ def with_opened_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> Col
     """
     keys: list[_Key] = []
     notes: list[str] = []
-    for name in dict.fromkeys(opened_columns(select)):
-        source = schema.field(name)
-        if schema.sample is None or source is None or not source.can_open:
-            continue
-        found = _keys(name, schema.sample.column(name))
-        if len(found) > MOST_KEYS:
-            notes.append(
-                f"“{name}” has {len(found):,} keys in the sample: the {MOST_KEYS} most frequent are listed."
-            )
-        keys += found[:MOST_KEYS]
     own = {source.name for source in schema.fields}
-    keys = [key for key in keys if key.path not in own]
+    for name, column in _opened_columns(schema, select):
+        found = _keys(name, column)
+        keys += [key for key in found[:MOST_KEYS] if key.path not in own]
+        if len(found) > MOST_KEYS:
+            notes.append(_CUT.format(name, len(found), MOST_KEYS))
     if schema.sample is None or not keys:
         return schema
-    described = [key.described(schema.sample.num_rows) for key in keys]
-    sample = schema.sample
-    for source, values in described:
+    fields, sample = list(schema.fields), schema.sample
+    for key in keys:
+        source, values = key.described()
+        fields.append(source)
         sample = sample.append_column(source.name, values)
-    fields = (*schema.fields, *(source for source, _ in described))
-    return replace(schema, fields=fields, sample=sample, notes=(*schema.notes, *notes))
+    return replace(schema, fields=tuple(fields), sample=sample, notes=(*schema.notes, *notes))
+
+
+_CUT = "“{}” has {:,} keys in the sample: the {} most frequent are listed."
+
+
+def _opened_columns(schema: CollectionSchema, select: Mapping[str, Any]) -> Iterator[tuple[str, pa.Array]]:
+    """The columns to be opened that can be, with their documents in the sample."""
+    for name in dict.fromkeys(opened_columns(select)):
+        source = schema.field(name)
+        if schema.sample is not None and source is not None and source.can_open:
+            yield name, schema.sample.column(name)
 
 
 def source_of(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> SourceField | None:
@@ -74,9 +79,8 @@ def source_of(schema: CollectionSchema, select: Mapping[str, Any], name: str | N
 def is_column(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> bool:
     """Whether ``name`` is a column's, though it reads like a path below an opened one."""
     found = schema.field(name) if name is not None else None
-    return (
-        found is not None and not found.opened_from and opened_path(name, opened_columns(select)) is not None
-    )
+    path = opened_path(name, opened_columns(select))
+    return found is not None and not found.opened_from and path is not None
 
 
 def last_part(source: SourceField) -> str:
@@ -98,7 +102,7 @@ class _Key:
     def path(self) -> str:
         return path_of((self.column, self.name))
 
-    def described(self, rows: int) -> tuple[SourceField, pa.Array]:
+    def described(self) -> tuple[SourceField, pa.Array]:
         """The field, and its column of the sample in its first type."""
         found = [value for value in self.values if value is not None]
         kind, specs = _choices([plain(value) for value in found])
@@ -111,7 +115,7 @@ class _Key:
             longest_items=max((len(v) for v in map(plain, found) if isinstance(v, list)), default=None),
             samples=tuple(dict.fromkeys(map(_shown, found)))[:_SHOWN],
             opened_from=self.column,
-            share=self.rows / rows,
+            share=self.rows / len(self.values),
         )
         return source, converted(self.values, specs[0], self.path)[0]
 

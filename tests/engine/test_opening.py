@@ -313,6 +313,20 @@ def test_a_key_that_would_hide_a_field_is_shown_with_what_can_be_done():
     assert fault.fixes == (Fix("Drop the rest", "rest", "drop"),)
 
 
+def test_a_key_of_which_nothing_stays_hides_no_field():
+    found = schema(documents=['{"owner": {"id": 1}}', "{}"])
+    owner = {"source": "m.owner.id", "target": "owner", "type": "INT64"}
+    assert faults(fields(owner), found) == ()
+    found = schema(documents=['{"owner": {"id": 1, "name": "Ida"}}'])
+    assert the_fault(fields(owner), found).field == "m.owner"
+
+
+def test_long_texts_in_the_sample_are_told_once():
+    lang = {"source": "m.lang", "max_length": 3}
+    assert the_fault(fields(lang)).code == "limit_too_small"
+    assert the_fault(fields(lang | {"too_long": "truncate"})).code == "limit_too_small"
+
+
 def test_two_opened_columns_with_one_key_are_refused():
     other = column("n", T.JSON, can_open=True)
     found = schema(other, documents=['{"a": 1, "b": 1}'], open=())
@@ -331,9 +345,15 @@ def test_an_unopened_column_of_documents_is_named_as_the_way():
 @pytest.mark.parametrize(
     ("field", "words"),
     [
-        (ODD | {"type": "INT64"}, "1 of the 4 sampled rows do not fit, so each time it is rejected"),
-        (ODD | {"type": "INT64", "misfit": "dynamic", "target": "o"}, "its value stays in the dynamic field"),
-        (ODD | {"type": "JSON"}, "2 of the 4 sampled rows"),
+        (
+            ODD | {"type": "INT64"},
+            '1 of 4 sampled rows do not fit “m.odd”: such rows are rejected. “m.odd” is "x", which',
+        ),
+        (
+            ODD | {"type": "INT64", "misfit": "dynamic", "target": "o"},
+            "such values stay in the dynamic field",
+        ),
+        (ODD | {"type": "JSON"}, "2 of 4 sampled rows"),
     ],
 )
 def test_values_in_the_sample_that_will_not_fit_are_a_warning(field, words):

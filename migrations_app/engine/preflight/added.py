@@ -40,9 +40,9 @@ def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
         message = f"“{entry.name}” is added, so it cannot be a vector: there is none to put into the rows."
         yield entry.fault("type", "added_vector", message, "Remove the field.")
     elif written_choice(entry.plan) is None:
-        named = f"{kind}<{entry.plan.element_type}>" if entry.plan.element_type else kind
+        message = f"“{entry.name}” cannot be {entry.type_name}."
         hint = "A BOOL, a number, a VARCHAR, a JSON or an ARRAY with an element_type."
-        yield entry.fault("type", "type_unsuitable", f"“{entry.name}” cannot be {named}.", hint)
+        yield entry.fault("type", "type_unsuitable", message, hint)
     elif kind not in subject.caps.types:
         yield entry.fault("type", "type_unavailable", f"{kind} {subject.caps.missing(kind)}.", "Use another.")
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import pyarrow as pa
+from dataclasses import replace
+from itertools import chain
 
 from migrations_app.engine.completing import written_choice
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.mapping.compiling import fixed_key
+from migrations_app.engine.mapping.documents import Members, remove
+from migrations_app.engine.mapping.findings import Finding
 from migrations_app.engine.mapping.opened import opened
-from migrations_app.engine.opening import last_part
-from migrations_app.engine.paths import opened_path
+from migrations_app.engine.paths import opened_path, path_of
+from migrations_app.engine.plan import FieldPlan
 from migrations_app.engine.preflight.subject import Entry, Subject
-from migrations_app.engine.schema import META, SourceField
+from migrations_app.engine.schema import META
 
 REJECT_MISFITS = Fix("Reject the row", "misfit", "reject")
 DROP_REST = Fix("Drop the rest", "rest", "drop")
 _NOT_HERE = ("type", "fill_null")
+# Those of size are told by the longest value of the sample.
+_OF_A_TYPE = frozenset({"misfit", "json_not_object"})
 
 
 def check_open(subject: Subject) -> Iterator[Fault]:
@@ -55,40 +59,35 @@ def check_rest_names(subject: Subject) -> Iterator[Fault]:
         return
     fixed = subject.field_names()
     seen = {e.plan.as_ for e in subject.entries() if e.plan.as_}
-    for source in _resting(subject):
-        name = last_part(source)
+    for column, name in _resting(subject):
+        path = path_of((column, name))
         if name == META or name in subject.caps.hidden_keys:
-            message = f"“{source.name}” cannot go into the dynamic field as “{name}”."
+            message = f"“{path}” cannot go into the dynamic field as “{name}”."
         elif name in fixed:
-            message = f"“{source.name}” would go into the dynamic field, and a field is called “{name}” too."
+            message = f"“{path}” would go into the dynamic field, and a field is called “{name}” too."
         elif name in seen:
-            message = f"Two keys of the dynamic field would be called “{name}”, one of them “{source.name}”."
+            message = f"Two keys of the dynamic field would be called “{name}”, one of them “{path}”."
         else:
             seen.add(name)
             continue
-        hint = "Make it a field, move it under another name (dynamic: true, as: …), or rename the other."
-        yield Fault(
-            "dynamic_name_taken",
-            message,
-            hint,
-            "rest",
-            subject.plan.source,
-            source.name,
-            "rest",
-            (DROP_REST,),
-        )
+        yield _taken(subject, path, message)
 
 
-def _resting(subject: Subject) -> Iterator[SourceField]:
-    """The keys in the sample that stay where they are."""
-    taken_out = {entry.plan.source for entry in subject.entries() if entry.plan.as_ or not _may_stay(entry)}
-    for source in subject.schema.fields:
-        if source.opened_from in subject.opened and source.name not in taken_out:
-            yield source
+def _taken(subject: Subject, path: str, message: str) -> Fault:
+    hint = "Make it a field, move it under another name (dynamic: true, as: …), or rename the other."
+    fault = subject.fault("rest", "dynamic_name_taken", message, hint, DROP_REST)
+    return replace(fault, field=path)
 
 
-def _may_stay(entry: Entry) -> bool:
-    return entry.plan.misfit == "dynamic" and not entry.plan.dynamic
+def _resting(subject: Subject) -> Iterator[tuple[str, str]]:
+    """The keys of the sample that no entry takes out, with their columns."""
+    entries = (entry.plan.source for entry in subject.entries() if entry.is_key_of_document)
+    paths = [path for source in entries if (path := opened_path(source, subject.opened))]
+    for column, documents in _sampled(subject):
+        for path in paths:
+            for document in documents if path.column == column else ():
+                remove(document, path.parts)
+        yield from ((column, name) for name in dict.fromkeys(chain.from_iterable(documents)))
 
 
 def check_opened_types(subject: Subject) -> Iterator[Fault]:
@@ -102,12 +101,7 @@ def check_opened_types(subject: Subject) -> Iterator[Fault]:
             message = f"“{entry.name}” is not in the sample: its type is not known."
             yield entry.fault("type", "type_missing", message, "Write out its type.")
         elif written_choice(entry.plan) is None:
-            named = (
-                f"{entry.plan.type}<{entry.plan.element_type}>"
-                if entry.plan.element_type
-                else entry.plan.type
-            )
-            message = f"“{entry.name}” is a key of a document: it cannot become {named}."
+            message = f"“{entry.name}” is a key of a document: it cannot become {entry.type_name}."
             hint = "It can become a BOOL, a number, a VARCHAR, a JSON or an ARRAY with an element_type."
             yield entry.fault("type", "type_unsuitable", message, hint)
         elif entry.plan.type not in subject.caps.types:
@@ -146,37 +140,46 @@ def check_misfit(subject: Subject) -> Iterator[Fault]:
 
 
 def check_opened_sample(subject: Subject) -> Iterator[Fault]:
-    """Values in the sample that their field cannot hold: such rows are rejected, or stay where they are."""
-    documents = {name: opened(column, name)[0] for name, column in _sampled(subject)}
+    """Values in the sample that are none of their field's type: the rows to come will hold more of them."""
+    sampled = dict(_sampled(subject))
     for entry in subject.fixed():
-        path = opened_path(entry.plan.source, tuple(documents))
-        if path is None or not entry.is_key_of_document or not _is_ready(entry):
+        path = opened_path(entry.plan.source, tuple(sampled)) if _is_ready(entry) else None
+        if path is None:
             continue
-        # Only what the values themselves are is asked here.
-        bare = entry.plan.model_copy(update={"fill_null": None, "default": None, "too_long": "reject"})
-        key = fixed_key(subject.plan, path, bare)
-        misfits = key.misfits(documents[path.column])
-        if misfits:
-            number, of = (
-                len({row for found in misfits for row in found.rows.tolist()}),
-                len(documents[path.column]),
-            )
-            first = misfits[0].reason(int(misfits[0].rows[0]))
-            fate = "its value stays in the dynamic field" if key.keeps_misfits else "it is rejected"
-            message = f"{number:,} of the {of:,} sampled rows do not fit, so each time {fate}. {first}"
-            yield entry.fault("type", "sample_misfit", message, "Choose another type.", severity="warning")
+        key = fixed_key(subject.plan, path, _bare(entry.plan))
+        for found in key.misfits(sampled[path.column]):
+            if found.code in _OF_A_TYPE:
+                yield _misfits(entry, found, len(sampled[path.column]))
+                break
 
 
 def _is_ready(entry: Entry) -> bool:
-    spec = entry.spec
-    return spec is not None and written_choice(entry.plan) is not None and bool(entry.plan.target)
+    is_typed = entry.spec is not None and written_choice(entry.plan) is not None
+    return entry.is_key_of_document and is_typed and bool(entry.plan.target)
 
 
-def _sampled(subject: Subject) -> Iterator[tuple[str, pa.Array]]:
+def _bare(plan: FieldPlan) -> FieldPlan:
+    """Only what its values are is asked here, not what stands for them."""
+    return plan.model_copy(update={"fill_null": None, "default": None, "too_long": "reject"})
+
+
+def _misfits(entry: Entry, found: Finding, sampled: int) -> Fault:
+    fate = (
+        "such values stay in the dynamic field"
+        if entry.plan.misfit == "dynamic"
+        else "such rows are rejected"
+    )
+    seen = f"{len(found.rows):,} of {sampled:,} sampled rows do not fit “{entry.name}”"
+    message = f"{seen}: {fate}. {found.reason(int(found.rows[0]))}"
+    return entry.fault("type", "sample_misfit", message, "Choose another type.", severity="warning")
+
+
+def _sampled(subject: Subject) -> Iterator[tuple[str, list[Members]]]:
+    """The opened columns with the documents of their sample."""
     sample = subject.schema.sample
     if sample is None:
         return
     for name in subject.opened:
         source = subject.schema.field(name)
         if source is not None and source.can_open:
-            yield name, sample.column(name)
+            yield name, opened(sample.column(name), name)[0]

@@ -38,6 +38,12 @@ class Entry:
         return None if spec.type is MilvusType.ARRAY and spec.element_type is None else spec
 
     @property
+    def type_name(self) -> str:
+        """The type as the plan writes it, legal or not."""
+        element = self.plan.element_type
+        return f"{self.plan.type}<{element}>" if element else str(self.plan.type)
+
+    @property
     def is_key_of_document(self) -> bool:
         """Whether it is below an opened column."""
         return self.source is not None and bool(self.source.opened_from)

@@ -75,8 +75,7 @@ def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
         message = f"“{entry.name}” would be {spec}, which {subject.caps.missing(spec.type.value)}."
         yield entry.fault("type", "type_unavailable", message, "Leave it out.", LEAVE_OUT)
     elif spec is None or not any(_is_same(spec, choice) for choice in choices):
-        named = f"{wanted}<{entry.plan.element_type}>" if entry.plan.element_type else wanted
-        message = f"“{entry.name}” ({entry.source.native_type}) cannot become {named}."
+        message = f"“{entry.name}” ({entry.source.native_type}) cannot become {entry.type_name}."
         hint = f"It can become {' or '.join(dict.fromkeys(map(str, choices)))}."
         yield entry.fault("type", "type_unsuitable", message, hint, *fixes)
     elif spec.type not in subject.caps.types:
