@@ -19,9 +19,11 @@ from migrations_app.engine import preflight
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.base import Source
-from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError
+from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError, TargetError
 from migrations_app.engine.paths import OPEN
 from migrations_app.engine.plan import Plan
+from migrations_app.engine.preflight.existing import HeldRows, rows_in
+from migrations_app.engine.target import Target
 from migrations_app.models import Draft
 
 CHECKED = "checked"  # state
@@ -30,14 +32,16 @@ SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``notes`` and ``counts``, of collections of which not all rows are chosen, by source name. ``is_whole``
-    is False where time ran out: the job checks again before it writes anything."""
+    """By source name: ``notes``; ``counts`` of rows, where not all are chosen; and ``held``, what stands in
+    the target where it is to be replaced or added to. ``is_whole`` is False where time ran out: the job
+    checks again before it writes anything."""
 
     plan: str
     at: datetime
     faults: tuple[Fault, ...] = ()
     counts: dict[str, int] | None = None
     notes: dict[str, tuple[str, ...]] | None = None
+    held: dict[str, HeldRows] | None = None
     is_whole: bool = True
 
 
@@ -68,7 +72,7 @@ def check(draft: Draft, plan: Plan) -> Checked:
         ):
             opened.stop = stop
             result = preflight.check_plan(plan, opened, reached, stop=stop)
-            found = _found(draft, plan, result, _counts(plan, opened))
+            found = _found(draft, plan, result, _counts(plan, opened), _held(plan, reached))
     except Interrupted:
         found = Checked(_digest(draft, plan), timezone.now(), is_whole=False)
     finally:
@@ -89,9 +93,27 @@ def _counts(plan: Plan, source: Source) -> dict[str, int]:
     return counts
 
 
-def _found(draft: Draft, plan: Plan, result: preflight.Preflight, counts: dict[str, int]) -> Checked:
+def _held(plan: Plan, target: Target) -> dict[str, HeldRows]:
+    """What the collections hold that are to be replaced or added to."""
+    held: dict[str, HeldRows] = {}
+    with suppress(Interrupted, TargetError):
+        taken = target.collections()
+        for collection in plan.collections:
+            name = collection.target or ""
+            if collection.if_exists != "error" and name in taken:
+                held[collection.source] = rows_in(target, name)
+    return held
+
+
+def _found(
+    draft: Draft,
+    plan: Plan,
+    result: preflight.Preflight,
+    counts: dict[str, int],
+    held: dict[str, HeldRows],
+) -> Checked:
     notes = {prepared.plan.source: tuple(prepared.notes) for prepared in result.collections}
-    return Checked(_digest(draft, plan), timezone.now(), result.faults, counts, notes)
+    return Checked(_digest(draft, plan), timezone.now(), result.faults, counts, notes, held)
 
 
 def _digest(draft: Draft, plan: Plan) -> str:

@@ -19,6 +19,7 @@ from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
 from migrations_app.engine.log import counted
 from migrations_app.engine.plan import Options, Plan
+from migrations_app.engine.preflight.existing import HeldRows
 from migrations_app.models import Draft, Job
 
 TRY_ROWS = 1_000
@@ -75,6 +76,31 @@ def start(draft: Draft, user: User) -> Job:
     )
 
 
+def replaced(plan: Plan, found: Checked | None) -> dict[str, HeldRows]:
+    """The collections that the job drops before it makes its own, by their names."""
+    sources = {c.source for c in plan.collections if c.if_exists == "replace"}
+    held = (found.held or {}) if found else {}
+    return {rows.name: rows for source, rows in held.items() if source in sources}
+
+
+def unconfirmed(draft: Draft, confirmed: list[str]) -> str:
+    """What is to be asked before the job is made; empty where nothing is dropped, or all was confirmed."""
+    plan = plan_of(draft)
+    dropped = replaced(plan, checked.known(draft, plan) or checked.check(draft, plan))
+    return dropped_text(draft, dropped) if set(dropped) - set(confirmed) else ""
+
+
+def dropped_text(draft: Draft, dropped: dict[str, HeldRows]) -> str:
+    if not dropped:
+        return ""
+    ends, names = drafts.route(draft), " and ".join(map(str, dropped.values()))
+    is_one = len(dropped) == 1
+    return (
+        f"{names} in “{ends.database}” of {ends.target_name} {'is' if is_one else 'are'} dropped with all "
+        f"{'its' if is_one else 'their'} rows before the first new one is written. This cannot be undone."
+    )
+
+
 def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str, Any]:
     """Everything on the page. Checks the plan where it was not yet, or ``again``."""
     plan, error = plan_of(draft), None
@@ -86,9 +112,12 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
     all_sheets, options = sheets.of(draft), plan.options
     rows = [line(draft, sheet, place, found, options.limit_rows) for place, sheet in enumerate(all_sheets)]
     counts = [row["rows"] for row in rows]
+    dropped = replaced(plan, found)
     return {
         "collections": rows,
-        "summary": summary(draft, rows, options),
+        "summary": summary(draft, rows, options, list(map(str, dropped.values()))),
+        "dropped": list(dropped),
+        "dropped_text": dropped_text(draft, dropped),
         "form": form,
         "checks": _checks(draft, all_sheets, found),
         "checked_at": found and found.at,

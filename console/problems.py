@@ -42,6 +42,7 @@ OF_ROWS = frozenset({"rest"})
 # What a fault calls a setting of the collection, where its control has another name.
 CONTROLS = {"collection_target": "target", "as": "target"}
 FIX_SEPARATOR = "="
+EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
 FIELD_PATH = re.compile(r"fields\[(\d+)\]")
 TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key"})
 
@@ -112,7 +113,7 @@ def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[st
     fixes: tuple[Repair, ...] = ()
     if name in facts.taken and plan.if_exists == "error":
         message = f"The database “{facts.database}” has a collection “{name}” already."
-        fixes = (Repair("Replace it…", f"if_exists{FIX_SEPARATOR}replace"),)
+        fixes = tuple(Repair(label, f"if_exists{FIX_SEPARATOR}{value}") for value, label in EXISTS.items())
     elif name in twice and name:
         message = f"Two collections of this migration are called “{name}”."
     else:
@@ -125,7 +126,7 @@ def _faults(sheet: Sheet, facts: TargetFacts) -> Iterator[Problem]:
     anchors, added = {f.name: anchor(f.name) for f in sheet.schema.fields}, _added(sheet)
     # A key that is not chosen yet has no faults: as if there were a new one.
     plan = sheet.plan.model_copy(update={"key": AUTO}) if is_unfinished(sheet.plan) else sheet.plan
-    for fault in preflight.check_collection(plan, sheet.schema, facts.capabilities):
+    for fault in preflight.check_collection(plan, sheet.schema, facts.capabilities, sheet.added_to):
         place = FIELD_PATH.match(fault.path)
         row = anchors.get(fault.field) or (added.get(int(place[1]), "") if place else "")
         yield replace(_place(fault, row), fixes=tuple(repair(fix, row, sheet) for fix in fault.fixes))

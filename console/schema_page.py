@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.urls import reverse
@@ -18,6 +19,7 @@ from console.row_counts import rows_of
 from console.schema_rows import row_context
 from console.sheet import Fate, Sheet
 from console.stored import TargetFacts
+from console.words import rows as number_of_rows
 from migrations_app.engine.connectors.base import CollectionInfo
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError
@@ -137,10 +139,23 @@ def _advanced_text(sheet: Sheet, has: Capabilities) -> str:
 
 def warnings(sheet: Sheet, info: CollectionInfo | None) -> list[str]:
     """What a person should know before going on, though nothing is wrong."""
-    texts = [*sheet.schema.notes, *key_words(sheet)]
+    texts = [*sheet.schema.notes, *key_words(sheet), *_existing(sheet)]
     if info and info.rows and (advice := _advice(info.rows, sheet)):
         texts.append(advice)
     return texts
+
+
+def _existing(sheet: Sheet) -> Iterator[str]:
+    """What becomes of the collection that is there."""
+    there, plan = sheet.existing, sheet.plan
+    if there is None:
+        return
+    held = f"“{there.schema.name}” ({number_of_rows(there.rows, there.is_exact)} rows)"
+    if plan.if_exists == "replace":
+        yield f"{held} is dropped with all its rows before the first new one is written."
+    else:
+        same = "" if plan.is_auto_id else " A row with a key that is there replaces the old one."
+        yield f"Rows are added to {held}, and the fields follow those that it has.{same}"
 
 
 def _advice(rows: int, sheet: Sheet) -> str:

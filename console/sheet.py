@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from console.key_choices import is_joined, is_unfinished
+from console.key_choices import is_joined
 from console.stored import schema_from_json, schema_to_json
-from migrations_app.engine import proposal
 from migrations_app.engine.choices import key_choice
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.naming import free_name
 from migrations_app.engine.opening import last_part
 from migrations_app.engine.paths import OPEN, opened_columns
-from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
-from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TypeChoice, TypeSpec
+from migrations_app.engine.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    TargetSchema,
+    TypeChoice,
+    TypeSpec,
+)
 
 TYPED_LENGTH = 1_000
-NEW_FIELD = "new_field"
 # What an added field may be.
 SCALARS = (
     *(MilvusType.VARCHAR, MilvusType.INT64, MilvusType.DOUBLE, MilvusType.BOOL, MilvusType.JSON),
@@ -90,15 +94,30 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Existing:
+    """A collection in the target as it was found, and about how many rows it held then."""
+
+    schema: TargetSchema
+    rows: int
+    is_exact: bool = False
+
+
+_EXISTING = TypeAdapter(Existing | None)
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """``spare`` are the settings of the fields that are not fixed ones now, ``typed`` by the control's name.
-    ``is_edited`` tells a proposal from what a person has changed."""
+    ``is_edited`` tells a proposal from what a person has changed. ``existing`` is the collection of that name
+    in the target, where it is to be replaced or added to; ``own`` the plan before rows were to be added."""
 
     schema: CollectionSchema
     plan: CollectionPlan
     spare: Mapping[str, FieldPlan] = field(default_factory=dict)
     typed: Mapping[str, Typed] = field(default_factory=dict)
     is_edited: bool = False
+    existing: Existing | None = None
+    own: CollectionPlan | None = None
 
     @property
     def narrowing(self) -> dict[str, Any]:
@@ -109,6 +128,11 @@ class Sheet:
         """Whether this is the source's key, given up for Auto ID."""
         key = self.schema.key
         return self.plan.is_auto_id and key is not None and key.columns == (name,)
+
+    @property
+    def added_to(self) -> TargetSchema | None:
+        """The collection that rows are added to."""
+        return self.existing.schema if self.existing and self.plan.if_exists == "append" else None
 
     @property
     def opened(self) -> tuple[str, ...]:
@@ -187,75 +211,6 @@ def added_anchor(number: int) -> str:
     return f"a{number}"
 
 
-def proposed(
-    schema: CollectionSchema,
-    has: Capabilities,
-    target: str | None = None,
-    select: Mapping[str, Any] | None = None,
-) -> Sheet:
-    """The sheet as it is first shown. ``target``: another name than the collection's own; ``select``: what of
-    it was described."""
-    asked = CollectionPlan(source=schema.name, target=target, select=dict(select or {}))
-    plan = proposal.complete(asked, schema, has)
-    return Sheet(schema, plan, _spare(schema, plan, has))
-
-
-def _spare(schema: CollectionSchema, plan: CollectionPlan, has: Capabilities) -> dict[str, FieldPlan]:
-    """What would be proposed for the fields that the plan does not make fixed ones."""
-    fixed = {f.source for f in plan.fields or () if not f.dynamic}
-    open_ones = [f for f in schema.fields if f.choices and f.name not in fixed]
-    names = {f.name for f in open_ones}
-    # A target name alone keeps a field from being proposed for the dynamic field.
-    fields = [FieldPlan(source=f.name, target=last_part(f)) for f in open_ones]
-    asked = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
-    found = proposal.complete(asked, schema, has).fields or ()
-    return {f.source: f for f in found if f.source in names}
-
-
-def completed(sheet: Sheet, has: Capabilities) -> Sheet:
-    """The sheet with all that follows from its settings filled in: lengths of a new type, the indexes."""
-    plan = sheet.plan.model_copy(update={"indexes": None})
-    if not is_unfinished(plan):
-        return replace(sheet, plan=proposal.complete(plan, sheet.schema, has))
-    # A key to be: as if there were a new one.
-    found = proposal.complete(plan.model_copy(update={"key": AUTO}), sheet.schema, has)
-    return replace(sheet, plan=found.model_copy(update={"key": plan.key}))
-
-
-def reopened(sheet: Sheet, schema: CollectionSchema, opened: tuple[str, ...], has: Capabilities) -> Sheet:
-    """The sheet with these columns opened, as ``schema`` was described with them. A column that is opened is
-    no field any more, one that is closed becomes one again; what was set of others stays."""
-    plan = sheet.plan
-    select = {**plan.select, OPEN: list(opened)} if opened else sheet.narrowing
-    before = {f.source: f for f in plan.fields or () if f.source is not None}
-    newly, closed = set(opened) - set(sheet.opened), set(sheet.opened) - set(opened)
-    fields = {name: f for name, f in before.items() if schema.field(name) and name not in newly}
-    fields |= {name: sheet.spare[name] for name in closed if name in sheet.spare and name not in fields}
-    ordered = [fields[f.name] for f in schema.fields if f.name in fields]
-    rest = plan.rest if opened else "dynamic"
-    changes = {
-        "select": select,
-        "rest": rest,
-        "fields": [*ordered, *(f for f in plan.fields or () if f.added)],
-    }
-    asked = plan.model_copy(update=changes)
-    spare = {**_spare(schema, asked, has), **sheet.spare, **{n: before[n] for n in newly if n in before}}
-    anchors = {anchor(f.name) for f in schema.fields}
-    typed = {key: t for key, t in sheet.typed.items() if "-" not in key or key.partition("-")[0] in anchors}
-    found = Sheet(schema, asked, {n: s for n, s in spare.items() if schema.field(n)}, typed, is_edited=True)
-    return completed(found, has)
-
-
-def with_field_added(sheet: Sheet, has: Capabilities) -> Sheet:
-    """The sheet with one more field that the source does not have: a text, until it is told otherwise."""
-    fields = sheet.plan.fields or []
-    taken = {f.target or f.as_ or "" for f in fields} | {f.output for f in sheet.plan.full_text}
-    name = free_name(NEW_FIELD, taken | {sheet.plan.key_name or ""})
-    field = FieldPlan(added=True, target=name, type=str(MilvusType.VARCHAR))
-    plan = sheet.plan.model_copy(update={"fields": [*fields, field]})
-    return completed(replace(sheet, plan=plan, is_edited=True), has)
-
-
 def to_json(sheet: Sheet) -> dict[str, Any]:
     """All but the plan, which stands in the draft's plan."""
     return {
@@ -263,6 +218,8 @@ def to_json(sheet: Sheet) -> dict[str, Any]:
         "spare": {name: f.model_dump(mode="json", by_alias=True) for name, f in sheet.spare.items()},
         "typed": {name: [typed.text, typed.message] for name, typed in sheet.typed.items()},
         "edited": sheet.is_edited,
+        "existing": _EXISTING.dump_python(sheet.existing, mode="json"),
+        "own": sheet.own and sheet.own.model_dump(mode="json", by_alias=True),
     }
 
 
@@ -278,6 +235,8 @@ def from_json(data: Any, plan: Any) -> Sheet | None:
             {name: FieldPlan.model_validate(f) for name, f in data["spare"].items()},
             {name: Typed(text, message) for name, (text, message) in data["typed"].items()},
             bool(data["edited"]),
+            _EXISTING.validate_python(data.get("existing")),
+            CollectionPlan.model_validate(own) if (own := data.get("own")) else None,
         )
     except (ValidationError, KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from console import drafts, problems, sheet
-from console.sheet import Sheet
+from console import drafts, problems, proposals, sheet
+from console.sheet import Existing, Sheet
 from console.stored import TargetFacts
 from migrations_app import connect, services
 from migrations_app.engine import proposal
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.paths import OPEN
+from migrations_app.engine.preflight.existing import rows_in
 from migrations_app.engine.schema import CollectionSchema
 from migrations_app.models import Draft
 
@@ -82,7 +83,7 @@ def _for_target(
 ) -> Sheet:
     """A sheet that was edited stays as it is; any other is proposed for this target."""
     if found is None or not found.is_edited:
-        return sheet.proposed(schema, facts.capabilities, target, chosen)
+        return proposals.proposed(schema, facts.capabilities, target, chosen)
     plan = found.plan.model_copy(update={"select": dict(chosen)})
     return replace(found, schema=schema, plan=plan)
 
@@ -104,11 +105,33 @@ def store(draft: Draft, changed: Sheet) -> Draft:
     return _save(draft, [changed if s.schema.name == changed.schema.name else s for s in of(draft)])
 
 
+def beside_existing(draft: Draft, before: Sheet, found: Sheet) -> Sheet:
+    """The sheet beside the collection that it is to replace or to add to, which the target is asked about
+    where that is another than ``before``. Raises ``FerryError`` where it cannot tell."""
+    facts, plan = drafts.target_facts(draft), found.plan
+    assert facts is not None
+    existing = found.existing
+    if plan.if_exists == "error" or plan.target not in facts.taken:
+        existing = None
+    elif existing is None or existing.schema.name != plan.target:
+        existing = _existing(draft, plan.target or "")
+    was_added_to = before.added_to is not None and before.added_to.name == plan.target
+    return proposals.beside(found, existing, facts.capabilities, was_added_to=was_added_to)
+
+
+def _existing(draft: Draft, name: str) -> Existing | None:
+    connection = draft.target_connection
+    with connect.open_target(connection.kind, connection.settings, drafts.database(draft)) as target:
+        schema = target.describe(name)
+        rows = rows_in(target, name) if schema else None
+    return Existing(schema, rows.rows, rows.is_exact) if schema and rows else None
+
+
 def add_field(draft: Draft, found: Sheet) -> str:
     """Add a field that the source does not have; the place of its row."""
     facts = drafts.target_facts(draft)
     assert facts is not None
-    changed = sheet.with_field_added(found, facts.capabilities)
+    changed = proposals.with_field_added(found, facts.capabilities)
     store(draft, changed)
     return changed.rows(facts.capabilities)[-1].anchor
 
@@ -123,7 +146,7 @@ def open_column(draft: Draft, name: str, column: str, *, is_open: bool) -> Draft
     opened = tuple(dict.fromkeys([*found.opened, column])) if is_open else _without(found.opened, column)
     chosen = {**found.narrowing, **({OPEN: list(opened)} if opened else {})}
     schema = _described(draft, {name: chosen})[name]
-    return store(draft, sheet.reopened(found, schema, opened, facts.capabilities))
+    return store(draft, proposals.reopened(found, schema, opened, facts.capabilities))
 
 
 def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -138,7 +161,7 @@ def reset(draft: Draft, name: str) -> Draft:
     schema = _described(draft, {name: chosen})[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
     target = proposal.default_targets([schema, *others])[name]
-    return store(draft, sheet.proposed(schema, facts.capabilities, target, chosen))
+    return store(draft, proposals.proposed(schema, facts.capabilities, target, chosen))
 
 
 def _read(draft: Draft, name: str) -> Sheet | None:

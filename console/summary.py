@@ -16,31 +16,37 @@ from console.words import rows as number_of_rows
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.log import counted
 from migrations_app.engine.plan import FieldPlan, Options
+from migrations_app.engine.preflight.existing import HeldRows
 from migrations_app.engine.schema import MilvusType
 from migrations_app.models import Draft
 
 
-def summary(draft: Draft, rows: list[dict[str, Any]], options: Options) -> str:
-    """What a press on Migrate does, in sentences."""
+def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced: list[str]) -> str:
+    """What a press on Migrate does, in sentences. ``replaced`` are the collections that are dropped first."""
     ends, counts = drafts.route(draft), [row["rows"] for row in rows]
     is_exact = all(row["rows_exact"] for row in rows)
     moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
     if options.limit_rows is not None:
         moved = f"Only the first {counted(options.limit_rows, 'row')}"
-    word = source_class(draft.kind).collection_word
-    of = (
-        f"each of {counted(len(rows), word)}"
-        if options.limit_rows and len(rows) > 1
-        else counted(len(rows), word)
-    )
+    places = counted(len(rows), source_class(draft.kind).collection_word)
+    each = "each of " if options.limit_rows is not None and len(rows) > 1 else ""
     sentences = [
-        f"{moved[:1].upper()}{moved[1:]} of {of} are copied from {ends.source_name} into "
-        f"{counted(len(rows), 'new collection')} in “{ends.database}” of {ends.target_name}."
+        f"{moved[:1].upper()}{moved[1:]} of {each}{places} are copied from {ends.source_name} into "
+        f"{_into(rows)} in “{ends.database}” of {ends.target_name}."
     ]
+    if replaced:
+        sentences.append(f"{' and '.join(replaced)} {'is' if len(replaced) == 1 else 'are'} dropped first.")
     if options.source_rows_per_second is not None:
         are = "is" if options.source_rows_per_second == 1 else "are"
         sentences.append(f"At most {counted(options.source_rows_per_second, 'row')} {are} read per second.")
     return " ".join([*sentences, f"{ends.source_name} is only read."])
+
+
+def _into(rows: list[dict[str, Any]]) -> str:
+    added = sum(row["is_added_to"] for row in rows)
+    new = len(rows) - added
+    parts = [counted(new, "new collection")] if new else []
+    return " and ".join([*parts, f"{added} that {'is' if added == 1 else 'are'} there"] if added else parts)
 
 
 def line(draft: Draft, sheet: Sheet, place: int, found: Checked | None, limit: int | None) -> dict[str, Any]:
@@ -49,6 +55,7 @@ def line(draft: Draft, sheet: Sheet, place: int, found: Checked | None, limit: i
     rows = rows_of(draft, sheet, found).first(limit)
     per_row = bytes_per_row(sheet)
     fixed = [field for field in plan.fields or () if not field.dynamic]
+    held = (found.held or {}).get(plan.source) if found else None
     discards = plan.is_auto_id and sheet.schema.key is not None and not plan.keep_source_key
     return {
         "source_name": plan.source,
@@ -60,7 +67,8 @@ def line(draft: Draft, sheet: Sheet, place: int, found: Checked | None, limit: i
         "key_warning": "old keys discarded" if discards and len(sheet.schema.key.columns) == 1 else "",
         "fields": len(fixed) + plan.makes_key + len(plan.full_text),
         "vectors": _vectors(fixed) + len(plan.full_text),
-        "notes": list(_notes(draft, sheet)),
+        "notes": [*_existing(sheet, held), *_notes(draft, sheet)],
+        "is_added_to": plan.if_exists == "append" and held is not None,
         "url": schema_url(draft, place),
     }
 
@@ -69,13 +77,19 @@ def _vectors(fields: list[FieldPlan]) -> int:
     return sum(MilvusType(field.type).is_vector for field in fields if field.type in set(MilvusType))
 
 
+def _existing(sheet: Sheet, held: HeldRows | None) -> Iterator[str]:
+    """What becomes of the rows that are in the target already."""
+    if held is not None:
+        about = number_of_rows(held.rows, held.is_exact)
+        done = "added to the" if sheet.plan.if_exists == "append" else "in place of the"
+        yield f"{done} {about} row{'' if held.rows == 1 else 's'} that are there"
+
+
 def _notes(draft: Draft, sheet: Sheet) -> Iterator[str]:
     """What is not as always, in few words."""
     plan = sheet.plan
     fields = plan.fields or []
     yield from narrowed_words(source_class(draft.kind).Selection, plan.select)
-    if plan.if_exists == "replace":
-        yield f"replaces the collection {plan.target}, where there is one"
     if plan.partition_key:
         yield f"partition key {plan.partition_key}"
     for searched in plan.full_text:

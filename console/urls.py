@@ -2,6 +2,6 @@
 
 from django.urls import include, path
 
-VIEWS = ("wizard", "connections", "jobs", "accounts", "system")
+VIEWS = ("wizard", "schema", "connections", "jobs", "accounts", "system")
 
 urlpatterns = [path("", include(f"console.views.{view}")) for view in VIEWS]

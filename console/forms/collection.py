@@ -20,6 +20,7 @@ PARTITION_KEY = "key:"  # before the name of the field
 PART = "part"  # before the place of a part of a joined key, from 0
 IF_EXISTS = {
     "error": "Stop: choose another name",
+    "append": "Add rows to it",
     "replace": "Replace it and all its rows",
 }
 REST = {"dynamic": "Keep them in the dynamic field", "drop": "Leave them out"}

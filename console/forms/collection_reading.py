@@ -39,7 +39,7 @@ def _key(sheet: Sheet, has: Capabilities, form: CollectionForm, taking: Taking) 
         key = key_choices.key_of(choice, plan, sheet.schema, has)
         return {"key": key, "key_name": None, "key_max_length": None}
     nobody = plan.model_copy(update={"key_name": None, "key_max_length": None})
-    usual = proposal.complete(nobody, sheet.schema, has)
+    usual = proposal.complete(nobody, sheet.schema, has, existing=sheet.added_to)
     name = taking.take(form, "key_name", str, plan.key_name)
     length = taking.take(form, "key_max_length", whole, plan.key_max_length)
     return {

@@ -62,13 +62,14 @@ def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str])
         return controls
     if row.added is not None:
         return controls | _value_of_all(has, choice.spec.type)
+    if not is_fixed and has.nullable:  # not there for its NULLs: one button takes it back
+        return controls | {"dynamic": forms.BooleanField(widget=forms.HiddenInput)}
     controls |= _null_controls(row, sheet, has, choice.spec.type)
     if "max_length" in controls:
         controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
-    may_be_dynamic = sheet.plan.dynamic_field and not row.is_partition_key
-    if is_fixed and row.source.opened_from and may_be_dynamic:
-        controls["misfit"] = forms.ChoiceField(label="Misfit", choices=list(MISFITS.items()))
-    if is_fixed and may_be_dynamic:
+    if is_fixed and sheet.plan.dynamic_field and not row.is_partition_key:
+        if row.source.opened_from:
+            controls["misfit"] = forms.ChoiceField(label="Misfit", choices=list(MISFITS.items()))
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
 
@@ -134,6 +135,7 @@ def _field_initial(row: Row, sheet: Sheet) -> dict[str, Any]:
         "fill_null": shown(settings.fill_null),
         "too_long": settings.too_long,
         "misfit": settings.misfit,
+        "dynamic": "on" if row.fate is Fate.DYNAMIC else "",
     }
     prefix = f"{row.anchor}-"
     typed = {name.removeprefix(prefix): t.text for name, t in sheet.typed.items() if name.startswith(prefix)}

@@ -15,7 +15,8 @@ from console.forms.collection_reading import read_collection
 from console.forms.full_text import full_text_forms, read_full_text
 from console.forms.row_reading import read_row
 from console.forms.taking import Taking
-from console.sheet import Fate, Row, Sheet, completed
+from console.proposals import completed
+from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import FieldPlan, FullTextPlan
 

@@ -40,7 +40,10 @@ def read_row(
     moves = form.add_prefix("include") in data
     if row.choice is None or row.choice.spec.type.is_vector:
         return settings, Fate.FIXED if moves else Fate.LEFT
-    if before.is_key:
+    was_dynamic = before.fate is Fate.DYNAMIC and "on_null" not in form.fields
+    if was_dynamic and form.add_prefix("dynamic") in data:
+        return settings, Fate.DYNAMIC if moves else Fate.LEFT
+    if before.is_key or was_dynamic:
         return settings.model_copy(update={"nullable": None}), Fate.FIXED if moves else Fate.LEFT
     settings, is_dynamic = _read_options(settings, form, taking)
     return settings, Fate.LEFT if not moves else Fate.DYNAMIC if is_dynamic else Fate.FIXED

@@ -54,16 +54,17 @@
     });
   });
 
-  // Dialogs: one for pages fetched into it, one that asks before a form is sent.
-  const ask = (form, submitter) => {
+  // Dialogs: one for pages fetched into it, one that asks before a form is sent: whatever its button, or by
+  // one button alone, which another stands for once the answer is yes.
+  const ask = (form, submitter, { confirm, confirmLabel, confirmBy }) => {
     const dialog = find("#ask");
-    find("#ask-text").textContent = form.dataset.confirm;
-    find("#ask-yes").textContent = form.dataset.confirmLabel || "Yes";
+    find("#ask-text").textContent = confirm;
+    find("#ask-yes").textContent = confirmLabel || "Yes";
     dialog.returnValue = "";
     dialog.addEventListener("close", () => {
       if (dialog.returnValue !== "yes") return;
       form.dataset.confirmed = "yes";
-      form.requestSubmit(submitter);
+      form.requestSubmit(confirmBy ? find(confirmBy) : submitter);
     }, { once: true });
     dialog.showModal();
   };
@@ -145,10 +146,11 @@
   // Capture: before htmx sees the submit.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.dataset.confirm && form.dataset.confirmed !== "yes") {
+    const asking = [event.submitter, form].find((part) => part?.dataset.confirm);
+    if (asking && form.dataset.confirmed !== "yes") {
       event.preventDefault();
       event.stopPropagation();
-      ask(form, event.submitter);
+      ask(form, event.submitter, asking.dataset);
       return;
     }
     delete form.dataset.confirmed;

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
-from console import sheet
+from console import proposals
 from console.sheet import Sheet
 from migrations_app import connect
 from migrations_app.engine.connectors import registry
@@ -21,7 +22,9 @@ from migrations_app.engine.testing import (
     memory_store,
 )
 from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.models import Connection, Draft
 from tests.console.tables import SCHEMA
+from tests.console.walking import change, select
 
 PASSWORD = "a long enough secret"
 
@@ -114,4 +117,34 @@ def vault() -> Iterator[MemoryDatabase]:
 @pytest.fixture
 def proposed() -> Sheet:
     """The mapping table of ``tables.SCHEMA`` as it is first shown."""
-    return sheet.proposed(SCHEMA, EVERYTHING)
+    return proposals.proposed(SCHEMA, EVERYTHING)
+
+
+@pytest.fixture
+def target(vault: MemoryDatabase) -> Connection:
+    return Connection.objects.create(
+        name="vault", kind="memory", is_target=True, settings={"store": vault.name, "token": "letmein"}
+    )
+
+
+@pytest.fixture
+def connected(web: Client, shelf: MemoryStore) -> Draft:
+    """A draft after step 1, made by the page itself."""
+    filled = {"name": "shelf", "store": shelf.name, "password": "opensesame"}
+    web.post(reverse("wizard_new", args=["memory"]), filled | {"connection": "new", "action": "next"})
+    return Draft.objects.get()
+
+
+@pytest.fixture
+def selected(web: Client, connected: Draft, target: Connection, db: None) -> Draft:
+    """A draft after step 2, with one collection."""
+    answer = select(web, connected, target, "books")
+    assert answer.status_code == 302, answer.context["error"] or answer.context["target_error"]
+    connected.refresh_from_db()
+    return connected
+
+
+@pytest.fixture
+def ready(web: Client, selected: Draft) -> Draft:
+    change(web, selected, like__target="liked")
+    return selected

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from django.forms import Form
 
-from console import sheet
+from console import proposals
 from console.forms.collection import CollectionForm
 from console.forms.full_text import full_text_forms
 from console.forms.mapping import FieldForm
@@ -104,4 +104,4 @@ def opened(table: Sheet, *columns: str, has: Capabilities = EVERYTHING) -> Sheet
     """The table with these columns opened, described as a source does."""
     own = tuple(field for field in SCHEMA.fields if not field.opened_from)
     schema = with_opened_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
-    return sheet.reopened(table, schema, columns, has)
+    return proposals.reopened(table, schema, columns, has)

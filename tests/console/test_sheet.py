@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from console import sheet
+from console import proposals, sheet
 from console.forms.collection import CollectionForm
 from console.forms.mapping import FieldForm
 from console.forms.reading import read
@@ -34,14 +34,14 @@ from tests.console.tables import (
 
 @pytest.mark.parametrize("has", [EVERYTHING, MODEST], ids=str)
 def test_what_is_sent_back_unchanged_changes_nothing(has: Capabilities) -> None:
-    table = sheet.proposed(SCHEMA, has)
+    table = proposals.proposed(SCHEMA, has)
     again = changed(table, has)
     assert again.plan == table.plan
     assert again.typed == {}
 
 
 def test_where_nothing_may_be_null_columns_go_into_the_dynamic_field_and_come_back_fixed() -> None:
-    table = sheet.proposed(SCHEMA, MODEST)
+    table = proposals.proposed(SCHEMA, MODEST)
     assert plan_field(table, "created").dynamic
     table = changed(table, MODEST, created__on_null="reject", tags__on_null="fill", tags__fill_null="[]")
     created, tags = plan_field(table, "created"), plan_field(table, "tags")
@@ -141,8 +141,8 @@ def test_a_column_in_the_dynamic_field_is_renamed_there(proposed: Sheet) -> None
     table = changed(proposed, price__nullable=None, price__on_null="dynamic", price__target="cost")
     price = plan_field(table, "price")
     assert (price.dynamic, price.as_, price.target) == (True, "cost", None)
-    back = changed(table, price__on_null="reject")
-    assert (plan_field(back, "price").target, plan_field(back, "price").nullable) == ("cost", False)
+    back = changed(table, price__dynamic=None)
+    assert (plan_field(back, "price").target, plan_field(back, "price").nullable) == ("cost", True)
 
 
 def test_a_field_left_out_comes_back_as_it_was(proposed: Sheet) -> None:
@@ -155,7 +155,7 @@ def test_a_field_left_out_comes_back_as_it_was(proposed: Sheet) -> None:
 
 def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brings_it() -> None:
     has = replace(EVERYTHING, types=EVERYTHING.types - {MilvusType.FLOAT16_VECTOR}, version="2.3.5")
-    table = sheet.proposed(SCHEMA, has)
+    table = proposals.proposed(SCHEMA, has)
     half = next(row for row in table.rows(has) if row.source.name == "half")
     assert half.fate is Fate.LEFT
     assert half.reason == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5"
@@ -169,11 +169,11 @@ def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: Sh
     assert plan_field(changed(table, created__too_long="whatever"), "created").too_long == "reject"
 
 
-def test_a_press_puts_a_column_into_the_dynamic_field_and_nullable_takes_it_back(proposed: Sheet) -> None:
+def test_a_press_puts_a_column_into_the_dynamic_field_and_another_takes_it_back(proposed: Sheet) -> None:
     table = read(proposed, EVERYTHING, applied(sent(proposed), f"{anchor('price')}-dynamic=true"))
     assert (plan_field(table, "price").dynamic, plan_field(table, "price").as_) == (True, "price")
     assert changed(table).plan == table.plan
-    back = plan_field(changed(table, price__nullable="on"), "price")
+    back = plan_field(changed(table, price__dynamic=None), "price")
     assert (back.dynamic, back.nullable, back.target) == (False, True, "price")
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from console import sheet
+from console import proposals, sheet
 from console.forms.mapping import FieldForm
 from console.forms.reading import read
 from console.preview import bytes_per_row, preview
 from console.problems import applied, of_all
-from console.sheet import Fate, Sheet, anchor, with_field_added
+from console.proposals import with_field_added
+from console.sheet import Fate, Sheet, anchor
 from migrations_app.engine.testing.memory_target import EVERYTHING
 from tests.console.tables import FACTS, MODEST, SCHEMA, changed, opened, plan_field, sent
 
@@ -48,7 +49,7 @@ def test_a_key_is_moved_within_the_dynamic_field_as_it_is(proposed: Sheet) -> No
     assert (key.dynamic, key.as_, key.type) == (True, "b", None)
     assert of_all([table], FACTS) == [[]]
     assert preview(table).rows[0][-1] == '{"b":1}'
-    back = plan_field(changed(table, **{"meta.a__nullable": "on"}), "meta.a")
+    back = plan_field(changed(table, **{"meta.a__dynamic": None}), "meta.a")
     assert (back.dynamic, back.target, back.type) == (False, "b", "INT64")
 
 
@@ -111,7 +112,7 @@ def test_an_added_field_of_another_type_begins_without_a_value(proposed: Sheet) 
 
 
 def test_where_the_target_keeps_no_defaults_the_value_is_put_into_each_row() -> None:
-    table = with_field_added(sheet.proposed(SCHEMA, MODEST), MODEST)
+    table = with_field_added(proposals.proposed(SCHEMA, MODEST), MODEST)
     facts = replace(FACTS, capabilities=MODEST)
     (problem,) = of_all([table], facts)[0]
     assert (problem.anchor, "without a value" in problem.message) == ("a0", True)

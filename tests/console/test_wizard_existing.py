@@ -1,0 +1,154 @@
+"""A collection that is in the target already: added to, replaced, or let be."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from migrations_app.engine.schema import MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.testing import MemoryDatabase, MemoryRows
+from migrations_app.models import Connection, Draft, Job
+from tests.console.walking import change, collection, field, form_of, page, row, select, start, url
+
+SHELF = TargetSchema(
+    "books",
+    (
+        TargetField("id", TypeSpec(MilvusType.INT64), is_key=True),
+        TargetField("embedding", TypeSpec(MilvusType.FLOAT_VECTOR, dim=3)),
+        TargetField("name", TypeSpec(MilvusType.VARCHAR, max_length=512), nullable=True),
+        TargetField("shelf", TypeSpec(MilvusType.VARCHAR, max_length=8), nullable=True),
+    ),
+)
+
+
+@pytest.fixture
+def taken(web: Client, connected: Draft, target: Connection, vault: MemoryDatabase) -> Draft:
+    """A draft whose collection is in the target already, with seven rows."""
+    vault.collections["books"] = MemoryRows(SHELF, {n: {"id": n} for n in range(7)}, sent=7)
+    select(web, connected, target, "books")
+    connected.refresh_from_db()
+    return connected
+
+
+def fixes(web: Client, draft: Draft) -> dict[str, str]:
+    """The repairs beside the name of the collection."""
+    problems = page(web, draft).context["collection"]["problems"]
+    return {fix.label: fix.value for problem in problems for fix in problem.fixes}
+
+
+def press(web: Client, draft: Draft, fix: str) -> Any:
+    return web.post(url("schema", draft), form_of(web, draft) | {"fix": fix})
+
+
+def test_a_name_that_is_taken_has_three_ways_on(web: Client, taken: Draft) -> None:
+    assert list(fixes(web, taken)) == ["Use books_2", "Add rows to it", "Replace it…"]
+
+
+def test_rows_are_added_and_the_fields_follow_those_that_are_there(web: Client, taken: Draft) -> None:
+    change(web, taken, title__target="name", pages__target="number")
+    press(web, taken, fixes(web, taken)["Add rows to it"])
+    plan = collection(taken)
+    assert (plan["if_exists"], plan["key"], plan["dynamic_field"]) == ("append", "id", True)
+    assert (field(taken, "title")["target"], field(taken, "title")["max_length"]) == ("name", 512)
+    assert (field(taken, "pages")["dynamic"], field(taken, "pages")["as"]) == (True, "number")
+    assert [f["target"] for f in plan["fields"] if f["added"]] == ["shelf"]
+    shown = page(web, taken).context
+    assert shown["problem_count"] == 0
+    assert shown["collection"]["warnings"] == [
+        "Rows are added to “books” (about 7 rows), and the fields follow those that it has. "
+        "A row with a key that is there replaces the old one."
+    ]
+
+
+def test_what_does_not_agree_is_said_at_its_field_with_the_repair(web: Client, taken: Draft) -> None:
+    press(web, taken, fixes(web, taken)["Add rows to it"])
+    change(web, taken, embedding__target="vector")
+    (problem,) = row(web, taken, "embedding")["problems"]
+    assert "has no field “vector”" in problem.message
+    change(web, taken, embedding__target="embedding")
+    change(web, taken, without=("dynamic_field",))
+    assert "has a dynamic field" in page(web, taken).content.decode()
+
+
+def test_who_thinks_better_of_it_finds_the_fields_as_they_were(web: Client, taken: Draft) -> None:
+    change(web, taken, title__max_length="300", like__target="liked")
+    before = collection(taken)["fields"]
+    press(web, taken, fixes(web, taken)["Add rows to it"])
+    assert field(taken, "title")["dynamic"]
+    change(web, taken, if_exists="replace")
+    assert collection(taken)["fields"] == before
+    change(web, taken, if_exists="error", target="others")
+    assert (collection(taken)["fields"], page(web, taken).context["problem_count"]) == (before, 0)
+
+
+def test_the_summary_says_what_rows_are_added_to(web: Client, taken: Draft) -> None:
+    press(web, taken, fixes(web, taken)["Add rows to it"])
+    context = web.get(url("migrate", taken)).context
+    assert "into 1 that is there in “default” of vault" in context["summary"]
+    assert context["collections"][0]["notes"][0] == "added to the about 7 rows that are there"
+    assert start(web, taken)["Location"] == reverse("job", args=[Job.objects.get().public_id])
+
+
+def replacing(web: Client, draft: Draft) -> None:
+    change(web, draft, like__target="liked")
+    press(web, draft, fixes(web, draft)["Replace it…"])
+
+
+def test_nothing_is_replaced_unasked(web: Client, taken: Draft) -> None:
+    replacing(web, taken)
+    assert "“books” (about 7 rows) is dropped" in page(web, taken).context["collection"]["warnings"][0]
+    context = web.get(url("migrate", taken)).context
+    assert context["dropped"] == ["books"]
+    assert "“books” (about 7 rows) is dropped first." in context["summary"]
+    assert start(web, taken, load="on", create_index="on")["Location"] == url("replace", taken)
+    assert not Job.objects.exists()
+    asked = web.get(url("replace", taken))
+    assert (
+        "“books” (about 7 rows) in “default” of vault is dropped with all its rows" in asked.content.decode()
+    )
+    start(web, taken, action="replace", replace="others")
+    assert not Job.objects.exists()
+    start(web, taken, action="replace", replace="books", load="on", create_index="on")
+    job = Job.objects.get()
+    assert job.plan["collections"][0]["if_exists"] == "replace"
+    assert job.plan["options"]["load"] is True
+
+
+def test_what_is_asked_without_a_script_keeps_the_options(web: Client, taken: Draft) -> None:
+    replacing(web, taken)
+    start(web, taken, load="on", create_index="on", limit_rows="3")
+    form = web.get(url("replace", taken)).context["form"]
+    sent = {field.html_name: str(field.value() or "") for field in form if field.value()}
+    web.post(url("migrate", taken), sent | {"action": "replace", "replace": "books"})
+    options = Job.objects.get().plan["options"]
+    assert (options["load"], options["create_index"], options["limit_rows"]) == (True, True, 3)
+
+
+def test_where_nothing_is_there_any_more_nothing_is_asked(
+    web: Client, taken: Draft, vault: MemoryDatabase
+) -> None:
+    replacing(web, taken)
+    vault.collections.clear()
+    web.post(url("migrate", taken), {"action": "check", "verify": "counts"})
+    assert web.get(url("migrate", taken)).context["dropped"] == []
+    start(web, taken)
+    assert Job.objects.exists()
+
+
+def test_a_collection_with_an_alias_is_not_replaced(web: Client, taken: Draft, vault: MemoryDatabase) -> None:
+    vault.aliases["shop"] = "books"
+    replacing(web, taken)
+    (problem,) = web.get(url("migrate", taken)).context["problems"]
+    assert "is an alias of “books”" in problem["message"]
+
+
+def test_a_target_that_is_away_leaves_the_choice_as_it_was(
+    web: Client, taken: Draft, vault: MemoryDatabase
+) -> None:
+    fix = fixes(web, taken)["Add rows to it"]
+    sent = form_of(web, taken) | {"fix": fix}
+    vault.token = "changed"
+    web.post(url("schema", taken), sent)
+    assert collection(taken)["if_exists"] == "error"
+    assert "refused" in page(web, taken).content.decode()

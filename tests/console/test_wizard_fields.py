@@ -1,0 +1,62 @@
+"""Configure Schema: fields that are added, columns that are opened, very many rows."""
+
+import pyarrow as pa
+import pytest
+from django.test import Client
+
+from console.sheet import anchor
+from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.testing import MemoryStore, memory_collection
+from migrations_app.models import Connection, Draft
+from tests.console.conftest import BOOK_SPECS, books
+from tests.console.walking import change, collection, control, field, form_of, page, row, select, url
+
+
+def test_a_field_is_added_and_removed_with_a_press(web: Client, selected: Draft) -> None:
+    answer = change(web, selected, action="add")
+    assert answer["Location"] == f"{url('schema', selected)}#a0"
+    added = page(web, selected).context["collection"]["fields"][-1]
+    assert (added["is_added"], added["source_name"]) == (True, "new_field")
+    web.post(url("schema", selected), form_of(web, selected) | {"fix": "a0-include="})
+    assert not any(f["added"] for f in collection(selected)["fields"])
+
+
+def test_a_column_is_opened_and_moved_whole_again_with_a_press(
+    web: Client, connected: Draft, target: Connection, shelf: MemoryStore
+) -> None:
+    texts = pa.array(['{"a": 1, "b": "x"}', None, '{"a": 2}'])
+    rows = books(3).append_column("meta", texts)
+    specs = BOOK_SPECS | {"meta": TypeSpec(MilvusType.JSON)}
+    shelf.collections["books"] = memory_collection(rows, specs, key="id")
+    select(web, connected, target, "books", where={"books": "title"})
+    place = anchor("meta")
+    sent = form_of(web, connected) | {"open": place}
+    assert web.post(url("schema", connected), sent)["Location"] == f"{url('schema', connected)}#{place}"
+    assert collection(connected)["select"] == {"where": "title", "open": ["meta"]}
+    key = row(web, connected, "meta.b")
+    assert (key["opened_from"], key["native_type"], key["share"]) == ("meta", "text", "in 33 % of rows")
+    assert (key["moves"], key["left_note"]) == (False, "stays in the dynamic field")
+    select(web, connected, target, "books", where={"books": ""})
+    assert collection(connected)["select"] == {"open": ["meta"]}
+    assert row(web, connected, "meta")["is_open"]
+    web.post(url("schema", connected), form_of(web, connected) | {"close": place})
+    assert collection(connected)["select"] == {}
+    assert field(connected, "meta")["type"] == "JSON"
+
+
+def test_a_source_that_is_away_opens_nothing_and_loses_nothing(
+    web: Client, selected: Draft, shelf: MemoryStore
+) -> None:
+    sent = form_of(web, selected) | {control("title__target"): "name", "open": anchor("title")}
+    web.post(url("schema", selected), sent)
+    assert (collection(selected)["select"], field(selected, "title")["target"]) == ({}, "name")
+
+
+def test_many_rows_ask_for_a_second_thought_about_shards(
+    web: Client, connected: Draft, target: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.schema_page.SHARD_NUMBERS", 36)
+    select(web, connected, target, "books")
+    assert "more than one shard" in page(web, connected).context["collection"]["warnings"][-1]
+    change(web, connected, shards="2")
+    assert page(web, connected).context["collection"]["warnings"] == []

@@ -1,0 +1,190 @@
+"""Migrate: the last step, and the job it makes."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.testing import MemoryDatabase, MemoryRows, MemoryStore, memory_collection
+from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.models import Connection, Draft, Job
+from tests.console.conftest import BOOK_SPECS, books
+from tests.console.walking import (
+    change,
+    collection,
+    page,
+    select,
+    start,
+    url,
+)
+
+
+def test_the_summary_says_what_will_be_moved(web: Client, ready: Draft) -> None:
+    context = web.get(url("migrate", ready)).context
+    (line,) = context["collections"]
+    assert (line["source_name"], line["target_name"], line["rows"]) == ("books", "books", 12)
+    assert (line["key_text"], line["fields"], line["vectors"]) == ("id (INT64)", 5, 1)
+    assert line["size_bytes"] > 12 * 3 * 4
+    assert context["total_rows"] == 12
+    assert context["problems"] == []
+    assert context["summary"] == (
+        "12 rows of 1 collection are copied from shelf into 1 new collection in “default” of vault. "
+        "shelf is only read."
+    )
+    assert "may be missed" in web.get(url("migrate", ready)).content.decode()
+
+
+def test_auto_id_is_told_with_what_it_costs(web: Client, ready: Draft) -> None:
+    change(web, ready, key="auto")
+    (line,) = web.get(url("migrate", ready)).context["collections"]
+    assert (line["key_text"], line["key_warning"]) == ("Auto ID", "old keys discarded")
+
+
+def test_a_double_click_makes_one_job(web: Client, ready: Draft) -> None:
+    first, second = start(web, ready), start(web, ready)
+    job = Job.objects.get()
+    assert first["Location"] == second["Location"] == reverse("job", args=[job.public_id])
+    assert job.source_connection.name == "shelf"
+    assert job.plan["collections"][0]["target"] == "books"
+
+
+def test_what_became_a_job_is_no_draft_any_more(web: Client, ready: Draft) -> None:
+    start(web, ready)
+    job = reverse("job", args=[Job.objects.get().public_id])
+    assert web.get(reverse("migrations")).context["drafts"] == []
+    for step in ("connect", "select", "schema", "migrate"):
+        assert web.get(url(step, ready))["Location"] == job
+    web.post(url("discard", ready))
+    assert Job.objects.exists()
+
+
+def test_the_choices_go_into_the_plan(web: Client, ready: Draft) -> None:
+    start(web, ready, create_index="on", load="on", max_rejected="", verify="none")
+    options = Job.objects.get().plan["options"]
+    assert options == {"create_index": True, "load": True, "max_rejected": None, "verify": "none"}
+
+
+def test_a_thousand_rows_are_tried_first_with_one_press_and_all_with_another(
+    web: Client, ready: Draft
+) -> None:
+    answer = web.post(url("migrate", ready), {"action": "try", "verify": "counts", "max_rejected": "7"})
+    assert answer["Location"] == url("migrate", ready)
+    context = web.get(url("migrate", ready)).context
+    assert context["summary"].startswith("Only the first 1,000 rows of 1 collection are copied")
+    assert (context["total_rows"], context["form"]["max_rejected"].value()) == (12, 7)
+    web.post(url("migrate", ready), {"action": "all", "verify": "counts"})
+    assert web.get(url("migrate", ready)).context["summary"].startswith("12 rows")
+
+
+def test_the_summary_follows_how_much_and_how_fast(web: Client, ready: Draft) -> None:
+    whole = web.get(url("migrate", ready)).context["collections"][0]
+    pace = {"limit_rows": "3", "source_rows_per_second": "1", "action": "save", "verify": "counts"}
+    web.post(url("migrate", ready), pace)
+    context = web.get(url("migrate", ready)).context
+    (line,) = context["collections"]
+    assert (line["rows"], context["total_rows"]) == (3, 3)
+    assert line["size_bytes"] == pytest.approx(whole["size_bytes"] / 4, abs=1)
+    assert "At most 1 row is read per second." in context["summary"]
+    start(web, ready, limit_rows="3", source_rows_per_second="1")
+    options = Job.objects.get().plan["options"]
+    assert (options["limit_rows"], options["source_rows_per_second"]) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "field_name"),
+    [
+        ({"load": "on"}, "load"),
+        ({"limit_rows": "0"}, "limit_rows"),
+        ({"source_rows_per_second": "fast"}, "source_rows_per_second"),
+        ({"max_rejected": "-1"}, "max_rejected"),
+        ({"max_rejected": "\0"}, "max_rejected"),
+        ({"verify": "full"}, "verify"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_on_its_field(
+    web: Client, ready: Draft, data: dict[str, str], field_name: str
+) -> None:
+    answer = start(web, ready, **data)
+    assert answer.status_code == 422
+    assert answer.context["form"].errors[field_name]
+    assert not Job.objects.exists()
+
+
+def test_what_is_in_the_way_is_said_and_keeps_from_starting(
+    web: Client, ready: Draft, vault: MemoryDatabase
+) -> None:
+    vault.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
+    (problem,) = web.get(url("migrate", ready)).context["problems"]
+    assert "books" in problem["message"]
+    assert problem["url"] == url("schema", ready)
+    assert start(web, ready).status_code == 422
+    assert not Job.objects.exists()
+
+
+def test_checking_again_sees_what_changed(web: Client, ready: Draft, vault: MemoryDatabase) -> None:
+    assert web.get(url("migrate", ready)).context["problems"] == []
+    vault.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
+    assert web.get(url("migrate", ready)).context["problems"] == []
+    assert web.post(url("migrate", ready), {"action": "check", "verify": "counts"}).context["problems"]
+
+
+def test_a_server_that_is_away_is_said_on_the_last_step(
+    web: Client, ready: Draft, shelf: MemoryStore
+) -> None:
+    shelf.password = "changed"
+    (problem,) = web.get(url("migrate", ready)).context["problems"]
+    assert problem["code"] == "auth_refused"
+
+
+def test_the_plan_is_downloaded_without_a_secret(web: Client, ready: Draft) -> None:
+    text = web.get(url("plan", ready)).content.decode()
+    assert "connection: shelf" in text
+    assert "opensesame" not in text
+    assert "letmein" not in text
+
+
+def test_drafts_hold_no_secret(ready: Draft) -> None:
+    stored = json.dumps([ready.plan, ready.state])
+    assert "opensesame" not in stored
+    assert "letmein" not in stored
+
+
+def test_capabilities_are_kept_whole(ready: Draft) -> None:
+    from console.drafts import target_facts
+
+    facts = target_facts(ready)
+    assert isinstance(facts.capabilities, Capabilities)
+    assert facts.capabilities == EVERYTHING
+
+
+def test_a_draft_that_is_gone_in_mid_request_is_said(
+    web: Client, connected: Draft, shelf: MemoryStore
+) -> None:
+    class Vanishing(dict[str, Any]):
+        def items(self) -> Any:
+            Draft.objects.all().delete()
+            return super().items()
+
+    shelf.collections = Vanishing(shelf.collections)
+    answer = web.get(url("select", connected), follow=True)
+    assert answer.redirect_chain == [(reverse("migrations"), 302)]
+    assert "This draft is not there any more." in answer.content.decode()
+
+
+def test_a_table_of_very_many_fields_can_be_sent(
+    web: Client, connected: Draft, target: Connection, shelf: MemoryStore
+) -> None:
+    names = [f"column_{number}" for number in range(300)]
+    rows = pa.record_batch({**dict(zip(books().schema.names, books().columns, strict=True)),
+                            **{name: pa.array(["x"] * 12) for name in names}})  # fmt: skip
+    specs = BOOK_SPECS | {name: TypeSpec(MilvusType.VARCHAR, max_length=64) for name in names}
+    shelf.collections["wide"] = memory_collection(rows, specs, key="id")
+    select(web, connected, target, "wide")
+    assert change(web, connected, target="very_wide").status_code == 302
+    assert collection(connected)["target"] == "very_wide"
+    assert "305 fields" in page(web, connected).context["collection"]["problems"][0].message
