@@ -371,3 +371,25 @@ def test_pgvector_in_a_schema_of_its_own_is_found(pg: Database) -> None:
             assert source.measure(CollectionRef("public.apart"), ("v",), ()).dims == {"v": {2: 1}}
     finally:
         pg.execute("ALTER EXTENSION vector SET SCHEMA public")
+
+
+# ---------------------------------------------------------------- opened columns
+
+
+def test_the_keys_of_opened_columns_are_described_after_the_columns(pg):
+    pg.execute(
+        "CREATE TABLE kept (id int PRIMARY KEY, v vector(2), j jsonb, k json, t text, n int[]);"
+        """INSERT INTO kept SELECT g, '[1,2]', json_build_object('price', g * 1.5, 'k "q".x', g),"""
+        """ '{"a": 1, "a": "x"}', 'a', '{1}' FROM generate_series(1, 4) g"""
+    )
+    with opened(pg) as source:
+        plain = source.describe(CollectionRef("public.kept"))
+        keys = source.describe(CollectionRef("public.kept", {"open": ["j", "k"]}))
+    assert [f.name for f in plain.fields if f.can_open] == ["j", "k"]
+    found = keys.fields[len(plain.fields) :]
+    assert [(f.name, f.native_type, f.opened_from, f.share) for f in found] == [
+        ('j."k ""q"".x"', "whole number", "j", 1.0),
+        ("j.price", "number", "j", 1.0),
+        ("k.a", "text", "k", 1.0),
+    ]
+    assert keys.sample.column("j.price").to_pylist() == [1.5, 3.0, 4.5, 6.0]
