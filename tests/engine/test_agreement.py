@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from migrations_app.engine.errors import Fix
 from migrations_app.engine.mapping import compile_mapping
@@ -205,3 +207,72 @@ def test_an_array_s_text_length_is_not_compared_for_lite_keeps_none():
     done = completed(there, *SOURCE, tags)
     assert check_collection(done, described(*SOURCE, tags), EVERYTHING, there) == ()
     assert done.fields[3].max_capacity == 8
+
+
+# ---------------------------------------------------------------- whatever was migrated once can be again
+
+KINDS = (
+    TypeSpec(T.VARCHAR),
+    TypeSpec(T.VARCHAR, max_length=40),
+    TypeSpec(T.INT32),
+    TypeSpec(T.FLOAT),
+    TypeSpec(T.JSON),
+    TypeSpec(T.ARRAY, element_type=T.VARCHAR),
+    TypeSpec(T.ARRAY, element_type=T.INT64),
+    TypeSpec(T.FLOAT_VECTOR, dim=8),
+    TypeSpec(T.SPARSE_FLOAT_VECTOR),
+)
+OLD = replace(
+    EVERYTHING,
+    version="2.3.5",
+    types=frozenset(T) - {T.FLOAT16_VECTOR, T.SPARSE_FLOAT_VECTOR},
+    nullable=False,
+    default_values=False,
+    full_text=False,
+    null_vectors=False,
+    max_vector_fields=1,
+    json_objects_only=True,
+)
+LITE = replace(EVERYTHING, flavour="lite", version="3.2.2", max_shards=1, null_vectors=False)
+
+
+@st.composite
+def sources(draw):
+    """A source of id, v and some more columns; with a key of one column, of two, or none."""
+    names = draw(
+        st.lists(st.sampled_from(("a", "b", "c", "d", "e f", "auto", "like")), unique=True, max_size=5)
+    )
+    fields = [*SOURCE[:2]]
+    for name in names:
+        spec = draw(st.sampled_from(KINDS))
+        facts = {"nullable": draw(st.booleans()), "longest_bytes": draw(st.sampled_from((None, 3, 9000)))}
+        fields.append(field(name, spec, can_be_key=spec.type is T.VARCHAR, **facts))
+    second = [f.name for f in fields if f.can_be_key and f.name != "id"]
+    keys = [("id",), (), *([("id", second[0])] if second else ())]
+    columns = draw(st.sampled_from(keys))
+    return CollectionSchema(
+        "public.books", tuple(fields), SourceKey(columns) if columns else None, label="books"
+    )
+
+
+@given(
+    sources(),
+    st.sampled_from((EVERYTHING, OLD, LITE)),
+    st.booleans(),
+    st.sampled_from((None, "auto", "joined")),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_was_proposed_and_made_agrees_with_its_own_source(schema, caps, dynamic, key):
+    columns = schema.key.columns if schema.key else ()
+    given_plan = {"source": "public.books", "target": "books", "dynamic_field": dynamic}
+    if key == "auto" or (key == "joined" and len(columns) > 1):
+        given_plan["key"] = list(columns) if key == "joined" else "auto"
+    first = complete(CollectionPlan.model_validate(given_plan), schema, caps)
+    assume(not any(f.severity == "error" for f in check_collection(first, schema, caps)))
+    there = compile_mapping(first).target
+    again = complete(CollectionPlan(source="public.books", target="books"), schema, caps, existing=there)
+    assert [f for f in check_collection(again, schema, caps, there) if f.severity == "error"] == []
+    assert differences(there, compile_mapping(again).target) == ()
+    # The plan that made it, downloaded and run once more, agrees as well.
+    same = complete(first.model_copy(update={"if_exists": "append"}), schema, caps, existing=there)
+    assert [f for f in check_collection(same, schema, caps, there) if f.severity == "error"] == []

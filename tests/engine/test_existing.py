@@ -1,0 +1,57 @@
+"""What stands in the target already, as a dialog tells it."""
+
+from dataclasses import replace
+
+import pytest
+
+from migrations_app.engine.errors import TargetError
+from migrations_app.engine.preflight.existing import rows_in
+from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.testing.memory_target import (
+    MemoryDatabase,
+    MemoryRows,
+    MemoryTarget,
+    memory_database,
+)
+
+FIELDS = (
+    TargetField("id", TypeSpec(MilvusType.INT64), is_key=True),
+    TargetField("v", TypeSpec(MilvusType.FLOAT_VECTOR, dim=2)),
+)
+
+
+@pytest.fixture
+def target():
+    """A collection of three rows, one of which was sent twice."""
+    rows = {n: {"id": n, "v": [0.0, 1.0]} for n in range(3)}
+    store = MemoryDatabase(collections={"books": MemoryRows(TargetSchema("books", FIELDS), rows, sent=4)})
+    with memory_database(store) as settings:
+        yield MemoryTarget(settings)
+
+
+def test_a_collection_that_is_not_loaded_is_told_by_its_statistics_and_left_alone(target):
+    found = rows_in(target, "books")
+    assert (found.rows, found.is_exact, str(found)) == (4, False, "“books” (about 4 rows)")
+    assert not target.indexes("books")
+
+
+def test_a_loaded_collection_is_counted(target):
+    target.create_index("books", IndexSpec("v"))
+    target.load("books")
+    found = rows_in(target, "books")
+    assert (found.rows, found.is_exact, str(found)) == (3, True, "“books” (3 rows)")
+
+
+def test_where_a_count_needs_no_load_it_is_counted(target):
+    target.store.capabilities = replace(target.store.capabilities, count_needs_load=False)
+    assert rows_in(target, "books").is_exact
+
+
+def test_a_count_that_is_refused_is_no_reason_to_say_nothing(target, monkeypatch):
+    def refuses(self, name):
+        raise TargetError("No right to query.")
+
+    target.create_index("books", IndexSpec("v"))
+    target.load("books")
+    monkeypatch.setattr(MemoryTarget, "count", refuses)
+    assert str(rows_in(target, "books")) == "“books” (about 4 rows)"
