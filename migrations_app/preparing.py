@@ -65,9 +65,7 @@ def _check(held: Held, source: Source, target: Target) -> None:
             held.log("warning", f"{prepared.plan.source}: {sentence}")
         row = rows[position]
         _fill(row, prepared.plan, plan, source)
-        unique = prepared.schema.key is not None and prepared.schema.key.unique
-        same = prepared.schema.key is not None and prepared.plan.key_columns == prepared.schema.key.columns
-        row.key_unique = prepared.plan.is_auto_id or (unique and same)
+        row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
         row.rows_source = sum(source.counts(ref_of(prepared.plan)).values())
         held.stop.check()
     single_writer = target.capabilities().single_writer

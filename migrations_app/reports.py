@@ -159,6 +159,7 @@ def _collection(row: Any) -> dict[str, Any]:
         "rows_source": row.rows_source,
         "limit_rows": row.limit_rows,
         **{name: getattr(row, name) for name in counted},
+        "duplicate_keys": row.duplicate_keys,
         "values_cut": row.values_cut,
         "rows_target": row.rows_target,
         "verified": row.verified,

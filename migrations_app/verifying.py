@@ -7,7 +7,8 @@ from migrations_app.counting import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_a
 from migrations_app.engine.cancel import Deadline
 from migrations_app.engine.checkpoint import Counters
 from migrations_app.engine.connectors.base import Source
-from migrations_app.engine.errors import VerifyMismatch
+from migrations_app.engine.equal_keys import key_rows
+from migrations_app.engine.errors import SourceError, VerifyMismatch
 from migrations_app.engine.partition_check import check_partitions
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.row_count import CountState
@@ -29,22 +30,21 @@ def verify(held: Held, source: Source, target: Target) -> Again | None:
         held.stop.check()
         if row.checks:
             continue
-        plan = CollectionPlan.model_validate(row.plan)
         if row.rows_source_after is None:
+            plan = CollectionPlan.model_validate(row.plan)
             row.rows_source_after = sum(source.counts(ref_of(plan)).values())
             row.save(update_fields=("rows_source_after",))
         counted = count_after(row, target, source).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return Again(PAUSE_SECONDS)
-        _store(held, row, counted, _partition_checks(row, plan, source, counted))
+        _store(held, row, source, target, counted)
     _refuse_mismatch(held.job)
     return None
 
 
-def _partition_checks(
-    row: JobCollection, plan: CollectionPlan, source: Source, counted: CountState
-) -> tuple[Check, ...]:
+def _partition_checks(row: JobCollection, source: Source, counted: CountState) -> tuple[Check, ...]:
     """Nothing where the partitions were not counted, or the source was written to meanwhile."""
+    plan = CollectionPlan.model_validate(row.plan)
     if plan.partition_by is None or not counted.by_partition or row.rows_source != row.rows_source_after:
         return ()
     most = len(plan.partitions) + NEW_VALUES
@@ -53,12 +53,27 @@ def _partition_checks(
         return ()
     counters = _counters(row)
     left_out = counters.rejected + counters.skipped + counters.collapsed
-    is_whole = left_out == 0 and row.limit_rows is None
+    has_own_keys = row.key_unique or row.duplicate_keys == 0
+    is_whole = left_out == 0 and row.limit_rows is None and has_own_keys
     return (check_partitions(plan.partitions, values, counted.by_partition, is_whole=is_whole),)
 
 
-def _store(held: Held, row: JobCollection, counted: CountState, more: tuple[Check, ...]) -> None:
-    verdict = judge(
+def _store(held: Held, row: JobCollection, source: Source, target: Target, counted: CountState) -> None:
+    more = _partition_checks(row, source, counted)
+    verdict = _judge(row, counted, more)
+    if verdict.verified is False and row.duplicate_keys is not None:
+        # Values may have changed while rows moved: before a difference is called a loss, count again.
+        row.duplicate_keys_after = _duplicates(row, source, target)
+        verdict = _judge(row, counted, more)
+    row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
+    row.save(update_fields=("rows_target", "verified", "checks", "duplicate_keys_after"))
+    held.log(_level(verdict), f"{row.target}: {verdict.message}", counted_by=counted.method)
+
+
+def _judge(row: JobCollection, counted: CountState, more: tuple[Check, ...]) -> Verdict:
+    known = (row.duplicate_keys, row.duplicate_keys_after)
+    duplicates = tuple(number for number in known if number is not None)
+    return judge(
         _counters(row),
         source_before=row.rows_source,
         source_after=row.rows_source_after,
@@ -66,13 +81,21 @@ def _store(held: Held, row: JobCollection, counted: CountState, more: tuple[Chec
         keys=keys_sought(row),
         target_after=counted.rows,
         limit=row.limit_rows,
-        key_is_unique=row.key_unique,
+        duplicates=() if row.key_unique else duplicates or None,
         reason=_uncounted(row, counted),
         more=more,
     )
-    row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
-    row.save(update_fields=("rows_target", "verified", "checks"))
-    held.log(_level(verdict), f"{row.target}: {verdict.message}", counted_by=counted.method)
+
+
+def _duplicates(row: JobCollection, source: Source, target: Target) -> int | None:
+    plan = CollectionPlan.model_validate(row.plan)
+    asked = key_rows(plan, key_per_partition=target.capabilities().key_per_partition)
+    try:
+        return source.measure(ref_of(plan), duplicates_of=asked).duplicates
+    except SourceError as error:
+        if error.retryable:
+            raise
+        return None
 
 
 def _uncounted(row: JobCollection, counted: CountState) -> str:

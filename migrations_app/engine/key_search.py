@@ -25,7 +25,7 @@ from migrations_app.engine.target import Target
 class SearchState:
     """How far a search came: ``read`` rows up to ``after`` in slice number ``part``. ``as_dict`` is JSON.
 
-    Of their keys ``asked`` were sent, and ``found`` of these are in the target.
+    Of these, ``asked`` have a key that was sent, and ``found`` one that is in the target.
     """
 
     part: int = 0
@@ -111,8 +111,11 @@ class KeySearch:
             state,
             after=batch.after,
             read=state.read + batch.rows_read,
-            asked=state.asked + len(keys),
-            found=state.found + (self._target.count_keys(name, key, keys) if len(keys) else 0),
+            # A row whose key another one on the page has is not looked for a second time.
+            asked=state.asked + len(keys) + mapped.collapsed,
+            found=state.found
+            + (self._target.count_keys(name, key, keys) if len(keys) else 0)
+            + mapped.collapsed,
         )
 
     def _keep(self, **changes: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from migrations_app.engine.checkpoint import Counters
+from migrations_app.engine.equal_keys import Replaced, replaced
 from migrations_app.engine.log import counted
 
 READ_CHECK, TARGET_CHECK = "rows_read", "rows_in_target"
@@ -59,32 +60,34 @@ def judge(
     target_before: int | None = 0,
     keys: KeysSought | None = None,
     limit: int | None = None,
-    key_is_unique: bool = True,
+    duplicates: Sequence[int] | None = (),
     reason: str = "",
     more: Sequence[Check] = (),
 ) -> Verdict:
     """Compare what was read with what the source held, and what was sent with what the target holds.
 
-    A count that nobody has is None; ``reason`` then says why the target's is missing. ``key_is_unique``: the
-    source declares it, or the keys are Auto ID's. ``limit``: only the first so many rows were to be read.
-    ``keys``: rows may have replaced others of the same key that were in the target before. ``more`` are
-    checks that were made already.
+    A count that nobody has is None; ``reason`` then says why the target's is missing. ``duplicates`` are the
+    source's rows minus its different keys, counted before the move and perhaps again after it; none where the
+    source declares its key unique. ``limit``: only the first so many rows were to be read. ``keys``: rows may
+    have replaced others of the same key that were in the target before. ``more`` are checks that were made
+    already.
     """
     added = None if target_after is None or target_before is None else target_after - target_before
-    of_target = _of_target(counters, added, key_is_unique, keys, reason)
+    in_source = counters.read if source_before is None else source_before
+    equal = replaced(counters, duplicates, in_source) if duplicates else Replaced()
+    of_target = _of_target(counters, added, None if duplicates is None else equal, keys, reason)
     checks = (_of_source(counters.read, source_before, source_after, limit), of_target, *more)
     passed = {check.passed for check in checks}
     verified = False if False in passed else None if None in passed else True
-    left_out = counters.rejected + counters.skipped + counters.collapsed
-    wanted = [_wanted(count, limit) for count in (source_before, source_after)]
-    has_replaced = of_target.found != of_target.expected
-    explained = verified is True and (left_out > 0 or wanted[0] != wanted[1] or has_replaced)
     if verified is True:
+        wanted = [_wanted(count, limit) for count in (source_before, source_after)]
+        has_replaced = of_target.found != of_target.expected
+        explained = _sent(counters) < counters.read or has_replaced or wanted[0] != wanted[1]
         asked = " that were asked for" if limit is not None else ""
         message = of_target.message if has_replaced else _arrived(counters, asked)
         return Verdict(verified, explained, checks, message)
     worst = next(check for check in checks if check.passed is verified)
-    return Verdict(verified, explained, checks, worst.message)
+    return Verdict(verified, explained=False, checks=checks, message=worst.message)
 
 
 def _of_source(read: int, before: int | None, after: int | None, limit: int | None) -> Check:
@@ -107,34 +110,54 @@ def _wanted(count: int | None, limit: int | None) -> int | None:
 
 
 def _of_target(
-    counters: Counters, added: int | None, key_is_unique: bool, keys: KeysSought | None, reason: str
+    counters: Counters, added: int | None, equal: Replaced | None, keys: KeysSought | None, reason: str
 ) -> Check:
-    sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
+    """``equal`` is None where nobody knows how many rows have the key of another."""
+    sent = _sent(counters)
     if added is None:
         return Check(TARGET_CHECK, sent, None, None, reason or "The rows of the target were not counted.")
-    if added < sent and not key_is_unique:
-        sentence = (
-            f"The target holds {counted(added, 'new row')} for {sent:,} sent. The source does not declare "
-            "its key unique: rows with equal keys replace each other, and lost ones look the same."
-        )
-        return Check(TARGET_CHECK, sent, added, None, sentence)
-    if added < sent and keys is not None:
-        passed, sentence = _replaced(sent, added, keys)
-        return Check(TARGET_CHECK, sent, added, passed, sentence)
-    sentence = f"The target holds {counted(added, 'new row')}; {sent:,} were sent{_left_out(counters)}."
-    return Check(TARGET_CHECK, sent, added, added == sent, sentence)
+    passed: bool | None
+    if keys is not None and added < sent and not (equal and equal.explains(sent - added)):
+        passed, sentence = _sought(counters, added, keys)
+    elif equal is None and added < sent:
+        passed, sentence = None, _unknown(counters, added)
+    else:
+        passed, sentence = _explained(counters, added, equal or Replaced())
+    return Check(TARGET_CHECK, sent, added, passed, sentence)
 
 
-def _replaced(sent: int, added: int, keys: KeysSought) -> tuple[bool | None, str]:
+def _explained(counters: Counters, added: int, equal: Replaced) -> tuple[bool | None, str]:
+    """Whether rows of equal keys explain what is lacking, if anything is."""
+    sent = _sent(counters)
+    said = f"The target holds {counted(added, 'new row')}; {sent:,} were sent{_left_out(counters)}"
+    if equal.explains(sent - added):
+        replaced_rows = f", of which {sent - added:,} were replaced by others with the same key"
+        return True, f"{said}{replaced_rows if added < sent else ''}."
+    return False, f"{said}, of which equal keys replace {equal}." if equal.most else f"{said}."
+
+
+def _unknown(counters: Counters, added: int) -> str:
+    return (
+        f"The target holds {counted(added, 'new row')} for {_sent(counters):,} sent. The source does not "
+        "declare its key unique: rows with equal keys replace each other, and lost ones look the same."
+    )
+
+
+def _sought(counters: Counters, added: int, keys: KeysSought) -> tuple[bool | None, str]:
     """Fewer new rows than were sent, into a collection that had rows: the keys tell whether all are there."""
-    new = f"The target holds {counted(added, 'new row')} for {sent:,} sent"
-    if keys.asked != sent or keys.found > sent:
+    new = f"The target holds {counted(added, 'new row')} for {_sent(counters):,} sent"
+    rows = _sent(counters) + counters.collapsed
+    if keys.asked != rows or keys.found > rows:
         twice = "a key is there more than once"
-        why = keys.reason or ("the source was changed meanwhile" if keys.asked != sent else twice)
+        why = keys.reason or ("the source was changed meanwhile" if keys.asked != rows else twice)
         return None, f"{new}. Whether the others replaced rows with the same keys is not known: {why}."
-    if keys.found != sent:
+    if keys.found != rows:
         return False, f"{new}, and of their keys it holds {keys.found:,} alone."
     return True, f"{new}: the others replaced rows with the same keys, and every key is there."
+
+
+def _sent(counters: Counters) -> int:
+    return counters.read - counters.rejected - counters.skipped - counters.collapsed
 
 
 def _left_out(counters: Counters) -> str:
@@ -144,7 +167,6 @@ def _left_out(counters: Counters) -> str:
 
 
 def _arrived(counters: Counters, asked: str) -> str:
-    if words := _left_out(counters):
-        sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
-        return f"{counted(sent, 'row')} arrived{words}."
-    return f"All {counted(counters.read, 'row')}{asked} arrived."
+    left_out = _left_out(counters)
+    rows = counted(_sent(counters), "row")
+    return f"{rows if left_out else f'All {rows}{asked}'} arrived{left_out}."

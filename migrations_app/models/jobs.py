@@ -204,6 +204,9 @@ class JobCollection(models.Model):
     rows_source = models.PositiveBigIntegerField(null=True, blank=True)
     rows_source_after = models.PositiveBigIntegerField(null=True, blank=True)
     count_before = models.PositiveBigIntegerField(null=True, blank=True, default=0)
+    # Rows minus different keys in the source, before and after, where it does not declare the key unique.
+    duplicate_keys = models.PositiveBigIntegerField(null=True, blank=True)
+    duplicate_keys_after = models.PositiveBigIntegerField(null=True, blank=True)
     rows_target = models.PositiveBigIntegerField(null=True, blank=True)
     verified = models.BooleanField(null=True, blank=True)
     checks = models.JSONField(default=list, blank=True)

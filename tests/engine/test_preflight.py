@@ -649,20 +649,86 @@ def test_null_vectors_are_counted_before_anything_is_written():
     assert one.notes == ("The vector “v” is NULL in 1 row, which will be rejected.",)
 
 
-def test_a_key_that_is_null_somewhere_is_refused():
-    fields = tuple(replace(f, nullable=True) for f in books().fields)
-    nulls = replace(books(), rows=rows([[1, 2], [3, 4]], ids=[1, None]), fields=fields)
-    (fault,) = checked({"a": nulls}).faults
-    assert place(fault)[:2] == ("key_null", "collections[0].key")
-
-
-def test_a_key_not_declared_unique_is_said():
-    plan = {"collections": [{"source": "a", "key": "t"}]}
-    fields = tuple(replace(f, can_be_key=f.name != "v", nullable=False) for f in books().fields)
-    (one,) = checked({"a": books(fields=fields)}, plan).collections
-    assert one.notes == (
-        "The source does not declare “t” unique: of rows with equal keys the last one stays.",
+def keyed(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
+    """What preflight finds of three books whose key is ``key``."""
+    made = rows([[1, 2], [3, 4], [5, 6]], ids=list(ids))
+    made = made.set_column(2, "t", pa.array(texts, pa.string()))
+    fields = tuple(replace(f, can_be_key=f.name != "v", nullable=None in texts) for f in books().fields)
+    return checked(
+        {"a": books(rows=made, fields=fields)}, {"collections": [{"source": "a", "key": key}]}, **facts
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("t", "The key “t” is NULL in 2 rows."),
+        (["t", "id"], "“t”, a part of the key, is NULL in 2 rows."),
+    ],
+)
+def test_a_key_that_is_null_somewhere_is_refused(key, sentence):
+    (fault,) = keyed(key, [None, "x", None]).faults
+    assert place(fault)[:2] == ("key_null", "collections[0].key")
+    assert fault.message == sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "texts", "duplicates", "said"),
+    [
+        (
+            "t",
+            ["x", "x", "x"],
+            2,
+            "“t” unique: 2 rows will be replaced by others with the same key, the last",
+        ),
+        ("t", ["x", "y", "z"], 0, "“t” unique; no two rows have the same key now."),
+        (
+            ["t", "v2"],
+            ["x", "x", "y"],
+            1,
+            "“t” and “v2” unique: 1 row will be replaced by others with the same",
+        ),
+    ],
+)
+def test_rows_with_the_key_of_another_are_counted_before_anything_is_written(key, texts, duplicates, said):
+    made = rows([[1, 2], [3, 4], [5, 6]], ids=[1, 2, 3])
+    made = made.set_column(2, "t", pa.array(texts, pa.string()))
+    made = made.append_column("v2", pa.array(["a", "a", "b"], pa.string()))
+    specs = SPECS | {"v2": TypeSpec(T.VARCHAR)}
+    plan = {"collections": [{"source": "a", "key": key}]}
+    (one,) = checked({"a": memory_collection(made, specs, key="id")}, plan).collections
+    assert (one.key_is_unique, one.duplicates) == (False, duplicates)
+    assert any(note.startswith(f"The source does not declare {said}") for note in one.notes)
+
+
+def test_rows_that_will_be_skipped_have_no_key_to_share():
+    made = rows([[1, 2], None, None], ids=[1, 2, 3]).set_column(2, "t", pa.array(["x"] * 3))
+    collections = {"a": memory_collection(made, SPECS, key="id")}
+    plan = {"source": "a", "key": "t"}
+    (skipped,) = checked(collections, {"collections": [plan]}).collections
+    (rejected,) = checked(collections, {"collections": [plan | {"skip_null_vectors": False}]}).collections
+    assert (skipped.duplicates, rejected.duplicates) == (0, 2)
+
+
+@pytest.mark.parametrize("key", ["id", ["id", "t"], ["t", "id"], "auto"])
+def test_what_is_declared_unique_is_not_counted(key):
+    (one,) = keyed(key).collections
+    assert (one.key_is_unique, one.duplicates) == (True, None)
+    assert not any("unique" in note for note in one.notes)
+
+
+def test_keys_that_filters_do_not_find_are_said():
+    ends = (-(2**63), 2**63 - 1, 0)
+    old = MemoryDatabase(capabilities=replace(EVERYTHING, version="2.3.5", filters_find_ends=False))
+    (one,) = keyed("id", ids=ends, database=old).collections
+    assert one.notes == (
+        "“id” holds 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no filter "
+        "finds it.",
+        "“id” holds -9223372036854775808, which filters of Milvus 2.3.5 cannot name; "
+        "“id < -9223372036854775807” finds the row.",
+    )
+    assert keyed("id", ids=ends).collections[0].notes == ()
+    assert keyed("id", database=old).collections[0].notes == ()
 
 
 def test_a_fault_with_a_repair_advises_it_where_there_are_no_buttons():

@@ -58,17 +58,76 @@ def test_the_sentence_says_what_happened():
     assert said(CLEAN, holds=None, reason="No right to load.") == "No right to load."
 
 
-def test_fewer_rows_by_a_key_that_may_repeat_prove_nothing():
-    verdict = judge(CLEAN, source_before=100, source_after=100, target_after=99, key_is_unique=False)
+EQUAL = Counters(read=100, written=96, rejected=1, collapsed=3)
+
+
+HELD = "The target holds {} new rows; 100 were sent"
+SOME = "The target holds {} new rows; 96 were sent (100 read, 1 rejected, 3 collapsed)"
+REPLACED = ", of which {} were replaced by others with the same key."
+
+
+@pytest.mark.parametrize(
+    ("counters", "duplicates", "holds", "verified", "sentence"),
+    [
+        (CLEAN, (7,), 93, True, HELD.format(93) + REPLACED.format(7)),
+        (CLEAN, (0,), 100, True, "All 100 rows arrived."),
+        (CLEAN, (7,), 92, False, HELD.format(92) + ", of which equal keys replace 7."),
+        (CLEAN, (7,), 94, False, HELD.format(94) + ", of which equal keys replace 7."),
+        (CLEAN, (0,), 99, False, HELD.format(99) + "."),
+        (CLEAN, (3, 9), 94, True, HELD.format(94) + REPLACED.format(6)),
+        (EQUAL, (8,), 91, True, SOME.format(91) + REPLACED.format(5)),
+        (EQUAL, (8,), 92, True, SOME.format(92) + REPLACED.format(4)),
+        (EQUAL, (3,), 96, True, "96 rows arrived (100 read, 1 rejected, 3 collapsed)."),
+        (CLEAN, None, 100, True, "All 100 rows arrived."),
+        (CLEAN, None, 101, False, HELD.format(101) + "."),
+    ],
+)
+def test_rows_of_equal_keys_explain_as_many_as_the_source_has(
+    counters, duplicates, holds, verified, sentence
+):
+    counts = {"source_before": 100, "source_after": 100, "target_after": holds}
+    verdict = judge(counters, **counts, duplicates=duplicates)
+
+    assert (verdict.verified, verdict.message) == (verified, sentence)
+    assert verdict.explained == (verified is True and holds < 100)
+
+
+def test_how_many_equal_keys_explain_is_said_as_far_as_it_is_known():
+    assert said(EQUAL, holds=90, duplicates=(8,)) == (
+        "The target holds 90 new rows; 96 were sent (100 read, 1 rejected, 3 collapsed), of which equal keys "
+        "replace 4 to 5."
+    )
+
+
+def test_fewer_rows_by_a_key_that_nobody_counted_prove_nothing():
+    verdict = judge(CLEAN, source_before=100, source_after=100, target_after=99, duplicates=None)
 
     assert verdict.verified is None
     assert "does not declare its key unique" in verdict.message
 
 
-def test_more_rows_than_were_sent_are_wrong_whatever_the_key():
-    verdict = judge(CLEAN, source_before=100, source_after=100, target_after=101, key_is_unique=False)
+def test_equal_keys_excuse_no_row_of_a_key_that_is_declared_unique():
+    grown = Counters(read=110, written=110)
+    verdict = judge(grown, source_before=100, source_after=120, target_after=109)
 
     assert verdict.verified is False
+
+
+def test_where_rows_replaced_others_that_were_there_the_keys_decide():
+    def verdict(*found):
+        return judge(
+            EQUAL,
+            source_before=100,
+            source_after=100,
+            target_before=50,
+            target_after=60,
+            duplicates=(8,),
+            keys=KeysSought(*found),
+        )
+
+    assert verdict(99, 99).verified is True
+    assert verdict(99, 98).verified is False
+    assert verdict(96, 96).verified is None
 
 
 def test_the_checks_are_json_for_a_report():

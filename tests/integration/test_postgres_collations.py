@@ -9,6 +9,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from migrations_app.demo.engines import EmbeddedPostgres
+from migrations_app.engine.batch import ReadColumn
+from migrations_app.engine.connectors.base import KeyRows
+from migrations_app.engine.joining import PART
 from migrations_app.engine.schema import SourceKey
 from tests.engines.postgres import CARELESS, Database
 from tests.integration.postgres import batches_of, locators_of, opened
@@ -80,3 +83,11 @@ def test_citext_out_of_sight_gives_no_order(keyed):
         (part,) = source.slices(KEYED, 1)
         assert not part.resumable
     database.execute("ALTER ROLE postgres RESET search_path")
+
+
+def test_keys_that_a_collation_takes_for_one_are_counted_as_different(keyed):
+    """Milvus tells them apart."""
+    database = keyed("text COLLATE shouting", "CASE WHEN g % 2 = 0 THEN 'a' ELSE 'A' END")
+    rows = KeyRows((ReadColumn("k", PART),), ("k",))
+    with opened(database) as source:
+        assert source.measure(KEYED, duplicates_of=rows).duplicates == 198

@@ -3,7 +3,7 @@
 import pytest
 
 from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import ReadContext
+from migrations_app.engine.connectors.base import KeyRows, ReadContext
 from migrations_app.engine.connectors.postgres import PostgresSource
 from migrations_app.engine.joining import PART
 from migrations_app.engine.schema import MilvusType, SourceKey, TypeSpec
@@ -199,3 +199,49 @@ def test_a_key_part_of_any_kind_is_delivered_as_its_exact_text(keyed):
         "10.0.0.1",
     ]
     assert locators_of([batch]) == ["/".join(texts) + ", row 1"]
+
+
+# ---------------------------------------------------------------- equal keys
+
+
+def duplicates(source, *columns, present=(), ref=KEYED):
+    names = tuple(column.path for column in columns)
+    return source.measure(ref, duplicates_of=KeyRows(columns, (*names, *present))).duplicates
+
+
+def text(name):
+    return ReadColumn(name, TypeSpec(MilvusType.VARCHAR, max_length=9))
+
+
+VALUES = """
+    (1, 1.0, 'a', 'A', 'x', '{1}'), (1, 1.00, 'a', 'a ', 'y', NULL), (2, 'NaN', 'A', 'a', NULL, '{1}'),
+    (2, 'NaN', 'b', 'b', 'x', '{1}'), (NULL, 2, '', '', 'x', '{1}')
+"""
+
+
+def test_keys_are_equal_where_what_is_moved_is(keyed):
+    """1.0 and 1.00 are two texts, whatever PostgreSQL makes of them; what pads char(n) stays behind."""
+    columns = "i integer, n numeric, t text, c char(3), p text, q integer[]"
+    database = keyed(columns, "1, 1, '', '', '', '{}'", rows=0)
+    database.execute("INSERT INTO keyed (i, n, t, c, p, q) VALUES" + VALUES)
+    with opened(database) as source:
+        assert duplicates(source, ReadColumn("i", TypeSpec(MilvusType.INT64))) == 2
+        assert duplicates(source, text("n")) == 1
+        assert duplicates(source, text("t")) == 1
+        assert duplicates(source, text("c")) == 1
+        assert duplicates(source, text("p")) == 2
+        assert duplicates(source, text("p"), present=("q",)) == 2
+        assert duplicates(source, text("p"), present=("i",)) == 1
+        assert duplicates(source, ReadColumn("i", PART), ReadColumn("t", PART)) == 1
+        assert duplicates(source, ReadColumn("i", PART), ReadColumn("p", PART)) == 0
+        chosen = CollectionRef(KEYED.name, {"where": "n = 'NaN'"})
+        assert duplicates(source, text("n"), ref=chosen) == 1
+        assert duplicates(source, text("t"), ref=chosen) == 0
+
+
+def test_the_ends_of_a_column_are_told(keyed):
+    database = keyed(
+        "b bigint, s smallint", "CASE g WHEN 0 THEN -9223372036854775808 WHEN 2 THEN 5 END, NULL", 3
+    )
+    with opened(database) as source:
+        assert source.measure(KEYED, ends_of=("b", "s")).ends == {"b": (-(2**63), 5)}

@@ -7,9 +7,10 @@ import pytest
 
 from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
 from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.connectors.base import ReadContext
+from migrations_app.engine.connectors.base import KeyRows, ReadContext
 from migrations_app.engine.connectors.postgres import PostgresSource, session
 from migrations_app.engine.errors import Canceled, SourceChanged, SourceDataError, SourceUnavailable
+from migrations_app.engine.joining import PART
 from migrations_app.engine.schema import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres import batches_of, locators_of, opened, plan_of
@@ -235,14 +236,28 @@ def test_a_stop_is_obeyed_while_the_server_is_still_thinking(items: Database) ->
         assert nothing_runs(items)
 
 
-@pytest.mark.parametrize("question", ["counts", "has_rows", "measure"])
-def test_a_stop_is_obeyed_while_all_rows_are_looked_at(items: Database, question: str) -> None:
+PENSIVE = CollectionRef("public.pensive")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda source: source.counts(PENSIVE),
+        lambda source: source.has_rows(PENSIVE),
+        lambda source: source.measure(PENSIVE, nulls_of=("id",)),
+        lambda source: source.measure(PENSIVE, ends_of=("id",)),
+        lambda source: source.measure(PENSIVE, duplicates_of=KeyRows((ReadColumn("id", PART),), ("id",))),
+    ],
+    ids=["counts", "has_rows", "nulls", "ends", "duplicates"],
+)
+def test_a_stop_is_obeyed_while_all_rows_are_looked_at(
+    items: Database, ask: Callable[[PostgresSource], object]
+) -> None:
     items.execute("CREATE OR REPLACE VIEW pensive AS SELECT * FROM items WHERE pg_sleep(600)::text = ''")
-    more = ((), ("id",)) if question == "measure" else ()
     with opened(items) as source:
         source.stop.stop(Canceled("Stopped by the test."))
         with pytest.raises(Canceled):
-            getattr(source, question)(CollectionRef("public.pensive"), *more)
+            ask(source)
         assert nothing_runs(items)
 
 

@@ -85,6 +85,7 @@ def test_the_report_holds_null_for_what_is_not_known(job):
         "rows_skipped": 30,
         "rows_collapsed": 5,
         "values_cut": 0,
+        "duplicate_keys": None,
         "rows_target": None,
         "verified": None,
         "checks": [],

@@ -20,7 +20,7 @@ from typing import ClassVar, Self, TypeVar
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
+from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.schema import CollectionSchema
 
@@ -87,11 +87,23 @@ class Measures:
     """Facts over all rows, for preflight.
 
     ``dims`` gives for each asked vector field how many rows have which dimension, ``nulls`` how many
-    rows are NULL in each asked field.
+    rows are NULL in each asked field, ``ends`` the smallest and the largest value of each asked field that is
+    not NULL everywhere. ``duplicates`` are rows minus different keys, None where that was not counted.
     """
 
     dims: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     nulls: Mapping[str, int] = field(default_factory=dict)
+    ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    duplicates: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRows:
+    """The rows whose keys are to be told apart: ``columns`` make a key, read as they are moved. Rows that are
+    NULL in one of ``present`` do not count; the columns of the key are among them."""
+
+    columns: tuple[ReadColumn, ...]
+    present: tuple[str, ...]
 
 
 class ReadContext:
@@ -230,8 +242,18 @@ class Source(End):
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         """The rows with these keys, in any order. Of several columns ``plan.key``, they are joined keys."""
 
-    def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
-        """Facts over all rows, where the source can tell them without sending the rows."""
+    def measure(
+        self,
+        ref: CollectionRef,
+        dims_of: tuple[str, ...] = (),
+        nulls_of: tuple[str, ...] = (),
+        duplicates_of: KeyRows | None = None,
+        ends_of: tuple[str, ...] = (),
+    ) -> Measures:
+        """Facts over all rows, where the source can tell them without sending the rows.
+
+        ``ends_of`` are fields of whole numbers. Keys are equal where they are byte for byte.
+        """
         return Measures()
 
     def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:

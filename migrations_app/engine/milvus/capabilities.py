@@ -72,6 +72,10 @@ class Capabilities:
     # Are two rows of one key in different partitions two rows? (Where there is a partition key, never.)
     key_per_partition: bool = True
 
+    # Do filters find the INT64 values -2^63 and 2^63-1? Milvus 2.3.5 does not parse the one and misses the
+    # other, as 2.5.8 does (its issue 46075).
+    filters_find_ends: bool = True
+
     @property
     def most_vector_fields(self) -> int:
         """How many vector fields there may be at most, where an operator allows more than the usual."""
@@ -134,4 +138,5 @@ def capabilities_of(server: Server) -> Capabilities:
         metrics=features & METRICS,
         index_defaults="index_defaults" in features,
         key_per_partition=not is_lite,
+        filters_find_ends=is_lite or server.has((2, 6)),
     )

@@ -26,12 +26,18 @@ from migrations_app.engine.target import Target
 
 @dataclass(frozen=True, slots=True)
 class PreparedCollection:
-    """A completed collection. ``rows`` is an estimate; ``notes`` are sentences that a person should read."""
+    """A completed collection. ``rows`` is an estimate; ``notes`` are sentences that a person should read.
+
+    ``key_is_unique``: the source declares it, or the keys are Auto ID's; else ``duplicates`` are its rows
+    minus its different keys, None where nobody counted them.
+    """
 
     plan: CollectionPlan
     schema: CollectionSchema
     rows: int | None
     notes: tuple[str, ...] = ()
+    key_is_unique: bool = False
+    duplicates: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +134,10 @@ def _prepared(
     warnings = tuple(fault.message for fault in found if fault.severity == "warning")
     unsaid = _left_out(completed, schema, caps, there) if collection.fields is None else ()
     notes = (*schema.notes, *unsaid, *facts.notes, *made.notes, *warnings)
-    return PreparedCollection(completed, schema, schema.rows_estimate, notes), _told_once(
-        facts.faults + made.faults + found
+    prepared = PreparedCollection(
+        completed, schema, schema.rows_estimate, notes, facts.key_is_unique, facts.duplicates
     )
+    return prepared, _told_once(facts.faults + made.faults + found)
 
 
 def _left_out(

@@ -8,19 +8,23 @@ from dataclasses import dataclass
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.connectors.base import Measures, Source
 from migrations_app.engine.errors import Fault
+from migrations_app.engine.log import counted
 from migrations_app.engine.plan import CollectionPlan, FieldPlan
-from migrations_app.engine.preflight.keys import USE_AUTO_ID
+from migrations_app.engine.preflight.key_rows import look_at_key
 from migrations_app.engine.preflight.subject import Entry, Subject
 from migrations_app.engine.preflight.types import LEAVE_OUT, has_dim
 
 
 @dataclass(frozen=True, slots=True)
 class RowFacts:
-    """What was found: ``dims`` the one dimension of each measured vector field, by source name."""
+    """What was found: ``dims`` the one dimension of each measured vector field, by source name; of the key
+    what ``KeyFacts`` say."""
 
     dims: Mapping[str, int]
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
+    key_is_unique: bool = False
+    duplicates: int | None = None
 
 
 def look_at_rows(subject: Subject, source: Source) -> RowFacts:
@@ -32,15 +36,15 @@ def look_at_rows(subject: Subject, source: Source) -> RowFacts:
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
     vectors = [e for e in subject.fixed() if e.is_vector and e.source and not e.is_key_of_document]
     undeclared = [e for e in vectors if _is_undeclared(e)]
-    nullable = [e for e in subject.fixed() if _may_be_null(e) and (e in vectors or subject.is_key(e))]
+    nullable = [e for e in vectors if e.source and e.source.nullable]
     measured = Measures()
     if undeclared or nullable:
         measured = source.measure(ref, _names(undeclared), _names(nullable))
     faults = [fault for e in undeclared for fault in _mixed(e, measured.dims.get(_name(e), {}))]
-    keys = [e for e in nullable if subject.is_key(e)]
-    faults += [fault for e in keys for fault in _null_keys(subject, e, measured.nulls.get(_name(e), 0))]
     dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
-    return RowFacts(dims, tuple(faults), tuple(_notes(subject, vectors, measured)))
+    key = look_at_key(subject, source)
+    notes = (*_notes(subject, vectors, measured), *key.notes)
+    return RowFacts(dims, (*faults, *key.faults), notes, key.is_unique, key.duplicates)
 
 
 def with_dims(collection: CollectionPlan, dims: Mapping[str, int]) -> CollectionPlan:
@@ -68,21 +72,12 @@ def _mixed(entry: Entry, found: Mapping[int, int]) -> Iterator[Fault]:
         yield entry.fault("dim", "dim_differs", message, f"Write dim: {dims[0]}.")
 
 
-def _null_keys(subject: Subject, entry: Entry, nulls: int) -> Iterator[Fault]:
-    if nulls:
-        message = f"The key “{entry.name}” is NULL in {_rows(nulls)}."
-        yield subject.fault("key", "key_null", message, "A key is never NULL: use Auto ID.", USE_AUTO_ID)
-
-
 def _notes(subject: Subject, vectors: list[Entry], measured: Measures) -> Iterator[str]:
     fate = "skipped and counted" if subject.plan.skip_null_vectors else "rejected"
     for entry in vectors:
         nulls = measured.nulls.get(_name(entry), 0)
         if nulls and not entry.plan.nullable:
-            yield f"The vector “{entry.name}” is NULL in {_rows(nulls)}, which will be {fate}."
-    key, kept = subject.schema.key, subject.plan.key_columns
-    if kept and (key is None or key.columns != kept or not key.unique):
-        yield f"The source does not declare “{kept[0]}” unique: of rows with equal keys the last one stays."
+            yield f"The vector “{entry.name}” is NULL in {counted(nulls, 'row')}, which will be {fate}."
 
 
 def _is_undeclared(entry: Entry) -> bool:
@@ -92,17 +87,9 @@ def _is_undeclared(entry: Entry) -> bool:
     return all(choice.spec.dim is None for choice in entry.source.choices if choice.spec.type is spec.type)
 
 
-def _may_be_null(entry: Entry) -> bool:
-    return entry.source is not None and entry.source.nullable
-
-
 def _name(entry: Entry) -> str:
     return entry.plan.source or ""
 
 
 def _names(entries: list[Entry]) -> tuple[str, ...]:
     return tuple(_name(entry) for entry in entries)
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} row" + ("" if number == 1 else "s")

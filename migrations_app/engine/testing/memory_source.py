@@ -22,6 +22,7 @@ from pydantic import Field, SecretStr
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Rejected, Slice
 from migrations_app.engine.connectors.base import (
     CollectionInfo,
+    KeyRows,
     Measures,
     ReadContext,
     ServerInfo,
@@ -204,11 +205,21 @@ class MemorySource(Source):
         asked = found.rows.filter(pc.is_in(held, value_set=keys.cast(held.type)))
         return _columns(asked, plan.columns)
 
-    def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
+    def measure(
+        self,
+        ref: CollectionRef,
+        dims_of: tuple[str, ...] = (),
+        nulls_of: tuple[str, ...] = (),
+        duplicates_of: KeyRows | None = None,
+        ends_of: tuple[str, ...] = (),
+    ) -> Measures:
         rows = self._collection(ref).rows
+        values = {name: pc.min_max(rows.column(name)).as_py() for name in ends_of}
         return Measures(
             {name: _dims(rows.column(name)) for name in dims_of},
             {name: rows.column(name).null_count for name in nulls_of},
+            {name: (both["min"], both["max"]) for name, both in values.items() if both["min"] is not None},
+            _duplicates(rows, duplicates_of) if duplicates_of else None,
         )
 
     def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
@@ -256,3 +267,11 @@ def _dims(column: pa.Array) -> dict[int, int]:
         item["values"]: item["counts"]
         for item in pc.value_counts(pc.list_value_length(column.drop_null())).to_pylist()
     }
+
+
+def _duplicates(rows: pa.RecordBatch, keys: KeyRows) -> int:
+    for name in keys.present:
+        rows = rows.filter(rows.column(name).is_valid())
+    columns = _columns(rows, keys.columns).columns
+    table = pa.table({str(number): column for number, column in enumerate(columns)})
+    return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -70,8 +71,13 @@ class Relation:
     @property
     def rows(self) -> sql.Composable:
         """What stands after FROM for all of its rows that are chosen."""
+        return self.rows_where(())
+
+    def rows_where(self, conditions: Iterable[sql.Composable]) -> sql.Composable:
+        """Those of them for which all of ``conditions`` are true as well."""
         table = sql.SQL("{} AS t").format(self.name.identifier)
-        return sql.SQL("{} WHERE {}").format(table, self.condition) if self.condition else table
+        told = [condition for condition in (self.condition, *conditions) if condition is not None]
+        return sql.SQL("{} WHERE {}").format(table, sql.SQL(" AND ").join(told)) if told else table
 
     @property
     def rows_estimate(self) -> int | None:

@@ -14,7 +14,7 @@ from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.types import TEXT, Reading, key_reading, reading_as
 from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.joining import parted
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.schema import MilvusType
 
 _ALIAS = "t"
 # A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
@@ -53,15 +53,9 @@ class Select:
         return self.expressions.setdefault(text, len(self.expressions))
 
     def deliver(self, wanted: ReadColumn) -> None:
-        """Selects a column as its type. Raises ``SourceChanged`` where it has none such (any more)."""
+        """Selects a column as its type. Raises ``SourceChanged`` where it has none such."""
         column = self.relation.column(wanted.path)
-        reading = reading_as(column, wanted.spec)
-        if reading is None:
-            raise SourceChanged(
-                f"Column “{column.name}” of {self.relation} is {column.native} and cannot be read as "
-                f"{wanted.spec}.",
-                "Its type changed: look at the table again under Configure Schema.",
-            )
+        reading = _reading(self.relation, wanted)
         value: LiteralString = reading.sql
         misfit = None
         if reading.misfit is not None:
@@ -148,11 +142,23 @@ def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequenc
     return select
 
 
-def text_of(relation: Relation, name: str) -> sql.Composable:
-    """The expression of a column's exact text, as a VARCHAR is read. Raises ``SourceChanged`` without one."""
-    select = Select(relation)
-    select.deliver(ReadColumn(name, TypeSpec(MilvusType.VARCHAR)))
-    return expand(select.delivered[0].reading.sql, relation.column(name))
+def bytes_of(relation: Relation, wanted: ReadColumn) -> sql.Composed:
+    """The expression of a column as it is delivered, texts equal only where they are byte for byte. Raises
+    ``SourceChanged`` where it has no such type."""
+    value = expand(_reading(relation, wanted).sql, relation.column(wanted.path))
+    is_text = wanted.spec.type is MilvusType.VARCHAR
+    return sql.SQL('({})::text COLLATE "C"').format(value) if is_text else value
+
+
+def _reading(relation: Relation, wanted: ReadColumn) -> Reading:
+    column = relation.column(wanted.path)
+    reading = reading_as(column, wanted.spec)
+    if reading is None:
+        raise SourceChanged(
+            f"Column “{column.name}” of {relation} is {column.native} and cannot be read as {wanted.spec}.",
+            "Its type changed: look at the table again under Configure Schema.",
+        )
+    return reading
 
 
 def expand(expression: LiteralString, column: Column) -> sql.Composed:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
-from psycopg import sql
-from psycopg.rows import tuple_row
 
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.connectors.base import (
     CollectionInfo,
+    KeyRows,
     Measures,
     ReadContext,
     ServerInfo,
@@ -26,15 +25,14 @@ from migrations_app.engine.connectors.postgres.condition import checked
 from migrations_app.engine.connectors.postgres.conninfo import address_of, hosts_of
 from migrations_app.engine.connectors.postgres.describing import described
 from migrations_app.engine.connectors.postgres.listing import list_collections
+from migrations_app.engine.connectors.postgres.measuring import Measuring
 from migrations_app.engine.connectors.postgres.reader import Reader
-from migrations_app.engine.connectors.postgres.select import Select, select_columns, select_slice, text_of
+from migrations_app.engine.connectors.postgres.select import Select, select_columns, select_slice
 from migrations_app.engine.connectors.postgres.selection import PostgresSelection
 from migrations_app.engine.connectors.postgres.server import check_server
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.settings import PostgresSettings
-from migrations_app.engine.connectors.postgres.types import dims_of
 from migrations_app.engine.opening import with_opened_keys
-from migrations_app.engine.partitions import MAX_VALUE_BYTES
 from migrations_app.engine.schema import CollectionSchema
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -87,12 +85,10 @@ class PostgresSource(Source):
         return with_opened_keys(found, ref.selection)
 
     def counts(self, ref: CollectionRef) -> dict[str | None, int]:
-        row = self._ask(self._relation(ref), sql.SQL("SELECT count(*) FROM {rows}"))
-        return {None: row[0]}
+        return {None: self._measuring(ref).count()}
 
     def has_rows(self, ref: CollectionRef) -> bool:
-        row = self._ask(self._relation(ref), sql.SQL("SELECT EXISTS (SELECT FROM {rows})"))
-        return bool(row[0])
+        return self._measuring(ref).has_rows()
 
     def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
         """One slice: in key order and resumable where a unique key gives it an order, else as it comes."""
@@ -112,26 +108,24 @@ class PostgresSource(Source):
         select.among(plan.key, [str(key) for key in keys.to_pylist()])
         return Reader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
 
-    def measure(self, ref: CollectionRef, dims_of: tuple[str, ...], nulls_of: tuple[str, ...]) -> Measures:
-        relation = self._relation(ref)
+    def measure(
+        self,
+        ref: CollectionRef,
+        dims_of: tuple[str, ...] = (),
+        nulls_of: tuple[str, ...] = (),
+        duplicates_of: KeyRows | None = None,
+        ends_of: tuple[str, ...] = (),
+    ) -> Measures:
+        measuring = self._measuring(ref)
         return Measures(
-            dims={name: self._dims(relation, name) for name in dims_of},
-            nulls=self._nulls(relation, nulls_of) if nulls_of else {},
+            dims={name: measuring.dims(name) for name in dims_of},
+            nulls=measuring.nulls(nulls_of) if nulls_of else {},
+            ends={name: ends for name in ends_of if (ends := measuring.ends(name))},
+            duplicates=measuring.duplicates(duplicates_of) if duplicates_of else None,
         )
 
     def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
-        relation = self._relation(ref)
-        statement = sql.SQL(
-            "SELECT left(({value})::text, {longest}) AS value, count(*) AS rows FROM {rows}"
-            " GROUP BY 1 LIMIT {most}"
-        ).format(
-            value=text_of(relation, field),
-            longest=sql.Literal(MAX_VALUE_BYTES + 1),
-            rows=relation.rows,
-            most=sql.Literal(at_most + 2),
-        )
-        with self._session.count(relation.chosen, self.stop) as connection:
-            return {row.value: row.rows for row in connection.execute(statement)}
+        return self._measuring(ref).distinct(field, at_most + 2)
 
     # ------------------------------------------------------------ within
 
@@ -146,32 +140,8 @@ class PostgresSource(Source):
         select.limit = plan.limit
         return select
 
-    def _ask(self, relation: Relation, question: sql.SQL, **parts: sql.Composable) -> Any:
-        """The one row that answers, however long the server takes, or until ``stop``."""
-        statement = question.format(rows=relation.rows, **parts)
-        with self._session.count(relation.chosen, self.stop) as connection:
-            (row,) = connection.cursor(row_factory=tuple_row).execute(statement).fetchall()
-        return row
-
-    def _dims(self, relation: Relation, name: str) -> dict[int, int]:
-        column = relation.column(name)
-        parts = {
-            "c": sql.Identifier(column.name),
-            "vector_dims": sql.Identifier(relation.pgvector_schema or "public", "vector_dims"),
-        }
-        statement = sql.SQL("SELECT {dims} AS dim, count(*) AS rows FROM {rows} GROUP BY 1").format(
-            dims=sql.SQL(dims_of(column)).format(**parts), rows=relation.rows
-        )
-        with self._session.count(relation.chosen, self.stop) as connection:
-            return {row.dim: row.rows for row in connection.execute(statement) if row.dim is not None}
-
-    def _nulls(self, relation: Relation, names: tuple[str, ...]) -> dict[str, int]:
-        counts = [
-            sql.SQL("count(*) FILTER (WHERE {} IS NULL)").format(sql.Identifier(relation.column(name).name))
-            for name in names
-        ]
-        row = self._ask(relation, sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
-        return dict(zip(names, row, strict=True))
+    def _measuring(self, ref: CollectionRef) -> Measuring:
+        return Measuring(self._session, self._relation(ref), self.stop)
 
     def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))

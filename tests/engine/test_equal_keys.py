@@ -1,0 +1,100 @@
+"""Rows of equal keys: what the source's count of them explains, whatever else befalls the rows."""
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrations_app.engine.batch import ReadColumn
+from migrations_app.engine.checkpoint import Counters
+from migrations_app.engine.equal_keys import Replaced, key_rows, replaced
+from migrations_app.engine.joining import PART
+from migrations_app.engine.mapping.duplicates import last_of_each
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.schema import MilvusType, TypeSpec
+
+T = MilvusType
+# A row: its key, and whether it is rejected.
+ROWS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9).map(lambda n: n == 0)), max_size=40)
+
+
+def duplicates_of(keys):
+    return len(keys) - len(set(keys))
+
+
+def moved(rows, batch_rows):
+    """What the counters and the target hold after ``rows`` were moved in batches."""
+    counters, target = Counters(), set()
+    for start in range(0, len(rows), batch_rows):
+        batch = rows[start : start + batch_rows]
+        good = pa.array([key for key, is_rejected in batch if not is_rejected], pa.int64())
+        kept = last_of_each(good)
+        sent = good if kept is None else good.take(pa.array(kept))
+        rejected, collapsed = len(batch) - len(good), len(good) - len(sent)
+        counters += Counters(len(batch), len(sent), rejected, collapsed=collapsed)
+        target.update(sent.to_pylist())
+    return counters, len(target)
+
+
+@given(ROWS, st.integers(1, 9))
+def test_what_lacks_in_the_target_is_always_explained(rows, batch_rows):
+    counters, held = moved(rows, batch_rows)
+    duplicates = duplicates_of([key for key, _ in rows])
+    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - held)
+
+
+@given(ROWS, st.integers(1, 9))
+def test_without_rejected_rows_one_row_less_or_more_is_not(rows, batch_rows):
+    rows = [(key, False) for key, _ in rows]
+    counters, held = moved(rows, batch_rows)
+    found = replaced(counters, [duplicates_of([key for key, _ in rows])], len(rows))
+    assert found == Replaced(counters.written - held, counters.written - held)
+
+
+@given(ROWS, st.integers(1, 9), st.integers(0, 40))
+def test_rows_that_were_not_asked_for_are_allowed_for(rows, batch_rows, limit):
+    counters, held = moved(rows[:limit], batch_rows)
+    duplicates = duplicates_of([key for key, _ in rows])
+    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - held)
+
+
+@given(ROWS, ROWS, st.integers(1, 9))
+def test_rows_that_came_to_the_source_meanwhile_are_allowed_for(rows, new, batch_rows):
+    counters, held = moved(rows + new, batch_rows)
+    duplicates = duplicates_of([key for key, _ in rows])
+    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - held)
+
+
+def test_two_counts_allow_for_anything_between_them():
+    assert replaced(Counters(read=100, written=95, collapsed=5), (10, 20), 100) == Replaced(5, 15)
+    assert str(Replaced(5, 1500)) == "5 to 1,500"
+    assert str(Replaced(5, 5)) == "5"
+
+
+# ---------------------------------------------------------------- what is to be counted
+
+
+def plan_of(**options):
+    fields = [
+        {"source": "sku", "target": "k", "type": "VARCHAR", "max_length": 9},
+        {"source": "v", "target": "v", "type": "FLOAT_VECTOR", "dim": 2},
+        {"source": "w", "target": "w", "type": "FLOAT_VECTOR", "dim": 2, "nullable": True},
+        {"source": "note", "dynamic": True, "as": "note", "type": "VARCHAR"},
+    ]
+    return CollectionPlan.model_validate(
+        {"source": "s", "target": "t", "key": "sku", "fields": fields} | options
+    )
+
+
+def test_keys_are_counted_as_they_are_moved_and_not_in_rows_that_are_skipped():
+    found = key_rows(plan_of())
+    assert found.columns == (ReadColumn("sku", TypeSpec(T.VARCHAR, max_length=9)),)
+    assert found.present == ("sku", "v")
+    assert key_rows(plan_of(skip_null_vectors=False)).present == ("sku",)
+
+
+@pytest.mark.parametrize("key", [["a", "sku"], ["sku", "a", "b"]])
+def test_parts_of_a_joined_key_are_counted_by_their_texts(key):
+    found = key_rows(plan_of(key=key))
+    assert found.columns == tuple(ReadColumn(part, PART) for part in key)
+    assert found.present == (*key, "v")
