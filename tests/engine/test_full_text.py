@@ -131,6 +131,13 @@ def test_an_analyzer_that_this_target_lacks_is_refused_with_those_it_has():
     assert fault.hint == "Use standard."
 
 
+def test_an_analyzer_of_the_collection_that_rows_are_added_to_is_its_own():
+    own = wanted(analyzer='{"tokenizer":"standard"}')
+
+    assert the_fault(own, TITLE).code == "analyzer_unknown"
+    assert faults_of(own | {"if_exists": "append"}, TITLE) == ()
+
+
 def test_a_target_without_it_says_which_version_brings_it():
     old = capabilities_of(Server("milvus", (2, 4, 9)))
 

@@ -91,6 +91,31 @@ def test_a_table_of_texts_alone_can_be_moved_by_its_words(mover):
     assert found(moved, "river") == titles(mover, "river")
 
 
+@pytest.mark.parametrize("said", [{}, {"full_text": WORDS}])
+def test_rows_added_later_are_found_by_their_words_too(mover, said):
+    """Whether the plan speaks of it or leaves that to the collection."""
+    moved = mover.move("public.books", INDEXED, full_text=WORDS)
+    mover.postgres("CREATE TABLE more AS SELECT id + 1000 AS id, v, 'A whale' AS title, price FROM books")
+    mover.postgres("ALTER TABLE more ADD PRIMARY KEY (id)")
+
+    again = mover.move("public.more", target=moved.target, if_exists="append", **said)
+
+    mover.postgres("DROP TABLE more")
+    assert again.report["status"] == "Successful", again.log
+    assert again.counts["verified"] is True
+    assert set(found(moved, "whale")) == set(range(1001, 1201))
+    assert found(moved, "river") == titles(mover, "river")
+
+
+def test_words_that_the_collection_does_not_have_are_refused(mover):
+    moved = mover.move("public.books", INDEXED, full_text=WORDS)
+    differs = [WORDS[0] | {"output": "others"}]
+
+    faults = mover.refused("public.books", target=moved.target, if_exists="append", full_text=differs)
+
+    assert [fault["code"] for fault in faults] == ["full_text_differs"]
+
+
 @pytest.mark.parametrize("analyzer", ["english", "chinese"])
 def test_an_analyzer_that_the_target_cannot_be_asked_for_is_refused(mover, analyzer):
     [fault] = mover.refused("public.books", full_text=[WORDS[0] | {"analyzer": analyzer}])

@@ -79,6 +79,24 @@ def test_auto_id_goes_into_partitions_as_well(mover, pages):
     assert len(moved.client.list_partitions(moved.target)) == 9
 
 
+def test_rows_added_later_go_into_the_partitions_that_are_there_and_new_ones(mover, pages):
+    german = {"where": "lang IN ('en', '7')"}
+    moved = mover.move("public.pages", partition_by="lang", select=german)
+    assert set(moved.client.list_partitions(moved.target)) == {"_default", "en", "_7"}
+    mover.postgres("UPDATE pages SET id = id + 1000, lang = CASE WHEN lang = 'en' THEN 'en' ELSE 'fr' END")
+
+    again = mover.move("public.pages", partition_by="lang", target=moved.target, if_exists="append")
+
+    assert again.report["status"] == "Successful", again.log
+    assert again.counts["verified"] is True
+    assert set(moved.client.list_partitions(moved.target)) == {"_default", "en", "_7", "fr"}
+    assert {name: len(keys_in(moved, name)) for name in ("en", "_7", "fr")} == {
+        "en": 100,
+        "_7": 50,
+        "fr": 400,
+    }
+
+
 def test_equal_keys_in_two_partitions_are_two_rows_where_milvus_has_them_so(mover):
     """A view declares no key: “code” is there twice, in two languages."""
     mover.postgres("CREATE TABLE words (code int NOT NULL, lang text, v vector(2))")

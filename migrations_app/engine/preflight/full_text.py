@@ -62,7 +62,8 @@ def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
 
 def _check_analyzer(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[Fault]:
     known = subject.caps.analyzers
-    if wanted.analyzer not in known:
+    is_theirs = subject.plan.if_exists == "append" and wanted.analyzer.startswith("{")
+    if wanted.analyzer not in known and not is_theirs:
         message = f"{subject.caps} has no analyzer “{wanted.analyzer}”."
         hint = f"{'One of: ' if len(known) > 1 else 'Use '}{', '.join(known)}."
         yield subject.fault(f"{path}.analyzer", "analyzer_unknown", message, hint)
