@@ -9,7 +9,7 @@ STAMP := .venv/.requirements-installed
 DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \
   VECTORFERRY_DATA_DIR=.demo/console
 
-.PHONY: help setup demo demo-stop demo-reset run test check pictures bench
+.PHONY: help setup demo demo-stop demo-reset run test check pictures bench bench-all
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,5 +59,8 @@ check: setup ## lint, format, types, import contracts, templates, migrations
 pictures: setup ## take the README's pictures again (needs Chromium)
 	@$(BIN)/python -m docs.pictures
 
-bench: setup ## PostgreSQL into Milvus, beside the target's own ceiling and a hand-written script
+bench: setup ## PostgreSQL into Milvus, beside the target's own ceiling and a hand-written script: three minutes
 	@$(BIN)/python -m benchmarks
+
+bench-all: setup ## reading, texts, growth, memory and request sizes as well: half an hour (benchmarks/README.md)
+	@$(BIN)/python -m benchmarks all
