@@ -31,6 +31,7 @@ SETTINGS = {
     "keep_source_key": "key",
     "partition_key": "partition_key",
     "partition_by": "partition_key",
+    "partitions": "partition_key",
     "full_text": "full_text",
     "if_exists": "if_exists",
     "rest": "rest",
@@ -40,11 +41,11 @@ SETTINGS = {
 # Of these a fault that names a field is shown in its row.
 OF_ROWS = frozenset({"rest"})
 # What a fault calls a setting of the collection, where its control has another name.
-CONTROLS = {"collection_target": "target", "as": "target"}
+CONTROLS = {"collection_target": "target", "as": "target", "partition_by": "partition_key"}
 FIX_SEPARATOR = "="
 EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
 FIELD_PATH = re.compile(r"fields\[(\d+)\]")
-TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key"})
+TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key", "skip_null_vectors"})
 
 
 @dataclass(frozen=True, slots=True)

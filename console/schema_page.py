@@ -20,15 +20,12 @@ from console.schema_rows import row_context
 from console.sheet import Fate, Sheet
 from console.stored import TargetFacts
 from console.words import rows as number_of_rows
-from migrations_app.engine.connectors.base import CollectionInfo
 from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.models import Draft
 
-MANY_ROWS = 1_000_000_000
-SHARD_NUMBERS = 200_000_000 * 768  # numbers in vectors from which one shard is worth a second thought
 ADVANCED = frozenset({"if_exists", "rest", "shards", "full_text"})  # whose problems open the fold
 EXISTS_TEXTS = {
     "error": "a name that exists: error",
@@ -100,7 +97,6 @@ def _problem_text(draft: Draft, all_sheets: list[Sheet], found: list[list[Proble
 def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Problem]) -> dict[str, Any]:
     has, is_locked = facts.capabilities, locked(draft)
     rows = sheet.rows(has)
-    info = drafts.info(draft, sheet.schema.name)
     chosen = rows_of(draft, sheet)
     listed = [row for row in rows if not row.is_open]
     kept = [row for row in listed if row.source.opened_from and sheet.plan.rest == "dynamic"]
@@ -111,7 +107,7 @@ def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Prob
         "narrowed": ", ".join(narrowed_words(source_class(draft.kind).Selection, sheet.narrowing)),
         "moving": sum(row.fate is not Fate.LEFT or row in kept for row in listed),
         "total": len(listed),
-        "warnings": warnings(sheet, info),
+        "warnings": warnings(sheet),
         "advanced_text": _advanced_text(sheet, has),
         "advanced_open": any(p.field in ADVANCED for p in found),
         "form": CollectionForm(sheet, has, is_locked),
@@ -137,12 +133,9 @@ def _advanced_text(sheet: Sheet, has: Capabilities) -> str:
     return " · ".join([*parts, EXISTS_TEXTS[plan.if_exists]])
 
 
-def warnings(sheet: Sheet, info: CollectionInfo | None) -> list[str]:
+def warnings(sheet: Sheet) -> list[str]:
     """What a person should know before going on, though nothing is wrong."""
-    texts = [*sheet.schema.notes, *key_words(sheet), *_existing(sheet)]
-    if info and info.rows and (advice := _advice(info.rows, sheet)):
-        texts.append(advice)
-    return texts
+    return [*sheet.schema.notes, *key_words(sheet), *_existing(sheet)]
 
 
 def _existing(sheet: Sheet) -> Iterator[str]:
@@ -156,16 +149,6 @@ def _existing(sheet: Sheet) -> Iterator[str]:
     else:
         same = "" if plan.is_auto_id else " A row with a key that is there replaces the old one."
         yield f"Rows are added to {held}, and the fields follow those that it has.{same}"
-
-
-def _advice(rows: int, sheet: Sheet) -> str:
-    """What a very large collection asks for."""
-    if rows > MANY_ROWS:
-        return "More than a billion rows: ask the operator of the target, or Zilliz, before you begin."
-    numbers = rows * sum(field.dim or 0 for field in sheet.plan.fields or ())
-    if numbers >= SHARD_NUMBERS and sheet.plan.shards == 1:
-        return "So many rows may be written and searched faster in more than one shard (Advanced settings)."
-    return ""
 
 
 def next_url(draft: Draft) -> str:

@@ -47,7 +47,7 @@ def row_context(
         "left_note": _left_note(row, sheet, facts),
         "type_text": str(row.choice.spec) if row.choice else "",
         "length_note": _length_note(row),
-        "options_text": _options_text(row, facts),
+        "options_text": _options_text(row, sheet, facts),
         "details": _details(row),
         "is_details_open": any(form[name].errors for name in DETAILS if name in form.fields),
         "problems": [problem for problem in found if problem.anchor == row.anchor],
@@ -110,13 +110,15 @@ def _length_note(row: Row) -> str:
     return " · ".join([*parts, note] if note else parts)
 
 
-def _options_text(row: Row, facts: TargetFacts) -> str:
+def _options_text(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
     if row.is_key:
         return "primary key"
     if row.is_partition_key:
         return "partition key, never null"
     if row.choice and row.choice.spec.type.is_vector:
-        return "" if facts.capabilities.null_vectors else "rows without it are skipped and counted"
+        if facts.capabilities.null_vectors or not row.source.nullable:
+            return ""
+        return f"rows without it are {'skipped and counted' if sheet.plan.skip_null_vectors else 'rejected'}"
     if not facts.capabilities.nullable and row.source.nullable and not row.source.opened_from:
         return f"nullable needs {BROUGHT_BY['nullable']} or later"
     if row.fate is Fate.DYNAMIC:

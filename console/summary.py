@@ -92,6 +92,8 @@ def _notes(draft: Draft, sheet: Sheet) -> Iterator[str]:
     yield from narrowed_words(source_class(draft.kind).Selection, plan.select)
     if plan.partition_key:
         yield f"partition key {plan.partition_key}"
+    if plan.partition_by is not None:
+        yield f"one partition per value of {plan.partition_by}"
     for searched in plan.full_text:
         yield f"full-text search on {searched.field}"
     for name in sheet.opened:

@@ -12,11 +12,13 @@ from console import key_choices
 from console.key_choices import Choices
 from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.preflight.partitions import may_name_partitions
 from migrations_app.engine.schema import KEY_TYPES
 
 NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 1_000
 PARTITION_KEY = "key:"  # before the name of the field
+PARTITION_BY = "by:"
 PART = "part"  # before the place of a part of a joined key, from 0
 IF_EXISTS = {
     "error": "Stop: choose another name",
@@ -50,7 +52,7 @@ class CollectionForm(forms.Form):
     partition_key = forms.ChoiceField(
         label="Partition key",
         required=False,
-        error_messages={"invalid_choice": "“%(value).100s” cannot be the partition key."},
+        error_messages={"invalid_choice": "There are no partitions by “%(value).100s”."},
     )
     if_exists = forms.ChoiceField(
         label="If the collection exists", required=False, choices=list(IF_EXISTS.items())
@@ -64,6 +66,11 @@ class CollectionForm(forms.Form):
     )
     dynamic_field = forms.BooleanField(
         required=False, help_text="Takes the keys that have no field of their own."
+    )
+    skip_null_vectors = forms.BooleanField(
+        label="Skip rows without a vector",
+        required=False,
+        help_text="They are counted. Else they are rejected: kept with the reason.",
     )
     keep_source_key = forms.BooleanField(label="Keep the old key as an ordinary field", required=False)
 
@@ -106,8 +113,14 @@ def _closed(sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> list[str
         "key_name": not plan.makes_key,
         "key_max_length": not plan.is_joined,
         "rest": not sheet.opened,
+        "skip_null_vectors": has.null_vectors
+        or not any(f.is_vector and f.nullable for f in sheet.schema.fields),
     }
     return [name for name, is_closed in closed.items() if is_closed]
+
+
+def _may_lack_vectors(sheet: Sheet) -> bool:
+    return any(field.is_vector and field.nullable for field in sheet.schema.fields)
 
 
 def may_partition(row: Row) -> bool:
@@ -117,10 +130,16 @@ def may_partition(row: Row) -> bool:
 
 
 def partition_choices(sheet: Sheet, has: Capabilities) -> Choices:
-    """The fields that may be the partition key, by source name: a rename does not change the choice."""
-    rows = [row for row in sheet.rows(has) if may_partition(row) and row.fate is not Fate.LEFT]
-    names = [(PARTITION_KEY + row.source.name, row.settings.target or row.source.name) for row in rows]
-    return [("", "None"), *names]
+    """The fields that may be the partition key, and those of which each value may get a partition of its own.
+    By source name: a rename does not change the choice."""
+    rows = sheet.rows(has)
+    keys = [row for row in rows if may_partition(row) and row.fate is not Fate.LEFT]
+    by = [row for row in rows if row.added is None and may_name_partitions(row.source)]
+    groups = {
+        "Partition key": [(PARTITION_KEY + r.source.name, r.settings.target or r.source.name) for r in keys],
+        "Or partitions": [(PARTITION_BY + r.source.name, f"one per value of {r.source.name}") for r in by],
+    }
+    return [("", "None"), *((name, choices) for name, choices in groups.items() if choices)]
 
 
 def _initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
@@ -129,7 +148,7 @@ def _initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
         name: getattr(plan, name)
         for name in (
             *("target", "description", "key_name", "key_max_length", "if_exists", "rest", "shards"),
-            *("dynamic_field", "keep_source_key"),
+            *("dynamic_field", "keep_source_key", "skip_null_vectors"),
         )
     }
     values |= {"key": key_choices.chosen(plan, sheet.schema), "partition_key": _partition(sheet, has)}
@@ -139,5 +158,7 @@ def _initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
 
 
 def _partition(sheet: Sheet, has: Capabilities) -> str:
+    if sheet.plan.partition_by is not None:
+        return PARTITION_BY + sheet.plan.partition_by
     keys = [row.source.name for row in sheet.rows(has) if row.is_partition_key]
     return PARTITION_KEY + keys[0] if keys else ""

@@ -14,7 +14,7 @@ from console.sheet import Sheet
 from migrations_app.engine import proposal
 from migrations_app.engine.milvus.capabilities import Capabilities
 
-TICKS = ("dynamic_field", "keep_source_key")
+TICKS = ("dynamic_field", "keep_source_key", "skip_null_vectors")
 TEXTS = ("target", "description", "if_exists", "rest")
 
 

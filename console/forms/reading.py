@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from console.forms.collection import PARTITION_KEY, CollectionForm, may_partition
+from console.forms.collection import PARTITION_BY, PARTITION_KEY, CollectionForm, may_partition
 from console.forms.collection_reading import read_collection
 from console.forms.full_text import full_text_forms, read_full_text
 from console.forms.row_reading import read_row
@@ -46,7 +46,10 @@ def read(
     fixed = {place: field for place, field in planned.items() if not field.dynamic}
     searched = read_full_text(lines, fixed, has, taking)
     fields = [_never_null(f, searched, has) for f in planned.values()]
-    changes = {"fields": fields, "partition_key": partition_key, "full_text": searched}
+    changes: dict[str, Any] = {"fields": fields, "partition_key": partition_key, "full_text": searched}
+    by = partition.removeprefix(PARTITION_BY) if partition.startswith(PARTITION_BY) else None
+    if by != sheet.plan.partition_by:
+        changes |= {"partition_by": by, "partitions": {}}
     plan = sheet.plan.model_copy(update=changes)
     return completed(replace(sheet, plan=plan, spare=spare, typed=taking.typed, is_edited=True), has)
 

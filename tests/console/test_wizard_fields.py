@@ -1,7 +1,6 @@
 """Configure Schema: fields that are added, columns that are opened, very many rows."""
 
 import pyarrow as pa
-import pytest
 from django.test import Client
 
 from console.sheet import anchor
@@ -50,13 +49,3 @@ def test_a_source_that_is_away_opens_nothing_and_loses_nothing(
     sent = form_of(web, selected) | {control("title__target"): "name", "open": anchor("title")}
     web.post(url("schema", selected), sent)
     assert (collection(selected)["select"], field(selected, "title")["target"]) == ({}, "name")
-
-
-def test_many_rows_ask_for_a_second_thought_about_shards(
-    web: Client, connected: Draft, target: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("console.schema_page.SHARD_NUMBERS", 36)
-    select(web, connected, target, "books")
-    assert "more than one shard" in page(web, connected).context["collection"]["warnings"][-1]
-    change(web, connected, shards="2")
-    assert page(web, connected).context["collection"]["warnings"] == []

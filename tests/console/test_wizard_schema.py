@@ -134,13 +134,28 @@ def test_auto_id_warns_and_keeps_the_old_key_on_demand(web: Client, selected: Dr
 
 def test_the_partition_key_offers_what_may_be_one_and_is_never_null(web: Client, selected: Draft) -> None:
     form = page(web, selected).context["collection"]["form"]
-    assert [value for value, _ in form.fields["partition_key"].choices] == ["", "key:title"]
+    none, keys, by = form.fields["partition_key"].choices
+    assert (none[0], keys[1]) == ("", [("key:title", "title")])
+    assert [value for value, _ in by[1]] == ["by:id", "by:title", "by:pages", "by:like"]
     change(web, selected, partition_key="key:title", title__target="name")
     assert collection(selected)["partition_key"] == "name"
     assert field(selected, "title")["nullable"] is False
     assert row(web, selected, "title")["nullable"] is None
     change(web, selected, partition_key="")
     assert collection(selected)["partition_key"] is None
+
+
+def test_each_value_of_a_field_gets_a_partition_whether_it_is_moved_or_not(
+    web: Client, selected: Draft
+) -> None:
+    change(web, selected, partition_key="by:title")
+    assert (collection(selected)["partition_by"], collection(selected)["partition_key"]) == ("title", None)
+    change(web, selected, without=("title__include",))
+    assert (collection(selected)["partition_by"], field(selected, "title")) == ("title", None)
+    change(web, selected, partition_key="key:embedding")
+    assert collection(selected)["partition_by"] == "title"
+    change(web, selected, partition_key="")
+    assert collection(selected)["partition_by"] is None
 
 
 def test_a_partition_key_that_may_not_be_one_is_ignored_with_a_problem(web: Client, selected: Draft) -> None:
