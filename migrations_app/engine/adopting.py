@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from migrations_app.engine.choices import key_choice
@@ -31,7 +31,8 @@ def adopted(
     fields = list(_matched(kept, schema, found)) if kept.fields is None else kept.fields
     there = {field.name: field for field in found.sent_fields}
     fields = [_like(field, kept, schema, caps, there) for field in fields]
-    return kept.model_copy(update={"fields": [*fields, *_added(kept, fields, found)]})
+    named = {_target_of(field, schema, kept) for field in fields if not field.dynamic}
+    return kept.model_copy(update={"fields": [*fields, *_added(found, named)]})
 
 
 def _options(
@@ -114,7 +115,7 @@ def _like(
 ) -> FieldPlan:
     """``field`` with the parameters of the target's field of its name, where it can have them."""
     source = source_of(schema, collection.select, field.source)
-    target = there.get(field.target or (last_part(source) if source else ""))
+    target = there.get(_target_of(field, schema, collection))
     if field.dynamic or field.added or source is None or target is None:
         return field
     known: dict[str, Any] = {"nullable": target.nullable, "default": target.default}
@@ -127,6 +128,12 @@ def _like(
     return field.model_copy(update={n: v for n, v in known.items() if getattr(field, n) is None})
 
 
+def _target_of(field: FieldPlan, schema: CollectionSchema, collection: CollectionPlan) -> str:
+    """What a field is called there: as written, else as its source, a key by its own name."""
+    source = source_of(schema, collection.select, field.source)
+    return field.target or (last_part(source) if source else "")
+
+
 def _parameters(field: TargetField) -> dict[str, Any]:
     spec = field.spec
     return {
@@ -137,9 +144,8 @@ def _parameters(field: TargetField) -> dict[str, Any]:
     }
 
 
-def _added(collection: CollectionPlan, fields: list[FieldPlan], found: TargetSchema) -> Iterator[FieldPlan]:
-    """The fields there that nothing is mapped to, where they take NULL or have a default."""
-    named = {field.target or field.source for field in fields if not field.dynamic}
+def _added(found: TargetSchema, named: Collection[str]) -> Iterator[FieldPlan]:
+    """The fields there that nothing is mapped to (not ``named``) and that take NULL or have a default."""
     for field in found.sent_fields:
         fills = (field.nullable or field.default is not None) and not field.spec.type.is_vector
         if field.name not in named and fills and not field.is_key:

@@ -137,3 +137,25 @@ def test_each_difference_is_refused_at_its_field_and_nothing_is_touched(mover, i
         found = {(f["code"], f["path"]) for f in mover.refused("public.items", **there, **plan)}
         assert (code, f"collections[0].{path}") in found
     assert len(moved.rows()) == 100
+
+
+def test_keys_of_an_opened_column_go_into_the_fields_they_made(mover):
+    mover.postgres("""
+        CREATE TABLE facts (id bigint PRIMARY KEY, v vector(2), m jsonb);
+        INSERT INTO facts VALUES (1, '[1,2]', '{"price": 1, "a": {"b.c": "x"}}')
+    """)
+    plan = {
+        "select": {"open": ["m"]},
+        "fields": [
+            {"source": "id"},
+            {"source": "v"},
+            {"source": "m.price", "type": "INT64", "fill_null": 0},
+            {"source": 'm.a."b.c"', "target": "c", "type": "VARCHAR", "max_length": 9, "fill_null": ""},
+        ],
+    }
+    moved = mover.move("public.facts", **plan)
+    mover.postgres("UPDATE facts SET id = 2, m = '{\"price\": 2}'")
+    added = mover.move("public.facts", target=moved.target, if_exists="append", **plan)
+    assert added.report["status"] == "Successful", added.log
+    assert [(row["price"], row["c"]) for _, row in sorted(added.rows().items())] == [(1, "x"), (2, "")]
+    mover.postgres("DROP TABLE facts")
