@@ -213,3 +213,22 @@ def test_one_misfit_changes_nothing_of_the_other_values(texts, spec):
     alone = [made([text], spec) for text in texts]
     assert repr(together) == repr([values[0] for values, _ in alone])
     assert len(reasons) == sum(len(found) for _, found in alone)
+
+
+@pytest.mark.parametrize(
+    ("number", "whole", "double"),
+    [
+        ("1e-99999999999999999999", None, 0.0),
+        ("-1E-99999999999999999999", None, -0.0),
+        ("0e99999999999999999999", 0, 0.0),
+        (str(2**60), 2**60, 2.0**60),
+        ("-9223372036854775808", -(2**63), -(2.0**63)),
+        ("9007199254740993", 9007199254740993, None),
+    ],
+)
+def test_numbers_next_to_zero_and_past_53_bits_are_taken_where_a_field_holds_them(number, whole, double):
+    value = members(f'{{"k": {number}}}'.encode())["k"]
+    for type_, expected in ((T.INT64, whole), (T.DOUBLE, double)):
+        column, found = converted([value], TypeSpec(type_), "k")
+        assert column.to_pylist() == [expected]
+        assert bool(found) == (expected is None)

@@ -96,6 +96,16 @@ def test_edge_values_in_the_dynamic_field_are_read_back_as_they_were(mover, fami
 KEPT_BACK: list[tuple[str, TypeSpec, str, str, str, str]] = [
     ("text", TEXT, "x" * 10**6, "too_long", "1,000,000 bytes long; the field takes 65,535", "x" * 65_535),
     ("text", TEXT, "\U0010ffff" * 16_384, "too_long", "65,536 bytes", "\U0010ffff" * 16_383),
+    (
+        "numeric",
+        TypeSpec(T.DOUBLE),
+        "1e400",
+        "out_of_range",
+        "more than any DOUBLE",
+        "1.7976931348623157e308",
+    ),
+    ("numeric", TypeSpec(T.DOUBLE), "-1e309", "out_of_range", "more than any DOUBLE", "-Infinity"),
+    ("json", TypeSpec(T.JSON), '{"a":' + "1" * 250 + "e60}", "json_number", "no double holds", "{}"),
     ("numeric", TEXT, "1e131071", "too_long", "131,072 bytes", "1e65534"),
     ("text[]", TEXTS, "{a,NULL}", "null_item", "NULL", "{a}"),
     ("text[]", TEXTS, "{{a},{b}}", "array_dimensions", "more than one dimension", "{a,b}"),

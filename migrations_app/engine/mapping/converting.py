@@ -133,7 +133,7 @@ def _number(value: Any) -> float:
         number = math.inf
     if math.isinf(number):
         raise Misfit("is more than any DOUBLE")
-    if isinstance(value, int) and Decimal(repr(number)) != value:
+    if isinstance(value, int) and int(number) != value and Decimal(repr(number)) != value:
         raise Misfit("a DOUBLE would round")
     return number
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
@@ -20,6 +20,7 @@ Members = dict[str, Any]
 # So many levels are written again (orjson).
 MAX_DEPTH = 254
 MISSING = object()
+_NEXT_TO_ZERO = Decimal("1e-999999")
 
 
 class TooDeep(ValueError):
@@ -77,10 +78,18 @@ def plain(value: Any) -> Any:
     """``value`` with numbers for their texts: int, or Decimal where they have a point or an exponent."""
     if isinstance(value, Fragment):
         text = orjson.dumps(value).decode()
-        return int(text) if text.lstrip("-").isdigit() else Decimal(text)
+        return int(text) if text.lstrip("-").isdigit() else _decimal(text)
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # An exponent of 19 digits: what a double holds of such is zero, or next to it.
+        digits = Decimal(text.lower().partition("e")[0])
+        return _NEXT_TO_ZERO.copy_sign(digits) if digits else digits
 
 
 def find(document: Members, parts: Sequence[str], missing: Any = None) -> Any:

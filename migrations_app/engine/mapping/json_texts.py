@@ -19,9 +19,10 @@ from migrations_app.engine.literals import MAX_JSON_BYTES
 from migrations_app.engine.mapping.findings import Finding
 
 MAX_JSON_DEPTH = 800
-# What makes a text worth a closer look, in RE2's words. A jsonb writes 1e400 as 401 digits.
+# What makes a text worth a closer look, in RE2's words. A jsonb writes 1e400 as 401 digits; with an exponent
+# of two digits 210 more are too many.
 _SURROGATE = r"\\u[dD][89a-fA-F]"
-_LARGE = r"(^|[\[:,\s-])([0-9]+(\.[0-9]+)?[eE]\+?[0-9]{3}|[0-9]{300})"
+_LARGE = r"(^|[\[:,\s-])([0-9]+(\.[0-9]+)?[eE]\+?[0-9]{3}|[0-9]{210})"
 _OPENING = r"[\[{]"
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|-?\d[\d.eE+-]*', re.S)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.S)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import LiteralString
 
-from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Reading, for_keys
+from migrations_app.engine.connectors.postgres.types.reading import TEXT, Family, Misfit, Reading, for_keys
 from migrations_app.engine.schema import MilvusType
 
 T = MilvusType
 
-# The doubles end here; PostgreSQL raises an error for a numeric beyond either end.
+# The doubles end here (what is next to it is rounded to the last of them); PostgreSQL raises an error for a
+# numeric beyond either end.
+_TOO_LARGE: LiteralString = (
+    "abs({c}) > 1.7976931348623158e308 AND {c}::text NOT IN ('NaN', 'Infinity', '-Infinity')"
+)
 _DOUBLE: LiteralString = (
-    "CASE WHEN {c} = 'NaN'::numeric THEN 'NaN'::float8"
-    " WHEN abs({c}) > 1.7976931348623157e308 THEN sign({c})::float8 * 'Infinity'::float8"
+    "CASE WHEN " + _TOO_LARGE + " THEN NULL"
     " WHEN {c} <> 0 AND abs({c}) < 4.9406564584124655e-324 THEN 0::float8"
     " ELSE {c}::float8 END"
 )
@@ -30,7 +33,12 @@ NUMBERS: dict[str, Family] = {
     "numeric": Family(
         (
             Reading(T.VARCHAR, TEXT, note="Exact, as text."),
-            Reading(T.DOUBLE, _DOUBLE, note="Rounded to about 15 digits."),
+            Reading(
+                T.DOUBLE,
+                _DOUBLE,
+                misfit=Misfit(_TOO_LARGE, "out_of_range", "is more than any DOUBLE"),
+                note="Rounded to about 15 digits; a row with a number past 1.8e308 is rejected.",
+            ),
         ),
         can_be_key=True,
     ),
