@@ -52,7 +52,8 @@ def _options(
     if collection.model_copy(update={"key": key}).makes_key:
         taken["key_name"] = collection.key_name or found.key.name
     if isinstance(key, list) and len(key) > 1:
-        taken["key_max_length"] = collection.key_max_length or found.key.spec.max_length
+        said_length = collection.key_max_length
+        taken["key_max_length"] = found.key.spec.max_length if said_length is None else said_length
     return taken
 
 

@@ -94,7 +94,9 @@ def complete(
         update={
             "fields": fields,
             "key_name": kept.key_name or (_key_name(kept, fields, schema) if kept.makes_key else None),
-            "key_max_length": kept.key_max_length or (_key_length(kept, schema) if kept.is_joined else None),
+            "key_max_length": _key_length(kept, schema)
+            if kept.key_max_length is None and kept.is_joined
+            else kept.key_max_length,
             "indexes": default_indexes(kept, fields, schema, caps),
         }
     )

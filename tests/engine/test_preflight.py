@@ -323,6 +323,7 @@ def test_a_key_must_exist_and_be_of_a_type_that_milvus_takes(key, code):
         ({"key": ["id", "t"], "key_name": "t"}, "name_duplicate", "fields[3].target"),
         ({"key": ["id", "t"], "key_name": "not"}, "name_reserved", "key_name"),
         ({"key": ["id", "t"], "key_name": "a-b"}, "name_illegal", "key_name"),
+        ({"key": ["id", "t"], "key_max_length": 0}, "value_out_of_range", "key_max_length"),
         ({"key": ["id", "t"], "key_max_length": 65_536}, "value_out_of_range", "key_max_length"),
         (
             {"key": ["id", "t"], "key_name": "pk", "partition_key": "pk"},
