@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from migrations_app.engine.milvus.analyzers import BUILT_IN, STANDARD
 from migrations_app.engine.milvus.features import (
     BROUGHT_BY,
+    INDEX_TYPES,
     LITE_HIDDEN_KEYS,
     LITE_RESERVED,
     ZILLIZ_LACKS,
     Features,
     features_of,
 )
-from migrations_app.engine.milvus.index_params import PARAMS
 from migrations_app.engine.milvus.server import PRODUCTS, Server
 from migrations_app.engine.schema import MilvusType
 
@@ -28,7 +28,6 @@ from migrations_app.engine.schema import MilvusType
 MAX_FIELDS, MAX_VECTOR_FIELDS, MOST_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 10, 16
 # rootCoord.maxPartitionNum: 4,096 until 2.4, 1,024 since; 1,024 on every Zilliz Cloud.
 MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_5 = 1024, 4096
-INDEX_TYPES = frozenset(PARAMS)
 METRICS = frozenset({"COSINE", "L2", "IP", "HAMMING", "JACCARD", "MHJACCARD", "BM25"})
 
 

@@ -6,6 +6,7 @@ what it says of Milvus 2.3.5 and Milvus Lite 3.2.2 was seen there (tests/integra
 
 from __future__ import annotations
 
+from migrations_app.engine.milvus.index_params import PARAMS
 from migrations_app.engine.milvus.server import Server, Version
 
 Features = frozenset[str]
@@ -70,13 +71,10 @@ LITE: Features = EVER - {
 LITE_HIDDEN_KEYS = frozenset({"_seq", "_partition"})
 LITE_RESERVED = frozenset({"_seq", "_partition", "interval", "iso", "INTERVAL", "ISO"})
 
-# docs.zilliz.com/docs/indexes: it "currently supports only AUTOINDEX, MINHASH_LSH" on vectors; sparse ones
-# and BM25 are indexed by AUTOINDEX as well.
-ZILLIZ_LACKS: Features = (
-    frozenset({name for name in EVER if name.endswith("FLAT") or name.startswith(("IVF", "GPU"))})
-    | {"HNSW", "SCANN", "DISKANN", "SPARSE_INVERTED_INDEX", "SPARSE_WAND"}
-    | {"HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "IVF_RABITQ", "GPU_CAGRA", "GPU_BRUTE_FORCE"}
-)
+INDEX_TYPES: Features = frozenset(PARAMS)
+# docs.zilliz.com/docs/indexes: on vectors it "currently supports only AUTOINDEX, MINHASH_LSH"; sparse
+# ones and those of BM25 are indexed by AUTOINDEX as well.
+ZILLIZ_LACKS = INDEX_TYPES - {"AUTOINDEX", "MINHASH_LSH"}
 
 
 def features_of(server: Server) -> Features:

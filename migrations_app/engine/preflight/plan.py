@@ -145,7 +145,7 @@ def _left_out(
 ) -> tuple[str, ...]:
     """What a plan that lists no fields does not move, each with the reason."""
     moved = {field.source for field in completed.fields or ()}
-    reasons, opened = left_out(schema, caps), opened_columns(completed.select)
+    reasons, opened = left_out(schema, caps, len(completed.full_text)), opened_columns(completed.select)
     usual = f"“{there.name}” has no field of that name" if there is not None else "Auto ID makes new keys"
     return tuple(
         f"“{field.name}” is left out: {reasons.get(field.name, usual).rstrip('.')}."
