@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from migrations_app.engine.naming import suggest
+from migrations_app.engine.naming import MAX_BYTES, name_problem, suggest
 from migrations_app.engine.schema import MilvusType, TypeSpec
 
 DEFAULT_PARTITION = "_default"
@@ -24,14 +25,22 @@ MAX_VALUE_BYTES = 1024
 def partition_names(values: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
     """A partition for each of ``values``, no two of them the same; those in ``known`` keep theirs.
 
-    Close to the value, and legal: “en-GB” goes into “en_GB”, and where that is taken into “en_GB_2”.
+    A legal value is its own name. Any other is made legal and given a tail of its own (“en-GB” becomes
+    “en_GB_fb1d”): whoever adds rows later finds the same names, whatever other values there are.
     """
     names = dict(known)
     taken = {DEFAULT_PARTITION, *names.values()}
     for value in sorted(set(values) - set(names)):
-        names[value] = suggest(value, taken, "partition")
+        is_free = value not in taken and name_problem(value, "partition") is None
+        names[value] = value if is_free else suggest(_with_tail(value), taken, "partition")
         taken.add(names[value])
     return names
+
+
+def _with_tail(value: str) -> str:
+    """``value``, cut so that its tail stays within the length of a name."""
+    tail = f"_{hashlib.blake2b(value.encode(), digest_size=2).hexdigest()}"
+    return value[: MAX_BYTES - len(tail) - 1] + tail
 
 
 def groups(places: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:

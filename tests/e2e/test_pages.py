@@ -38,7 +38,7 @@ def arguments(ada: Person, administrator, library, vault) -> dict[str, list[obje
     ada.migrate()
     ada.walk_to_migrate(library, vault, reviews="reviews_of_a_draft")
     draft, job = Draft.objects.get(job=None).pk, Job.objects.get().public_id
-    steps = {f"wizard_{step}": [draft] for step in ("connect", "select", "schema", "migrate")}
+    steps = {f"wizard_{step}": [draft] for step in ("connect", "select", "schema", "migrate", "replace")}
     pages = {name: [job] for name in ("job", "job_cancel", "job_plan", "job_rejected")}
     connection = {
         f"connection_{what}": [Connection.objects.get(name=vault).pk] for what in ("edit", "delete")

@@ -58,12 +58,18 @@ def test_a_value_keeps_its_name_whatever_comes_later(values, later):
 def test_names_are_close_to_their_values():
     assert partition_names(["en-GB", "en_GB", "7", "", "_default", "żółć"], {"en_GB": "British"}) == {
         "en_GB": "British",
-        "": "_",
-        "7": "_7",
-        "_default": "_default_2",
-        "en-GB": "en_GB",
-        "żółć": "____",
+        "": "_b1fe",
+        "7": "_7_b0ae",
+        "_default": "_default_346b",
+        "en-GB": "en_GB_fb1d",
+        "żółć": "_____e3c1",
     }
+
+
+@given(st.lists(TEXTS), st.lists(TEXTS))
+def test_whoever_adds_rows_later_finds_the_same_names(values, others):
+    alone, among = partition_names(values, {}), partition_names([*values, *others], {})
+    assert {value: among[value] for value in values} == alone
 
 
 # ---------------------------------------------------------------- rows

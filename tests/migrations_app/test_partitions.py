@@ -44,14 +44,16 @@ def held(world):
 def test_each_row_is_in_the_partition_of_its_value_and_that_is_checked(shelf, work_off):
     job = shelf.job(PLAN)
     tasks.prepare(job.pk)
-    assert held(shelf).partitions == ["_default", "de", "en", "en_GB"]
+    assert held(shelf).partitions == ["_default", "de", "en", "en_GB_fb1d"]
     work_off()
 
     job.refresh_from_db()
     assert job.status == Status.SUCCESSFUL, job.error
-    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(["de", "en", "en_GB", "_default"], 25)
+    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(
+        ["de", "en", "en_GB_fb1d", "_default"], 25
+    )
     (row,) = job.collections.all()
-    assert row.plan["partitions"] == {"de": "de", "en": "en", "en-GB": "en_GB"}
+    assert row.plan["partitions"] == {"de": "de", "en": "en", "en-GB": "en_GB_fb1d"}
     check = row.checks[-1]
     assert (check["check"], check["passed"]) == ("rows_in_partitions", True)
     assert check["message"] == "4 partitions: each holds the rows of its value."
@@ -92,7 +94,7 @@ def test_a_preparation_that_was_cut_off_goes_on_with_the_partitions_that_are_mis
     row.refresh_from_db()
     assert (row.target_state, held(shelf).partitions) == (
         TargetState.CREATED,
-        ["_default", "de", "en", "en_GB"],
+        ["_default", "de", "en", "en_GB_fb1d"],
     )
 
 
@@ -105,7 +107,7 @@ def test_a_value_that_comes_up_while_rows_move_rejects_its_rows_and_the_rest_arr
     job.refresh_from_db()
     assert job.status == Status.SUCCESSFUL, job.error
     assert set(RejectedRow.objects.values_list("code", flat=True)) == {"partition_unknown"}
-    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(["en", "en_GB", "_default"], 25)
+    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(["en", "en_GB_fb1d", "_default"], 25)
 
 
 def test_a_resumed_job_keeps_the_names_it_made(shelf, work_off, pages_of_ten, settings):
