@@ -56,7 +56,10 @@ def test_each_value_has_a_partition_and_null_the_default_one(mover, pages):
 
 @pytest.mark.parametrize(
     ("column", "names"),
-    [("shelf", {"-1": "_1_193f", "0": "_0_795e", "1": "_1_4461"}), ("sold", {"true": "true", "false": "false"})],
+    [
+        ("shelf", {"-1": "_1_193f", "0": "_0_795e", "1": "_1_4461"}),
+        ("sold", {"true": "true", "false": "false"}),
+    ],
 )
 def test_numbers_and_truths_may_decide_and_need_not_be_fields(mover, pages, column, names):
     fields = [{"source": "id"}, {"source": "v"}]
