@@ -85,17 +85,17 @@ def test_auto_id_goes_into_partitions_as_well(mover, pages):
 def test_rows_added_later_go_into_the_partitions_that_are_there_and_new_ones(mover, pages):
     german = {"where": "lang IN ('en', '7')"}
     moved = mover.move("public.pages", partition_by="lang", select=german)
-    assert set(moved.client.list_partitions(moved.target)) == {"_default", "en", "_7"}
+    assert set(moved.client.list_partitions(moved.target)) == {"_default", "en", "_7_b0ae"}
     mover.postgres("UPDATE pages SET id = id + 1000, lang = CASE WHEN lang = 'en' THEN 'en' ELSE 'fr' END")
 
     again = mover.move("public.pages", partition_by="lang", target=moved.target, if_exists="append")
 
     assert again.report["status"] == "Successful", again.log
     assert again.counts["verified"] is True
-    assert set(moved.client.list_partitions(moved.target)) == {"_default", "en", "_7", "fr"}
-    assert {name: len(keys_in(moved, name)) for name in ("en", "_7", "fr")} == {
+    assert set(moved.client.list_partitions(moved.target)) == {"_default", "en", "_7_b0ae", "fr"}
+    assert {name: len(keys_in(moved, name)) for name in ("en", "_7_b0ae", "fr")} == {
         "en": 100,
-        "_7": 50,
+        "_7_b0ae": 50,
         "fr": 400,
     }
 
