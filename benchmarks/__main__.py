@@ -94,15 +94,15 @@ def sizes(bench: Bench) -> Table:
 
 def reading(bench: Bench) -> Table:
     """Reading, mapping and encoding alone."""
-    table = Table("reading", "Reading, mapping and encoding alone", parts.HEADINGS)
-    for shape in (Shape(200_000, 768), Shape(1_000_000, 128), Shape(TEXT_ROWS, 64, texts=20, text_bytes=60)):
+    table = Table("reading", "Reading, mapping and encoding alone", parts.HEADINGS, (40, 22))
+    for shape in (Shape(200_000, 768), Shape(1_000_000, 128), Shape(200_000, 64, texts=20, text_bytes=60)):
         parts.measure_parts(table, bench.task(), bench.filled(shape), bench.options.turns)
     return table
 
 
 def memory(bench: Bench) -> Table:
     """The peak of a whole process over shapes of data."""
-    table = Table("memory", "Whole jobs, each in a process of its own", shapes.HEADINGS)
+    table = Table("memory", "Whole jobs, each in a process of its own", shapes.HEADINGS, (16, 52))
     for target, task in bench.tasks():
         for case in shapes.MEMORY_CASES:
             if target == LITE and case.shape.rows > 100_000:
@@ -114,7 +114,7 @@ def memory(bench: Bench) -> Table:
 
 def growth(bench: Bench) -> Table:
     """Whether a row costs more where there are many."""
-    table = Table("growth", "The cost of a row, by how many there are", shapes.COST_HEADINGS)
+    table = Table("growth", "The cost of a row, by how many there are", shapes.COST_HEADINGS, (18, 20))
     for who in ("without a target", "vectorferry", "ceiling"):
         for shape in shapes.COST_SHAPES:
             turns = bench.options.turns if shape.rows < 1_000_000 else 1

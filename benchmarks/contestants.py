@@ -91,6 +91,13 @@ class Ends:
     def channel(self) -> Channel:
         return self.target.channel(self.mapping.target, upsert=self.mapping.upsert)
 
+    def encoder(self) -> Channel:
+        """A channel that can only encode: its collection is gone."""
+        self.target.create(self.mapping.target)
+        channel = self.channel()
+        self.target.drop(self.mapping.target.name)
+        return channel
+
     def statement(self) -> str:
         """The very query that the product reads with."""
         relation = self.source._relation(self.task.ref)
@@ -144,8 +151,8 @@ class Nowhere(Channel):
 
 def without_target(task: Task, clock: Clock) -> None:
     """The product, up to requests that nobody takes: what it costs by itself."""
-    with prepared(task) as ends:
-        _move(ends, Nowhere(ends.channel()), clock)
+    with opened(task) as ends:
+        _move(ends, Nowhere(ends.encoder()), clock)
 
 
 def _move(ends: Ends, channel: Channel, clock: Clock) -> None:
@@ -249,8 +256,8 @@ def mapping(task: Task, clock: Clock) -> None:
 
 def mapping_and_encoding(task: Task, clock: Clock) -> None:
     """Batches that were read into requests."""
-    with prepared(task) as ends:
-        channel = ends.channel()
+    with opened(task) as ends:
+        channel = ends.encoder()
         kept = list(islice(ends.batches(), KEPT_BATCHES))
         with clock.running():
             for _ in range(KEPT_ROUNDS):

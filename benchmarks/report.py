@@ -12,25 +12,32 @@ from pathlib import Path
 Cell = str | int | float | None
 
 RESULTS = Path(__file__).parent / "results"
-FIRST_WIDTH, SECOND_WIDTH, WIDTH = 14, 26, 13
+WIDTHS, WIDTH = (16, 26), 13
 
 
 @dataclass
 class Table:
-    """Shown line by line as the figures come. The first two columns are words."""
+    """Shown line by line as the figures come. The first two columns are words, ``widths`` wide."""
 
     name: str
     title: str
     headings: tuple[str, ...]
+    widths: tuple[int, int] = WIDTHS
     lines: list[dict[str, object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        print(f"\n{self.title}\n\n{_line(self.headings)}", flush=True)
+        print(f"\n{self.title}\n")
+        self._show(self.headings)
 
     def add(self, *cells: Cell, **more: object) -> None:
         """A line; ``more`` goes into the JSON alone."""
-        print(_line([_text(cell) for cell in cells]), flush=True)
+        self._show([_text(cell) for cell in cells])
         self.lines.append(dict(zip(self.headings, cells, strict=True)) | more)
+
+    def _show(self, cells: Sequence[str]) -> None:
+        words = "".join(cell.ljust(width) for cell, width in zip(cells, self.widths, strict=False))
+        numbers = "".join(cell.rjust(WIDTH) for cell in cells[len(self.widths) :])
+        print(f"{words}{numbers}", flush=True)
 
     def write(self) -> None:
         figures = {
@@ -49,9 +56,3 @@ def _text(cell: Cell) -> str:
     if cell is None:
         return "–"
     return cell if isinstance(cell, str) else f"{cell:,.2f}" if isinstance(cell, float) else f"{cell:,}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    first, second, *others = cells
-    numbers = "".join(cell.rjust(WIDTH) for cell in others)
-    return f"{first:<{FIRST_WIDTH}}{second:<{SECOND_WIDTH}}{numbers}".rstrip()
