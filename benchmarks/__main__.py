@@ -22,7 +22,7 @@ STANDALONE, LITE = "Milvus 2.3.5", "Milvus Lite"
 # Milvus Lite takes one request at a time: a second one waits at its door, a third would wait behind it.
 IN_FLIGHT = {STANDALONE: (1, 2, 3, 4), LITE: (1, 2)}
 # It is one process in Python: fewer rows take it as long.
-LITE_SHARE = 6
+LITE_SHARE = 5
 TEXT_ROWS = 40_000
 
 
@@ -150,7 +150,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("what", nargs="*", default=["targets"], choices=[*BENCHMARKS, "all"])
-    parser.add_argument("--rows", type=int, default=50_000, help="of the table that is moved (50,000)")
+    parser.add_argument("--rows", type=int, default=100_000, help="of the table that is moved (100,000)")
     parser.add_argument("--dim", type=int, default=768, help="of its vectors (768)")
     parser.add_argument("--turns", type=int, default=1, help="how often everything is run (1)")
     parser.add_argument("--targets", nargs="+", default=[STANDALONE, LITE], choices=[STANDALONE, LITE])
