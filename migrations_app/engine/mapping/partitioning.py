@@ -32,7 +32,7 @@ class Partitioning:
     def places(self, values: pa.Array) -> tuple[pa.Array, tuple[Finding, ...]]:
         """The partition of each of ``values`` (``string``) as ``dictionary<int32, string>``; a value that has
         none is found."""
-        known = pa.array(self.names, pa.string())
+        known = pa.array(list(self.names), pa.string())
         index = pc.index_in(values, known).cast(pa.int32())
         # The last is the default one.
         places = pa.DictionaryArray.from_arrays(
