@@ -7,10 +7,12 @@ from contextlib import contextmanager
 
 from pymilvus import DataType, MilvusClient
 
+from tests.engines.milvus_client import plain_client
+
 
 @contextmanager
 def client_of(uri: str) -> Iterator[MilvusClient]:
-    client = MilvusClient(uri)
+    client = plain_client(uri)
     yield client
     client.close()
 

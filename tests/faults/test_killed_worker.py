@@ -10,13 +10,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from pymilvus import MilvusClient
 
 from migrations_app import services
 from migrations_app.engine.plan import Plan
 from migrations_app.inline import run_inline
 from migrations_app.models import Job, JobSlice, SliceState, Worker
 from migrations_app.states import Status
+from tests.engines.milvus_client import plain_client
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +59,7 @@ def job(pg, milvus_uri):
         f"FROM generate_series(1, {ROWS}) n"
     )
     yield made(pg, milvus_uri, {"source": f"public.{name}", "target": name})
-    with closing(MilvusClient(milvus_uri)) as client:
+    with closing(plain_client(milvus_uri)) as client:
         client.drop_collection(name)
 
 
@@ -123,7 +123,7 @@ def test_a_killed_worker_that_added_rows_counts_none_of_them_twice(pg, milvus_ur
         assert (row.count_before, row.rows_target, row.verified) == (1000, ROWS, True)
         assert "every key is there" in row.checks[1]["message"]
     finally:
-        with closing(MilvusClient(milvus_uri)) as client:
+        with closing(plain_client(milvus_uri)) as client:
             client.drop_collection(name)
 
 
@@ -143,7 +143,7 @@ def test_a_worker_asked_to_end_in_mid_job_lets_go_in_time_and_another_goes_on(jo
 
 def keys_in(uri: str, name: str) -> int:
     """How many distinct keys the collection holds, asked without our code."""
-    with closing(MilvusClient(uri)) as client:
+    with closing(plain_client(uri)) as client:
         index = client.prepare_index_params()
         index.add_index("embedding", index_type="AUTOINDEX", metric_type="L2")
         client.create_index(name, index)

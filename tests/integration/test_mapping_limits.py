@@ -5,7 +5,6 @@ import uuid
 
 import pyarrow as pa
 import pytest
-from pymilvus import MilvusClient
 
 from migrations_app.engine.batch import Batch, CollectionRef
 from migrations_app.engine.connectors.base import ReadContext
@@ -16,6 +15,7 @@ from migrations_app.engine.plan import Plan
 from migrations_app.engine.preflight import check_plan
 from migrations_app.engine.schema import IndexSpec, MilvusType, TypeSpec
 from migrations_app.engine.testing import MemorySource, MemoryStore, memory_collection, memory_store
+from tests.engines.milvus_client import plain_client
 
 T = MilvusType
 INF = float("inf")
@@ -109,7 +109,7 @@ def test_what_is_let_through_is_taken_and_comes_back_equal(target, name, milvus_
     assert channel.send(channel.encode(mapped.rows), 30) == len(GOOD)
     target.create_index(name, IndexSpec("v", metric="L2"))
     target.load(name)
-    client = MilvusClient(milvus_uri)
+    client = plain_client(milvus_uri)
     found = client.query(
         name,
         filter="id != 0",

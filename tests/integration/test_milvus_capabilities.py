@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pymilvus import DataType, MilvusClient, MilvusException
+from pymilvus import DataType, MilvusException
 
 from migrations_app.engine.errors import TargetChanged, TargetError
 from migrations_app.engine.milvus.comparing import differences
@@ -23,6 +23,7 @@ from migrations_app.engine.schema import (
     TypeSpec,
 )
 from tests.engine.milvus.rows import batch_of
+from tests.engines.milvus_client import plain_client
 
 T = MilvusType
 KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
@@ -70,7 +71,7 @@ def field(kind, **more):
 def round_trip(target, fields, rows):
     """``rows`` written, and read back by pymilvus."""
     schema = TargetSchema(f"vf_{uuid.uuid4().hex[:12]}", (KEY, *fields), dynamic=False)
-    client = MilvusClient(str(target.settings.uri))
+    client = plain_client(str(target.settings.uri))
     target.create(schema)
     try:
         channel = target.channel(schema, upsert=True)
@@ -115,7 +116,7 @@ def test_each_vector_type_that_is_offered_is_kept(milvus, kind):
 @pytest.mark.parametrize("kind", LITE_LACKS)
 def test_lite_refuses_the_types_it_is_said_to_lack(milvus_lite_uri, lite, kind):
     assert MilvusType(kind) not in lite.capabilities().types
-    client = MilvusClient(milvus_lite_uri)
+    client = plain_client(milvus_lite_uri)
     schema = client.create_schema()
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("f", DataType[kind], dim=8)

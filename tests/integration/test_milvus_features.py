@@ -27,6 +27,7 @@ from migrations_app.engine.schema import (
     TypeChoice,
     TypeSpec,
 )
+from tests.engines.milvus_client import plain_client
 
 KEEPS, FORGETS, REFUSES = "keeps", "forgets", "refuses"
 T = MilvusType
@@ -377,7 +378,7 @@ ROWS = [
 @pytest.fixture(scope="module")
 def milvus(milvus_uri):
     with MilvusTarget(MilvusSettings(uri=milvus_uri)) as target:
-        client = MilvusClient(milvus_uri)
+        client = plain_client(milvus_uri)
         yield target, client
         client.close()
 
@@ -423,7 +424,7 @@ def errors(row: Row, caps: Any) -> list[Any]:
 
 def test_more_partitions_than_the_old_one_takes_are_refused_there(milvus_235_uri):
     """4,096, the default one among them; a partition key's are counted by the same limit."""
-    client = MilvusClient(milvus_235_uri)
+    client = plain_client(milvus_235_uri)
     schema = client.create_schema()
     schema.add_field("id", DataType.INT64, is_primary=True)
     schema.add_field("v", DataType.FLOAT_VECTOR, dim=8)

@@ -31,6 +31,7 @@ from migrations_app.engine.row_count import RowCount
 from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
 from tests.emulators.milvus import MilvusEmulator, aborting
 from tests.engine.milvus.rows import batch_of
+from tests.engines.milvus_client import plain_client
 
 SECONDS = 20
 DIM = 4
@@ -54,7 +55,7 @@ def standalone(milvus_235_uri) -> Iterator[MilvusTarget]:
 
 @pytest.fixture
 def client(milvus_uri) -> Iterator[MilvusClient]:
-    client = MilvusClient(milvus_uri)
+    client = plain_client(milvus_uri)
     yield client
     client.close()
 

@@ -35,6 +35,7 @@ from psycopg.abc import Query
 from pymilvus import DataType, MilvusClient
 
 from migrations_app.models import Job
+from tests.engines.milvus_client import plain_client
 from tests.engines.postgres import Database
 
 Row = dict[str, Any]
@@ -142,7 +143,7 @@ class Mover:
     targets: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.client = MilvusClient(self.uri)
+        self.client = plain_client(self.uri)
 
     def postgres(self, statement: Query, parameters: Any = None) -> list[Any]:
         """Run SQL in the source; the rows it returns, as psycopg gives them."""
