@@ -103,9 +103,10 @@ def keys_sought(row: JobCollection) -> KeysSought | None:
 
 
 def _seek(row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline) -> bool:
-    """Look for the keys that were sent, where the count alone leaves it open that all arrived."""
+    """Look for the keys that were sent, where the count alone leaves it open that each arrived once."""
     sent = row.rows_read - row.rows_rejected - row.rows_skipped - row.rows_collapsed
-    if row.count_before is None or rows - row.count_before >= sent:
+    may_be_twice = row.plan.get("partition_by") and target.capabilities().key_per_partition
+    if row.count_before is None or (rows - row.count_before >= sent and not may_be_twice):
         return True
     search = KeySearch(
         source,

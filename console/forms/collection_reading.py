@@ -13,6 +13,7 @@ from console.key_choices import JOINED
 from console.sheet import Sheet
 from migrations_app.engine import proposal
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.plan import AUTO
 
 TICKS = ("dynamic_field", "keep_source_key", "skip_null_vectors")
 TEXTS = ("target", "description", "if_exists", "rest")
@@ -37,7 +38,10 @@ def _key(sheet: Sheet, has: Capabilities, form: CollectionForm, taking: Taking) 
     choice = taking.take(form, "key", str, now)
     if choice != now:
         key = key_choices.key_of(choice, plan, sheet.schema, has)
-        return {"key": key, "key_name": None, "key_max_length": None}
+        # An old key that could not be the new one stays beside new keys, unless somebody says otherwise.
+        old = sheet.schema.key.columns if sheet.schema.key else ()
+        keeps = key == AUTO and len(old) == 1 and key_choices.own_key(sheet.schema, has) is None
+        return {"key": key, "key_name": None, "key_max_length": None, "keep_source_key": keeps}
     nobody = plan.model_copy(update={"key_name": None, "key_max_length": None})
     usual = proposal.complete(nobody, sheet.schema, has, existing=sheet.added_to)
     name = taking.take(form, "key_name", str, plan.key_name)

@@ -88,6 +88,22 @@ def place(fault):
 # ---------------------------------------------------------------- one collection: nothing wrong
 
 
+MISPLACED = [
+    ({"keep_source_key": True}, "keep_source_key"),
+    ({"keep_source_key": True, "key": ["id", "t"]}, "keep_source_key"),
+    ({"fields": [{"source": "t", "dynamic": True, "target": "title"}]}, "fields[2].target"),
+    ({"fields": [{"source": "t", "dynamic": True, "nullable": True}]}, "fields[2].nullable"),
+]
+
+
+@pytest.mark.parametrize(("plan", "path"), MISPLACED, ids=range(len(MISPLACED)))
+def test_an_option_that_would_be_ignored_is_refused(plan, path):
+    title = field("t", TypeSpec(T.VARCHAR, max_length=9), can_be_key=True)
+    found = the_fault(plan, title)
+    assert (found.code, found.path) == ("option_misplaced", path)
+    assert found.advice
+
+
 @pytest.mark.parametrize("caps", [EVERYTHING, OLD, LITE])
 def test_a_proposal_for_ordinary_columns_has_no_fault(caps):
     tags = field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_items=3)

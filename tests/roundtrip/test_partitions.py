@@ -100,6 +100,37 @@ def test_rows_added_later_go_into_the_partitions_that_are_there_and_new_ones(mov
     }
 
 
+def test_a_key_that_stays_in_its_old_partition_too_is_noticed(mover, pages):
+    """Milvus Lite keeps one row for each key; Milvus one in each partition."""
+    moved = mover.move("public.pages", partition_by="lang", select={"where": "lang IN ('en', '7')"})
+    mover.postgres("UPDATE pages SET lang = 'en' WHERE id < 9 AND lang = '7'")
+    mover.postgres("DELETE FROM pages WHERE lang <> 'en' OR lang IS NULL")
+
+    again = mover.move("public.pages", partition_by="lang", target=moved.target, if_exists="append")
+
+    if mover.is_lite:
+        assert again.report["status"] == "Successful", again.log
+        assert again.count() == 100
+        return
+    assert again.report["status"] == "Failed"
+    assert again.report["error"]["code"] == "verify_mismatch"
+    assert "holds 52 rows with the 51 keys that were sent" in again.report["error"]["message"]
+    assert any("keeps one row for each key and partition" in sentence for sentence in again.log)
+
+
+def test_rows_are_not_added_beside_partitions_by_a_plan_that_names_none(mover, pages):
+    moved = mover.move("public.pages", partition_by="lang", select={"where": "lang = 'en'"})
+    there = {"target": moved.target, "if_exists": "append"}
+
+    if mover.is_lite:
+        again = mover.move("public.pages", **there)
+        assert (again.counts["verified"], again.count()) == (True, 450)
+        return
+    [fault] = mover.refused("public.pages", **there)
+    assert (fault["code"], fault["path"]) == ("partitions_there", "collections[0].partition_by")
+    assert "divided into partitions (“en”)" in fault["message"]
+
+
 def test_equal_keys_in_two_partitions_are_two_rows_where_milvus_has_them_so(mover):
     """A view declares no key: “code” is there twice, in two languages."""
     mover.postgres("CREATE TABLE words (code int NOT NULL, lang text, v vector(2))")

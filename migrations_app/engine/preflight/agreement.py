@@ -24,6 +24,7 @@ def check_agreement(subject: Subject) -> Iterator[Fault]:
         return
     yield from _check_key(subject, found)
     yield from _check_options(subject, found)
+    yield from _moved_keys(subject, found)
     fields = {field.name: field for field in found.sent_fields}
     for entry in subject.fixed():
         if entry.plan.target is None or entry.spec is None:
@@ -126,6 +127,18 @@ def _differences(entry: Entry, subject: Subject, there: TargetField) -> Iterator
     else:
         yield from _parameters(entry, there)
         yield from _nulls(entry, there)
+
+
+def _moved_keys(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
+    plan = subject.plan
+    if plan.partition_by is not None and not plan.is_auto_id and subject.caps.key_per_partition:
+        message = (
+            f"{subject.caps} keeps one row for each key and partition: a row of “{found.name}” whose "
+            f"“{plan.partition_by}” has changed since it was added stays beside the new one. "
+            "The check at the end counts such keys."
+        )
+        fault = subject.fault("partition_by", "keys_per_partition", message)
+        yield replace(fault, severity="warning")
 
 
 def _retyped(entry: Entry, there: TargetField) -> tuple[Fix, ...]:

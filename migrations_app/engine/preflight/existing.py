@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from migrations_app.engine.errors import Fault, FerryError, TargetError
 from migrations_app.engine.log import counted
 from migrations_app.engine.naming import name_problem
+from migrations_app.engine.partitions import DEFAULT_PARTITION, shown
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.schema import TargetSchema
 from migrations_app.engine.target import Target
@@ -64,6 +65,26 @@ def check_names(collection: CollectionPlan, target: Target, taken: Collection[st
         yield from _check_alias(collection, target.describe(name))
     elif collection.if_exists == "replace" and (refusal := alias_refusal(name, target)):
         yield replace(refusal, collection=collection.source)
+
+
+def check_partitions(collection: CollectionPlan, target: Target, taken: Collection[str]) -> Iterator[Fault]:
+    """Rows that would be added beside partitions: a key that lies in one of them would be there twice."""
+    name = collection.target or ""
+    keeps_apart = target.capabilities().key_per_partition and not collection.is_auto_id
+    is_divided = collection.partition_by is not None or collection.partition_key is not None
+    if collection.if_exists != "append" or name not in taken or is_divided or not keeps_apart:
+        return
+    others = [partition for partition in target.partitions(name) if partition != DEFAULT_PARTITION]
+    if others:
+        listed = ", ".join(f"“{shown(other)}”" for other in others[:3]) + (", …" if others[3:] else "")
+        message = (
+            f"“{name}” is divided into partitions ({listed}). All rows would be added to "
+            f"“{DEFAULT_PARTITION}”, and a key that is in another one would be there twice."
+        )
+        hint = "Name the field by whose values it is divided (partition_by)."
+        yield Fault(
+            "partitions_there", message, hint, "partition_by", collection.source, option="partition_by"
+        )
 
 
 def _check_alias(collection: CollectionPlan, found: TargetSchema | None) -> Iterator[Fault]:

@@ -52,8 +52,13 @@ def _check_alone(subject: Subject, source: SourceField) -> Iterator[Fault]:
 
 
 def check_key_name(subject: Subject) -> Iterator[Fault]:
-    """``key_name`` is for a key that is no field of the source, ``key_max_length`` for a joined one."""
+    """``key_name`` is for a key that is no field of the source, ``key_max_length`` for a joined one,
+    ``keep_source_key`` for Auto ID."""
     plan = subject.plan
+    if plan.keep_source_key and not plan.is_auto_id:
+        message = "keep_source_key is for Auto ID: here the key is made of the source's own values."
+        fix = Fix("Remove it", "keep_source_key", "")
+        yield subject.fault("keep_source_key", "option_misplaced", message, "", fix)
     entry = next((e for e in subject.fixed() if subject.is_key(e)), None)
     if plan.key_name and entry and plan.key_name != entry.plan.target:
         message = f"The key is called “{entry.plan.target}” as a field, and “{plan.key_name}” in key_name."

@@ -62,7 +62,12 @@ def _check_object(entry: Entry, spec: TypeSpec, subject: Subject) -> Iterator[Fa
 def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
     """A column in the dynamic field has no options of a field."""
     for entry in subject.entries():
-        for option in ("nullable", "default") if entry.plan.dynamic and not entry.plan.added else ():
+        if not entry.plan.dynamic or entry.plan.added:
+            continue
+        if entry.plan.target is not None:
+            message = f"“{entry.name}” goes into the dynamic field, where “as” names it, not “target”."
+            yield entry.fault("target", "option_misplaced", message, f"Write as: {entry.plan.target}.")
+        for option in ("nullable", "default"):
             if getattr(entry.plan, option) not in (None, False):
                 message = f"“{entry.name}” goes into the dynamic field, which has no “{option}”."
                 yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))

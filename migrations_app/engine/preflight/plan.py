@@ -87,7 +87,11 @@ def check_plan(
             prepared[number], own = _prepared(asked, found, source, target, caps, taken)
         faults += (fault.under(f"collections[{number}]") for fault in own)
     for number, one in prepared.items() if is_there else ():
-        faults += (f.under(f"collections[{number}]") for f in existing.check_names(one.plan, target, taken))
+        own = (
+            *existing.check_names(one.plan, target, taken),
+            *existing.check_partitions(one.plan, target, taken),
+        )
+        faults += (fault.under(f"collections[{number}]") for fault in own)
     plans = {number: one.plan for number, one in prepared.items()}
     faults += ends.check_targets(plans, taken, target.database)
     used = {*taken, *(one.target or "" for one in plans.values())}

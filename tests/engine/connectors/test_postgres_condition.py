@@ -59,5 +59,7 @@ def test_what_would_be_more_than_an_expression_is_refused_with_the_reason(condit
         PostgresSelection(where=condition)
 
 
-def test_a_condition_of_spaces_chooses_all_rows() -> None:
-    assert PostgresSelection(where="  \n ").where == ""
+def test_an_empty_condition_chooses_all_rows_and_a_blank_one_is_refused() -> None:
+    assert PostgresSelection(where="").where == ""
+    with pytest.raises(ValidationError, match="leave it out to move all rows"):
+        PostgresSelection(where="  \n ")

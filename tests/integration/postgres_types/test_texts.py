@@ -1,11 +1,15 @@
+import json
+from collections.abc import Iterator
+
 import pytest
 
-from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.errors import SourceDataError
 from migrations_app.engine.schema import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres import opened
-from tests.integration.postgres_types.edges import Edge, assert_arrives, column_of, read, same, varchar
+from tests.integration.postgres_types.edges import Edge, assert_arrives, same, varchar
 
 UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 EVERY_PLANE = "".join(chr(plane << 16 | 0x0041) for plane in range(17)) + "\x01\x7f\u0085\u2028\ufffd"
@@ -43,18 +47,72 @@ def test_texts_arrive_exactly(database: Database, edge: Edge) -> None:
     assert_arrives(database, edge)
 
 
-def test_a_text_that_is_none_in_utf8_is_said_to_be(database: Database) -> None:
-    """SQL_ASCII databases take any bytes; others hold characters that Unicode lacks."""
+@pytest.fixture(scope="module")
+def unchecked(database: Database) -> Iterator[Database]:
+    """A database that takes any bytes for a text."""
     with database.connect() as connection:
         connection.execute("CREATE DATABASE unchecked ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
-        unchecked = Database(f"{database.url.rsplit('/', 1)[0]}/unchecked")
+        yield Database(f"{database.url.rsplit('/', 1)[0]}/unchecked")
+        connection.execute("DROP DATABASE unchecked WITH (FORCE)")
+
+
+BROKEN, FINE = r"E'a\377b'", r"E'\303\251\346\274\242'"
+
+
+@pytest.mark.parametrize(
+    ("native", "spec", "value"),
+    [
+        ("text", TypeSpec(MilvusType.VARCHAR), BROKEN),
+        ("text[]", TypeSpec(MilvusType.ARRAY, element_type=MilvusType.VARCHAR), f"ARRAY['fine', {BROKEN}]"),
+        ("jsonb", TypeSpec(MilvusType.JSON), f"to_jsonb({BROKEN}::text)"),
+    ],
+    ids=["text", "text[]", "jsonb"],
+)
+def test_a_text_that_is_none_in_utf8_is_rejected_by_itself(unchecked, native, spec, value) -> None:
+    unchecked.execute(f"DROP TABLE IF EXISTS edge; CREATE TABLE edge (id int PRIMARY KEY, v {native})")
+    fine = value.replace(BROKEN, FINE)
+    unchecked.execute(f"INSERT INTO edge VALUES (1, {fine}), (2, {value}), (3, NULL)")
+    plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT32)), ReadColumn("v", spec)), key=("id",))
+
+    with opened(unchecked) as source:
+        assert source.describe(CollectionRef("public.edge")).field("v").choices[0].spec.type is spec.type
+        (part,) = source.slices(CollectionRef("public.edge"), 1)
+        (batch,) = source.read(CollectionRef("public.edge"), part, None, plan, ReadContext())
+
+    assert batch.rows.column("id").to_pylist() == [1, 3]
+    assert "é漢" in str(batch.rows.column("v")[0].as_py())
+    (row,) = batch.rejected
+    assert (row.locator, row.field, row.code) == ("2", "v", "text_invalid")
+    assert row.reason == "“v” is no text in UTF-8."
+    assert r"\xff" in json.loads(row.row)["v"]
+
+
+def test_a_key_that_is_none_in_utf8_ends_the_read_with_the_reason(unchecked) -> None:
+    unchecked.execute("DROP TABLE IF EXISTS edge; CREATE TABLE edge (k text PRIMARY KEY, id int)")
+    unchecked.execute(f"INSERT INTO edge VALUES ('a', 1), ({BROKEN}, 2)")
+    plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT32)),), key=("k",))
+
+    with opened(unchecked) as source:
+        (part,) = source.slices(CollectionRef("public.edge"), 1)
+        with pytest.raises(SourceDataError) as caught:
+            list(source.read(CollectionRef("public.edge"), part, None, plan, ReadContext()))
+
+    assert caught.value.code == "text_invalid"
+    assert r"a\xffb" in caught.value.message
+    assert "condition" in caught.value.hint
+
+
+def test_a_character_that_unicode_lacks_ends_the_read_with_the_reason(database: Database) -> None:
+    """0x81 is nothing in the code page that Windows knows as 1252."""
+    with database.connect() as connection:
+        connection.execute("CREATE DATABASE western ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0")
+        western = Database(f"{database.url.rsplit('/', 1)[0]}/western")
         try:
-            batches = read(unchecked, "text", TypeSpec(MilvusType.VARCHAR), ["é"])
-            assert column_of(batches) == ["é"]
-            unchecked.execute("INSERT INTO edge VALUES (1, E'a\\377b')")
-            with opened(unchecked) as source, pytest.raises(SourceDataError) as caught:
+            western.execute("CREATE TABLE edge (id int PRIMARY KEY, v text)")
+            western.execute("INSERT INTO edge VALUES (1, 'é'), (2, chr(129))")
+            with opened(western) as source, pytest.raises(SourceDataError) as caught:
                 source.describe(CollectionRef("public.edge"))
             assert caught.value.code == "text_invalid"
-            assert "condition" in (caught.value.hint or "")
+            assert "condition" in caught.value.hint
         finally:
-            connection.execute("DROP DATABASE unchecked WITH (FORCE)")
+            connection.execute("DROP DATABASE western WITH (FORCE)")

@@ -22,6 +22,7 @@ from migrations_app.engine.connectors.postgres.select import Select
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.stopping import stoppable
 from migrations_app.engine.connectors.postgres.types import storage_of
+from migrations_app.engine.connectors.postgres.unchecked import readable, refuse_unreadable
 from migrations_app.engine.joining import joined
 from migrations_app.engine.schema import arrow_type
 
@@ -49,7 +50,7 @@ class Reader:
             with stoppable(cursor.adbc_cancel, self.stop), _stream(cursor, self.select.text()) as stream:
                 for rows in stream:
                     self.stop.check()
-                    yield _batch(self.select, rows, done)
+                    yield _batch(self.select, rows, done, is_unchecked=self.session.is_unchecked)
                     done += rows.num_rows
                     self.stop.check()
 
@@ -90,8 +91,10 @@ def _schema(select: Select) -> pa.Schema:
     return pa.schema([(d.column.path, arrow_type(d.column.spec)) for d in select.delivered])
 
 
-def _batch(select: Select, rows: pa.RecordBatch, done: int) -> Batch:
+def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_unchecked: bool) -> Batch:
     """One answer's rows as the plan wants them, the misfits set apart. ``done`` rows came before."""
+    for place in {*select.cursor, *select.locators} if is_unchecked else ():
+        refuse_unreadable(storage_of(rows.column(place)), str(select.relation))
     misfits = Misfits(rows.num_rows)
     values = []
     for delivered in select.delivered:
@@ -99,7 +102,11 @@ def _batch(select: Select, rows: pa.RecordBatch, done: int) -> Batch:
         misfits.note_dimensions(delivered, converted, rows)
         if delivered.misfit is not None:
             misfits.note(delivered, rows.column(delivered.misfit))
-        values.append(converted.values)
+        column = converted.values
+        if is_unchecked:
+            column, unreadable = readable(column)
+            misfits.note_unreadable(delivered, unreadable)
+        values.append(column)
     batch = pa.RecordBatch.from_arrays(values, schema=_schema(select))
     locators = _locators(select, rows, done)
     rejected = misfits.rejected(batch, locators)

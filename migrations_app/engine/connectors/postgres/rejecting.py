@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pyarrow as pa
 from migrations_app.engine.batch import Rejected
 from migrations_app.engine.connectors.postgres.select import Delivered
 from migrations_app.engine.connectors.postgres.types import Converted, Mask
+from migrations_app.engine.connectors.postgres.unchecked import CODE
 from migrations_app.engine.excerpt import TEXT_CHARACTERS, row_excerpt
 
 
@@ -37,6 +40,11 @@ class Misfits:
             dim = converted.dims[row]
             reason = f"has {dim:,} dimensions; the field takes {delivered.column.spec.dim:,}"
             self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"{native}({dim})")
+
+    def note_unreadable(self, delivered: Delivered, unreadable: Mapping[int, str]) -> None:
+        """Texts that are none in UTF-8, by row."""
+        for row, text in unreadable.items():
+            self._add(row, delivered.column.path, CODE, "is no text in UTF-8", text)
 
     def rejected(self, batch: pa.RecordBatch, locators: pa.Array) -> tuple[Rejected, ...]:
         """A ``Rejected`` for each row noted, in the batch's order."""

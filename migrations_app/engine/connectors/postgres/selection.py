@@ -27,6 +27,14 @@ class PostgresSelection(SettingsModel):
         examples=["metadata"],
     )
 
+    @field_validator("where", mode="before")
+    @classmethod
+    def _is_not_blank(cls, condition: object) -> object:
+        """Somebody who wrote one that came out blank did not mean all rows."""
+        if isinstance(condition, str) and condition and not condition.strip():
+            raise ValueError("the condition is blank; leave it out to move all rows")
+        return condition
+
     @field_validator("where")
     @classmethod
     def _is_one_expression(cls, condition: str) -> str:

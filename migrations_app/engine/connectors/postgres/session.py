@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import namedtuple_row
 
 from migrations_app.engine.cancel import StopToken
+from migrations_app.engine.connectors.postgres import unchecked
 from migrations_app.engine.connectors.postgres.conninfo import Conninfo, address_of
 from migrations_app.engine.connectors.postgres.errors import reading
 from migrations_app.engine.connectors.postgres.refusals import connect_error
@@ -89,14 +90,20 @@ class Session:
             connection = adbc.connect(self._conninfo.text(), autocommit=True)
         except adbc_driver_manager.Error as error:
             raise connect_error(error, self.address) from None
+        more = {"client_encoding": unchecked.ENCODING} if self.is_unchecked else {}
         try:
             with reading(what):
-                for statement in (_BEGIN, _prepared(seconds, **planner).as_string()):
+                for statement in (_BEGIN, _prepared(seconds, **planner, **more).as_string()):
                     with connection.cursor() as cursor:
                         cursor.execute(statement)
                 yield connection
         finally:
             connection.close()
+
+    @property
+    def is_unchecked(self) -> bool:
+        """Whether the database holds bytes that need not be UTF-8: it streams them as they are."""
+        return self._open().info.parameter_status("server_encoding") == unchecked.ENCODING
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
