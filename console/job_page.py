@@ -136,6 +136,7 @@ def _collection(row: Any, job: Job) -> dict[str, Any]:
         "rows_rejected": row.rows_rejected,
         "rows_skipped": row.rows_skipped,
         "rows_collapsed": row.rows_collapsed,
+        "values_cut": row.values_cut,
         "rejected_url": f"{rejected}?{urlencode({'collection': row.target})}",
         "slices": {
             "done": row.slices_done,

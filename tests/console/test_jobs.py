@@ -296,3 +296,13 @@ def test_a_canceled_job_says_what_it_wrote(viewer):
 @pytest.mark.parametrize("public_id", ["job-nothing", "x" * 300, "job-%00", "..%2f"])
 def test_a_job_that_does_not_exist_is_not_found(viewer, public_id):
     assert viewer.get(f"/jobs/{public_id}/").status_code == 404
+
+
+def test_a_collection_says_what_was_left_out_and_what_was_cut(viewer):
+    job = make_job(Status.SUCCESSFUL)
+    JobSlice.objects.update(rows_skipped=12, rows_collapsed=3, values_cut=1234)
+
+    page = text(viewer.get(reverse("job", args=[job.public_id])))
+
+    for words in ("12 skipped", "3 collapsed", "1,234 texts cut"):
+        assert words in page
