@@ -22,8 +22,8 @@ STANDALONE, LITE = "Milvus 2.3.5", "Milvus Lite"
 # Milvus Lite takes one request at a time: a second one waits at its door, a third would wait behind it.
 IN_FLIGHT = {STANDALONE: (1, 2, 3, 4), LITE: (1, 2)}
 # It is one process in Python: fewer rows take it as long.
-LITE_SHARE = 5
-TEXT_ROWS = 40_000
+LITE_SHARE = 2
+TEXT_ROWS = 200_000
 
 
 @dataclass
@@ -42,10 +42,13 @@ class Bench:
     def targets(self) -> dict[str, str]:
         """The address of each by its name."""
         found = {}
-        if STANDALONE in self.options.targets and engines.has_standalone():
-            found[STANDALONE] = self.stack.enter_context(engines.milvus_standalone(self.folder / "milvus"))
-        if LITE in self.options.targets:
-            found[LITE] = self.stack.enter_context(engines.milvus_lite(self.folder / "lite"))
+        with engines.on_the_last_processor(self.options.apart):
+            if STANDALONE in self.options.targets and engines.has_standalone():
+                found[STANDALONE] = self.stack.enter_context(
+                    engines.milvus_standalone(self.folder / "milvus")
+                )
+            if LITE in self.options.targets:
+                found[LITE] = self.stack.enter_context(engines.milvus_lite(self.folder / "lite"))
         return found
 
     def task(self, uri: str = "") -> Task:
@@ -143,6 +146,7 @@ def main() -> None:
     names = BENCHMARKS if "all" in options.what else options.what
     with tempfile.TemporaryDirectory(prefix="vectorferry-bench-") as folder, ExitStack() as stack:
         bench = Bench(stack, Path(folder), options)
+        _ = bench.targets  # first, so that where they stand apart nothing else is on their processor
         for name in names:
             BENCHMARKS[name](bench).write()
 
@@ -154,6 +158,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--dim", type=int, default=768, help="of its vectors (768)")
     parser.add_argument("--turns", type=int, default=1, help="how often everything is run (1)")
     parser.add_argument("--targets", nargs="+", default=[STANDALONE, LITE], choices=[STANDALONE, LITE])
+    parser.add_argument("--apart", action="store_true", help="give the targets a processor of their own")
     return parser.parse_args()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres
 
+LAST = (os.cpu_count() or 1) - 1
 RUNNING_MILVUS = "VECTORFERRY_TEST_MILVUS_URI"
 
 
@@ -46,6 +47,19 @@ def milvus_standalone(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.listen_port}"
     finally:
         server.stop()
+
+
+@contextmanager
+def on_the_last_processor(apart: bool) -> Iterator[None]:
+    """Whatever is started inside has the machine's last processor to itself, and whatever is started later
+    the others (Linux, two processors or more). Nothing of this unless ``apart``."""
+    if not apart:
+        yield
+        return
+    everywhere = os.sched_getaffinity(0) | {LAST}
+    os.sched_setaffinity(0, {LAST})
+    yield
+    os.sched_setaffinity(0, everywhere - {LAST})
 
 
 def has_standalone() -> bool:

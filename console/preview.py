@@ -14,6 +14,7 @@ from console.stored import PREVIEW_ROWS
 from migrations_app.engine.batch import Batch
 from migrations_app.engine.joining import PART
 from migrations_app.engine.mapping import Mapped, Mapping, compile_mapping
+from migrations_app.engine.mapping.fitting import fitted
 from migrations_app.engine.plan import FieldPlan
 from migrations_app.engine.schema import META, MilvusType, TargetField, arrow_type
 
@@ -88,10 +89,9 @@ def _fields(sheet: Sheet, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list
 
 def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
     """Whether the values can be seen in a chosen type without asking the source for them again."""
-    if pa.types.is_fixed_size_list(wanted):
-        return True
+    is_vector = pa.types.is_fixed_size_list(wanted) or pa.types.is_fixed_size_binary(wanted)
     try:
-        column.cast(wanted)
+        _ = fitted(column, wanted, "") if is_vector else column.cast(wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return False
     return True

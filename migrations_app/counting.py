@@ -98,7 +98,7 @@ def keys_sought(row: JobCollection) -> KeysSought | None:
     if not may_replace(row):
         return None
     state = SearchState(**row.finish.get(KEYS, {}))
-    reason = row.finish.get(COUNT, {}).get("reason", "")
+    reason = state.reason or row.finish.get(COUNT, {}).get("reason", "")
     return KeysSought(state.asked, state.found, reason.rstrip("."))
 
 

@@ -15,7 +15,7 @@ from migrations_app.control import CLOCK_SLACK_SECONDS, explain
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
-from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.mapping import ServerChecks, compile_mapping
 from migrations_app.engine.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.plan import CollectionPlan, Options
 from migrations_app.engine.retry import RetryPolicy
@@ -76,8 +76,8 @@ def _move(
             ref_of(plan),
             claimed.as_slice(),
             claimed.cursor,
-            replace(mapping, hidden_keys=caps.hidden_keys),
-            max_rejected=rejections_left(job),
+            replace(mapping, server=ServerChecks.of(caps)),
+            max_rejected=rejections_left(job, None if claimed.resumable else claimed),
             max_rows=rows_wanted(claimed),
             throttle=throttle,
         )
@@ -102,12 +102,13 @@ def rows_wanted(claimed: JobSlice) -> int | None:
     return max(0, most - int(earlier.aggregate(total=Sum("rows_read", default=0))["total"]))
 
 
-def rejections_left(job: Job) -> int | None:
-    """How many rows may still be rejected before the job fails; None: any number."""
+def rejections_left(job: Job, anew: JobSlice | None = None) -> int | None:
+    """How many rows may still be rejected before the job fails; None: any number. Those of the slice
+    ``anew``, which starts over, are void."""
     most = Options.model_validate(job.plan.get("options", {})).max_rejected
     if most is None:
         return None
-    slices = JobSlice.objects.filter(collection__job=job)
+    slices = JobSlice.objects.filter(collection__job=job).exclude(pk=anew.pk if anew else None)
     return most - int(slices.aggregate(total=Sum("rows_rejected", default=0))["total"])
 
 

@@ -68,6 +68,8 @@ def _store(held: Held, row: JobCollection, source: Source, target: Target, count
     row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
     row.save(update_fields=("rows_target", "verified", "checks", "duplicate_keys_after"))
     held.log(_level(verdict), f"{row.target}: {verdict.message}", counted_by=counted.method)
+    if counted.rows is not None and counted.reason:
+        held.log("warning", f"{row.target}: its index or load state could not be put back. {counted.reason}")
 
 
 def _judge(row: JobCollection, counted: CountState, more: tuple[Check, ...]) -> Verdict:

@@ -45,9 +45,9 @@ def _options(
         "key": key,
         "dynamic_field": collection.dynamic_field if "dynamic_field" in said else found.dynamic,
         "partition_key": collection.partition_key or partition_key,
-        "shards": found.shards,
+        "shards": found.shards if collection.shards == 1 else collection.shards,
         "description": collection.description or found.description,
-        "full_text": collection.full_text or _full_text(found),
+        "full_text": collection.full_text or full_text_of(found),
     }
     if collection.model_copy(update={"key": key}).makes_key:
         taken["key_name"] = collection.key_name or found.key.name
@@ -72,7 +72,7 @@ def _key(schema: CollectionSchema, caps: Capabilities, found: TargetSchema) -> s
     return list(own) if len(own) > 1 and is_text and schema.field(found.key.name) is None else None
 
 
-def _full_text(found: TargetSchema) -> list[FullTextPlan]:
+def full_text_of(found: TargetSchema) -> list[FullTextPlan]:
     analyzers = {field.name: field.analyzer for field in found.fields}
     return [
         FullTextPlan(field=name, output=output, analyzer=analyzers.get(name) or "standard")

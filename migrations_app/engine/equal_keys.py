@@ -39,11 +39,14 @@ def replaced(counters: Counters, duplicates: Sequence[int], in_source: int) -> R
     Each key that is there was sent, or all of its rows were rejected or not read: as many keys may be missing
     in the target as there are such rows, and as many new ones as rows were read that were not counted.
     """
+    sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
     gone = counters.rejected + max(0, in_source - counters.read)
     new = max(0, counters.read - in_source)
     least = min(duplicates) - counters.collapsed - gone
     most = max(duplicates) - counters.collapsed + new
-    return Replaced(max(0, least), max(0, most))
+    # Of rows that replace each other one stays.
+    most = min(most, sent - 1)
+    return Replaced(max(0, min(least, most)), max(0, most))
 
 
 def key_rows(collection: CollectionPlan, *, key_per_partition: bool = True) -> KeyRows:

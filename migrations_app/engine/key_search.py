@@ -8,8 +8,9 @@ remembered between two pages is a ``SearchState``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,14 +19,20 @@ from migrations_app.engine.batch import Batch, CollectionRef, Cursor, Slice
 from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.connectors.base import ReadContext, Source
 from migrations_app.engine.mapping import Mapping
+from migrations_app.engine.reading import Closable
 from migrations_app.engine.target import Target
+
+# Of an expression: more would be a request of megabytes.
+KEYS_AT_ONCE = 10_000
+NO_PLACE = "the table has no key of its own to go on after, and reading it takes longer than one turn"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchState:
     """How far a search came: ``read`` rows up to ``after`` in slice number ``part``. ``as_dict`` is JSON.
 
-    Of these, ``asked`` have a key that was sent, and ``found`` one that is in the target.
+    Of these, ``asked`` have a key that was sent, and ``found`` one that is in the target. ``reason`` says why
+    not all were looked for.
     """
 
     part: int = 0
@@ -34,6 +41,7 @@ class SearchState:
     asked: int = 0
     found: int = 0
     is_done: bool = False
+    reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -42,7 +50,8 @@ class SearchState:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What was sent: the slices of a collection, by a mapping, at most ``limit`` rows, all but those whose
-    locators are among ``rejected``. The keys of one batch are asked for in one expression."""
+    locators are among ``rejected``. The keys of one batch are asked for in one expression, or in several of
+    ``KEYS_AT_ONCE``."""
 
     ref: CollectionRef
     parts: Sequence[Slice]
@@ -80,8 +89,8 @@ class KeySearch:
             elif self._search(self._sent.parts[self.state.part], ReadContext(stop), deadline):
                 self._keep(part=self.state.part + 1, after=None)
             else:
-                return False
-        return True
+                break
+        return self.state.is_done
 
     @property
     def _left(self) -> int | None:
@@ -91,12 +100,17 @@ class KeySearch:
         """Look for the keys of ``part``, from where an earlier turn stopped. Whether it is through."""
         found = self.state
         plan = replace(self._sent.mapping.read_plan, limit=self._left)
-        for batch in self._source.read(self._sent.ref, part, found.after, plan, ctx):
-            ctx.stop.check()
-            found = self._counted(found, batch)
-            if part.resumable:
-                self._keep(**found.as_dict())
+        stream = self._source.read(self._sent.ref, part, found.after, plan, ctx)
+        with closing(cast(Closable, stream)):
+            for batch in stream:
+                ctx.stop.check()
+                found = self._counted(found, batch)
+                if part.resumable:
+                    self._keep(**found.as_dict())
+                if deadline.is_over and part.resumable:
+                    return False
                 if deadline.is_over:
+                    self._keep(is_done=True, reason=NO_PLACE)
                     return False
         self._keep(**found.as_dict())
         return True
@@ -106,17 +120,19 @@ class KeySearch:
         keys = mapped.rows.column(self._sent.mapping.target.key.name)
         if self._sent.rejected is not None:
             keys = keys.filter(pc.invert(pc.is_in(mapped.locators, value_set=self._sent.rejected)))
-        name, key = self._sent.mapping.target.name, self._sent.mapping.target.key.name
         return replace(
             state,
             after=batch.after,
             read=state.read + batch.rows_read,
             # A row whose key another one on the page has is not looked for a second time.
             asked=state.asked + len(keys) + mapped.collapsed,
-            found=state.found
-            + (self._target.count_keys(name, key, keys) if len(keys) else 0)
-            + mapped.collapsed,
+            found=state.found + self._found(keys) + mapped.collapsed,
         )
+
+    def _found(self, keys: pa.Array) -> int:
+        name, key = self._sent.mapping.target.name, self._sent.mapping.target.key.name
+        pages = (keys.slice(first, KEYS_AT_ONCE) for first in range(0, len(keys), KEYS_AT_ONCE))
+        return sum(self._target.count_keys(name, key, page) for page in pages)
 
     def _keep(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)

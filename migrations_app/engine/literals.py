@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -80,6 +81,8 @@ def _json(value: Any) -> str:
     """An object or list, or the text of one."""
     try:
         kept = orjson.loads(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            json.dumps(value, allow_nan=False)  # orjson would write NaN as null
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
     except (ValueError, TypeError):
         raise ValueError(f"{_shown(value)} is no JSON.") from None

@@ -1,4 +1,4 @@
-"""The plan: what the wizard makes and a plan file says, as one model (PLAN.md in docs/).
+"""The plan: what the wizard makes and a plan file says, as one model (docs/plan-file.md).
 
 A plan may be short; ``proposal.complete`` fills in all that a collection leaves out, and a completed
 collection alone makes the mapping (``mapping.compile_mapping``). Keys that are known but not built yet

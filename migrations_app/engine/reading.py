@@ -14,7 +14,7 @@ from migrations_app.engine.log import Log
 from migrations_app.engine.retry import Backoff, RetryPolicy
 
 
-class _Closable(Protocol):
+class Closable(Protocol):
     def close(self) -> None: ...
 
 
@@ -63,7 +63,7 @@ class Reader:
     def _once(self, after: Cursor | None, plan: ReadPlan, ctx: ReadContext) -> Iterator[Batch]:
         stream = self._source.read(self._ref, self._part, after, plan, ctx)
         # Sources are generators: closing one stops the work of its server.
-        with closing(cast(_Closable, stream)):
+        with closing(cast(Closable, stream)):
             for batch in stream:
                 # A slice that starts over each time gets nowhere by getting a little further.
                 if self._part.resumable:

@@ -33,7 +33,8 @@ class CountState:
 
     ``unindexed`` and ``was_loaded`` are what was found, once ``is_prepared``; ``asks`` how often a load was
     asked for, and ``watch`` how far it was last seen.
-    ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says.
+    ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says; beside a count
+    it says what could not be put back.
     ``by_partition`` are the rows of each partition that was asked for.
     """
 
@@ -122,14 +123,23 @@ class RowCount:
         self._save(self.state)
 
     def restore(self) -> None:
-        """Put back the indexes and the load state that were found. Safe to call twice, and at any time."""
+        """Put back the indexes and the load state that were found. Safe to call twice, and at any time. What
+        the target refuses of it is noted in ``reason``."""
         if not self.state.is_prepared:
             return
         if not (self.state.was_loaded or self._keep_loaded):
-            self._target.release(self._name)
+            self._put_back(self._target.release)
         for name in self.state.unindexed:
             if name not in self._indexes:
-                self._target.drop_index(self._name, name)
+                self._put_back(self._target.drop_index, name)
+
+    def _put_back(self, ask: Callable[..., None], *more: str) -> None:
+        try:
+            ask(self._name, *more)
+        except FerryError as error:
+            if error.retryable or isinstance(error, (Interrupted, TargetChanged)):
+                raise
+            self._keep(reason=f"{self.state.reason} {error.message}".strip())
 
     def _step(self, stop: StopToken, deadline: Deadline) -> None:
         caps = self._target.capabilities()

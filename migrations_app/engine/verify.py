@@ -117,10 +117,12 @@ def _of_target(
     if added is None:
         return Check(TARGET_CHECK, sent, None, None, reason or "The rows of the target were not counted.")
     passed: bool | None
-    if keys is not None and keys.found > keys.asked == sent + counters.collapsed:
+    knows_keys = keys is not None and keys.asked == sent + counters.collapsed
+    is_explained = equal is not None and equal.explains(sent - added)
+    if keys is not None and knows_keys and keys.found > keys.asked:
         # Where the source has equal keys they may be in several partitions by right.
         passed, sentence = (None if equal is None or equal.most else False), _doubled(keys)
-    elif keys is not None and added < sent and not (equal and equal.explains(sent - added)):
+    elif keys is not None and added < sent and (knows_keys or not is_explained):
         passed, sentence = _sought(counters, added, keys)
     elif equal is None and added < sent:
         passed, sentence = None, _unknown(counters, added)

@@ -269,6 +269,16 @@ def test_a_type_that_only_the_source_can_make_is_shown_as_it_was_before(proposed
     assert shown.note == "5 rows of the sample · created, tags shown before the change of type"
 
 
+def test_halves_are_shown_as_the_floats_they_become(proposed: Sheet) -> None:
+    """A sample holds the first type that a field may have, whatever the target has."""
+    floats = {"type": "FLOAT_VECTOR"}
+    fields = [f.model_copy(update=floats) if f.source == "half" else f for f in proposed.plan.fields or ()]
+    shown = preview(replace(proposed, plan=proposed.plan.model_copy(update={"fields": fields})))
+    place = [column.name for column in shown.columns].index("half")
+    assert shown.rows[0][place] == "[1.000, 2.000]"
+    assert "before the change of type" not in shown.note
+
+
 def test_a_row_is_as_large_as_its_columns(proposed: Sheet) -> None:
     less = changed(proposed, created__include=None)
     assert bytes_per_row(less) < bytes_per_row(proposed)

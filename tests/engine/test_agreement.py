@@ -276,3 +276,45 @@ def test_what_was_proposed_and_made_agrees_with_its_own_source(schema, caps, dyn
     # The plan that made it, downloaded and run once more, agrees as well.
     same = complete(first.model_copy(update={"if_exists": "append"}), schema, caps, existing=there)
     assert [f for f in check_collection(same, schema, caps, there) if f.severity == "error"] == []
+
+
+WORDS = TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR))
+ANALYZED = replace(TITLE, nullable=False, analyzer="standard")
+BY_WORDS = replace(
+    THERE, fields=(KEY, VECTOR, ANALYZED, WORDS), functions=(Function("f", ("title",), ("words",)),)
+)
+
+
+@pytest.mark.parametrize(
+    ("there", "plan", "code"),
+    [
+        (
+            BY_WORDS,
+            {"full_text": [{"field": "title", "output": "words", "analyzer": "english"}]},
+            "full_text_differs",
+        ),
+        (THERE, {"shards": 4}, "shards_differ"),
+    ],
+)
+def test_what_is_made_once_is_compared_as_well(there, plan, code):
+    assert not faults_of(there)
+    assert code in {fault.code for fault in faults_of(there, **plan)}
+
+
+def test_the_length_of_an_arrays_texts_is_compared_where_the_target_keeps_it():
+    tags = TypeSpec(T.ARRAY, element_type=T.VARCHAR, max_length=8, max_capacity=4)
+    source = (*SOURCE, field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR)))
+    written = {
+        "source": "tags",
+        "type": "ARRAY",
+        "element_type": "VARCHAR",
+        "max_length": 64,
+        "max_capacity": 4,
+    }
+    plan = {"fields": [{"source": "id"}, {"source": "v"}, {"source": "title"}, written]}
+    kept = replace(THERE, fields=(*THERE.fields, TargetField("tags", tags, nullable=True)))
+    forgotten = replace(
+        THERE, fields=(*THERE.fields, TargetField("tags", replace(tags, max_length=None), nullable=True))
+    )
+    assert [fault.path for fault in faults_of(kept, *source, **plan)] == ["fields[3].max_length"]
+    assert not faults_of(forgotten, *source, **plan)

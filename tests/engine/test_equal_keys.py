@@ -65,6 +65,17 @@ def test_rows_that_came_to_the_source_meanwhile_are_allowed_for(rows, new, batch
     assert replaced(counters, [duplicates], len(rows)).explains(counters.written - held)
 
 
+@pytest.mark.parametrize(
+    ("counters", "duplicates"),
+    [(Counters(read=10, written=10), 50), (Counters(read=1000, written=500, rejected=500), 900)],
+)
+def test_nothing_explains_a_target_without_a_row(counters, duplicates):
+    """Of rows with one key one stays."""
+    explained = replaced(counters, [duplicates], 100)
+    assert not explained.explains(counters.written)
+    assert explained.explains(counters.written - 1)
+
+
 def test_two_counts_allow_for_anything_between_them():
     assert replaced(Counters(read=100, written=95, collapsed=5), (10, 20), 100) == Replaced(5, 15)
     assert str(Replaced(5, 1500)) == "5 to 1,500"

@@ -22,6 +22,7 @@ def written(kind, **params):
         ("HNSW", {"M": "16"}),
         ("IVF_FLAT", {"nlist": 65536, "mmap.enabled": True}),
         ("IVF_PQ", {"nlist": 1, "m": 2, "nbits": 8}),
+        ("IVF_PQ", {"nlist": 1, "m": "2.0"}),
         ("HNSW_SQ", {"sq_type": "SQ8", "refine": "true", "refine_type": "fp32"}),
         ("DISKANN", {"SearchCacheBudgetGBRatio": 0, "PQCodeBudgetGBRatio": 0.25}),
         ("GPU_CAGRA", {"build_algo": "NN_DESCENT", "adapt_for_cpu": "false"}),
@@ -134,3 +135,12 @@ def test_an_index_that_this_target_lacks_is_refused_with_the_reason(server, kind
     assert (fault.code, fault.path) == ("index_type_unavailable", "indexes[0].type")
     assert fault.message == sentence
     assert kind not in fault.hint
+
+
+def test_a_field_has_one_index():
+    twice = [{"field": "v", "type": "HNSW"}, {"field": "v", "type": "IVF_FLAT"}]
+    found = faults_of({"indexes": twice})
+    assert [(fault.code, fault.path) for fault in found] == [
+        ("index_twice", "indexes[0].field"),
+        ("index_twice", "indexes[1].field"),
+    ]

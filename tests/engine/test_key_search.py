@@ -59,8 +59,10 @@ def test_rows_that_the_mapping_leaves_out_are_not_asked_for(moved: Move) -> None
     assert through(search(moved)) == (ROWS - 3, ROWS - 3)
 
 
-@pytest.mark.parametrize("resumable", [True, False])
-def test_a_search_that_is_interrupted_anywhere_is_gone_on_with(moved: Move, resumable: bool) -> None:
+@pytest.mark.parametrize(("resumable", "seconds"), [(True, 0), (False, None)])
+def test_a_search_that_is_interrupted_anywhere_is_gone_on_with(
+    moved: Move, resumable: bool, seconds: float | None
+) -> None:
     moved.collection.resumable = resumable
     moved.collection.breaks = [30, 90, 91, 180]
     state, turns = SearchState(), 0
@@ -69,9 +71,17 @@ def test_a_search_that_is_interrupted_anywhere_is_gone_on_with(moved: Move, resu
         assert turns < 50
         going = search(moved, state=SearchState(**json.loads(json.dumps(state.as_dict()))))
         with suppress(SourceUnavailable):
-            going.run(StopToken(), Deadline(0))
+            going.run(StopToken(), Deadline(seconds))
         state = going.state
     assert (state.asked, state.found) == (ROWS, ROWS)
+
+
+def test_a_search_that_cannot_be_gone_on_with_holds_nobody_up_for_long(moved: Move) -> None:
+    moved.collection.resumable = False
+    looking = search(moved)
+    assert looking.run(StopToken(), Deadline(0)) is True
+    assert looking.state.asked < ROWS
+    assert "no key of its own" in looking.state.reason
 
 
 def test_a_stop_ends_the_search_with_its_reason(moved: Move) -> None:

@@ -1,6 +1,7 @@
 """From a batch to rows of the target: equal values, nothing that Milvus would refuse, all counted."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -8,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from migrations_app.engine.batch import Batch
+from migrations_app.engine.mapping import ServerChecks
+from migrations_app.engine.mapping.fitting import fitted
 from tests.engine.mappings import applied, array, batch_of, codes, dynamic, mapping_of, text
 
 # ---------------------------------------------------------------- the target and what is read
@@ -173,6 +176,52 @@ def test_an_integer_wider_than_its_field_is_rejected():
 def test_nan_in_a_scalar_is_kept():
     mapped = applied(mapping_of({"source": "d", "target": "d", "type": "DOUBLE"}), d=[np.nan, -np.inf])
     assert str(mapped.rows.column("d").to_pylist()) == "[nan, -inf]"
+
+
+def test_what_the_very_server_refuses_is_rejected_before_it_is_sent():
+    """NaN in scalars is kept until 2.3, lists are JSON since 2.4, empty sparse vectors taken since 2.4.12."""
+    fields = [
+        {"source": "d", "target": "d", "type": "DOUBLE", "nullable": True},
+        {"source": "s", "target": "s", "type": "SPARSE_FLOAT_VECTOR"},
+        {"source": "j", "target": "j", "type": "JSON"},
+    ]
+    entry = [{"index": 1, "value": 1.0}]
+    rows = {"d": [1.0, np.nan, None, np.inf, 0.0], "s": [entry, entry, [], entry, entry]}
+    rows["j"] = ["{}", "{}", "{}", "{}", " [1]"]
+    mapping = mapping_of(*fields)
+    assert applied(mapping, **rows).rejected == ()
+
+    strict = ServerChecks(keeps_not_finite=False, empty_sparse=False, json_objects_only=True)
+    mapped = applied(replace(mapping, server=strict), **rows)
+
+    assert codes(mapped) == [
+        ("row 1", "d", "not_finite"),
+        ("row 2", "s", "empty_sparse_vector"),
+        ("row 3", "d", "not_finite"),
+        ("row 4", "j", "json_list"),
+    ]
+    assert mapped.rejected[0].reason == "“d” is NaN or infinite, which this server does not take as DOUBLE."
+
+
+def test_halves_become_floats_and_floats_halves():
+    """As a preview asks for them: a sample holds the first type that a field may have."""
+    halves = pa.array([np.array([1, -0.5], "<f2").tobytes(), None], pa.binary(4))
+    floats, found = fitted(halves, pa.list_(pa.float32(), 2), "v")
+    assert (floats.to_pylist(), found) == ([[1.0, -0.5], None], ())
+    assert fitted(halves[1:], floats.type, "v")[0].to_pylist() == [None]
+    lists = pa.array([[1, -0.5], None, [1, 2, 3]], pa.list_(pa.float32()))
+    again, (finding,) = fitted(lists, halves.type, "v")
+    assert again.to_pylist() == [*halves.to_pylist(), None]
+    assert (finding.code, finding.rows.tolist()) == ("wrong_dimension", [2])
+
+
+def test_a_real_keeps_its_few_digits_in_the_dynamic_field():
+    numbers = dynamic("l", "ARRAY", element_type="FLOAT")
+    mapped = applied(mapping_of(dynamic("r", "FLOAT"), numbers), r=[0.1, None], l=[[0.1, 3.4028235e38], None])
+    assert mapped.rows.column("$meta").to_pylist() == [
+        '{"r":0.1,"l":[0.1,3.4028235e+38]}',
+        '{"r":null,"l":null}',
+    ]
 
 
 def test_a_row_with_several_faults_names_its_first():

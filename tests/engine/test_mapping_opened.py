@@ -164,6 +164,25 @@ def test_a_misfit_of_a_key_within_a_key_stays_there_or_goes_under_another_name(r
     assert metas(mapped) == [kept, "{}"]
 
 
+@pytest.mark.parametrize("rest", ["dynamic", "drop"])
+def test_misfits_below_one_object_stay_together(rest):
+    fields = [key(f"a.{name}", "INT64", target=name, misfit="dynamic") for name in ("n", "o")]
+    mapped = applied(
+        opened(*fields, rest=rest), m=['{"a": {"n": "x", "o": "y"}}', '{"a": {"n": 1, "o": "z"}}']
+    )
+    assert mapped.rejected == ()
+    assert metas(mapped) == ['{"a":{"n":"x","o":"y"}}', '{"a":{"o":"z"}}']
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_key_and_one_below_it_are_moved_whole_in_any_order(order):
+    moves = [dynamic("m.a", None, "a"), dynamic("m.a.n", None, "n")][::order]
+    mapped = applied(
+        opened(*({k: v for k, v in m.items() if k != "type"} for m in moves)), m=['{"a": {"n": 1}}']
+    )
+    assert [json.loads(meta) for meta in metas(mapped)] == [{"a": {"n": 1}, "n": 1}]
+
+
 def odd(path, type_, **options):
     """A key whose misfits go under another name."""
     return key(path, type_, misfit="dynamic", **options) | {"as": f"{path}2"}

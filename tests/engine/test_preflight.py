@@ -104,6 +104,15 @@ def test_an_option_that_would_be_ignored_is_refused(plan, path):
     assert found.advice
 
 
+@pytest.mark.parametrize(
+    "written",
+    [{"type": "TEXT"}, {"type": "ARRAY"}, {"type": "ARRAY", "element_type": "FOO"}, {"type": "INT64"}],
+)
+def test_a_type_in_the_dynamic_field_is_one_that_the_column_can_have(written):
+    found = the_fault({"fields": [{"source": "t", "dynamic": True} | written]}, field("t", T.VARCHAR))
+    assert (found.code, found.path) == ("type_unsuitable", "fields[2].type")
+
+
 @pytest.mark.parametrize("caps", [EVERYTHING, OLD, LITE])
 def test_a_proposal_for_ordinary_columns_has_no_fault(caps):
     tags = field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_items=3)
@@ -644,6 +653,14 @@ def test_mixed_dimensions_are_refused_with_their_counts():
     (fault,) = checked({"a": books([[1, 2], [1, 2, 3], [4, 5], None])}).faults
     assert place(fault) == ("mixed_dimensions", "collections[0].fields[1].dim", "v", "dim")
     assert "2 (2 rows), 3 (1 rows)" in fault.message
+
+
+def test_a_column_that_is_no_vector_is_not_measured_like_one():
+    plan = {
+        "collections": [{"source": "a", "fields": [{"source": "v"}, {"source": "t", "type": "FLOAT_VECTOR"}]}]
+    }
+    (fault,) = checked({"a": books()}, plan).faults
+    assert place(fault)[:2] == ("type_unsuitable", "collections[0].fields[2].type")
 
 
 def test_a_dimension_that_no_vector_has_is_refused():

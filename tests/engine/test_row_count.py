@@ -216,6 +216,24 @@ def test_a_refusal_is_a_count_without_rows_and_its_reason(target):
     assert_untouched(target)
 
 
+@pytest.mark.parametrize("may_load", [True, False])
+def test_what_may_not_be_put_back_is_said_and_the_rest_is_put_back(target, may_load):
+    class Forbidden(MemoryTarget):
+        def load(self, name):
+            if not may_load:
+                raise PrivilegeMissing("User “reader” may not load “things”.")
+            super().load(name)
+
+        def release(self, name):
+            raise PrivilegeMissing("User “reader” may not release “things”.")
+
+    found = count(Forbidden(target.settings))
+
+    assert (found.rows, found.is_done) == (10 if may_load else None, True)
+    assert "may not release “things”" in found.reason
+    assert not target.indexes("things")
+
+
 def test_a_load_that_never_begins_is_given_up(target, monkeypatch):
     monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
 

@@ -210,3 +210,18 @@ def test_with_a_limit_just_the_first_rows_are_expected(read, verified):
     counters = Counters(read=read, written=read)
     verdict = judge(counters, source_before=100, source_after=120, target_after=read, limit=30)
     assert (verdict.verified, verdict.explained) == (verified, False)
+
+
+def test_where_the_keys_were_looked_for_they_decide():
+    """Equal keys in the source would explain what lacks, too; but of those sent two are not there."""
+    verdict = judge(
+        CLEAN,
+        source_before=100,
+        source_after=100,
+        target_before=50,
+        target_after=130,
+        keys=KeysSought(100, 98),
+        duplicates=(20,),
+    )
+    assert verdict.verified is False
+    assert "holds 98 alone" in verdict.message

@@ -117,6 +117,17 @@ def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(world, read
     assert not RejectedRow.objects.exists()
 
 
+def test_a_slice_that_starts_over_is_not_charged_for_its_rejected_rows_twice(world, ready, pages_of_ten):
+    world.source.collections["books"].resumable = False
+    world.target.refuse = lambda row: "Never." if row["id"] < 6 else ""
+    job = ready(max_rejected=10)
+    tasks.work(job.pk)
+    JobSlice.objects.update(state=SliceState.WAITING)
+    tasks.work(job.pk)
+    job.refresh_from_db()
+    assert (the_slice().rows_read, the_slice().rows_rejected, job.error_code) == (100, 6, "")
+
+
 # ---------------------------------------------------------------- leases
 
 

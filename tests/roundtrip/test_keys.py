@@ -18,7 +18,7 @@ INTEGERS = {
 }
 TEXTS = {
     "text": ODD_TEXTS,
-    'text COLLATE "en-x-icu"': ODD_TEXTS,
+    'text COLLATE "C.utf8"': ODD_TEXTS,
     "varchar(500)": ODD_TEXTS,
     "uuid": [UUID, "0" * 8 + "-0000-0000-0000-" + "0" * 12],
     "odd_key": ["", "a b", "it's", 'say "hi"', "漢"],
@@ -26,11 +26,9 @@ TEXTS = {
     "date": ["2024-02-29", "0044-03-15 BC", "infinity", "20000-01-01"],
     "time": ["00:00:00", "23:59:59.999999", "24:00:00"],
     "timestamp": ["2024-01-02 03:04:05.000006", "0044-03-15 00:00:00 BC", "infinity"],
-    "timestamptz": ["2024-01-02 03:04:05.000006+00", "-infinity"],
 }
 SHOWN = {
     "2024-01-02 03:04:05.000006": "2024-01-02T03:04:05.000006",
-    "2024-01-02 03:04:05.000006+00": "2024-01-02T03:04:05.000006Z",
 }
 
 
@@ -71,11 +69,7 @@ def test_integers_are_keys_to_their_very_ends(keyed):
 
 
 def test_texts_and_what_is_exact_as_text_are_keys(keyed):
-    tables = {
-        native: [key for key in keys if key not in SHOWN or SHOWN[key]] for native, keys in TEXTS.items()
-    }
-
-    for moved, (native, keys) in zip(keyed(tables), tables.items(), strict=True):
+    for moved, (native, keys) in zip(keyed(TEXTS), TEXTS.items(), strict=True):
         assert moved.report["status"] == "Successful", moved.log
         shown = {SHOWN.get(key, key): n for n, key in enumerate(keys)}
         assert numbers(moved) == shown, native
@@ -83,9 +77,10 @@ def test_texts_and_what_is_exact_as_text_are_keys(keyed):
         assert moved.counts["verified"] is True
 
 
-@pytest.mark.parametrize("native", ["double precision", "boolean", "jsonb", "inet", "bytea"])
+@pytest.mark.parametrize("native", ["double precision", "boolean", "jsonb", "inet", "bytea", "timestamptz"])
 def test_other_types_make_room_for_new_keys(mover, native):
-    value = {"boolean": "true", "inet": "10.0.0.1", "bytea": "\\x00", "jsonb": "{}"}.get(native, "1.5")
+    values = {"boolean": "true", "inet": "10.0.0.1", "bytea": "\\x00", "jsonb": "{}", "timestamptz": "now"}
+    value = values.get(native, "1.5")
     mover.postgres(f"CREATE TABLE others (k {native} PRIMARY KEY, v vector(2))")
     mover.postgres(f"INSERT INTO others VALUES (%s::text::{native}, '[1,2]')", (value,))
     asked = mover.refused("public.others", key="k")

@@ -7,5 +7,6 @@ batch into a ``Mapped``. A clean batch of vectors is only looked at, never copie
 
 from migrations_app.engine.mapping.compiled import Mapped, Mapping
 from migrations_app.engine.mapping.compiling import compile_mapping
+from migrations_app.engine.mapping.server_checks import ServerChecks
 
-__all__ = ["Mapped", "Mapping", "compile_mapping"]
+__all__ = ["Mapped", "Mapping", "ServerChecks", "compile_mapping"]

@@ -1,8 +1,8 @@
 """What Milvus would refuse or quietly change in a column, looked for before it is sent.
 
-Each check is one pass over the column; only where it finds something are rows looked at. Limits: PORTAL
-rules in docs, seen on Milvus 2.3.5 and Lite 3.2 (Lite stores too long texts and NaN in vectors without a
-word, and JSON that is a bare text changed).
+Each check is one pass over the column; only where it finds something are rows looked at. Limits:
+milvus.io/docs/limitations.md, seen on Milvus 2.3.5 and Lite 3.2 (Lite stores too long texts and NaN in
+vectors without a word, and JSON that is a bare text changed).
 """
 
 from __future__ import annotations

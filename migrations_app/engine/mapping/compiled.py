@@ -14,6 +14,7 @@ from migrations_app.engine.mapping.duplicates import last_of_each
 from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows, named, rejected_rows
 from migrations_app.engine.mapping.meta import MetaColumn, MetaObjects, meta_column
 from migrations_app.engine.mapping.partitioning import Partitioning
+from migrations_app.engine.mapping.server_checks import ServerChecks
 from migrations_app.engine.schema import META, TargetSchema
 
 
@@ -50,15 +51,15 @@ class _Made:
 class Mapping:
     """``read_plan`` is what to ask of the source, ``target`` the collection that the rows fit.
 
-    ``upsert``: the key is kept, so a row may be sent twice without harm. ``hidden_keys``: names that the
-    target does not show in the dynamic field.
+    ``upsert``: the key is kept, so a row may be sent twice without harm. ``server``: what the very server
+    refuses that is to take the rows.
     """
 
     target: TargetSchema
     read_plan: ReadPlan
     columns: tuple[Column, ...]
     upsert: bool
-    hidden_keys: frozenset[str] = frozenset()
+    server: ServerChecks = field(default_factory=ServerChecks)
     partitioning: Partitioning | None = None
 
     def apply(self, batch: Batch) -> Mapped:
@@ -83,19 +84,23 @@ class Mapping:
 
     def _made(self, rows: pa.RecordBatch) -> _Made:
         given = dict(zip(self.read_plan.columns, rows.columns, strict=True))
+        specs = {field.name: field.spec for field in self.target.fields}
         made = _Made()
         meta: list[MetaColumn | MetaObjects] = []
         for column in self.columns:
             taken = column.take(given, rows.num_rows)
             made.fields |= taken.fields
             made.findings += named(taken.findings, column.name)
+            for name, values in taken.fields.items():
+                shown = column.name if len(taken.fields) == 1 else name
+                made.findings += named(tuple(self.server.findings(values, specs[name], shown)), shown)
             meta += taken.meta
             if taken.skipped.size:
                 made.skipped = np.union1d(made.skipped, taken.skipped)
             if taken.cut.size:
                 made.cut.append(taken.cut)
         if self.target.dynamic:
-            names = {field.name for field in self.target.fields} | self.hidden_keys
+            names = specs.keys() | self.server.hidden_keys
             made.fields[META], found = meta_column(meta, rows.num_rows, names)
             made.findings += found
         if self.partitioning is not None:

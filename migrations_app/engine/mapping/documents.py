@@ -118,6 +118,11 @@ def remove(document: Members, parts: Sequence[str]) -> None:
         remove(document, parts[:-1])
 
 
+def copied(value: Any) -> Any:
+    """``value`` with objects of its own, so that what is taken out of one stays in the other."""
+    return {key: copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
 def place(document: Members, parts: Sequence[str], value: Any) -> None:
     """Put a value at a path. What stands on the way to it are objects, or nothing."""
     for part in parts[:-1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,18 +15,47 @@ from migrations_app.engine.mapping.findings import Finding
 def fitted(column: pa.Array, wanted: pa.DataType, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
     """``column`` as ``wanted``; values that do not fit become NULL and are found. Mostly it is there already.
 
-    Sources deliver the type asked for; this is for vectors of undeclared dimension, which travel as lists,
-    and for integers that a source gives wider than they are wanted.
+    Sources deliver the type asked for. A sample is delivered in the first type that each field may have, and
+    a preview asks for another: this is for vectors of undeclared dimension, which travel as lists, for halves
+    as floats and back, and for integers.
     """
     if column.type == wanted:
         return column, ()
     found: tuple[Finding, ...] = ()
-    if pa.types.is_fixed_size_list(wanted) and pa.types.is_list(column.type):
-        column, found = _of_one_dimension(column, wanted.list_size, name)
+    if pa.types.is_fixed_size_binary(column.type) and pa.types.is_fixed_size_list(wanted):
+        column = _floats_of_halves(column)
+    elif pa.types.is_list(column.type) and (dim := _dimension(wanted)) is not None:
+        column, found = _of_one_dimension(column, dim, name)
+        if pa.types.is_fixed_size_binary(wanted):
+            return _halves_of_floats(column.cast(pa.list_(pa.float32(), dim))), found
     try:
         return column.cast(wanted), found
     except pa.ArrowInvalid:
         return _one_by_one(column, wanted, name)
+
+
+def _dimension(wanted: pa.DataType) -> int | None:
+    """Of a vector of floats or halves (``schema.arrow_type``); None of what is none."""
+    if pa.types.is_fixed_size_list(wanted):
+        return int(wanted.list_size)
+    return int(wanted.byte_width) // 2 if pa.types.is_fixed_size_binary(wanted) else None
+
+
+def _floats_of_halves(column: pa.Array) -> pa.Array:
+    """``fixed_size_binary[2*dim]``, little-endian float16, as ``fixed_size_list<float32>[dim]``."""
+    size = column.type.byte_width
+    raw = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * size :][: len(column) * size]
+    floats = pa.array(raw.view("<f2").astype(np.float32))
+    return pa.FixedSizeListArray.from_arrays(floats, size // 2, mask=column.is_null())
+
+
+def _halves_of_floats(column: pa.Array) -> pa.Array:
+    """The other way round; numbers are rounded to float16."""
+    floats = column.values.slice(column.offset * column.type.list_size, len(column) * column.type.list_size)
+    bitmap = pa.array(np.asarray(column.is_valid())).buffers()[1]
+    numbers = pa.py_buffer(floats.fill_null(0).to_numpy().astype("<f2"))
+    wanted = pa.binary(2 * column.type.list_size)
+    return pa.FixedSizeBinaryArray.from_buffers(wanted, len(column), [bitmap, numbers])
 
 
 def _of_one_dimension(column: pa.Array, dim: int, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:

@@ -87,9 +87,18 @@ _TAKEN = (
 
 
 def _plain(column: MetaColumn) -> list[Any]:
-    values: list[Any] = column.values.to_pylist()
+    values: list[Any] = _shortest(column.values).to_pylist()
     if column.is_json:
         return [None if text is None else orjson.Fragment(text) for text in values]
+    return values
+
+
+def _shortest(values: pa.Array) -> pa.Array:
+    """float32 as the double that is written with the same few digits: 0.1, not 0.10000000149011612."""
+    if pa.types.is_float32(values.type):
+        return values.cast(pa.string()).cast(pa.float64())
+    if pa.types.is_list(values.type) and pa.types.is_float32(values.type.value_type):
+        return values.cast(pa.list_(pa.string())).cast(pa.list_(pa.float64()))
     return values
 
 

@@ -19,6 +19,7 @@ from migrations_app.engine.mapping.documents import (
     MISSING,
     Members,
     TooDeep,
+    copied,
     find,
     members,
     place,
@@ -119,14 +120,22 @@ class OpenedColumn:
         """What goes into the dynamic field by itself, a key at a time."""
         for key in self.moved:
             values = [find(document, key.parts, MISSING) for document in documents]
-            yield MetaObjects(key.path, [{} if v is MISSING else {key.key: v} for v in values])
+            # A copy: another key may be taken out of it.
+            yield MetaObjects(key.path, [{} if v is MISSING else {key.key: copied(v)} for v in values])
+        # Those without a name of their own may lie below one object.
+        in_place: list[Members] = [{} for _ in documents]
         for fixed, rows in zip(self.fixed, misfits, strict=True):
-            if rows.size and (fixed.misfit_key or not self.keeps_rest):
-                objects: list[Members] = [{} for _ in documents]
-                for row in rows.tolist():
-                    where = (fixed.misfit_key,) if fixed.misfit_key else fixed.parts
-                    place(objects[row], where, find(documents[row], fixed.parts))
-                yield MetaObjects(fixed.path, objects)
+            named_alone: list[Members] = [{} for _ in documents]
+            for row in rows.tolist() if fixed.misfit_key or not self.keeps_rest else ():
+                value = find(documents[row], fixed.parts)
+                if fixed.misfit_key:
+                    named_alone[row][fixed.misfit_key] = value
+                else:
+                    place(in_place[row], fixed.parts, value)
+            if any(named_alone):
+                yield MetaObjects(fixed.path, named_alone)
+        if any(in_place):
+            yield MetaObjects(self.name, in_place)
 
     def _take_out(self, documents: Sequence[Members], misfits: Sequence[Rows]) -> None:
         """Leave the rest in ``documents``; misfits without a name of their own stay in their place."""

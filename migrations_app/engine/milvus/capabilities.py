@@ -75,6 +75,12 @@ class Capabilities:
     # other, as 2.5.8 does (its issue 46075).
     filters_find_ends: bool = True
 
+    # Does a FLOAT or DOUBLE field keep NaN and infinity? Until 2.3; since 2.4 a request that holds one is
+    # refused (internal/proxy/validate_util.go, checkFloatFieldData).
+    keeps_not_finite: bool = True
+    # May a sparse vector have no entry? Since 2.4.12; Lite wants one.
+    empty_sparse: bool = True
+
     @property
     def most_vector_fields(self) -> int:
         """How many vector fields there may be at most, where an operator allows more than the usual."""
@@ -138,4 +144,6 @@ def capabilities_of(server: Server) -> Capabilities:
         index_defaults="index_defaults" in features,
         key_per_partition=not is_lite,
         filters_find_ends=is_lite or server.has((2, 6)),
+        keeps_not_finite=is_lite or not server.has((2, 4)),
+        empty_sparse=not is_lite and server.has((2, 4, 12)),
     )

@@ -6,6 +6,7 @@ of buffers (``Chunks``), joined once at the end. Byte strings, one an element, a
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 VARINT, LENGTH_DELIMITED = 0, 2
+# A VARCHAR or a JSON value is no longer: the heads of all such are made once.
+KNOWN_LENGTHS = 65_537
 Chunks: TypeAlias = list[bytes | memoryview]
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -90,7 +93,8 @@ def ends_of(lengths: Array) -> Array:
 
 def strings(data: Array | memoryview, ends: Array) -> pa.Array:
     """Byte strings that lie one after another in ``data``; ``ends`` are their n + 1 offsets in bytes."""
-    buffers = [None, pa.py_buffer(ends.astype(np.int32, copy=False)), pa.py_buffer(data)]
+    offsets = np.ascontiguousarray(ends, np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     return pa.Array.from_buffers(pa.binary(), len(ends) - 1, buffers)
 
 
@@ -98,14 +102,28 @@ def repeated(number: int, values: pa.Array, *, skip_empty: bool = False) -> pa.A
     """Each of ``values`` (binary or string, no nulls) as field ``number``: tag, length, bytes.
 
     ``skip_empty`` leaves nothing of an empty one, as proto3 does with an empty packed list."""
-    lengths = pc.binary_length(values).to_numpy(zero_copy_only=False)
+    lengths = pc.binary_length(values)
+    is_known = len(values) > 0 and pc.max(lengths).as_py() < KNOWN_LENGTHS
+    heads = _known_heads(number).take(lengths) if is_known else _heads(number, lengths.to_numpy())
+    if skip_empty:
+        heads = pc.if_else(pc.greater(lengths, 0), heads, b"")
+    # Copying each head and each value to its place is what ``take`` is fastest at.
+    places = np.arange(2 * len(values)).reshape(2, -1).T.reshape(-1)
+    taken = pa.concat_arrays([heads, values.cast(pa.binary())]).take(pa.array(places))
+    return strings(joined(taken), _inner_ends(taken)[::2])
+
+
+@cache
+def _known_heads(number: int) -> pa.Array:
+    return _heads(number, np.arange(KNOWN_LENGTHS))
+
+
+def _heads(number: int, lengths: Array) -> pa.Array:
+    """What goes before values of these lengths: tag and length."""
     digits, used = _digits(lengths)
     heads = np.insert(digits, 0, tag(number, LENGTH_DELIMITED), axis=1)
     used = np.insert(used, 0, True, axis=1)
-    if skip_empty:
-        used &= lengths[:, None] > 0
-    marks = strings(heads[used], ends_of(np.count_nonzero(used, axis=1)))
-    return pc.binary_join_element_wise(marks, values.cast(pa.binary()), b"")
+    return strings(heads[used], ends_of(np.count_nonzero(used, axis=1)))
 
 
 def joined(values: pa.Array) -> memoryview:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from migrations_app.engine.adopting import full_text_of
 from migrations_app.engine.choices import key_choice
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.literals import literal
+from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.schema import as_kept
 from migrations_app.engine.plan import AUTO
 from migrations_app.engine.preflight.subject import Entry, Subject
@@ -84,9 +86,13 @@ def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     if plan.partition_by is not None and partition_key is not None:
         message = f"“{found.name}” has a partition key: Milvus takes no other partitions there."
         yield subject.fault("partition_by", "partition_key_differs", message, "Leave it out.")
-    made = {(name, output) for f in found.functions for name in f.inputs for output in f.outputs}
-    if made != {(wanted.field, wanted.output) for wanted in plan.full_text}:
-        listed = ", ".join(f"{output} from {name}" for name, output in sorted(made)) or "nothing"
+    if plan.shards != found.shards:
+        message = f"“{found.name}” has {counted(found.shards, 'shard')}, not {plan.shards:,}."
+        fix = Fix(f"Use {found.shards}", "shards", str(found.shards))
+        yield subject.fault("shards", "shards_differ", message, "Shards stay as they were made.", fix)
+    made = {(made.field, made.output, made.analyzer) for made in full_text_of(found)}
+    if made != {(wanted.field, wanted.output, wanted.analyzer) for wanted in plan.full_text}:
+        listed = ", ".join(f"{output} from {name} ({by})" for name, output, by in sorted(made)) or "nothing"
         message = f"By full-text search “{found.name}” makes {listed}."
         yield subject.fault("full_text", "full_text_differs", message, "Write it so, or leave it out.")
 
@@ -155,7 +161,7 @@ def _parameters(entry: Entry, there: TargetField) -> Iterator[Fault]:
     for option in PARAMETERS:
         here, value = getattr(entry.spec, option), getattr(there.spec, option)
         # Milvus Lite keeps no length of an array's texts.
-        if there.spec.type is MilvusType.ARRAY and option == "max_length":
+        if there.spec.type is MilvusType.ARRAY and option == "max_length" and value is None:
             continue
         if here != value:
             message = f"“{option}” of “{there.name}” is {value:,} there, not {here or 0:,}."

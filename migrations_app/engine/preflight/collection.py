@@ -24,7 +24,7 @@ from migrations_app.engine.schema import CollectionSchema, TargetSchema
 RULES: tuple[Rule, ...] = (
     names.check_collection_name,
     keys.check_key,
-    keys.check_key_name,
+    keys.check_made_key,
     keys.check_partition_key,
     partitions.check_partition_by,
     shape.check_shards,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.indexes import FULL_TEXT_METRICS, INDEX_TYPES, METRICS, METRICS_OF_INDEX
 from migrations_app.engine.milvus.index_params import EVERYWHERE, PARAMS, WITHOUT_DEFAULT
+from migrations_app.engine.naming import duplicates
 from migrations_app.engine.plan import IndexPlan
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.schema import MilvusType, TypeSpec
@@ -17,9 +18,13 @@ _WORDS = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
 
 def check_indexes(subject: Subject) -> Iterator[Fault]:
     outputs = {made.output for made in subject.plan.full_text}
+    twice = duplicates(index.field for index in subject.plan.indexes or ())
     for number, index in enumerate(subject.plan.indexes or ()):
         path = f"indexes[{number}]"
         entry = subject.named(index.field)
+        if index.field in twice:
+            message = f"“{index.field}” is indexed twice; Milvus keeps one index on a field."
+            yield subject.fault(f"{path}.field", "index_twice", message, "Remove one of them.")
         if index.field in outputs and not subject.caps.full_text:
             continue  # that is said once
         if index.field in outputs:
@@ -91,6 +96,6 @@ def _check_params(subject: Subject, path: str, index: IndexPlan, dim: int | None
         elif not param.takes(value):
             message = f"“{name}” of {index.type} is {param}, not {value}."
             yield subject.fault(place, "index_param_invalid", message, "Type another value.")
-        elif param.divides_dim and dim and dim % int(value):
+        elif param.divides_dim and dim and dim % int(float(value)):
             message = f"“{name}” of {index.type} is {value}, which does not divide the dimension {dim:,}."
             yield subject.fault(place, "index_param_invalid", message, "Use a divisor of it.")

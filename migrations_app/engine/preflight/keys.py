@@ -51,7 +51,7 @@ def _check_alone(subject: Subject, source: SourceField) -> Iterator[Fault]:
         yield subject.fault("key", "key_not_a_field", message, "Make it one: a key is no dynamic field.")
 
 
-def check_key_name(subject: Subject) -> Iterator[Fault]:
+def check_made_key(subject: Subject) -> Iterator[Fault]:
     """``key_name`` is for a key that is no field of the source, ``key_max_length`` for a joined one,
     ``keep_source_key`` for Auto ID."""
     plan = subject.plan

@@ -84,7 +84,8 @@ def _is_undeclared(entry: Entry) -> bool:
     spec = entry.spec
     if spec is None or not has_dim(spec) or entry.source is None:
         return False
-    return all(choice.spec.dim is None for choice in entry.source.choices if choice.spec.type is spec.type)
+    dims = [choice.spec.dim for choice in entry.source.choices if choice.spec.type is spec.type]
+    return bool(dims) and not any(dims)
 
 
 def _name(entry: Entry) -> str:

@@ -59,6 +59,8 @@ def check_types(subject: Subject) -> Iterator[Fault]:
             )
         elif not entry.plan.dynamic:
             yield from _check_type(entry, subject)
+        elif entry.plan.type is not None:
+            yield from _check_suits(entry, [choice.spec for choice in entry.source.choices], ())
 
 
 def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
@@ -74,14 +76,20 @@ def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
         spec = choices[0]
         message = f"“{entry.name}” would be {spec}, which {subject.caps.missing(spec.type.value)}."
         yield entry.fault("type", "type_unavailable", message, "Leave it out.", LEAVE_OUT)
-    elif spec is None or not any(_is_same(spec, choice) for choice in choices):
-        message = f"“{entry.name}” ({entry.source.native_type}) cannot become {entry.type_name}."
-        hint = f"It can become {' or '.join(dict.fromkeys(map(str, choices)))}."
-        yield entry.fault("type", "type_unsuitable", message, hint, *fixes)
-    elif spec.type not in subject.caps.types:
+    elif any(unsuitable := list(_check_suits(entry, choices, fixes))):
+        yield from unsuitable
+    elif spec is not None and spec.type not in subject.caps.types:
         message = f"{spec.type} {subject.caps.missing(spec.type.value)}."
         hint = "Choose another type, or leave the field out." if fixes else "Leave the field out."
         yield entry.fault("type", "type_unavailable", message, hint, *fixes, LEAVE_OUT)
+
+
+def _check_suits(entry: Entry, choices: list[TypeSpec], fixes: tuple[Fix, ...]) -> Iterator[Fault]:
+    assert entry.source is not None
+    if entry.spec is None or not any(_is_same(entry.spec, choice) for choice in choices):
+        message = f"“{entry.name}” ({entry.source.native_type}) cannot become {entry.type_name}."
+        hint = f"It can become {' or '.join(dict.fromkeys(map(str, choices)))}."
+        yield entry.fault("type", "type_unsuitable", message, hint, *fixes)
 
 
 def _is_same(spec: TypeSpec, choice: TypeSpec) -> bool:
@@ -118,9 +126,10 @@ def _misplaced(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
 
 
 def _check_dim(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
-    declared = next(
-        (c.spec.dim for c in (entry.source.choices if entry.source else ()) if c.spec.type is spec.type), None
-    )
+    dims = [c.spec.dim for c in (entry.source.choices if entry.source else ()) if c.spec.type is spec.type]
+    if entry.source is not None and not dims:
+        return  # it cannot have this type, which is said elsewhere
+    declared = dims[0] if dims else None
     if spec.dim is None:
         message = f"The dimension of “{entry.name}” is not known: the sample holds no vector of it."
         yield entry.fault("dim", "dim_unknown", message, "Write it out, or leave the field out.", LEAVE_OUT)

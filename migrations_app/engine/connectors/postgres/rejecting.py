@@ -27,8 +27,9 @@ class Misfits:
         misfit = delivered.reading.misfit
         if misfit is None or told.null_count == len(told):
             return
+        told = told.cast(pa.binary())  # of an unchecked database they may be no UTF-8
         for row in np.flatnonzero(np.asarray(told.is_valid())):
-            text = told[int(row)].as_py()
+            text = told[int(row)].as_py().decode(errors="backslashreplace")
             self._add(int(row), delivered.column.path, misfit.code, misfit.reason, text)
 
     def note_dimensions(self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch) -> None:

@@ -86,11 +86,11 @@ class Session:
     ) -> Iterator[adbc.Connection]:
         """An ADBC connection of its own in a read-only transaction, for one bulk read. ``planner`` are
         settings for it."""
+        more = {"client_encoding": unchecked.ENCODING} if self.is_unchecked else {}
         try:
             connection = adbc.connect(self._conninfo.text(), autocommit=True)
         except adbc_driver_manager.Error as error:
             raise connect_error(error, self.address) from None
-        more = {"client_encoding": unchecked.ENCODING} if self.is_unchecked else {}
         try:
             with reading(what):
                 for statement in (_BEGIN, _prepared(seconds, **planner, **more).as_string()):

@@ -26,7 +26,7 @@ NUMBERS: dict[str, Family] = {
     "int8": Family((Reading(T.INT64), _PART), can_be_key=True),
     "int4": Family((Reading(T.INT32), _LONG, _PART), can_be_key=True),
     "int2": Family((Reading(T.INT16), _LONG, _PART), can_be_key=True),
-    "oid": Family((Reading(T.INT64, "{c}::int8"),)),
+    "oid": Family((Reading(T.INT64, "{c}::int8"), _PART)),
     "float8": Family((Reading(T.DOUBLE),)),
     "float4": Family((Reading(T.FLOAT),)),
     "bool": Family((Reading(T.BOOL), _PART)),
