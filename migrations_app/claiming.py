@@ -82,8 +82,6 @@ def _unclean_stop(stopped: JobSlice) -> UncleanStop:
     return UncleanStop(
         f"The worker that wrote into “{row.target}” went away, and whether its last requests arrived is not "
         f"known. {stopped.rows_written:,} rows were acknowledged.",
-        "The target makes the keys (Auto ID), so sending rows again could double them. Nothing was dropped. "
-        "Migrate again into an empty collection, or keep a key of the source.",
     )
 
 

@@ -103,9 +103,8 @@ def _drop_old(held: Held, row: JobCollection, target: Target) -> None:
 
 
 def _created(schema: TargetSchema) -> str:
-    shards = f"{schema.shards} shard{'' if schema.shards == 1 else 's'}"
+    fields, shards = counted(len(schema.fields), "field"), counted(schema.shards, "shard")
     dynamic = "on" if schema.dynamic else "off"
-    fields = f"{len(schema.fields)} fields"
     return f"Created collection {schema.name}: {fields}, {shards}, dynamic field {dynamic}."
 
 

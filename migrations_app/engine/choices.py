@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.schema import (
     KEY_TYPES,
@@ -39,7 +40,8 @@ def left_out(schema: CollectionSchema, caps: Capabilities, made: int = 0) -> dic
         elif choice.spec.type.is_vector:
             vectors += 1
             if vectors > caps.max_vector_fields:
-                reasons[field.name] = f"{caps.limits} takes {_vector_fields(caps.max_vector_fields)}"
+                most = counted(caps.max_vector_fields, "vector field")
+                reasons[field.name] = f"{caps.limits} takes {most}"
     return reasons
 
 
@@ -141,7 +143,3 @@ def _no_type(field: SourceField, caps: Capabilities) -> str:
         return f"Milvus has no type for {field.native_type}"
     wanted = field.choices[0].spec.type.value
     return f"{wanted} {caps.missing(wanted)}"
-
-
-def _vector_fields(number: int) -> str:
-    return f"{number} vector field" + ("" if number == 1 else "s")

@@ -243,6 +243,10 @@ class TooManyRejected(JobFailed):
 
 class UncleanStop(JobFailed):
     default_code = "auto_id_unclean_stop"
+    default_hint = (
+        "The target makes the keys (Auto ID), so sending these rows again could double them. Nothing was "
+        "dropped. Migrate again into an empty collection, or keep a key of the source."
+    )
 
 
 class Stalled(JobFailed):

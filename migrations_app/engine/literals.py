@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from migrations_app.engine.log import shortened
 from migrations_app.engine.schema import MilvusType, TypeSpec
 
 INTEGER_BITS = {MilvusType.INT8: 8, MilvusType.INT16: 16, MilvusType.INT32: 32, MilvusType.INT64: 64}
@@ -95,5 +96,4 @@ def _json(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     text = f"“{value}”" if isinstance(value, str) else str(value)
-    text = text.encode(errors="replace").decode()
-    return text if len(text) <= 40 else text[:39] + "…"
+    return shortened(text.encode(errors="replace").decode())

@@ -18,3 +18,8 @@ def silent(level: str, message: str, **facts: object) -> None:
 def counted(number: int, noun: str) -> str:
     """``1 insert``, ``4,000 inserts``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def shortened(text: str, characters: int = 40) -> str:
+    """A value as a sentence quotes it: cut where it is long."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from migrations_app.engine.log import shortened
+
 MAX_BYTES = 255
 
 NameOf = Literal["collection", "field", "partition"]
@@ -103,5 +105,4 @@ def duplicates(names: Iterable[str]) -> frozenset[str]:
 
 def _shown(name: str) -> str:
     """A name as a sentence quotes it: shortened, control characters visible."""
-    text = name if len(name) <= 60 else name[:57] + "…"
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shortened(name, 60))

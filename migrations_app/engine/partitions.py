@@ -51,8 +51,3 @@ def groups(places: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
     ends = [*starts[1:].tolist(), len(codes)]
     for code, start, end in zip(found.tolist(), starts.tolist(), ends, strict=False):
         yield places.dictionary[code].as_py(), order[start:end]
-
-
-def shown(value: str) -> str:
-    """A value as a sentence quotes it: shortened."""
-    return value if len(value) <= 40 else value[:39] + "…"

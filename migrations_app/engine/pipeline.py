@@ -39,11 +39,6 @@ COPIES = 3
 # Where requests cannot be repeated, an unclean stop leaves no more than so many of them in doubt.
 INSERTS_IN_FLIGHT = 4
 
-UNCLEAN_HINT = (
-    "The target makes the keys (Auto ID), so sending these rows again could double them. Nothing was "
-    "dropped. Migrate again into an empty collection, or keep a key of the source."
-)
-
 
 class SliceEnd(StrEnum):
     """How a run of a slice ended: all its rows are in, or its time was over and it goes on later."""
@@ -214,7 +209,6 @@ class _Run:
             raise UncleanStop(
                 f"“{self._work.ref.name}” can only be read from its beginning, and "
                 f"{counted(written, 'row')} of it went to the target before the read broke off.",
-                UNCLEAN_HINT,
             ) from error
         self._ledger.reset()
         self._allowance.reset()
@@ -234,6 +228,5 @@ class _Run:
                 return UncleanStop(
                     f"The worker was stopped while requests to “{self._work.mapping.target.name}” overtook "
                     "one another: a resume would send rows again that are in the collection.",
-                    UNCLEAN_HINT,
                 )
         return reason

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migrations_app.engine.literals import MAX_JSON_BYTES
+from migrations_app.engine.log import shortened
 from migrations_app.engine.mapping.findings import Finding
 from migrations_app.engine.mapping.json_texts import check_json_text
 from migrations_app.engine.schema import MilvusType, TypeSpec
@@ -55,7 +56,7 @@ def check_json(column: pa.Array, spec: TypeSpec, name: str) -> Iterator[Finding]
         yield Finding(
             rows_where(pc.invert(kept)),
             "json_not_object",
-            lambda row: f"“{name}” is the JSON value {_short(column[row].as_py())}; Milvus keeps objects.",
+            lambda row: f"“{name}” is the JSON value {shortened(column[row].as_py())}; Milvus keeps objects.",
         )
     yield from check_json_text(column, name)
 
@@ -169,7 +170,3 @@ CHECKS: dict[MilvusType, Check] = {
     MilvusType.BFLOAT16_VECTOR: check_half_vector,
     MilvusType.SPARSE_FLOAT_VECTOR: check_sparse_vector,
 }
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "…"

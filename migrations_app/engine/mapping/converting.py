@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from migrations_app.engine.literals import INTEGER_BITS, LARGEST_FLOAT32
+from migrations_app.engine.log import shortened
 from migrations_app.engine.mapping.documents import plain, written
 from migrations_app.engine.mapping.findings import Finding, found_at
 from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
@@ -169,5 +170,4 @@ _FIT: dict[MilvusType, Callable[[Any], Any]] = {
 
 def shown(value: Any) -> str:
     """A value as a sentence names it: its JSON, cut."""
-    text = written(value).decode()
-    return text if len(text) <= SHOWN_BYTES else text[: SHOWN_BYTES - 1] + "…"
+    return shortened(written(value).decode(), SHOWN_BYTES)

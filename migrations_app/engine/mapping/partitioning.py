@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from migrations_app.engine.batch import ReadColumn
+from migrations_app.engine.log import shortened
 from migrations_app.engine.mapping.checks import rows_where
 from migrations_app.engine.mapping.findings import Finding
-from migrations_app.engine.partitions import DEFAULT_PARTITION, VALUE, shown
+from migrations_app.engine.partitions import DEFAULT_PARTITION, VALUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +47,6 @@ class Partitioning:
 
     def _is_strange(self, values: pa.Array) -> Callable[[int], str]:
         return lambda row: (
-            f"“{self.by}” is “{shown(values[row].as_py())}”, which no row had when the partitions were made."
+            f"“{self.by}” is “{shortened(values[row].as_py())}”, which no row had when the partitions "
+            "were made."
         )

@@ -156,8 +156,6 @@ class Writer:
             raise UncleanStop(
                 f"The answer to an insert of {rows} was lost ({error.message.rstrip('.')}): "
                 "it is not known whether they are in the collection.",
-                "The target makes the keys (Auto ID), so sending them again could double them. Nothing was "
-                "dropped. Migrate again into an empty collection, or keep a key of the source.",
             ) from error
         if failures >= self._tries:
             raise TargetUnavailable(

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from migrations_app.engine.errors import Fault, FerryError, TargetError
-from migrations_app.engine.log import counted
+from migrations_app.engine.log import counted, shortened
 from migrations_app.engine.naming import name_problem
-from migrations_app.engine.partitions import DEFAULT_PARTITION, shown
+from migrations_app.engine.partitions import DEFAULT_PARTITION
 from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.schema import TargetSchema
 from migrations_app.engine.target import Target
@@ -76,7 +76,7 @@ def check_partitions(collection: CollectionPlan, target: Target, taken: Collecti
         return
     others = [partition for partition in target.partitions(name) if partition != DEFAULT_PARTITION]
     if others:
-        listed = ", ".join(f"“{shown(other)}”" for other in others[:3]) + (", …" if others[3:] else "")
+        listed = ", ".join(f"“{shortened(other)}”" for other in others[:3]) + (", …" if others[3:] else "")
         message = (
             f"“{name}” is divided into partitions ({listed}). All rows would be added to "
             f"“{DEFAULT_PARTITION}”, and a key that is in another one would be there twice."

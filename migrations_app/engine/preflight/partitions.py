@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import Fault, Fix
-from migrations_app.engine.log import counted
+from migrations_app.engine.log import counted, shortened
 from migrations_app.engine.naming import duplicates, name_problem
-from migrations_app.engine.partitions import DEFAULT_PARTITION, MAX_VALUE_BYTES, partition_names, shown
+from migrations_app.engine.partitions import DEFAULT_PARTITION, MAX_VALUE_BYTES, partition_names
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.schema import MilvusType, SourceField
 
@@ -63,7 +63,7 @@ def _check_names(subject: Subject) -> Iterator[Fault]:
     """Names written in the plan: legal, and each for one value."""
     twice = duplicates(subject.plan.partitions.values())
     for value, name in subject.plan.partitions.items():
-        path = f"partitions.{shown(value)}"
+        path = f"partitions.{shortened(value)}"
         problem = name_problem(name, "partition")
         if problem:
             yield subject.fault(path, problem.code, problem.message, problem.hint)
@@ -99,7 +99,7 @@ def _too_many(subject: Subject, by: str, values: Collection[str], most: int) -> 
 def _too_long(subject: Subject, by: str, values: Collection[str]) -> Iterator[Fault]:
     longest = max(values, key=lambda value: len(value.encode()), default="")
     if len(longest.encode()) > MAX_VALUE_BYTES:
-        message = f"“{by}” holds texts of more than {MAX_VALUE_BYTES:,} bytes: “{shown(longest)}”."
+        message = f"“{by}” holds texts of more than {MAX_VALUE_BYTES:,} bytes: “{shortened(longest)}”."
         hint = "Such texts name no partitions: choose another field."
         yield subject.fault("partition_by", "partition_value_too_long", message, hint, NONE_AT_ALL)
 

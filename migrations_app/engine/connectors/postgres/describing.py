@@ -8,6 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from migrations_app.engine.batch import ReadColumn
+from migrations_app.engine.choices import MAX_CAPACITY
 from migrations_app.engine.connectors.postgres.catalogue import Relation
 from migrations_app.engine.connectors.postgres.columns import Column
 from migrations_app.engine.connectors.postgres.errors import is_timeout
@@ -30,7 +31,6 @@ from migrations_app.engine.schema import (
     TypeChoice,
 )
 
-MAX_CAPACITY = 4096
 Sampler = Callable[[tuple[ReadColumn, ...]], pa.RecordBatch]
 _TOO_SLOW = "The {} was too slow to show samples."
 

@@ -19,6 +19,7 @@ from migrations_app.engine.connectors.postgres.select import expand
 from migrations_app.engine.connectors.postgres.session import Session
 from migrations_app.engine.connectors.postgres.types import readings_of
 from migrations_app.engine.errors import SourceError
+from migrations_app.engine.log import shortened
 from migrations_app.engine.schema import MilvusType
 
 SAMPLE_ROWS = 10_000
@@ -118,12 +119,14 @@ def _text(value: Any, kind: MilvusType) -> str:
         return _some(entries, len(value), "{}")
     if kind is MilvusType.BINARY_VECTOR:
         bits = "".join(f"{byte:08b}" for byte in value[: _SHOWN_CHARACTERS // 8])
-        return _short(bits + "…" * (8 * len(value) > len(bits)))
+        return shortened(bits + "…" * (8 * len(value) > len(bits)), _SHOWN_CHARACTERS)
     if kind is MilvusType.FLOAT16_VECTOR and isinstance(value, bytes):
         value = np.frombuffer(value, "<f2").tolist()
     if isinstance(value, list) and value and all(isinstance(item, float) for item in value):
         return _some([_number(item) for item in value[:_SHOWN_NUMBERS]], len(value), "[]")
-    return _short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return shortened(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _SHOWN_CHARACTERS
+    )
 
 
 def _number(number: float) -> str:
@@ -132,7 +135,3 @@ def _number(number: float) -> str:
 
 def _some(items: list[str], of: int, brackets: str) -> str:
     return f"{brackets[0]}{', '.join(items)}{', …' if of > len(items) else ''}{brackets[1]}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
