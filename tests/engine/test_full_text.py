@@ -12,7 +12,7 @@ from migrations_app.engine.preflight import check_collection
 from migrations_app.engine.proposal import complete
 from migrations_app.engine.schema import Function, MilvusType
 from migrations_app.engine.testing.memory_target import EVERYTHING
-from tests.engine.test_preflight import VECTOR, T, faults_of, field, schema, the_fault
+from tests.engine.preflights import VECTOR, T, faults_of, field, schema, the_fault
 
 TITLE = field("title", T.VARCHAR, longest_bytes=20)
 STOCK = field("stock", T.INT32)

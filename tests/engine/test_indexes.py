@@ -8,7 +8,7 @@ from migrations_app.engine.milvus.index_params import PARAMS
 from migrations_app.engine.milvus.server import Server
 from migrations_app.engine.schema import TypeSpec
 from migrations_app.engine.testing.memory_target import EVERYTHING
-from tests.engine.test_preflight import T, faults_of, field, the_fault
+from tests.engine.preflights import T, faults_of, field, the_fault
 
 
 def written(kind, **params):

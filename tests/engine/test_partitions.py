@@ -28,7 +28,7 @@ from migrations_app.engine.testing import (
 )
 from migrations_app.engine.testing.memory_target import EVERYTHING
 from tests.engine.moving import books_on_the_move
-from tests.engine.test_preflight import T, faults_of, field, the_fault
+from tests.engine.preflights import T, faults_of, field, the_fault
 
 TEXTS = st.text(max_size=8)
 

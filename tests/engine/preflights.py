@@ -1,0 +1,66 @@
+"""The faults of a plan for one collection, as short as a test wants them."""
+
+from dataclasses import replace
+
+from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.preflight import check_collection
+from migrations_app.engine.proposal import complete
+from migrations_app.engine.schema import (
+    CollectionSchema,
+    MilvusType,
+    SourceField,
+    SourceKey,
+    TypeChoice,
+    TypeSpec,
+)
+from migrations_app.engine.testing.memory_target import (
+    EVERYTHING,
+)
+
+T = MilvusType
+OLD = replace(
+    EVERYTHING,
+    version="2.3.5",
+    types=frozenset(T) - {T.FLOAT16_VECTOR, T.SPARSE_FLOAT_VECTOR},
+    nullable=False,
+    default_values=False,
+    null_vectors=False,
+    max_vector_fields=1,
+    json_objects_only=True,
+)
+LITE = replace(OLD, flavour="lite", version="3.2.2", max_shards=1, reserved_names=frozenset({"interval"}))
+
+
+def field(name, *types, **facts):
+    choices = tuple(TypeChoice(t if isinstance(t, TypeSpec) else TypeSpec(t)) for t in types)
+    return SourceField(name, "native", choices, **facts)
+
+
+ID = field("id", T.INT64, nullable=False, can_be_key=True)
+VECTOR = field("v", TypeSpec(T.FLOAT_VECTOR, dim=4))
+
+
+def schema(*fields, key=("id",), **facts):
+    return CollectionSchema("public.books", (ID, VECTOR, *fields), SourceKey(key), label="books", **facts)
+
+
+def faults_of(plan, *fields, caps=EVERYTHING, **facts):
+    """The faults of a plan, completed as a job does it. ``fields`` of the plan stand after id and v."""
+    data = {"source": "public.books"} | plan
+    if "fields" in plan:
+        data["fields"] = [{"source": "id"}, {"source": "v"}, *plan["fields"]]
+    described = schema(*fields, **facts)
+    completed = complete(CollectionPlan.model_validate(data), described, caps)
+    return check_collection(completed, described, caps)
+
+
+def the_fault(plan, *fields, caps=EVERYTHING, **facts):
+    found = faults_of(plan, *fields, caps=caps, **facts)
+    assert len(found) == 1, found
+    assert found[0].message.endswith("."), found[0].message
+    assert found[0].collection == "public.books"
+    return found[0]
+
+
+def place(fault):
+    return fault.code, fault.path, fault.field, fault.option
