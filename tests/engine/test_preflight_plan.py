@@ -312,3 +312,10 @@ def test_a_stop_ends_the_checks():
     stop.stop(Canceled("Canceled."))
     with pytest.raises(Canceled):
         checked({"a": books()}, stop=stop)
+
+
+def test_an_index_that_is_asked_for_is_named_or_left_to_the_wizard():
+    plan = {"collections": [{"source": "a", "indexes": []}], "options": {"create_index": True}}
+    (fault,) = checked({"a": books()}, plan).faults
+    assert place(fault)[:2] == ("indexes_empty", "collections[0].indexes")
+    assert not checked({"a": books()}, plan | {"options": {}}).faults

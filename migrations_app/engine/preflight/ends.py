@@ -55,6 +55,12 @@ def check_options(plan: Plan, source: type[Source], caps: Capabilities) -> Itera
             option="load",
             fixes=(fix,),
         )
+    for number, collection in enumerate(plan.collections):
+        if has_index and collection.indexes == []:
+            message = "An index is asked for (create_index), and “indexes” names none."
+            hint = "Leave it out for AUTOINDEX, or write create_index: false."
+            path = f"collections[{number}].indexes"
+            yield Fault("indexes_empty", message, hint, path, collection.source, option="indexes")
 
 
 def check_selection(collection: CollectionPlan, source: type[Source]) -> Fault | None:
