@@ -107,7 +107,7 @@ def test_sparse_vectors_that_milvus_takes_none_of_are_kept_back(mover):
     # Of an empty one Milvus decides: since 2.4.12 it is taken, Lite wants an entry.
     assert {row["locator"]: row["code"] for row in moved.rejected} == {
         "1": "negative_value",
-        "2": "rows_refused",
+        "2": "empty_sparse_vector",
     }
 
 
