@@ -24,7 +24,7 @@ from migrations_app.demo.processes import LOOPBACK, free_port
 
 ETCD_PORT = 2380
 # Milvus looks at its own work every second or so: a test that flushes and loads a small collection waits for
-# little else. Its settings are taken from the environment, too; milliseconds, instead of 2000, 1000, 1000, 500.
+# little else. Its settings are taken from the environment, too; in milliseconds, for 2000, 1000, 1000, 500.
 HASTE = {
     "DATACOORD_SEGMENT_ASSIGNMENTEXPIRATION": "200",
     "QUERYCOORD_CHECKCHANNELINTERVAL": "50",
