@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Sum
 
-from migrations_app import connect, leases, queue, services
+from migrations_app import connect, counting, leases, queue, services
 from migrations_app.books import TAKEN_OVER, Books
 from migrations_app.control import CLOCK_SLACK_SECONDS, explain
 from migrations_app.engine.cancel import Deadline, StopToken
@@ -81,7 +81,9 @@ def _move(
             max_rows=rows_wanted(claimed),
             throttle=throttle,
         )
-        with closing(target.channel(mapping.target, upsert=mapping.upsert)) as channel:
+        may_replace = not claimed.collection.key_unique or counting.may_replace(claimed.collection)
+        opened = target.channel(mapping.target, upsert=mapping.upsert, may_replace=may_replace)
+        with closing(opened) as channel:
             books.begin()
             return run_slice(source, channel, work, books.ledger, ctx, policy, log)
 

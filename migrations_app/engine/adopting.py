@@ -124,7 +124,9 @@ def _like(
     if collection.is_kept_key(field.source) and (key := key_choice(source, caps)) is not None:
         specs = [key.spec]
     kinds = {(spec.type, spec.element_type) for spec in specs}
-    if field.type in (None, target.spec.type) and (target.spec.type, target.spec.element_type) in kinds:
+    # A key of an opened column may become whatever is written.
+    can_be = bool(source.opened_from) or (target.spec.type, target.spec.element_type) in kinds
+    if field.type in (None, target.spec.type) and can_be:
         known |= _parameters(target) | {"dim": None}
     return field.model_copy(update={n: v for n, v in known.items() if getattr(field, n) is None})
 

@@ -6,14 +6,14 @@ import json
 import math
 from typing import Any
 
-import orjson
-
 from migrations_app.engine.log import shortened
 from migrations_app.engine.schema import MilvusType, TypeSpec
 
 INTEGER_BITS = {MilvusType.INT8: 8, MilvusType.INT16: 16, MilvusType.INT32: 32, MilvusType.INT64: 64}
 LARGEST_FLOAT32 = 3.4028234663852886e38
 MAX_JSON_BYTES = 65_536
+# Deeper is nothing that somebody writes into a plan, and within what every Milvus reads.
+MAX_LITERAL_DEPTH = 100
 
 
 def literal(value: Any, spec: TypeSpec) -> Any:
@@ -81,17 +81,23 @@ def _array(value: Any, spec: TypeSpec) -> list[Any]:
 def _json(value: Any) -> str:
     """An object or list, or the text of one."""
     try:
-        kept = orjson.loads(value) if isinstance(value, str) else value
-        if not isinstance(value, str):
-            json.dumps(value, allow_nan=False)  # orjson would write NaN as null
-        text = value if isinstance(value, str) else orjson.dumps(value).decode()
-    except (ValueError, TypeError):
+        kept = json.loads(value) if isinstance(value, str) else value
+        text = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size, depth = len(text.encode()), _depth(kept)
+    except (ValueError, TypeError, RecursionError):
         raise ValueError(f"{_shown(value)} is no JSON.") from None
     if not isinstance(kept, (dict, list)):
         raise ValueError(f"{_shown(value)} is no JSON object.")
-    if (size := len(text.encode())) > MAX_JSON_BYTES:
+    if size > MAX_JSON_BYTES:
         raise ValueError(f"The JSON is {size:,} bytes long; Milvus takes {MAX_JSON_BYTES:,}.")
-    return text
+    if depth > MAX_LITERAL_DEPTH:
+        raise ValueError(f"{_shown(value)} is nested more than {MAX_LITERAL_DEPTH} levels deep.")
+    return value if isinstance(value, str) else text
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner)) if inner else 1
 
 
 def _shown(value: Any) -> str:

@@ -17,6 +17,8 @@ from migrations_app.engine.schema import MilvusType, TypeSpec
 
 AUTO = "auto"
 MAX_DATABASE_NAME = 255
+# As many as any table could have; databases count to here.
+MOST_ROWS = 2**63 - 1
 
 
 class PlanModel(BaseModel):
@@ -133,9 +135,9 @@ class Options(PlanModel):
     sample_size: int = Field(default=1000, ge=1)
     create_index: bool | None = None
     load: bool = False
-    max_rejected: int | None = Field(default=1000, ge=0)
-    limit_rows: int | None = Field(default=None, ge=1)
-    source_rows_per_second: int | None = Field(default=None, ge=1)
+    max_rejected: int | None = Field(default=1000, ge=0, le=MOST_ROWS)
+    limit_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
+    source_rows_per_second: int | None = Field(default=None, ge=1, le=MOST_ROWS)
 
 
 class EndPlan(PlanModel):

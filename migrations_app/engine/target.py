@@ -112,7 +112,8 @@ class Target(End):
         """Make one that is not there."""
 
     @abstractmethod
-    def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel: ...
+    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
+        """``may_replace``: there may be rows, of this job or from before, with the keys of others to come."""
 
     @abstractmethod
     def flush(self, name: str, stop: StopToken | None = None) -> None:

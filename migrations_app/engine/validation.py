@@ -24,6 +24,7 @@ SENTENCES: dict[str, str] = {
     "list_type": "“{key}” must be a list, not {value}.",
     "dict_type": "“{key}” must be a block of keys, not {value}.",
     "model_type": "“{key}” must be a block of keys, not {value}.",
+    "string_too_short": "“{key}” is empty.",
     "too_short": "“{key}” needs at least {min_length} entry.",
     "greater_than_equal": "“{key}” must be {ge} or more, not {value}.",
     "less_than_equal": "“{key}” must be {le} or less, not {value}.",

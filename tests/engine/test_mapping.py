@@ -186,8 +186,8 @@ def test_what_the_very_server_refuses_is_rejected_before_it_is_sent():
         {"source": "j", "target": "j", "type": "JSON"},
     ]
     entry = [{"index": 1, "value": 1.0}]
-    rows = {"d": [1.0, np.nan, None, np.inf, 0.0], "s": [entry, entry, [], entry, entry]}
-    rows["j"] = ["{}", "{}", "{}", "{}", " [1]"]
+    rows = {"d": [1.0, np.nan, None, np.inf, 0.0, 0.0], "s": [entry, entry, [], entry, entry, entry]}
+    rows["j"] = ["{}", "{}", "{}", "{}", " [1]", " null"]
     mapping = mapping_of(*fields)
     assert applied(mapping, **rows).rejected == ()
 
@@ -200,6 +200,8 @@ def test_what_the_very_server_refuses_is_rejected_before_it_is_sent():
         ("row 3", "d", "not_finite"),
         ("row 4", "j", "json_list"),
     ]
+    lite = replace(mapping, server=ServerChecks(json_null=False))
+    assert codes(applied(lite, **rows)) == [("row 5", "j", "json_null")]
     assert mapped.rejected[0].reason == "“d” is NaN or infinite, which this server does not take as DOUBLE."
 
 

@@ -84,7 +84,7 @@ class Mapping:
 
     def _made(self, rows: pa.RecordBatch) -> _Made:
         given = dict(zip(self.read_plan.columns, rows.columns, strict=True))
-        specs = {field.name: field.spec for field in self.target.fields}
+        fields = {field.name: field for field in self.target.fields}
         made = _Made()
         meta: list[MetaColumn | MetaObjects] = []
         for column in self.columns:
@@ -93,14 +93,14 @@ class Mapping:
             made.findings += named(taken.findings, column.name)
             for name, values in taken.fields.items():
                 shown = column.name if len(taken.fields) == 1 else name
-                made.findings += named(tuple(self.server.findings(values, specs[name], shown)), shown)
+                made.findings += named(tuple(self.server.findings(values, fields[name], shown)), shown)
             meta += taken.meta
             if taken.skipped.size:
                 made.skipped = np.union1d(made.skipped, taken.skipped)
             if taken.cut.size:
                 made.cut.append(taken.cut)
         if self.target.dynamic:
-            names = specs.keys() | self.server.hidden_keys
+            names = fields.keys() | self.server.hidden_keys
             made.fields[META], found = meta_column(meta, rows.num_rows, names)
             made.findings += found
         if self.partitioning is not None:

@@ -127,7 +127,7 @@ class OpenedColumn:
         for fixed, rows in zip(self.fixed, misfits, strict=True):
             named_alone: list[Members] = [{} for _ in documents]
             for row in rows.tolist() if fixed.misfit_key or not self.keeps_rest else ():
-                value = find(documents[row], fixed.parts)
+                value = copied(find(documents[row], fixed.parts))
                 if fixed.misfit_key:
                     named_alone[row][fixed.misfit_key] = value
                 else:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from migrations_app.engine.mapping.checks import rows_where
 from migrations_app.engine.mapping.findings import Finding
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.schema import MilvusType, TargetField
 
-_LIST = r"^\s*\["
+_LIST, _NULL = r"^\s*\[", r"^\s*null\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,21 @@ class ServerChecks:
     keeps_not_finite: bool = True
     empty_sparse: bool = True
     json_objects_only: bool = False
+    json_null: bool = True
 
     @classmethod
     def of(cls, caps: Capabilities) -> Self:
-        return cls(caps.hidden_keys, caps.keeps_not_finite, caps.empty_sparse, caps.json_objects_only)
+        return cls(
+            hidden_keys=caps.hidden_keys,
+            keeps_not_finite=caps.keeps_not_finite,
+            empty_sparse=caps.empty_sparse,
+            json_objects_only=caps.json_objects_only,
+            json_null=caps.json_null,
+        )
 
-    def findings(self, values: pa.Array, spec: TypeSpec, name: str) -> Iterator[Finding]:
+    def findings(self, values: pa.Array, field: TargetField, name: str) -> Iterator[Finding]:
         """The rows of a field that the server would refuse. NULLs are not its business."""
+        spec = field.spec
         if spec.type in (MilvusType.FLOAT, MilvusType.DOUBLE) and not self.keeps_not_finite:
             said = f"“{name}” is NaN or infinite, which this server does not take as {spec.type}."
             yield from _found(pc.invert(pc.is_finite(values)), "not_finite", said)
@@ -47,6 +55,9 @@ class ServerChecks:
         elif spec.type is MilvusType.JSON and self.json_objects_only:
             said = f"“{name}” is a list; this server keeps JSON objects alone."
             yield from _found(pc.match_substring_regex(values, _LIST), "json_list", said)
+        elif spec.type is MilvusType.JSON and not (self.json_null or field.nullable):
+            said = f"“{name}” is JSON's null, which this server takes for NULL; the field takes no NULL."
+            yield from _found(pc.match_substring_regex(values, _NULL), "json_null", said)
 
 
 def _found(is_bad: pa.Array, code: str, sentence: str) -> Iterator[Finding]:

@@ -80,6 +80,8 @@ class Capabilities:
     keeps_not_finite: bool = True
     # May a sparse vector have no entry? Since 2.4.12; Lite wants one.
     empty_sparse: bool = True
+    # May a JSON field that takes no NULL hold JSON's null? Lite takes the one for the other.
+    json_null: bool = True
 
     @property
     def most_vector_fields(self) -> int:
@@ -145,5 +147,6 @@ def capabilities_of(server: Server) -> Capabilities:
         key_per_partition=not is_lite,
         filters_find_ends=is_lite or server.has((2, 6)),
         keeps_not_finite=is_lite or not server.has((2, 4)),
+        json_null=not is_lite,
         empty_sparse=not is_lite and server.has((2, 4, 12)),
     )

@@ -151,20 +151,27 @@ class MilvusTarget(Target):
         )
         self._rpc.call("CreatePartition", request, f"create the partition “{partition}” of “{name}”")
 
-    def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel:
-        """Raises ``TargetChanged`` where the collection is gone or is not ``schema``."""
+    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
+        """Raises ``TargetChanged`` where the collection is gone or is not ``schema``.
+
+        Milvus Lite's upsert leaves those keys of the dynamic field there that the new row does not have:
+        where rows may replace others, the old ones are deleted first.
+        """
         description = self._description(schema.name)
         if names := differences(from_message(description), schema):
             raise TargetChanged(
                 f"“{schema.name}” is not what this job made: {', '.join(names)} differ.",
                 "Choose another name, or drop that collection and start over.",
             )
+        caps = self.capabilities()
+        merges = upsert and may_replace and schema.dynamic and caps.flavour == "lite"
         return MilvusChannel(
             self._rpc,
             schema,
             upsert=upsert,
             timestamp=description.update_timestamp,
-            single_writer=self.capabilities().single_writer,
+            single_writer=caps.single_writer,
+            deletes_first=merges,
         )
 
     def flush(self, name: str, stop: StopToken | None = None) -> None:

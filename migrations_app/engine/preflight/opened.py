@@ -12,6 +12,7 @@ from migrations_app.engine.mapping.compiling import fixed_key
 from migrations_app.engine.mapping.documents import Members, remove
 from migrations_app.engine.mapping.findings import Finding
 from migrations_app.engine.mapping.opened import opened
+from migrations_app.engine.naming import duplicates
 from migrations_app.engine.paths import opened_path, path_of
 from migrations_app.engine.plan import FieldPlan
 from migrations_app.engine.preflight.subject import Entry, Subject
@@ -26,8 +27,12 @@ _OF_A_TYPE = frozenset({"misfit", "json_not_object"})
 
 def check_open(subject: Subject) -> Iterator[Fault]:
     """Only columns that are there and hold objects are opened."""
+    twice = duplicates(subject.opened)
     for number, name in enumerate(subject.opened):
         source = subject.schema.field(name)
+        if name in twice:
+            message = f"“{name}” is to be opened twice."
+            yield subject.fault(f"select.open[{number}]", "open_twice", message, "Name it once.")
         if source is None or source.opened_from:
             message = f"“{subject.schema.name}” has no column “{name}” to be opened."
             code, names = "open_unknown", [f.name for f in subject.schema.fields if f.can_open]
@@ -120,6 +125,9 @@ def check_misfit(subject: Subject) -> Iterator[Fault]:
     for entry in subject.entries():
         if entry.plan.added:
             continue
+        if entry.plan.as_ == "":
+            message = f"“as” of “{entry.name}” is empty."
+            yield entry.fault("as", "name_empty", message, "Write a name, or leave it out.")
         if entry.plan.misfit == "reject":
             if entry.plan.as_ is not None and not entry.plan.dynamic:
                 message = f"“as” names a key of the dynamic field; “{entry.name}” does not go there."

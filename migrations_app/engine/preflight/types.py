@@ -72,7 +72,13 @@ def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
         Fix(f"Use {spec}", "type", spec.type.value) for spec in choices if spec.type in subject.caps.types
     )
     wanted, spec = entry.plan.type, entry.spec
-    if wanted is None:
+    if wanted is None and entry.plan.element_type is not None:
+        message = (
+            f"“{entry.name}” ({entry.source.native_type}) has no elements of type {entry.plan.element_type}."
+        )
+        fix = Fix("Remove it", "element_type", "")
+        yield entry.fault("element_type", "type_unsuitable", message, "Remove it, or write type: ARRAY.", fix)
+    elif wanted is None:
         spec = choices[0]
         message = f"“{entry.name}” would be {spec}, which {subject.caps.missing(spec.type.value)}."
         yield entry.fault("type", "type_unavailable", message, "Leave it out.", LEAVE_OUT)

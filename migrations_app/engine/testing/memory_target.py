@@ -112,7 +112,7 @@ class MemoryTarget(Target):
             raise TargetError(f"“{name}” has aliases: {', '.join(aliases)}.", "Drop them first.")
         self.store.collections.pop(name, None)
 
-    def channel(self, schema: TargetSchema, *, upsert: bool) -> Channel:
+    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
         return MemoryChannel(self.store, schema.name, upsert)
 
     def flush(self, name: str, stop: StopToken | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -46,6 +47,10 @@ class Command(BaseCommand):
                 )
             job = None if action == "list" else find(options["id"])
             ACTIONS[action][0](self, job, options)
+            self.stdout.flush()
+        except BrokenPipeError:
+            # Who reads has seen enough (“| head”): Python would say so once more while it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except FerryError as error:
             self.stderr.write(f"{error.message}\n  {error.hint}\n  [{error.code}]")
             sys.exit(2)

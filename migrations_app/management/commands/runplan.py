@@ -9,6 +9,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings as host_settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from migrations_app import connect, plans, services
@@ -95,7 +96,12 @@ class Command(BaseCommand):
             if found or len(opened) < len(ends):
                 return found
             try:
-                checked = preflight.check_plan(file.plan, opened["source"], opened["target"])
+                checked = preflight.check_plan(
+                    file.plan,
+                    opened["source"],
+                    opened["target"],
+                    max_collections=host_settings.VECTORFERRY_MAX_COLLECTIONS,
+                )
             except FerryError as error:
                 return [Fault(error.code, error.message, error.hint, error.path)]
         known = {(fault.path, fault.code) for fault in file.faults}

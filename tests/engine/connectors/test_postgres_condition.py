@@ -59,7 +59,9 @@ def test_what_would_be_more_than_an_expression_is_refused_with_the_reason(condit
         PostgresSelection(where=condition)
 
 
-def test_an_empty_condition_chooses_all_rows_and_a_blank_one_is_refused() -> None:
-    assert PostgresSelection(where="").where == ""
-    with pytest.raises(ValidationError, match="leave it out to move all rows"):
-        PostgresSelection(where="  \n ")
+def test_no_condition_chooses_all_rows_and_a_blank_one_is_refused() -> None:
+    """It is what comes of a variable that is set and empty."""
+    assert PostgresSelection().where == ""
+    for blank in ("", "  \n "):
+        with pytest.raises(ValidationError, match="leave it out to move all rows"):
+            PostgresSelection(where=blank)

@@ -103,10 +103,11 @@ _POOLER = Fault(
     {"code": "pooler_unsupported"},
 )
 
+_NO_FUNCTION = "42883"
 READ_FAULTS: dict[str, Fault] = {
     "42P01": _GONE, "42703": _GONE, "3F000": _GONE, "42704": _GONE, "42809": _GONE,
     "42501": _DENIED,
-    "42883": _NO_EXTENSION,
+    _NO_FUNCTION: _NO_EXTENSION,
     "25006": _WRITES,
     "57014": _STOPPED,
     "22021": _NO_TEXT, "22P05": _NO_TEXT,
@@ -131,6 +132,8 @@ def _read_fault(failure: Failure) -> Fault:
     state = failure.sqlstate
     if "statement pooling" in failure.message:
         return _POOLER
+    if state == _NO_FUNCTION and "vector" not in failure.message:
+        return _DATA  # one that a view or a condition calls
     if not state:
         return _AWAY if any(word in failure.message for word in _LOST) else _DATA
     return READ_FAULTS.get(state) or READ_FAULTS.get(state[:2]) or _DATA

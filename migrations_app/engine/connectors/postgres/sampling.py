@@ -41,11 +41,19 @@ class Lengths:
     odd_arrays: int = 0
 
 
-_ELEMENT: LiteralString = "max((SELECT max(octet_length(e::text)) FROM unnest({c}) e))"
+def _bytes(text: LiteralString) -> LiteralString:
+    """The size of a text in UTF-8, as it travels; an unchecked database sends its bytes as they are."""
+    return (
+        "CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN octet_length(" + text + ")"
+        " ELSE octet_length(convert_to(" + text + ", 'UTF8')) END"
+    )
+
+
+_ELEMENT: LiteralString = "max((SELECT max(" + _bytes("e::text") + ") FROM unnest({c}) e))"
 _ARRAY: tuple[LiteralString, ...] = (
     "max(cardinality({c}))",
     "count(*) FILTER (WHERE CASE WHEN array_ndims({c}) > 1 THEN TRUE"
-    " ELSE array_position({c}, NULL) IS NOT NULL END)",
+    " ELSE array_position({c}::text[], NULL) IS NOT NULL END)",
 )
 
 
@@ -75,7 +83,7 @@ def lengthy(column: Column) -> tuple[LiteralString, ...]:
     first = readings[0]
     if first.type is MilvusType.ARRAY:
         return (_ELEMENT if first.element is MilvusType.VARCHAR else "NULL", *_ARRAY)
-    return (f"max(octet_length(({first.sql})::text))",) if first.type in _TEXTS else ()
+    return ("max(" + _bytes("(" + first.sql + ")::text") + ")",) if first.type in _TEXTS else ()
 
 
 def _statement(relation: Relation, asked: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:

@@ -9,7 +9,7 @@ from migrations_app.engine.connectors.postgres.condition import refusal_of
 
 
 class PostgresSelection(SettingsModel):
-    """``select`` of a collection. ``where``: only the rows for which it is true; empty: all. ``open``: the
+    """``select`` of a collection. ``where``: only the rows for which it is true; left out: all. ``open``: the
     columns of JSON objects whose keys are moved one by one."""
 
     where: str = Field(
@@ -31,7 +31,7 @@ class PostgresSelection(SettingsModel):
     @classmethod
     def _is_not_blank(cls, condition: object) -> object:
         """Somebody who wrote one that came out blank did not mean all rows."""
-        if isinstance(condition, str) and condition and not condition.strip():
+        if isinstance(condition, str) and not condition.strip():
             raise ValueError("the condition is blank; leave it out to move all rows")
         return condition
 

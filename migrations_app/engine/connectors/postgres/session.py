@@ -35,6 +35,7 @@ _SETTINGS = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
+    "array_nulls": "on",
     # A read without an order begins at the table's first row, whoever else reads it.
     "synchronize_seqscans": "off",
     "idle_in_transaction_session_timeout": "0",
