@@ -2,9 +2,11 @@
 
 import pytest
 
-from migrations_app.engine.batch import CollectionRef
+from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.connectors.postgres import sampling
-from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceKey
+from migrations_app.engine.errors import SourceDataError
+from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceKey, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres import opened
 
@@ -393,3 +395,51 @@ def test_the_keys_of_opened_columns_are_described_after_the_columns(pg):
         ("k.a", "text", "k", 1.0),
     ]
     assert keys.sample.column("j.price").to_pylist() == [1.5, 3.0, 4.5, 6.0]
+
+
+def test_lengths_are_those_of_utf8_whatever_the_database_is_in(database: Database) -> None:
+    """A Thai letter is one byte in WIN874 and three in UTF-8."""
+    with database.connect() as connection:
+        connection.execute("CREATE DATABASE thai ENCODING 'WIN874' LOCALE 'C' TEMPLATE template0")
+        thai = Database(f"{database.url.rsplit('/', 1)[0]}/thai")
+        try:
+            thai.execute("CREATE TABLE words (id int PRIMARY KEY, t text, a text[], j json)")
+            thai.execute("INSERT INTO words SELECT 1, t, ARRAY[t], to_json(t) FROM repeat('ก', 500) t")
+            with opened(thai) as source:
+                found = source.describe(CollectionRef("public.words"))
+        finally:
+            connection.execute("DROP DATABASE thai WITH (FORCE)")
+    assert {field.name: field.longest_bytes for field in found.fields if field.longest_bytes} == {
+        "t": 1500,
+        "a": 1500,
+        "j": 1502,
+    }
+
+
+@pytest.mark.parametrize("setting", ["quote_all_identifiers = on", "array_nulls = off"])
+def test_settings_of_a_database_change_nothing(pg: Database, setting: str) -> None:
+    pg.execute("DROP TABLE IF EXISTS odd; CREATE TABLE odd (id int PRIMARY KEY, v vector(2), a inet[])")
+    pg.execute("INSERT INTO odd VALUES (1, '[1,2]', ARRAY['::1'::inet, NULL])")
+    name = pg.url.rsplit("/", 1)[1]
+    pg.execute(f"ALTER DATABASE {name} SET {setting}")
+    texts = TypeSpec(MilvusType.ARRAY, element_type=MilvusType.VARCHAR)
+    plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT32)), ReadColumn("a", texts)), ("id",))
+    try:
+        with opened(pg) as source:
+            assert source.describe(CollectionRef("public.odd")).field("a").choices[0].spec.type == "JSON"
+            (part,) = source.slices(CollectionRef("public.odd"), 1)
+            (batch,) = source.read(CollectionRef("public.odd"), part, None, plan, ReadContext())
+    finally:
+        pg.execute(f"ALTER DATABASE {name} RESET ALL")
+    assert batch.rows.column("a").to_pylist() == [["::1", None]]
+
+
+def test_a_function_that_a_view_lacks_is_not_pgvectors(pg: Database) -> None:
+    pg.execute(
+        "CREATE FUNCTION lacking(x int) RETURNS int LANGUAGE plpgsql STABLE AS"
+        " $$BEGIN PERFORM nope(1); RETURN 1; END$$;"
+        "CREATE TABLE lacks (id int, v vector(2)); INSERT INTO lacks VALUES (1, '[1,2]');"
+        "CREATE VIEW broken AS SELECT id, v, lacking(id) AS z FROM lacks"
+    )
+    with opened(pg) as source, pytest.raises(SourceDataError, match="function nope"):
+        source.describe(CollectionRef("public.broken"))

@@ -159,3 +159,18 @@ def test_keys_of_an_opened_column_go_into_the_fields_they_made(mover):
     assert added.report["status"] == "Successful", added.log
     assert [(row["price"], row["c"]) for _, row in sorted(added.rows().items())] == [(1, "x"), (2, "")]
     mover.postgres("DROP TABLE facts")
+
+
+def test_a_row_that_replaces_another_takes_nothing_of_its_dynamic_field_over(mover):
+    """Milvus Lite's own upsert would."""
+    mover.postgres("""
+        CREATE TABLE facts (id bigint PRIMARY KEY, v vector(2), m jsonb);
+        INSERT INTO facts VALUES (1, '[1,2]', '{"old": 1, "both": 1}'), (2, '[1,2]', '{"stays": 1}')
+    """)
+    moved = mover.move("public.facts", select={"open": ["m"]})
+    mover.postgres('DELETE FROM facts WHERE id = 2; UPDATE facts SET m = \'{"new": 2, "both": 2}\'')
+    added = mover.move("public.facts", select={"open": ["m"]}, target=moved.target, if_exists="append")
+    mover.postgres("DROP TABLE facts")
+    assert added.report["status"] == "Successful", added.log
+    rows = {key: {n: v for n, v in row.items() if n not in ("id", "v")} for key, row in added.rows().items()}
+    assert rows == {1: {"new": 2, "both": 2}, 2: {"stays": 1}}

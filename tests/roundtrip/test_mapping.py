@@ -263,3 +263,22 @@ def test_equal_keys_are_collapsed_and_counted(mover, table):
     moved = mover.move("public.things", key="code", fields=[VECTOR, {"source": "code"}, {"source": "id"}])
     assert moved.counts["rows_collapsed"] == 6
     assert {row["id"] for row in moved.rows().values()} == {6, 7, 8}
+
+
+def test_of_equal_keys_in_different_batches_the_last_row_is_whole(mover, table):
+    table("code text NOT NULL, m jsonb", *[(f"k{n % 3}", json.dumps({f"m{n}": n})) for n in range(9)])
+    mover.postgres("ALTER TABLE things ADD COLUMN pad text")
+    mover.postgres("UPDATE things SET pad = repeat('x', 60000)")
+    mover.postgres("INSERT INTO things SELECT id + 100 * g, v, 'x' || g || id, '{}', pad"
+                   " FROM things, generate_series(1, 40) g")  # fmt: skip
+    mover.postgres("INSERT INTO things VALUES (9000, '[1,2]', 'k0', '{\"last\": 1}', '')")
+    fields = [
+        VECTOR,
+        {"source": "code"},
+        {"source": "pad", "type": "VARCHAR", "max_length": 65535, "fill_null": ""},
+    ]
+    moved = mover.move("public.things", key="code", fields=fields, **OPEN)
+    assert moved.report["status"] == "Successful", moved.log
+    found = moved.client.query(moved.target, 'code == "k0"', output_fields=["*"], consistency_level="Strong")
+    assert moved.count() == moved.counts["rows_read"] - 7
+    assert [{k: v for k, v in row.items() if k not in ("code", "v", "pad")} for row in found] == [{"last": 1}]

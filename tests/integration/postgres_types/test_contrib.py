@@ -111,3 +111,13 @@ OLDER = [
 @pytest.mark.parametrize("edge", OLDER, ids=str)
 def test_an_older_server_gives_the_same(database: Database, edge: Edge) -> None:
     assert_arrives(database, edge)
+
+
+def test_an_array_of_xml_with_a_null_is_described_like_any_other(database: Database) -> None:
+    """Its elements cannot be compared."""
+    database.execute("DROP TABLE IF EXISTS edge; CREATE TABLE edge (n int PRIMARY KEY, x xml[])")
+    database.execute("INSERT INTO edge VALUES (1, ARRAY['<a/>'::xml, NULL]), (2, ARRAY['<b/>'::xml])")
+    with opened(database) as source:
+        field = source.describe(CollectionRef("public.edge")).field("x")
+    assert field is not None
+    assert field.choices[0].spec.type is MilvusType.JSON

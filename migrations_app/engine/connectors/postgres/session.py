@@ -12,6 +12,7 @@ import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row
 
 from migrations_app.engine.cancel import StopToken
@@ -41,6 +42,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
 }
+_UNQUOTED = "-c quote_all_identifiers=off"
 _BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 
 
@@ -88,8 +90,9 @@ class Session:
         """An ADBC connection of its own in a read-only transaction, for one bulk read. ``planner`` are
         settings for it."""
         more = {"client_encoding": unchecked.ENCODING} if self.is_unchecked else {}
+        conninfo = self._bulk_conninfo(what)
         try:
-            connection = adbc.connect(self._conninfo.text(), autocommit=True)
+            connection = adbc.connect(conninfo, autocommit=True)
         except adbc_driver_manager.Error as error:
             raise connect_error(error, self.address) from None
         try:
@@ -100,6 +103,14 @@ class Session:
                 yield connection
         finally:
             connection.close()
+
+    def _bulk_conninfo(self, what: str) -> str:
+        """The driver asks for the types' names as it connects, and cannot read them where the server quotes
+        them all. Set otherwise for that server alone: a pooler may not pass it on."""
+        with self.look(what) as connection:
+            (row,) = connection.execute("SHOW quote_all_identifiers").fetchall()
+        text = self._conninfo.text()
+        return make_conninfo(text, options=_UNQUOTED) if row[0] == "on" else text
 
     @property
     def is_unchecked(self) -> bool:
