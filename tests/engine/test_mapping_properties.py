@@ -256,7 +256,9 @@ def in_float32(value, spec):
     """JSON has a float32 with its own few digits: 0.1, which is another double than that float32."""
     if T.FLOAT not in (spec.type, spec.element_type) or value is None:
         return value
-    return np.array(value, np.float32).tolist()
+    if isinstance(value, list):
+        return [None if item is None else float(np.float32(item)) for item in value]
+    return float(np.float32(value))
 
 
 @MANY
