@@ -47,7 +47,9 @@ def preview(sheet: Sheet) -> Preview | None:
         return None
     sample = sample.slice(0, PREVIEW_ROWS)
     fields, stand_ins = _fields(sheet, sample)
-    mapping = compile_mapping(sheet.plan.model_copy(update={"fields": fields}))
+    # Which partitions there will be is asked of all rows, before they are moved.
+    changes = {"fields": fields, "partition_by": None, "partitions": {}}
+    mapping = compile_mapping(sheet.plan.model_copy(update=changes))
     locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
     mapped = mapping.apply(Batch(_read(mapping, sample), None, locators))
     return _shown(mapping, mapped, sample.num_rows, stand_ins)

@@ -13,9 +13,14 @@ from migrations_app.models import Job, LogEntry
 from migrations_app.reports import job_pace, job_totals
 from migrations_app.states import Stage, Status
 
+NOT_SET_UP = (
+    "The console's database is not set up.\n  Run “manage.py migrate”, or name the folder of the console "
+    "that you mean: VECTORFERRY_DATA_DIR (of the demo: .demo/console).\n  [database_not_set_up]"
+)
 POLL_SECONDS = 0.5
 LINE_SECONDS = 5.0
 BAR_WIDTH = 30
+MOST_WARNINGS = 20
 
 
 class Follower:
@@ -78,7 +83,10 @@ class Follower:
     def _end(self) -> None:
         if self.is_terminal:
             self.out.write("\r\x1b[K", ending="")
-        self._say(status_line(self.job))
+        if (line := status_line(self.job)) != self._last_line:
+            self._say(line)
+        for entry in self.job.log.filter(level=LogEntry.Level.WARNING)[:MOST_WARNINGS]:
+            self._say(f"  {entry.message}")
         for sentence in self._errors():
             self.out.write(sentence)
 
@@ -111,8 +119,8 @@ def status_line(job: Job) -> str:
         parts.append("█" * filled + "░" * (BAR_WIDTH - filled))
     if done.rows_read or total:
         parts.append(f"{done.rows_done:,}{total} rows")
-    if done.rows_rejected:
-        parts.append(f"{done.rows_rejected:,} rejected")
+    counted = {"rejected": done.rows_rejected, "skipped": done.rows_skipped, "collapsed": done.rows_collapsed}
+    parts += (f"{number:,} {word}" for word, number in counted.items() if number)
     if pace.rate_now or pace.rate_average:
         parts.append(f"{pace.rate_now or pace.rate_average:,.0f} rows/s")
     if pace.seconds_left is not None:

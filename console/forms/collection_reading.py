@@ -10,7 +10,7 @@ from console.forms.collection import CollectionForm
 from console.forms.taking import Taking
 from console.forms.values import whole
 from console.key_choices import JOINED
-from console.sheet import Sheet
+from console.sheet import Fate, Sheet
 from migrations_app.engine import proposal
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.plan import AUTO
@@ -24,11 +24,22 @@ def read_collection(sheet: Sheet, has: Capabilities, form: CollectionForm, takin
     plan = sheet.plan
     changes: dict[str, Any] = {name: taking.take(form, name, str, getattr(plan, name)) for name in TEXTS}
     changes |= {"shards": taking.take(form, "shards", whole, plan.shards)}
-    changes |= _key(sheet, has, form, taking)
     # A tick that is taken away is not sent: the target's name, always there, tells that the form was.
     if "target" in form.data:
         changes |= {name: name in form.data for name in TICKS if name in form.fields}
+        changes |= _tick_of_old_key(sheet, has, form)
+    changes |= _key(sheet, has, form, taking)
     return replace(sheet, plan=plan.model_copy(update=changes))
+
+
+def _tick_of_old_key(sheet: Sheet, has: Capabilities, form: CollectionForm) -> dict[str, Any]:
+    """Beside Auto ID the tick in the old key's own row says the same as the setting: whichever was changed
+    counts."""
+    for row in sheet.rows(has):
+        is_ticked = f"{row.anchor}-include" in form.data
+        if sheet.is_old_key(row.source.name) and is_ticked != (row.fate is not Fate.LEFT):
+            return {"keep_source_key": is_ticked}
+    return {}
 
 
 def _key(sheet: Sheet, has: Capabilities, form: CollectionForm, taking: Taking) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from console.forms.mapping import FieldForm, type_value
@@ -28,6 +29,7 @@ def read_row(
 ) -> tuple[FieldPlan, Fate]:
     """The settings of a row and what becomes of it. ``before`` is the row as it was on the page that was
     sent, which had no controls for one that could not move, and none for the NULLs of a key."""
+    row = _with_a_type_it_may_have(row)
     form = FieldForm(row, sheet, has, locked, data)
     if row.reason:
         return row.settings, Fate.LEFT
@@ -47,6 +49,16 @@ def read_row(
         return settings.model_copy(update={"nullable": None}), Fate.FIXED if moves else Fate.LEFT
     settings, is_dynamic = _read_options(settings, form, taking)
     return settings, Fate.LEFT if not moves else Fate.DYNAMIC if is_dynamic else Fate.FIXED
+
+
+def _with_a_type_it_may_have(row: Row) -> Row:
+    """A key may be what the same field is not: an INT64 of a smaller number."""
+    settings = row.settings
+    kinds = {(choice.spec.type, choice.spec.element_type) for choice in row.choices}
+    if not kinds or settings.type is None or (settings.type, settings.element_type) in kinds:
+        return row
+    sizes = dict.fromkeys(("type", "element_type", "max_length", "max_capacity"))
+    return replace(row, settings=settings.model_copy(update=sizes))
 
 
 def _read_type(row: Row, form: FieldForm, taking: Taking) -> FieldPlan:

@@ -60,13 +60,15 @@ def field_names(*models: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _location(detail: ErrorDetails) -> Location:
-    location = detail["loc"]
-    return location[:-1] if location and location[-1] in _UNION_TAGS else location
+    return tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
 
 
 def _faults(error: ValidationError, known: Sequence[str], secrets: Container[str]) -> Iterator[Fault]:
-    for detail in error.errors():
+    details = error.errors()
+    for detail in details:
         location = _location(detail)
+        if _is_said_better(detail, details):
+            continue
         key = next((str(p) for p in reversed(location) if isinstance(p, str)), "the plan")
         kind = detail["type"]
         facts: dict[str, Any] = dict(detail.get("ctx", {})) | {
@@ -84,6 +86,13 @@ def _faults(error: ValidationError, known: Sequence[str], secrets: Container[str
         yield Fault(
             CODES.get(kind, "value_invalid"), message, hint, path_of(location), field=field, option=key
         )
+
+
+def _is_said_better(detail: ErrorDetails, others: Sequence[ErrorDetails]) -> bool:
+    """Where a text or a list may stand, what is wrong within the list says more than that it is no text."""
+    place = _location(detail)
+    is_list = detail["type"] == "string_type" and isinstance(detail["input"], list)
+    return is_list and any(_location(other)[: len(place)] == place != _location(other) for other in others)
 
 
 def _hint(kind: str) -> str:

@@ -172,8 +172,11 @@
     if (button?.name) event.detail.parameters[button.name] = button.value;
   });
 
-  // htmx: a refused page is still a page; a dialog opens when its content is there; scrolling logs stay at their end.
+  // htmx: a refused page is still a page; a dialog opens when its content is there; scrolling logs stay at their end;
+  // what was opened to look into stays open.
+  let opened = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
+    opened = all("details[id][open]").map((part) => part.id);
     if (event.detail.boosted && event.detail.xhr.status >= 400) event.detail.shouldSwap = true;
     const log = find("[data-pin]");
     if (log) log.dataset.pin = log.scrollTop + log.clientHeight >= log.scrollHeight - 8 ? "end" : "";
@@ -198,6 +201,7 @@
     outcome?.scrollIntoView({ block: "center" });
   };
   document.addEventListener("htmx:afterSettle", (event) => {
+    opened.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     markPreserved();
     if (event.detail.target === document.body && find("form[data-guard]")) showOutcome();
     if (event.detail.target.id === "dialog") event.detail.target.showModal();

@@ -146,3 +146,18 @@ def test_what_a_choice_means_is_said_in_words(proposed: Sheet) -> None:
     assert unsure.startswith("The source does not declare created unique")
     assert null.startswith("created may be NULL")
     assert next(key_words(joined(proposed, "id", "created"))).startswith("A row in which created is NULL")
+
+
+def test_beside_auto_id_the_old_keys_own_tick_and_the_setting_are_one(proposed: Sheet) -> None:
+    table = changed(proposed, key="auto")
+    assert (table.plan.keep_source_key, plan_field(table, "id")) == (False, None)
+    ticked = changed(table, id__include="on")
+    assert (ticked.plan.keep_source_key, plan_field(ticked, "id").type) == (True, "INT32")
+    assert changed(table, keep_source_key="on").plan == ticked.plan
+    assert of_all([ticked], FACTS) == [[]]
+    unticked = changed(ticked, id__include=None)
+    assert (unticked.plan.keep_source_key, plan_field(unticked, "id")) == (False, None)
+    for before in (ticked, unticked):
+        back = changed(before, key="keep")
+        assert (back.plan.keep_source_key, back.plan.key) == (False, "id")
+        assert of_all([back], FACTS) == [[]]

@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from migrations_app.engine.plan import CollectionPlan
 from migrations_app.engine.validation import faults_of, path_of
 
 
@@ -82,3 +83,12 @@ def test_a_key_that_is_known_elsewhere_is_not_suggested_to_itself():
         Door.model_validate({"port": 1, "window": 2})
     [fault] = faults_of(caught.value, ("port", "window"))
     assert fault.hint == "Remove it, or check its spelling."
+
+
+def test_what_is_wrong_within_a_list_is_said_of_its_entry():
+    """YAML reads a column called no as false."""
+    plan = {"source": "s", "key": ["tenant", False]}
+    with pytest.raises(ValidationError) as caught:
+        CollectionPlan.model_validate(plan)
+    (fault,) = faults_of(caught.value)
+    assert (fault.path, fault.message) == ("key[1]", "“key” must be text, not false.")

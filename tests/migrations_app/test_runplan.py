@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from django.core.management import call_command
+from django.db import OperationalError
 
 from migrations_app.models import Connection, Job
 from migrations_app.services import connection_save
@@ -74,6 +75,27 @@ def test_with_json_only_the_report_is_on_standard_output(run):
     assert collection["rows_written"] == collection["rows_target"] == 100
     assert collection["verified"] is True
     assert set(report["seconds"]) == {"preparing", "moving", "verifying", "indexing", "loading"}
+
+
+def test_what_will_not_arrive_is_told_before_and_after(run, world):
+    """Of rows with one key one stays; nobody knows of these that there are none."""
+    world.source.collections["books"].key = None
+    plan = {"collections": [{"source": "books", "key": "id"}]}
+    code, out, _ = run("--check", **plan)
+    assert (code, "books: The source does not declare “id” unique" in out) == (0, True)
+    (note,) = json.loads(run("--check", "--json", **plan)[1])["notes"]
+    assert note.startswith("books: The source does not declare “id” unique")
+    assert "The source does not declare “id” unique" in run("--inline", **plan)[2]
+
+
+def test_a_console_that_was_never_set_up_says_so(monkeypatch):
+    def missing(*words, **more):
+        raise OperationalError("no such table: migrations_app_job")
+
+    monkeypatch.setattr("migrations_app.management.commands.jobs.Command.handle", missing)
+    code, _, err = command("jobs")
+    assert code == 2
+    assert "manage.py migrate" in err
 
 
 def test_a_check_writes_nothing(run, world):

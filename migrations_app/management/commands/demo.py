@@ -99,6 +99,8 @@ class Command(BaseCommand):
   connection {seed.SOURCE}, the table {seed.LEFT_TO_MIGRATE} ({rows:,} rows), into {seed.TARGET}.
   {seed.LARGER} is large enough to watch a job, and to cancel it.
 
+  In a terminal VECTORFERRY_DATA_DIR=.demo/console .venv/bin/python manage.py jobs
+
   It goes on in the background until `make demo-stop`. `make demo` finds it again; `make demo-reset` begins
   anew.
 """

@@ -8,10 +8,11 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, ProgrammingError
 
 from migrations_app import services
 from migrations_app.engine.errors import FerryError, SettingsError
-from migrations_app.following import status_line
+from migrations_app.following import NOT_SET_UP, status_line
 from migrations_app.models import Job
 from migrations_app.reports import job_report
 
@@ -37,6 +38,15 @@ class Command(BaseCommand):
             action.add_argument("rest", nargs="*")
             for flag in ("--drop", "--yes", "--json"):
                 action.add_argument(flag, action="store_true")
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute(*args, **options)
+        except (OperationalError, ProgrammingError) as error:
+            if "no such table" not in str(error) and "does not exist" not in str(error):
+                raise
+            self.stderr.write(NOT_SET_UP)
+            sys.exit(2)
 
     def handle(self, *args: Any, **options: Any) -> None:
         action = options["action"] or "list"
@@ -81,7 +91,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{row['source']} → {row['target']}: {row['rows_read']:,} read, "
                 f"{row['rows_written']:,} written, "
-                f"{row['rows_rejected']:,} rejected, {row['rows_skipped']:,} skipped, {verified}"
+                f"{row['rows_rejected']:,} rejected, {row['rows_skipped']:,} skipped, "
+                f"{row['rows_collapsed']:,} collapsed, {verified}"
             )
 
     def cancel(self, job: Job, options: dict[str, Any]) -> None:

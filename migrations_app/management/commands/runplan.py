@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings as host_settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, ProgrammingError
 
 from migrations_app import connect, plans, services
 from migrations_app.engine import preflight
@@ -18,7 +19,7 @@ from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, FerryError, PlanRefused
 from migrations_app.engine.plan import Plan
 from migrations_app.engine.target import Target
-from migrations_app.following import Follower, exit_code
+from migrations_app.following import NOT_SET_UP, Follower, exit_code
 from migrations_app.models import Connection, Job
 from migrations_app.reports import job_report
 
@@ -37,17 +38,28 @@ class Command(BaseCommand):
         how.add_argument("--check", action="store_true", help="connect, plan and check; write nothing")
         parser.add_argument("--json", action="store_true", help="one JSON report on standard output")
 
+    def execute(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().execute(*args, **options)
+        except (OperationalError, ProgrammingError) as error:
+            if "no such table" not in str(error) and "does not exist" not in str(error):
+                raise
+            self.stderr.write(NOT_SET_UP)
+            sys.exit(2)
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             file = self._read(options["plan"])
             faults = list(file.faults)
             ends = self._ends(file, faults)
+            notes: list[str] = []
             if faults or options["check"]:
-                faults += self._preflight(file, ends, faults)
+                faults += self._preflight(file, ends, faults, notes)
             if faults:
                 raise PlanRefused(tuple(faults))
             if options["check"]:
-                self._say(options, {"faults": []}, "The plan can run: nothing stands against it.")
+                told = "\n".join(["The plan can run: nothing stands against it.", *notes])
+                self._say(options, {"faults": [], "notes": notes}, told)
                 return
             job = self._create(file.checked(), file, ends, inline=options["inline"])
         except FerryError as error:
@@ -77,9 +89,14 @@ class Command(BaseCommand):
         return ends
 
     def _preflight(
-        self, file: plans.PlanFile, ends: dict[str, Connection | None], faults: list[Fault]
+        self,
+        file: plans.PlanFile,
+        ends: dict[str, Connection | None],
+        faults: list[Fault],
+        notes: list[str],
     ) -> list[Fault]:
-        """What only the ends can tell: of each whether it answers, of both what stands against the plan."""
+        """What only the ends can tell: of each whether it answers, of both what stands against the plan; into
+        ``notes`` what somebody should know before it runs."""
         if file.plan is None:
             return []
         found: list[Fault] = []
@@ -104,6 +121,7 @@ class Command(BaseCommand):
                 )
             except FerryError as error:
                 return [Fault(error.code, error.message, error.hint, error.path)]
+        notes += (f"{one.plan.source}: {note}" for one in checked.collections for note in one.notes)
         known = {(fault.path, fault.code) for fault in file.faults}
         errors = [fault for fault in checked.faults if fault.severity == "error"]
         return [fault for fault in errors if (fault.path, fault.code) not in known]
