@@ -279,6 +279,6 @@ def test_of_equal_keys_in_different_batches_the_last_row_is_whole(mover, table):
     ]
     moved = mover.move("public.things", key="code", fields=fields, **OPEN)
     assert moved.report["status"] == "Successful", moved.log
-    found = moved.client.query(moved.target, 'code == "k0"', output_fields=["*"], consistency_level="Strong")
     assert moved.count() == moved.counts["rows_read"] - 7
+    found = moved.client.query(moved.target, 'code == "k0"', output_fields=["*"], consistency_level="Strong")
     assert [{k: v for k, v in row.items() if k not in ("code", "v", "pad")} for row in found] == [{"last": 1}]
