@@ -41,6 +41,7 @@ def row_context(
         "samples": list(row.source.samples[:3]),
         "note": _note(row, sheet),
         "moves": row.fate is not Fate.LEFT,
+        "is_old_key": sheet.is_old_key(row.source.name),
         "is_dynamic": row.fate is Fate.DYNAMIC,
         "locked": row.is_key or is_last_vector,
         "left_out_reason": row.reason,

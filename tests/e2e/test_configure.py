@@ -75,3 +75,23 @@ def test_only_the_chosen_way_to_connect_is_asked_for(ada):
     ada.page.get_by_role("radio", name="Connection string").check()
     expect(text).to_be_visible()
     expect(ada.field("Host")).not_to_be_visible()
+
+
+def test_the_old_key_stays_by_either_of_its_ticks_and_what_was_opened_stays_open(ada, library, vault):
+    begin_with_books(ada, library, vault)
+    ada.repair("Use like_")
+    moving, advanced = ada.page.locator("#moving"), ada.page.locator("#advanced")
+    ada.page.get_by_label("Primary key", exact=True).select_option("auto")
+    expect(moving).to_have_text("4 of 5 move")
+    advanced.locator("summary").click()
+    keep = ada.page.get_by_label("Keep the old key as an ordinary field")
+    keep.check()
+    expect(moving).to_have_text("5 of 5 move")
+    expect(advanced).to_have_attribute("open", "")
+    ada.page.get_by_label("Include of id", exact=True).uncheck()
+    expect(moving).to_have_text("4 of 5 move")
+    expect(keep).not_to_be_checked()
+    ada.page.get_by_label("Include of id", exact=True).check()
+    expect(keep).to_be_checked()
+    ada.page.get_by_label("Primary key", exact=True).select_option("keep")
+    expect(ada.page.locator(".problem")).to_have_count(0)
