@@ -13,10 +13,6 @@ from migrations_app.models import Job, LogEntry
 from migrations_app.reports import job_pace, job_totals
 from migrations_app.states import Stage, Status
 
-NOT_SET_UP = (
-    "The console's database is not set up.\n  Run “manage.py migrate”, or name the folder of the console "
-    "that you mean: VECTORFERRY_DATA_DIR (of the demo: .demo/console).\n  [database_not_set_up]"
-)
 POLL_SECONDS = 0.5
 LINE_SECONDS = 5.0
 BAR_WIDTH = 30

@@ -7,12 +7,12 @@ import os
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, ProgrammingError
+from django.core.management.base import CommandParser
 
 from migrations_app import services
 from migrations_app.engine.errors import FerryError, SettingsError
-from migrations_app.following import NOT_SET_UP, status_line
+from migrations_app.following import status_line
+from migrations_app.management.base import ConsoleCommand
 from migrations_app.models import Job
 from migrations_app.reports import job_report
 
@@ -20,7 +20,7 @@ NOT_BUILT = ("resume", "give-up", "start-over", "retry", "verify")
 LISTED = 100
 
 
-class Command(BaseCommand):
+class Command(ConsoleCommand):
     help = "List, show, cancel and finish jobs; read their log and their rejected rows."
     requires_system_checks: list[str] = []
 
@@ -38,15 +38,6 @@ class Command(BaseCommand):
             action.add_argument("rest", nargs="*")
             for flag in ("--drop", "--yes", "--json"):
                 action.add_argument(flag, action="store_true")
-
-    def execute(self, *args: Any, **options: Any) -> Any:
-        try:
-            return super().execute(*args, **options)
-        except (OperationalError, ProgrammingError) as error:
-            if "no such table" not in str(error) and "does not exist" not in str(error):
-                raise
-            self.stderr.write(NOT_SET_UP)
-            sys.exit(2)
 
     def handle(self, *args: Any, **options: Any) -> None:
         action = options["action"] or "list"

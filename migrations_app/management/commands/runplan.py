@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings as host_settings
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import OperationalError, ProgrammingError
+from django.core.management.base import CommandParser
 
 from migrations_app import connect, plans, services
 from migrations_app.engine import preflight
@@ -19,14 +18,15 @@ from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, FerryError, PlanRefused
 from migrations_app.engine.plan import Plan
 from migrations_app.engine.target import Target
-from migrations_app.following import NOT_SET_UP, Follower, exit_code
+from migrations_app.following import Follower, exit_code
+from migrations_app.management.base import ConsoleCommand
 from migrations_app.models import Connection, Job
 from migrations_app.reports import job_report
 
 REFUSED = 2
 
 
-class Command(BaseCommand):
+class Command(ConsoleCommand):
     help = "Run a plan file: make a job of it, hand it to the workers, follow it to its end."
     requires_system_checks: list[str] = []
 
@@ -37,15 +37,6 @@ class Command(BaseCommand):
         how.add_argument("--no-wait", action="store_true", help="print the job's id and return")
         how.add_argument("--check", action="store_true", help="connect, plan and check; write nothing")
         parser.add_argument("--json", action="store_true", help="one JSON report on standard output")
-
-    def execute(self, *args: Any, **options: Any) -> Any:
-        try:
-            return super().execute(*args, **options)
-        except (OperationalError, ProgrammingError) as error:
-            if "no such table" not in str(error) and "does not exist" not in str(error):
-                raise
-            self.stderr.write(NOT_SET_UP)
-            sys.exit(2)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
