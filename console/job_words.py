@@ -8,6 +8,8 @@ from migrations_app.models import Job, JobCollection, TargetState, Wish
 from migrations_app.reports import Pace, Totals
 from migrations_app.states import Stage, Status
 
+IN_DOUBT = "A few more may be there: the target had not answered for them when the job stopped."
+
 TONES = {
     Status.PENDING: "muted",
     Status.IN_PROGRESS: "run",
@@ -97,11 +99,15 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
     with_rows = [
         f"{_rows(int(str(row['rows_written'])))} in {row['name']}" for row in written if row["rows_written"]
     ]
+    is_in_doubt = any(row["is_in_doubt"] for row in written)
     if not with_rows:
+        if is_in_doubt:
+            return "It was canceled while its first rows were under way: some of them may have been written."
         return "It was canceled before a row was written."
     if job.drop_requested:
         return f"It had written {', '.join(with_rows)}; the collections it created were dropped."
-    return f"It had written {', '.join(with_rows)}; they were kept."
+    kept = f"It had written {', '.join(with_rows)}; they were kept."
+    return f"{kept} {IN_DOUBT}" if is_in_doubt else kept
 
 
 def index_text(row: JobCollection) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from migrations_app.engine import progress
-from migrations_app.models import Job, JobCollection, JobSlice
+from migrations_app.models import Job, JobCollection, JobSlice, SliceState
 from migrations_app.models.jobs import COUNTERS
 from migrations_app.states import Stage, Status
 
@@ -172,8 +172,20 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def written_by(job: Job) -> list[dict[str, Any]]:
-    """What a job has written so far: target collection and rows, for a dialog or a sentence."""
-    found = job.collections.with_counters().order_by("position")
+    """What a job has written so far: target collection and rows, for a dialog or a sentence.
+
+    ``is_in_doubt``: rows may be there that are not counted, since nobody learned what became of them.
+    """
+    doubtful = JobSlice.objects.filter(collection=OuterRef("pk"), repeated=True).exclude(
+        state=SliceState.DONE
+    )
+    found = job.collections.with_counters().annotate(is_in_doubt=Exists(doubtful)).order_by("position")
     return [
-        {"name": row.target, "rows_written": row.rows_written, "is_created": row.is_created} for row in found
+        {
+            "name": row.target,
+            "rows_written": row.rows_written,
+            "is_created": row.is_created,
+            "is_in_doubt": row.is_in_doubt,
+        }
+        for row in found
     ]

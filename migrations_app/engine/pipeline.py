@@ -23,7 +23,14 @@ from enum import StrEnum
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.checkpoint import Allowance, Counters, Ledger
 from migrations_app.engine.connectors.base import ReadContext, Source
-from migrations_app.engine.errors import Draining, FerryError, UncleanStop
+from migrations_app.engine.errors import (
+    Canceled,
+    Draining,
+    FerryError,
+    Interrupted,
+    LeaseLost,
+    UncleanStop,
+)
 from migrations_app.engine.log import Log, counted
 from migrations_app.engine.mapping import Mapped, Mapping
 from migrations_app.engine.milvus.pacing import Pace
@@ -69,8 +76,9 @@ class Policy:
     """How to move it. ``memory_bytes`` counts all copies of the batches under way: Arrow, encoded, in gRPC.
 
     The source's own buffers come on top (``ReadContext.memory_bytes``). How many requests are in flight, up
-    to ``max_in_flight``, the pace finds out. Where inserts cannot be repeated (Auto ID), batches that were
-    begun have ``grace_seconds`` after a stop to get in whole.
+    to ``max_in_flight``, the pace finds out. Batches that were begun have ``grace_seconds`` to get in whole
+    after a cancel, so that the books say what is there, and, where inserts cannot be repeated (Auto ID),
+    after any stop but the loss of the lease.
     """
 
     max_in_flight: int = 8
@@ -92,7 +100,7 @@ def run_slice(
     """Move the rows of ``work.part`` after ``work.after``; ``ledger`` is right however this ends.
 
     Ends ``PAUSED`` once ``ctx.deadline`` is over and what was read is written; slices that cannot be resumed
-    are exempt. After ``ctx.stop`` no request is sent any more, those in flight are awaited (at most
+    are exempt. After ``ctx.stop`` no batch is begun any more, requests in flight are awaited (at most
     ``policy.request_timeout_seconds``), and the stop's reason is raised. Raises whatever ``FerryError`` the
     source or the target ends with; no thread outlives the call.
     """
@@ -140,10 +148,14 @@ class _Run:
 
     def _writer(self, channel: Channel, most: int, policy: Policy, log: Log) -> Writer:
         upsert = self._work.mapping.upsert
-        grace_seconds = 0.0 if upsert else policy.grace_seconds
+
+        def grace(reason: Interrupted) -> float:
+            may_finish = isinstance(reason, Canceled) or not (upsert or isinstance(reason, LeaseLost))
+            return policy.grace_seconds if may_finish else 0.0
+
         return Writer(
             channel,
-            Pace(most, policy.retry, self._ctx.stop, log, grace_seconds),
+            Pace(most, policy.retry, self._ctx.stop, log, grace),
             self._allowance,
             upsert=upsert,
             timeout_seconds=policy.request_timeout_seconds,

@@ -73,13 +73,14 @@ class Senders:
         self._under_way.add(self._pool.submit(self._send_next))
 
     def _send_next(self) -> None:
-        # One at a time, so that a stop never lets a batch in and keeps one before it out.
+        # One at a time, so that batches have their places in the order in which they were read.
         with self._door:
             self._stop.check()
             sequence, batch, held_bytes = self._waiting.popleft()
             self._ledger.sent(sequence)
+            place = self._writer.place()
         try:
-            done = self._writer.write(*batch)
+            done = self._writer.write(place, *batch)
             self._ledger.acknowledge(
                 sequence, done.written, done.bytes_written, done.rejected, repeated=done.repeated
             )

@@ -290,7 +290,22 @@ def test_an_action_on_a_job_that_has_not_succeeded_is_refused_with_a_sentence(ad
 
 def test_a_canceled_job_says_what_it_wrote(viewer):
     job = make_job(Status.CANCELED, ended_at=timezone.now())
-    assert "400 rows in docs; they were kept" in text(viewer.get(reverse("job", args=[job.public_id])))
+    page = text(viewer.get(reverse("job", args=[job.public_id])))
+    assert "400 rows in docs; they were kept" in page
+    assert "may" not in page.partition("they were kept.")[2].partition("</section>")[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (400, "they were kept. A few more may be there: the target had not answered for them"),
+        (0, "while its first rows were under way: some of them may have been written"),
+    ],
+)
+def test_a_canceled_job_says_where_it_does_not_know_what_became_of_rows(viewer, written, said):
+    job = make_job(Status.CANCELED, written=written, ended_at=timezone.now())
+    JobSlice.objects.filter(collection__job=job).update(repeated=True)
+    assert said in text(viewer.get(reverse("job", args=[job.public_id])))
 
 
 @pytest.mark.parametrize("public_id", ["job-nothing", "x" * 300, "job-%00", "..%2f"])

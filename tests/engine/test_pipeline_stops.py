@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
+from unittest import mock
 
+import pyarrow as pa
 import pytest
 
 from migrations_app.engine.cancel import Deadline, StopToken
@@ -15,7 +18,8 @@ from migrations_app.engine.errors import (
     UncleanStop,
 )
 from migrations_app.engine.pipeline import SliceEnd
-from migrations_app.engine.testing import Mishap
+from migrations_app.engine.target import Request
+from migrations_app.engine.testing import MemoryChannel, Mishap
 from tests.engine.moving import Move
 
 ROWS = 200
@@ -53,6 +57,28 @@ def test_a_stop_after_any_request_leaves_books_from_which_the_rest_is_moved(
     assert any_move.ledger.checkpoint().counters.written == ROWS
 
 
+@pytest.mark.parametrize("requests", range(1, 9))
+def test_what_a_canceled_run_says_it_wrote_is_what_is_there(any_move: Move, requests: int) -> None:
+    """Also where a batch is slow to encode, or is several requests of which the stop comes in between."""
+    any_move.set_policy(max_in_flight=4)
+    slow = iter([0.02, 0.0, 0.02] + [0.0] * 1000)
+    encode = MemoryChannel.encode
+
+    def encode_slowly(channel: MemoryChannel, rows: pa.RecordBatch, partition: str = "") -> Request:
+        time.sleep(next(slow))
+        return encode(channel, rows, partition)
+
+    any_move.target_store.refuse = lambda row: "It is bad." if row["id"] in (25, 70) else ""
+    any_move.target_store.on_request = lambda number: (
+        any_move.stop.stop(Canceled("Stopped by the test.")) if number == requests else None
+    )
+    with mock.patch.object(MemoryChannel, "encode", encode_slowly), pytest.raises(Canceled):
+        any_move.run()
+    books = any_move.ledger.checkpoint()
+    assert not books.repeated
+    assert len(any_move.written()) == books.counters.written
+
+
 def test_after_a_stop_no_batch_is_begun(move: Move) -> None:
     move.set_policy(max_in_flight=2)
     move.target_store.on_request = lambda number: move.stop.stop(LeaseLost("Lost."))
@@ -82,7 +108,7 @@ def test_a_stop_ends_the_wait_for_a_busy_target(move: Move) -> None:
 
 
 def test_a_stop_awaits_a_request_in_flight_no_longer_than_its_deadline(any_move: Move) -> None:
-    any_move.set_policy(request_timeout_seconds=0.05, max_in_flight=1)
+    any_move.set_policy(request_timeout_seconds=0.05, max_in_flight=1, grace_seconds=0)
     any_move.target_store.gate.clear()
     any_move.target_store.on_request = lambda number: any_move.stop.stop(Canceled("Stopped by the test."))
     with pytest.raises(Canceled):

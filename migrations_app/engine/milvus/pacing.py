@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +19,6 @@ from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import (
     FerryError,
     Interrupted,
-    LeaseLost,
     TargetBusy,
     TargetUnavailable,
     UnknownOutcome,
@@ -45,11 +45,24 @@ class Turn:
     was_full: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class Place:
+    """A batch's place in the line for a first turn. ``has_begun``: it had that turn."""
+
+    has_begun: bool = False
+
+
+def no_grace(reason: Interrupted) -> float:
+    """After a stop nothing is sent, whatever the reason."""
+    return 0.0
+
+
 class Pace:
     """Hands out turns to send, never more than ``most`` at once; any thread may call any method.
 
-    After a stop no turn is given, but for ``grace_seconds``: where a batch that is half in could not be
-    resumed, what was begun may be finished. A lost lease allows no grace.
+    Batches get their first turns in the order of their places, so that a stop never leaves out one before
+    another that went in. After a stop turns are given for as many seconds as ``grace`` says, for batches
+    that are half in; then none.
     """
 
     def __init__(
@@ -58,15 +71,16 @@ class Pace:
         retry: RetryPolicy,
         stop: StopToken,
         log: Log,
-        grace_seconds: float = 0.0,
+        grace: Callable[[Interrupted], float] = no_grace,
     ) -> None:
         self._climb = Climb(most)
         self._retry = retry
         self._stop = stop
         self._log = log
-        self._grace_seconds = grace_seconds
+        self._grace = grace
         self._give_up_at = math.inf
         self._changed = threading.Condition()
+        self._line: deque[Place] = deque()
         self._in_flight = 0
         self._failures = 0
         self._resume_at = 0.0
@@ -81,15 +95,33 @@ class Pace:
         """How many requests may be in flight now."""
         return self._climb.limit
 
+    def place(self) -> Place:
+        """The next place in the line; to be given up with ``leave``."""
+        with self._changed:
+            self._line.append(place := Place())
+            return place
+
+    def leave(self, place: Place) -> None:
+        """Let those behind go ahead where this one was never begun, such as a batch without rows."""
+        with self._changed:
+            self._begin(place)
+
+    def _begin(self, place: Place) -> None:
+        if not place.has_begun:
+            place.has_begun = True
+            self._line.remove(place)
+            self._changed.notify_all()
+
     @contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def turn(self, place: Place) -> Iterator[Turn]:
         """Wait for a place among the requests in flight and keep it; gives what the two below ask for.
 
         Raises the reason of a stop, also while it waits.
         """
         with self._changed:
-            while (wait := self._wait_seconds()) > 0:
+            while (wait := self._wait_seconds(place)) > 0:
                 self._changed.wait(min(wait, threading.TIMEOUT_MAX))
+            self._begin(place)
             self._in_flight += 1
             turn = Turn(self._epoch)
         try:
@@ -100,12 +132,13 @@ class Pace:
                 self._in_flight -= 1
                 self._changed.notify_all()
 
-    def _wait_seconds(self) -> float:
-        """0: go. Raises the reason of a stop once its grace is over."""
+    def _wait_seconds(self, place: Place) -> float:
+        """0: go. Raises the reason of a stop once its grace is over, or sure to be over before the turn."""
         now = time.monotonic()
-        if now >= self._give_up_at:
+        if now >= self._give_up_at or self._resume_at >= self._give_up_at:
             self._stop.check()
-        until = math.inf if self._in_flight >= self.limit else self._resume_at
+        is_early = not place.has_begun and self._line[0] is not place
+        until = math.inf if is_early or self._in_flight >= self.limit else self._resume_at
         return max(0.0, min(until, self._give_up_at) - now)
 
     def succeeded(self, turn: Turn, size_bytes: int) -> None:
@@ -146,8 +179,7 @@ class Pace:
 
     def _stopped(self, reason: Interrupted) -> None:
         with self._changed:
-            grace = 0.0 if isinstance(reason, LeaseLost) else self._grace_seconds
-            self._give_up_at = time.monotonic() + grace
+            self._give_up_at = time.monotonic() + self._grace(reason)
             self._changed.notify_all()
 
 

@@ -12,6 +12,7 @@ What a failure means decides what follows:
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -29,7 +30,7 @@ from migrations_app.engine.errors import (
 )
 from migrations_app.engine.excerpt import row_excerpt
 from migrations_app.engine.log import counted
-from migrations_app.engine.milvus.pacing import Pace
+from migrations_app.engine.milvus.pacing import Pace, Place
 from migrations_app.engine.partitions import groups
 from migrations_app.engine.target import Channel, Request
 
@@ -103,13 +104,24 @@ class Writer:
         self._tries = tries
         self._max_request_bytes = max_request_bytes
 
-    def write(self, *batch: Piece) -> Outcome:
+    def place(self) -> Place:
+        """The next place among batches, which are begun in the order of theirs."""
+        return self._pace.place()
+
+    def write(self, place: Place, *batch: Piece) -> Outcome:
         """Return once each row was accepted, or refused by itself.
 
         Raises ``TooManyRejected``, ``UncleanStop``, ``TargetUnavailable`` (retryable), what ``Channel.send``
         raises for good, and the reason of a stop (see ``Pace``).
         """
         outcome = Outcome()
+        try:
+            self._write(place, batch, outcome)
+        finally:
+            self._pace.leave(place)
+        return outcome
+
+    def _write(self, place: Place, batch: Sequence[Piece], outcome: Outcome) -> None:
         todo: deque[Piece] = deque()
         for part in batch:
             todo += part.split(1 + part.rows.nbytes // self._max_request_bytes)
@@ -120,19 +132,18 @@ class Writer:
                 todo.extendleft(reversed(piece.split(2)))
                 continue
             try:
-                self._deliver(request, outcome)
+                self._deliver(request, place, outcome)
             except RowsRefused as error:
                 if piece.rows.num_rows == 1:
                     self._reject(piece, error, outcome)
                 else:
                     todo.extendleft(reversed(piece.split(PARTS)))
-        return outcome
 
-    def _deliver(self, request: Request, outcome: Outcome) -> None:
+    def _deliver(self, request: Request, place: Place, outcome: Outcome) -> None:
         failures = 0
         while True:
             try:
-                with self._pace.turn() as turn:
+                with self._pace.turn(place) as turn:
                     accepted = self._channel.send(request, self._timeout_seconds)
             except TargetBusy as error:
                 self._pace.slow_down(error, turn)

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 import threading
+from contextlib import AbstractContextManager
 
 import pytest
 
 from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.errors import Canceled, LeaseLost, TargetBusy, TargetUnavailable, UnknownOutcome
-from migrations_app.engine.milvus.pacing import Pace
+from migrations_app.engine.errors import (
+    Canceled,
+    Interrupted,
+    LeaseLost,
+    TargetBusy,
+    TargetUnavailable,
+    UnknownOutcome,
+)
+from migrations_app.engine.log import silent
+from migrations_app.engine.milvus.pacing import Pace, Place, Turn
 from migrations_app.engine.retry import RetryPolicy
 
 AT_ONCE = RetryPolicy(first_seconds=0.0, most_seconds=0.0)
@@ -19,13 +28,16 @@ class Paced:
     def __init__(self, most: int = 8, retry: RetryPolicy = AT_ONCE, grace_seconds: float = 0.0) -> None:
         self.stop = StopToken()
         self.logged: list[tuple[str, str]] = []
-        self.pace = Pace(most, retry, self.stop, self._log, grace_seconds)
+        self.pace = Pace(most, retry, self.stop, self._log, lambda reason: grace_seconds)
 
     def _log(self, level: str, message: str, **facts: object) -> None:
         self.logged.append((level, message))
 
+    def turn(self) -> AbstractContextManager[Turn]:
+        return self.pace.turn(self.pace.place())
+
     def one(self, error: TargetBusy | UnknownOutcome | TargetUnavailable | None = None) -> None:
-        with self.pace.turn() as turn:
+        with self.turn() as turn:
             pass
         if error is None:
             self.pace.succeeded(turn, 1)
@@ -49,7 +61,7 @@ def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_b
     in_flight, peak, lock = [0], [0], threading.Lock()
 
     def send() -> None:
-        with paced.pace.turn():
+        with paced.turn():
             with lock:
                 in_flight[0] += 1
                 peak[0] = max(peak[0], in_flight[0])
@@ -67,7 +79,7 @@ def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_b
 
 
 def test_a_turn_knows_whether_others_had_one_left(paced: Paced) -> None:
-    with paced.pace.turn() as first, paced.pace.turn() as second:
+    with paced.turn() as first, paced.turn() as second:
         pass
     assert (first.was_full, second.was_full) == (False, True)
 
@@ -81,7 +93,7 @@ def test_trouble_halves_what_may_be_in_flight_down_to_one(paced: Paced) -> None:
 
 
 def test_requests_that_met_the_same_trouble_count_once(paced: Paced) -> None:
-    with paced.pace.turn() as first, paced.pace.turn() as second:
+    with paced.turn() as first, paced.turn() as second:
         pass
     for turn in (first, second):
         paced.pace.slow_down(UnknownOutcome("Cut."), turn)
@@ -97,7 +109,7 @@ def test_what_was_in_flight_comes_back_after_an_outage(paced: Paced) -> None:
 
 
 def test_a_success_from_before_the_trouble_does_not_speed_up(paced: Paced) -> None:
-    with paced.pace.turn() as early:
+    with paced.turn() as early:
         pass
     paced.one(TargetUnavailable("Gone."))
     paced.pace.succeeded(early, 1)
@@ -149,7 +161,7 @@ def test_all_wait_as_long_as_the_target_asked_for() -> None:
 
 def test_the_longest_wait_that_was_asked_for_counts() -> None:
     paced = Paced()
-    with paced.pace.turn() as first, paced.pace.turn() as second:
+    with paced.turn() as first, paced.turn() as second:
         pass
     paced.pace.slow_down(BUSY, first)
     paced.pace.slow_down(TargetBusy("Much later.", retry_after_seconds=3600), second)
@@ -178,8 +190,62 @@ def test_grace_ends() -> None:
         paced.one()
 
 
-def test_a_lost_lease_allows_no_grace() -> None:
+def test_who_would_have_to_wait_beyond_its_grace_gives_up_at_once() -> None:
     paced = Paced(grace_seconds=600)
-    paced.stop.stop(LeaseLost("Another worker has it."))
-    with pytest.raises(LeaseLost):
+    paced.one(TargetBusy("Later.", retry_after_seconds=3600))
+    paced.stop.stop(Canceled("Stopped by the test."))
+    with pytest.raises(Canceled):
         paced.one()
+
+
+def test_the_reason_of_a_stop_decides_how_long_its_grace_is() -> None:
+    asked: list[Interrupted] = []
+    stop = StopToken()
+    pace = Pace(1, AT_ONCE, stop, silent, lambda reason: asked.append(reason) or 0.0)  # type: ignore[func-returns-value]
+    lost = LeaseLost("Another worker has it.")
+    stop.stop(lost)
+    with pytest.raises(LeaseLost), pace.turn(pace.place()):
+        pass
+    assert asked == [lost]
+
+
+# ---------------------------------------------------------------- order
+
+
+def in_thread(paced: Paced, place: Place, went: list[str], name: str) -> threading.Thread:
+    def send() -> None:
+        with paced.pace.turn(place):
+            went.append(name)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+def test_first_turns_come_in_the_order_of_the_places(paced: Paced) -> None:
+    went: list[str] = []
+    first, second = paced.pace.place(), paced.pace.place()
+    hasty = in_thread(paced, second, went, "second")
+    hasty.join(0.05)
+    assert went == []
+    in_thread(paced, first, went, "first").join(10)
+    hasty.join(10)
+    assert went == ["first", "second"]
+
+
+def test_later_turns_wait_for_nobody(paced: Paced) -> None:
+    begun = paced.pace.place()
+    with paced.pace.turn(begun):
+        pass
+    paced.pace.place()
+    with paced.pace.turn(begun):
+        pass
+
+
+def test_who_leaves_the_line_lets_the_next_go_ahead(paced: Paced) -> None:
+    went: list[str] = []
+    first, second = paced.pace.place(), paced.pace.place()
+    thread = in_thread(paced, second, went, "second")
+    paced.pace.leave(first)
+    thread.join(10)
+    assert went == ["second"]

@@ -51,7 +51,7 @@ class Desk:
             tries=QUICK.tries,
             max_request_bytes=self.max_request_bytes,
         )
-        return writer.write(Piece(books(rows), pa.array([f"row {n}" for n in range(rows)])))
+        return writer.write(writer.place(), Piece(books(rows), pa.array([f"row {n}" for n in range(rows)])))
 
     def written(self) -> list[int]:
         return sorted(row["id"] for row in self.store.collections["books"].rows.values())
@@ -206,7 +206,7 @@ def test_a_request_in_flight_is_awaited_no_longer_than_its_deadline() -> None:
         tries=1,
     )
     with pytest.raises(UncleanStop, match="No answer came within"):
-        writer.write(Piece(books(1), pa.array(["row 0"])))
+        writer.write(writer.place(), Piece(books(1), pa.array(["row 0"])))
 
 
 def test_a_target_that_takes_fewer_rows_than_it_was_sent_is_not_believed(desk: Desk) -> None:
