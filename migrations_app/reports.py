@@ -126,8 +126,10 @@ def rate_curve(job: Job) -> list[tuple[datetime, float]]:
     width = max((samples[-1].at - samples[0].at) / CURVE_POINTS, 2.0)
     points = [samples[0]]
     for sample in samples[1:]:
-        if sample.at - points[-1].at >= width or sample is samples[-1]:
+        if sample.at - points[-1].at >= width:
             points.append(sample)
+    # What is left is too short a time for a rate of its own: the last one takes it in.
+    points[max(1, len(points) - 1) :] = [samples[-1]]
     zone = last.tzinfo
     return [(datetime.fromtimestamp(at, zone), rate) for at, rate in progress.curve(points)]
 

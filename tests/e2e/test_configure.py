@@ -56,6 +56,22 @@ def test_ticking_all_that_are_shown_leaves_what_is_filtered_out_and_every_option
     expect(nullable).to_be_checked()
 
 
+def test_what_was_changed_goes_only_after_a_question(ada, library, vault):
+    begin_with_books(ada, library, vault)
+    tick = ada.page.get_by_label("Include of pages")
+    tick.uncheck()
+    expect(ada.page.locator("#moving")).to_have_text("4 of 5 move")
+    ada.press("Reset to proposal")
+    ada.page.locator("#ask").get_by_role("button", name="Go back").click()
+    expect(tick).not_to_be_checked()
+    ada.press("Reset to proposal")
+    expect(ada.page.locator("#ask-text")).to_contain_text(
+        "What was changed here for public.books is given up"
+    )
+    ada.page.locator("#ask").get_by_role("button", name="Reset").click()
+    expect(tick).to_be_checked()
+
+
 def test_the_preview_follows_what_is_typed(ada, library, vault):
     begin_with_books(ada, library, vault)
     ada.repair("Use like_")

@@ -194,6 +194,12 @@ def test_each_difference_is_refused_at_its_place_with_the_repair(there, plan, co
     assert (fault.fixes[0] if fault.fixes else None) == fix
 
 
+def test_a_limit_of_the_collection_that_is_there_is_not_offered_to_be_raised():
+    (fault,) = faults_of(THERE, *SOURCE[:2], field("title", T.VARCHAR, longest_bytes=900))
+    assert (fault.code, fault.severity, fault.fixes) == ("limit_too_small", "warning", ())
+    assert fault.hint == "The collection that is there takes no more."
+
+
 def test_a_field_that_must_be_filled_may_be_added_with_a_value():
     there = with_(TargetField("isbn", TEXT))
     added = {"added": True, "target": "isbn", "type": "VARCHAR", "max_length": 300, "fill_null": "unknown"}

@@ -33,8 +33,8 @@ KEEPS, FORGETS, REFUSES = "keeps", "forgets", "refuses"
 T = MilvusType
 NEEDS_2_4, NEEDS_2_5 = "needs Milvus 2.4 or later", "needs Milvus 2.5 or later"
 NEEDS_2_6, NEEDS_MILVUS = "needs Milvus 2.6 or later", "needs a Milvus server"
-LITE_2_4 = "needs a server with Milvus 2.4 or later"
-LITE_2_6 = "needs a server with Milvus 2.6 or later"
+LITE_2_4 = "needs a server (Milvus 2.4 or later)"
+LITE_2_6 = "needs a server (Milvus 2.6 or later)"
 
 
 @dataclass(frozen=True)

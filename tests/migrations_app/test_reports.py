@@ -69,6 +69,13 @@ def test_the_curve_holds_every_row_after_the_first_heartbeat(job):
     assert {round(rate, 3) for _, rate in curve} == {7.0}
 
 
+def test_a_short_time_at_the_end_makes_no_point_of_its_own(job):
+    now = timezone.now()
+    for seconds, rows in ((0, 0), (10, 100), (20, 100), (20.05, 50)):
+        RateSample.objects.create(job=job, at=now + timedelta(seconds=seconds), rows=rows, size_bytes=0)
+    assert [round(rate) for _, rate in rate_curve(job)] == [10, 15]
+
+
 def test_the_report_holds_null_for_what_is_not_known(job):
     report = job_report(job)
     assert report["status"] == "In Progress"

@@ -99,10 +99,12 @@ class Capabilities:
         if self.flavour == "zilliz" and feature in ZILLIZ_LACKS:
             return f"is not offered by {PRODUCTS[self.flavour]}"
         if self.flavour == "lite" and feature not in BROUGHT_BY:
-            return f"needs a Milvus server; this is {self}"
-        brings = BROUGHT_BY.get(feature, "a later Milvus")
-        server = "a server with " if self.flavour == "lite" else ""
-        return f"needs {server}{brings} or later; this is {self}"
+            return f"needs a Milvus server; this is {PRODUCTS['lite']}"
+        brings = f"{BROUGHT_BY.get(feature, 'a later Milvus')} or later"
+        # The versions of Milvus Lite are numbers of its own, not to be compared with those of servers.
+        if self.flavour == "lite":
+            return f"needs a server ({brings}); this is {PRODUCTS['lite']}"
+        return f"needs {brings}; this is {self}"
 
     def __str__(self) -> str:
         return f"{PRODUCTS[self.flavour]} {self.version}"

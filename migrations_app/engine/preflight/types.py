@@ -174,12 +174,14 @@ def check_samples(subject: Subject) -> Iterator[Fault]:
         spec, source = entry.spec, entry.source
         if spec is None or source is None:
             continue
+        # A collection that is there already takes what it takes.
+        is_there = subject.existing is not None
         if _has_length(spec):
-            yield from _too_small(entry, "max_length", spec.max_length, source.longest_bytes, MAX_LENGTH)
+            most = None if is_there else MAX_LENGTH
+            yield from _too_small(entry, "max_length", spec.max_length, source.longest_bytes, most)
         if spec.type is MilvusType.ARRAY:
-            yield from _too_small(
-                entry, "max_capacity", spec.max_capacity, source.longest_items, MAX_CAPACITY
-            )
+            most = None if is_there else MAX_CAPACITY
+            yield from _too_small(entry, "max_capacity", spec.max_capacity, source.longest_items, most)
 
 
 def check_too_long(subject: Subject) -> Iterator[Fault]:
@@ -198,16 +200,22 @@ def check_too_long(subject: Subject) -> Iterator[Fault]:
         yield entry.fault("too_long", "option_misplaced", message, "Remove too_long.", fix)
 
 
-def _too_small(entry: Entry, option: str, limit: int | None, seen: int | None, most: int) -> Iterator[Fault]:
+def _too_small(
+    entry: Entry, option: str, limit: int | None, seen: int | None, most: int | None
+) -> Iterator[Fault]:
+    """``most`` is what the limit can be raised to, None where it cannot."""
     if limit is None or seen is None or not 1 <= limit < seen or _declared(entry, option) == limit:
         return
     what = {"max_length": "bytes", "max_capacity": "elements"}[option]
-    enough = min(round_up(seen), most)
     is_cut = option == "max_length" and entry.plan.too_long == "truncate"
     fate = "it will be cut" if is_cut else "such rows are rejected"
     message = f"The longest “{entry.name}” in the sample has {seen:,} {what}: {fate}."
-    fixes = (Fix(f"Raise to {enough:,}", option, str(enough)),) if limit < enough else ()
-    hint = f"Raise it to {enough:,}." if fixes else f"Milvus takes no more than {most:,}."
+    if most is None:
+        fixes, hint = (), "The collection that is there takes no more."
+    elif limit < (enough := min(round_up(seen), most)):
+        fixes, hint = (Fix(f"Raise to {enough:,}", option, str(enough)),), f"Raise it to {enough:,}."
+    else:
+        fixes, hint = (), f"Milvus takes no more than {most:,}."
     yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
 
 
