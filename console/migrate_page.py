@@ -137,10 +137,12 @@ def _repair(draft: Draft, error: FerryError) -> str:
 def _checks(draft: Draft, all_sheets: list[Sheet], found: Checked | None) -> list[dict[str, Any]]:
     if found is None:
         return []
+    told = {fault.message for fault in found.faults}  # they stand below, each with what to do
     lines = [
         _line("warn", "note", f"{sheet.plan.source}: {note}", schema_url(draft, place))
         for place, sheet in enumerate(all_sheets)
         for note in (found.notes or {}).get(sheet.plan.source, ())
+        if note not in told
     ]
     if not found.is_whole:
         text = "There was not time enough to check all rows; the job does it before it writes anything."

@@ -1,6 +1,7 @@
 """Migrate: the last step, and the job it makes."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -8,9 +9,16 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import MemoryDatabase, MemoryRows, MemoryStore, memory_collection
+from migrations_app.engine.schema import CollectionSchema, MilvusType, TypeSpec
+from migrations_app.engine.testing import (
+    MemoryDatabase,
+    MemoryRows,
+    MemorySource,
+    MemoryStore,
+    memory_collection,
+)
 from migrations_app.engine.testing.memory_target import EVERYTHING
 from migrations_app.models import Connection, Draft, Job
 from tests.console.conftest import BOOK_SPECS, books
@@ -43,6 +51,22 @@ def test_auto_id_is_told_with_what_it_costs(web: Client, ready: Draft) -> None:
     change(web, ready, key="auto")
     (line,) = web.get(url("migrate", ready)).context["collections"]
     assert (line["key_text"], line["key_warning"]) == ("Auto ID", "old keys discarded")
+
+
+def test_what_the_check_found_is_told_once(web: Client, ready: Draft, monkeypatch: Any) -> None:
+    describe = MemorySource.describe
+
+    def with_long_titles(source: MemorySource, ref: CollectionRef, *more: Any) -> CollectionSchema:
+        schema = describe(source, ref, *more)
+        fields = (replace(f, longest_bytes=900) if f.name == "title" else f for f in schema.fields)
+        return replace(schema, fields=tuple(fields))
+
+    monkeypatch.setattr(MemorySource, "describe", with_long_titles)
+    change(web, ready, title__max_length="128")
+    (line,) = web.get(url("migrate", ready)).context["checks"]
+    assert (line["label"], line["url_label"]) == ("note", "Show")
+    assert line["text"].startswith("The longest “title” in the sample has 900 bytes")
+    assert line["text"].endswith(" Raise it to 1,024.")
 
 
 def test_a_double_click_makes_one_job(web: Client, ready: Draft) -> None:
