@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from migrations_app import leases, services
+from migrations_app.engine.batch import Rejected
 from migrations_app.engine.checkpoint import Checkpoint, Counters, Ledger
 from migrations_app.engine.errors import Canceled, Interrupted, LeaseLost, Stalled
 from migrations_app.models import Job, JobSlice, RateSample, RejectedRow
@@ -32,6 +33,10 @@ COLUMNS = {
     "bytes_written": "bytes_written",
     "cut": "values_cut",
 }
+
+
+def _by_column(counters: Counters) -> dict[str, int]:
+    return {COLUMNS[name]: count for name, count in asdict(counters).items()}
 
 
 class Books:
@@ -76,7 +81,7 @@ class Books:
     def close(self, **changes: Any) -> None:
         """Store the last checkpoint and give the lease back, unless it was lost: then the books are void."""
         if not self._store(
-            lambda columns: leases.release(self._slice, **columns | {"rows_in_flight": 0} | changes),
+            lambda columns: leases.release(self._slice, **columns | changes),
             is_last=True,
         ):
             self._log("warning", TAKEN_OVER)
@@ -85,7 +90,8 @@ class Books:
         """One statement for the slice; where there is more to store, all in one transaction."""
         checkpoint = self.ledger.checkpoint()
         is_sampled = is_last or time.monotonic() - self._sampled_at >= self._how.sample_seconds
-        has_more = is_sampled or checkpoint.rejected or checkpoint.restarts > self._stored.restarts
+        has_rejected = checkpoint.rejected or checkpoint.beyond.rejected
+        has_more = is_sampled or has_rejected or checkpoint.restarts > self._stored.restarts
         with transaction.atomic() if has_more else nullcontext():
             if not write(self._columns(checkpoint)):
                 return False
@@ -99,11 +105,12 @@ class Books:
         return True
 
     def _columns(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        counters = {COLUMNS[name]: count for name, count in asdict(checkpoint.counters).items()}
+        beyond = checkpoint.beyond.counters
         if checkpoint.sequence != self._stored.sequence:
             # The books last changed when a batch began or was acknowledged.
             self._last_ack_at = timezone.now() - timedelta(seconds=self.ledger.idle_seconds)
-        return counters | {
+        return _by_column(checkpoint.counters + beyond) | {
+            "beyond": {column: count for column, count in _by_column(beyond).items() if count},
             "cursor": checkpoint.after,
             "repeated": checkpoint.repeated or self._slice.repeated,
             "rows_in_flight": self.ledger.in_flight_rows,
@@ -114,22 +121,23 @@ class Books:
     def _keep_rejected(self, checkpoint: Checkpoint) -> None:
         if checkpoint.restarts > self._stored.restarts:
             self._slice.rejected.all().delete()
-        if not checkpoint.rejected:
-            return
-        rows = (
-            RejectedRow(
-                job_id=self._job_id,
-                slice=self._slice,
-                locator=storable(row.locator),
-                locator_hash=hashlib.sha256(row.locator.encode("utf-8", "backslashreplace")).hexdigest(),
-                field=storable(row.field)[:255],
-                code=row.code[:60],
-                reason=storable(row.reason),
-                row=storable(row.row),
-            )
-            for row in checkpoint.rejected
-        )
+        found = [(row, False) for row in checkpoint.rejected]
+        found += [(row, True) for row in checkpoint.beyond.rejected]
+        rows = [self._rejected_row(row, is_beyond=is_beyond) for row, is_beyond in found]
         RejectedRow.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+
+    def _rejected_row(self, row: Rejected, *, is_beyond: bool) -> RejectedRow:
+        return RejectedRow(
+            job_id=self._job_id,
+            slice=self._slice,
+            locator=storable(row.locator),
+            locator_hash=hashlib.sha256(row.locator.encode("utf-8", "backslashreplace")).hexdigest(),
+            field=storable(row.field)[:255],
+            code=row.code[:60],
+            reason=storable(row.reason),
+            row=storable(row.row),
+            is_beyond=is_beyond,
+        )
 
     def _sample(self, checkpoint: Checkpoint) -> None:
         before, now = self._sampled.counters, checkpoint.counters

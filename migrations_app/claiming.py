@@ -32,12 +32,15 @@ def claim(job: Job, how: leases.Terms) -> JobSlice | None:
             return None
         for found in due[:TRIED_AT_ONCE]:
             if leases.take(found, how, **_on_claim(found)):
+                found.rejected.filter(is_beyond=True).delete()
                 return found
     return None
 
 
 def _on_claim(found: JobSlice) -> dict[str, Any]:
-    return {
+    counted = {column: getattr(found, column) - count for column, count in found.beyond.items()}
+    return counted | {
+        "beyond": {},
         "state": SliceState.RUNNING,
         "rows_in_flight": 0,
         "unclean": found.collection.is_auto_id,

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from migrations_app.engine import progress
-from migrations_app.models import Job, JobCollection, JobSlice, SliceState
+from migrations_app.models import Job, JobCollection, JobSlice
 from migrations_app.models.jobs import COUNTERS
 from migrations_app.states import Stage, Status
 
@@ -178,9 +178,7 @@ def written_by(job: Job) -> list[dict[str, Any]]:
 
     ``is_in_doubt``: rows may be there that are not counted, since nobody learned what became of them.
     """
-    doubtful = JobSlice.objects.filter(collection=OuterRef("pk"), repeated=True).exclude(
-        state=SliceState.DONE
-    )
+    doubtful = JobSlice.objects.filter(collection=OuterRef("pk")).in_doubt()
     found = job.collections.with_counters().annotate(is_in_doubt=Exists(doubtful)).order_by("position")
     return [
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migrations_app.engine.batch import Cursor, Rejected
 from migrations_app.engine.errors import TooManyRejected
@@ -41,8 +41,20 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """What became of batches past the mark, once a run has ended; void when a resume reads them again.
+
+    ``counters`` are of rows whose fate is known. Of ``in_doubt`` rows it is not: nobody answered.
+    """
+
+    counters: Counters = Counters()
+    rejected: tuple[Rejected, ...] = ()
+    in_doubt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The low-water mark: everything up to ``after`` was accepted or rejected, nothing beyond is counted.
+    """The low-water mark: everything up to ``after`` was accepted or rejected, and is counted.
 
     ``rejected`` are the rows not yet stored; ``sequence`` tells ``Ledger.saved`` which were. ``repeated``
     says that some row was, or after a resume will be, sent twice. When ``restarts`` is more than it was,
@@ -55,17 +67,27 @@ class Checkpoint:
     sequence: int = 0
     repeated: bool = False
     restarts: int = 0
+    beyond: Beyond = Beyond()
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A batch under way."""
+    """A batch under way. ``is_begun``: it was sent in part, ``in_doubt`` rows of that without an answer."""
 
     after: Cursor
     counters: Counters
     rejected: list[Rejected] = field(default_factory=list)
-    is_sent: bool = False
+    is_begun: bool = False
     is_done: bool = False
+    in_doubt: int = 0
+
+    @property
+    def settled(self) -> Counters:
+        """Of the rows whose fate is known."""
+        found = self.counters
+        if self.is_done:
+            return found
+        return replace(found, read=found.written + found.rejected + found.skipped + found.collapsed, cut=0)
 
 
 class Ledger:
@@ -92,6 +114,7 @@ class Ledger:
         self._unsaved: list[tuple[int, Rejected]] = []
         self._repeated = False
         self._restarts = 0
+        self._beyond = Beyond()
         self._clock = clock
         self._moved_at = clock()
 
@@ -106,11 +129,6 @@ class Ledger:
             self._moved_at = self._clock()
             return self._begun
 
-    def sent(self, sequence: int) -> None:
-        """Note that rows of this batch may be in the target from now on."""
-        with self._lock:
-            self._entries[sequence].is_sent = True
-
     def acknowledge(
         self,
         sequence: int,
@@ -122,13 +140,33 @@ class Ledger:
     ) -> None:
         """Note that every row of this batch was accepted, or refused and is among ``rejected``."""
         with self._lock:
-            entry = self._entries[sequence]
-            entry.counters += _counted(rejected) + Counters(written=written, bytes_written=bytes_written)
-            entry.rejected += rejected
+            entry = self._entry_with(sequence, written, bytes_written, rejected)
             entry.is_done = True
             self._repeated |= repeated
             self._moved_at = self._clock()
             self._move_mark()
+
+    def broke_off(
+        self,
+        sequence: int,
+        written: int,
+        bytes_written: int = 0,
+        rejected: Sequence[Rejected] = (),
+        *,
+        in_doubt: int = 0,
+    ) -> None:
+        """Note how far this batch came. ``in_doubt`` rows may be in the target, or not."""
+        with self._lock:
+            entry = self._entry_with(sequence, written, bytes_written, rejected)
+            entry.is_begun, entry.in_doubt = True, in_doubt
+
+    def _entry_with(
+        self, sequence: int, written: int, bytes_written: int, rejected: Sequence[Rejected]
+    ) -> _Entry:
+        entry = self._entries[sequence]
+        entry.counters += _counted(rejected) + Counters(written=written, bytes_written=bytes_written)
+        entry.rejected += rejected
+        return entry
 
     def _move_mark(self) -> None:
         while (entry := self._entries.get(self._mark + 1)) and entry.is_done:
@@ -149,12 +187,18 @@ class Ledger:
             self._moved_at = self._clock()
 
     def abandon(self) -> None:
-        """Give up what is under way: it will be read again, and what of it was sent, sent twice.
+        """Give up what is under way: it will be read again, and what of it is in the target, sent twice.
 
         For when no thread writes any more. The numbers given to it are given again.
         """
         with self._lock:
-            self._repeated |= any(entry.is_sent for entry in self._entries.values())
+            told = [entry for entry in self._entries.values() if entry.is_done or entry.is_begun]
+            self._beyond = Beyond(
+                sum((entry.settled for entry in told), Counters()),
+                tuple(row for entry in told for row in entry.rejected),
+                sum(entry.in_doubt for entry in told),
+            )
+            self._repeated |= self._beyond.counters.written > 0 or self._beyond.in_doubt > 0
             self._entries.clear()
             self._begun = self._mark
 
@@ -163,7 +207,13 @@ class Ledger:
         with self._lock:
             rejected = tuple(row for _, row in self._unsaved)
             return Checkpoint(
-                self._after, self._counters, rejected, self._mark, self._repeated, self._restarts
+                self._after,
+                self._counters,
+                rejected,
+                self._mark,
+                self._repeated,
+                self._restarts,
+                self._beyond,
             )
 
     def saved(self, checkpoint: Checkpoint) -> None:
@@ -173,9 +223,10 @@ class Ledger:
 
     @property
     def in_flight_rows(self) -> int:
-        """Rows read whose fate is not known yet."""
+        """Rows read whose fate is not known yet; once the run has ended, those of which nobody knows it."""
         with self._lock:
-            return sum(e.counters.read - e.counters.rejected for e in self._entries.values() if not e.is_done)
+            under_way = (e.counters for e in self._entries.values() if not e.is_done)
+            return self._beyond.in_doubt + sum(found.read - found.rejected for found in under_way)
 
     @property
     def idle_seconds(self) -> float:

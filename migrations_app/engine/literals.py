@@ -10,7 +10,9 @@ from migrations_app.engine.log import shortened
 from migrations_app.engine.schema import MilvusType, TypeSpec
 
 INTEGER_BITS = {MilvusType.INT8: 8, MilvusType.INT16: 16, MilvusType.INT32: 32, MilvusType.INT64: 64}
-LARGEST_FLOAT32 = 3.4028234663852886e38
+# What is as far from zero as this, or farther, rounds to infinity. The largest float32 itself is usually
+# written as 3.4028235e38, which is a little more than it.
+FLOAT32_END = 2.0**128 - 2.0**103
 MAX_JSON_BYTES = 65_536
 # Deeper is nothing that somebody writes into a plan, and within what every Milvus reads.
 MAX_LITERAL_DEPTH = 100
@@ -53,7 +55,7 @@ def _number(value: Any, type_: MilvusType) -> float:
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number) or (type_ is MilvusType.FLOAT and abs(number) > LARGEST_FLOAT32):
+    if not math.isfinite(number) or (type_ is MilvusType.FLOAT and abs(number) >= FLOAT32_END):
         raise ValueError(f"{_shown(value)} does not fit {type_}.")
     return number
 

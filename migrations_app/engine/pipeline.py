@@ -23,14 +23,7 @@ from enum import StrEnum
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.checkpoint import Allowance, Counters, Ledger
 from migrations_app.engine.connectors.base import ReadContext, Source
-from migrations_app.engine.errors import (
-    Canceled,
-    Draining,
-    FerryError,
-    Interrupted,
-    LeaseLost,
-    UncleanStop,
-)
+from migrations_app.engine.errors import Draining, FerryError, Interrupted, LeaseLost, UncleanStop
 from migrations_app.engine.log import Log, counted
 from migrations_app.engine.mapping import Mapped, Mapping
 from migrations_app.engine.milvus.pacing import Pace
@@ -76,9 +69,8 @@ class Policy:
     """How to move it. ``memory_bytes`` counts all copies of the batches under way: Arrow, encoded, in gRPC.
 
     The source's own buffers come on top (``ReadContext.memory_bytes``). How many requests are in flight, up
-    to ``max_in_flight``, the pace finds out. Batches that were begun have ``grace_seconds`` to get in whole
-    after a cancel, so that the books say what is there, and, where inserts cannot be repeated (Auto ID),
-    after any stop but the loss of the lease.
+    to ``max_in_flight``, the pace finds out. Where inserts cannot be repeated (Auto ID), batches that were
+    begun have ``grace_seconds`` after a stop to get in whole.
     """
 
     max_in_flight: int = 8
@@ -127,11 +119,11 @@ class _Run:
         plan = self._read_plan()
         # Beside what is under way, the reader holds a batch as it was read and as it was mapped.
         budget = ByteBudget(policy.memory_bytes - 2 * plan.batch_bytes, stop)
-        upsert = work.mapping.upsert
-        most = policy.max_in_flight if upsert else min(policy.max_in_flight, INSERTS_IN_FLIGHT)
+        most = policy.max_in_flight if work.mapping.upsert else min(policy.max_in_flight, INSERTS_IN_FLIGHT)
+        most = 1 if channel.single_writer else most
         writer = self._writer(channel, most, policy, log)
         # One more thread than requests in flight: it encodes the next one meanwhile.
-        self._senders = Senders(writer, ledger, budget, stop, most + upsert)
+        self._senders = Senders(writer, ledger, budget, stop, most + 1)
         self._reader = Reader(
             source, work.ref, work.part, plan, retry=policy.retry, log=log, start_over=self._start_over
         )
@@ -150,8 +142,7 @@ class _Run:
         upsert = self._work.mapping.upsert
 
         def grace(reason: Interrupted) -> float:
-            may_finish = isinstance(reason, Canceled) or not (upsert or isinstance(reason, LeaseLost))
-            return policy.grace_seconds if may_finish else 0.0
+            return 0.0 if upsert or isinstance(reason, LeaseLost) else policy.grace_seconds
 
         return Writer(
             channel,

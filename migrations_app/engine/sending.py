@@ -12,7 +12,7 @@ from typing import Self
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.checkpoint import Ledger
 from migrations_app.engine.errors import FerryError, Interrupted
-from migrations_app.engine.milvus.writer import Piece, Writer
+from migrations_app.engine.milvus.writer import Outcome, Piece, Writer
 
 
 class ByteBudget:
@@ -77,16 +77,20 @@ class Senders:
         with self._door:
             self._stop.check()
             sequence, batch, held_bytes = self._waiting.popleft()
-            self._ledger.sent(sequence)
             place = self._writer.place()
+        done = Outcome()
         try:
-            done = self._writer.write(place, *batch)
+            self._writer.write(place, batch, done)
+        except BaseException:
+            self._ledger.broke_off(
+                sequence, done.written, done.bytes_written, done.rejected, in_doubt=done.in_doubt
+            )
+            self._stop.stop(Interrupted("Another batch of the slice failed."))
+            raise
+        else:
             self._ledger.acknowledge(
                 sequence, done.written, done.bytes_written, done.rejected, repeated=done.repeated
             )
-        except BaseException:
-            self._stop.stop(Interrupted("Another batch of the slice failed."))
-            raise
         finally:
             self._budget.give(held_bytes)
 

@@ -27,7 +27,10 @@ class Request:
 
 
 class Channel(Protocol):
-    """The way rows of one collection enter the target. ``send`` may be called by several threads."""
+    """The way rows of one collection enter the target. ``send`` may be called by several threads, but with
+    ``single_writer`` by one at a time."""
+
+    single_writer: bool
 
     def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
         """``rows`` in the collection's ``arrow_schema()`` as one request, all into one partition. Pure."""

@@ -247,11 +247,19 @@ class SliceState(models.TextChoices):
     DONE = "done", "done"
 
 
+class JobSliceQuerySet(LeasedQuerySet):
+    def in_doubt(self) -> Self:
+        """Those that stand still, and nobody knows of some rows whether they are in the target."""
+        return self.free().exclude(state=SliceState.DONE).filter(rows_in_flight__gt=0)
+
+
 class JobSlice(Leased):
     """An independent part of a collection, as the source gave it, and how far it is.
 
-    ``cursor`` and the counters are those of its checkpoint. ``unclean`` says that requests may have landed
-    that no checkpoint counts; ``repeated`` that a key was sent twice.
+    ``cursor`` is that of its checkpoint; so are the counters, but for ``beyond``: what of them, by column,
+    came after it in a run that broke off. ``rows_in_flight`` of a slice that stands still: nobody knows
+    whether they arrived. ``unclean`` says that requests may have landed that are not counted; ``repeated``
+    that a key was sent twice.
     """
 
     collection = models.ForeignKey(JobCollection, models.CASCADE, related_name="slices")
@@ -271,6 +279,7 @@ class JobSlice(Leased):
     rows_collapsed = models.PositiveBigIntegerField(default=0)
     bytes_written = models.PositiveBigIntegerField(default=0)
     values_cut = models.PositiveBigIntegerField(default=0)
+    beyond = models.JSONField(default=dict, blank=True)
     rows_in_flight = models.PositiveIntegerField(default=0)
     first_read_at = models.DateTimeField(null=True, blank=True)
     last_ack_at = models.DateTimeField(null=True, blank=True)
@@ -278,7 +287,7 @@ class JobSlice(Leased):
     unclean = models.BooleanField(default=False)
     repeated = models.BooleanField(default=False)
 
-    objects = LeasedQuerySet.as_manager()
+    objects = JobSliceQuerySet.as_manager()
 
     class Meta:
         ordering = ("collection", "number")

@@ -34,6 +34,8 @@ class RejectedRow(models.Model):
     """A row that could not be moved, kept with its reason. A replay of its slice does not double it.
 
     ``locator_hash`` stands for ``locator`` in the unique constraint: an index entry takes no long text.
+    ``is_beyond``: it came after the checkpoint of its slice (``JobSlice.beyond``), and is void when that
+    goes on.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="rejected_rows")
@@ -45,6 +47,7 @@ class RejectedRow(models.Model):
     code = models.CharField(max_length=60)
     reason = models.TextField()
     row = models.TextField(blank=True, default="")
+    is_beyond = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("id",)

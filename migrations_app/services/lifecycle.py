@@ -97,7 +97,6 @@ def job_settle(*, job: Job) -> bool:
         # A worker that fell silent and comes back finds its lease gone.
         stopped.update(
             state=SliceState.WAITING,
-            rows_in_flight=0,
             lease_until=None,
             lease_owner="",
             fence=F("fence") + 1,
@@ -148,14 +147,21 @@ def _end(job: Job, to: Status) -> bool:
 
 
 def _say_end(job: Job) -> None:
+    level = LogEntry.Level.ERROR if job.status == Status.FAILED else LogEntry.Level.INFO
+    sentence = f"{Status(job.status).label}: {_written(job)}"
+    LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=sentence)
+
+
+def _written(job: Job) -> str:
+    """What the job leaves in the target, as far as it is known."""
     rows = sum(c.rows_written for c in job.collections.with_counters())
     written = f"{rows:,} rows were written" if rows else "nothing was written"
-    stays = " and stay." if rows and job.status != Status.SUCCESSFUL else "."
     if job.collections.filter(target_state=TargetState.DROPPED).exists():
-        stays = "; the collections it created were dropped."
-    level = LogEntry.Level.ERROR if job.status == Status.FAILED else LogEntry.Level.INFO
-    sentence = f"{Status(job.status).label}: {written}{stays}"
-    LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=sentence)
+        return f"{written}; the collections it created were dropped."
+    if JobSlice.objects.filter(collection__job=job).in_doubt().exists():
+        written = written if rows else "nothing is known to be written"
+        return f"{written}. Some of what was sent last, and not answered, may be there as well."
+    return f"{written} and stay." if rows and job.status != Status.SUCCESSFUL else f"{written}."
 
 
 def job_succeed(*, job: Job) -> bool:

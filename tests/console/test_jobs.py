@@ -304,7 +304,7 @@ def test_a_canceled_job_says_what_it_wrote(viewer):
 )
 def test_a_canceled_job_says_where_it_does_not_know_what_became_of_rows(viewer, written, said):
     job = make_job(Status.CANCELED, written=written, ended_at=timezone.now())
-    JobSlice.objects.filter(collection__job=job).update(repeated=True)
+    JobSlice.objects.filter(collection__job=job).update(rows_in_flight=7)
     assert said in text(viewer.get(reverse("job", args=[job.public_id])))
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from migrations_app.engine.batch import Rejected
-from migrations_app.engine.checkpoint import Allowance, Checkpoint, Counters, Ledger
+from migrations_app.engine.checkpoint import Allowance, Beyond, Checkpoint, Counters, Ledger
 from migrations_app.engine.errors import TooManyRejected
 
 
@@ -126,12 +126,30 @@ def test_a_batch_beyond_the_mark_that_may_be_in_the_target_will_be_repeated(is_a
     ledger = Ledger()
     ledger.begin(1, Counters(read=2))
     second = ledger.begin(2, Counters(read=2))
-    ledger.sent(second)
     if is_acknowledged:
         ledger.acknowledge(second, 2)
+    else:
+        ledger.broke_off(second, 0, in_doubt=2)
     ledger.abandon()
     assert ledger.checkpoint().repeated
     assert ledger.checkpoint().after is None
+
+
+def test_what_is_known_beyond_the_mark_is_told_when_a_run_breaks_off() -> None:
+    ledger = Ledger()
+    ledger.acknowledge(ledger.begin("a", Counters(read=10)), 10)
+    ledger.begin("b", Counters(read=10))
+    broken = ledger.begin("c", Counters(read=10, skipped=1, cut=3), rejected("c/read"))
+    done = ledger.begin("d", Counters(read=10, cut=2))
+    ledger.broke_off(broken, 4, 40, rejected("c/sent"), in_doubt=3)
+    ledger.acknowledge(done, 10, 100)
+    assert ledger.checkpoint().beyond == Beyond()
+    ledger.abandon()
+    found = ledger.checkpoint()
+    assert (found.after, found.counters) == ("a", Counters(read=10, written=10))
+    assert found.beyond.counters == Counters(17, 14, 2, skipped=1, bytes_written=140, cut=2)
+    assert [row.locator for row in found.beyond.rejected] == ["c/read", "c/sent"]
+    assert found.beyond.in_doubt == ledger.in_flight_rows == 3
 
 
 def test_idle_time_ends_with_every_batch_read_or_accepted() -> None:

@@ -187,6 +187,7 @@ def test_a_value_arrives_exactly(spec, texts, values):
         (DOUBLE, "false", "is no number"),
         (TypeSpec(T.FLOAT), "16777217", "a FLOAT would round"),
         (TypeSpec(T.FLOAT), "1e39", "is more than any FLOAT"),
+        (TypeSpec(T.FLOAT), "-3.4028236e38", "is more than any FLOAT"),
         (TypeSpec(T.BOOL), "1", "is neither true nor false"),
         (TypeSpec(T.VARCHAR), "12", "is no text"),
         (TypeSpec(T.VARCHAR), '{"a": 1.10}', "is no text"),
@@ -202,6 +203,11 @@ def test_a_value_that_its_type_cannot_hold_is_a_misfit(spec, text, words):
     assert len(reasons) == 1
     assert reasons[0].startswith("“m.x” is ")
     assert words in reasons[0]
+
+
+def test_the_largest_float_as_it_is_usually_written_is_none_too_many():
+    values, reasons = made(["-3.4028235e38"], TypeSpec(T.FLOAT))
+    assert (values, reasons) == ([-3.4028234663852886e38], [])
 
 
 @given(

@@ -276,6 +276,17 @@ ODD = {"source": "m.odd"}
         (fields(PRICE | {"as": "x"}), "option_misplaced", "fields[2].as"),
         (fields(PRICE | {"dynamic": True, "type": "INT64"}), "option_misplaced", "fields[2].type"),
         (fields(PRICE | {"dynamic": True, "fill_null": 1}), "option_misplaced", "fields[2].fill_null"),
+        (
+            fields({"source": "m.x", "dynamic": True, "max_length": 4}),
+            "option_misplaced",
+            "fields[2].max_length",
+        ),
+        (
+            fields({"source": "m.x", "dynamic": True, "element_type": "INT8"}),
+            "option_misplaced",
+            "fields[2].element_type",
+        ),
+        (fields(PRICE | {"column": True}), "field_unknown", "fields[2].column"),
         (fields(PRICE | {"dynamic": True, "misfit": "dynamic"}), "option_misplaced", "fields[2].misfit"),
         (fields(PRICE | {"misfit": "dynamic", "nullable": False}), "misfit_needs_null", "fields[2].misfit"),
         (

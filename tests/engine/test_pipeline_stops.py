@@ -15,6 +15,7 @@ from migrations_app.engine.errors import (
     Draining,
     LeaseLost,
     TargetUnavailable,
+    TooManyRejected,
     UncleanStop,
 )
 from migrations_app.engine.pipeline import SliceEnd
@@ -74,9 +75,62 @@ def test_what_a_canceled_run_says_it_wrote_is_what_is_there(any_move: Move, requ
     )
     with mock.patch.object(MemoryChannel, "encode", encode_slowly), pytest.raises(Canceled):
         any_move.run()
-    books = any_move.ledger.checkpoint()
-    assert not books.repeated
-    assert len(any_move.written()) == books.counters.written
+    stored = any_move.ledger.checkpoint()
+    assert stored.beyond.in_doubt == 0
+    assert stored.repeated == (stored.beyond.counters.written > 0)
+    known = stored.counters + stored.beyond.counters
+    assert len(any_move.written()) == known.written
+    assert known.read == known.written + known.rejected
+    assert any_move.resume(stored) is SliceEnd.DONE
+    assert any_move.ledger.checkpoint().counters.written == ROWS - 2
+
+
+def test_rows_of_which_nobody_knows_whether_they_arrived_are_in_doubt(any_move: Move) -> None:
+    any_move.set_policy(max_in_flight=1)
+    reason = Canceled("Stopped by the test.")
+    any_move.target_store.mishaps.append(Mishap.LOST)
+    any_move.target_store.on_request = lambda number: any_move.stop.stop(reason)
+    with pytest.raises(Canceled):
+        any_move.run()
+    stored = any_move.ledger.checkpoint()
+    assert 0 < stored.beyond.in_doubt == any_move.ledger.in_flight_rows < ROWS
+    assert stored.repeated
+
+
+@pytest.mark.parametrize("mishap", [Mishap.BUSY, Mishap.UNAVAILABLE])
+def test_with_auto_id_a_drain_while_nothing_landed_can_be_resumed(auto_move: Move, mishap: Mishap) -> None:
+    auto_move.target_store.retry_after_seconds = 3600
+    auto_move.target_store.mishaps += [mishap] * 100
+    reason = Draining("Stopped by the test.")
+    auto_move.target_store.on_request = lambda number: auto_move.stop.stop(reason)
+    auto_move.set_policy(grace_seconds=0.05)
+    with pytest.raises(Draining):
+        auto_move.run()
+    stored = auto_move.ledger.checkpoint()
+    assert not stored.repeated
+    auto_move.target_store.mishaps.clear()
+    auto_move.target_store.on_request = lambda number: None
+    assert auto_move.resume(stored) is SliceEnd.DONE
+    assert auto_move.written() == ALL
+
+
+def test_what_was_refused_before_too_many_were_is_told_and_what_is_in_is_counted(move: Move) -> None:
+    move.target_store.refuse = lambda row: "It is bad." if row["id"] % 3 == 0 else ""
+    with pytest.raises(TooManyRejected):
+        move.run(max_rejected=5)
+    stored = move.ledger.checkpoint()
+    known = stored.counters + stored.beyond.counters
+    told = [row.locator for row in (*stored.rejected, *stored.beyond.rejected)]
+    assert len(told) == len(set(told)) == known.rejected > 5
+    assert known.written == len(move.written()) > 0
+    assert stored.beyond.in_doubt == 0
+
+
+def test_a_target_that_takes_one_writer_at_a_time_is_never_sent_two_requests_at_once(any_move: Move) -> None:
+    with mock.patch.object(MemoryChannel, "single_writer", True):
+        assert any_move.run() is SliceEnd.DONE
+    assert any_move.target_store.peak_in_flight == 1
+    assert any_move.written() == ALL
 
 
 def test_after_a_stop_no_batch_is_begun(move: Move) -> None:
@@ -108,7 +162,7 @@ def test_a_stop_ends_the_wait_for_a_busy_target(move: Move) -> None:
 
 
 def test_a_stop_awaits_a_request_in_flight_no_longer_than_its_deadline(any_move: Move) -> None:
-    any_move.set_policy(request_timeout_seconds=0.05, max_in_flight=1, grace_seconds=0)
+    any_move.set_policy(request_timeout_seconds=0.05, max_in_flight=1)
     any_move.target_store.gate.clear()
     any_move.target_store.on_request = lambda number: any_move.stop.stop(Canceled("Stopped by the test."))
     with pytest.raises(Canceled):

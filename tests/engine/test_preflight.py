@@ -240,6 +240,8 @@ def test_a_default_must_be_a_value_of_its_type(type_, value, words):
         (field("n", T.JSON), '{"a": 1}', True),
         (field("n", T.JSON), {"a": 1}, True),
         (field("n", T.JSON), "no json", False),
+        (field("n", T.FLOAT), 3.4028235e38, True),
+        (field("n", T.FLOAT), 3.4028236e38, False),
         (field("n", T.JSON), 3, False),
         (field("n", TypeSpec(T.ARRAY, element_type=T.INT8)), [1, 2], True),
         (field("n", TypeSpec(T.ARRAY, element_type=T.INT8)), [1, None], False),
@@ -440,6 +442,15 @@ def test_what_is_no_text_field_is_not_cut(written, name):
     fault = the_fault({"fields": [written]}, field("n", T.INT32), field("t", T.VARCHAR), tags)
     assert place(fault) == ("option_misplaced", "fields[2].too_long", name, "too_long")
     assert fault.fixes == (Fix("Reject the row", "too_long", "reject"),)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("max_length", 5), ("max_capacity", 5), ("dim", 3), ("description", "Notes"), ("nullable", True)],
+)
+def test_a_column_in_the_dynamic_field_takes_no_option_of_a_field(option, value):
+    fault = the_fault({"fields": [{"source": "t", "dynamic": True, option: value}]}, field("t", T.VARCHAR))
+    assert place(fault) == ("option_misplaced", f"fields[2].{option}", "t", option)
 
 
 def test_a_key_is_never_cut():

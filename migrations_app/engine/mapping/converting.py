@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from migrations_app.engine.literals import INTEGER_BITS, LARGEST_FLOAT32
+from migrations_app.engine.literals import FLOAT32_END, INTEGER_BITS
 from migrations_app.engine.log import shortened
 from migrations_app.engine.mapping.documents import plain, written
 from migrations_app.engine.mapping.findings import Finding, found_at
@@ -141,7 +141,7 @@ def _number(value: Any) -> float:
 
 def _short_number(value: Any) -> float:
     number = _number(value)
-    if abs(number) > LARGEST_FLOAT32:
+    if abs(number) >= FLOAT32_END:
         raise Misfit("is more than any FLOAT")
     if isinstance(value, int) and int(np.float32(number)) != value:
         raise Misfit("a FLOAT would round")

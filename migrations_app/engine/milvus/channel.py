@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import AbstractContextManager, nullcontext
-
 import pyarrow as pa
 from pymilvus.grpc_gen import milvus_pb2
 
@@ -18,9 +15,9 @@ from migrations_app.engine.target import Request
 class MilvusChannel:
     """Encodes and sends rows of one collection. Threads may share it; the connection is its target's.
 
-    ``timestamp`` is the collection's ``update_timestamp``. With ``single_writer`` requests take turns: Milvus
-    Lite numbers rows without a lock, and two requests at once could get the same numbers. ``deletes_first``:
-    rows of the same keys are deleted before; either may be repeated.
+    ``timestamp`` is the collection's ``update_timestamp``. ``single_writer``: Milvus Lite numbers rows
+    without a lock, and two requests at once could get the same numbers. ``deletes_first``: rows of the same
+    keys are deleted before; either may be repeated.
     """
 
     def __init__(
@@ -41,7 +38,7 @@ class MilvusChannel:
         self._what = f"{'upsert' if upsert else 'insert'} rows into “{schema.name}”"
         self._send = rpc.sender("Upsert" if upsert else "Insert")
         self._deletes_first = deletes_first
-        self._turn: AbstractContextManager[object] = threading.Lock() if single_writer else nullcontext()
+        self.single_writer = single_writer
 
     def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
         payload = encode(
@@ -50,10 +47,9 @@ class MilvusChannel:
         return Request(payload, rows)
 
     def send(self, request: Request, timeout_seconds: float) -> int:
-        with self._turn:
-            if self._deletes_first:
-                self._delete(request.rows, timeout_seconds)
-            answer = self._send(request.payload, timeout_seconds, self._what)
+        if self._deletes_first:
+            self._delete(request.rows, timeout_seconds)
+        answer = self._send(request.payload, timeout_seconds, self._what)
         return int(getattr(answer, self._count))
 
     def _delete(self, rows: pa.RecordBatch, timeout_seconds: float) -> None:

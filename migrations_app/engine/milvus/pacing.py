@@ -61,8 +61,8 @@ class Pace:
     """Hands out turns to send, never more than ``most`` at once; any thread may call any method.
 
     Batches get their first turns in the order of their places, so that a stop never leaves out one before
-    another that went in. After a stop turns are given for as many seconds as ``grace`` says, for batches
-    that are half in; then none.
+    another that went in. After a stop no batch is begun; one that is half in is given turns for as many
+    seconds as ``grace`` says.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Pace:
     def _wait_seconds(self, place: Place) -> float:
         """0: go. Raises the reason of a stop once its grace is over, or sure to be over before the turn."""
         now = time.monotonic()
-        if now >= self._give_up_at or self._resume_at >= self._give_up_at:
+        if not place.has_begun or max(now, self._resume_at) >= self._give_up_at:
             self._stop.check()
         is_early = not place.has_begun and self._line[0] is not place
         until = math.inf if is_early or self._in_flight >= self.limit else self._resume_at

@@ -12,7 +12,8 @@ What a failure means decides what follows:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ import pyarrow as pa
 from migrations_app.engine.batch import Rejected
 from migrations_app.engine.checkpoint import Allowance
 from migrations_app.engine.errors import (
+    FerryError,
     RowsRefused,
     TargetBusy,
     TargetError,
@@ -71,12 +73,29 @@ class Piece:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch. ``bytes_written`` of encoded requests; ``repeated``: some were sent twice."""
+    """What became of a batch so far. ``bytes_written`` counts encoded requests.
+
+    ``repeated``: some rows were sent twice. ``in_doubt`` rows were sent, and whether they are in the target
+    nobody knows.
+    """
 
     written: int = 0
     bytes_written: int = 0
     rejected: list[Rejected] = field(default_factory=list)
     repeated: bool = False
+    in_doubt: int = 0
+
+    @contextmanager
+    def asking(self, rows: int) -> Iterator[None]:
+        """While so many rows are sent."""
+        before, self.in_doubt = self.in_doubt, rows
+        try:
+            yield
+        except FerryError as error:
+            if not isinstance(error, UnknownOutcome):
+                self.in_doubt = before
+            raise
+        self.in_doubt = 0
 
 
 class Writer:
@@ -108,18 +127,16 @@ class Writer:
         """The next place among batches, which are begun in the order of theirs."""
         return self._pace.place()
 
-    def write(self, place: Place, *batch: Piece) -> Outcome:
-        """Return once each row was accepted, or refused by itself.
+    def write(self, place: Place, batch: Sequence[Piece], outcome: Outcome) -> None:
+        """Return once each row was accepted, or refused by itself; ``outcome`` is right also before that.
 
         Raises ``TooManyRejected``, ``UncleanStop``, ``TargetUnavailable`` (retryable), what ``Channel.send``
         raises for good, and the reason of a stop (see ``Pace``).
         """
-        outcome = Outcome()
         try:
             self._write(place, batch, outcome)
         finally:
             self._pace.leave(place)
-        return outcome
 
     def _write(self, place: Place, batch: Sequence[Piece], outcome: Outcome) -> None:
         todo: deque[Piece] = deque()
@@ -134,6 +151,7 @@ class Writer:
             try:
                 self._deliver(request, place, outcome)
             except RowsRefused as error:
+                outcome.in_doubt = 0
                 if piece.rows.num_rows == 1:
                     self._reject(piece, error, outcome)
                 else:
@@ -143,7 +161,7 @@ class Writer:
         failures = 0
         while True:
             try:
-                with self._pace.turn(place) as turn:
+                with self._pace.turn(place) as turn, outcome.asking(request.rows.num_rows):
                     accepted = self._channel.send(request, self._timeout_seconds)
             except TargetBusy as error:
                 self._pace.slow_down(error, turn)
@@ -154,9 +172,9 @@ class Writer:
                 self._pace.slow_down(error, turn)
             else:
                 self._pace.succeeded(turn, request.size_bytes)
-                _check_complete(request, accepted)
                 outcome.written += accepted
                 outcome.bytes_written += request.size_bytes
+                _check_complete(request, accepted)
                 return
 
     def _check_may_send_again(

@@ -59,6 +59,9 @@ def _check_object(entry: Entry, spec: TypeSpec, subject: Subject) -> Iterator[Fa
         yield entry.fault("fill_null", "json_list", message, "Write an object.")
 
 
+_NOT_IN_META = ("nullable", "default", "dim", "max_length", "max_capacity", "description")
+
+
 def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
     """A column in the dynamic field has no options of a field."""
     for entry in subject.entries():
@@ -67,8 +70,8 @@ def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
         if entry.plan.target is not None:
             message = f"“{entry.name}” goes into the dynamic field, where “as” names it, not “target”."
             yield entry.fault("target", "option_misplaced", message, f"Write as: {entry.plan.target}.")
-        for option in ("nullable", "default"):
-            if getattr(entry.plan, option) not in (None, False):
+        for option in _NOT_IN_META:
+            if getattr(entry.plan, option) not in (None, False, ""):
                 message = f"“{entry.name}” goes into the dynamic field, which has no “{option}”."
                 yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))
 

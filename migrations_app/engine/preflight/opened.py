@@ -20,7 +20,7 @@ from migrations_app.engine.schema import META
 
 REJECT_MISFITS = Fix("Reject the row", "misfit", "reject")
 DROP_REST = Fix("Drop the rest", "rest", "drop")
-_NOT_HERE = ("type", "fill_null")
+_NOT_HERE = ("type", "element_type", "fill_null")
 # Those of size are told by the longest value of the sample.
 _OF_A_TYPE = frozenset({"misfit", "json_not_object"})
 

@@ -29,6 +29,9 @@ def check_sources(subject: Subject) -> Iterator[Fault]:
             hint = _instead_of(source, subject)
             message = f"“{subject.schema.name}” has no field “{source}”."
             yield entry.fault("source", "field_unknown", message, hint)
+        elif entry.plan.column and entry.is_key_of_document:
+            message = f"“{subject.schema.name}” has no column of the name “{source}”: it is a key."
+            yield entry.fault("column", "field_unknown", message, "Remove “column”.")
         elif source in seen:
             message = f"“{source}” is there twice."
             yield entry.fault("source", "source_twice", message, "Remove one of them.")
@@ -210,12 +213,11 @@ def _too_small(
     is_cut = option == "max_length" and entry.plan.too_long == "truncate"
     fate = "it will be cut" if is_cut else "such rows are rejected"
     message = f"The longest “{entry.name}” in the sample has {seen:,} {what}: {fate}."
-    if most is None:
-        fixes, hint = (), "The collection that is there takes no more."
-    elif limit < (enough := min(round_up(seen), most)):
-        fixes, hint = (Fix(f"Raise to {enough:,}", option, str(enough)),), f"Raise it to {enough:,}."
-    else:
-        fixes, hint = (), f"Milvus takes no more than {most:,}."
+    fixes, hint = [], "The collection that is there takes no more."
+    if most is not None:
+        hint = f"Milvus takes no more than {most:,}."
+        if limit < (enough := min(round_up(seen), most)):
+            fixes, hint = [Fix(f"Raise to {enough:,}", option, str(enough))], f"Raise it to {enough:,}."
     yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
 
 

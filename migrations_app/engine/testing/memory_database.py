@@ -103,6 +103,7 @@ class MemoryDatabase:
 class MemoryChannel:
     """The ``Channel`` of ``MemoryTarget``; a request is an Arrow stream."""
 
+    single_writer = False
     _new_keys: ClassVar[Iterator[int]] = count(1)
 
     def __init__(self, store: MemoryDatabase, name: str, upsert: bool) -> None:

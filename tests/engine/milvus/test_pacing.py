@@ -176,26 +176,40 @@ def test_after_a_stop_no_turn_is_given(paced: Paced) -> None:
         paced.one()
 
 
-def test_within_its_grace_what_was_begun_may_be_finished() -> None:
+def test_within_its_grace_what_was_begun_may_be_finished_and_nothing_is_begun() -> None:
     paced = Paced(grace_seconds=600)
+    begun = paced.pace.place()
+    with paced.pace.turn(begun):
+        pass
     paced.stop.stop(Canceled("Stopped by the test."))
-    paced.one()
+    with paced.pace.turn(begun):
+        pass
+    with pytest.raises(Canceled):
+        paced.one()
 
 
 def test_grace_ends() -> None:
-    paced = Paced(grace_seconds=0.01)
-    paced.one(TargetBusy("Later.", retry_after_seconds=3600))
-    paced.stop.stop(Canceled("Stopped by the test."))
-    with pytest.raises(Canceled):
-        paced.one()
+    paced = Paced(most=1, grace_seconds=0.01)
+    first, begun = paced.pace.place(), paced.pace.place()
+    with paced.pace.turn(first):
+        pass
+    with paced.pace.turn(begun):
+        pass
+    with paced.pace.turn(first):
+        paced.stop.stop(Canceled("Stopped by the test."))
+        with pytest.raises(Canceled), paced.pace.turn(begun):
+            pass
 
 
 def test_who_would_have_to_wait_beyond_its_grace_gives_up_at_once() -> None:
     paced = Paced(grace_seconds=600)
-    paced.one(TargetBusy("Later.", retry_after_seconds=3600))
+    begun = paced.pace.place()
+    with paced.pace.turn(begun) as turn:
+        pass
+    paced.pace.slow_down(TargetBusy("Later.", retry_after_seconds=3600), turn)
     paced.stop.stop(Canceled("Stopped by the test."))
-    with pytest.raises(Canceled):
-        paced.one()
+    with pytest.raises(Canceled), paced.pace.turn(begun):
+        pass
 
 
 def test_the_reason_of_a_stop_decides_how_long_its_grace_is() -> None:

@@ -33,6 +33,7 @@ class Desk:
     max_request_bytes: int = MAX_REQUEST_BYTES
     store: MemoryDatabase = field(default_factory=MemoryDatabase)
     stop: StopToken = field(default_factory=StopToken)
+    outcome: Outcome = field(default_factory=Outcome)
 
     def __post_init__(self) -> None:
         schema = books_mapping(auto_id=not self.upsert).target
@@ -51,7 +52,10 @@ class Desk:
             tries=QUICK.tries,
             max_request_bytes=self.max_request_bytes,
         )
-        return writer.write(writer.place(), Piece(books(rows), pa.array([f"row {n}" for n in range(rows)])))
+        piece = Piece(books(rows), pa.array([f"row {n}" for n in range(rows)]))
+        self.outcome = Outcome()
+        writer.write(writer.place(), [piece], self.outcome)
+        return self.outcome
 
     def written(self) -> list[int]:
         return sorted(row["id"] for row in self.store.collections["books"].rows.values())
@@ -206,7 +210,7 @@ def test_a_request_in_flight_is_awaited_no_longer_than_its_deadline() -> None:
         tries=1,
     )
     with pytest.raises(UncleanStop, match="No answer came within"):
-        writer.write(writer.place(), Piece(books(1), pa.array(["row 0"])))
+        writer.write(writer.place(), [Piece(books(1), pa.array(["row 0"]))], Outcome())
 
 
 def test_a_target_that_takes_fewer_rows_than_it_was_sent_is_not_believed(desk: Desk) -> None:
