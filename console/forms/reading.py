@@ -59,9 +59,9 @@ def _planned(row: Row, settings: FieldPlan, fate: Fate) -> FieldPlan:
     if fate is not Fate.DYNAMIC:
         return settings.model_copy(update={"dynamic": False, "as_": None})
     off: dict[str, Any] = {"target": None, "nullable": None, "default": None, "fill_null": None}
-    off |= {"too_long": "reject", "misfit": "reject"}
+    off |= {"too_long": "reject", "misfit": "reject", "max_length": None, "max_capacity": None}
     if row.source.opened_from:  # it goes there as it is
-        off |= dict.fromkeys(("type", "element_type", "max_length", "max_capacity"))
+        off |= {"type": None, "element_type": None}
     return settings.model_copy(update={"dynamic": True, "as_": settings.target, **off})
 
 

@@ -28,8 +28,13 @@ _DENSE_INDEXES = (
     *("AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "HNSW", "HNSW_SQ", "HNSW_PQ"),
     *("HNSW_PRQ", "SCANN", "DISKANN", "GPU_CAGRA", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_BRUTE_FORCE"),
 )
+# What include/knowhere/index/index_table.h of knowhere 2.6.0, which Milvus 2.6.0 builds with, lists for int8.
+_INT8_INDEXES = (
+    *("AUTOINDEX", "HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_CAGRA"),
+)
 INDEX_TYPES: dict[MilvusType, tuple[str, ...]] = {
     **dict.fromkeys(METRICS, _DENSE_INDEXES),
+    MilvusType.INT8_VECTOR: _INT8_INDEXES,
     MilvusType.BINARY_VECTOR: ("AUTOINDEX", "BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH"),
     MilvusType.SPARSE_FLOAT_VECTOR: ("AUTOINDEX", "SPARSE_INVERTED_INDEX", "SPARSE_WAND"),
 }

@@ -107,6 +107,22 @@ def test_a_metric_that_this_target_lacks_is_refused_with_the_version_that_brings
     assert fault.message == "The metric MHJACCARD needs Milvus 2.6 or later; this is Milvus 2.5.4."
 
 
+def on_gpu(numbers, metric):
+    plan = {"indexes": [{"field": "v", "type": "GPU_CAGRA", "metric": metric}]}
+    return faults_of(plan, caps=capabilities_of(Server("milvus", numbers)))
+
+
+def test_an_index_on_a_gpu_goes_by_cosine_only_where_that_is_there():
+    (fault,) = on_gpu((2, 4, 12), None)
+    assert (fault.code, fault.path, fault.hint) == (
+        "metric_unavailable",
+        "indexes[0].metric",
+        "One of: L2, IP.",
+    )
+    assert fault.message == "GPU_CAGRA by COSINE needs Milvus 2.5 or later; this is Milvus 2.4.12."
+    assert on_gpu((2, 4, 12), "L2") == on_gpu((2, 5, 0), "COSINE") == ()
+
+
 def test_each_kind_of_index_has_its_parameters_listed():
     assert {name for names in INDEX_TYPES.values() for name in names} == set(PARAMS)
 

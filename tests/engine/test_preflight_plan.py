@@ -202,8 +202,8 @@ def test_keys_that_filters_do_not_find_are_said():
     old = MemoryDatabase(capabilities=replace(EVERYTHING, version="2.3.5", filters_find_ends=False))
     (one,) = keyed("id", ids=ends, database=old).collections
     assert one.notes == (
-        "“id” holds 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no filter "
-        "finds it.",
+        "“id” holds 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no query "
+        "returns it.",
         "“id” holds -9223372036854775808, which filters of Milvus 2.3.5 cannot name; "
         "“id < -9223372036854775807” finds the row.",
     )

@@ -322,6 +322,7 @@ ROWS = [
     dimension(2, T.FLOAT_VECTOR, TAKEN, TAKEN),
     dimension(32_768, T.FLOAT_VECTOR, TAKEN, TAKEN),
     dimension(32_769, T.FLOAT_VECTOR, (KEEPS, "2 to 32,768"), (REFUSES, "2 to 32,768")),
+    dimension(32_776, T.BINARY_VECTOR, (REFUSES, NEEDS_MILVUS), (REFUSES, "2 to 32,768")),
     dimension(12, T.BINARY_VECTOR, (REFUSES, NEEDS_MILVUS), (REFUSES, "a multiple of 8")),
     length(1, TAKEN, TAKEN),
     length(65_535, TAKEN, TAKEN),

@@ -26,8 +26,12 @@ from migrations_app.engine.schema import MilvusType
 # allow up to ten (milvus.io/docs/v2.5.x/multi-vector-search.md). Lite has no limits of its own: what is moved
 # there is kept within Milvus's, so that it can go there later.
 MAX_FIELDS, MAX_VECTOR_FIELDS, MOST_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 10, 16
-# rootCoord.maxPartitionNum: 4,096 until 2.4, 1,024 since; 1,024 on every Zilliz Cloud.
-MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_5 = 1024, 4096
+# rootCoord.maxPartitionNum: 4,096, and 1,024 since 2.4.5 (its release notes, pull request 33950); 1,024 on
+# every Zilliz Cloud.
+MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_4_5 = 1024, 4096
+# proxy.maxDimension; since 2.4 it is that of a binary vector's bytes (validateDimension in
+# internal/proxy/util.go, pull request 30676). Zilliz Cloud documents one limit for all.
+MAX_DIM = 32_768
 METRICS = frozenset({"COSINE", "L2", "IP", "HAMMING", "JACCARD", "MHJACCARD", "BM25"})
 
 
@@ -46,6 +50,8 @@ class Capabilities:
     max_fields: int
     max_shards: int
     max_partitions: int
+    # How many bits may a binary vector have?
+    max_bits: int
     # May only one writer at a time send rows?
     single_writer: bool
     # Must a collection be indexed and loaded before count(*) answers?
@@ -68,11 +74,13 @@ class Capabilities:
     metrics: frozenset[str] = METRICS
     # Do the parameters of an index have defaults?
     index_defaults: bool = True
+    # Does an index on a GPU go with COSINE?
+    gpu_cosine: bool = True
     # Are two rows of one key in different partitions two rows? (Where there is a partition key, never.)
     key_per_partition: bool = True
 
-    # Do filters find the INT64 values -2^63 and 2^63-1? Milvus 2.3.5 does not parse the one and misses the
-    # other, as 2.5.8 does (its issue 46075).
+    # Do filters find the INT64 values -2^63 and 2^63-1? Until 2.6.7 Milvus does not parse the one, and no
+    # query returns the row of the other (its issue 46075, pull request 46136).
     filters_find_ends: bool = True
 
     # Does a FLOAT or DOUBLE field keep NaN and infinity? Until 2.3; since 2.4 a request that holds one is
@@ -120,7 +128,7 @@ def capabilities_of(server: Server) -> Capabilities:
     """What ``server`` can do. A build that does not say its version counts as the newest."""
     is_lite = server.flavour == "lite"
     features = features_of(server)
-    few_partitions = is_lite or server.flavour == "zilliz" or server.has((2, 5))
+    few_partitions = is_lite or server.flavour == "zilliz" or server.has((2, 4, 5))
     return Capabilities(
         flavour=server.flavour,
         version=server.version,
@@ -132,7 +140,8 @@ def capabilities_of(server: Server) -> Capabilities:
         max_vector_fields=_vector_fields(server, features),
         max_fields=MAX_FIELDS,
         max_shards=1 if is_lite else MAX_SHARDS,
-        max_partitions=MAX_PARTITIONS if few_partitions else MAX_PARTITIONS_BEFORE_2_5,
+        max_partitions=MAX_PARTITIONS if few_partitions else MAX_PARTITIONS_BEFORE_2_4_5,
+        max_bits=8 * MAX_DIM if server.flavour == "milvus" and server.has((2, 4)) else MAX_DIM,
         single_writer=is_lite,
         count_needs_load=not is_lite,
         flush_before_count=not is_lite,
@@ -146,8 +155,9 @@ def capabilities_of(server: Server) -> Capabilities:
         index_types=features & INDEX_TYPES,
         metrics=features & METRICS,
         index_defaults="index_defaults" in features,
+        gpu_cosine="gpu_cosine" in features,
         key_per_partition=not is_lite,
-        filters_find_ends=is_lite or server.has((2, 6)),
+        filters_find_ends=is_lite or server.has((2, 6, 8)),
         keeps_not_finite=is_lite or not server.has((2, 4)),
         json_null=not is_lite,
         empty_sparse=not is_lite and server.has((2, 4, 12)),

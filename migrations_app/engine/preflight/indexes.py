@@ -59,6 +59,9 @@ def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[st
     elif index.metric not in has:
         message = f"The metric {index.metric} {subject.caps.missing(index.metric)}."
         yield subject.fault(f"{path}.metric", "metric_unavailable", message, hint)
+    elif index.type.startswith("GPU_") and index.metric == "COSINE" and not subject.caps.gpu_cosine:
+        message = f"{index.type} by COSINE {subject.caps.missing('gpu_cosine')}."
+        yield subject.fault(f"{path}.metric", "metric_unavailable", message, "One of: L2, IP.")
 
 
 def _check_type(subject: Subject, path: str, index: IndexPlan, kind: MilvusType) -> Iterator[Fault]:

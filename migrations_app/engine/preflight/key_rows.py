@@ -94,8 +94,8 @@ def _unfindable(subject: Subject, ends: Mapping[str, tuple[int, int]]) -> Iterat
     for name, (least, most) in ends.items():
         if most == MOST:
             yield (
-                f"“{name}” holds {MOST}: {subject.caps} stores and counts a row with this key, but no filter "
-                "finds it."
+                f"“{name}” holds {MOST}: {subject.caps} stores and counts a row with this key, but no query "
+                "returns it."
             )
         if least == LEAST:
             yield (

@@ -7,11 +7,12 @@ from difflib import get_close_matches
 
 from migrations_app.engine.choices import MAX_CAPACITY, MAX_LENGTH, key_choice, round_up
 from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.milvus.capabilities import MAX_DIM
 from migrations_app.engine.paths import parse_path
 from migrations_app.engine.preflight.subject import Entry, Subject
 from migrations_app.engine.schema import ELEMENT_TYPES, MilvusType, TypeSpec
 
-MIN_DIM, MAX_DIM = 2, 32_768
+MIN_DIM = 2
 LEAVE_OUT = Fix("Leave it out", "include", "false")
 _NO_DIM = frozenset({MilvusType.SPARSE_FLOAT_VECTOR})
 
@@ -112,7 +113,8 @@ def check_parameters(subject: Subject) -> Iterator[Fault]:
             continue
         yield from _misplaced(entry, spec)
         if has_dim(spec):
-            yield from _check_dim(entry, spec)
+            most = subject.caps.max_bits if spec.type is MilvusType.BINARY_VECTOR else MAX_DIM
+            yield from _check_dim(entry, spec, most)
         if _has_length(spec):
             yield from _check_range(entry, "max_length", spec.max_length, MAX_LENGTH)
         if spec.type is MilvusType.ARRAY:
@@ -134,7 +136,7 @@ def _misplaced(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
             yield entry.fault(option, "option_misplaced", message, "Remove it.", Fix("Remove it", option, ""))
 
 
-def _check_dim(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
+def _check_dim(entry: Entry, spec: TypeSpec, most: int) -> Iterator[Fault]:
     dims = [c.spec.dim for c in (entry.source.choices if entry.source else ()) if c.spec.type is spec.type]
     if entry.source is not None and not dims:
         return  # it cannot have this type, which is said elsewhere
@@ -146,8 +148,8 @@ def _check_dim(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
         message = f"“{entry.name}” has {declared:,} dimensions, not {spec.dim:,}."
         fix = Fix(f"Use {declared}", "dim", str(declared))
         yield entry.fault("dim", "dim_differs", message, "Vectors keep their dimension.", fix)
-    elif not MIN_DIM <= spec.dim <= MAX_DIM:
-        message = f"“{entry.name}” has dimension {spec.dim:,}; Milvus takes {MIN_DIM} to {MAX_DIM:,}."
+    elif not MIN_DIM <= spec.dim <= most:
+        message = f"“{entry.name}” has dimension {spec.dim:,}; Milvus takes {MIN_DIM} to {most:,}."
         yield entry.fault("dim", "dim_out_of_range", message, "Leave it out.", LEAVE_OUT)
     elif spec.type is MilvusType.BINARY_VECTOR and spec.dim % 8:
         message = f"“{entry.name}” has {spec.dim:,} bits; a BINARY_VECTOR takes a multiple of 8."

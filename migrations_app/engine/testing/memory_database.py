@@ -36,6 +36,7 @@ EVERYTHING = Capabilities(
     max_fields=64,
     max_shards=16,
     max_partitions=1024,
+    max_bits=262_144,
     single_writer=False,
     count_needs_load=True,
     flush_before_count=True,

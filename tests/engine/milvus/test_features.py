@@ -34,6 +34,7 @@ DOCUMENTED = [
     ("HNSW_PQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-pq.md"),
     ("HNSW_PRQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-prq.md"),
     ("index_defaults", (2, 5), "milvus.io/docs/v2.5.x/hnsw.md: “Default value”"),
+    ("gpu_cosine", (2, 5), "pkg/util/indexparamcheck/constraints.go of 2.4: RaftMetrics; issue 36605"),
     ("INT8_VECTOR", (2, 6), "milvus.io/api-reference/pymilvus/v2.6.x, DataType"),
     ("IVF_RABITQ", (2, 6), "milvus.io/docs/v2.6.x/ivf-rabitq.md"),
     ("MINHASH_LSH", (2, 6), "milvus.io/docs/v2.6.x/minhash-lsh.md"),
@@ -70,11 +71,32 @@ def test_no_feature_goes_without_its_document():
 
 
 @pytest.mark.parametrize(
-    ("numbers", "partitions"), [((2, 3, 5), 4096), ((2, 4, 23), 4096), ((2, 5), 1024), ((2, 6), 1024)]
+    ("numbers", "partitions"),
+    [((2, 3, 5), 4096), ((2, 4, 4), 4096), ((2, 4, 5), 1024), ((2, 5), 1024), ((2, 6), 1024)],
 )
 def test_partitions_by_version(numbers, partitions):
-    """milvus.io/docs/v2.4.x/limitations.md: 4,096; v2.6.x/limitations.md: 1,024."""
+    """configs/milvus.yaml of 2.4.4 and 2.4.5; release notes of 2.4.5: pull request 33950."""
     assert capabilities_of(Server("milvus", numbers)).max_partitions == partitions
+
+
+@pytest.mark.parametrize(
+    ("server", "bits"),
+    [
+        (Server("milvus", (2, 3, 5)), 32_768),
+        (Server("milvus", (2, 4)), 262_144),
+        (Server("milvus", (2, 6)), 262_144),
+        (Server("zilliz", (2, 6)), 32_768),
+    ],
+)
+def test_bits_of_a_binary_vector_by_version(server, bits):
+    """internal/proxy/util.go, validateDimension, of 2.3.21 and 2.4.0; docs.zilliz.com/docs/limits."""
+    assert capabilities_of(server).max_bits == bits
+
+
+@pytest.mark.parametrize(("numbers", "finds"), [((2, 3, 5), False), ((2, 6, 7), False), ((2, 6, 8), True)])
+def test_filters_find_the_largest_and_the_least_key_by_version(numbers, finds):
+    """milvus-io/milvus, issue 46075; pull request 46136 came between 2.6.7 and 2.6.8."""
+    assert capabilities_of(Server("milvus", numbers)).filters_find_ends is finds
 
 
 @pytest.mark.parametrize("numbers", [(2, 4), (2, 5), (2, 6)])
