@@ -38,8 +38,8 @@ SINCE: tuple[tuple[Version, Features], ...] = (
         ),
     ),
     # milvus.io/docs/v2.5.x: nullable-and-default.md (scalar fields, no partition key), full-text-search.md,
-    # hnsw-sq.md, hnsw-pq.md, hnsw-prq.md. gpu_cosine: pkg/util/indexparamcheck/constraints.go of 2.4 takes L2 and
-    # IP alone (RaftMetrics); 2.5.0 asks its knowhere, whose GPU indexes name COSINE.
+    # hnsw-sq.md, hnsw-pq.md, hnsw-prq.md. gpu_cosine: pkg/util/indexparamcheck/constraints.go of 2.4 takes L2
+    # and IP alone (RaftMetrics); 2.5.0 asks its knowhere, whose GPU indexes name COSINE.
     (
         (2, 5),
         frozenset(
