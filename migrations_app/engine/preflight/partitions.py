@@ -20,6 +20,8 @@ NAMES_A_PARTITION = frozenset(
     {*(MilvusType.VARCHAR, MilvusType.BOOL), *(MilvusType.INT8, MilvusType.INT16)}
     | {MilvusType.INT32, MilvusType.INT64}
 )
+# A batch is thousands of rows: divided among more partitions than this, its requests are small.
+MANY = 64
 NONE_AT_ALL = Fix("Make no partitions", "partition_by", "")
 
 
@@ -105,6 +107,14 @@ def _too_long(subject: Subject, by: str, values: Collection[str]) -> Iterator[Fa
 
 
 def _notes(by: str, rows: Mapping[str | None, int]) -> tuple[str, ...]:
-    if not rows.get(None):
-        return ()
-    return (f"“{by}” is NULL in {counted(rows[None], 'row')}, which will be in “{DEFAULT_PARTITION}”.",)
+    notes = []
+    if rows.get(None):
+        notes.append(
+            f"“{by}” is NULL in {counted(rows[None], 'row')}, which will be in “{DEFAULT_PARTITION}”."
+        )
+    if len(rows) > MANY:
+        notes.append(
+            f"A request goes into one partition: {len(rows):,} of them make many small requests, which is "
+            "slow. A partition key takes any number of values at full speed."
+        )
+    return tuple(notes)
