@@ -44,7 +44,8 @@ def progress_text(job: Job, done: Totals, pace: Pace) -> str:
     if job.status == Status.FAILED:
         return f"{job.error_message} · {_rows(done.rows_written)} written"
     if job.status == Status.CANCELED:
-        return "nothing was written" if not done.rows_written else f"{_rows(done.rows_written)} written"
+        dropped = ", then dropped" if job.drop_requested else ""
+        return f"{_rows(done.rows_written)} written{dropped}" if done.rows_written else "nothing was written"
     if job.status == Status.SUCCESSFUL:
         return f"{_rows(done.rows_written)} · {check_words(job)}"
     total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
@@ -60,7 +61,7 @@ def check_words(job: Job) -> str:
     """What the count check of all its collections came to."""
     results = [row.verified for row in job.collections.all()]
     if results and all(results):
-        return "counts equal"
+        return "counts agree"
     return "counts differ" if False in results else "counts not compared"
 
 

@@ -16,7 +16,7 @@ NAME_LENGTH = 255
 VALUE_LENGTH = 70_000
 NOTE_LENGTH = 24
 NULL_RULES = {
-    "dynamic": "null: into the dynamic field",
+    "dynamic": "move it to the dynamic field",
     "fill": "null: fill with",
     "reject": "null: reject the row",
 }

@@ -47,7 +47,7 @@ class OptionsForm(forms.Form):
     )
     max_rejected = _limit(
         "Stop after so many rejected rows",
-        "Rejected rows are kept with their reason. 0 stops at the first, empty never stops.",
+        "Rejected rows are kept with their reason. 0 stops once there is one, empty never stops.",
     )
 
     def __init__(

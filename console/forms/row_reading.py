@@ -30,6 +30,9 @@ def read_row(
     """The settings of a row and what becomes of it. ``before`` is the row as it was on the page that was
     sent, which had no controls for one that could not move, and none for the NULLs of a key."""
     row = _with_a_type_it_may_have(row)
+    if has.nullable and before.fate is Fate.DYNAMIC and f"{row.anchor}-on_null" in data:
+        # The page was not drawn anew since its NULLs sent it there: it still shows the field.
+        row = before = replace(row, fate=Fate.FIXED)
     form = FieldForm(row, sheet, has, locked, data)
     if row.reason:
         return row.settings, Fate.LEFT

@@ -111,7 +111,7 @@
       goToProblem = !focusProblem();
       if (!goToProblem) event.preventDefault();
     } else if (at("button[name=fix]")) {
-      placeOfFix = at(".problems").id;
+      placeOfFix = (at(".problems") ?? at("tr"))?.id ?? "";
     } else if (at("dialog [data-close]")) {
       event.preventDefault();
       at("dialog").close();

@@ -98,6 +98,28 @@ def test_null_goes_into_the_dynamic_field_is_filled_or_rejected(web: Client, sel
     assert field(selected, "title")["fill_null"] is None
 
 
+def test_what_nulls_send_into_the_dynamic_field_stays_there_however_often_it_is_sent(
+    web: Client, selected: Draft
+) -> None:
+    """A page saves by itself without being drawn anew: it goes on to send the row as the field it was."""
+    sent = form_of(web, selected) | {"action": "check"}
+    sent.pop(control("title__nullable"))
+    for _ in range(3):
+        web.post(url("schema", selected), sent | {control("title__on_null"): "dynamic"}, headers=HTMX)
+        title = field(selected, "title")
+        assert (title["dynamic"], title["as"]) == (True, "title")
+    for _ in range(2):
+        web.post(url("schema", selected), sent | {control("title__on_null"): "reject"}, headers=HTMX)
+        title = field(selected, "title")
+        assert (title["dynamic"], title["nullable"], title["max_length"]) == (False, False, 256)
+    fill = {control("title__on_null"): "fill", control("title__fill_null"): "none"}
+    web.post(url("schema", selected), sent | {control("title__on_null"): "dynamic"}, headers=HTMX)
+    web.post(url("schema", selected), sent | fill, headers=HTMX)
+    assert (field(selected, "title")["dynamic"], field(selected, "title")["fill_null"]) == (False, "none")
+    web.post(url("schema", selected), sent | {control("title__nullable"): "on"}, headers=HTMX)
+    assert (field(selected, "title")["nullable"], field(selected, "title")["fill_null"]) == (True, None)
+
+
 def test_a_target_without_nullable_says_which_version_brings_it(
     web: Client, connected: Draft, target: Connection, vault: MemoryDatabase
 ) -> None:

@@ -194,6 +194,12 @@ def test_each_difference_is_refused_at_its_place_with_the_repair(there, plan, co
     assert (fault.fixes[0] if fault.fixes else None) == fix
 
 
+def test_what_auto_id_does_to_rows_that_are_there_already_is_said():
+    (fault,) = faults_of(TABLE["Auto ID"])
+    assert (fault.code, fault.severity, fault.path) == ("auto_id_adds", "warning", "key")
+    assert "comes in once more" in fault.message
+
+
 def test_a_limit_of_the_collection_that_is_there_is_not_offered_to_be_raised():
     (fault,) = faults_of(THERE, *SOURCE[:2], field("title", T.VARCHAR, longest_bytes=900))
     assert (fault.code, fault.severity, fault.fixes) == ("limit_too_small", "warning", ())

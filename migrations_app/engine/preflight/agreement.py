@@ -27,6 +27,7 @@ def check_agreement(subject: Subject) -> Iterator[Fault]:
     yield from _check_key(subject, found)
     yield from _check_options(subject, found)
     yield from _moved_keys(subject, found)
+    yield from _new_keys(subject, found)
     fields = {field.name: field for field in found.sent_fields}
     for entry in subject.fixed():
         if entry.plan.target is None or entry.spec is None:
@@ -145,6 +146,15 @@ def _moved_keys(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
         )
         fault = subject.fault("partition_by", "keys_per_partition", message)
         yield replace(fault, severity="warning")
+
+
+def _new_keys(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
+    if subject.plan.is_auto_id and found.key.auto_id:
+        message = (
+            f"“{found.name}” makes a new key for each row (Auto ID): a row that is in it already comes in "
+            "once more."
+        )
+        yield replace(subject.fault("key", "auto_id_adds", message), severity="warning")
 
 
 def _retyped(entry: Entry, there: TargetField) -> tuple[Fix, ...]:
