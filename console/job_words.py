@@ -98,7 +98,10 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
     if job.status != Status.CANCELED:
         return ""
     with_rows = [
-        f"{_rows(int(str(row['rows_written'])))} in {row['name']}" for row in written if row["rows_written"]
+        f"{_rows(int(str(row['rows_written'])))} in {row['name']}"
+        + (" (of equal keys one stays)" if row["has_equal_keys"] else "")
+        for row in written
+        if row["rows_written"]
     ]
     is_in_doubt = any(row["is_in_doubt"] for row in written)
     if not with_rows:

@@ -177,6 +177,7 @@ def written_by(job: Job) -> list[dict[str, Any]]:
     """What a job has written so far: target collection and rows, for a dialog or a sentence.
 
     ``is_in_doubt``: rows may be there that are not counted, since nobody learned what became of them.
+    ``has_equal_keys``: some may have replaced others.
     """
     doubtful = JobSlice.objects.filter(collection=OuterRef("pk")).in_doubt()
     found = job.collections.with_counters().annotate(is_in_doubt=Exists(doubtful)).order_by("position")
@@ -186,6 +187,7 @@ def written_by(job: Job) -> list[dict[str, Any]]:
             "rows_written": row.rows_written,
             "is_created": row.is_created,
             "is_in_doubt": row.is_in_doubt,
+            "has_equal_keys": not row.key_unique,
         }
         for row in found
     ]

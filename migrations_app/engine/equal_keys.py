@@ -20,10 +20,14 @@ from migrations_app.engine.plan import CollectionPlan, FieldPlan
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """How many of the rows sent were replaced by later ones of the same key: from ``least`` to ``most``."""
+    """How many of the rows sent were replaced by later ones of the same key: from ``least`` to ``most``.
+
+    ``unread`` rows of the source were counted and not asked for: nobody knows how many of them count.
+    """
 
     least: int = 0
     most: int = 0
+    unread: int = 0
 
     def __str__(self) -> str:
         return f"{self.least:,}" if self.least == self.most else f"{self.least:,} to {self.most:,}"
@@ -40,13 +44,14 @@ def replaced(counters: Counters, duplicates: Sequence[int], in_source: int) -> R
     in the target as there are such rows, and as many new ones as rows were read that were not counted.
     """
     sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
-    gone = counters.rejected + max(0, in_source - counters.read)
+    unread = max(0, in_source - counters.read)
+    gone = counters.rejected + unread
     new = max(0, counters.read - in_source)
     least = min(duplicates) - counters.collapsed - gone
     most = max(duplicates) - counters.collapsed + new
     # Of rows that replace each other one stays.
     most = min(most, sent - 1)
-    return Replaced(max(0, min(least, most)), max(0, most))
+    return Replaced(max(0, min(least, most)), max(0, most), unread)
 
 
 def key_rows(collection: CollectionPlan, *, key_per_partition: bool = True) -> KeyRows:

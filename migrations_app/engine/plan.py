@@ -132,7 +132,7 @@ class CollectionPlan(PlanModel):
 
 class Options(PlanModel):
     verify: Literal["counts", "sample", "full", "none"] = "counts"
-    sample_size: int = Field(default=1000, ge=1)
+    sample_size: int | None = Field(default=None, ge=1)
     create_index: bool | None = None
     load: bool = False
     max_rejected: int | None = Field(default=1000, ge=0, le=MOST_ROWS)
@@ -187,5 +187,7 @@ def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
     """Everything in ``plan`` that this version knows but cannot do."""
     if plan.options.verify not in ("counts", "none"):
         yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
+    elif plan.options.sample_size is not None:
+        yield _unbuilt("options.sample_size", plan.options.sample_size, "Leave it out.")
     if plan.target.create_database:
         yield _unbuilt("target.create_database", True, "Make the database first, and leave it out.")

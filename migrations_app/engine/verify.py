@@ -135,6 +135,11 @@ def _explained(counters: Counters, added: int, equal: Replaced) -> tuple[bool | 
     """Whether rows of equal keys explain what is lacking, if anything is."""
     sent = _sent(counters)
     said = f"The target holds {counted(added, 'new row')}; {sent:,} were sent{_left_out(counters)}"
+    if equal.explains(sent - added) and added < sent and equal.least != equal.most:
+        lacking = f"The {sent - added:,} that it lacks are as many as equal keys may have replaced ({equal})"
+        if equal.unread:
+            return None, f"{said}. {lacking}, but not all rows were read: lost ones would look the same."
+        return True, f"{said}. {lacking}."
     if equal.explains(sent - added):
         replaced_rows = f", of which {sent - added:,} were replaced by others with the same key"
         return True, f"{said}{replaced_rows if added < sent else ''}."

@@ -155,12 +155,16 @@ def _say_end(job: Job) -> None:
 def _written(job: Job) -> str:
     """What the job leaves in the target, as far as it is known."""
     rows = sum(c.rows_written for c in job.collections.with_counters())
-    written = f"{rows:,} rows were written" if rows else "nothing was written"
+    # Of rows with equal keys one stays; and what the count at the end did not find is not there.
+    is_less = job.error_code == "verify_mismatch" or job.collections.filter(key_unique=False).exists()
+    written = f"{rows:,} rows were {'sent' if is_less else 'written'}" if rows else "nothing was written"
     if job.collections.filter(target_state=TargetState.DROPPED).exists():
         return f"{written}; the collections it created were dropped."
     if JobSlice.objects.filter(collection__job=job).in_doubt().exists():
         written = written if rows else "nothing is known to be written"
         return f"{written}. Some of what was sent last, and not answered, may be there as well."
+    if is_less and rows:
+        return f"{written}; what of them is in the target stays." if job.error_code else f"{written}."
     return f"{written} and stay." if rows and job.status != Status.SUCCESSFUL else f"{written}."
 
 

@@ -43,6 +43,7 @@ def make_job(status: Status = Status.IN_PROGRESS, *, rows: int = 1000, written: 
         target="docs",
         plan=PLAN["collections"][0],
         rows_source=rows,
+        key_unique=True,
     )
     JobSlice.objects.create(
         collection=docs, number=0, part_id="all", rows_read=written, rows_written=written, bytes_written=9_000

@@ -194,6 +194,13 @@ def test_each_difference_is_refused_at_its_place_with_the_repair(there, plan, co
     assert (fault.fixes[0] if fault.fixes else None) == fix
 
 
+def test_the_description_of_the_collection_that_is_there_stays():
+    (fault,) = faults_of(THERE, description="Mine")
+    assert (fault.code, fault.severity, fault.path) == ("description_differs", "warning", "description")
+    assert fault.message == "“books” is described as “All books”, and stays so."
+    assert faults_of(THERE) == ()
+
+
 def test_what_auto_id_does_to_rows_that_are_there_already_is_said():
     (fault,) = faults_of(TABLE["Auto ID"])
     assert (fault.code, fault.severity, fault.path) == ("auto_id_adds", "warning", "key")

@@ -273,6 +273,7 @@ def test_batches_under_way_never_hold_more_than_the_memory_allowed(batch_bytes: 
         allowed = 12 * batch_bytes
         move.set_policy(memory_bytes=allowed)
         seen: list[float] = []
+        is_full = threading.Event()
 
         def held_bytes() -> float:
             """A row under way is there as it was read, as it was mapped, as it was encoded, and in gRPC."""
@@ -281,6 +282,8 @@ def test_batches_under_way_never_hold_more_than_the_memory_allowed(batch_bytes: 
         def on_request(number: int) -> None:
             if number == 1:
                 wait_until(lambda: held_bytes() > allowed / 2)
+                is_full.set()
+            is_full.wait(10)
             seen.append(held_bytes())
 
         move.target_store.on_request = on_request

@@ -446,11 +446,23 @@ def test_what_is_no_text_field_is_not_cut(written, name):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("max_length", 5), ("max_capacity", 5), ("dim", 3), ("description", "Notes"), ("nullable", True)],
+    [
+        *(("max_length", 5), ("max_capacity", 5), ("dim", 3)),
+        *(("description", "Notes"), ("nullable", True), ("nullable", False)),
+    ],
 )
 def test_a_column_in_the_dynamic_field_takes_no_option_of_a_field(option, value):
     fault = the_fault({"fields": [{"source": "t", "dynamic": True, option: value}]}, field("t", T.VARCHAR))
     assert place(fault) == ("option_misplaced", f"fields[2].{option}", "t", option)
+
+
+def test_a_target_that_keeps_no_descriptions_says_so():
+    caps = replace(LITE, keeps_descriptions=False)
+    described = {"fields": [{"source": "t", "description": "Notes"}]}
+    for written in ({"description": "Mine"}, described):
+        fault = the_fault(written, field("t", T.VARCHAR), caps=caps)
+        assert (fault.code, fault.severity) == ("description_lost", "warning")
+        assert fault.message == "Milvus Lite 3.2.2 keeps no descriptions."
 
 
 def test_a_key_is_never_cut():

@@ -76,6 +76,8 @@ class Capabilities:
     index_defaults: bool = True
     # Does an index on a GPU go with COSINE?
     gpu_cosine: bool = True
+    # Does it keep the descriptions of a collection and its fields?
+    keeps_descriptions: bool = True
     # Are two rows of one key in different partitions two rows? (Where there is a partition key, never.)
     key_per_partition: bool = True
 
@@ -155,6 +157,7 @@ def capabilities_of(server: Server) -> Capabilities:
         index_types=features & INDEX_TYPES,
         metrics=features & METRICS,
         index_defaults="index_defaults" in features,
+        keeps_descriptions=not is_lite,
         gpu_cosine="gpu_cosine" in features,
         key_per_partition=not is_lite,
         filters_find_ends=is_lite or server.has((2, 6, 8)),

@@ -87,6 +87,12 @@ def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     if plan.partition_by is not None and partition_key is not None:
         message = f"“{found.name}” has a partition key: Milvus takes no other partitions there."
         yield subject.fault("partition_by", "partition_key_differs", message, "Leave it out.")
+    if plan.description != found.description and subject.caps.keeps_descriptions:
+        message = f"“{found.name}” is described as “{found.description}”, and stays so."
+        fault = subject.fault(
+            "description", "description_differs", message, "", Fix("Remove it", "description", "")
+        )
+        yield replace(fault, severity="warning")
     if plan.shards != found.shards:
         message = f"“{found.name}” has {counted(found.shards, 'shard')}, not {plan.shards:,}."
         fix = Fix(f"Use {found.shards}", "shards", str(found.shards))

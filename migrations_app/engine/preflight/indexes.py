@@ -44,8 +44,10 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
 def _check_index(
     subject: Subject, path: str, index: IndexPlan, spec: TypeSpec, metrics: tuple[str, ...]
 ) -> Iterator[Fault]:
+    if refused := tuple(_check_type(subject, path, index, spec.type)):
+        yield from refused
+        return
     yield from _check_metric(subject, path, index, METRICS_OF_INDEX.get(index.type, metrics))
-    yield from _check_type(subject, path, index, spec.type)
     yield from _check_missing(subject, path, index)
     yield from _check_params(subject, path, index, spec.dim)
 

@@ -71,7 +71,7 @@ def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
             message = f"“{entry.name}” goes into the dynamic field, where “as” names it, not “target”."
             yield entry.fault("target", "option_misplaced", message, f"Write as: {entry.plan.target}.")
         for option in _NOT_IN_META:
-            if getattr(entry.plan, option) not in (None, False, ""):
+            if getattr(entry.plan, option) not in (None, ""):
                 message = f"“{entry.name}” goes into the dynamic field, which has no “{option}”."
                 yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))
 

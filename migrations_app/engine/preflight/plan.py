@@ -84,7 +84,9 @@ def check_plan(
             own: Sequence[Fault] = (found,)
         else:
             asked = _named(collection, default_targets(schemas)[found.name])
-            prepared[number], own = _prepared(asked, found, source, target, caps, taken)
+            prepared[number], own = _prepared(
+                asked, found, source, target, caps, taken, plan.options.limit_rows
+            )
         faults += (fault.under(f"collections[{number}]") for fault in own)
     for number, one in prepared.items() if is_there else ():
         own = (
@@ -122,6 +124,7 @@ def _prepared(
     target: Target,
     caps: Capabilities,
     taken: AbstractSet[str],
+    limit_rows: int | None,
 ) -> tuple[PreparedCollection, tuple[Fault, ...]]:
     there, unreadable = existing.added_to(collection, target, taken)
     completed = complete(collection, schema, caps, existing=there)
@@ -137,7 +140,10 @@ def _prepared(
     found = (*unreadable, *check_collection(completed, schema, caps, there))
     warnings = tuple(fault.message for fault in found if fault.severity == "warning")
     unsaid = _left_out(completed, schema, caps, there) if collection.fields is None else ()
-    notes = (*schema.notes, *unsaid, *facts.notes, *made.notes, *warnings)
+    counts = (*facts.notes, *made.notes)
+    if counts and limit_rows is not None:
+        counts = (*counts, f"These counts are of all rows, of which {limit_rows:,} at most are moved.")
+    notes = (*schema.notes, *unsaid, *counts, *warnings)
     prepared = PreparedCollection(
         completed, schema, schema.rows_estimate, notes, facts.key_is_unique, facts.duplicates
     )

@@ -89,6 +89,10 @@ def check_description(subject: Subject) -> Iterator[Fault]:
     if size > MAX_DESCRIPTION_BYTES:
         message = f"The description is {size:,} bytes long; {MAX_DESCRIPTION_BYTES:,} are taken."
         yield subject.fault("description", "description_too_long", message, "Shorten it.")
+    is_described = subject.plan.description or any(entry.plan.description for entry in subject.fixed())
+    if is_described and not subject.caps.keeps_descriptions:
+        fault = subject.fault("description", "description_lost", f"{subject.caps} keeps no descriptions.")
+        yield replace(fault, severity="warning")
 
 
 def check_dynamic_field(subject: Subject) -> Iterator[Fault]:
