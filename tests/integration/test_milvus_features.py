@@ -361,7 +361,7 @@ ROWS = [
     # Parameters out of their range: Milvus says so when it is asked, Lite never.
     index("HNSW", (KEEPS, "2 to 2,048"), (REFUSES, "2 to 2,048"), M=5000, efConstruction=16),
     index("IVF_FLAT", (KEEPS, "1 to 65,536"), (REFUSES, "1 to 65,536"), nlist=0),
-    index("IVF_PQ", (KEEPS, "not divide"), (REFUSES, "not divide"), nlist=4, m=3),
+    index("IVF_PQ", (KEEPS, NEEDS_MILVUS), (REFUSES, "not divide"), nlist=4, m=3),
     bit_index("BIN_FLAT", "HAMMING", TAKEN),
     bit_index("BIN_FLAT", "JACCARD", TAKEN),
     bit_index("BIN_IVF_FLAT", "HAMMING", TAKEN, nlist=4),
