@@ -44,7 +44,8 @@ def progress_text(job: Job, done: Totals, pace: Pace) -> str:
     if job.status == Status.FAILED:
         return f"{job.error_message} · {_rows(done.rows_written)} written"
     if job.status == Status.CANCELED:
-        dropped = ", then dropped" if job.drop_requested else ""
+        is_dropped = any(row.target_state == TargetState.DROPPED for row in job.collections.all())
+        dropped = ", then dropped" if is_dropped else ""
         return f"{_rows(done.rows_written)} written{dropped}" if done.rows_written else "nothing was written"
     if job.status == Status.SUCCESSFUL:
         return f"{_rows(done.rows_written)} · {check_words(job)}"

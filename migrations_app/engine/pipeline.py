@@ -23,7 +23,7 @@ from enum import StrEnum
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.checkpoint import Allowance, Counters, Ledger
 from migrations_app.engine.connectors.base import ReadContext, Source
-from migrations_app.engine.errors import Draining, FerryError, Interrupted, LeaseLost, UncleanStop
+from migrations_app.engine.errors import Draining, FerryError, UncleanStop
 from migrations_app.engine.log import Log, counted
 from migrations_app.engine.mapping import Mapped, Mapping
 from migrations_app.engine.milvus.pacing import Pace
@@ -140,13 +140,10 @@ class _Run:
 
     def _writer(self, channel: Channel, most: int, policy: Policy, log: Log) -> Writer:
         upsert = self._work.mapping.upsert
-
-        def grace(reason: Interrupted) -> float:
-            return 0.0 if upsert or isinstance(reason, LeaseLost) else policy.grace_seconds
-
+        grace_seconds = 0.0 if upsert else policy.grace_seconds
         return Writer(
             channel,
-            Pace(most, policy.retry, self._ctx.stop, log, grace),
+            Pace(most, policy.retry, self._ctx.stop, log, grace_seconds),
             self._allowance,
             upsert=upsert,
             timeout_seconds=policy.request_timeout_seconds,

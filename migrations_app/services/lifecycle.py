@@ -11,7 +11,7 @@ from django.db.models import F, Max, Min, Q
 from django.utils import timezone
 
 from migrations_app import queue
-from migrations_app.engine.errors import FerryError, LeaseLost
+from migrations_app.engine.errors import FerryError, LeaseLost, VerifyMismatch
 from migrations_app.models import Installation, Job, JobSlice, LogEntry, SliceState, TargetState
 from migrations_app.states import RUNNING, Stage, Status, move
 
@@ -156,16 +156,18 @@ def _written(job: Job) -> str:
     """What the job leaves in the target, as far as it is known."""
     rows = sum(c.rows_written for c in job.collections.with_counters())
     # Of rows with equal keys one stays; and what the count at the end did not find is not there.
-    is_less = job.error_code == "verify_mismatch" or job.collections.filter(key_unique=False).exists()
+    is_less = (
+        job.error_code == VerifyMismatch.default_code or job.collections.filter(key_unique=False).exists()
+    )
     written = f"{rows:,} rows were {'sent' if is_less else 'written'}" if rows else "nothing was written"
     if job.collections.filter(target_state=TargetState.DROPPED).exists():
         return f"{written}; the collections it created were dropped."
     if JobSlice.objects.filter(collection__job=job).in_doubt().exists():
         written = written if rows else "nothing is known to be written"
         return f"{written}. Some of what was sent last, and not answered, may be there as well."
-    if is_less and rows:
-        return f"{written}; what of them is in the target stays." if job.error_code else f"{written}."
-    return f"{written} and stay." if rows and job.status != Status.SUCCESSFUL else f"{written}."
+    if not rows or job.status == Status.SUCCESSFUL:
+        return f"{written}."
+    return f"{written}; what of them is in the target stays." if is_less else f"{written} and stay."
 
 
 def job_succeed(*, job: Job) -> bool:

@@ -176,4 +176,8 @@ def test_the_allowance_holds_exactly_as_many_as_it_says(allowed: int | None, fit
 
 
 def test_no_rejected_rows_cost_nothing() -> None:
-    Allowance(0).spend(())
+    allowance = Allowance(1)
+    allowance.spend(())
+    allowance.spend(rejected("1"))
+    with pytest.raises(TooManyRejected):
+        allowance.spend(rejected("2"))

@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import (
     FerryError,
     Interrupted,
+    LeaseLost,
     TargetBusy,
     TargetUnavailable,
     UnknownOutcome,
@@ -52,17 +53,12 @@ class Place:
     has_begun: bool = False
 
 
-def no_grace(reason: Interrupted) -> float:
-    """After a stop nothing is sent, whatever the reason."""
-    return 0.0
-
-
 class Pace:
     """Hands out turns to send, never more than ``most`` at once; any thread may call any method.
 
     Batches get their first turns in the order of their places, so that a stop never leaves out one before
-    another that went in. After a stop no batch is begun; one that is half in is given turns for as many
-    seconds as ``grace`` says.
+    another that went in. After a stop no batch is begun; one that is half in is given turns for
+    ``grace_seconds``, but none after a lost lease.
     """
 
     def __init__(
@@ -71,13 +67,13 @@ class Pace:
         retry: RetryPolicy,
         stop: StopToken,
         log: Log,
-        grace: Callable[[Interrupted], float] = no_grace,
+        grace_seconds: float = 0.0,
     ) -> None:
         self._climb = Climb(most)
         self._retry = retry
         self._stop = stop
         self._log = log
-        self._grace = grace
+        self._grace_seconds = grace_seconds
         self._give_up_at = math.inf
         self._changed = threading.Condition()
         self._line: deque[Place] = deque()
@@ -179,7 +175,8 @@ class Pace:
 
     def _stopped(self, reason: Interrupted) -> None:
         with self._changed:
-            self._give_up_at = time.monotonic() + self._grace(reason)
+            grace = 0.0 if isinstance(reason, LeaseLost) else self._grace_seconds
+            self._give_up_at = time.monotonic() + grace
             self._changed.notify_all()
 
 

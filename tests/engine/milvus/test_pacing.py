@@ -8,13 +8,11 @@ import pytest
 from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import (
     Canceled,
-    Interrupted,
     LeaseLost,
     TargetBusy,
     TargetUnavailable,
     UnknownOutcome,
 )
-from migrations_app.engine.log import silent
 from migrations_app.engine.milvus.pacing import Pace, Place, Turn
 from migrations_app.engine.retry import RetryPolicy
 
@@ -28,7 +26,7 @@ class Paced:
     def __init__(self, most: int = 8, retry: RetryPolicy = AT_ONCE, grace_seconds: float = 0.0) -> None:
         self.stop = StopToken()
         self.logged: list[tuple[str, str]] = []
-        self.pace = Pace(most, retry, self.stop, self._log, lambda reason: grace_seconds)
+        self.pace = Pace(most, retry, self.stop, self._log, grace_seconds)
 
     def _log(self, level: str, message: str, **facts: object) -> None:
         self.logged.append((level, message))
@@ -212,15 +210,14 @@ def test_who_would_have_to_wait_beyond_its_grace_gives_up_at_once() -> None:
         pass
 
 
-def test_the_reason_of_a_stop_decides_how_long_its_grace_is() -> None:
-    asked: list[Interrupted] = []
-    stop = StopToken()
-    pace = Pace(1, AT_ONCE, stop, silent, lambda reason: asked.append(reason) or 0.0)  # type: ignore[func-returns-value]
-    lost = LeaseLost("Another worker has it.")
-    stop.stop(lost)
-    with pytest.raises(LeaseLost), pace.turn(pace.place()):
+def test_a_lost_lease_allows_no_grace() -> None:
+    paced = Paced(grace_seconds=600)
+    begun = paced.pace.place()
+    with paced.pace.turn(begun):
         pass
-    assert asked == [lost]
+    paced.stop.stop(LeaseLost("Another worker has it."))
+    with pytest.raises(LeaseLost), paced.pace.turn(begun):
+        pass
 
 
 # ---------------------------------------------------------------- order
@@ -248,12 +245,12 @@ def test_first_turns_come_in_the_order_of_the_places(paced: Paced) -> None:
 
 
 def test_later_turns_wait_for_nobody(paced: Paced) -> None:
+    went: list[str] = []
     begun = paced.pace.place()
-    with paced.pace.turn(begun):
-        pass
+    in_thread(paced, begun, went, "first turn").join(10)
     paced.pace.place()
-    with paced.pace.turn(begun):
-        pass
+    in_thread(paced, begun, went, "second turn").join(10)
+    assert went == ["first turn", "second turn"]
 
 
 def test_who_leaves_the_line_lets_the_next_go_ahead(paced: Paced) -> None:
