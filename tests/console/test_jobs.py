@@ -296,6 +296,13 @@ def test_a_canceled_job_says_what_it_wrote(viewer):
     assert "may" not in page.partition("they were kept.")[2].partition("</section>")[0]
 
 
+def test_the_list_says_that_what_was_written_was_dropped_where_it_was(viewer):
+    job = make_job(Status.CANCELED, ended_at=timezone.now(), drop_requested=True)
+    assert "400 rows written, then dropped" not in text(viewer.get(reverse("jobs")))
+    job.collections.update(target_state="dropped")
+    assert "400 rows written, then dropped" in text(viewer.get(reverse("jobs")))
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [

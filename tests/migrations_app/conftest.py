@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from migrations_app import connect, services
+from migrations_app import connect, services, tasks
 from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.connectors import registry
 from migrations_app.engine.connectors.base import ReadContext, Source
@@ -25,7 +25,7 @@ from migrations_app.engine.testing import (
     memory_database,
     memory_store,
 )
-from migrations_app.models import Job
+from migrations_app.models import Job, JobSlice
 
 SOURCE_PASSWORD, TARGET_TOKEN = "opensesame", "letmein"
 SPECS = {
@@ -130,3 +130,23 @@ def work_off(transactional_db: None) -> Callable[[], int]:
 def pages_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
     """The source gives its 100 books ten at a time."""
     monkeypatch.setattr(PagedSource, "batch_bytes", books(100).rows.nbytes // 10)
+
+
+@pytest.fixture
+def ready(world):
+    """A job whose slices wait to be claimed, and an empty queue."""
+
+    def ready(*collections, **options):
+        job = world.job(*collections, **options)
+        tasks.prepare(job.pk)
+        OrmQ.objects.all().delete()
+        job.refresh_from_db()
+        assert not job.error, job.error
+        return job
+
+    return ready
+
+
+def the_slice(job=None):
+    found = JobSlice.objects.select_related("collection")
+    return found.get(collection__job=job) if job else found.get()

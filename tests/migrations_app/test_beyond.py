@@ -1,0 +1,74 @@
+"""Rows beyond the last checkpoint of a slice that broke off: counted, kept, and void when it goes on."""
+
+import pytest
+
+from migrations_app import claiming, leases, services, tasks
+from migrations_app.engine.retry import RetryPolicy
+from migrations_app.engine.testing import Mishap
+from migrations_app.models import Job, JobCollection, JobSlice, RejectedRow
+from migrations_app.states import Status
+
+from .conftest import the_slice
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def refuse_every_third(world):
+    world.target.refuse = lambda row: "It is bad." if row["id"] % 3 == 0 else ""
+
+
+def in_target(world):
+    return len(world.target.collections["books"].rows)
+
+
+def test_rows_refused_beyond_the_last_whole_batch_are_kept_and_counted(world, ready, work_off):
+    refuse_every_third(world)
+    job = ready(max_rejected=5)
+    tasks.work(job.pk)
+    work_off()
+    job.refresh_from_db()
+    stopped = the_slice()
+    assert (job.status, job.error_code) == (Status.FAILED, "too_many_rejected")
+    assert stopped.rows_rejected == RejectedRow.objects.filter(job=job, is_beyond=True).count() > 5
+    assert stopped.rows_written == in_target(world) > 0
+    assert (stopped.cursor, stopped.rows_in_flight) == (None, 0)
+    assert job.log.last().message == f"Failed: {stopped.rows_written} rows were written and stay."
+
+
+def test_what_came_beyond_the_checkpoint_is_void_when_the_slice_goes_on(world, ready):
+    refuse_every_third(world)
+    job = ready(max_rejected=5)
+    tasks.work(job.pk)
+    assert the_slice().rows_written > 0
+    Job.objects.update(status=Status.IN_PROGRESS, error_code="")
+    again = claiming.claim(job, leases.terms())
+    assert (again.rows_read, again.rows_written, again.rows_rejected) == (0, 0, 0)
+    assert (again.bytes_written, again.beyond) == (0, {})
+    assert not RejectedRow.objects.exists()
+    assert again.repeated, "what is in the target is sent again"
+
+
+def test_a_job_whose_last_requests_were_not_answered_says_so(world, ready, work_off, monkeypatch):
+    monkeypatch.setattr("migrations_app.run.RETRY", RetryPolicy(tries=2, first_seconds=0.01))
+    world.target.mishaps += [Mishap.LOST] * 100
+    job = ready()
+    for _ in range(leases.MAX_ATTEMPTS):
+        JobSlice.objects.update(not_before=None)
+        tasks.work(job.pk)
+    work_off()
+    job.refresh_from_db()
+    assert job.status == Status.FAILED
+    assert the_slice().rows_in_flight == 100
+    assert job.log.last().message == (
+        "Failed: nothing is known to be written. Some of what was sent last, and not answered, may be there "
+        "as well."
+    )
+
+
+def test_where_equal_keys_replace_one_another_rows_were_sent_not_written(world, ready):
+    job = ready()
+    tasks.work(job.pk)
+    JobCollection.objects.update(key_unique=False)
+    JobSlice.objects.update(state="waiting")
+    services.job_cancel(job=job, user=None, drop=False)
+    assert job.log.last().message == "Canceled: 100 rows were sent; what of them is in the target stays."
