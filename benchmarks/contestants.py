@@ -21,18 +21,18 @@ import numpy as np
 import psycopg
 from pymilvus import MilvusClient
 
-from migrations_app.engine.batch import Batch, CollectionRef, Slice
-from migrations_app.engine.checkpoint import Ledger
-from migrations_app.engine.connectors.base import ReadContext
-from migrations_app.engine.connectors.postgres.select import select_slice
-from migrations_app.engine.connectors.postgres.source import PostgresSource
 from migrations_app.engine.log import silent
 from migrations_app.engine.mapping import Mapping, compile_mapping
-from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.pipeline import Policy, SliceWork, run_slice
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.proposal import complete
-from migrations_app.engine.target import Channel, Request
+from migrations_app.engine.model.batch import Batch, CollectionRef, Slice
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.pipeline.ledger import Ledger
+from migrations_app.engine.pipeline.pipeline import Policy, SliceWork, run_slice
+from migrations_app.engine.planning.defaults import complete
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.sources.postgresql.read.select import select_slice
+from migrations_app.engine.sources.postgresql.source import PostgresSource
+from migrations_app.engine.targets.base import Channel, Request
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 
 HAND_ROWS = 2000
 TIMEOUT_SECONDS = 120.0

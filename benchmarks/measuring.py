@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.contestants import Task
-from migrations_app.engine.cancel import Deadline, StopToken
-from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.row_count import RowCount
+from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.targets.milvus.target import MilvusTarget
+from migrations_app.engine.verification.row_count import RowCount
 
 # Engines go on working after the last acknowledgement: the next one starts once they are through.
 LOOK_SECONDS = 0.5

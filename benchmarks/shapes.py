@@ -22,7 +22,7 @@ from benchmarks.contestants import Task
 from benchmarks.dataset import Shape
 from benchmarks.measuring import ContestantFailed, measure, settle
 from benchmarks.report import Table
-from migrations_app.engine.milvus.target import MilvusTarget
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 
 HEADINGS = ("target", "rows × dim", "moving s", "rows/s", "written", "rejected", "peak MB")
 COST_HEADINGS = ("rows × dim", "who", "seconds", "µs a row", "CPU µs a row", "CPU s/GB", "× the first")

@@ -16,14 +16,14 @@ from pydantic import TypeAdapter, ValidationError
 from console import drafts
 from migrations_app import connect, services
 from migrations_app.engine import preflight
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError, TargetError
-from migrations_app.engine.paths import OPEN
-from migrations_app.engine.plan import Plan
-from migrations_app.engine.preflight.existing import HeldRows, rows_in
-from migrations_app.engine.target import Target
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.paths import OPEN
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.preflight.scans.existing import HeldRows, rows_in
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.stop_token import StopToken
+from migrations_app.engine.targets.base import Target
 from migrations_app.models import Draft
 
 CHECKED = "checked"  # state

@@ -12,9 +12,9 @@ from console import drafts
 from console.connections_list import proposed_name, server_panel
 from console.forms.connection import ConnectionForm
 from migrations_app import connect, services
-from migrations_app.engine.connectors.base import ServerInfo
-from migrations_app.engine.connectors.registry import source_class
+from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Connection, Draft
 
 NEW = "new"

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from console import kinds
-from migrations_app.engine.connectors.base import ServerInfo
+from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.models import Connection
 
 OPEN_DRAFT = {

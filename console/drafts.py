@@ -8,7 +8,7 @@ from typing import Any
 from console import kinds
 from console.stored import TargetFacts, listing_from_json, target_from_json
 from console.wizard import Progress, Step
-from migrations_app.engine.connectors.base import CollectionInfo
+from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.models import Draft
 
 SHEETS = "sheets"  # state: what the wizard knows of each collection that was ever selected, by source name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from console.words import about
-from migrations_app.engine.connectors.registry import SOURCES
+from migrations_app.engine.sources.registry import SOURCES
 from migrations_app.models import Job, JobCollection, TargetState, Wish
 from migrations_app.reports import Pace, Totals
 from migrations_app.states import Stage, Status

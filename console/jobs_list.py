@@ -10,7 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 
 from console.job_words import kind_title, progress_text, status_label, tone
-from migrations_app.engine.connectors.registry import SOURCES
+from migrations_app.engine.sources.registry import SOURCES
 from migrations_app.models import Job
 from migrations_app.reports import Totals, job_pace, totals
 from migrations_app.states import RUNNING, Status

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from migrations_app.engine.choices import key_choice, key_fields, part_fields
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import AUTO, CollectionPlan
-from migrations_app.engine.schema import CollectionSchema, MilvusType
+from migrations_app.engine.model.plan import AUTO, CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.type_choices import key_choice, key_fields, part_fields
 
 Choices = list[tuple[str, str | list[tuple[str, str]]]]
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from console.key_choices import is_unfinished
 from console.sheet import Sheet
-from migrations_app.engine.choices import is_declared_unique
-from migrations_app.engine.joining import joined
+from migrations_app.engine.model.key_text import joined
+from migrations_app.engine.planning.type_choices import is_declared_unique
 
 COLLAPSED = "of rows with equal keys only the last that is read stays, the others are counted as collapsed"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from migrations_app import connect
-from migrations_app.engine.connectors.registry import SOURCES
 from migrations_app.engine.errors import FerryError
+from migrations_app.engine.sources.registry import SOURCES
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from console.schema_page import url as schema_url
 from console.sheet import Sheet
 from console.summary import line, summary
 from migrations_app import services
-from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
 from migrations_app.engine.log import counted
-from migrations_app.engine.plan import Options, Plan
-from migrations_app.engine.preflight.existing import HeldRows
+from migrations_app.engine.model.plan import Options, Plan
+from migrations_app.engine.preflight.scans.existing import HeldRows
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft, Job
 
 TRY_ROWS = 1_000

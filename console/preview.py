@@ -11,12 +11,13 @@ import pyarrow as pa
 
 from console.sheet import Sheet
 from console.stored import PREVIEW_ROWS
-from migrations_app.engine.batch import Batch
-from migrations_app.engine.joining import PART
 from migrations_app.engine.mapping import Mapped, Mapping, compile_mapping
-from migrations_app.engine.mapping.fitting import fitted
-from migrations_app.engine.plan import FieldPlan
-from migrations_app.engine.schema import META, MilvusType, TargetField, arrow_type
+from migrations_app.engine.mapping.values.cast import fitted
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.plan import FieldPlan
+from migrations_app.engine.model.target_schema import META, TargetField
+from migrations_app.engine.model.types import MilvusType, arrow_type
 
 TEXT_LENGTH = 200
 VECTOR_ITEMS = 2

@@ -13,9 +13,10 @@ from console.forms.full_text import PREFIX
 from console.key_choices import is_unfinished
 from console.sheet import Sheet, added_anchor, anchor
 from console.stored import TargetFacts
-from migrations_app.engine import naming, preflight
+from migrations_app.engine import preflight
 from migrations_app.engine.errors import Fault, Fix
-from migrations_app.engine.plan import AUTO
+from migrations_app.engine.model import names
+from migrations_app.engine.model.plan import AUTO
 
 # Which part of a row, or which setting of the collection, shows the problems of an option.
 COLUMNS = {
@@ -72,7 +73,7 @@ class Problem:
 
 def of_all(sheets: Sequence[Sheet], facts: TargetFacts) -> list[list[Problem]]:
     """The problems of each sheet, those between them included."""
-    twice = naming.duplicates(sheet.plan.target or "" for sheet in sheets)
+    twice = names.duplicates(sheet.plan.target or "" for sheet in sheets)
     used = {sheet.plan.target or "" for sheet in sheets} | set(facts.taken)
     return [
         [*_typed(sheet), *_names(sheet, facts, twice, used), *_key(sheet), *_faults(sheet, facts)]
@@ -119,7 +120,7 @@ def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[st
         message = f"Two collections of this migration are called “{name}”."
     else:
         return
-    free = naming.suggest(name, used, "collection")
+    free = names.suggest(name, used, "collection")
     yield Problem(message, field="target", fixes=(Repair(f"Use {free}", f"target={free}"), *fixes))
 
 

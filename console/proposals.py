@@ -8,13 +8,14 @@ from typing import Any
 
 from console.key_choices import is_unfinished
 from console.sheet import Existing, Sheet, anchor
-from migrations_app.engine import proposal
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.naming import free_name
-from migrations_app.engine.opening import last_part
-from migrations_app.engine.paths import OPEN
-from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
-from migrations_app.engine.schema import CollectionSchema, MilvusType, TargetSchema
+from migrations_app.engine.model.names import free_name
+from migrations_app.engine.model.paths import OPEN, last_part
+from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning import defaults
 
 NEW_FIELD = "new_field"
 
@@ -28,7 +29,7 @@ def proposed(
     """The sheet as it is first shown. ``target``: another name than the collection's own; ``select``: what of
     it was described."""
     asked = CollectionPlan(source=schema.name, target=target, select=dict(select or {}))
-    plan = proposal.complete(asked, schema, has)
+    plan = defaults.complete(asked, schema, has)
     return Sheet(schema, plan, _spare(schema, plan, has))
 
 
@@ -40,7 +41,7 @@ def _spare(schema: CollectionSchema, plan: CollectionPlan, has: Capabilities) ->
     # A target name alone keeps a field from being proposed for the dynamic field.
     fields = [FieldPlan(source=f.name, target=last_part(f)) for f in open_ones]
     asked = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
-    found = proposal.complete(asked, schema, has).fields or ()
+    found = defaults.complete(asked, schema, has).fields or ()
     return {f.source: f for f in found if f.source in names}
 
 
@@ -48,10 +49,10 @@ def completed(sheet: Sheet, has: Capabilities) -> Sheet:
     """The sheet with all that follows from its settings filled in: lengths of a new type, the indexes."""
     plan = sheet.plan.model_copy(update={"indexes": None})
     if not is_unfinished(plan):
-        return replace(sheet, plan=proposal.complete(plan, sheet.schema, has, existing=sheet.added_to))
+        return replace(sheet, plan=defaults.complete(plan, sheet.schema, has, existing=sheet.added_to))
     # A key to be: as if there were a new one.
     asked = plan.model_copy(update={"key": AUTO})
-    found = proposal.complete(asked, sheet.schema, has, existing=sheet.added_to)
+    found = defaults.complete(asked, sheet.schema, has, existing=sheet.added_to)
     return replace(sheet, plan=found.model_copy(update={"key": plan.key}))
 
 
@@ -116,7 +117,7 @@ def _adopting(sheet: Sheet, there: TargetSchema, has: Capabilities) -> Sheet:
         rest=plan.rest,
         fields=[_placed(field, there) for field in plan.fields or () if _has_place(field, there)],
     )
-    adopted = proposal.complete(asked, sheet.schema, has, existing=there)
+    adopted = defaults.complete(asked, sheet.schema, has, existing=there)
     spare = {**_spare(sheet.schema, adopted, has), **sheet.spare}
     own = sheet.own or plan
     return replace(sheet, plan=adopted, spare=spare, typed={}, is_edited=True, own=own)

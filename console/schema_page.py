@@ -20,10 +20,10 @@ from console.schema_rows import row_context
 from console.sheet import Fate, Sheet
 from console.stored import TargetFacts
 from console.words import rows as number_of_rows
-from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft
 
 ADVANCED = frozenset({"if_exists", "rest", "shards", "full_text"})  # whose problems open the fold

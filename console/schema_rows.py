@@ -11,7 +11,7 @@ from console.sheet import Fate, Row, Sheet
 from console.stored import TargetFacts
 from console.words import number
 from migrations_app.engine.milvus.features import BROUGHT_BY
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.types import MilvusType
 
 DETAILS = ("default", "too_long", "misfit")  # behind the fold
 CONTROLS = (

@@ -14,11 +14,11 @@ from console.forms.narrowing import NarrowingForm
 from console.forms.selection import SelectionForm, TargetForm
 from console.stored import TargetFacts, listing_to_json, target_to_json
 from migrations_app import connect, services
-from migrations_app.engine.connectors.base import CollectionInfo
-from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.features import BROUGHT_BY
+from migrations_app.engine.sources.base import CollectionInfo
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Connection, Draft
 
 FLOAT_BYTES = 4

@@ -16,19 +16,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from console.key_choices import is_joined
 from console.stored import schema_from_json, schema_to_json
-from migrations_app.engine.choices import key_choice
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.opening import last_part
-from migrations_app.engine.paths import OPEN, opened_columns
-from migrations_app.engine.plan import CollectionPlan, FieldPlan
-from migrations_app.engine.schema import (
-    CollectionSchema,
-    MilvusType,
-    SourceField,
-    TargetSchema,
-    TypeChoice,
-    TypeSpec,
-)
+from migrations_app.engine.model.paths import OPEN, last_part, opened_columns
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
+from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.type_choices import key_choice
 
 TYPED_LENGTH = 1_000
 # What an added field may be.

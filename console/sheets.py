@@ -14,12 +14,13 @@ from console import drafts, problems, proposals, sheet
 from console.sheet import Existing, Sheet
 from console.stored import TargetFacts
 from migrations_app import connect, services
-from migrations_app.engine import proposal
-from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.errors import FerryError
-from migrations_app.engine.paths import OPEN
-from migrations_app.engine.preflight.existing import rows_in
-from migrations_app.engine.schema import CollectionSchema
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.paths import OPEN
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.planning import defaults
+from migrations_app.engine.planning.document_keys import describe_with_keys
+from migrations_app.engine.preflight.scans.existing import rows_in
 from migrations_app.models import Draft
 
 PLANS = "plans"  # state: the last plan of collections that are not selected now, by source name
@@ -39,7 +40,7 @@ def select(draft: Draft, wanted: Selection) -> Draft:
     schemas = {name: known[name].schema for name in same}
     if len(same) < len(wanted):
         schemas |= _described(draft, {name: wanted[name] for name in wanted if name not in same})
-    targets = proposal.default_targets(schemas[name] for name in wanted)
+    targets = defaults.default_targets(schemas[name] for name in wanted)
     return _save(
         draft,
         [_for_target(known.get(n), schemas[n], facts, targets[n], wanted[n]) for n in wanted],
@@ -66,7 +67,7 @@ def _described(draft: Draft, wanted: Selection) -> dict[str, CollectionSchema]:
     with connect.open_source(connection.kind, connection.settings) as source:
         for name, chosen in wanted.items():
             try:
-                found[name] = source.describe(CollectionRef(name, dict(chosen)))
+                found[name] = describe_with_keys(source, CollectionRef(name, dict(chosen)))
             except FerryError as error:
                 if error.path.startswith("select."):
                     raise Undescribed(name, error) from error
@@ -160,7 +161,7 @@ def reset(draft: Draft, name: str) -> Draft:
     chosen = {key: value for key, value in selections(draft)[name].items() if key != OPEN}
     schema = _described(draft, {name: chosen})[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
-    target = proposal.default_targets([schema, *others])[name]
+    target = defaults.default_targets([schema, *others])[name]
     return store(draft, proposals.proposed(schema, facts.capabilities, target, chosen))
 
 

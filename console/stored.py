@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
-from migrations_app.engine.connectors.base import CollectionInfo
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.schema import CollectionSchema, SourceField, SourceKey
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey
+from migrations_app.engine.sources.base import CollectionInfo
 
 PREVIEW_ROWS = 5
 SAMPLE_BYTES = 1_000_000

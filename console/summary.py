@@ -13,11 +13,11 @@ from console.row_counts import rows_of
 from console.schema_page import url as schema_url
 from console.sheet import Sheet
 from console.words import rows as number_of_rows
-from migrations_app.engine.connectors.registry import source_class
 from migrations_app.engine.log import counted
-from migrations_app.engine.plan import FieldPlan, Options
-from migrations_app.engine.preflight.existing import HeldRows
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.plan import FieldPlan, Options
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.preflight.scans.existing import HeldRows
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft
 
 

@@ -16,9 +16,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from migrations_app import leases, services
-from migrations_app.engine.batch import Rejected
-from migrations_app.engine.checkpoint import Checkpoint, Counters, Ledger
 from migrations_app.engine.errors import Canceled, Interrupted, LeaseLost, Stalled
+from migrations_app.engine.model.batch import Rejected
+from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.pipeline.ledger import Checkpoint, Ledger
 from migrations_app.models import Job, JobSlice, RateSample, RejectedRow
 from migrations_app.runlog import RunLog, storable
 from migrations_app.states import Status

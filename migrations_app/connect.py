@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from typing import Any
 
 from django.conf import settings as host_settings
 from pydantic import SecretStr, ValidationError
 
-from migrations_app.engine.connectors.base import ServerInfo, SettingsModel, Source
-from migrations_app.engine.connectors.registry import source_class
-from migrations_app.engine.errors import ConnectionFailed, Fault, SettingsError
-from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.target import Target
-from migrations_app.engine.validation import faults_of, field_names
+from migrations_app.engine.address_guard import refuse_private
+from migrations_app.engine.endpoint import ServerInfo, SettingsModel
+from migrations_app.engine.errors import Fault, SettingsError
+from migrations_app.engine.model.pydantic_faults import faults_of, field_names
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.sources.registry import source_class
+from migrations_app.engine.targets.base import Target
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 from migrations_app.models import Connection, Job
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 TARGETS: dict[str, type[Target]] = {"milvus": MilvusTarget}
 
 
@@ -70,7 +68,7 @@ def open_source(kind: str, settings: dict[str, Any]) -> Source:
     """A source ready to use. It connects when first asked."""
     cls = source_class(kind)
     source = cls(parse_settings(cls.Settings, settings))
-    refuse_private(source.hosts())
+    _guard(source.hosts())
     return source
 
 
@@ -78,7 +76,7 @@ def open_target(kind: str, settings: dict[str, Any], database: str = "default") 
     """A target ready to use, in ``database``. It connects when first asked."""
     cls = target_class(kind)
     target = cls(parse_settings(cls.Settings, settings), database)
-    refuse_private(target.hosts())
+    _guard(target.hosts())
     return target
 
 
@@ -89,37 +87,9 @@ def check(kind: str, settings: dict[str, Any], *, is_target: bool) -> ServerInfo
         return end.check()
 
 
-def refuse_private(hosts: tuple[str, ...]) -> None:
-    """Where the host forbids private addresses: refuse loopback, link-local and private ones, and sockets."""
-    if host_settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES:
-        return
-    for host in hosts:
-        if not all(_leads_to(address).is_global for address in _addresses(host)):
-            raise ConnectionFailed(
-                f"“{host}” is a private address, and this Vectorferry connects to public ones only.",
-                "The operator can allow it: VECTORFERRY_ALLOW_PRIVATE_ADDRESSES=on.",
-                code="address_private",
-                field="host",
-            )
-
-
-def _addresses(host: str) -> list[Address]:
-    if host.startswith("/"):  # a Unix socket is as local as an address can be
-        return [ipaddress.ip_address("127.0.0.1")]
-    try:
-        found = socket.getaddrinfo(host, None)
-    except (OSError, UnicodeError):  # unknown: the connector says so, on its own field
-        return []
-    return [ipaddress.ip_address(str(entry[4][0]).split("%")[0]) for entry in found]
-
-
-def _leads_to(address: Address) -> Address:
-    """The address itself, or the IPv4 address within it: mapped, of 6to4, or of a gateway (NAT64)."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+def _guard(hosts: tuple[str, ...]) -> None:
+    if not host_settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES:
+        refuse_private(hosts)
 
 
 def saved(name: str, *, is_target: bool) -> Connection:

@@ -11,8 +11,8 @@ from django.db import Error as DatabaseError
 from django.db.models import Q
 
 from migrations_app import leases, queue
-from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import Canceled, Draining, FerryError, Interrupted, LeaseLost, PlanRefused
+from migrations_app.engine.stop_token import StopToken
 from migrations_app.heartbeat import Heartbeat, drain
 from migrations_app.models import Job
 from migrations_app.runlog import RunLog

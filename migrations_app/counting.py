@@ -8,16 +8,16 @@ from typing import Any
 import pyarrow as pa
 from django.conf import settings
 
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.cancel import Deadline, StopToken
-from migrations_app.engine.connectors.base import Source
-from migrations_app.engine.key_search import KeySearch, SearchState, Sent
 from migrations_app.engine.mapping import Mapping, compile_mapping
-from migrations_app.engine.partitions import DEFAULT_PARTITION
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.row_count import CountState, RowCount
-from migrations_app.engine.target import Target
-from migrations_app.engine.verify import KeysSought
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.targets.base import Target
+from migrations_app.engine.verification.key_check import KeySearch, SearchState, Sent
+from migrations_app.engine.verification.row_count import CountState, RowCount
+from migrations_app.engine.verification.verdict import KeysSought
 from migrations_app.models import JobCollection, TargetState, Wish
 from migrations_app.wishes import spec_of
 

@@ -9,8 +9,8 @@ from migrations_app import connect, services
 from migrations_app.control import Again, Held
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
-from migrations_app.engine.plan import Options
-from migrations_app.engine.target import Target
+from migrations_app.engine.model.plan import Options
+from migrations_app.engine.targets.base import Target
 from migrations_app.models import Job
 from migrations_app.states import Stage
 from migrations_app.verifying import verify

@@ -12,8 +12,8 @@ from typing import Self
 from django.db import Error as DatabaseError
 from django.db import connections
 
-from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import Draining, Interrupted, LeaseLost
+from migrations_app.engine.stop_token import StopToken
 from migrations_app.leases import Terms
 
 logger = logging.getLogger(__name__)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from migrations_app.control import Again, Held
 from migrations_app.counting import PAUSE_SECONDS, TURN_SECONDS, count_before
-from migrations_app.engine.cancel import Deadline
 from migrations_app.engine.errors import TargetChanged, TargetError
 from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.milvus.comparing import differences
-from migrations_app.engine.plan import CollectionPlan, Options
-from migrations_app.engine.preflight import existing
-from migrations_app.engine.row_count import CountState
-from migrations_app.engine.schema import TargetSchema
-from migrations_app.engine.target import Target
+from migrations_app.engine.model.plan import CollectionPlan, Options
+from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.preflight.scans import existing
+from migrations_app.engine.stop_token import Deadline
+from migrations_app.engine.targets.base import Target
+from migrations_app.engine.targets.milvus.comparing import differences
+from migrations_app.engine.verification.row_count import CountState
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.states import RUNNING, Stage
 

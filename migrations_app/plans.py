@@ -19,9 +19,9 @@ import yaml
 from pydantic import ValidationError
 
 from migrations_app import connect
-from migrations_app.engine.connectors.base import SettingsModel
+from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
-from migrations_app.engine.plan import (
+from migrations_app.engine.model.plan import (
     CollectionPlan,
     FieldPlan,
     FullTextPlan,
@@ -32,7 +32,7 @@ from migrations_app.engine.plan import (
     TargetPlan,
     unbuilt_faults,
 )
-from migrations_app.engine.validation import faults_of, field_names, locations, path_of
+from migrations_app.engine.model.pydantic_faults import faults_of, field_names, locations, path_of
 from migrations_app.models import Job
 
 PLAN_KEYS = field_names(

@@ -9,11 +9,11 @@ from django.db import transaction
 from migrations_app import connect, services
 from migrations_app.control import Again, Held
 from migrations_app.engine import preflight
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import FerryError
-from migrations_app.engine.plan import CollectionPlan, Options, Plan
-from migrations_app.engine.target import Target
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.targets.base import Target
 from migrations_app.making import is_untouched, make
 from migrations_app.models import Job, JobCollection, JobSlice, Wish
 from migrations_app.states import Stage

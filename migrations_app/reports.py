@@ -11,9 +11,9 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
-from migrations_app.engine import progress
 from migrations_app.models import Job, JobCollection, JobSlice
 from migrations_app.models.jobs import COUNTERS
+from migrations_app.reporting import rate
 from migrations_app.states import Stage, Status
 
 NOW_SECONDS = 20
@@ -83,23 +83,21 @@ def job_pace(job: Job, done: Totals) -> Pace:
         return Pace(rate_average=average)
     samples = _samples(job, now, RECENT_SECONDS)
     if samples:  # what stands still leaves no sample
-        samples.append(progress.Sample(now.timestamp(), samples[-1].rows))
+        samples.append(rate.Sample(now.timestamp(), samples[-1].rows))
     rows_left = None if done.rows_total is None else max(done.rows_total - done.rows_done, 0)
-    left = progress.seconds_left(
-        rows_left, progress.rate_now(samples, now.timestamp(), RECENT_SECONDS) or average
-    )
+    left = rate.seconds_left(rows_left, rate.rate_now(samples, now.timestamp(), RECENT_SECONDS) or average)
     ends_at = now + timedelta(seconds=left) if left is not None else None
-    return Pace(progress.rate_now(samples, now.timestamp(), NOW_SECONDS), average, left, ends_at)
+    return Pace(rate.rate_now(samples, now.timestamp(), NOW_SECONDS), average, left, ends_at)
 
 
-def _samples(job: Job, until: datetime, seconds: int) -> list[progress.Sample]:
+def _samples(job: Job, until: datetime, seconds: int) -> list[rate.Sample]:
     """What had been moved at each heartbeat of the last ``seconds``, counted from the first of these."""
     since = until - timedelta(seconds=seconds)
     found = job.rate_samples.filter(at__gt=since).order_by("at").values_list("at", "rows")
     moved, samples = 0, []
     for at, rows in found:
         moved += rows
-        samples.append(progress.Sample(at.timestamp(), moved))
+        samples.append(rate.Sample(at.timestamp(), moved))
     return samples
 
 
@@ -131,7 +129,7 @@ def rate_curve(job: Job) -> list[tuple[datetime, float]]:
     # What is left is too short a time for a rate of its own: the last one takes it in.
     points[max(1, len(points) - 1) :] = [samples[-1]]
     zone = last.tzinfo
-    return [(datetime.fromtimestamp(at, zone), rate) for at, rate in progress.curve(points)]
+    return [(datetime.fromtimestamp(at, zone), rate) for at, rate in rate.curve(points)]
 
 
 # ---------------------------------------------------------------- the report

@@ -12,14 +12,14 @@ from django.db.models import Sum
 from migrations_app import connect, counting, leases, queue, services
 from migrations_app.books import TAKEN_OVER, Books
 from migrations_app.control import CLOCK_SLACK_SECONDS, explain
-from migrations_app.engine.cancel import Deadline, StopToken
-from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
 from migrations_app.engine.mapping import ServerChecks, compile_mapping
-from migrations_app.engine.pipeline import Policy, SliceEnd, SliceWork, run_slice
-from migrations_app.engine.plan import CollectionPlan, Options
-from migrations_app.engine.retry import RetryPolicy
-from migrations_app.engine.throttle import Throttle
+from migrations_app.engine.model.plan import CollectionPlan, Options
+from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
+from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.engine.pipeline.throttle import Throttle
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.heartbeat import Heartbeat
 from migrations_app.models import Job, JobSlice, SliceState
 from migrations_app.preparing import ref_of

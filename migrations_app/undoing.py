@@ -8,8 +8,8 @@ from migrations_app.control import Held
 from migrations_app.counting import BEFORE, COUNT, count_after, count_before
 from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.target import Target
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.targets.base import Target
 from migrations_app.making import is_ours
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.services.lifecycle import half_counted, to_drop

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from migrations_app.control import Again, Held
 from migrations_app.counting import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, keys_sought
-from migrations_app.engine.cancel import Deadline
-from migrations_app.engine.checkpoint import Counters
-from migrations_app.engine.connectors.base import Source
-from migrations_app.engine.equal_keys import key_rows
 from migrations_app.engine.errors import SourceError, VerifyMismatch
-from migrations_app.engine.partition_check import check_partitions
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.row_count import CountState
-from migrations_app.engine.target import Target
-from migrations_app.engine.verify import Check, Verdict, judge
+from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.stop_token import Deadline
+from migrations_app.engine.targets.base import Target
+from migrations_app.engine.verification.duplicate_keys import key_rows
+from migrations_app.engine.verification.partition_counts import check_partitions
+from migrations_app.engine.verification.row_count import CountState
+from migrations_app.engine.verification.verdict import Check, Verdict, judge
 from migrations_app.models import Job, JobCollection
 from migrations_app.preparing import ref_of
 

@@ -16,10 +16,10 @@ from django.db.models import Q
 from migrations_app import connect
 from migrations_app.control import Again, Held, explain
 from migrations_app.engine.errors import FerryError, TargetError
-from migrations_app.engine.plan import CollectionPlan, IndexPlan
-from migrations_app.engine.schema import IndexSpec
-from migrations_app.engine.target import IndexState, LoadState, Target
-from migrations_app.engine.watch import Watch
+from migrations_app.engine.model.plan import CollectionPlan, IndexPlan
+from migrations_app.engine.model.target_schema import IndexSpec
+from migrations_app.engine.targets.base import IndexState, LoadState, Target
+from migrations_app.engine.verification.stall import Watch
 from migrations_app.models import Job, JobCollection, Wish
 
 OPEN = (Wish.ASKED, Wish.RUNNING)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytest.register_assert_rewrite("tests.kit.source_case", "tests.kit.source_contract")
+
 pytest_plugins = [
     "tests.engines.browser",
     "tests.engines.milvus_lite",

@@ -12,8 +12,8 @@ from console import key_choices
 from console.key_choices import Choices
 from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.preflight.partitions import may_name_partitions
-from migrations_app.engine.schema import KEY_TYPES
+from migrations_app.engine.model.types import KEY_TYPES
+from migrations_app.engine.preflight.rules.partitions import may_name_partitions
 
 NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 1_000

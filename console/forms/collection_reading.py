@@ -11,9 +11,9 @@ from console.forms.taking import Taking
 from console.forms.values import whole
 from console.key_choices import JOINED
 from console.sheet import Fate, Sheet
-from migrations_app.engine import proposal
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import AUTO
+from migrations_app.engine.model.plan import AUTO
+from migrations_app.engine.planning import defaults
 
 TICKS = ("dynamic_field", "keep_source_key", "skip_null_vectors")
 TEXTS = ("target", "description", "if_exists", "rest")
@@ -54,7 +54,7 @@ def _key(sheet: Sheet, has: Capabilities, form: CollectionForm, taking: Taking) 
         keeps = key == AUTO and len(old) == 1 and key_choices.own_key(sheet.schema, has) is None
         return {"key": key, "key_name": None, "key_max_length": None, "keep_source_key": keeps}
     nobody = plan.model_copy(update={"key_name": None, "key_max_length": None})
-    usual = proposal.complete(nobody, sheet.schema, has, existing=sheet.added_to)
+    usual = defaults.complete(nobody, sheet.schema, has, existing=sheet.added_to)
     name = taking.take(form, "key_name", str, plan.key_name)
     length = taking.take(form, "key_max_length", whole, plan.key_max_length)
     return {

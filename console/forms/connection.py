@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from console.forms.fields import extras, form_field
 from migrations_app import connect
-from migrations_app.engine.connectors.base import SettingsModel
+from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
 
 WAY = "way"  # which group of settings is filled in, where a model has groups

@@ -13,9 +13,9 @@ from django import forms
 from console.forms.taking import Taking
 from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.naming import free_name
-from migrations_app.engine.plan import FieldPlan, FullTextPlan
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.names import free_name
+from migrations_app.engine.model.plan import FieldPlan, FullTextPlan
+from migrations_app.engine.model.types import MilvusType
 
 PREFIX = "words"
 NAME_LENGTH = 255

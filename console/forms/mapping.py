@@ -10,7 +10,8 @@ from django import forms
 from console.forms.values import WHOLE, shown
 from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.schema import MilvusType, TypeChoice, TypeSpec
+from migrations_app.engine.model.source_schema import TypeChoice
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 NAME_LENGTH = 255
 VALUE_LENGTH = 70_000

@@ -11,8 +11,8 @@ from django.forms.boundfield import BoundField
 from console.forms.fields import form_field
 from console.sheet import anchor
 from migrations_app import connect
-from migrations_app.engine.connectors.base import SettingsModel
-from migrations_app.engine.paths import OPEN
+from migrations_app.engine.endpoint import SettingsModel
+from migrations_app.engine.model.paths import OPEN
 
 
 class NarrowingForm(forms.Form):

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.forms.boundfield import BoundField
 
-from migrations_app.engine.plan import Options
+from migrations_app.engine.model.plan import Options
 
 VERIFY = [("counts", "Compare row counts"), ("none", "Do not verify")]
 MOST = 2**31 - 1

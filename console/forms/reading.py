@@ -18,7 +18,7 @@ from console.forms.taking import Taking
 from console.proposals import completed
 from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import FieldPlan, FullTextPlan
+from migrations_app.engine.model.plan import FieldPlan, FullTextPlan
 
 
 def read(

@@ -11,8 +11,8 @@ from console.forms.taking import Taking
 from console.forms.values import PARSERS, whole
 from console.sheet import Fate, Row, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import FieldPlan
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.plan import FieldPlan
+from migrations_app.engine.model.types import MilvusType
 
 # What a key never has, whatever the field had before it became the key.
 KEY_OPTIONS = {"nullable": False, "default": None, "fill_null": None, "too_long": "reject"}

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from migrations_app.engine.connectors.base import CollectionInfo
+from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.models import Connection
 
 

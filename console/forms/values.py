@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.types import MilvusType
 
 WHOLE = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32, MilvusType.INT64})
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from migrations_app import services
 from migrations_app.demo.stack import DATABASE, Stack
-from migrations_app.engine.plan import Plan
+from migrations_app.engine.model.plan import Plan
 from migrations_app.models import Connection, Job
 from migrations_app.states import ENDED, Status
 

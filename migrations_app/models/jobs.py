@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models.functions import Coalesce, Now
 
-from migrations_app.engine.batch import Slice
-from migrations_app.engine.plan import AUTO
+from migrations_app.engine.model.batch import Slice
+from migrations_app.engine.model.plan import AUTO
 from migrations_app.fields import EncryptedJSONField
 from migrations_app.models.connections import Connection
 from migrations_app.states import ENDED, RUNNING, Stage, Status

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from migrations_app import connect
-from migrations_app.engine.connectors.base import ServerInfo, SettingsModel
+from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.models import Connection, Job
 from migrations_app.states import ENDED

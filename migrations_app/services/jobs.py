@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from migrations_app import connect, queue
-from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import Fault, PlanRefused, SettingsError
-from migrations_app.engine.plan import Plan
-from migrations_app.engine.target import Target
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.targets.base import Target
 from migrations_app.models import Connection, Draft, Job, JobCollection, LogEntry, Wish
 from migrations_app.services.drafts import gone
 from migrations_app.services.lifecycle import job_settle, wake_next_pending

@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.connectors.base import SettingsModel
+from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import SourceError
-from migrations_app.engine.schema import CollectionSchema
-from migrations_app.engine.testing import MemorySource
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.source_schema import CollectionSchema
+from tests.kit import MemorySource
 
 
 class Chosen(SettingsModel):

@@ -11,9 +11,12 @@ from django.urls import reverse
 from console import proposals
 from console.sheet import Sheet
 from migrations_app import connect
-from migrations_app.engine.connectors import registry
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import (
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources import registry
+from migrations_app.models import Connection, Draft
+from tests.console.tables import SCHEMA
+from tests.console.walking import change, select
+from tests.kit import (
     MemoryDatabase,
     MemoryStore,
     MemoryTarget,
@@ -21,10 +24,7 @@ from migrations_app.engine.testing import (
     memory_database,
     memory_store,
 )
-from migrations_app.engine.testing.memory_target import EVERYTHING
-from migrations_app.models import Connection, Draft
-from tests.console.tables import SCHEMA
-from tests.console.walking import change, select
+from tests.kit.memory_target import EVERYTHING
 
 PASSWORD = "a long enough secret"
 

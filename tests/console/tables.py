@@ -16,17 +16,10 @@ from console.forms.reading import read
 from console.sheet import Sheet, anchor
 from console.stored import TargetFacts
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.opening import with_opened_keys
-from migrations_app.engine.schema import (
-    CollectionSchema,
-    MilvusType,
-    SourceField,
-    SourceKey,
-    TypeChoice,
-    TypeSpec,
-    arrow_type,
-)
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.planning.document_keys import with_opened_keys
+from tests.kit.memory_target import EVERYTHING
 
 MODEST = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
 FACTS = TargetFacts(1, "default", "Milvus", EVERYTHING, ("default",))

@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from console.connections_list import proposed_name
-from migrations_app.engine.testing import MemoryDatabase, MemoryStore
 from migrations_app.models import Connection, Draft, Job
+from tests.kit import MemoryDatabase, MemoryStore
 
 SECRET = "opensesame"
 

@@ -9,9 +9,9 @@ from django.conf import settings
 from pydantic import Field, SecretStr, model_validator
 
 from console.forms.connection import WAY, ConnectionForm
-from migrations_app.engine.connectors.base import SettingsModel
-from migrations_app.engine.connectors.registry import SOURCES
+from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import AuthRefused, ConnectionFailed
+from migrations_app.engine.sources.registry import SOURCES
 
 PEM = "-----BEGIN KEY-----\nabc\n-----END KEY-----"
 

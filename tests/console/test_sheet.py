@@ -17,11 +17,8 @@ from console.problems import applied, of_all
 from console.sheet import Fate, Sheet, anchor
 from console.stored import schema_from_json, schema_to_json
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.schema import (
-    CollectionSchema,
-    MilvusType,
-)
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.model.types import MilvusType
 from tests.console.tables import (
     FACTS,
     MODEST,
@@ -30,6 +27,7 @@ from tests.console.tables import (
     plan_field,
     sent,
 )
+from tests.kit.memory_target import EVERYTHING
 
 
 @pytest.mark.parametrize("has", [EVERYTHING, MODEST], ids=str)

@@ -9,8 +9,8 @@ from console.forms.mapping import FieldForm
 from console.preview import preview
 from console.problems import of_all
 from console.sheet import Sheet, anchor
-from migrations_app.engine.testing.memory_target import EVERYTHING
 from tests.console.tables import FACTS, changed
+from tests.kit.memory_target import EVERYTHING
 
 SEARCHES = replace(EVERYTHING, full_text_null=True, analyzers=("standard", "english"))
 CREATED = {"words0-field": anchor("created")}

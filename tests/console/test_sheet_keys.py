@@ -10,9 +10,9 @@ from console.key_words import joined_example, key_words
 from console.preview import preview
 from console.problems import of_all
 from console.sheet import Sheet
-from migrations_app.engine.schema import SourceKey
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.engine.model.source_schema import SourceKey
 from tests.console.tables import FACTS, SCHEMA, changed, plan_field
+from tests.kit.memory_target import EVERYTHING
 
 
 def key_choices(table: Sheet) -> list[str]:

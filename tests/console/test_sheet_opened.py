@@ -12,8 +12,8 @@ from console.preview import bytes_per_row, preview
 from console.problems import applied, of_all
 from console.proposals import with_field_added
 from console.sheet import Fate, Sheet, anchor
-from migrations_app.engine.testing.memory_target import EVERYTHING
 from tests.console.tables import FACTS, MODEST, SCHEMA, changed, opened, plan_field, sent
+from tests.kit.memory_target import EVERYTHING
 
 
 def test_the_keys_of_an_opened_column_stand_below_it_and_stay_where_they_are(proposed: Sheet) -> None:

@@ -4,9 +4,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from migrations_app.engine.testing import MemoryStore
 from migrations_app.models import Connection, Draft
 from tests.console.walking import page, url
+from tests.kit import MemoryStore
 
 # --- Migrations -------------------------------------------------------------------------------------------
 

@@ -6,10 +6,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from migrations_app.engine.schema import MilvusType, TargetField, TargetSchema, TypeSpec
-from migrations_app.engine.testing import MemoryDatabase, MemoryRows
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft, Job
 from tests.console.walking import change, collection, field, form_of, page, row, select, start, url
+from tests.kit import MemoryDatabase, MemoryRows
 
 SHELF = TargetSchema(
     "books",

@@ -4,11 +4,11 @@ import pyarrow as pa
 from django.test import Client
 
 from console.sheet import anchor
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import MemoryStore, memory_collection
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft
 from tests.console.conftest import BOOK_SPECS, books
 from tests.console.walking import change, collection, control, field, form_of, page, row, select, url
+from tests.kit import MemoryStore, memory_collection
 
 
 def test_a_field_is_added_and_removed_with_a_press(web: Client, selected: Draft) -> None:

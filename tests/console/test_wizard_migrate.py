@@ -9,17 +9,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from migrations_app.engine.batch import CollectionRef
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.schema import CollectionSchema, MilvusType, TypeSpec
-from migrations_app.engine.testing import (
-    MemoryDatabase,
-    MemoryRows,
-    MemorySource,
-    MemoryStore,
-    memory_collection,
-)
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft, Job
 from tests.console.conftest import BOOK_SPECS, books
 from tests.console.walking import (
@@ -30,6 +23,8 @@ from tests.console.walking import (
     start,
     url,
 )
+from tests.kit import MemoryDatabase, MemoryRows, MemorySource, MemoryStore, memory_collection
+from tests.kit.memory_target import EVERYTHING
 
 
 def test_the_summary_says_what_will_be_moved(web: Client, ready: Draft) -> None:

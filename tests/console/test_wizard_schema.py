@@ -7,7 +7,6 @@ from django.test import Client
 from django.urls import reverse
 
 from console.sheet import anchor
-from migrations_app.engine.testing import MemoryDatabase, MemoryRows, MemoryStore
 from migrations_app.models import Connection, Draft
 from tests.console.walking import (
     HTMX,
@@ -22,6 +21,7 @@ from tests.console.walking import (
     select,
     url,
 )
+from tests.kit import MemoryDatabase, MemoryRows, MemoryStore
 
 
 def test_the_proposal_is_shown_and_has_no_problem_but_a_reserved_name(web: Client, selected: Draft) -> None:

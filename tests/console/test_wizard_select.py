@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from migrations_app.engine.testing import MemoryDatabase, MemoryStore
 from migrations_app.models import Connection, Draft
 from tests.console.walking import HTMX, MODEST, change, collection, field, page, select, url
+from tests.kit import MemoryDatabase, MemoryStore
 
 
 def test_everything_is_listed_the_unselectable_with_its_reason(web: Client, connected: Draft) -> None:

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from console.schema_rows import CONTROLS
 from console.sheet import anchor
-from migrations_app.engine.testing.memory_target import EVERYTHING
 from migrations_app.models import Connection, Draft
+from tests.kit.memory_target import EVERYTHING
 
 HTMX = {"HX-Request": "true"}
 MODEST = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, max_vector_fields=1)

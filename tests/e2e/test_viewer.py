@@ -10,7 +10,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from migrations_app import services
-from migrations_app.engine.plan import Plan
+from migrations_app.engine.model.plan import Plan
 from migrations_app.models import Connection, Draft, Job
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.person import Person

@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
-from migrations_app.engine.batch import Batch
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.schema import arrow_type
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.types import arrow_type
 
 KEY = {"source": "id", "target": "id", "type": "INT64"}
 VECTOR = {"source": "v", "target": "v", "type": "FLOAT_VECTOR", "dim": 2}

@@ -11,16 +11,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from migrations_app.engine.batch import CollectionRef, Cursor, Slice
-from migrations_app.engine.cancel import Deadline, StopToken
-from migrations_app.engine.checkpoint import Checkpoint, Ledger
-from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.mapping import Mapping, compile_mapping
-from migrations_app.engine.pipeline import Policy, SliceEnd, SliceWork, run_slice
-from migrations_app.engine.plan import AUTO, CollectionPlan
-from migrations_app.engine.retry import RetryPolicy
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import (
+from migrations_app.engine.model.batch import CollectionRef, Cursor, Slice
+from migrations_app.engine.model.plan import AUTO, CollectionPlan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.pipeline.ledger import Checkpoint, Ledger
+from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
+from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.engine.pipeline.throttle import Throttle
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.stop_token import Deadline, StopToken
+from tests.kit import (
     MemoryCollection,
     MemoryDatabase,
     MemorySource,
@@ -30,7 +31,6 @@ from migrations_app.engine.testing import (
     memory_database,
     memory_store,
 )
-from migrations_app.engine.throttle import Throttle
 
 BOOKS = CollectionRef("books")
 SPECS = {

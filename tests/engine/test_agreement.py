@@ -8,22 +8,14 @@ from hypothesis import strategies as st
 
 from migrations_app.engine.errors import Fix
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.milvus.comparing import differences
-from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.proposal import complete
-from migrations_app.engine.schema import (
-    CollectionSchema,
-    Function,
-    MilvusType,
-    SourceField,
-    SourceKey,
-    TargetField,
-    TargetSchema,
-    TypeChoice,
-    TypeSpec,
-)
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.engine.targets.milvus.comparing import differences
+from tests.kit.memory_target import EVERYTHING
 
 T = MilvusType
 TEXT = TypeSpec(T.VARCHAR, max_length=300)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.errors import Canceled, Draining, Interrupted
+from migrations_app.engine.stop_token import Deadline, StopToken
 
 
 def test_the_first_reason_wins() -> None:

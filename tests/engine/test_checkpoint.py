@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from migrations_app.engine.batch import Rejected
-from migrations_app.engine.checkpoint import Allowance, Beyond, Checkpoint, Counters, Ledger
 from migrations_app.engine.errors import TooManyRejected
+from migrations_app.engine.model.batch import Rejected
+from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.pipeline.ledger import Allowance, Beyond, Checkpoint, Ledger
 
 
 def rejected(*locators: str) -> tuple[Rejected, ...]:

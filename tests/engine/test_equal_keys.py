@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.batch import ReadColumn
-from migrations_app.engine.checkpoint import Counters
-from migrations_app.engine.equal_keys import Replaced, key_rows, replaced
-from migrations_app.engine.joining import PART
-from migrations_app.engine.mapping.duplicates import last_of_each
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.mapping.dedup import last_of_each
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.verification.duplicate_keys import Replaced, key_rows, replaced
 
 T = MilvusType
 # A row: its key, and whether it is rejected.

@@ -3,7 +3,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from migrations_app.engine.excerpt import MAX_ROW_BYTES, row_excerpt
+from migrations_app.engine.model.row_json import MAX_ROW_BYTES, row_excerpt
 
 
 def test_a_row_is_shown_as_json_with_its_own_names() -> None:

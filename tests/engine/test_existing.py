@@ -5,14 +5,10 @@ from dataclasses import replace
 import pytest
 
 from migrations_app.engine.errors import TargetError
-from migrations_app.engine.preflight.existing import rows_in
-from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
-from migrations_app.engine.testing.memory_target import (
-    MemoryDatabase,
-    MemoryRows,
-    MemoryTarget,
-    memory_database,
-)
+from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.preflight.scans.existing import rows_in
+from tests.kit.memory_target import MemoryDatabase, MemoryRows, MemoryTarget, memory_database
 
 FIELDS = (
     TargetField("id", TypeSpec(MilvusType.INT64), is_key=True),

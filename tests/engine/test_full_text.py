@@ -7,12 +7,13 @@ import pytest
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.milvus.capabilities import capabilities_of
 from migrations_app.engine.milvus.server import Server
-from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.target_schema import Function
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.proposal import complete
-from migrations_app.engine.schema import Function, MilvusType
-from migrations_app.engine.testing.memory_target import EVERYTHING
 from tests.engine.preflights import VECTOR, T, faults_of, field, schema, the_fault
+from tests.kit.memory_target import EVERYTHING
 
 TITLE = field("title", T.VARCHAR, longest_bytes=20)
 STOCK = field("stock", T.INT32)

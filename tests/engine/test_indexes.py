@@ -2,13 +2,13 @@
 
 import pytest
 
-from migrations_app.engine.indexes import INDEX_TYPES
 from migrations_app.engine.milvus.capabilities import capabilities_of
 from migrations_app.engine.milvus.index_params import PARAMS
+from migrations_app.engine.milvus.metrics import INDEX_TYPES
 from migrations_app.engine.milvus.server import Server
-from migrations_app.engine.schema import TypeSpec
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from migrations_app.engine.model.types import TypeSpec
 from tests.engine.preflights import T, faults_of, field, the_fault
+from tests.kit.memory_target import EVERYTHING
 
 
 def written(kind, **params):

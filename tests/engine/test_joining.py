@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.joining import joined, parted
+from migrations_app.engine.model.key_text import joined, parted
 from tests.engine.mappings import applied, codes, mapping_of, text
 
 # Texts of what escaping is about, and any other.

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from orjson import Fragment
 
-from migrations_app.engine.mapping.converting import converted
-from migrations_app.engine.mapping.documents import (
+from migrations_app.engine.mapping.json_documents import (
     MAX_DEPTH,
     MISSING,
     TooDeep,
@@ -19,8 +18,9 @@ from migrations_app.engine.mapping.documents import (
     remove,
     written,
 )
-from migrations_app.engine.paths import OpenedPath, opened_path, parse_path, path_of
-from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.mapping.values.convert import converted
+from migrations_app.engine.model.paths import OpenedPath, opened_path, parse_path, path_of
+from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 
 T = MilvusType
 KEYS = st.text('ab.é"\\\n ', max_size=3)

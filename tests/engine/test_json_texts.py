@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.mapping.json_texts import MAX_JSON_DEPTH, check_json_text
+from migrations_app.engine.mapping.checks.json_checks import MAX_JSON_DEPTH, check_json_text
 from tests.engine.mappings import applied, codes, mapping_of
 
 

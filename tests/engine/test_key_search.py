@@ -7,10 +7,10 @@ from contextlib import suppress
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.errors import Canceled, SourceUnavailable
-from migrations_app.engine.key_search import KeySearch, SearchState, Sent
-from migrations_app.engine.schema import IndexSpec
+from migrations_app.engine.model.target_schema import IndexSpec
+from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.verification.key_check import KeySearch, SearchState, Sent
 from tests.engine.moving import BOOKS, Move, books_on_the_move
 
 ROWS = 200

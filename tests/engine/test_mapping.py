@@ -8,9 +8,9 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.batch import Batch
 from migrations_app.engine.mapping import ServerChecks
-from migrations_app.engine.mapping.fitting import fitted
+from migrations_app.engine.mapping.values.cast import fitted
+from migrations_app.engine.model.batch import Batch
 from tests.engine.mappings import applied, array, batch_of, codes, dynamic, mapping_of, text
 
 # ---------------------------------------------------------------- the target and what is read

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.batch import Batch
-from migrations_app.engine.mapping.cutting import cut
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.mapping.values.truncate import cut
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engine.mappings import applied, array, batch_of, codes, mapping_of, text
 
 T = MilvusType

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrations_app.engine.mapping.documents import MAX_DEPTH
-from migrations_app.engine.mapping.opened import OpenedColumn
+from migrations_app.engine.mapping.json_column import OpenedColumn
+from migrations_app.engine.mapping.json_documents import MAX_DEPTH
 from tests.engine.mappings import applied, array, codes, dynamic, mapping_of, text
 from tests.engine.test_json_documents import DOCUMENTS, exactly
 

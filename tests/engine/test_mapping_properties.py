@@ -9,12 +9,13 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrations_app.engine.batch import Batch
-from migrations_app.engine.literals import MAX_JSON_BYTES, literal
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.mapping.columns import AddedColumn, DynamicColumn, FixedColumn
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.schema import ELEMENT_TYPES, MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.limits import MAX_JSON_BYTES
+from migrations_app.engine.model.literals import literal
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec, arrow_type
 
 T = MilvusType
 TEXT = st.text(max_size=12)

@@ -3,11 +3,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.batch import Batch, CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.errors import AuthRefused, HostUnknown, SourceUnavailable
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import (
+from migrations_app.engine.model.batch import Batch, CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources.base import ReadContext
+from tests.kit import (
     BadSettings,
     MemorySource,
     MemoryStore,

@@ -18,15 +18,9 @@ from migrations_app.engine.errors import (
     TargetUnavailable,
     UnknownOutcome,
 )
-from migrations_app.engine.schema import IndexSpec
-from migrations_app.engine.testing import (
-    MemoryDatabase,
-    MemoryTarget,
-    MemoryTargetSettings,
-    Mishap,
-    memory_database,
-)
+from migrations_app.engine.model.target_schema import IndexSpec
 from tests.engine.moving import books, books_mapping
+from tests.kit import MemoryDatabase, MemoryTarget, MemoryTargetSettings, Mishap, memory_database
 
 KEPT = books_mapping().target
 AUTO_ID = books_mapping(auto_id=True).target

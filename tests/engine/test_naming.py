@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.naming import (
+from migrations_app.engine.model.names import (
     MAX_BYTES,
     auto_key_name,
     duplicates,

@@ -6,19 +6,13 @@ import pyarrow as pa
 import pytest
 
 from migrations_app.engine.errors import Fix
-from migrations_app.engine.opening import MOST_KEYS, with_opened_keys
-from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.defaults import complete
+from migrations_app.engine.planning.document_keys import MOST_KEYS, with_opened_keys
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.proposal import complete
-from migrations_app.engine.schema import (
-    CollectionSchema,
-    MilvusType,
-    SourceField,
-    SourceKey,
-    TypeChoice,
-    TypeSpec,
-)
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from tests.kit.memory_target import EVERYTHING
 
 T = MilvusType
 OLD = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)

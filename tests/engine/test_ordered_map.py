@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.errors import Canceled
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.stop_token import StopToken
 from tests.engine.moving import wait_until
 
 

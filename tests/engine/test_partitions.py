@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.batch import Batch
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.naming import name_problem
-from migrations_app.engine.partition_check import check_partitions
-from migrations_app.engine.partitions import groups, partition_names
-from migrations_app.engine.pipeline import SliceEnd
-from migrations_app.engine.plan import CollectionPlan, Plan
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.names import name_problem
+from migrations_app.engine.model.partition_names import groups, partition_names
+from migrations_app.engine.model.plan import CollectionPlan, Plan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.preflight import check_plan
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import (
+from migrations_app.engine.verification.partition_counts import check_partitions
+from tests.engine.moving import books_on_the_move
+from tests.engine.preflights import T, faults_of, field, the_fault
+from tests.kit import (
     MemoryDatabase,
     MemorySource,
     MemoryStore,
@@ -26,9 +28,7 @@ from migrations_app.engine.testing import (
     memory_database,
     memory_store,
 )
-from migrations_app.engine.testing.memory_target import EVERYTHING
-from tests.engine.moving import books_on_the_move
-from tests.engine.preflights import T, faults_of, field, the_fault
+from tests.kit.memory_target import EVERYTHING
 
 TEXTS = st.text(max_size=8)
 

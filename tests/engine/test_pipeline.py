@@ -5,9 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from migrations_app.engine.batch import Batch
-from migrations_app.engine.cancel import Deadline
-from migrations_app.engine.checkpoint import Counters
 from migrations_app.engine.errors import (
     Draining,
     SourceChanged,
@@ -18,9 +15,12 @@ from migrations_app.engine.errors import (
     UncleanStop,
 )
 from migrations_app.engine.mapping import Mapped, Mapping
-from migrations_app.engine.pipeline import SliceEnd
-from migrations_app.engine.testing import Mishap
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.pipeline.pipeline import SliceEnd
+from migrations_app.engine.stop_token import Deadline
 from tests.engine.moving import Move, books_on_the_move, wait_until
+from tests.kit import Mishap
 
 ROWS = 200
 ALL = list(range(ROWS))

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrations_app.engine.batch import ReadColumn, ReadPlan
-from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.errors import Canceled
-from migrations_app.engine.pipeline import SliceEnd
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.throttle import LEAST_BATCH_BYTES, Throttle
+from migrations_app.engine.model.batch import ReadColumn, ReadPlan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.pipeline.pipeline import SliceEnd
+from migrations_app.engine.pipeline.throttle import LEAST_BATCH_BYTES, Throttle
+from migrations_app.engine.stop_token import Deadline, StopToken
 from tests.engine.moving import Move, books_on_the_move
 
 ROWS = 200

@@ -9,7 +9,6 @@ from unittest import mock
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.errors import (
     Canceled,
     Draining,
@@ -18,10 +17,11 @@ from migrations_app.engine.errors import (
     TooManyRejected,
     UncleanStop,
 )
-from migrations_app.engine.pipeline import SliceEnd
-from migrations_app.engine.target import Request
-from migrations_app.engine.testing import MemoryChannel, Mishap
+from migrations_app.engine.pipeline.pipeline import SliceEnd
+from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.targets.base import Request
 from tests.engine.moving import Move
+from tests.kit import MemoryChannel, Mishap
 
 ROWS = 200
 ALL = list(range(ROWS))

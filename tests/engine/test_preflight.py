@@ -6,19 +6,13 @@ import pyarrow as pa
 import pytest
 
 from migrations_app.engine.errors import Fix
-from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey
+from migrations_app.engine.model.types import TypeSpec
+from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.proposal import complete
-from migrations_app.engine.schema import (
-    CollectionSchema,
-    SourceField,
-    SourceKey,
-    TypeSpec,
-)
-from migrations_app.engine.testing.memory_target import (
-    EVERYTHING,
-)
 from tests.engine.preflights import ID, LITE, OLD, T, faults_of, field, place, schema, the_fault
+from tests.kit.memory_target import EVERYTHING
 
 # ---------------------------------------------------------------- nothing wrong
 

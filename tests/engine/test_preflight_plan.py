@@ -5,31 +5,16 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import Canceled, ConnectionFailed, Fix, PlanRefused
-from migrations_app.engine.plan import Plan
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
+from migrations_app.engine.model.types import TypeSpec
 from migrations_app.engine.preflight import check_plan
-from migrations_app.engine.schema import (
-    TargetField,
-    TargetSchema,
-    TypeSpec,
-)
-from migrations_app.engine.testing import (
-    MemoryCollection,
-    MemorySource,
-    MemoryStore,
-    memory_collection,
-    memory_store,
-)
-from migrations_app.engine.testing.memory_target import (
-    EVERYTHING,
-    MemoryDatabase,
-    MemoryRows,
-    MemoryTarget,
-    memory_database,
-)
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.stop_token import StopToken
 from tests.engine.preflights import T, faults_of, field, place
+from tests.kit import MemoryCollection, MemorySource, MemoryStore, memory_collection, memory_store
+from tests.kit.memory_target import EVERYTHING, MemoryDatabase, MemoryRows, MemoryTarget, memory_database
 
 SPECS = {"id": TypeSpec(T.INT64), "v": TypeSpec(T.FLOAT_VECTOR), "t": TypeSpec(T.VARCHAR)}
 

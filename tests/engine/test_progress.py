@@ -1,6 +1,6 @@
 import pytest
 
-from migrations_app.engine.progress import Sample, curve, rate_now, seconds_left
+from migrations_app.reporting.rate import Sample, curve, rate_now, seconds_left
 
 STEADY = [Sample(at, 100 * at) for at in range(0, 61, 2)]
 

@@ -5,19 +5,12 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.choices import head_room, left_out
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.plan import AUTO, CollectionPlan, FieldPlan
-from migrations_app.engine.proposal import complete, default_targets, propose
-from migrations_app.engine.schema import (
-    SPARSE,
-    CollectionSchema,
-    MilvusType,
-    SourceField,
-    SourceKey,
-    TypeChoice,
-    TypeSpec,
-)
+from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.types import SPARSE, MilvusType, TypeSpec
+from migrations_app.engine.planning.defaults import complete, default_targets, propose
+from migrations_app.engine.planning.type_choices import head_room, left_out
 
 T = MilvusType
 OLD_TYPES = frozenset(T) - {

@@ -5,21 +5,13 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrations_app.engine.choices import left_out
-from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.types import ELEMENT_TYPES, KEY_TYPES, MilvusType, TypeSpec
+from migrations_app.engine.planning.defaults import complete, propose
+from migrations_app.engine.planning.type_choices import left_out
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.proposal import complete, propose
-from migrations_app.engine.schema import (
-    ELEMENT_TYPES,
-    KEY_TYPES,
-    CollectionSchema,
-    MilvusType,
-    SourceField,
-    SourceKey,
-    TypeChoice,
-    TypeSpec,
-)
-from migrations_app.engine.testing.memory_target import EVERYTHING
+from tests.kit.memory_target import EVERYTHING
 
 T = MilvusType
 OLD = replace(

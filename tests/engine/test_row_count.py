@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.errors import (
     Canceled,
     Draining,
@@ -14,16 +13,13 @@ from migrations_app.engine.errors import (
     TargetChanged,
     TargetUnavailable,
 )
-from migrations_app.engine.row_count import CountState, RowCount, momentary
-from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
-from migrations_app.engine.target import LoadState
-from migrations_app.engine.testing.memory_target import (
-    EVERYTHING,
-    MemoryDatabase,
-    MemoryTarget,
-    memory_database,
-)
+from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.targets.base import LoadState
+from migrations_app.engine.verification.row_count import CountState, RowCount, momentary
 from tests.engine.milvus.rows import batch_of
+from tests.kit.memory_target import EVERYTHING, MemoryDatabase, MemoryTarget, memory_database
 
 KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
 DENSE = TargetField("dense", TypeSpec(MilvusType.FLOAT_VECTOR, dim=2))
@@ -168,7 +164,7 @@ def test_a_count_stops_at_its_deadline_and_goes_on_later(target):
 
 
 def test_a_load_that_takes_a_while_is_waited_for(target, monkeypatch):
-    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
     slow = SlowTarget(target.settings)
 
     assert count(slow).rows == 10
@@ -235,7 +231,7 @@ def test_what_may_not_be_put_back_is_said_and_the_rest_is_put_back(target, may_l
 
 
 def test_a_load_that_never_begins_is_given_up(target, monkeypatch):
-    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
 
     class Unloadable(MemoryTarget):
         def load(self, name):
@@ -249,7 +245,7 @@ def test_a_load_that_never_begins_is_given_up(target, monkeypatch):
 
 
 def test_a_load_that_stands_still_is_given_up_and_what_was_found_put_back(target, monkeypatch):
-    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
 
     class Stuck(MemoryTarget):
         def load_state(self, name):
@@ -277,7 +273,7 @@ def test_what_else_is_asked_of_a_loaded_collection_comes_before_it_is_released(t
 
 
 def test_what_else_is_asked_may_go_on_in_another_turn(target, monkeypatch):
-    monkeypatch.setattr("migrations_app.engine.row_count.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
     counting = RowCount(target, "things", while_loaded=lambda rows, stop, deadline: False)
     counting.run(StopToken(), Deadline(0.2))
     assert (counting.state.rows, counting.state.is_done) == (10, False)

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import Canceled
-from migrations_app.engine.sending import ByteBudget
+from migrations_app.engine.pipeline.sender import ByteBudget
+from migrations_app.engine.stop_token import StopToken
 from tests.engine.moving import wait_until
 
 

@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from migrations_app.engine.plan import CollectionPlan
-from migrations_app.engine.validation import faults_of, path_of
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.pydantic_faults import faults_of, path_of
 
 
 class Door(BaseModel):

@@ -1,7 +1,7 @@
 import pytest
 
-from migrations_app.engine.checkpoint import Counters
-from migrations_app.engine.verify import KeysSought, judge
+from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.verification.verdict import KeysSought, judge
 
 CLEAN = Counters(read=100, written=100)
 LOSSY = Counters(read=100, written=94, rejected=3, skipped=2, collapsed=1)

@@ -1,4 +1,4 @@
-from migrations_app.engine.watch import LONGEST_LOOK_SECONDS, Watch
+from migrations_app.engine.verification.stall import LONGEST_LOOK_SECONDS, Watch
 
 
 def test_what_moves_is_never_idle():

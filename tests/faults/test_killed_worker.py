@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from migrations_app import services
-from migrations_app.engine.plan import Plan
+from migrations_app.engine.model.plan import Plan
 from migrations_app.inline import run_inline
 from migrations_app.models import Job, JobSlice, SliceState, Worker
 from migrations_app.states import Status

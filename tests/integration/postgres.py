@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import ReadContext
-from migrations_app.engine.connectors.postgres import PostgresSource
-from migrations_app.engine.connectors.postgres.settings import PostgresSettings
+from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.sources.postgresql import PostgresSource
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
 
 

@@ -6,16 +6,17 @@ import uuid
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.batch import Batch, CollectionRef
-from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.plan import Plan
+from migrations_app.engine.model.batch import Batch, CollectionRef
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.target_schema import IndexSpec
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.preflight import check_plan
-from migrations_app.engine.schema import IndexSpec, MilvusType, TypeSpec
-from migrations_app.engine.testing import MemorySource, MemoryStore, memory_collection, memory_store
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 from tests.engines.milvus_client import plain_client
+from tests.kit import MemorySource, MemoryStore, memory_collection, memory_store
 
 T = MilvusType
 INF = float("inf")

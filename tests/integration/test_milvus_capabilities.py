@@ -9,19 +9,12 @@ import pytest
 from pymilvus import DataType, MilvusException
 
 from migrations_app.engine.errors import TargetChanged, TargetError
-from migrations_app.engine.milvus.comparing import differences
 from migrations_app.engine.milvus.schema import as_kept
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.schema import (
-    ELEMENT_TYPES,
-    Function,
-    IndexSpec,
-    MilvusType,
-    TargetField,
-    TargetSchema,
-    TypeSpec,
-)
+from migrations_app.engine.model.target_schema import Function, IndexSpec, TargetField, TargetSchema
+from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
+from migrations_app.engine.targets.milvus.comparing import differences
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 from tests.engine.milvus.rows import batch_of
 from tests.engines.milvus_client import plain_client
 

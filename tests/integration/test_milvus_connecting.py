@@ -23,9 +23,9 @@ from migrations_app.engine.errors import (
     TlsFailed,
     VersionUnsupported,
 )
-from migrations_app.engine.milvus import target as target_module
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.milvus.target import MilvusTarget
+from migrations_app.engine.targets.milvus import target as target_module
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 from tests.emulators.milvus import MilvusEmulator, aborting, certificate_for
 
 pytest.importorskip("milvus_lite")
@@ -268,7 +268,7 @@ def test_a_server_that_comes_back_is_found_again(tmp_path):
 
 FORKING = """
 import os, sys
-from migrations_app.engine.milvus.target import MilvusTarget
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 milvus = MilvusTarget(MilvusTarget.Settings(uri=sys.argv[1]))
 if sys.argv[2] == "used":
     milvus.collections()

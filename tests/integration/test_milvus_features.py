@@ -15,18 +15,12 @@ import pytest
 from pymilvus import DataType, Function, FunctionType, MilvusClient, MilvusException
 
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.plan import CollectionPlan
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.proposal import complete
-from migrations_app.engine.schema import (
-    CollectionSchema,
-    MilvusType,
-    SourceField,
-    SourceKey,
-    TypeChoice,
-    TypeSpec,
-)
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 from tests.engines.milvus_client import plain_client
 
 KEEPS, FORGETS, REFUSES = "keeps", "forgets", "refuses"

@@ -13,7 +13,6 @@ from pymilvus import MilvusClient
 from pymilvus.grpc_gen import milvus_pb2
 from pymilvus.grpc_gen.common_pb2 import Status
 
-from migrations_app.engine.cancel import Deadline, StopToken
 from migrations_app.engine.errors import (
     Canceled,
     RowsRefused,
@@ -23,12 +22,14 @@ from migrations_app.engine.errors import (
     TargetUnavailable,
     UnknownOutcome,
 )
-from migrations_app.engine.milvus import counting
-from migrations_app.engine.milvus.comparing import differences
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.milvus.target import MilvusTarget
-from migrations_app.engine.row_count import RowCount
-from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.targets.milvus import counting
+from migrations_app.engine.targets.milvus.comparing import differences
+from migrations_app.engine.targets.milvus.target import MilvusTarget
+from migrations_app.engine.verification.row_count import RowCount
 from tests.emulators.milvus import MilvusEmulator, aborting
 from tests.engine.milvus.rows import batch_of
 from tests.engines.milvus_client import plain_client
@@ -599,7 +600,7 @@ def test_a_flush_that_never_ends_is_given_up(emulator, filled, monkeypatch):
 
 def test_a_load_that_takes_longer_than_a_call_is_only_asked_for(emulator, filled, monkeypatch):
     target, _, _ = filled
-    monkeypatch.setattr("migrations_app.engine.milvus.indexing.ASK_SECONDS", 0.2)
+    monkeypatch.setattr("migrations_app.engine.targets.milvus.indexing.ASK_SECONDS", 0.2)
     release, answered = threading.Event(), threading.Event()
 
     def slow(request, context):

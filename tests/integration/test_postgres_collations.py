@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from migrations_app.demo.engines import EmbeddedPostgres
-from migrations_app.engine.batch import ReadColumn
-from migrations_app.engine.connectors.base import KeyRows
-from migrations_app.engine.joining import PART
-from migrations_app.engine.schema import SourceKey
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.source_schema import SourceKey
+from migrations_app.engine.sources.base import KeyRows
 from tests.engines.postgres import CARELESS, Database
 from tests.integration.postgres import batches_of, locators_of, opened
 from tests.integration.test_postgres_keys import KEYED, MIXED_CASE, TEXTS, assert_resumes

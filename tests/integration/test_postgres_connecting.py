@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from migrations_app.engine.connectors.postgres import PostgresSource
-from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.errors import ConnectionFailed, SourceUnavailable
+from migrations_app.engine.sources.postgresql import PostgresSource
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
 from tests.integration.certificates import Certificate
 from tests.integration.postgres import batches_of, locators_of, opened

@@ -2,11 +2,13 @@
 
 import pytest
 
-from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import ReadContext
-from migrations_app.engine.connectors.postgres import sampling
 from migrations_app.engine.errors import SourceDataError
-from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceKey, TypeSpec
+from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceKey
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.document_keys import describe_with_keys
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.sources.postgresql import sample
 from tests.engines.postgres import Database
 from tests.integration.postgres import opened
 
@@ -258,7 +260,7 @@ def test_the_longest_values_are_measured_in_bytes_and_elements(database: Databas
 def test_a_large_table_is_measured_by_pages_from_all_over_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "SAMPLE_ROWS", 500)
+    monkeypatch.setattr(sample, "SAMPLE_ROWS", 500)
     database.execute(
         "DROP TABLE IF EXISTS spread; CREATE TABLE spread (id integer PRIMARY KEY, t text, v vector(2))"
     )
@@ -329,7 +331,7 @@ def test_comments_are_the_descriptions(database: Database) -> None:
 def test_a_view_too_slow_for_samples_is_described_without(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sampling, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(sample, "LOOK_SECONDS", 0.2)
     database.execute("CREATE VIEW slow AS SELECT 'x' AS t, '[1,2]'::vector(2) AS v FROM pg_sleep(600)")
     schema = describe(database, "public.slow")
     assert [str(f.choices[0].spec) for f in schema.fields] == ["VARCHAR", "FLOAT_VECTOR · 2"]
@@ -386,7 +388,7 @@ def test_the_keys_of_opened_columns_are_described_after_the_columns(pg):
     )
     with opened(pg) as source:
         plain = source.describe(CollectionRef("public.kept"))
-        keys = source.describe(CollectionRef("public.kept", {"open": ["j", "k"]}))
+        keys = describe_with_keys(source, CollectionRef("public.kept", {"open": ["j", "k"]}))
     assert [f.name for f in plain.fields if f.can_open] == ["j", "k"]
     found = keys.fields[len(plain.fields) :]
     assert [(f.name, f.native_type, f.opened_from, f.share) for f in found] == [

@@ -4,11 +4,11 @@ import pyarrow as pa
 import pytest
 from psycopg import sql
 
-from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import ReadContext
-from migrations_app.engine.connectors.postgres.names import TableName
 from migrations_app.engine.errors import SourceChanged
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.sources.postgresql.catalogue.names import TableName
 from tests.engines.postgres import Database
 from tests.integration.postgres import batches_of, locators_of, opened, plan_of
 

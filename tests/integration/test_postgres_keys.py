@@ -2,11 +2,12 @@
 
 import pytest
 
-from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import KeyRows, ReadContext
-from migrations_app.engine.connectors.postgres import PostgresSource
-from migrations_app.engine.joining import PART
-from migrations_app.engine.schema import MilvusType, SourceKey, TypeSpec
+from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.source_schema import SourceKey
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources.base import KeyRows, ReadContext
+from migrations_app.engine.sources.postgresql import PostgresSource
 from tests.engines.postgres import Database
 from tests.integration.postgres import batches_of, locators_of, opened, plan_of
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from migrations_app.demo.engines import EmbeddedPostgres
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.connectors.base import CollectionInfo, VectorInfo
-from migrations_app.engine.connectors.postgres import PostgresSource, listing
-from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.errors import PrivilegeMissing
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.sources.base import CollectionInfo, VectorInfo
+from migrations_app.engine.sources.postgresql import PostgresSource
+from migrations_app.engine.sources.postgresql.catalogue import listing
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
 
 TABLES = """

@@ -5,13 +5,14 @@ from collections.abc import Callable
 
 import pytest
 
-from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.connectors.base import KeyRows, ReadContext
-from migrations_app.engine.connectors.postgres import PostgresSource, session
 from migrations_app.engine.errors import Canceled, SourceChanged, SourceDataError, SourceUnavailable
-from migrations_app.engine.joining import PART
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources.base import KeyRows, ReadContext
+from migrations_app.engine.sources.postgresql import PostgresSource
+from migrations_app.engine.sources.postgresql.connect import session
+from migrations_app.engine.stop_token import StopToken
 from tests.engines.postgres import Database
 from tests.integration.postgres import batches_of, locators_of, opened, plan_of
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.connectors.postgres import PostgresSource
 from migrations_app.engine.errors import AuthRefused, ConnectionRefused, DatabaseMissing, HostUnknown
-from migrations_app.engine.testing import BadSettings, SourceCase, SourceContract
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.sources.postgresql import PostgresSource
 from tests.engines.postgres import Database
+from tests.kit import BadSettings, SourceCase, SourceContract
 
 ROWS = 400
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.connectors.base import ReadContext
-from migrations_app.engine.connectors.postgres import PostgresSource
-from migrations_app.engine.connectors.postgres.condition import refusal_of
 from migrations_app.engine.errors import SourceDataError, SourceError
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.sources.postgresql import PostgresSource
+from migrations_app.engine.sources.postgresql.read.condition import refusal_of
 from tests.engines.postgres import Database
 from tests.integration.postgres import locators_of, opened, plan_of
 

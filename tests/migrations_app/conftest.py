@@ -10,12 +10,13 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from migrations_app import connect, services, tasks
-from migrations_app.engine.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
-from migrations_app.engine.connectors import registry
-from migrations_app.engine.connectors.base import ReadContext, Source
-from migrations_app.engine.plan import Plan
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import (
+from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources import registry
+from migrations_app.engine.sources.base import ReadContext, Source
+from migrations_app.models import Job, JobSlice
+from tests.kit import (
     MemoryCollection,
     MemoryDatabase,
     MemorySource,
@@ -25,7 +26,6 @@ from migrations_app.engine.testing import (
     memory_database,
     memory_store,
 )
-from migrations_app.models import Job, JobSlice
 
 SOURCE_PASSWORD, TARGET_TOKEN = "opensesame", "letmein"
 SPECS = {

@@ -3,10 +3,10 @@
 import pytest
 
 from migrations_app import claiming, leases, services, tasks
-from migrations_app.engine.retry import RetryPolicy
-from migrations_app.engine.testing import Mishap
+from migrations_app.engine.pipeline.retry import RetryPolicy
 from migrations_app.models import Job, JobCollection, JobSlice, RejectedRow
 from migrations_app.states import Status
+from tests.kit import Mishap
 
 from .conftest import the_slice
 

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from migrations_app import claiming, leases, tasks
 from migrations_app.books import Books
-from migrations_app.engine.checkpoint import Counters
+from migrations_app.engine.model.counters import Counters
 from migrations_app.models import RateSample, SliceState
 from migrations_app.runlog import RunLog
 

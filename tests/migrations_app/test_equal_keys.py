@@ -5,10 +5,11 @@ import pytest
 
 from migrations_app import tasks
 from migrations_app.engine.errors import SourceError
-from migrations_app.engine.schema import MilvusType, TargetField, TargetSchema, TypeSpec
-from migrations_app.engine.testing import MemoryRows, MemorySource
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.reports import job_report
 from migrations_app.states import Status
+from tests.kit import MemoryRows, MemorySource
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pages_of_ten")]
 BY_TITLE = {"source": "books", "key": "title", "fields": [{"source": "embedding"}, {"source": "id"}]}

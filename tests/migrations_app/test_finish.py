@@ -7,11 +7,11 @@ from django_q.models import OrmQ
 
 from migrations_app import queue, services, tasks, upkeep
 from migrations_app.engine.errors import TargetError, TargetUnavailable
-from migrations_app.engine.target import IndexState, LoadState
-from migrations_app.engine.testing import MemoryTarget
+from migrations_app.engine.targets.base import IndexState, LoadState
 from migrations_app.models import Job, JobCollection, Wish
 from migrations_app.reports import job_report
 from migrations_app.states import Stage, Status
+from tests.kit import MemoryTarget
 
 from .conftest import books
 

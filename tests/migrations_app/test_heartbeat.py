@@ -5,8 +5,8 @@ import pytest
 from django.db import OperationalError
 
 from migrations_app import heartbeat
-from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import Canceled, Draining, LeaseLost
+from migrations_app.engine.stop_token import StopToken
 from migrations_app.heartbeat import Heartbeat
 from migrations_app.leases import Terms
 

@@ -7,12 +7,13 @@ import pytest
 
 from migrations_app import services, tasks, upkeep
 from migrations_app.engine.errors import TargetError, TargetUnavailable
-from migrations_app.engine.schema import IndexSpec, MilvusType, TargetField, TargetSchema, TypeSpec
-from migrations_app.engine.target import LoadState
-from migrations_app.engine.testing import MemoryTarget
-from migrations_app.engine.testing.memory_target import MemoryRows
+from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.targets.base import LoadState
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.states import Status
+from tests.kit import MemoryTarget
+from tests.kit.memory_target import MemoryRows
 
 from .conftest import books
 

@@ -7,10 +7,10 @@ import pytest
 
 from migrations_app import tasks
 from migrations_app.engine.errors import TargetUnavailable
-from migrations_app.engine.schema import MilvusType, TypeSpec
-from migrations_app.engine.testing import MemoryCollection, MemoryTarget, memory_collection
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import RejectedRow, TargetState
 from migrations_app.states import Status
+from tests.kit import MemoryCollection, MemoryTarget, memory_collection
 
 from .conftest import SPECS
 

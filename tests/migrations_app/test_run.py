@@ -11,12 +11,12 @@ from django_q.models import OrmQ
 
 from migrations_app import claiming, heartbeat, leases, queue, services, tasks
 from migrations_app.engine.errors import SourceUnavailable
-from migrations_app.engine.retry import RetryPolicy
-from migrations_app.engine.testing import Mishap
+from migrations_app.engine.pipeline.retry import RetryPolicy
 from migrations_app.models import Job, JobSlice, LogEntry, RateSample, RejectedRow, SliceState
 from migrations_app.reports import job_report, job_totals
 from migrations_app.run import rows_wanted, run
 from migrations_app.states import Status
+from tests.kit import Mishap
 
 from .conftest import PagedSource, books, the_slice
 

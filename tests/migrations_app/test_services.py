@@ -6,12 +6,12 @@ from django.db import connections
 from django_q.models import OrmQ
 
 from migrations_app import connect, leases, queue, services
-from migrations_app.engine.connectors.base import ServerInfo
+from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.engine.errors import AuthRefused, PlanRefused, SettingsError
-from migrations_app.engine.testing import MemoryDatabase, memory_database
 from migrations_app.models import Connection, Draft, Job, JobCollection, Wish
 from migrations_app.services.jobs import target_key
 from migrations_app.states import Status
+from tests.kit import MemoryDatabase, memory_database
 
 from .conftest import SOURCE_PASSWORD, TARGET_TOKEN
 

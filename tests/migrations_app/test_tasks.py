@@ -9,9 +9,9 @@ from django_q.models import OrmQ
 
 from migrations_app import queue, services, tasks
 from migrations_app.engine.errors import LeaseLost, TargetError, TargetUnavailable
-from migrations_app.engine.testing import MemoryTarget
 from migrations_app.models import Job, JobSlice, RejectedRow, TargetState
 from migrations_app.states import Stage, Status
+from tests.kit import MemoryTarget
 
 from .conftest import SOURCE_PASSWORD, TARGET_TOKEN, books
 
@@ -90,7 +90,7 @@ def test_what_nobody_foresaw_fails_the_job_with_a_sentence_and_leaves_the_traceb
     def broken(self, ref):
         raise ZeroDivisionError(f"the token is {TARGET_TOKEN}")
 
-    monkeypatch.setattr("migrations_app.engine.testing.MemorySource.counts", broken)
+    monkeypatch.setattr("tests.kit.MemorySource.counts", broken)
     job = world.job()
     work_off()
     assert ended(job).status == Status.FAILED

@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from migrations_app.engine.connectors.postgres import session
+from migrations_app.engine.sources.postgresql.connect import session
 
 # What a source refuses has nothing to do with the target.
 ON_LITE = pytest.mark.parametrize("milvus_uri", ["milvus-lite"], indirect=True, scope="session")

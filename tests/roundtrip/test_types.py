@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.integration.postgres_types import test_arrays, test_documents, test_numbers, test_texts, test_times
 from tests.integration.postgres_types.edges import Edge
 from tests.roundtrip.edges import as_integer, assert_all_there, make_table, move_edges, move_table, raw_json

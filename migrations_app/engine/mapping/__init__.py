@@ -5,8 +5,8 @@ would refuse or quietly change.
 batch into a ``Mapped``. A clean batch of vectors is only looked at, never copied.
 """
 
-from migrations_app.engine.mapping.compiled import Mapped, Mapping
-from migrations_app.engine.mapping.compiling import compile_mapping
-from migrations_app.engine.mapping.server_checks import ServerChecks
+from migrations_app.engine.mapping.apply import Mapped, Mapping
+from migrations_app.engine.mapping.checks.server_checks import ServerChecks
+from migrations_app.engine.mapping.compile import compile_mapping
 
 __all__ = ["Mapped", "Mapping", "ServerChecks", "compile_mapping"]

@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrations_app.engine.batch import ReadColumn
-from migrations_app.engine.mapping.checks import CHECKS, rows_where
-from migrations_app.engine.mapping.cutting import cut
-from migrations_app.engine.mapping.findings import NO_ROWS, Finding, Rows
-from migrations_app.engine.mapping.fitting import fitted
-from migrations_app.engine.mapping.meta import MetaColumn, MetaObjects
-from migrations_app.engine.schema import MilvusType, TargetField, arrow_type
+from migrations_app.engine.mapping.checks.column_checks import CHECKS, rows_where
+from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows
+from migrations_app.engine.mapping.dynamic_field import MetaColumn, MetaObjects
+from migrations_app.engine.mapping.values.cast import fitted
+from migrations_app.engine.mapping.values.truncate import cut
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.target_schema import TargetField
+from migrations_app.engine.model.types import MilvusType, arrow_type
 
 Given = Mapping[ReadColumn, pa.Array]
 """The columns of one batch by what was asked for; all of one length."""

@@ -19,7 +19,7 @@ from migrations_app.engine.milvus.features import (
     features_of,
 )
 from migrations_app.engine.milvus.server import PRODUCTS, Server
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.types import MilvusType
 
 # The defaults of Milvus's settings proxy.maxFieldNum, proxy.maxVectorFieldNum and proxy.maxShardNum; the
 # first two are Zilliz Cloud's limits as well (docs.zilliz.com/docs/limits). Of vector fields an operator may

@@ -13,7 +13,7 @@ from migrations_app.engine.errors import (
     HostUnknown,
     TlsFailed,
 )
-from migrations_app.engine.milvus.settings import Address
+from migrations_app.engine.milvus.address import Address
 
 LOOK_SECONDS = 3.0
 FIELD = "uri"

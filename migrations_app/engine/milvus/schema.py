@@ -21,14 +21,8 @@ from pymilvus.grpc_gen.schema_pb2 import (
 
 from migrations_app.engine.errors import TargetError
 from migrations_app.engine.milvus import analyzers
-from migrations_app.engine.schema import (
-    META,
-    Function,
-    MilvusType,
-    TargetField,
-    TargetSchema,
-    TypeSpec,
-)
+from migrations_app.engine.model.target_schema import META, Function, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 NUMBERS: dict[MilvusType, int] = {
     MilvusType.BOOL: DataType.Bool,

@@ -14,7 +14,8 @@ import pyarrow as pa
 from migrations_app.engine.errors import RowsRefused
 from migrations_app.engine.milvus import protobuf as pb
 from migrations_app.engine.milvus.schema import NUMBERS
-from migrations_app.engine.schema import META, MilvusType, TargetField, TargetSchema, TypeSpec
+from migrations_app.engine.model.target_schema import META, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 # The slot of each type in schema.proto's ScalarField and VectorField.
 SCALAR_SLOTS = {

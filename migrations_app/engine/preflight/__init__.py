@@ -4,7 +4,7 @@
 connects to both ends as well.
 """
 
-from migrations_app.engine.preflight.collection import check_collection
 from migrations_app.engine.preflight.plan import Preflight, PreparedCollection, check_plan
+from migrations_app.engine.preflight.rules.collection import check_collection
 
 __all__ = ["Preflight", "PreparedCollection", "check_collection", "check_plan"]

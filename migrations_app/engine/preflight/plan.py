@@ -6,22 +6,24 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.choices import left_out
-from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.paths import opened_columns
-from migrations_app.engine.plan import CollectionPlan, Plan, unbuilt_faults
-from migrations_app.engine.preflight import ends, existing
-from migrations_app.engine.preflight.collection import check_collection
-from migrations_app.engine.preflight.partitions import Partitions, name_partitions
-from migrations_app.engine.preflight.rows import RowFacts, look_at_rows, with_dims
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.paths import opened_columns
+from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.planning.defaults import complete, default_targets
+from migrations_app.engine.planning.document_keys import describe_with_keys
+from migrations_app.engine.planning.type_choices import left_out
+from migrations_app.engine.preflight.rules.collection import check_collection
+from migrations_app.engine.preflight.scans import endpoints, existing
+from migrations_app.engine.preflight.scans.partition_values import Partitions, name_partitions
+from migrations_app.engine.preflight.scans.rows import RowFacts, look_at_rows, with_dims
 from migrations_app.engine.preflight.subject import Subject
-from migrations_app.engine.proposal import complete, default_targets
-from migrations_app.engine.schema import CollectionSchema, TargetSchema
-from migrations_app.engine.target import Target
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.stop_token import StopToken
+from migrations_app.engine.targets.base import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,13 @@ def check_plan(
     reason of ``stop``.
     """
     stop = stop or StopToken()
-    faults = [*unbuilt_faults(plan), *ends.check_number(plan, type(source), max_collections)]
+    faults = [*unbuilt_faults(plan), *endpoints.check_number(plan, type(source), max_collections)]
     try:
         caps, taken, is_there = target.capabilities(), frozenset(target.collections()), True
     except DatabaseMissing as error:
-        faults.append(ends.database_fault(plan, target, error))
-        caps, taken, is_there = ends.capabilities_elsewhere(target), frozenset(), False
-    faults += ends.check_options(plan, type(source), caps)
+        faults.append(endpoints.database_fault(plan, target, error))
+        caps, taken, is_there = endpoints.capabilities_elsewhere(target), frozenset(), False
+    faults += endpoints.check_options(plan, type(source), caps)
     described = [_described(collection, source, stop) for collection in plan.collections]
     schemas = [found for found in described if isinstance(found, CollectionSchema)]
     prepared: dict[int, PreparedCollection] = {}
@@ -95,9 +97,9 @@ def check_plan(
         )
         faults += (fault.under(f"collections[{number}]") for fault in own)
     plans = {number: one.plan for number, one in prepared.items()}
-    faults += ends.check_targets(plans, taken, target.database)
+    faults += endpoints.check_targets(plans, taken, target.database)
     used = {*taken, *(one.target or "" for one in plans.values())}
-    return Preflight(tuple(ends.with_free_targets(faults, used)), tuple(prepared.values()))
+    return Preflight(tuple(endpoints.with_free_targets(faults, used)), tuple(prepared.values()))
 
 
 def _named(collection: CollectionPlan, target: str) -> CollectionPlan:
@@ -106,11 +108,11 @@ def _named(collection: CollectionPlan, target: str) -> CollectionPlan:
 
 def _described(collection: CollectionPlan, source: Source, stop: StopToken) -> CollectionSchema | Fault:
     stop.check()
-    selection = ends.check_selection(collection, type(source))
+    selection = endpoints.check_selection(collection, type(source))
     if selection is not None:
         return selection
     try:
-        return source.describe(CollectionRef(collection.source, collection.select))
+        return describe_with_keys(source, CollectionRef(collection.source, collection.select))
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise

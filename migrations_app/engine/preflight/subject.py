@@ -8,10 +8,11 @@ from typing import Literal
 
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.opening import source_of
-from migrations_app.engine.paths import opened_columns
-from migrations_app.engine.plan import CollectionPlan, FieldPlan
-from migrations_app.engine.schema import CollectionSchema, MilvusType, SourceField, TargetSchema, TypeSpec
+from migrations_app.engine.model.paths import opened_columns, source_of
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
+from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from django.core.management.base import CommandParser
 
 from migrations_app import connect, plans, services
 from migrations_app.engine import preflight
-from migrations_app.engine.connectors.base import Source
 from migrations_app.engine.errors import DatabaseMissing, Fault, FerryError, PlanRefused
-from migrations_app.engine.plan import Plan
-from migrations_app.engine.target import Target
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.targets.base import Target
 from migrations_app.following import Follower, exit_code
 from migrations_app.management.base import ConsoleCommand
 from migrations_app.models import Connection, Job

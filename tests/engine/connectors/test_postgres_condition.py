@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from migrations_app.engine.connectors.postgres.condition import MAX_CHARACTERS, refusal_of
-from migrations_app.engine.connectors.postgres.selection import PostgresSelection
+from migrations_app.engine.sources.postgresql.read.condition import MAX_CHARACTERS, refusal_of
+from migrations_app.engine.sources.postgresql.read.selection import PostgresSelection
 
 EXPRESSIONS = (
     "price > 0",

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.connectors.postgres.names import TableName, parse_name
+from migrations_app.engine.sources.postgresql.catalogue.names import TableName, parse_name
 
 PARTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=63)
 

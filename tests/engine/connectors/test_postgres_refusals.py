@@ -5,11 +5,11 @@ import psycopg
 import pytest
 
 from migrations_app.engine import errors
-from migrations_app.engine.connectors.postgres.conninfo import Address
-from migrations_app.engine.connectors.postgres.errors import read_error
-from migrations_app.engine.connectors.postgres.refusals import connect_error
-from migrations_app.engine.connectors.postgres.settings import PostgresSettings
-from migrations_app.engine.connectors.postgres.source import PostgresSource
+from migrations_app.engine.sources.postgresql.connect.conninfo import Address
+from migrations_app.engine.sources.postgresql.connect.refusals import connect_error
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
+from migrations_app.engine.sources.postgresql.connect.sqlstate import read_error
+from migrations_app.engine.sources.postgresql.source import PostgresSource
 
 ADDRESS = Address("db", "5432", "shop", "reader", "require")
 TO = 'connection to server at "db" (10.0.0.1), port 5432 failed: '

@@ -8,11 +8,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
-from migrations_app.engine.connectors.postgres import PostgresSource
-from migrations_app.engine.connectors.postgres.conninfo import Conninfo, address_of, hosts_of
-from migrations_app.engine.connectors.postgres.settings import PostgresSettings
 from migrations_app.engine.errors import SettingsError
-from migrations_app.engine.validation import faults_of
+from migrations_app.engine.model.pydantic_faults import faults_of
+from migrations_app.engine.sources.postgresql import PostgresSource
+from migrations_app.engine.sources.postgresql.connect.conninfo import Conninfo, address_of, hosts_of
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 
 FIELDS = {"host": "db", "database": "shop", "user": "reader", "password": "s3cret"}
 URL = "postgresql://reader:s3cret@db:6000/shop"

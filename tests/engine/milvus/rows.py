@@ -8,7 +8,8 @@ import pyarrow as pa
 from pymilvus import DataType
 from pymilvus.client.prepare import Prepare
 
-from migrations_app.engine.schema import MilvusType, TargetField, TargetSchema, arrow_type
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, arrow_type
 
 Row = dict[str, Any]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.milvus.climbing import START, Climb
+from migrations_app.engine.pipeline.concurrency_search import START, Climb
 from tests.engine.milvus.simulated import REQUEST_BYTES, SimulatedTarget, best_per_second
 
 MOST = 8

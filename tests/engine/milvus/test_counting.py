@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.milvus.counting import among
+from migrations_app.engine.targets.milvus.counting import among
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from migrations_app.engine.errors import HostUnknown
+from migrations_app.engine.milvus.address import parse_address
 from migrations_app.engine.milvus.diagnose import explain
-from migrations_app.engine.milvus.settings import parse_address
 
 
 @pytest.mark.parametrize("host", ["a..b", "é" * 70, "x" * 300])

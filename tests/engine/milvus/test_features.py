@@ -5,11 +5,11 @@ What can be had is in tests/integration/test_milvus_features.py, by experiment.
 
 import pytest
 
-from migrations_app.engine.indexes import INDEX_TYPES
 from migrations_app.engine.milvus.capabilities import capabilities_of
 from migrations_app.engine.milvus.features import BROUGHT_BY, EVER, LITE, SINCE
+from migrations_app.engine.milvus.metrics import INDEX_TYPES
 from migrations_app.engine.milvus.server import Server
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.types import MilvusType
 
 BEFORE = {(2, 3, 2): (2, 3, 1), (2, 4): (2, 3, 22), (2, 5): (2, 4, 23), (2, 6): (2, 5, 26)}
 BEFORE |= {(2, 6, 3): (2, 6, 2), (2, 6, 18): (2, 6, 17)}

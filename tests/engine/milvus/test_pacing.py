@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from migrations_app.engine.cancel import StopToken
 from migrations_app.engine.errors import (
     Canceled,
     LeaseLost,
@@ -13,8 +12,9 @@ from migrations_app.engine.errors import (
     TargetUnavailable,
     UnknownOutcome,
 )
-from migrations_app.engine.milvus.pacing import Pace, Place, Turn
-from migrations_app.engine.retry import RetryPolicy
+from migrations_app.engine.pipeline.concurrency_limit import Pace, Place, Turn
+from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.engine.stop_token import StopToken
 
 AT_ONCE = RetryPolicy(first_seconds=0.0, most_seconds=0.0)
 BUSY = TargetBusy("Rate limit exceeded.")

@@ -10,16 +10,10 @@ from pymilvus.grpc_gen.milvus_pb2 import DescribeCollectionResponse
 from pymilvus.grpc_gen.schema_pb2 import FieldSchema, ValueField
 
 from migrations_app.engine.errors import TargetError
-from migrations_app.engine.milvus.comparing import differences
 from migrations_app.engine.milvus.schema import NUMBERS, create_request, from_message, pairs, to_message
-from migrations_app.engine.schema import (
-    ELEMENT_TYPES,
-    Function,
-    MilvusType,
-    TargetField,
-    TargetSchema,
-    TypeSpec,
-)
+from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
+from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
+from migrations_app.engine.targets.milvus.comparing import differences
 
 KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
 VECTOR = TargetField("v", TypeSpec(MilvusType.FLOAT_VECTOR, dim=8))

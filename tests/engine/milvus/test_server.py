@@ -2,7 +2,7 @@ import pytest
 
 from migrations_app.engine.milvus.capabilities import capabilities_of
 from migrations_app.engine.milvus.server import Server, identify
-from migrations_app.engine.schema import MilvusType
+from migrations_app.engine.model.types import MilvusType
 
 CLOUD = "Zilliz Cloud Vector Database(Compatible with Milvus 2.6)"
 

@@ -3,7 +3,8 @@ import base64
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from migrations_app.engine.milvus.settings import Address, MilvusSettings, parse_address
+from migrations_app.engine.milvus.address import Address, parse_address
+from migrations_app.engine.milvus.settings import MilvusSettings
 
 PEM = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
 ZILLIZ = "in03-abc.serverless.gcp-us-west1.cloud.zilliz.com"

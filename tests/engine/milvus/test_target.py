@@ -4,7 +4,7 @@ import pytest
 
 from migrations_app.engine.errors import DatabaseMissing
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.milvus.target import MilvusTarget
+from migrations_app.engine.targets.milvus.target import MilvusTarget
 
 
 @pytest.mark.parametrize("database", ["дб", "a\nb"])

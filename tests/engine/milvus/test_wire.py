@@ -9,14 +9,8 @@ from pymilvus.grpc_gen import milvus_pb2
 
 from migrations_app.engine.errors import RowsRefused
 from migrations_app.engine.milvus.wire import encode
-from migrations_app.engine.schema import (
-    ELEMENT_TYPES,
-    Function,
-    MilvusType,
-    TargetField,
-    TargetSchema,
-    TypeSpec,
-)
+from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
+from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
 from tests.engine.milvus.rows import batch_of, pymilvus_request
 
 DIM = 8

@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrations_app.engine.cancel import StopToken
-from migrations_app.engine.checkpoint import Allowance
 from migrations_app.engine.errors import (
     Canceled,
     TargetError,
@@ -17,11 +15,13 @@ from migrations_app.engine.errors import (
     UncleanStop,
 )
 from migrations_app.engine.log import silent
-from migrations_app.engine.milvus.pacing import Pace
-from migrations_app.engine.milvus.writer import MAX_REQUEST_BYTES, Outcome, Piece, Writer
-from migrations_app.engine.target import Channel, Request
-from migrations_app.engine.testing import MemoryChannel, MemoryDatabase, MemoryRows, Mishap
+from migrations_app.engine.pipeline.concurrency_limit import Pace
+from migrations_app.engine.pipeline.ledger import Allowance
+from migrations_app.engine.pipeline.writer import MAX_REQUEST_BYTES, Outcome, Piece, Writer
+from migrations_app.engine.stop_token import StopToken
+from migrations_app.engine.targets.base import Channel, Request
 from tests.engine.moving import QUICK, books, books_mapping
+from tests.kit import MemoryChannel, MemoryDatabase, MemoryRows, Mishap
 
 
 @dataclass

@@ -11,11 +11,11 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from migrations_app.engine.batch import Batch, CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import ReadContext
-from migrations_app.engine.connectors.postgres import PostgresSource
-from migrations_app.engine.connectors.postgres.settings import PostgresSettings
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.batch import Batch, CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.sources.postgresql import PostgresSource
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
 
 SESSION = "SET timezone = 'UTC'; SET intervalstyle = 'postgres'; SET datestyle = 'ISO'"

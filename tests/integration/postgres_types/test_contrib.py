@@ -7,8 +7,8 @@ import pytest
 from psycopg.types import TypeInfo
 from psycopg.types.hstore import register_hstore
 
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres import opened
 from tests.integration.postgres_types import test_arrays, test_numbers, test_texts, test_times

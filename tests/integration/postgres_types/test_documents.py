@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres_types.edges import (
     Edge,

@@ -4,8 +4,9 @@ import struct
 
 import pytest
 
-from migrations_app.engine.batch import CollectionRef
-from migrations_app.engine.schema import MilvusType, SourceKey, TypeSpec
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.source_schema import SourceKey
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres import batches_of, locators_of, opened, plan_of
 from tests.integration.postgres_types.edges import Edge, array, assert_arrives, numbers_in, same, varchar

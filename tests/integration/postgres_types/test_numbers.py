@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres_types.edges import Edge, as_float32, assert_arrives, same, varchar
 

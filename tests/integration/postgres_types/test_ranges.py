@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from psycopg.types.range import Range
 
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres_types.edges import Edge, column_of, read, read_by_psycopg
 

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from migrations_app.engine.batch import CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.connectors.base import ReadContext
 from migrations_app.engine.errors import SourceDataError
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources.base import ReadContext
 from tests.engines.postgres import Database
 from tests.integration.postgres import opened
 from tests.integration.postgres_types.edges import Edge, assert_arrives, same, varchar

@@ -3,7 +3,7 @@ import struct
 import pytest
 from psycopg import DataError
 
-from migrations_app.engine.schema import MilvusType, TypeSpec
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engines.postgres import Database
 from tests.integration.postgres_types.edges import Edge, assert_arrives, numbers_in, same, varchar
 

@@ -6,8 +6,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.connectors.postgres.types.bits import bits
-from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.sources.postgresql.types.bits import bits
 
 TEXTS = st.lists(
     st.none() | st.text("01", max_size=25) | st.text("01", min_size=16, max_size=16), max_size=12

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.connectors.postgres.types.sparse import sparsevec
-from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.sources.postgresql.types.sparse import sparsevec
 
 SPEC = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
 VALUES = st.floats(width=32, allow_nan=False, allow_infinity=False).filter(bool)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.connectors.postgres.types.arriving import Converter, plain
-from migrations_app.engine.connectors.postgres.types.vectors import halfvec, halfvec_bytes, vector
-from migrations_app.engine.schema import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.sources.postgresql.types.arrow_buffers import Converter, plain
+from migrations_app.engine.sources.postgresql.types.vectors import halfvec, halfvec_bytes, vector
 
 Vectors = list[list[float] | None]
 

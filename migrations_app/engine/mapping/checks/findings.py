@@ -1,0 +1,57 @@
+"""What is wrong with rows of a batch, and the rejected rows that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from migrations_app.engine.model.batch import Batch, Rejected
+from migrations_app.engine.model.row_json import row_excerpt
+
+Rows = npt.NDArray[np.int64]
+"""Numbers of rows within a batch, ascending."""
+NO_ROWS: Rows = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault of one field, and the rows that have it. ``reason`` gives a row's sentence."""
+
+    rows: Rows
+    code: str
+    reason: Callable[[int], str]
+    field: str = ""
+
+
+def found_at(reasons: Mapping[int, str], code: str, name: str) -> Finding:
+    """A fault of the rows that ``reasons`` has a sentence for."""
+    return Finding(np.array(sorted(reasons), np.int64), code, reasons.__getitem__, name)
+
+
+def named(findings: tuple[Finding, ...], name: str) -> tuple[Finding, ...]:
+    """The same, about ``name`` where they do not say what they are about."""
+    return tuple(found if found.field else replace(found, field=name) for found in findings)
+
+
+def rejected_rows(batch: Batch, findings: Iterable[Finding], skipped: Rows) -> dict[int, Rejected]:
+    """The rejected rows by their number, each with its first finding. Skipped rows are not rejected."""
+    first: dict[int, Finding] = {}
+    left_out = set(skipped.tolist())
+    for finding in findings:
+        for row in finding.rows.tolist():
+            if row not in left_out:
+                first.setdefault(row, finding)
+    return {row: _rejected(batch, row, first[row]) for row in sorted(first)}
+
+
+def _rejected(batch: Batch, row: int, finding: Finding) -> Rejected:
+    return Rejected(
+        locator=batch.locators[row].as_py() or "",
+        field=finding.field,
+        code=finding.code,
+        reason=finding.reason(row),
+        row=row_excerpt(batch.rows, row),
+    )

@@ -1,0 +1,159 @@
+"""From a completed collection of a plan to its mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from migrations_app.engine.mapping.apply import Mapping
+from migrations_app.engine.mapping.columns import AddedColumn, Column, DynamicColumn, FixedColumn
+from migrations_app.engine.mapping.composite_key import JoinedKey
+from migrations_app.engine.mapping.json_column import FixedKey, MovedKey, OpenedColumn
+from migrations_app.engine.mapping.partition import Partitioning
+from migrations_app.engine.model.batch import ReadColumn, ReadPlan
+from migrations_app.engine.model.literals import literal
+from migrations_app.engine.model.paths import OpenedPath, opened_columns, opened_path
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+
+
+def compile_mapping(collection: CollectionPlan, *, key_per_partition: bool = True) -> Mapping:
+    """The mapping of a collection that ``proposal.complete`` filled in and preflight found without fault.
+
+    ``key_per_partition`` is the target's (``Capabilities``).
+    """
+    columns = tuple(_columns(collection))
+    reads = dict.fromkeys(read for column in columns for read in column.reads)
+    partitioning = _partitioning(collection, key_per_partition)
+    if partitioning is not None:
+        reads.setdefault(partitioning.read)
+    read_plan = ReadPlan(columns=tuple(reads), key=collection.key_columns)
+    return Mapping(
+        target_schema(collection), read_plan, columns, not collection.is_auto_id, partitioning=partitioning
+    )
+
+
+def _partitioning(collection: CollectionPlan, is_in_key: bool) -> Partitioning | None:
+    by = collection.partition_by
+    return None if by is None else Partitioning(by, collection.partitions, is_in_key)
+
+
+def target_schema(collection: CollectionPlan) -> TargetSchema:
+    """The collection to make; a key that is no field of the source stands first."""
+    assert collection.target is not None
+    fixed = [_target_field(collection, field) for field in collection.fields or () if not field.dynamic]
+    if collection.makes_key:
+        fixed.insert(0, _made_key(collection))
+    made = [
+        TargetField(wanted.output, TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
+        for wanted in collection.full_text
+    ]
+    return TargetSchema(
+        name=collection.target,
+        fields=(*fixed, *made),
+        description=collection.description,
+        dynamic=collection.dynamic_field,
+        shards=collection.shards,
+        functions=tuple(Function(m.output, (m.field,), (m.output,)) for m in collection.full_text),
+    )
+
+
+def _made_key(collection: CollectionPlan) -> TargetField:
+    assert collection.key_name is not None
+    if collection.is_auto_id:
+        return TargetField(collection.key_name, TypeSpec(MilvusType.INT64), is_key=True, auto_id=True)
+    spec = TypeSpec(MilvusType.VARCHAR, max_length=collection.key_max_length)
+    return TargetField(collection.key_name, spec, is_key=True)
+
+
+def _columns(collection: CollectionPlan) -> Iterator[Column]:
+    """What makes the rows of a collection: its key, its fields in their order, then the columns it opens."""
+    if collection.is_joined:
+        yield JoinedKey(collection.key_columns, _made_key(collection))
+    keys: list[tuple[OpenedPath, FieldPlan]] = []
+    names = opened_columns(collection.select)
+    for field in collection.fields or ():
+        path = None if field.column else opened_path(field.source, names)
+        if path is not None:
+            keys.append((path, field))
+        elif field.added:
+            target = _target_field(collection, field)
+            yield AddedColumn(target, _fill(field, target))
+        else:
+            yield _dynamic(field) if field.dynamic else _fixed(collection, field)
+    for name in dict.fromkeys(names):
+        yield _opened(collection, name, [(path, field) for path, field in keys if path.column == name])
+
+
+def _opened(
+    collection: CollectionPlan, name: str, keys: Sequence[tuple[OpenedPath, FieldPlan]]
+) -> OpenedColumn:
+    return OpenedColumn(
+        ReadColumn(name, TypeSpec(MilvusType.JSON)),
+        fixed=tuple(fixed_key(collection, path, field) for path, field in keys if not field.dynamic),
+        moved=tuple(
+            MovedKey(field.source or "", path.parts, field.as_ or path.parts[-1])
+            for path, field in keys
+            if field.dynamic
+        ),
+        keeps_rest=collection.rest == "dynamic",
+    )
+
+
+def fixed_key(collection: CollectionPlan, path: OpenedPath, field: FieldPlan) -> FixedKey:
+    """What makes the field of an opened key."""
+    target = _target_field(collection, field)
+    return FixedKey(
+        path=field.source or "",
+        parts=path.parts,
+        target=target,
+        fill=_fill(field, target),
+        cuts=field.too_long == "truncate",
+        keeps_misfits=field.misfit == "dynamic",
+        misfit_key=field.as_ or "",
+    )
+
+
+def _dynamic(field: FieldPlan) -> DynamicColumn:
+    assert field.source is not None
+    spec = field.spec()
+    return DynamicColumn(
+        ReadColumn(field.source, spec), field.as_ or field.source, _literal(field.fill_null, spec)
+    )
+
+
+def _fixed(collection: CollectionPlan, field: FieldPlan) -> FixedColumn:
+    assert field.source is not None
+    target = _target_field(collection, field)
+    return FixedColumn(
+        read=ReadColumn(field.source, target.spec),
+        target=target,
+        fill=_fill(field, target),
+        skips_null=target.spec.type.is_vector and not target.nullable and collection.skip_null_vectors,
+        cuts=field.too_long == "truncate",
+    )
+
+
+def _target_field(collection: CollectionPlan, field: FieldPlan) -> TargetField:
+    assert field.target is not None
+    spec = field.spec()
+    return TargetField(
+        name=field.target,
+        spec=spec,
+        is_key=collection.is_kept_key(field.source),
+        nullable=bool(field.nullable),
+        default=_literal(field.default, spec),
+        is_partition_key=field.target == collection.partition_key,
+        description=field.description,
+        analyzer=next((m.analyzer for m in collection.full_text if m.field == field.target), ""),
+    )
+
+
+def _fill(field: FieldPlan, target: TargetField) -> Any:
+    """What stands for NULL. Milvus puts the default there itself; here it is the same on every version."""
+    return target.default if field.fill_null is None else _literal(field.fill_null, target.spec)
+
+
+def _literal(value: Any, spec: TypeSpec) -> Any:
+    return None if value is None else literal(value, spec)

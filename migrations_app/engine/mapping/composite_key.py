@@ -1,0 +1,43 @@
+"""Several source columns joined into the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from migrations_app.engine.mapping.checks.column_checks import rows_where
+from migrations_app.engine.mapping.checks.findings import Finding
+from migrations_app.engine.mapping.columns import Given, Taken, checked
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.key_text import PART, joined
+from migrations_app.engine.model.target_schema import TargetField
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedKey:
+    """The columns ``parts``, each as its text, as one key. A row where one is NULL is rejected."""
+
+    parts: tuple[str, ...]
+    target: TargetField
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    @property
+    def reads(self) -> tuple[ReadColumn, ...]:
+        return tuple(ReadColumn(part, PART) for part in self.parts)
+
+    def take(self, given: Given, rows: int) -> Taken:
+        texts = [given[read] for read in self.reads]
+        keys = joined(texts)
+        nulls = tuple(
+            Finding(rows_where(text.is_null()), "null_key", _is_null(part), part)
+            for part, text in zip(self.parts, texts, strict=True)
+            if text.null_count
+        )
+        return Taken({self.name: keys}, (), (*nulls, *checked(keys, self.target, self.name)))
+
+
+def _is_null(part: str) -> Callable[[int], str]:
+    return lambda row: f"“{part}”, a part of the key, is NULL."

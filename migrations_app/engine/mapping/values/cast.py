@@ -1,0 +1,91 @@
+"""A column brought into the Arrow type of its target field, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migrations_app.engine.mapping.checks.column_checks import rows_where
+from migrations_app.engine.mapping.checks.findings import Finding
+
+
+def fitted(column: pa.Array, wanted: pa.DataType, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
+    """``column`` as ``wanted``; values that do not fit become NULL and are found. Mostly it is there already.
+
+    Sources deliver the type asked for. A sample is delivered in the first type that each field may have, and
+    a preview asks for another: this is for vectors of undeclared dimension, which travel as lists, for halves
+    as floats and back, and for integers.
+    """
+    if column.type == wanted:
+        return column, ()
+    found: tuple[Finding, ...] = ()
+    if pa.types.is_fixed_size_binary(column.type) and pa.types.is_fixed_size_list(wanted):
+        column = _floats_of_halves(column)
+    elif pa.types.is_list(column.type) and (dim := _dimension(wanted)) is not None:
+        column, found = _of_one_dimension(column, dim, name)
+        if pa.types.is_fixed_size_binary(wanted):
+            return _halves_of_floats(column.cast(pa.list_(pa.float32(), dim))), found
+    try:
+        return column.cast(wanted), found
+    except pa.ArrowInvalid:
+        return _one_by_one(column, wanted, name)
+
+
+def _dimension(wanted: pa.DataType) -> int | None:
+    """Of a vector of floats or halves (``schema.arrow_type``); None of what is none."""
+    if pa.types.is_fixed_size_list(wanted):
+        return int(wanted.list_size)
+    return int(wanted.byte_width) // 2 if pa.types.is_fixed_size_binary(wanted) else None
+
+
+def _floats_of_halves(column: pa.Array) -> pa.Array:
+    """``fixed_size_binary[2*dim]``, little-endian float16, as ``fixed_size_list<float32>[dim]``."""
+    size = column.type.byte_width
+    raw = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * size :][: len(column) * size]
+    floats = pa.array(raw.view("<f2").astype(np.float32))
+    return pa.FixedSizeListArray.from_arrays(floats, size // 2, mask=column.is_null())
+
+
+def _halves_of_floats(column: pa.Array) -> pa.Array:
+    """The other way round; numbers are rounded to float16."""
+    floats = column.values.slice(column.offset * column.type.list_size, len(column) * column.type.list_size)
+    bitmap = pa.array(np.asarray(column.is_valid())).buffers()[1]
+    numbers = pa.py_buffer(floats.fill_null(0).to_numpy().astype("<f2"))
+    wanted = pa.binary(2 * column.type.list_size)
+    return pa.FixedSizeBinaryArray.from_buffers(wanted, len(column), [bitmap, numbers])
+
+
+def _of_one_dimension(column: pa.Array, dim: int, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
+    sizes = pc.list_value_length(column)
+    is_wrong = pc.not_equal(sizes, dim).fill_null(False)
+    if not pc.any(is_wrong).as_py():
+        return column, ()
+    finding = Finding(
+        rows_where(is_wrong),
+        "wrong_dimension",
+        lambda row: f"“{name}” has {sizes[row].as_py():,} dimensions; the field takes {dim:,}.",
+    )
+    return pc.if_else(is_wrong, pa.scalar(None, column.type), column), (finding,)
+
+
+def _one_by_one(column: pa.Array, wanted: pa.DataType, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
+    """The slow way, taken only once a cast of the whole column has failed."""
+    values = list(_cast_values(column, wanted))
+    misfit = pa.array([v is None for v in values], pa.bool_())
+    finding = Finding(
+        rows_where(pc.and_(misfit, column.is_valid())),
+        "misfit",
+        lambda row: f"“{name}” is {str(column[row])[:40]}, which is no {wanted}.",
+    )
+    return pa.array(values, wanted), (finding,)
+
+
+def _cast_values(column: pa.Array, wanted: pa.DataType) -> Iterator[object]:
+    for value in column:
+        try:
+            yield value.cast(wanted).as_py()
+        except pa.ArrowInvalid:
+            yield None

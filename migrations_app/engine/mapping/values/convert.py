@@ -1,0 +1,173 @@
+"""Values of JSON documents as a column of a field's type: exactly, or not at all.
+
+A value that the type cannot hold as it is (a fraction or more than 64 bits in an INT64, a number in a
+VARCHAR, a whole number that a DOUBLE would round) is a misfit. A fraction is rounded to the nearest DOUBLE or
+FLOAT, as JSON numbers are everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from migrations_app.engine.log import shortened
+from migrations_app.engine.mapping.checks.findings import Finding, found_at
+from migrations_app.engine.mapping.json_documents import plain, written
+from migrations_app.engine.model.limits import FLOAT32_END, INTEGER_BITS
+from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
+
+T = MilvusType
+SHOWN_BYTES = 40
+
+
+class Misfit(ValueError):
+    """Why a value is none of a type: a sentence's end, after “which”."""
+
+
+def converted(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
+    """A column of ``arrow_type(spec)``; misfits are NULL in it and found. None is NULL.
+
+    ``values`` are what ``documents.find`` gives.
+    """
+    wanted = arrow_type(spec)
+    if spec.type is T.JSON:
+        texts = [None if value is None else written(value) for value in values]
+        return pa.array(texts, pa.binary()).cast(wanted), ()
+    bare = [plain(value) for value in values]
+    if _are_all(bare, spec):
+        try:
+            return pa.array(bare, wanted), ()
+        except (pa.ArrowInvalid, OverflowError):
+            pass  # which of them it was is found one by one
+    return _one_by_one(values, spec, name)
+
+
+# What Arrow takes for these as it is, or refuses. It cuts fractions off, and rounds to a FLOAT without end.
+_EXACT: dict[MilvusType, frozenset[type]] = {
+    T.BOOL: frozenset({bool}),
+    **dict.fromkeys(INTEGER_BITS, frozenset({int})),
+    T.DOUBLE: frozenset({int, float}),
+    T.VARCHAR: frozenset({str}),
+}
+
+
+def _are_all(values: Sequence[Any], spec: TypeSpec) -> bool:
+    kinds = set(map(type, values)) - {type(None)}
+    if spec.type is not T.ARRAY:
+        return kinds <= _EXACT.get(spec.type, frozenset())
+    if not kinds <= {list} or spec.element_type is None:
+        return False
+    items = chain.from_iterable(value for value in values if value is not None)
+    return set(map(type, items)) <= _EXACT.get(spec.element_type, frozenset())
+
+
+def _one_by_one(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
+    """The slow way, taken only where some value may not fit."""
+    fitting: list[Any] = []
+    reasons: dict[int, str] = {}
+    for row, value in enumerate(values):
+        try:
+            fitting.append(None if value is None else fit(plain(value), spec))
+        except Misfit as misfit:
+            fitting.append(None)
+            reasons[row] = f"“{name}” is {shown(value)}, which {misfit}."
+    column = pa.array(fitting, arrow_type(spec))
+    if not reasons:
+        return column, ()
+    return column, (found_at(reasons, "misfit", name),)
+
+
+def fit(value: Any, spec: TypeSpec) -> Any:
+    """One value, not None, as ``spec`` holds it. Raises ``Misfit``."""
+    if spec.type is T.ARRAY:
+        return _list(value, spec)
+    if spec.type in INTEGER_BITS:
+        return _whole(value, spec.type)
+    return _FIT[spec.type](value)
+
+
+def fits(value: Any, spec: TypeSpec) -> bool:
+    """Whether ``fit`` takes a value; None is none."""
+    try:
+        return value is not None and fit(value, spec) is not None
+    except Misfit:
+        return False
+
+
+def _list(value: Any, spec: TypeSpec) -> list[Any]:
+    assert spec.element_type is not None
+    if not isinstance(value, list):
+        raise Misfit("is no list")
+    if None in value:
+        raise Misfit("has an element that is null; an ARRAY takes none")
+    element = TypeSpec(spec.element_type)
+    try:
+        return [fit(item, element) for item in value]
+    except Misfit as misfit:
+        raise Misfit(f"has an element that {misfit}") from None
+
+
+def _whole(value: Any, type_: MilvusType) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise Misfit("is no number")
+    number = Decimal(repr(value)) if isinstance(value, float) else value
+    end = 1 << (INTEGER_BITS[type_] - 1)
+    if not -end <= number < end:
+        raise Misfit(f"does not fit {type_}: {-end:,} to {end - 1:,}")
+    if number != int(number):
+        raise Misfit("is no whole number")
+    return int(number)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise Misfit("is no number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number):
+        raise Misfit("is more than any DOUBLE")
+    if isinstance(value, int) and int(number) != value and Decimal(repr(number)) != value:
+        raise Misfit("a DOUBLE would round")
+    return number
+
+
+def _short_number(value: Any) -> float:
+    number = _number(value)
+    if abs(number) >= FLOAT32_END:
+        raise Misfit("is more than any FLOAT")
+    if isinstance(value, int) and int(np.float32(number)) != value:
+        raise Misfit("a FLOAT would round")
+    return number
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Misfit("is neither true nor false")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Misfit("is no text")
+    return value
+
+
+_FIT: dict[MilvusType, Callable[[Any], Any]] = {
+    T.DOUBLE: _number,
+    T.FLOAT: _short_number,
+    T.BOOL: _truth,
+    T.VARCHAR: _text,
+}
+
+
+def shown(value: Any) -> str:
+    """A value as a sentence names it: its JSON, cut."""
+    return shortened(written(value).decode(), SHOWN_BYTES)

@@ -1,0 +1,80 @@
+"""The address of a Milvus server, parsed from what people type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+MILVUS_PORT = 19530
+
+
+TLS_PORT = 443
+
+
+ZILLIZ_DOMAINS = ("zillizcloud.com", "zilliz.com", "zilliz.com.cn", "zilliz.cc")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens. ``str()`` is what a person would type."""
+
+    host: str
+    port: int
+    tls: bool
+
+    @property
+    def is_zilliz(self) -> bool:
+        return is_zilliz_host(self.host)
+
+    @property
+    def grpc_target(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{'https' if self.tls else 'http'}://{self.grpc_target}"
+
+
+def is_zilliz_host(host: str) -> bool:
+    """Whether ``host`` is an endpoint of Zilliz Cloud."""
+    return any(host == domain or host.endswith("." + domain) for domain in ZILLIZ_DOMAINS)
+
+
+def parse_address(uri: str) -> Address:
+    """``http(s)://host[:port]``, ``host[:port]``. Raises ``ValueError`` with a sentence for anything else.
+
+    Without a port: 443 with https and on Zilliz Cloud, else 19530. Without a scheme: TLS on port 443.
+    """
+    if _is_local_path(uri):
+        raise ValueError(
+            f"“{uri}” is a file on this machine, which only one process can open. "
+            "Start a server on it (milvus-lite server --data-dir FOLDER --port 19530) and give its address."
+        )
+    scheme, _, rest = uri.rpartition("://")
+    if scheme.lower() not in ("", "http", "https"):
+        raise ValueError(
+            f"“{scheme}://” is not an address of Milvus: use http://host:port or https://host:port."
+        )
+    parts = urlsplit("//" + rest)
+    if parts.username is not None:
+        raise ValueError("The address holds a user or password: put them into their own fields.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("The address ends after the port: the database is chosen later, by its name.")
+    return _address(scheme.lower(), parts, uri)
+
+
+def _address(scheme: str, parts: SplitResult, uri: str) -> Address:
+    host = parts.hostname or ""
+    if not host or any(c.isspace() for c in host):
+        raise ValueError(f"“{uri}” names no host: write it as http://host:port.")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"“{uri}” has a port that is not a number from 1 to 65535.") from None
+    if port == 0:
+        raise ValueError(f"“{uri}” has a port that is not a number from 1 to 65535.")
+    tls = scheme == "https" or (not scheme and (port == TLS_PORT or is_zilliz_host(host)))
+    return Address(host, port or (TLS_PORT if tls else MILVUS_PORT), tls)
+
+
+def _is_local_path(uri: str) -> bool:
+    return uri.startswith(("/", "./", "../", "~", "file:", "unix:")) or uri.endswith(".db")

@@ -1,0 +1,33 @@
+"""Counters of rows: read, written, rejected, skipped, collapsed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Rows of a slice. read = written + rejected + skipped + collapsed, once all is acknowledged.
+
+    ``bytes_written`` counts bytes of encoded requests that the target accepted, ``cut`` the values that were
+    cut to fit their field, as the plan asks.
+    """
+
+    read: int = 0
+    written: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    collapsed: int = 0
+    bytes_written: int = 0
+    cut: int = 0
+
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(
+            self.read + other.read,
+            self.written + other.written,
+            self.rejected + other.rejected,
+            self.skipped + other.skipped,
+            self.collapsed + other.collapsed,
+            self.bytes_written + other.bytes_written,
+            self.cut + other.cut,
+        )

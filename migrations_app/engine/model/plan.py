@@ -1,0 +1,193 @@
+"""The plan: what the wizard makes and a plan file says, as one model (docs/plan-file.md).
+
+A plan may be short; ``proposal.complete`` fills in all that a collection leaves out, and a completed
+collection alone makes the mapping (``mapping.compile_mapping``). Keys that are known but not built yet
+are refused by name (``unbuilt_faults``), never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from migrations_app.engine.errors import Fault
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+
+AUTO = "auto"
+MAX_DATABASE_NAME = 255
+# As many as any table could have; databases count to here.
+MOST_ROWS = 2**63 - 1
+
+
+class PlanModel(BaseModel):
+    """Base: unknown keys are errors, values are never coerced from other types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+class FieldPlan(PlanModel):
+    """One target field, or one column put into the dynamic field (``dynamic: true``).
+
+    ``column``: its source is a column's name, though it reads like a path below an opened one.
+    """
+
+    source: str | None = None
+    target: str | None = None
+    type: str | None = None
+    dim: int | None = None
+    max_length: int | None = None
+    element_type: str | None = None
+    max_capacity: int | None = None
+    nullable: bool | None = None
+    default: Any = None
+    fill_null: Any = None
+    too_long: Literal["reject", "truncate"] = "reject"
+    misfit: Literal["reject", "dynamic"] = "reject"
+    dynamic: bool = False
+    as_: str | None = Field(default=None, alias="as")
+    added: bool = False
+    column: bool = False
+    description: str = ""
+
+    def spec(self) -> TypeSpec:
+        """The type with its parameters. Only for completed fields that are not ``dynamic``."""
+        assert self.type is not None
+        element = MilvusType(self.element_type) if self.element_type else None
+        return TypeSpec(MilvusType(self.type), self.dim, self.max_length, element, self.max_capacity)
+
+
+class FullTextPlan(PlanModel):
+    """Search by words: of the texts of ``field`` the server makes the sparse vectors ``output`` (BM25)."""
+
+    field: str
+    output: str
+    analyzer: str = "standard"
+
+
+class IndexPlan(PlanModel):
+    """An index on a target field."""
+
+    field: str
+    type: str = "AUTOINDEX"
+    metric: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class CollectionPlan(PlanModel):
+    """One collection.
+
+    ``key``: a source name, several (joined), ``"auto"``; None is the wizard's default. A list of one names a
+    column of any name, ``auto`` too. ``key_max_length`` is that of a joined key, in bytes.
+    ``partition_by`` is a source name, too; ``partitions`` says which of its values goes into which partition,
+    and preflight names those that are missing.
+    """
+
+    source: str
+    select: dict[str, Any] = Field(default_factory=dict)
+    target: str | None = None
+    description: str = ""
+    if_exists: Literal["error", "append", "replace"] = "error"
+    key: str | list[str] | None = None
+    key_name: str | None = None
+    key_max_length: int | None = None
+    keep_source_key: bool = False
+    shards: int = 1
+    dynamic_field: bool = True
+    rest: Literal["dynamic", "drop"] = "dynamic"
+    partition_key: str | None = None
+    partition_by: str | None = None
+    partitions: dict[str, str] = Field(default_factory=dict)
+    skip_null_vectors: bool = True
+    fields: list[FieldPlan] | None = None
+    full_text: list[FullTextPlan] = Field(default_factory=list)
+    indexes: list[IndexPlan] | None = None
+
+    @property
+    def is_auto_id(self) -> bool:
+        return self.key == AUTO
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """Source columns of the kept key; empty with Auto ID."""
+        if self.key is None or self.key == AUTO:
+            return ()
+        return (self.key,) if isinstance(self.key, str) else tuple(self.key)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the key is made of several source columns."""
+        return len(self.key_columns) > 1
+
+    @property
+    def makes_key(self) -> bool:
+        """Whether the key is no field of the source but one of its own, called ``key_name``."""
+        return self.is_auto_id or self.is_joined
+
+    def is_kept_key(self, source: str | None) -> bool:
+        """Whether this source field itself becomes the key."""
+        return source is not None and self.key_columns == (source,)
+
+
+class Options(PlanModel):
+    verify: Literal["counts", "sample", "full", "none"] = "counts"
+    sample_size: int | None = Field(default=None, ge=1)
+    create_index: bool | None = None
+    load: bool = False
+    max_rejected: int | None = Field(default=1000, ge=0, le=MOST_ROWS)
+    limit_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
+    source_rows_per_second: int | None = Field(default=None, ge=1, le=MOST_ROWS)
+
+
+class EndPlan(PlanModel):
+    """One end of a plan: a saved connection's name, or a kind with its settings written out."""
+
+    connection: str | None = None
+    kind: str | None = None
+    settings: dict[str, Any] | None = None
+
+
+class SourcePlan(EndPlan):
+    pass
+
+
+class TargetPlan(EndPlan):
+    database: str = "default"
+    create_database: bool = False
+
+    @field_validator("database")
+    @classmethod
+    def _is_sendable(cls, name: str) -> str:
+        """It travels as a header of each call, which takes printable ASCII alone."""
+        if not (name.isascii() and name.isprintable() and 0 < len(name) <= MAX_DATABASE_NAME):
+            raise ValueError(f"a database's name has 1 to {MAX_DATABASE_NAME} ASCII characters")
+        return name
+
+
+class Plan(PlanModel):
+    version: Literal[1]
+    source: SourcePlan
+    target: TargetPlan
+    options: Options = Field(default_factory=Options)
+    collections: list[CollectionPlan] = Field(min_length=1)
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON data with the plan file's own key names; what equals its default is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"version": self.version}
+
+
+def _unbuilt(path: str, value: object, hint: str) -> Fault:
+    key = path.rsplit(".", 1)[-1]
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    return Fault("not_available", f"“{key}: {written}” is not available yet.", hint, path, option=key)
+
+
+def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
+    """Everything in ``plan`` that this version knows but cannot do."""
+    if plan.options.verify not in ("counts", "none"):
+        yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
+    elif plan.options.sample_size is not None:
+        yield _unbuilt("options.sample_size", plan.options.sample_size, "Leave it out.")
+    if plan.target.create_database:
+        yield _unbuilt("target.create_database", True, "Make the database first, and leave it out.")

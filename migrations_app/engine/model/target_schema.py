@@ -1,0 +1,95 @@
+"""The schema of a Milvus collection: fields, functions and indexes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from migrations_app.engine.model.types import TypeSpec, arrow_type
+
+META = "$meta"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetField:
+    """One field of a Milvus collection. ``default`` is a Python scalar of the field's type, or None.
+
+    ``analyzer`` cuts a VARCHAR into words: the name of one of Milvus's own ("standard"), the JSON text of
+    another, empty for none. ``match`` says that filters may look for its words (TEXT_MATCH).
+    """
+
+    name: str
+    spec: TypeSpec
+    is_key: bool = False
+    auto_id: bool = False
+    nullable: bool = False
+    default: Any = None
+    is_partition_key: bool = False
+    description: str = ""
+    analyzer: str = ""
+    match: bool = False
+
+
+BM25 = "BM25"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What the server makes by itself: from the fields ``inputs`` the ``outputs``, which are never sent."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    type: str = BM25
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSchema:
+    """A Milvus collection to be made, or as it was found."""
+
+    name: str
+    fields: tuple[TargetField, ...]
+    description: str = ""
+    dynamic: bool = True
+    shards: int = 1
+    functions: tuple[Function, ...] = ()
+
+    @property
+    def key(self) -> TargetField:
+        return next(f for f in self.fields if f.is_key)
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """The fields that functions fill."""
+        return frozenset(name for function in self.functions for name in function.outputs)
+
+    @property
+    def sent_fields(self) -> tuple[TargetField, ...]:
+        """The fields a request carries: all but an Auto ID key and what functions fill."""
+        outputs = self.outputs
+        return tuple(f for f in self.fields if not f.auto_id and f.name not in outputs)
+
+    @property
+    def vector_fields(self) -> tuple[TargetField, ...]:
+        return tuple(f for f in self.fields if f.spec.type.is_vector)
+
+    def arrow_schema(self) -> pa.Schema:
+        """The columns of a mapped batch, in order; ``$meta`` last where the collection is dynamic."""
+        columns = [pa.field(f.name, arrow_type(f.spec), f.nullable) for f in self.sent_fields]
+        if self.dynamic:
+            columns.append(pa.field(META, pa.string(), True))
+        return pa.schema(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """An index to make: ``type`` and ``metric`` in Milvus's names."""
+
+    field: str
+    type: str = "AUTOINDEX"
+    metric: str = "COSINE"
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,103 @@
+"""Types and schemas of both sides, and the one Arrow encoding of each Milvus type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class MilvusType(StrEnum):
+    """Milvus's own names, as plans, pages and ``describe`` write them."""
+
+    BOOL = "BOOL"
+    INT8 = "INT8"
+    INT16 = "INT16"
+    INT32 = "INT32"
+    INT64 = "INT64"
+    FLOAT = "FLOAT"
+    DOUBLE = "DOUBLE"
+    VARCHAR = "VARCHAR"
+    JSON = "JSON"
+    ARRAY = "ARRAY"
+    FLOAT_VECTOR = "FLOAT_VECTOR"
+    FLOAT16_VECTOR = "FLOAT16_VECTOR"
+    BFLOAT16_VECTOR = "BFLOAT16_VECTOR"
+    INT8_VECTOR = "INT8_VECTOR"
+    BINARY_VECTOR = "BINARY_VECTOR"
+    SPARSE_FLOAT_VECTOR = "SPARSE_FLOAT_VECTOR"
+
+    @property
+    def is_vector(self) -> bool:
+        return self.value.endswith("_VECTOR")
+
+
+SCALARS: dict[MilvusType, pa.DataType] = {
+    MilvusType.BOOL: pa.bool_(),
+    MilvusType.INT8: pa.int8(),
+    MilvusType.INT16: pa.int16(),
+    MilvusType.INT32: pa.int32(),
+    MilvusType.INT64: pa.int64(),
+    MilvusType.FLOAT: pa.float32(),
+    MilvusType.DOUBLE: pa.float64(),
+    MilvusType.VARCHAR: pa.string(),
+    MilvusType.JSON: pa.string(),
+}
+SPARSE = pa.list_(pa.struct([("index", pa.uint32()), ("value", pa.float32())]))
+
+KEY_TYPES = frozenset({MilvusType.INT64, MilvusType.VARCHAR})
+ELEMENT_TYPES = frozenset(SCALARS) - {MilvusType.JSON}
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSpec:
+    """A Milvus type with its parameters.
+
+    ``dim`` counts elements (bits for BINARY_VECTOR), ``max_length`` bytes of UTF-8,
+    ``max_capacity`` elements of an ARRAY, whose elements have ``element_type`` (and ``max_length``).
+    """
+
+    type: MilvusType
+    dim: int | None = None
+    max_length: int | None = None
+    element_type: MilvusType | None = None
+    max_capacity: int | None = None
+
+    def __str__(self) -> str:
+        if self.type is MilvusType.ARRAY:
+            return f"ARRAY<{self.element_type}>"
+        return f"{self.type} · {self.dim}" if self.dim else str(self.type)
+
+
+def arrow_type(spec: TypeSpec) -> pa.DataType:
+    """The Arrow type in which a value of ``spec`` travels from source to target.
+
+    JSON travels as its text, ARRAY as ``list<T>``, float16 and bfloat16 vectors as
+    ``fixed_size_binary[2*dim]`` little-endian, binary vectors as ``fixed_size_binary[dim/8]``, sparse
+    vectors as ``list<struct<index: uint32, value: float32>>`` with ascending unique indices.
+    A FLOAT_VECTOR of unknown dimension (``dim`` is None) travels as ``list<float32>``.
+    """
+    if spec.type in SCALARS:
+        return SCALARS[spec.type]
+    if spec.type is MilvusType.ARRAY:
+        assert spec.element_type is not None
+        return pa.list_(SCALARS[spec.element_type])
+    if spec.type is MilvusType.SPARSE_FLOAT_VECTOR:
+        return SPARSE
+    item = pa.int8() if spec.type is MilvusType.INT8_VECTOR else pa.float32()
+    if spec.dim is None:
+        return pa.list_(item)
+    return {
+        MilvusType.FLOAT_VECTOR: pa.list_(item, spec.dim),
+        MilvusType.INT8_VECTOR: pa.list_(item, spec.dim),
+        MilvusType.FLOAT16_VECTOR: pa.binary(2 * spec.dim),
+        MilvusType.BFLOAT16_VECTOR: pa.binary(2 * spec.dim),
+        MilvusType.BINARY_VECTOR: pa.binary(spec.dim // 8),
+    }[spec.type]
+
+
+# ---------------------------------------------------------------- source side
+
+
+# ---------------------------------------------------------------- target side

@@ -1,0 +1,241 @@
+"""What is stored of a slice: the cursor, the counters and the rejected rows it covers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from migrations_app.engine.errors import TooManyRejected
+from migrations_app.engine.log import counted
+from migrations_app.engine.model.batch import Cursor, Rejected
+from migrations_app.engine.model.counters import Counters
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What became of batches past the mark, once a run has ended; void when a resume reads them again.
+
+    ``counters`` are of rows whose fate is known. Of ``in_doubt`` rows it is not: nobody answered.
+    """
+
+    counters: Counters = Counters()
+    rejected: tuple[Rejected, ...] = ()
+    in_doubt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The low-water mark: everything up to ``after`` was accepted or rejected, and is counted.
+
+    ``rejected`` are the rows not yet stored; ``sequence`` tells ``Ledger.saved`` which were. ``repeated``
+    says that some row was, or after a resume will be, sent twice. When ``restarts`` is more than it was,
+    the slice started over: rejected rows stored for it before are void.
+    """
+
+    after: Cursor | None
+    counters: Counters
+    rejected: tuple[Rejected, ...] = ()
+    sequence: int = 0
+    repeated: bool = False
+    restarts: int = 0
+    beyond: Beyond = Beyond()
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A batch under way. ``is_begun``: it was sent in part, ``in_doubt`` rows of that without an answer."""
+
+    after: Cursor
+    counters: Counters
+    rejected: list[Rejected] = field(default_factory=list)
+    is_begun: bool = False
+    is_done: bool = False
+    in_doubt: int = 0
+
+    @property
+    def settled(self) -> Counters:
+        """Of the rows whose fate is known."""
+        found = self.counters
+        if self.is_done:
+            return found
+        return replace(found, read=found.written + found.rejected + found.skipped + found.collapsed, cut=0)
+
+
+class Ledger:
+    """The books of one slice: which batches are under way, which are done, and what may be stored.
+
+    The reader begins batches in their order, senders acknowledge them in any; the mark moves over what is
+    done without a gap. ``after`` and ``counters`` are what was stored when the slice was claimed. Any
+    thread may call any method.
+    """
+
+    def __init__(
+        self,
+        after: Cursor | None = None,
+        counters: Counters = Counters(),
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._after = after
+        self._counters = counters
+        self._entries: dict[int, _Entry] = {}
+        self._begun = 0
+        self._mark = 0
+        self._unsaved: list[tuple[int, Rejected]] = []
+        self._repeated = False
+        self._restarts = 0
+        self._beyond = Beyond()
+        self._clock = clock
+        self._moved_at = clock()
+
+    def begin(self, after: Cursor, counters: Counters, rejected: Sequence[Rejected] = ()) -> int:
+        """Note the next batch of the read and give its number.
+
+        ``counters`` are its rows read, skipped and collapsed; the ``rejected`` ones are counted here.
+        """
+        with self._lock:
+            self._begun += 1
+            self._entries[self._begun] = _Entry(after, counters + _counted(rejected), list(rejected))
+            self._moved_at = self._clock()
+            return self._begun
+
+    def acknowledge(
+        self,
+        sequence: int,
+        written: int,
+        bytes_written: int = 0,
+        rejected: Sequence[Rejected] = (),
+        *,
+        repeated: bool = False,
+    ) -> None:
+        """Note that every row of this batch was accepted, or refused and is among ``rejected``."""
+        with self._lock:
+            entry = self._entry_with(sequence, written, bytes_written, rejected)
+            entry.is_done = True
+            self._repeated |= repeated
+            self._moved_at = self._clock()
+            self._move_mark()
+
+    def broke_off(
+        self,
+        sequence: int,
+        written: int,
+        bytes_written: int = 0,
+        rejected: Sequence[Rejected] = (),
+        *,
+        in_doubt: int = 0,
+    ) -> None:
+        """Note how far this batch came. ``in_doubt`` rows may be in the target, or not."""
+        with self._lock:
+            entry = self._entry_with(sequence, written, bytes_written, rejected)
+            entry.is_begun, entry.in_doubt = True, in_doubt
+
+    def _entry_with(
+        self, sequence: int, written: int, bytes_written: int, rejected: Sequence[Rejected]
+    ) -> _Entry:
+        entry = self._entries[sequence]
+        entry.counters += _counted(rejected) + Counters(written=written, bytes_written=bytes_written)
+        entry.rejected += rejected
+        return entry
+
+    def _move_mark(self) -> None:
+        while (entry := self._entries.get(self._mark + 1)) and entry.is_done:
+            del self._entries[self._mark + 1]
+            self._mark += 1
+            self._after = entry.after
+            self._counters += entry.counters
+            self._unsaved += [(self._mark, row) for row in entry.rejected]
+
+    def reset(self) -> None:
+        """Start the slice over: no cursor, no counts, no rejected rows. No batch may be under way."""
+        with self._lock:
+            assert not self._entries
+            self._repeated |= self._counters.written > 0
+            self._after, self._counters = None, Counters()
+            self._unsaved.clear()
+            self._restarts += 1
+            self._moved_at = self._clock()
+
+    def abandon(self) -> None:
+        """Give up what is under way: it will be read again, and what of it is in the target, sent twice.
+
+        For when no thread writes any more. The numbers given to it are given again.
+        """
+        with self._lock:
+            told = [entry for entry in self._entries.values() if entry.is_done or entry.is_begun]
+            self._beyond = Beyond(
+                sum((entry.settled for entry in told), Counters()),
+                tuple(row for entry in told for row in entry.rejected),
+                sum(entry.in_doubt for entry in told),
+            )
+            self._repeated |= self._beyond.counters.written > 0 or self._beyond.in_doubt > 0
+            self._entries.clear()
+            self._begun = self._mark
+
+    def checkpoint(self) -> Checkpoint:
+        """What may be stored now."""
+        with self._lock:
+            rejected = tuple(row for _, row in self._unsaved)
+            return Checkpoint(
+                self._after,
+                self._counters,
+                rejected,
+                self._mark,
+                self._repeated,
+                self._restarts,
+                self._beyond,
+            )
+
+    def saved(self, checkpoint: Checkpoint) -> None:
+        """Forget the rejected rows that were stored with ``checkpoint``."""
+        with self._lock:
+            self._unsaved = [(n, row) for n, row in self._unsaved if n > checkpoint.sequence]
+
+    @property
+    def in_flight_rows(self) -> int:
+        """Rows read whose fate is not known yet; once the run has ended, those of which nobody knows it."""
+        with self._lock:
+            under_way = (e.counters for e in self._entries.values() if not e.is_done)
+            return self._beyond.in_doubt + sum(found.read - found.rejected for found in under_way)
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long nothing was read and nothing accepted."""
+        with self._lock:
+            return self._clock() - self._moved_at
+
+
+class Allowance:
+    """How many rows may still be rejected before the job fails; ``rows`` None: any number."""
+
+    def __init__(self, rows: int | None) -> None:
+        # Slices that run at once may have spent more together than there was.
+        self._rows = None if rows is None else max(0, rows)
+        self._spent = 0
+        self._lock = threading.Lock()
+
+    def spend(self, rejected: Sequence[Rejected]) -> None:
+        """Count these. Raises ``TooManyRejected``, with the last one's reason, where they are too many."""
+        if not rejected:
+            return
+        with self._lock:
+            self._spent += len(rejected)
+            spent = self._spent
+        if self._rows is not None and spent > self._rows:
+            last = rejected[-1]
+            raise TooManyRejected(
+                f"{counted(spent, 'row')} could not be moved; the plan allowed {self._rows:,} more. "
+                f"The last was row {last.locator}: {last.reason}",
+                "Look at the rejected rows, change the mapping, or allow more of them (max_rejected).",
+            )
+
+    def reset(self) -> None:
+        with self._lock:
+            self._spent = 0
+
+
+def _counted(rejected: Sequence[Rejected]) -> Counters:
+    return Counters(rejected=len(rejected))

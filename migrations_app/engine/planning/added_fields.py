@@ -1,0 +1,70 @@
+"""What a plan leaves out of fields that no field of the source describes: added ones, and opened keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
+from migrations_app.engine.model.names import free_name
+from migrations_app.engine.model.paths import opened_columns, opened_path
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.model.source_schema import TypeChoice
+from migrations_app.engine.model.target_schema import META
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.type_choices import (
+    MIN_CAPACITY,
+    UNSEEN_CAPACITY,
+    UNSEEN_LENGTH,
+    head_room,
+)
+
+NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
+
+
+def completed_addition(field: FieldPlan, caps: Capabilities) -> FieldPlan:
+    """An added field with its sizes. A default that the target cannot keep is put into the rows alone, as
+    ``fill_null`` is."""
+    choice = written_choice(field)
+    if choice is None:
+        return field
+    kind = choice.spec.type
+    known: dict[str, Any] = {}
+    if field.default is not None and (kind in NO_DEFAULT or not caps.default_values):
+        known = {"default": None, "fill_null": field.default}
+    if field.nullable is None:
+        known["nullable"] = field.default is None and field.fill_null is None and caps.nullable
+    if MilvusType.VARCHAR in (kind, choice.spec.element_type) and field.max_length is None:
+        size = len(field.default.encode(errors="replace")) if isinstance(field.default, str) else None
+        known["max_length"] = head_room(size, UNSEEN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH)
+    if kind is MilvusType.ARRAY and field.max_capacity is None:
+        size = len(field.default) if isinstance(field.default, list) else None
+        known["max_capacity"] = head_room(size, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
+    return field.model_copy(update=known)
+
+
+def written_choice(field: FieldPlan) -> TypeChoice | None:
+    """The type that a plan writes out; None where it is none, or a vector, which only a source field is."""
+    kinds = [field.type, *([field.element_type] if field.element_type else ())]
+    if not all(kind in MilvusType.__members__ for kind in kinds) or MilvusType(kinds[0]).is_vector:
+        return None
+    element = MilvusType(field.element_type) if field.element_type else None
+    if (element is None) == (field.type == MilvusType.ARRAY):
+        return None
+    return TypeChoice(TypeSpec(MilvusType(kinds[0]), element_type=element))
+
+
+def with_misfit_keys(collection: CollectionPlan, fields: Sequence[FieldPlan]) -> list[FieldPlan]:
+    """``fields`` with a name for the misfits of each, where their own place in the dynamic field has the name
+    of a field or of another key there."""
+    names = {name for field in fields if (name := field.as_ if field.dynamic else field.target)}
+    names |= {META, collection.key_name or "id"}
+    done: list[FieldPlan] = []
+    for field in fields:
+        path = opened_path(field.source, opened_columns(collection.select))
+        if field.misfit == "dynamic" and not (field.as_ or field.dynamic) and path and path.parts[0] in names:
+            field = field.model_copy(update={"as_": free_name(f"{field.target}_misfit", names)})
+            names.add(field.as_ or "")
+        done.append(field)
+    return done

@@ -1,0 +1,252 @@
+"""The wizard's defaults: what a plan leaves out, filled in from the source's schema and what the target can.
+
+What is written out is respected, also where it is wrong: names are never changed, types never replaced
+(``preflight`` says what is wrong with them). Completing twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
+from migrations_app.engine.model.names import auto_key_name, duplicates
+from migrations_app.engine.model.paths import is_column, last_part, opened_columns, source_of
+from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
+from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.added_fields import completed_addition, with_misfit_keys, written_choice
+from migrations_app.engine.planning.from_existing import adopted
+from migrations_app.engine.planning.index_defaults import default_indexes
+from migrations_app.engine.planning.type_choices import (
+    MIN_CAPACITY,
+    MIN_LENGTH,
+    UNSEEN_CAPACITY,
+    UNSEEN_LENGTH,
+    choice_of,
+    head_room,
+    joined_length,
+    key_choice,
+    left_out,
+    lists_in_sample,
+    sampled_dim,
+)
+
+
+class Named(Protocol):
+    """A listed or described collection."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+
+
+def default_targets(collections: Iterable[Named]) -> dict[str, str]:
+    """The proposed target of each: its label; where two are alike, group and label."""
+    named = list(collections)
+    twice = duplicates(c.label or c.name for c in named)
+    return {c.name: default_target(c, twice) for c in named}
+
+
+def default_target(collection: Named, taken: Collection[str] = ()) -> str:
+    """Its label, or ``group_label`` where that is among ``taken``. Legal or not: names are kept."""
+    label = collection.label or collection.name
+    return f"{collection.group}_{label}" if label in taken and collection.group else label
+
+
+def propose(schema: CollectionSchema, caps: Capabilities, *, taken: Collection[str] = ()) -> CollectionPlan:
+    """What the wizard shows first. ``taken``: targets that other collections of the plan have."""
+    return complete(CollectionPlan(source=schema.name), schema, caps, taken=taken)
+
+
+def complete(
+    collection: CollectionPlan,
+    schema: CollectionSchema,
+    caps: Capabilities,
+    *,
+    taken: Collection[str] = (),
+    existing: TargetSchema | None = None,
+) -> CollectionPlan:
+    """``collection`` with everything filled in: target, key, fields with their parameters, indexes.
+
+    ``existing`` is the collection in the target that its rows are added to: what is left out comes from it.
+    """
+    if existing is not None:
+        collection = adopted(collection, schema, caps, existing)
+    target = default_target(schema, taken) if collection.target is None else collection.target
+    kept = _with_key(collection, schema, caps).model_copy(update={"target": target})
+    facts = _Facts(schema, caps, kept)
+    fields = with_misfit_keys(kept, [facts.completed(field) for field in _listed(kept, schema, caps)])
+    return kept.model_copy(
+        update={
+            "fields": fields,
+            "key_name": kept.key_name or (_key_name(kept, fields, schema) if kept.makes_key else None),
+            "key_max_length": _key_length(kept, schema)
+            if kept.key_max_length is None and kept.is_joined
+            else kept.key_max_length,
+            "indexes": default_indexes(kept, fields, schema, caps),
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What completing a field looks at."""
+
+    schema: CollectionSchema
+    caps: Capabilities
+    collection: CollectionPlan
+
+    def completed(self, field: FieldPlan) -> FieldPlan:
+        if field.added:
+            return completed_addition(field, self.caps)
+        source = source_of(self.schema, self.collection.select, field.source)
+        if source is None:
+            return field
+        if is_column(self.schema, self.collection.select, field.source):
+            field = field.model_copy(update={"column": True})
+        if field.dynamic or self._goes_dynamic(field, source):
+            return self._dynamic(field, source)
+        choice = self._choice(field, source)
+        known: dict[str, Any] = {"target": field.target or last_part(source)}
+        if choice is not None:
+            known |= self._parameters(choice.spec, source)
+        if field.nullable is None:
+            known["nullable"] = choice is not None and self._is_nullable(known["target"], source, choice.spec)
+        return _filled(field, known)
+
+    def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
+        if self.collection.is_kept_key(field.source):
+            key = key_choice(source, self.caps)
+            if key is not None and field.type in (None, key.spec.type):
+                return key
+        found = choice_of(source, self.caps, field.type, field.element_type)
+        return found or (written_choice(field) if source.opened_from else None)
+
+    def _dynamic(self, field: FieldPlan, source: SourceField) -> FieldPlan:
+        """Its first type that JSON can hold, whatever types the target has."""
+        if source.opened_from:  # it goes there as it is
+            return _filled(field, {"as_": field.target or last_part(source), "dynamic": True})
+        specs = [choice.spec for choice in source.choices]
+        spec = next((spec for spec in specs if not spec.type.is_vector), specs[0] if specs else None)
+        known: dict[str, Any] = {"as_": field.target or source.name, "dynamic": True}
+        if spec is not None and field.type is None:
+            known |= {"type": spec.type.value, "element_type": _value(spec.element_type)}
+        return _filled(field, known)
+
+    def _goes_dynamic(self, field: FieldPlan, source: SourceField) -> bool:
+        """Whether the target cannot hold the values of a field of which nothing is said but its source."""
+        choice = choice_of(source, self.caps)
+        return (
+            field.model_fields_set <= {"source"}
+            and self.collection.dynamic_field
+            and choice is not None
+            and not choice.spec.type.is_vector
+            and not self._is_key_of_any_kind(source.name, source)
+            and not self._is_searched(source.name)
+            and (self._loses_null(source) or self._loses_lists(choice.spec, source))
+        )
+
+    def _loses_null(self, source: SourceField) -> bool:
+        return source.nullable and not self.caps.nullable
+
+    def _loses_lists(self, spec: TypeSpec, source: SourceField) -> bool:
+        lists, _ = lists_in_sample(self.schema.sample, source)
+        return spec.type is MilvusType.JSON and self.caps.json_objects_only and lists > 0
+
+    def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
+        if self._is_searched(target) and not self.caps.full_text_null:
+            return False
+        return self.caps.nullable and not spec.type.is_vector and not self._is_key_of_any_kind(target, source)
+
+    def _is_searched(self, target: str) -> bool:
+        return any(wanted.field == target for wanted in self.collection.full_text)
+
+    def _is_key_of_any_kind(self, target: str, source: SourceField) -> bool:
+        return self.collection.is_kept_key(source.name) or target == self.collection.partition_key
+
+    def _parameters(self, spec: TypeSpec, source: SourceField) -> dict[str, Any]:
+        element = spec.element_type
+        texts = MilvusType.VARCHAR in (spec.type, element)
+        # Of a key's values no more was looked at than the sample shows.
+        least = UNSEEN_LENGTH if source.opened_from else MIN_LENGTH
+        length = spec.max_length or head_room(source.longest_bytes, least, UNSEEN_LENGTH, MAX_LENGTH)
+        items = head_room(source.longest_items, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
+        dim = spec.dim or (sampled_dim(self.schema.sample, source.name) if spec.type.is_vector else None)
+        return {
+            "type": spec.type.value,
+            "element_type": _value(element),
+            "dim": dim,
+            "max_length": length if texts else None,
+            "max_capacity": spec.max_capacity or items if spec.type is MilvusType.ARRAY else None,
+        }
+
+
+def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> Iterator[FieldPlan]:
+    """The fields written out, with the key where it was forgotten; or all that can be proposed."""
+    kept = set() if collection.makes_key else set(collection.key_columns)
+    old = _old_key(schema) if collection.is_auto_id else set()
+    unfit = set(left_out(schema, caps, len(collection.full_text))) - kept
+    if collection.fields is not None:
+        written = {field.source for field in collection.fields}
+        for column in kept | (old - unfit if collection.keep_source_key else set()):
+            if column not in written and schema.field(column) is not None:
+                yield FieldPlan(source=column)
+        yield from collection.fields
+        return
+    # The keys of opened columns go into the dynamic field by themselves.
+    names = set(opened_columns(collection.select))
+    opened = {f.name for f in schema.fields if f.opened_from or (f.can_open and f.name in names)}
+    without = opened - set(collection.key_columns) | (unfit if collection.keep_source_key else unfit | old)
+    yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
+
+
+def _old_key(schema: CollectionSchema) -> set[str]:
+    """The source's key of one column, which Auto ID replaces; composite ones are ordinary fields."""
+    columns = schema.key.columns if schema.key else ()
+    field = schema.field(columns[0]) if len(columns) == 1 else None
+    return {field.name} if field is not None and not field.is_vector else set()
+
+
+def _with_key(collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> CollectionPlan:
+    """With the key that is proposed where none is named: the source's own where it is one column that Milvus
+    can take, else Auto ID, and then nothing of the old key is lost."""
+    if collection.key is not None:
+        return collection
+    columns = schema.key.columns if schema.key and schema.key.unique else ()
+    own = schema.field(columns[0]) if len(columns) == 1 else None
+    if own is not None and key_choice(own, caps):
+        # A column may be called “auto” as well.
+        return collection.model_copy(update={"key": [own.name] if own.name == AUTO else own.name})
+    keeps = collection.keep_source_key or "keep_source_key" not in collection.model_fields_set
+    has_old_key = not _old_key(schema).issubset(left_out(schema, caps))
+    return collection.model_copy(update={"key": AUTO, "keep_source_key": keeps and has_old_key})
+
+
+def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], schema: CollectionSchema) -> str:
+    """A free name: of no field, nor of a key that the sample shows on its way into the dynamic field."""
+    taken = {name for field in fields for name in (field.target, field.as_) if name}
+    if collection.rest == "dynamic":
+        taken |= {last_part(field) for field in schema.fields if field.opened_from}
+    return auto_key_name(taken | {made.output for made in collection.full_text})
+
+
+def _key_length(collection: CollectionPlan, schema: CollectionSchema) -> int:
+    return joined_length(schema.field(column) for column in collection.key_columns)
+
+
+def _filled(field: FieldPlan, known: dict[str, Any]) -> FieldPlan:
+    """``field`` with what it leaves out taken from ``known``."""
+    return field.model_copy(
+        update={n: v for n, v in known.items() if getattr(field, n) is None or n == "dynamic"}
+    )
+
+
+def _value(type_: MilvusType | None) -> str | None:
+    return type_.value if type_ else None

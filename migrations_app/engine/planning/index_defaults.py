@@ -1,0 +1,42 @@
+"""Which metrics and kinds of index suit a vector field, and the index that is proposed."""
+
+from __future__ import annotations
+
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.milvus.metrics import FULL_TEXT_INDEX, FULL_TEXT_METRICS, METRICS, METRICS_OF_INDEX
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan, IndexPlan
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
+from migrations_app.engine.model.types import MilvusType
+
+
+def default_metric(type_: MilvusType, source: SourceField | None) -> str:
+    """The metric of the source's index where it suits the type, else the type's usual one."""
+    usual = METRICS[type_]
+    return source.metric if source and source.metric in usual else usual[0]
+
+
+def default_indexes(
+    collection: CollectionPlan, fields: list[FieldPlan], schema: CollectionSchema, caps: Capabilities
+) -> list[IndexPlan]:
+    """One index a vector field, those that full-text search makes included; where they are written out, with
+    their metric."""
+    metrics = {
+        field.target: default_metric(MilvusType(field.type), schema.field(field.source or ""))
+        for field in fields
+        if field.target and not field.dynamic and field.type in set(METRICS)
+    }
+    outputs = {made.output: FULL_TEXT_METRICS[0] for made in collection.full_text}
+    if collection.indexes is None:
+        dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
+        kind = FULL_TEXT_INDEX if FULL_TEXT_INDEX in caps.index_types else "AUTOINDEX"
+        return dense + [IndexPlan(field=name, type=kind, metric=metric) for name, metric in outputs.items()]
+    usual = metrics | outputs
+    return [
+        index.model_copy(update={"metric": index.metric or _metric(index.type, usual.get(index.field))})
+        for index in collection.indexes
+    ]
+
+
+def _metric(index_type: str, usual: str | None) -> str | None:
+    suits = METRICS_OF_INDEX.get(index_type)
+    return suits[0] if suits and usual not in suits else usual

@@ -1,0 +1,138 @@
+"""Which target type a source field gets, with which parameters: the facts behind a proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from migrations_app.engine.log import counted
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.limits import MAX_LENGTH
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
+from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec
+
+MIN_LENGTH, UNSEEN_LENGTH = 64, 1_024
+MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
+
+NARROW = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32})
+
+
+def left_out(schema: CollectionSchema, caps: Capabilities, made: int = 0) -> dict[str, str]:
+    """The source fields that are not proposed, each with the reason. ``made``: vector fields that the target
+    fills itself."""
+    reasons: dict[str, str] = {}
+    vectors = made
+    for field in schema.fields:
+        if field.opened_from:
+            continue
+        choice = choice_of(field, caps)
+        if choice is None:
+            reasons[field.name] = field.left_out or _no_type(field, caps)
+        elif choice.spec.type.is_vector:
+            vectors += 1
+            if vectors > caps.max_vector_fields:
+                most = counted(caps.max_vector_fields, "vector field")
+                reasons[field.name] = f"{caps.limits} takes {most}"
+    return reasons
+
+
+def choice_of(
+    field: SourceField, caps: Capabilities, type_: str | None = None, element_type: str | None = None
+) -> TypeChoice | None:
+    """The choice of a given type; without one the first that the target has. None: there is none."""
+    for choice in field.choices:
+        spec = choice.spec
+        has_type = spec.type in caps.types if type_ is None else spec.type == type_
+        if has_type and element_type in (None, spec.element_type):
+            return choice
+    return None
+
+
+def key_choice(field: SourceField, caps: Capabilities) -> TypeChoice | None:
+    """What ``field`` is as a key: its first INT64 or VARCHAR; narrower integers are widened."""
+    if not field.can_be_key:
+        return None
+    for choice in field.choices:
+        if choice.spec.type in KEY_TYPES and choice.spec.type in caps.types:
+            return choice
+    if any(choice.spec.type in NARROW for choice in field.choices):
+        return TypeChoice(TypeSpec(MilvusType.INT64))
+    return None
+
+
+def can_be_part(field: SourceField) -> bool:
+    """Whether ``field`` may be a part of a joined key: it can be delivered as its exact text."""
+    is_text = any(choice.spec.type is MilvusType.VARCHAR for choice in field.choices)
+    return (is_text or (field.can_be_key and bool(field.choices))) and not field.opened_from
+
+
+def key_fields(schema: CollectionSchema, caps: Capabilities) -> tuple[SourceField, ...]:
+    """The fields that may be the key alone; where one may hold NULL, that is counted before the move."""
+    return tuple(field for field in schema.fields if key_choice(field, caps))
+
+
+def part_fields(schema: CollectionSchema, caps: Capabilities) -> tuple[SourceField, ...]:
+    """The fields of which any two or more, in any order, may be joined into the key; none where the target
+    has no VARCHAR."""
+    if MilvusType.VARCHAR not in caps.types:
+        return ()
+    return tuple(field for field in schema.fields if can_be_part(field))
+
+
+def is_declared_unique(schema: CollectionSchema, columns: Iterable[str]) -> bool:
+    """Whether the source promises that no two rows agree in all of ``columns``."""
+    own = (schema.key.columns,) if schema.key and schema.key.unique else ()
+    chosen = set(columns)
+    return any(chosen.issuperset(columns) for columns in (*own, *schema.unique))
+
+
+def joined_length(fields: Iterable[SourceField | None]) -> int:
+    """A limit in bytes for a key joined of ``fields``, well above the longest of the sample."""
+    seen = (field.longest_bytes if field else None for field in fields)
+    longest = sum(head_room(size, MIN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH) for size in seen)
+    return min(round_up(longest), MAX_LENGTH)
+
+
+def head_room(seen: int | None, least: int, unseen: int, most: int) -> int:
+    """A friendly limit well above the largest value seen: the power of two from twice of it on."""
+    if seen is None:
+        return unseen
+    return min(max(round_up(2 * seen), least), most)
+
+
+def round_up(number: int) -> int:
+    """The next power of two."""
+    return 1 << max(0, number - 1).bit_length()
+
+
+def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:
+    """The most frequent dimension in the sample of a dense vector field that does not declare one."""
+    if sample is None or name not in sample.schema.names:
+        return None
+    column = sample.column(name)
+    if not pa.types.is_list(column.type) or pa.types.is_struct(column.type.value_type):
+        return None
+    modes = pc.mode(pc.list_value_length(column.drop_null()))
+    return modes[0]["mode"].as_py() if len(modes) else None
+
+
+def lists_in_sample(sample: pa.RecordBatch | None, field: SourceField) -> tuple[int, int]:
+    """How many sampled JSON values are lists, of how many. An array that becomes JSON is one always."""
+    if sample is None or field.name not in sample.schema.names:
+        return 0, 0
+    values = sample.column(field.name).drop_null()
+    if pa.types.is_list(values.type):
+        return len(values), len(values)
+    if not pa.types.is_string(values.type) or field.choices[0].spec.type is not MilvusType.JSON:
+        return 0, 0
+    is_list = pc.match_substring_regex(values, r"^\s*\[")
+    return pc.sum(is_list).as_py() or 0, len(values)
+
+
+def _no_type(field: SourceField, caps: Capabilities) -> str:
+    if not field.choices:
+        return f"Milvus has no type for {field.native_type}"
+    wanted = field.choices[0].spec.type.value
+    return f"{wanted} {caps.missing(wanted)}"

@@ -1,0 +1,54 @@
+"""Fields that the source does not have: a name, a type, and a value for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.added_fields import written_choice
+from migrations_app.engine.preflight.subject import Entry, Subject
+
+# What only a field with a source can have.
+_OF_A_SOURCE = {"source": None, "dynamic": False, "as_": None, "misfit": "reject", "too_long": "reject"}
+
+
+def check_added(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.entries():
+        if entry.plan.added:
+            yield from _misplaced(entry)
+            yield from _check_type(entry, subject)
+            yield from _check_value(entry)
+
+
+def _misplaced(entry: Entry) -> Iterator[Fault]:
+    for option, usual in _OF_A_SOURCE.items():
+        if getattr(entry.plan, option) != usual:
+            key = option.rstrip("_")
+            message = f"“{entry.name}” is added: it has no source, and takes no “{key}”."
+            yield entry.fault(key, "option_misplaced", message, "Remove it.", Fix("Remove it", key, ""))
+    if not entry.plan.target:
+        message = "An added field has no name."
+        yield entry.fault("target", "name_empty", message, "Write its target.")
+
+
+def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
+    kind = entry.plan.type
+    if kind is None:
+        yield entry.fault("type", "type_missing", f"“{entry.name}” has no type.", "Write out its type.")
+    elif kind in MilvusType.__members__ and MilvusType(kind).is_vector:
+        message = f"“{entry.name}” is added, so it cannot be a vector: there is none to put into the rows."
+        yield entry.fault("type", "added_vector", message, "Remove the field.")
+    elif written_choice(entry.plan) is None:
+        message = f"“{entry.name}” cannot be {entry.type_name}."
+        hint = "A BOOL, a number, a VARCHAR, a JSON or an ARRAY with an element_type."
+        yield entry.fault("type", "type_unsuitable", message, hint)
+    elif kind not in subject.caps.types:
+        yield entry.fault("type", "type_unavailable", f"{kind} {subject.caps.missing(kind)}.", "Use another.")
+
+
+def _check_value(entry: Entry) -> Iterator[Fault]:
+    plan = entry.plan
+    if not plan.nullable and plan.default is None and plan.fill_null is None and not entry.is_vector:
+        message = f"“{entry.name}” is added without a value: it is neither nullable nor has a default."
+        yield entry.fault("default", "added_needs_value", message, "Write a default.")

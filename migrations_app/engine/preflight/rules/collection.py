@@ -1,0 +1,75 @@
+"""All rules that need no connection, over one completed collection."""
+
+from __future__ import annotations
+
+from migrations_app.engine.errors import Fault
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.preflight.rules import (
+    added,
+    documents,
+    existing_schema,
+    full_text,
+    indexes,
+    keys,
+    names,
+    nulls,
+    partitions,
+    shape,
+    types,
+)
+from migrations_app.engine.preflight.subject import Rule, Subject
+
+RULES: tuple[Rule, ...] = (
+    names.check_collection_name,
+    keys.check_key,
+    keys.check_made_key,
+    keys.check_partition_key,
+    partitions.check_partition_by,
+    shape.check_shards,
+    shape.check_size,
+    shape.check_description,
+    shape.check_counts,
+    names.check_key_name,
+    documents.check_open,
+    types.check_sources,
+    names.check_field_names,
+    names.check_duplicate_names,
+    names.check_dynamic_names,
+    documents.check_rest_names,
+    documents.check_rest,
+    shape.check_dynamic_field,
+    added.check_added,
+    types.check_types,
+    documents.check_opened_types,
+    types.check_parameters,
+    types.check_samples,
+    types.check_too_long,
+    documents.check_misfit,
+    documents.check_opened_sample,
+    shape.check_json_lists,
+    keys.check_key_options,
+    nulls.check_nullable,
+    nulls.check_defaults,
+    nulls.check_fill_null,
+    nulls.check_dynamic_options,
+    full_text.check_full_text,
+    indexes.check_indexes,
+    existing_schema.check_agreement,
+)
+
+
+def check_collection(
+    collection: CollectionPlan,
+    schema: CollectionSchema,
+    caps: Capabilities,
+    existing: TargetSchema | None = None,
+) -> tuple[Fault, ...]:
+    """Every fault of a completed collection, warnings among them; paths start at the collection.
+
+    ``existing`` is the collection in the target that its rows are added to.
+    """
+    subject = Subject(collection, schema, caps, existing)
+    return tuple(fault for rule in RULES for fault in rule(subject))

@@ -1,0 +1,69 @@
+"""Full-text search: a text field, an analyzer that the target has, and a free name for what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.errors import Fault
+from migrations_app.engine.model.plan import FullTextPlan
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.preflight.rules.names import field_name_problem
+from migrations_app.engine.preflight.subject import Subject
+
+
+def check_full_text(subject: Subject) -> Iterator[Fault]:
+    if subject.plan.full_text and not subject.caps.full_text:
+        message = f"Full-text search {subject.caps.missing('full_text')}."
+        yield subject.fault("full_text", "full_text_unavailable", message, "Leave it out.")
+        return
+    for number, wanted in enumerate(subject.plan.full_text):
+        path = f"full_text[{number}]"
+        yield from _check_field(subject, path, wanted)
+        yield from _check_output(subject, path, number)
+        yield from _check_analyzer(subject, path, wanted)
+
+
+def _check_field(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[Fault]:
+    entry = subject.named(wanted.field)
+    earlier = [f.field for f in subject.plan.full_text[: subject.plan.full_text.index(wanted)]]
+    if entry is None or entry.spec is None:
+        message = f"There is no field “{wanted.field}” to be searched by its words."
+        yield subject.fault(
+            f"{path}.field", "full_text_field_unknown", message, "Name a field of the target."
+        )
+    elif entry.spec.type is not MilvusType.VARCHAR:
+        message = f"“{wanted.field}” is {entry.spec.type}; full-text search reads VARCHAR."
+        yield subject.fault(f"{path}.field", "full_text_field_type", message, "Name a VARCHAR field.")
+    elif wanted.field in earlier:
+        message = f"“{wanted.field}” is searched by its words already."
+        yield subject.fault(f"{path}.field", "full_text_twice", message, "Remove one of them.")
+    elif entry.plan.nullable and not subject.caps.full_text_null:
+        message = f"“{wanted.field}” may be NULL; full-text search of it {_missing_null(subject)}."
+        yield entry.fault("nullable", "full_text_nullable", message, "Turn nullable off, or fill NULL.")
+
+
+def _missing_null(subject: Subject) -> str:
+    return subject.caps.missing("full_text_null")
+
+
+def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
+    name = subject.plan.full_text[number].output
+    taken = {entry.plan.target for entry in subject.fixed()}
+    taken |= {made.output for made in subject.plan.full_text[:number]}
+    if subject.plan.makes_key:
+        taken.add(subject.plan.key_name)
+    problem = field_name_problem(name, subject.caps)
+    if problem:
+        yield subject.fault(f"{path}.output", problem.code, problem.message, problem.hint)
+    elif name in taken:
+        message = f"Two fields are called “{name}”."
+        yield subject.fault(f"{path}.output", "name_duplicate", message, "Name the output otherwise.")
+
+
+def _check_analyzer(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[Fault]:
+    known = subject.caps.analyzers
+    is_theirs = subject.plan.if_exists == "append" and wanted.analyzer.startswith("{")
+    if wanted.analyzer not in known and not is_theirs:
+        message = f"{subject.caps} has no analyzer “{wanted.analyzer}”."
+        hint = f"{'One of: ' if len(known) > 1 else 'Use '}{', '.join(known)}."
+        yield subject.fault(f"{path}.analyzer", "analyzer_unknown", message, hint)

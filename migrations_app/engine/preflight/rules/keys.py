@@ -1,0 +1,120 @@
+"""The key and the partition key: INT64 or VARCHAR, never NULL, never a default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.model.limits import MAX_LENGTH
+from migrations_app.engine.model.names import duplicates
+from migrations_app.engine.model.plan import AUTO
+from migrations_app.engine.model.source_schema import SourceField
+from migrations_app.engine.model.types import KEY_TYPES
+from migrations_app.engine.planning.type_choices import can_be_part, key_choice
+from migrations_app.engine.preflight.subject import Entry, Subject
+
+USE_AUTO_ID = Fix("Use Auto ID", "key", AUTO)
+NO_PARTITION_KEY = Fix("Use none", "partition_key", "")
+
+
+def check_key(subject: Subject) -> Iterator[Fault]:
+    """A kept key: columns that exist, each once, of types that can be one; a single one moves as a field."""
+    plan = subject.plan
+    if plan.key_columns == () and not plan.is_auto_id:
+        yield subject.fault("key", "key_missing", "The key names no column.", "Use Auto ID.", USE_AUTO_ID)
+    for name in duplicates(plan.key_columns):
+        message = f"The key names “{name}” twice."
+        yield subject.fault("key", "key_twice", message, "Name each column once.", USE_AUTO_ID)
+    for name in dict.fromkeys(plan.key_columns):
+        source = subject.schema.field(name)
+        if source is None:
+            message = f"“{subject.schema.name}” has no field “{name}” to be the key."
+            yield subject.fault("key", "key_unknown", message, "Name another, or use Auto ID.", USE_AUTO_ID)
+        elif plan.is_joined:
+            yield from _check_part(subject, source)
+        else:
+            yield from _check_alone(subject, source)
+
+
+def _check_part(subject: Subject, source: SourceField) -> Iterator[Fault]:
+    if not can_be_part(source):
+        message = f"“{source.name}” ({source.native_type}) cannot be a part of a joined key."
+        hint = "Its parts are columns that are exact as text: name another, or use Auto ID."
+        yield subject.fault("key", "key_type", message, hint, USE_AUTO_ID)
+
+
+def _check_alone(subject: Subject, source: SourceField) -> Iterator[Fault]:
+    if key_choice(source, subject.caps) is None:
+        message = f"“{source.name}” ({source.native_type}) cannot be a key in Milvus."
+        hint = "A key is INT64 or VARCHAR: use Auto ID."
+        yield subject.fault("key", "key_type", message, hint, USE_AUTO_ID)
+    elif not any(subject.is_key(entry) for entry in subject.fixed()):
+        message = f"The key “{source.name}” is not among the fields."
+        yield subject.fault("key", "key_not_a_field", message, "Make it one: a key is no dynamic field.")
+
+
+def check_made_key(subject: Subject) -> Iterator[Fault]:
+    """``key_name`` is for a key that is no field of the source, ``key_max_length`` for a joined one,
+    ``keep_source_key`` for Auto ID."""
+    plan = subject.plan
+    if plan.keep_source_key and not plan.is_auto_id:
+        message = "keep_source_key is for Auto ID: here the key is made of the source's own values."
+        fix = Fix("Remove it", "keep_source_key", "")
+        yield subject.fault("keep_source_key", "option_misplaced", message, "", fix)
+    entry = next((e for e in subject.fixed() if subject.is_key(e)), None)
+    if plan.key_name and entry and plan.key_name != entry.plan.target:
+        message = f"The key is called “{entry.plan.target}” as a field, and “{plan.key_name}” in key_name."
+        fix = Fix("Remove key_name", "key_name", "")
+        yield subject.fault("key_name", "option_misplaced", message, "Rename the field itself.", fix)
+    if plan.key_max_length is None:
+        return
+    if not plan.is_joined:
+        message = "key_max_length is for a key that is joined of several columns."
+        fix = Fix("Remove it", "key_max_length", "")
+        hint = "Give the field itself a max_length." if entry else ""
+        yield subject.fault("key_max_length", "option_misplaced", message, hint, fix)
+    elif not 1 <= plan.key_max_length <= MAX_LENGTH:
+        message = f"“key_max_length” is {plan.key_max_length:,}; Milvus takes 1 to {MAX_LENGTH:,} bytes."
+        fix = Fix(f"Use {MAX_LENGTH:,}", "key_max_length", str(MAX_LENGTH))
+        yield subject.fault("key_max_length", "value_out_of_range", message, "", fix)
+
+
+def check_key_options(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.fixed():
+        if subject.is_key(entry):
+            yield from _never(entry, "key", ("nullable", "default", "fill_null"))
+        elif subject.is_partition_key(entry):
+            yield from _never(entry, "partition key", ("nullable",))
+
+
+def _never(entry: Entry, what: str, options: tuple[str, ...]) -> Iterator[Fault]:
+    for option in options:
+        value = getattr(entry.plan, option)
+        if value is not None and value is not False:
+            message = f"“{entry.name}” is the {what}: it takes no “{option}”."
+            fix = Fix(
+                "Turn it off" if option == "nullable" else "Remove it", option, "false" * (value is True)
+            )
+            yield entry.fault(option, f"key_{option}", message, "", fix)
+
+
+def check_partition_key(subject: Subject) -> Iterator[Fault]:
+    name = subject.plan.partition_key
+    if name is None:
+        return
+    entry = subject.named(name)
+    if subject.plan.makes_key and name == subject.plan.key_name:
+        message = f"“{name}” is the key already; the partition key is another field."
+        yield subject.fault("partition_key", "partition_key_is_key", message, "", NO_PARTITION_KEY)
+    elif entry is None or entry.spec is None:
+        message = f"There is no field “{name}” to be the partition key."
+        if any((e.plan.as_ or e.plan.source) == name for e in subject.entries() if e.plan.dynamic):
+            message = f"“{name}” goes into the dynamic field, so it cannot be the partition key."
+        hint = "Name a field of the target, or none."
+        yield subject.fault("partition_key", "partition_key_unknown", message, hint, NO_PARTITION_KEY)
+    elif subject.is_key(entry):
+        message = f"“{name}” is the key already; the partition key is another field."
+        yield subject.fault("partition_key", "partition_key_is_key", message, "", NO_PARTITION_KEY)
+    elif entry.spec.type not in KEY_TYPES:
+        message = f"“{name}” is {entry.spec.type}; a partition key is INT64 or VARCHAR."
+        yield subject.fault("partition_key", "partition_key_type", message, "", NO_PARTITION_KEY)

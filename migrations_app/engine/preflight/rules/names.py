@@ -1,0 +1,108 @@
+"""Names: legal, not reserved, not used twice; each fault with a name that would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.names import NameProblem, free_name, name_problem, suggest
+from migrations_app.engine.model.target_schema import META
+from migrations_app.engine.preflight.subject import Entry, Subject
+
+
+def check_collection_name(subject: Subject) -> Iterator[Fault]:
+    name = subject.plan.target or ""
+    problem = name_problem(name, "collection")
+    if problem:
+        instead = suggest(name or subject.schema.label or subject.schema.name, (), "collection")
+        fix = Fix(f"Use {instead}", "target", instead)
+        yield subject.fault("collection_target", problem.code, problem.message, problem.hint, fix)
+
+
+def check_field_names(subject: Subject) -> Iterator[Fault]:
+    """No two are given the same name instead: all repairs may be taken at once."""
+    taken = subject.field_names()
+    for entry in subject.fixed():
+        name = entry.plan.target
+        if name is None:  # its source is not there, which is said elsewhere
+            continue
+        problem = field_name_problem(name, subject.caps)
+        if problem:
+            instead = _suggested(name or entry.name, taken, subject)
+            taken.add(instead)
+            fix = Fix(f"Use {instead}", "target", instead)
+            yield entry.fault("target", problem.code, problem.message, problem.hint, fix)
+
+
+def check_duplicate_names(subject: Subject) -> Iterator[Fault]:
+    """Every later field of the same name is at fault; a key that is none of the source stands first.
+
+    Illegal names are given others, no two the same, by ``check_field_names``.
+    """
+    taken = subject.field_names()
+    seen = {subject.plan.key_name or ""} if subject.plan.makes_key else set()
+    for entry in subject.fixed():
+        name = entry.plan.target or ""
+        if name in seen and not field_name_problem(name, subject.caps):
+            instead = free_name(name, taken | seen)
+            taken.add(instead)
+            message = f"Two fields are called “{name}”."
+            fix = Fix(f"Use {instead}", "target", instead)
+            yield entry.fault("target", "name_duplicate", message, "Rename one of them.", fix)
+        seen.add(name)
+
+
+def check_key_name(subject: Subject) -> Iterator[Fault]:
+    if not subject.plan.makes_key:
+        return
+    name = subject.plan.key_name or ""
+    problem = field_name_problem(name, subject.caps)
+    if problem:
+        instead = _suggested(name or "id", subject.field_names(), subject)
+        fix = Fix(f"Use {instead}", "key_name", instead)
+        yield subject.fault("key_name", problem.code, problem.message, problem.hint, fix)
+
+
+def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
+    """A key of the dynamic field may be any text, but not a fixed field's name: one would hide the other."""
+    fixed = subject.field_names()
+    seen: set[str] = set()
+    dynamic = [(entry, name) for entry in subject.entries() if (name := _key_in_meta(entry)) is not None]
+    names = {name for _, name in dynamic}
+    for entry, name in dynamic:
+        if name == META or not name:
+            message, code = f"“{name}” cannot be a key of the dynamic field.", "dynamic_name_illegal"
+        elif name in subject.caps.hidden_keys:
+            message, code = f"{subject.caps} hides what is called “{name}”.", "dynamic_name_illegal"
+        elif name in fixed:
+            message, code = f"A field of the collection is called “{name}” too.", "dynamic_name_taken"
+        elif name in seen:
+            message, code = f"Two keys of the dynamic field are called “{name}”.", "name_duplicate"
+        else:
+            seen.add(name)
+            continue
+        instead = free_name("meta" if name == META else name or "value", names | fixed)
+        names.add(instead)
+        fix = Fix(f"Use {instead}", "as", instead)
+        yield entry.fault("as", code, message, "Move it under another name.", fix)
+
+
+def field_name_problem(name: str, caps: Capabilities) -> NameProblem | None:
+    """What keeps a field from being called so, in every Milvus or in this one."""
+    if name in caps.reserved_names:
+        return NameProblem("name_reserved", f"“{name}” is reserved by {caps}.", "Use another name.")
+    return name_problem(name)
+
+
+def _key_in_meta(entry: Entry) -> str | None:
+    """The key of the dynamic field that an entry asks for, for its values or its misfits."""
+    if (entry.plan.as_ is not None or entry.plan.dynamic) and not entry.plan.added:
+        return entry.plan.as_ or entry.plan.source or ""
+    return None
+
+
+def _suggested(name: str, taken: set[str], subject: Subject) -> str:
+    others = taken - {name} | subject.caps.reserved_names
+    wanted = suggest(name)
+    return free_name(f"{wanted}_" if wanted in subject.caps.reserved_names else wanted, others)

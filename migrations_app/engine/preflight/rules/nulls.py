@@ -1,0 +1,87 @@
+"""What becomes of NULL: nullable, default and fill_null, where the type and the target have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.model.literals import literal
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.added_fields import NO_DEFAULT
+from migrations_app.engine.preflight.subject import Entry, Subject
+
+
+def check_nullable(subject: Subject) -> Iterator[Fault]:
+    off = Fix("Turn it off", "nullable", "false")
+    for entry in subject.fixed():
+        if not entry.plan.nullable or subject.is_key(entry) or subject.is_partition_key(entry):
+            continue
+        if entry.is_vector and not subject.caps.null_vectors:
+            message = f"“{entry.name}” is a vector: NULL in it {subject.caps.missing('null_vectors')}."
+            yield entry.fault("nullable", "nullable_unavailable", message, "", off)
+        elif not entry.is_vector and not subject.caps.nullable:
+            message = f"NULL in “{entry.name}” {subject.caps.missing('nullable')}."
+            hint = "Turn it off; rows with NULL are then filled or rejected."
+            yield entry.fault("nullable", "nullable_unavailable", message, hint, off)
+
+
+def check_defaults(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.fixed():
+        spec, value = entry.spec, entry.plan.default
+        if value is None or spec is None or subject.is_key(entry):
+            continue
+        if entry.plan.added and not spec.type.is_vector:
+            yield from _check_value(entry, "default", spec)
+        elif spec.type.is_vector or spec.type in NO_DEFAULT:
+            message = f"“{entry.name}” is {spec.type}: Milvus keeps no default for it."
+            yield entry.fault("default", "default_misplaced", message, "Remove it.", _remove("default"))
+        elif not subject.caps.default_values:
+            message = f"A default for “{entry.name}” {subject.caps.missing('default_values')}."
+            hint = "fill_null puts the value into the rows that are moved."
+            yield entry.fault("default", "default_unavailable", message, hint, _remove("default"))
+        else:
+            yield from _check_value(entry, "default", spec)
+
+
+def check_fill_null(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.entries():
+        spec = entry.spec if not (entry.plan.dynamic and entry.is_key_of_document) else None
+        if entry.plan.fill_null is not None and spec is not None and not subject.is_key(entry):
+            yield from _check_value(entry, "fill_null", spec)
+            yield from _check_object(entry, spec, subject)
+
+
+def _check_object(entry: Entry, spec: TypeSpec, subject: Subject) -> Iterator[Fault]:
+    """A JSON field of Milvus 2.3 takes no list."""
+    is_list = isinstance(entry.plan.fill_null, list) and spec.type is MilvusType.JSON
+    if is_list and subject.caps.json_objects_only and not entry.plan.dynamic:
+        message = f"{subject.caps} takes JSON objects only; fill_null of “{entry.name}” is a list."
+        yield entry.fault("fill_null", "json_list", message, "Write an object.")
+
+
+_NOT_IN_META = ("nullable", "default", "dim", "max_length", "max_capacity", "description")
+
+
+def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
+    """A column in the dynamic field has no options of a field."""
+    for entry in subject.entries():
+        if not entry.plan.dynamic or entry.plan.added:
+            continue
+        if entry.plan.target is not None:
+            message = f"“{entry.name}” goes into the dynamic field, where “as” names it, not “target”."
+            yield entry.fault("target", "option_misplaced", message, f"Write as: {entry.plan.target}.")
+        for option in _NOT_IN_META:
+            if getattr(entry.plan, option) not in (None, ""):
+                message = f"“{entry.name}” goes into the dynamic field, which has no “{option}”."
+                yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))
+
+
+def _check_value(entry: Entry, option: str, spec: TypeSpec) -> Iterator[Fault]:
+    try:
+        literal(getattr(entry.plan, option), spec)
+    except ValueError as error:
+        yield entry.fault(option, "value_invalid", str(error), "Type another value.")
+
+
+def _remove(option: str) -> Fix:
+    return Fix("Remove it", option, "")

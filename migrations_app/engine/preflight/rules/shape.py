@@ -1,0 +1,123 @@
+"""The collection as a whole: how many fields and vectors, shards, description, dynamic field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.type_choices import lists_in_sample
+from migrations_app.engine.preflight.rules.types import LEAVE_OUT
+from migrations_app.engine.preflight.subject import Entry, Subject
+
+# Milvus keeps a schema in one etcd value of 1.5 MB; 2.3.5 took 65,536 bytes.
+MAX_DESCRIPTION_BYTES = 65_535
+# Floats of vectors: 200 million rows of 768 dimensions are what Zilliz Cloud's own migration advises for one
+# shard; beyond a billion it asks to be asked.
+ONE_SHARD, ASK_FIRST = 200_000_000 * 768, 1_000_000_000 * 768
+
+
+def check_counts(subject: Subject) -> Iterator[Fault]:
+    caps, fixed = subject.caps, subject.fixed()
+    made = len(subject.plan.full_text)
+    number = len(fixed) + made + subject.plan.makes_key
+    if number > caps.max_fields:
+        message = f"The collection would have {number} fields; {caps.limits} takes {caps.max_fields}."
+        hint = f"Leave out {number - caps.max_fields}, or move them into the dynamic field."
+        yield subject.fault("fields", "too_many_fields", message, hint)
+    vectors = [entry for entry in fixed if entry.is_vector]
+    if not vectors and not made and not any(e.source and e.source.is_vector and not e.spec for e in fixed):
+        message = f"“{subject.schema.name}” has no vector field among those to move."
+        hint = " ".join(("A Milvus collection needs at least one.", *_unavailable_vectors(subject)))
+        yield subject.fault("fields", "no_vector", message, hint)
+    for place, entry in enumerate(vectors, made + 1):
+        if place > caps.max_vector_fields:
+            yield _too_many_vectors(entry, place, caps)
+
+
+def _too_many_vectors(entry: Entry, place: int, caps: Capabilities) -> Fault:
+    """A warning where the target's operator may have allowed so many."""
+    most = caps.most_vector_fields
+    message = f"“{entry.name}” is vector field {place}; {caps.limits} takes "
+    if place > most:
+        message += f"{most}." if most > 1 else f"1. More {caps.missing('several_vectors')}."
+        return entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)
+    message += f"{caps.max_vector_fields}, unless its operator allows more (proxy.maxVectorFieldNum)."
+    return entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT, severity="warning")
+
+
+def _unavailable_vectors(subject: Subject) -> Iterator[str]:
+    """Which fields are vectors of a type that the target does not have."""
+    for field in subject.schema.fields:
+        kind = field.choices[0].spec.type if field.is_vector else None
+        if kind is not None and kind not in subject.caps.types:
+            yield f"“{field.name}” would be {kind}, which {subject.caps.missing(kind)}."
+
+
+def check_shards(subject: Subject) -> Iterator[Fault]:
+    most = subject.caps.max_shards
+    if not 1 <= subject.plan.shards <= most:
+        takes = "one shard" if most == 1 else f"1 to {most} shards"
+        message = f"{subject.caps} takes {takes}, not {subject.plan.shards}."
+        instead = min(max(subject.plan.shards, 1), most)
+        yield subject.fault(
+            "shards", "shards_out_of_range", message, "", Fix(f"Use {instead}", "shards", str(instead))
+        )
+
+
+def check_size(subject: Subject) -> Iterator[Fault]:
+    """Advice for large collections, by the rows that the source is thought to hold."""
+    rows, most = subject.schema.rows_estimate, subject.caps.max_shards
+    dims = sum(entry.spec.dim or 0 for entry in subject.fixed() if entry.is_vector and entry.spec)
+    if rows is None or most == 1 or not dims:
+        return
+    size = f"About {rows:,} rows of {dims:,} dimensions"
+    if rows * dims > ASK_FIRST:
+        message = f"{size} are more than a collection is usually made for."
+        hint = "Ask who runs the target (Zilliz, where it is Zilliz Cloud) how many shards it should have."
+        yield replace(subject.fault("shards", "shards_ask", message, hint), severity="warning")
+    elif rows * dims >= ONE_SHARD and subject.plan.shards == 1:
+        message = f"{size} in one shard are taken one after another: two or more share the work."
+        fix = Fix("Use 2", "shards", "2")
+        yield replace(subject.fault("shards", "shards_few", message, "", fix), severity="warning")
+
+
+def check_description(subject: Subject) -> Iterator[Fault]:
+    size = len(subject.plan.description.encode(errors="replace"))
+    if size > MAX_DESCRIPTION_BYTES:
+        message = f"The description is {size:,} bytes long; {MAX_DESCRIPTION_BYTES:,} are taken."
+        yield subject.fault("description", "description_too_long", message, "Shorten it.")
+    is_described = subject.plan.description or any(entry.plan.description for entry in subject.fixed())
+    if is_described and not subject.caps.keeps_descriptions:
+        fault = subject.fault("description", "description_lost", f"{subject.caps} keeps no descriptions.")
+        yield replace(fault, severity="warning")
+
+
+def check_dynamic_field(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.entries() if not subject.plan.dynamic_field else ():
+        if entry.plan.dynamic:
+            message = f"“{entry.name}” goes into the dynamic field, which is turned off."
+            fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
+            yield entry.fault(
+                "dynamic", "dynamic_field_off", message, "Turn it on, or make this a field.", fix
+            )
+
+
+def check_json_lists(subject: Subject) -> Iterator[Fault]:
+    """Milvus 2.3 takes JSON objects only; in the dynamic field, which is one object, lists are welcome."""
+    for entry in subject.fixed() if subject.caps.json_objects_only else ():
+        if entry.plan.type != MilvusType.JSON or entry.source is None:
+            continue
+        lists, of = lists_in_sample(subject.schema.sample, entry.source)
+        if lists:
+            message = f"{lists:,} of the {of:,} sampled values of “{entry.name}” are lists; {subject.caps} "
+            message += "takes JSON objects only."
+            yield entry.fault(
+                "type",
+                "json_list",
+                message,
+                "Put it into the dynamic field.",
+                severity="error" if lists == of else "warning",
+            )

@@ -1,0 +1,239 @@
+"""Types and their parameters: does the source hold it, does the target have it, is it in range?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.milvus.capabilities import MAX_DIM
+from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
+from migrations_app.engine.model.paths import parse_path
+from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
+from migrations_app.engine.planning.type_choices import key_choice, round_up
+from migrations_app.engine.preflight.subject import Entry, Subject
+
+MIN_DIM = 2
+LEAVE_OUT = Fix("Leave it out", "include", "false")
+_NO_DIM = frozenset({MilvusType.SPARSE_FLOAT_VECTOR})
+
+
+def check_sources(subject: Subject) -> Iterator[Fault]:
+    """Each field comes from a source field that exists, and no two from the same."""
+    seen: set[str] = set()
+    for entry in subject.entries():
+        source = entry.plan.source
+        if entry.plan.added:
+            continue
+        if source is None:
+            yield entry.fault("source", "source_missing", f"{entry.name} names no source field.", "Name one.")
+        elif entry.source is None:
+            hint = _instead_of(source, subject)
+            message = f"“{subject.schema.name}” has no field “{source}”."
+            yield entry.fault("source", "field_unknown", message, hint)
+        elif entry.plan.column and entry.is_key_of_document:
+            message = f"“{subject.schema.name}” has no column of the name “{source}”: it is a key."
+            yield entry.fault("column", "field_unknown", message, "Remove “column”.")
+        elif source in seen:
+            message = f"“{source}” is there twice."
+            yield entry.fault("source", "source_twice", message, "Remove one of them.")
+        seen.add(source or "")
+
+
+def _instead_of(source: str, subject: Subject) -> str:
+    names = [field.name for field in subject.schema.fields]
+    parts = parse_path(source) or ("",)
+    if any(field.can_open and field.name == parts[0] for field in subject.schema.fields):
+        return f"To take keys out of “{parts[0]}”, open it: select: {{open: [{parts[0]}]}}."
+    close = get_close_matches(source, names, 1)
+    return f"Did you mean “{close[0]}”?" if close else f"There is: {', '.join(names[:20])}."
+
+
+def check_types(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.entries():
+        if entry.source is None or entry.is_key_of_document or entry.plan.added:
+            continue
+        if not entry.source.choices:
+            reason = entry.source.left_out or f"Milvus has no type for {entry.source.native_type}."
+            message = f"“{entry.name}” cannot be moved: {reason.rstrip('.')}."
+            yield entry.fault("type", "no_type", message, "Leave it out.", LEAVE_OUT)
+        elif entry.plan.dynamic and entry.is_vector:
+            message = f"“{entry.name}” is a vector; the dynamic field takes none."
+            yield entry.fault(
+                "type", "dynamic_vector", message, "Make it a field, or leave it out.", LEAVE_OUT
+            )
+        elif not entry.plan.dynamic:
+            yield from _check_type(entry, subject)
+        elif entry.plan.type is not None:
+            yield from _check_suits(entry, [choice.spec for choice in entry.source.choices], ())
+
+
+def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
+    assert entry.source is not None
+    choices = [choice.spec for choice in entry.source.choices]
+    if subject.is_key(entry) and (key := key_choice(entry.source, subject.caps)):
+        choices = [key.spec]
+    fixes = tuple(
+        Fix(f"Use {spec}", "type", spec.type.value) for spec in choices if spec.type in subject.caps.types
+    )
+    wanted, spec = entry.plan.type, entry.spec
+    if wanted is None and entry.plan.element_type is not None:
+        message = (
+            f"“{entry.name}” ({entry.source.native_type}) has no elements of type {entry.plan.element_type}."
+        )
+        fix = Fix("Remove it", "element_type", "")
+        yield entry.fault("element_type", "type_unsuitable", message, "Remove it, or write type: ARRAY.", fix)
+    elif wanted is None:
+        spec = choices[0]
+        message = f"“{entry.name}” would be {spec}, which {subject.caps.missing(spec.type.value)}."
+        yield entry.fault("type", "type_unavailable", message, "Leave it out.", LEAVE_OUT)
+    elif any(unsuitable := list(_check_suits(entry, choices, fixes))):
+        yield from unsuitable
+    elif spec is not None and spec.type not in subject.caps.types:
+        message = f"{spec.type} {subject.caps.missing(spec.type.value)}."
+        hint = "Choose another type, or leave the field out." if fixes else "Leave the field out."
+        yield entry.fault("type", "type_unavailable", message, hint, *fixes, LEAVE_OUT)
+
+
+def _check_suits(entry: Entry, choices: list[TypeSpec], fixes: tuple[Fix, ...]) -> Iterator[Fault]:
+    assert entry.source is not None
+    if entry.spec is None or not any(_is_same(entry.spec, choice) for choice in choices):
+        message = f"“{entry.name}” ({entry.source.native_type}) cannot become {entry.type_name}."
+        hint = f"It can become {' or '.join(dict.fromkeys(map(str, choices)))}."
+        yield entry.fault("type", "type_unsuitable", message, hint, *fixes)
+
+
+def _is_same(spec: TypeSpec, choice: TypeSpec) -> bool:
+    return (spec.type, spec.element_type) == (choice.type, choice.element_type)
+
+
+def check_parameters(subject: Subject) -> Iterator[Fault]:
+    for entry in subject.fixed():
+        spec = entry.spec
+        if spec is None:
+            continue
+        yield from _misplaced(entry, spec)
+        if has_dim(spec):
+            most = subject.caps.max_bits if spec.type is MilvusType.BINARY_VECTOR else MAX_DIM
+            yield from _check_dim(entry, spec, most)
+        if _has_length(spec):
+            yield from _check_range(entry, "max_length", spec.max_length, MAX_LENGTH)
+        if spec.type is MilvusType.ARRAY:
+            yield from _check_range(entry, "max_capacity", spec.max_capacity, MAX_CAPACITY)
+            yield from _check_element(entry, spec)
+
+
+def _misplaced(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
+    """Parameters that do not belong to the type."""
+    belongs = {
+        "dim": has_dim(spec),
+        "max_length": _has_length(spec),
+        "max_capacity": spec.type is MilvusType.ARRAY,
+        "element_type": spec.type is MilvusType.ARRAY,
+    }
+    for option, is_known in belongs.items():
+        if getattr(entry.plan, option) is not None and not is_known:
+            message = f"“{option}” does not belong to {spec.type}."
+            yield entry.fault(option, "option_misplaced", message, "Remove it.", Fix("Remove it", option, ""))
+
+
+def _check_dim(entry: Entry, spec: TypeSpec, most: int) -> Iterator[Fault]:
+    dims = [c.spec.dim for c in (entry.source.choices if entry.source else ()) if c.spec.type is spec.type]
+    if entry.source is not None and not dims:
+        return  # it cannot have this type, which is said elsewhere
+    declared = dims[0] if dims else None
+    if spec.dim is None:
+        message = f"The dimension of “{entry.name}” is not known: the sample holds no vector of it."
+        yield entry.fault("dim", "dim_unknown", message, "Write it out, or leave the field out.", LEAVE_OUT)
+    elif declared is not None and spec.dim != declared:
+        message = f"“{entry.name}” has {declared:,} dimensions, not {spec.dim:,}."
+        fix = Fix(f"Use {declared}", "dim", str(declared))
+        yield entry.fault("dim", "dim_differs", message, "Vectors keep their dimension.", fix)
+    elif not MIN_DIM <= spec.dim <= most:
+        message = f"“{entry.name}” has dimension {spec.dim:,}; Milvus takes {MIN_DIM} to {most:,}."
+        yield entry.fault("dim", "dim_out_of_range", message, "Leave it out.", LEAVE_OUT)
+    elif spec.type is MilvusType.BINARY_VECTOR and spec.dim % 8:
+        message = f"“{entry.name}” has {spec.dim:,} bits; a BINARY_VECTOR takes a multiple of 8."
+        yield entry.fault("dim", "dim_out_of_range", message, "Leave it out.", LEAVE_OUT)
+
+
+def _check_range(entry: Entry, option: str, value: int | None, most: int) -> Iterator[Fault]:
+    what = {"max_length": "bytes", "max_capacity": "elements"}[option]
+    if value is None or not 1 <= value <= most:
+        said = "is missing" if value is None else f"is {value:,}"
+        message = f"“{option}” of “{entry.name}” {said}; Milvus takes 1 to {most:,} {what}."
+        fix = Fix(f"Use {most:,}", option, str(most))
+        yield entry.fault(option, "value_out_of_range", message, "", fix)
+
+
+def _check_element(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
+    if spec.element_type not in ELEMENT_TYPES:
+        message = f"“{entry.name}” cannot be an array of {spec.element_type}."
+        yield entry.fault(
+            "element_type", "type_unsuitable", message, "Elements are numbers, BOOL or VARCHAR."
+        )
+
+
+def check_samples(subject: Subject) -> Iterator[Fault]:
+    """What the sample shows to be too small: not refused, for such rows are rejected one by one."""
+    for entry in subject.fixed():
+        spec, source = entry.spec, entry.source
+        if spec is None or source is None:
+            continue
+        # A collection that is there already takes what it takes.
+        is_there = subject.existing is not None
+        if _has_length(spec):
+            most = None if is_there else MAX_LENGTH
+            yield from _too_small(entry, "max_length", spec.max_length, source.longest_bytes, most)
+        if spec.type is MilvusType.ARRAY:
+            most = None if is_there else MAX_CAPACITY
+            yield from _too_small(entry, "max_capacity", spec.max_capacity, source.longest_items, most)
+
+
+def check_too_long(subject: Subject) -> Iterator[Fault]:
+    """Only texts are cut, and never a key: two different ones could become one."""
+    for entry in subject.entries():
+        if entry.plan.too_long == "reject":
+            continue
+        is_text = entry.spec is not None and _has_length(entry.spec) and not entry.plan.dynamic
+        if subject.is_key(entry):
+            message = f"“{entry.name}” is the key: it is never cut."
+        elif not is_text:
+            message = f"“{entry.name}” is no VARCHAR field: there is nothing to cut."
+        else:
+            continue
+        fix = Fix("Reject the row", "too_long", "reject")
+        yield entry.fault("too_long", "option_misplaced", message, "Remove too_long.", fix)
+
+
+def _too_small(
+    entry: Entry, option: str, limit: int | None, seen: int | None, most: int | None
+) -> Iterator[Fault]:
+    """``most`` is what the limit can be raised to, None where it cannot."""
+    if limit is None or seen is None or not 1 <= limit < seen or _declared(entry, option) == limit:
+        return
+    what = {"max_length": "bytes", "max_capacity": "elements"}[option]
+    is_cut = option == "max_length" and entry.plan.too_long == "truncate"
+    fate = "it will be cut" if is_cut else "such rows are rejected"
+    message = f"The longest “{entry.name}” in the sample has {seen:,} {what}: {fate}."
+    fixes, hint = [], "The collection that is there takes no more."
+    if most is not None:
+        hint = f"Milvus takes no more than {most:,}."
+        if limit < (enough := min(round_up(seen), most)):
+            fixes, hint = [Fix(f"Raise to {enough:,}", option, str(enough))], f"Raise it to {enough:,}."
+    yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
+
+
+def _declared(entry: Entry, option: str) -> int | None:
+    """The limit that the source itself declares: its values cannot be longer."""
+    source, plan = entry.source, entry.plan
+    choices = source.choices if source else ()
+    return next((getattr(c.spec, option) for c in choices if c.spec.type == plan.type), None)
+
+
+def has_dim(spec: TypeSpec) -> bool:
+    return spec.type.is_vector and spec.type not in _NO_DIM
+
+
+def _has_length(spec: TypeSpec) -> bool:
+    return MilvusType.VARCHAR in (spec.type, spec.element_type)

@@ -1,0 +1,115 @@
+"""What only the rows can tell of the key: NULL, values that occur twice, values that filters do not find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from migrations_app.engine.errors import Fault, SourceError
+from migrations_app.engine.log import counted
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.type_choices import is_declared_unique
+from migrations_app.engine.preflight.rules.keys import USE_AUTO_ID, check_key
+from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.verification.duplicate_keys import key_rows
+
+# The ends of INT64. Milvus 2.3.5 stores and counts a key of either; what its filters do with them was seen.
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFacts:
+    """What was found. ``is_unique``: the source declares it, or the keys are Auto ID's; else ``duplicates``
+    are the rows minus the different keys, None where they could not be counted."""
+
+    is_unique: bool = True
+    duplicates: int | None = None
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def look_at_key(subject: Subject, source: Source) -> KeyFacts:
+    """Ask the source. Raises what its ``measure`` raises, but for a refusal to count duplicates."""
+    plan = subject.plan
+    if plan.is_auto_id:
+        return KeyFacts()
+    if any(check_key(subject)) or not _has_type(subject):
+        return KeyFacts(is_unique=False)
+    ref = CollectionRef(plan.source, plan.select)
+    is_unique = is_declared_unique(subject.schema, plan.key_columns)
+    nullable, extreme = _nullable(subject), _may_be_extreme(subject)
+    if nullable or extreme:
+        measured = source.measure(ref, nulls_of=nullable, ends_of=extreme)
+        faults = tuple(_nulls(subject, measured.nulls))
+        if faults:
+            return KeyFacts(is_unique, faults=faults)
+        notes = tuple(_unfindable(subject, measured.ends))
+    else:
+        notes = ()
+    if is_unique:
+        return KeyFacts(notes=notes)
+    duplicates, why = _count(subject, source, ref)
+    return KeyFacts(False, duplicates, notes=(_not_unique(subject, duplicates, why), *notes))
+
+
+def _count(subject: Subject, source: Source, ref: CollectionRef) -> tuple[int | None, str]:
+    """The duplicates; or why the source does not tell them, where another try would not help either."""
+    asked = key_rows(subject.plan, key_per_partition=subject.caps.key_per_partition)
+    try:
+        return source.measure(ref, duplicates_of=asked).duplicates, ""
+    except SourceError as error:
+        if error.retryable:
+            raise
+        return None, f" They could not be counted: {error.message}"
+
+
+def _has_type(subject: Subject) -> bool:
+    return subject.plan.is_joined or all(e.spec for e in subject.fixed() if subject.is_key(e))
+
+
+def _nullable(subject: Subject) -> tuple[str, ...]:
+    columns = (subject.schema.field(name) for name in subject.plan.key_columns)
+    return tuple(column.name for column in columns if column and column.nullable)
+
+
+def _may_be_extreme(subject: Subject) -> tuple[str, ...]:
+    """The key, where its type has values that the target's filters do not find."""
+    keys = [e for e in subject.fixed() if subject.is_key(e) and e.source]
+    is_wide = [e.source.choices[0].spec.type is MilvusType.INT64 for e in keys if e.source]
+    return subject.plan.key_columns if any(is_wide) and not subject.caps.filters_find_ends else ()
+
+
+def _nulls(subject: Subject, nulls: Mapping[str, int]) -> Iterator[Fault]:
+    for name, number in nulls.items():
+        if number:
+            what = f"“{name}”, a part of the key," if subject.plan.is_joined else f"The key “{name}”"
+            message = f"{what} is NULL in {counted(number, 'row')}."
+            hint = "A key is never NULL: use Auto ID."
+            yield subject.fault("key", "key_null", message, hint, USE_AUTO_ID)
+
+
+def _unfindable(subject: Subject, ends: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    for name, (least, most) in ends.items():
+        if most == MOST:
+            yield (
+                f"“{name}” holds {MOST}: {subject.caps} stores and counts a row with this key, but no query "
+                "returns it."
+            )
+        if least == LEAST:
+            yield (
+                f"“{name}” holds {LEAST}, which filters of {subject.caps} cannot name; "
+                f"“{name} < {LEAST + 1}” finds the row."
+            )
+
+
+def _not_unique(subject: Subject, duplicates: int | None, why: str) -> str:
+    names = " and ".join(f"“{name}”" for name in subject.plan.key_columns)
+    said = f"The source does not declare {names} unique"
+    if duplicates is None:
+        return f"{said}: of rows with equal keys one stays, the last that is read as a rule.{why}"
+    if duplicates == 0:
+        return f"{said}; no two rows have the same key now."
+    rows = counted(duplicates, "row")
+    return f"{said}: {rows} will be replaced by others with the same key, the last that is read as a rule."

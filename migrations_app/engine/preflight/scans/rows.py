@@ -1,0 +1,96 @@
+"""What only the rows can tell: whether there are any, the dimensions of vectors, NULLs where none may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from migrations_app.engine.errors import Fault
+from migrations_app.engine.log import counted
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
+from migrations_app.engine.preflight.scans.key_rows import look_at_key
+from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.sources.base import Measures, Source
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """What was found: ``dims`` the one dimension of each measured vector field, by source name; of the key
+    what ``KeyFacts`` say."""
+
+    dims: Mapping[str, int]
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
+    key_is_unique: bool = False
+    duplicates: int | None = None
+
+
+def look_at_rows(subject: Subject, source: Source) -> RowFacts:
+    """Ask the source. Raises what its ``has_rows`` and ``measure`` raise."""
+    ref = CollectionRef(subject.plan.source, subject.plan.select)
+    if not source.has_rows(ref):
+        chosen = " that “select” chooses" if subject.plan.select else ""
+        message = f"“{subject.plan.source}” has no rows{chosen}."
+        return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
+    vectors = [e for e in subject.fixed() if e.is_vector and e.source and not e.is_key_of_document]
+    undeclared = [e for e in vectors if _is_undeclared(e)]
+    nullable = [e for e in vectors if e.source and e.source.nullable]
+    measured = Measures()
+    if undeclared or nullable:
+        measured = source.measure(ref, _names(undeclared), _names(nullable))
+    faults = [fault for e in undeclared for fault in _mixed(e, measured.dims.get(_name(e), {}))]
+    dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
+    key = look_at_key(subject, source)
+    notes = (*_notes(subject, vectors, measured), *key.notes)
+    return RowFacts(dims, (*faults, *key.faults), notes, key.is_unique, key.duplicates)
+
+
+def with_dims(collection: CollectionPlan, dims: Mapping[str, int]) -> CollectionPlan:
+    """``collection`` with the measured dimensions, where none is written out."""
+    if collection.fields is None or not dims:
+        return collection
+    return collection.model_copy(update={"fields": [_with_dim(field, dims) for field in collection.fields]})
+
+
+def _with_dim(field: FieldPlan, dims: Mapping[str, int]) -> FieldPlan:
+    dim = dims.get(field.source or "")
+    return field if dim is None or field.dim is not None else field.model_copy(update={"dim": dim})
+
+
+def _mixed(entry: Entry, found: Mapping[int, int]) -> Iterator[Fault]:
+    dims = sorted(found)
+    if len(dims) > 1:
+        shown = ", ".join(f"{dim:,} ({found[dim]:,} rows)" for dim in dims[:5])
+        more = f" and {len(dims) - 5:,} more" if len(dims) > 5 else ""
+        message = f"“{entry.name}” holds vectors of {len(dims):,} dimensions: {shown}{more}."
+        hint = "A Milvus field has one: leave the field out, or mend the rows in the source."
+        yield entry.fault("dim", "mixed_dimensions", message, hint, LEAVE_OUT)
+    elif dims and entry.plan.dim not in (None, dims[0]):
+        message = f"“{entry.name}” holds vectors of {dims[0]:,} dimensions, not {entry.plan.dim:,}."
+        yield entry.fault("dim", "dim_differs", message, f"Write dim: {dims[0]}.")
+
+
+def _notes(subject: Subject, vectors: list[Entry], measured: Measures) -> Iterator[str]:
+    fate = "skipped and counted" if subject.plan.skip_null_vectors else "rejected"
+    for entry in vectors:
+        nulls = measured.nulls.get(_name(entry), 0)
+        if nulls and not entry.plan.nullable:
+            yield f"The vector “{entry.name}” is NULL in {counted(nulls, 'row')}, which will be {fate}."
+
+
+def _is_undeclared(entry: Entry) -> bool:
+    spec = entry.spec
+    if spec is None or not has_dim(spec) or entry.source is None:
+        return False
+    dims = [choice.spec.dim for choice in entry.source.choices if choice.spec.type is spec.type]
+    return bool(dims) and not any(dims)
+
+
+def _name(entry: Entry) -> str:
+    return entry.plan.source or ""
+
+
+def _names(entries: list[Entry]) -> tuple[str, ...]:
+    return tuple(_name(entry) for entry in entries)

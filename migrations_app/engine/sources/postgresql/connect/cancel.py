@@ -1,0 +1,37 @@
+"""Ending a statement that the server has not answered yet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from migrations_app.engine.errors import SourceError
+from migrations_app.engine.sources.postgresql.connect.failures import VENDOR_ERRORS
+from migrations_app.engine.stop_token import StopToken
+
+_LOOK_SECONDS = 0.5
+
+
+@contextmanager
+def stoppable(cancel: Callable[[], None], stop: StopToken) -> Iterator[None]:
+    """Calls ``cancel`` from another thread when a stop is asked for inside, and raises its reason."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_LOOK_SECONDS):
+            if stop.is_stopped:
+                with suppress(*VENDOR_ERRORS):
+                    cancel()
+                return
+
+    watcher = threading.Thread(target=watch, name="postgres-stop", daemon=True)
+    watcher.start()
+    try:
+        yield
+    except (*VENDOR_ERRORS, SourceError):
+        stop.check()
+        raise
+    finally:
+        ended.set()
+        watcher.join()

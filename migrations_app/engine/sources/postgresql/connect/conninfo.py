@@ -1,0 +1,161 @@
+"""What libpq is told: addresses, defaults, certificates in files."""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg.conninfo import make_conninfo
+
+from migrations_app.engine.errors import SettingsError
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings, url_parts
+
+APPLICATION_NAME = "vectorferry"
+CONNECT_TIMEOUT_SECONDS = 10
+_LOCAL = "localhost"
+# Where no file can be: keeps libpq from looking into the home folder of whoever runs the worker.
+_NO_FILE = "/dev/null/none"
+# Debian, Red Hat, Alpine and the BSDs.
+_AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+
+# An empty password is said, lest libpq take one from the worker's own environment.
+_DEFAULTS = {
+    "password": "",
+    "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+_FIXED = {"application_name": APPLICATION_NAME, "client_encoding": "UTF8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a connection goes, as sentences name it: no secret in it."""
+
+    host: str
+    port: str
+    database: str
+    user: str
+    sslmode: str
+    is_url: bool = False
+
+    def field(self, name: str) -> str:
+        """The settings field in which ``name`` was typed."""
+        return "url" if self.is_url and name in ("host", "port", "database", "user", "password") else name
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def address_of(settings: PostgresSettings) -> Address:
+    """The address in ``settings``, with libpq's defaults where a connection string leaves something out."""
+    parts = _parameters(settings)
+    user = parts.get("user", "")
+    return Address(
+        host=parts.get("host") or parts.get("hostaddr") or _LOCAL,
+        port=parts.get("port") or "5432",
+        database=parts.get("dbname") or user,
+        user=user,
+        sslmode=parts.get("sslmode") or "prefer",
+        is_url=settings.has_url,
+    )
+
+
+def hosts_of(settings: PostgresSettings) -> tuple[str, ...]:
+    """Every host name and address that libpq may try. A Unix socket is this machine."""
+    parts = _parameters(settings)
+    named = f"{parts.get('host', '')},{parts.get('hostaddr', '')}".split(",")
+    found = tuple(dict.fromkeys(_LOCAL if host[:1] in "/@" else host for host in named if host))
+    return found or (_LOCAL,)
+
+
+class Conninfo:
+    """libpq's connection string. Certificates, if any, lie in a folder of their own (mode 0700, files
+    0600) until ``close``: libpq reads them from files only."""
+
+    def __init__(self, settings: PostgresSettings) -> None:
+        self._settings = settings
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._text = ""
+
+    def __str__(self) -> str:
+        return "<conninfo>"
+
+    def text(self) -> str:
+        """The whole of it, password included: for the drivers alone."""
+        if not self._text:
+            self._text = make_conninfo(**self._tls_files(_parameters(self._settings)))
+        return self._text
+
+    def close(self) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+        self._text = ""
+
+    def _tls_files(self, parts: dict[str, str]) -> dict[str, str]:
+        settings = self._settings
+        texts = {
+            "sslrootcert": settings.sslrootcert,
+            "sslcert": settings.sslcert,
+            "sslkey": settings.sslkey.get_secret_value(),
+        }
+        parts |= dict.fromkeys(("passfile", "sslcert", "sslkey"), _NO_FILE)
+        for name, text in texts.items():
+            if text:
+                parts[name] = str(_written(self._place() / f"{name}.pem", text))
+        if not settings.sslrootcert:
+            parts |= _trusted(parts.get("sslmode", ""))
+        return parts
+
+    def _place(self) -> Path:
+        """The folder, made when there is something to put into it."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="vectorferry-", ignore_cleanup_errors=True)
+        return Path(self._folder.name)
+
+
+def _written(path: Path, text: str) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(text.strip() + "\n")
+    return path
+
+
+def _trusted(sslmode: str) -> dict[str, str]:
+    """Which authorities are trusted where no certificate was given."""
+    if sslmode == "verify-full":
+        # The drivers bring an OpenSSL of their own, which may look elsewhere than this machine keeps them.
+        places = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
+        return {"sslrootcert": next((place for place in places if place and Path(place).is_file()), "system")}
+    if sslmode == "verify-ca":
+        raise SettingsError(
+            "TLS mode verify-ca needs the certificate of the authority.",
+            "Paste the CA certificate, or choose verify-full to trust the authorities this machine trusts.",
+            field="sslrootcert",
+        )
+    return {"sslrootcert": _NO_FILE}
+
+
+def _parameters(settings: PostgresSettings) -> dict[str, str]:
+    """libpq's parameters, without the certificates."""
+    if settings.has_url:
+        parts = {"sslmode": str(settings.sslmode)} | url_parts(settings.url.get_secret_value())
+        if "sslmode" in settings.model_fields_set and settings.sslmode != "prefer":
+            parts["sslmode"] = settings.sslmode
+    else:
+        parts = {
+            "host": settings.host,
+            "port": str(settings.port),
+            "dbname": settings.database,
+            "user": settings.user,
+            "password": settings.password.get_secret_value(),
+            "sslmode": settings.sslmode,
+        }
+    return _DEFAULTS | parts | _FIXED

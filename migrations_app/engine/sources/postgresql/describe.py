@@ -1,0 +1,117 @@
+"""A relation as ``describe`` gives it: fields with their choices, key, sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+
+from migrations_app.engine.errors import SourceError
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.limits import MAX_CAPACITY
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.connect.sqlstate import is_timeout
+from migrations_app.engine.sources.postgresql.sample import Lengths, measure_lengths, sample_texts
+from migrations_app.engine.sources.postgresql.types import (
+    can_be_key,
+    choice_of,
+    left_out,
+    metric_of,
+    readings_of,
+)
+from migrations_app.engine.sources.postgresql.types.column import Column
+from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
+
+Sampler = Callable[[tuple[ReadColumn, ...]], pa.RecordBatch]
+_TOO_SLOW = "The {} was too slow to show samples."
+
+
+def described(session: Session, relation: Relation, sampler: Sampler) -> CollectionSchema:
+    """``sampler`` reads some rows of the columns given; one too slow for it is described without."""
+    lengths, notes = measure_lengths(session, relation)
+    fields = tuple(_field(column, lengths.get(column.name, Lengths())) for column in relation.columns)
+    sample = _sample(sampler, fields)
+    if sample is None:
+        notes = (*notes, _TOO_SLOW.format(relation))
+    return CollectionSchema(
+        name=str(relation.name),
+        fields=tuple(_with_samples(field, sample) for field in fields) if sample else fields,
+        key=SourceKey(relation.keys.own, not relation.is_parent) if relation.keys.own else None,
+        sample=sample,
+        rows_estimate=relation.rows_estimate,
+        notes=(*notes, *_notes(relation)),
+        label=relation.name.table,
+        group=relation.name.schema,
+        unique=() if relation.is_parent else relation.keys.unique,
+    )
+
+
+def _sample(sampler: Sampler, fields: tuple[SourceField, ...]) -> pa.RecordBatch | None:
+    try:
+        return sampler(tuple(ReadColumn(f.name, f.choices[0].spec) for f in fields if f.choices))
+    except SourceError as error:
+        if not is_timeout(error):
+            raise
+        return None
+
+
+def _field(column: Column, lengths: Lengths) -> SourceField:
+    choices = _choices(column, lengths)
+    return SourceField(
+        name=column.name,
+        native_type=column.native,
+        choices=choices,
+        left_out="" if choices else left_out(column),
+        nullable=not column.not_null,
+        can_be_key=can_be_key(column),
+        metric=metric_of(column),
+        longest_bytes=lengths.longest_bytes,
+        longest_items=lengths.longest_items,
+        description=column.description,
+        can_open=bool(choices) and column.family in DOCUMENTS,
+    )
+
+
+def _choices(column: Column, lengths: Lengths) -> tuple[TypeChoice, ...]:
+    """The offered types; JSON before ARRAY where the sample holds what an ARRAY cannot."""
+    choices = tuple(choice_of(column, reading) for reading in readings_of(column))
+    note = _array_note(lengths)
+    if not note or not choices or choices[0].spec.type is not MilvusType.ARRAY:
+        return choices
+    array, *others = choices
+    return (*others, replace(array, note=note))
+
+
+def _array_note(lengths: Lengths) -> str:
+    if lengths.odd_arrays:
+        return (
+            f"{lengths.odd_arrays:,} of the sampled rows hold a NULL element or more than one dimension: "
+            "as ARRAY they are rejected."
+        )
+    if (lengths.longest_items or 0) > MAX_CAPACITY:
+        return f"One in the sample has {lengths.longest_items:,} elements; Milvus takes {MAX_CAPACITY:,}."
+    return ""
+
+
+def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
+    if not field.choices:
+        return field
+    texts = sample_texts(sample.column(field.name), field.choices[0].spec.type)
+    return replace(field, samples=texts)
+
+
+def _notes(relation: Relation) -> Iterator[str]:
+    if relation.is_filtered:
+        yield "Row-level security: only those rows are moved that its policies show to this user."
+    if relation.order:
+        return
+    if not relation.keys.own:
+        yield f"The {relation.kind} has no key: an interrupted read starts over."
+    elif relation.is_parent:
+        yield "Tables inherit from this one, so its key may occur twice."
+    else:
+        yield f"The key of the {relation.kind} gives its rows no order: an interrupted read starts over."

@@ -1,0 +1,87 @@
+"""Questions about all rows of a relation, answered by the server alone, however long it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.partition_names import MAX_VALUE_BYTES, VALUE
+from migrations_app.engine.sources.base import KeyRows
+from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.read.select import bytes_of
+from migrations_app.engine.sources.postgresql.types import dims_of
+from migrations_app.engine.stop_token import StopToken
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Asks until ``stop``, and then raises its reason."""
+
+    session: Session
+    relation: Relation
+    stop: StopToken
+
+    def count(self) -> int:
+        return int(self._row(sql.SQL("SELECT count(*) FROM {rows}"))[0])
+
+    def has_rows(self) -> bool:
+        return bool(self._row(sql.SQL("SELECT EXISTS (SELECT FROM {rows})"))[0])
+
+    def dims(self, name: str) -> dict[int, int]:
+        """How many vectors have which dimension."""
+        column = self.relation.column(name)
+        function = sql.Identifier(self.relation.pgvector_schema or "public", "vector_dims")
+        dims = sql.SQL(dims_of(column)).format(c=sql.Identifier(column.name), vector_dims=function)
+        rows = self._rows(sql.SQL("SELECT {dims}, count(*) FROM {rows} GROUP BY 1"), dims=dims)
+        return {dim: count for dim, count in rows if dim is not None}
+
+    def nulls(self, names: tuple[str, ...]) -> dict[str, int]:
+        """How many rows are NULL in each column."""
+        counts = [sql.SQL("count(*) FILTER (WHERE {} IS NULL)").format(self._name(name)) for name in names]
+        row = self._row(sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
+        return dict(zip(names, row, strict=True))
+
+    def ends(self, name: str) -> tuple[int, int] | None:
+        """The smallest and the largest value; an index over the column alone answers it."""
+        least, most = self._row(sql.SQL("SELECT min({c}), max({c}) FROM {rows}"), c=self._name(name))
+        return None if least is None else (int(least), int(most))
+
+    def duplicates(self, keys: KeyRows) -> int:
+        """Rows minus different keys, among those that are NULL in none of ``keys.present``."""
+        present = [sql.SQL("{} IS NOT NULL").format(self._name(name)) for name in keys.present]
+        row = self._row(
+            sql.SQL(
+                "SELECT COALESCE(sum(alike.rows - 1), 0) FROM"
+                " (SELECT count(*) AS rows FROM {chosen} GROUP BY {key}) alike"
+            ),
+            chosen=self.relation.rows_where(present),
+            key=sql.SQL(", ").join(bytes_of(self.relation, column) for column in keys.columns),
+        )
+        return int(row[0])
+
+    def distinct(self, name: str, most: int) -> dict[str | None, int]:
+        """How many rows have which value, as its text, perhaps cut; of more than ``most`` values some."""
+        rows = self._rows(
+            sql.SQL("SELECT left({text}, {longest}) AS value, count(*) FROM {rows} GROUP BY 1 LIMIT {most}"),
+            text=bytes_of(self.relation, ReadColumn(name, VALUE)),
+            longest=sql.Literal(MAX_VALUE_BYTES + 1),
+            most=sql.Literal(most),
+        )
+        return dict(rows)
+
+    def _name(self, name: str) -> sql.Identifier:
+        return sql.Identifier("t", self.relation.column(name).name)
+
+    def _row(self, question: sql.SQL, **parts: sql.Composable) -> Any:
+        (row,) = self._rows(question, **parts)
+        return row
+
+    def _rows(self, question: sql.SQL, **parts: sql.Composable) -> list[Any]:
+        statement = question.format(rows=self.relation.rows, **parts)
+        with self.session.count(self.relation.chosen, self.stop) as connection:
+            return connection.cursor(row_factory=tuple_row).execute(statement).fetchall()

@@ -1,0 +1,132 @@
+"""A statement's rows as batches, straight from COPY into Arrow (ADBC streams while nothing is bound)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+
+import adbc_driver_manager
+import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# The public way, fetch_record_batch, gives pyarrow's reader, whose errors carry no SQLSTATE.
+from adbc_driver_manager._reader import AdbcRecordBatchReader
+
+from migrations_app.engine.model.batch import Batch, Cursor
+from migrations_app.engine.model.key_text import joined
+from migrations_app.engine.model.types import arrow_type
+from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
+from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.connect.sql_ascii import readable, refuse_unreadable
+from migrations_app.engine.sources.postgresql.read.rejects import Misfits
+from migrations_app.engine.sources.postgresql.read.select import Select
+from migrations_app.engine.sources.postgresql.types import storage_of
+from migrations_app.engine.stop_token import StopToken
+
+_BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Runs one statement. ``seconds`` limits it where somebody only looks."""
+
+    session: Session
+    select: Select
+    batch_bytes: int
+    stop: StopToken
+    seconds: float | None = None
+
+    def batches(self) -> Generator[Batch, None, None]:
+        """The rows in the statement's order. Raises the stop's reason within half a second, whatever the
+        server does meanwhile."""
+        what, done = self.select.relation.chosen, 0
+        streamed = self.session.stream(what, self.seconds, self.select.planner)
+        with streamed as connection, connection.cursor() as cursor:
+            options = {_BATCH_BYTES: str(self.batch_bytes)}
+            cursor.adbc_statement.set_options(**options)
+            with stoppable(cursor.adbc_cancel, self.stop), _stream(cursor, self.select.text()) as stream:
+                for rows in stream:
+                    self.stop.check()
+                    yield _batch(self.select, rows, done, is_unchecked=self.session.is_unchecked)
+                    done += rows.num_rows
+                    self.stop.check()
+
+    def all_rows(self) -> pa.RecordBatch:
+        """All rows of a statement that gives few."""
+        empty = _schema(self.select).empty_table()
+        table = pa.concat_tables([empty, *(pa.Table.from_batches([b.rows]) for b in self.batches())])
+        arrays = [column.combine_chunks() for column in table.columns]
+        return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
+
+    def first_rows(self) -> pa.RecordBatch:
+        """The first batch alone: however large the rows, no more than ``batch_bytes`` of them."""
+        with closing(self.batches()) as batches:
+            first = next(batches, None)
+        return first.rows if first else pa.RecordBatch.from_pylist([], _schema(self.select))
+
+
+@contextmanager
+def _stream(cursor: adbc.Cursor, statement: str) -> Iterator[AdbcRecordBatchReader]:
+    """The answer to a statement. Left early, the server is told to stop."""
+    cursor.execute(statement)
+    handle = cursor.fetch_arrow()
+    stream = AdbcRecordBatchReader._import_from_c(handle.address)
+    try:
+        yield stream
+    except adbc_driver_manager.Error:
+        # The server ended it: there is nothing to cancel, and perhaps nobody to tell.
+        raise
+    except BaseException:
+        with suppress(adbc_driver_manager.Error):
+            cursor.adbc_cancel()
+        raise
+    finally:
+        stream.close()
+
+
+def _schema(select: Select) -> pa.Schema:
+    return pa.schema([(d.column.path, arrow_type(d.column.spec)) for d in select.delivered])
+
+
+def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_unchecked: bool) -> Batch:
+    """One answer's rows as the plan wants them, the misfits set apart. ``done`` rows came before."""
+    for place in {*select.cursor, *select.locators} if is_unchecked else ():
+        refuse_unreadable(storage_of(rows.column(place)), str(select.relation))
+    misfits = Misfits(rows.num_rows)
+    values = []
+    for delivered in select.delivered:
+        converted = delivered.reading.convert(rows.column(delivered.value), delivered.column.spec)
+        misfits.note_dimensions(delivered, converted, rows)
+        if delivered.misfit is not None:
+            misfits.note(delivered, rows.column(delivered.misfit))
+        column = converted.values
+        if is_unchecked:
+            column, unreadable = readable(column)
+            misfits.note_unreadable(delivered, unreadable)
+        values.append(column)
+    batch = pa.RecordBatch.from_arrays(values, schema=_schema(select))
+    locators = _locators(select, rows, done)
+    rejected = misfits.rejected(batch, locators)
+    if rejected:
+        kept = pa.array(~misfits.mask)
+        batch, locators = batch.filter(kept), locators.filter(kept)
+    return Batch(batch, _cursor(select, rows), locators, rejected)
+
+
+def _cursor(select: Select, rows: pa.RecordBatch) -> Cursor:
+    """The key of the last row, rejected or not: where to go on. None where there is no order."""
+    last = rows.num_rows - 1
+    return [str(storage_of(rows.column(place))[last].as_py()) for place in select.cursor] or None
+
+
+def _locators(select: Select, rows: pa.RecordBatch, done: int) -> pa.Array:
+    """The key of each row, parts joined as a joined key is; without an order its number in this read too."""
+    numbers = pa.array(np.arange(done + 1, done + rows.num_rows + 1)).cast(pa.string())
+    numbered = pc.binary_join_element_wise("row", numbers, " ")
+    if not select.locators:
+        return numbered
+    keys = joined([rows.column(place).cast(pa.string()).fill_null("NULL") for place in select.locators])
+    return keys if select.order else pc.binary_join_element_wise(keys, numbered, ", ")

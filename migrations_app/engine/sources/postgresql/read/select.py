@@ -1,0 +1,177 @@
+"""The statement of one read: what it selects, in which order, after which row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, LiteralString
+
+from psycopg import sql
+
+from migrations_app.engine.errors import SourceChanged
+from migrations_app.engine.model.batch import ReadColumn, ReadPlan
+from migrations_app.engine.model.key_text import parted
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.types import TEXT, Reading, key_reading, reading_as
+from migrations_app.engine.sources.postgresql.types.column import Column
+
+_ALIAS = "t"
+# A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
+# done again by each continuation. Where no index gives the order, PostgreSQL sorts all the same.
+_IN_ORDER = {"enable_sort": "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A column of the plan in the answer: ``value`` is its place there, ``misfit`` that of the texts of those
+    values that are the reading's misfits (NULL for all others)."""
+
+    column: ReadColumn
+    reading: Reading
+    value: int
+    misfit: int | None = None
+
+
+@dataclass
+class Select:
+    """The expressions of a statement, each selected once, however many ask for it."""
+
+    relation: Relation
+    expressions: dict[str, int] = field(default_factory=dict)
+    delivered: list[Delivered] = field(default_factory=list)
+    locators: list[int] = field(default_factory=list)
+    cursor: list[int] = field(default_factory=list)
+    order: tuple[str, ...] = ()
+    conditions: list[sql.Composable] = field(default_factory=list)
+    limit: int | None = None
+    may_sort: bool = False
+
+    def add(self, expression: LiteralString, column: Column) -> int:
+        """The place of an expression in the answer."""
+        text = expand(expression, column).as_string()
+        return self.expressions.setdefault(text, len(self.expressions))
+
+    def deliver(self, wanted: ReadColumn) -> None:
+        """Selects a column as its type. Raises ``SourceChanged`` where it has none such."""
+        column = self.relation.column(wanted.path)
+        reading = _reading(self.relation, wanted)
+        value: LiteralString = reading.sql
+        misfit = None
+        if reading.misfit is not None:
+            condition = reading.misfit.condition
+            value = f"CASE WHEN {condition} THEN NULL ELSE {value} END"
+            misfit = self.add(f"CASE WHEN {condition} THEN {TEXT} END", column)
+        self.delivered.append(Delivered(wanted, reading, self.add(value, column), misfit))
+
+    def ordered_by(self, key: Sequence[str]) -> None:
+        """Orders by a key, and selects the exact text of its parts for the cursor."""
+        self.order = tuple(key)
+        for name in key:
+            column = self.relation.column(name)
+            whole = column.family in ("int2", "int4", "int8")
+            self.cursor.append(self.add("{c}" if whole else TEXT, column))
+
+    def named_by(self, key: Iterable[str]) -> None:
+        """Selects what names a row in reports."""
+        for name in key:
+            column = self.relation.column(name)
+            self.locators.append(self.add(key_reading(column).sql, column))
+
+    def compare(self, key: Sequence[str], operator: LiteralString, values: Sequence[str]) -> None:
+        """Only rows whose key compares so with ``values``, their exact texts."""
+        columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
+        self.conditions.append(
+            sql.SQL("({}) {} ({})").format(sql.SQL(", ").join(columns), sql.SQL(operator), _listed(values))
+        )
+
+    def among(self, key: Sequence[str], values: Sequence[str]) -> None:
+        """Only rows whose key is one of ``values``, texts of it; of several columns, joined."""
+        columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
+        if len(columns) == 1:
+            condition = sql.SQL("{} = ANY ({})").format(columns[0], sql.Literal(_array_text(values)))
+        else:
+            keys = [sql.SQL("({})").format(_listed(parted(value, len(key)))) for value in values]
+            condition = sql.SQL("({}) IN ({})").format(sql.SQL(", ").join(columns), sql.SQL(", ").join(keys))
+        self.conditions.append(condition if values else sql.SQL("false"))
+
+    @property
+    def planner(self) -> dict[str, str]:
+        """What PostgreSQL's planner is told, so that rows come in their order and soon."""
+        if not self.order:
+            return {"max_parallel_workers_per_gather": "0"} if self.limit is not None else {}
+        return {} if self.may_sort else _IN_ORDER
+
+    def text(self) -> str:
+        """The statement, with nothing left to bind."""
+        # A statement must select something: an empty plan still has rows to count.
+        items = [f"{text} AS c{place}" for text, place in self.expressions.items()] or ["1 AS c0"]
+        parts = [f"SELECT {', '.join(items)} FROM {self.relation.name.identifier.as_string()} AS {_ALIAS}"]
+        conditions = [c for c in (self.relation.condition, *self.conditions) if c is not None]
+        if conditions:
+            parts.append(f"WHERE {sql.SQL(' AND ').join(conditions).as_string()}")
+        if self.order:
+            names = (sql.Identifier(_ALIAS, name).as_string() for name in self.order)
+            parts.append(f"ORDER BY {', '.join(names)}")
+        if self.limit is not None:
+            parts.append(f"LIMIT {self.limit:d}")
+        return " ".join(parts)
+
+
+def select_columns(relation: Relation, plan: ReadPlan) -> Select:
+    """The columns of a plan."""
+    select = Select(relation)
+    for column in plan.columns:
+        select.deliver(column)
+    return select
+
+
+def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequence[str] | None) -> Select:
+    """The rows of a slice after a cursor. ``bounds`` as ``PostgresSource.slices`` made them."""
+    select = select_columns(relation, plan)
+    key = bounds["key"]
+    # Two rows may have the same key of a plan, but never the same name in a report.
+    select.named_by(plan.key if set(key).issubset(plan.key) else key)
+    if not key:
+        return select
+    select.ordered_by(key)
+    if start := after or bounds["after"]:
+        select.compare(key, ">", start)
+    if bounds["to"]:
+        select.compare(key, "<=", bounds["to"])
+    return select
+
+
+def bytes_of(relation: Relation, wanted: ReadColumn) -> sql.Composed:
+    """The expression of a column as it is delivered, texts equal only where they are byte for byte. Raises
+    ``SourceChanged`` where it has no such type."""
+    value = expand(_reading(relation, wanted).sql, relation.column(wanted.path))
+    is_text = wanted.spec.type is MilvusType.VARCHAR
+    return sql.SQL('({})::text COLLATE "C"').format(value) if is_text else value
+
+
+def _reading(relation: Relation, wanted: ReadColumn) -> Reading:
+    column = relation.column(wanted.path)
+    reading = reading_as(column, wanted.spec)
+    if reading is None:
+        raise SourceChanged(
+            f"Column “{column.name}” of {relation} is {column.native} and cannot be read as {wanted.spec}.",
+            "Its type changed: look at the table again under Configure Schema.",
+        )
+    return reading
+
+
+def expand(expression: LiteralString, column: Column) -> sql.Composed:
+    """``expression`` with the column's quoted name for ``{c}``."""
+    return sql.SQL(expression).format(c=sql.Identifier(_ALIAS, column.name))
+
+
+def _listed(values: Iterable[str]) -> sql.Composed:
+    """Texts without a type: PostgreSQL reads them as the column's, and compares by its collation."""
+    return sql.SQL(", ").join(sql.Literal(value) for value in values)
+
+
+def _array_text(values: Iterable[str]) -> str:
+    """PostgreSQL's text form of an array, every element quoted."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"

@@ -1,0 +1,145 @@
+"""What a look at some rows tells: the longest values, arrays that are not flat, and texts to show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, LiteralString
+
+import numpy as np
+import pyarrow as pa
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from migrations_app.engine.errors import SourceError
+from migrations_app.engine.log import shortened
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.connect.sqlstate import is_timeout
+from migrations_app.engine.sources.postgresql.read.select import expand
+from migrations_app.engine.sources.postgresql.types import readings_of
+from migrations_app.engine.sources.postgresql.types.column import Column
+
+SAMPLE_ROWS = 10_000
+LOOK_SECONDS = 8
+_TEXTS = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
+_SAMPLED_KINDS = frozenset({"table", "partitioned table", "materialized view"})
+_SHOWN = 3
+_SHOWN_CHARACTERS = 60
+_SHOWN_NUMBERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Of one column in the sample: the longest text (an array's element) in bytes, the most elements, and
+    how many rows hold an array that is not flat or has a NULL in it."""
+
+    longest_bytes: int | None = None
+    longest_items: int | None = None
+    odd_arrays: int = 0
+
+
+def _bytes(text: LiteralString) -> LiteralString:
+    """The size of a text in UTF-8, as it travels; an unchecked database sends its bytes as they are."""
+    return (
+        "CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN octet_length(" + text + ")"
+        " ELSE octet_length(convert_to(" + text + ", 'UTF8')) END"
+    )
+
+
+_ELEMENT: LiteralString = "max((SELECT max(" + _bytes("e::text") + ") FROM unnest({c}) e))"
+_ARRAY: tuple[LiteralString, ...] = (
+    "max(cardinality({c}))",
+    "count(*) FILTER (WHERE CASE WHEN array_ndims({c}) > 1 THEN TRUE"
+    " ELSE array_position({c}::text[], NULL) IS NOT NULL END)",
+)
+
+
+def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Lengths], tuple[str, ...]]:
+    """Lengths by column, over up to ``SAMPLE_ROWS`` rows, and notes on how far they can be trusted."""
+    asked = {column.name: found for column in relation.columns if (found := lengthy(column))}
+    if not asked:
+        return {}, ()
+    try:
+        with session.look(str(relation), LOOK_SECONDS) as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            (row,) = cursor.execute(_statement(relation, asked)).fetchall()
+    except SourceError as error:
+        if not is_timeout(error):
+            raise
+        return {}, (f"The {relation} was too slow to measure its longest values: check each max_length.",)
+    values = iter(row)
+    return {name: Lengths(*islice(values, len(found))) for name, found in asked.items()}, ()
+
+
+def lengthy(column: Column) -> tuple[LiteralString, ...]:
+    """What to ask of a column, an aggregate for each of ``Lengths``' numbers; nothing of one whose values
+    all have one size."""
+    readings = readings_of(column)
+    if not readings:
+        return ()
+    first = readings[0]
+    if first.type is MilvusType.ARRAY:
+        return (_ELEMENT if first.element is MilvusType.VARCHAR else "NULL", *_ARRAY)
+    return ("max(" + _bytes("(" + first.sql + ")::text") + ")",) if first.type in _TEXTS else ()
+
+
+def _statement(relation: Relation, asked: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:
+    aggregates = [
+        expand(expression, relation.column(name)) for name, found in asked.items() for expression in found
+    ]
+    return sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS t").format(
+        sql.SQL(", ").join(aggregates),
+        sql.SQL(", ").join(map(sql.Identifier, asked)),
+        _spread(relation),
+        SAMPLE_ROWS,
+    )
+
+
+def _spread(relation: Relation) -> sql.Composable:
+    """Pages from all over a large table, not only from where it begins. But a few pages may hold none of the
+    rows that a condition chooses."""
+    rows = relation.rows_estimate or 0
+    if rows < 2 * SAMPLE_ROWS or relation.kind not in _SAMPLED_KINDS or relation.where:
+        return relation.rows
+    percent = 100 * 1.5 * SAMPLE_ROWS / rows
+    return sql.SQL("{} TABLESAMPLE SYSTEM ({})").format(relation.rows, sql.SQL(f"{percent:.6f}"))
+
+
+# ---------------------------------------------------------------- texts to show
+
+
+def sample_texts(column: pa.Array, kind: MilvusType) -> tuple[str, ...]:
+    """The first few different values of a column that is read as ``kind``, short enough for a page."""
+    texts: dict[str, None] = {}
+    for value in column.drop_null():
+        texts[_text(value.as_py(), kind)] = None
+        if len(texts) == _SHOWN:
+            break
+    return tuple(texts)
+
+
+def _text(value: Any, kind: MilvusType) -> str:
+    if kind is MilvusType.SPARSE_FLOAT_VECTOR:
+        entries = [f"{entry['index']}: {_number(entry['value'])}" for entry in value[:_SHOWN_NUMBERS]]
+        return _some(entries, len(value), "{}")
+    if kind is MilvusType.BINARY_VECTOR:
+        bits = "".join(f"{byte:08b}" for byte in value[: _SHOWN_CHARACTERS // 8])
+        return shortened(bits + "…" * (8 * len(value) > len(bits)), _SHOWN_CHARACTERS)
+    if kind is MilvusType.FLOAT16_VECTOR and isinstance(value, bytes):
+        value = np.frombuffer(value, "<f2").tolist()
+    if isinstance(value, list) and value and all(isinstance(item, float) for item in value):
+        return _some([_number(item) for item in value[:_SHOWN_NUMBERS]], len(value), "[]")
+    return shortened(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), _SHOWN_CHARACTERS
+    )
+
+
+def _number(number: float) -> str:
+    return f"{number:.3f}".replace("-", "−")
+
+
+def _some(items: list[str], of: int, brackets: str) -> str:
+    return f"{brackets[0]}{', '.join(items)}{', …' if of > len(items) else ''}{brackets[1]}"

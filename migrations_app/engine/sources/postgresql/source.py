@@ -1,0 +1,141 @@
+"""PostgreSQL as a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar
+
+import pyarrow as pa
+
+from migrations_app.engine.endpoint import ServerInfo, SettingsModel
+from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.sources.base import CollectionInfo, KeyRows, Measures, ReadContext, Source
+from migrations_app.engine.sources.postgresql import sample
+from migrations_app.engine.sources.postgresql.catalogue.listing import list_collections
+from migrations_app.engine.sources.postgresql.catalogue.relation import Relation, load_relation
+from migrations_app.engine.sources.postgresql.connect.conninfo import address_of, hosts_of
+from migrations_app.engine.sources.postgresql.connect.server import check_server
+from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
+from migrations_app.engine.sources.postgresql.describe import described
+from migrations_app.engine.sources.postgresql.read.condition import checked
+from migrations_app.engine.sources.postgresql.read.measure import Measuring
+from migrations_app.engine.sources.postgresql.read.reader import Reader
+from migrations_app.engine.sources.postgresql.read.select import Select, select_columns, select_slice
+from migrations_app.engine.sources.postgresql.read.selection import PostgresSelection
+from migrations_app.engine.stop_token import StopToken
+
+_SAMPLE_BYTES = 4 * 1024 * 1024
+# Of what a condition chooses, so many rows may be found by any index and then sorted: walking the key's own
+# index past all others would take longer.
+SORTED_ROWS = 50_000
+
+
+class PostgresSource(Source):
+    """Tables, views, materialized views, partitioned and foreign tables of one database. Never writes."""
+
+    kind: ClassVar[str] = "postgresql"
+    title: ClassVar[str] = "PostgreSQL"
+    Settings: ClassVar[type[SettingsModel]] = PostgresSettings
+    Selection: ClassVar[type[SettingsModel]] = PostgresSelection
+    collection_word: ClassVar[str] = "table"
+    before_you_start: ClassVar[tuple[str, ...]] = (
+        "PostgreSQL 12 or later with the pgvector extension in the database to read.",
+        "Its host and port can be reached from the machine that Vectorferry runs on: firewall, allow list, "
+        "pg_hba.conf.",
+        "A user who may CONNECT to the database and SELECT from the tables. Nothing is written.",
+        "A direct connection rather than a pooler, where there is the choice.",
+    )
+
+    def __init__(self, settings: SettingsModel) -> None:
+        super().__init__(settings)
+        assert isinstance(settings, PostgresSettings)
+        self._hosts = hosts_of(settings)
+        self._address = f"{address_of(settings)}/{address_of(settings).database}"
+        self._session = Session(settings)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def hosts(self) -> tuple[str, ...]:
+        return self._hosts
+
+    def address(self) -> str:
+        return self._address
+
+    def check(self) -> ServerInfo:
+        return check_server(self._session)
+
+    def collections(self) -> Iterator[CollectionInfo]:
+        yield from list_collections(self._session)
+
+    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
+        relation = checked(self._session, self._relation(ref))
+        return described(self._session, relation, lambda columns: self._sample(relation, columns, sample))
+
+    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
+        return {None: self._measuring(ref).count()}
+
+    def has_rows(self, ref: CollectionRef) -> bool:
+        return self._measuring(ref).has_rows()
+
+    def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
+        """One slice: in key order and resumable where a unique key gives it an order, else as it comes."""
+        relation = checked(self._session, self._relation(ref))
+        key = list(relation.order)
+        bounds = {"key": key, "after": None, "to": None}
+        yield Slice("all", bounds, relation.rows_estimate, resumable=bool(key))
+
+    def read(
+        self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
+    ) -> Iterator[Batch]:
+        select = self._select(ref, part, after, plan)
+        yield from Reader(self._session, select, plan.batch_bytes, ctx.stop).batches()
+
+    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
+        select = select_columns(self._relation(ref), plan)
+        select.among(plan.key, [str(key) for key in keys.to_pylist()])
+        return Reader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
+
+    def measure(
+        self,
+        ref: CollectionRef,
+        dims_of: tuple[str, ...] = (),
+        nulls_of: tuple[str, ...] = (),
+        duplicates_of: KeyRows | None = None,
+        ends_of: tuple[str, ...] = (),
+    ) -> Measures:
+        measuring = self._measuring(ref)
+        return Measures(
+            dims={name: measuring.dims(name) for name in dims_of},
+            nulls=measuring.nulls(nulls_of) if nulls_of else {},
+            ends={name: ends for name in ends_of if (ends := measuring.ends(name))},
+            duplicates=measuring.duplicates(duplicates_of) if duplicates_of else None,
+        )
+
+    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
+        return self._measuring(ref).distinct(field, at_most + 2)
+
+    # ------------------------------------------------------------ within
+
+    def _relation(self, ref: CollectionRef) -> Relation:
+        where = PostgresSelection.model_validate(ref.selection).where
+        return replace(load_relation(self._session, ref.name), where=where)
+
+    def _select(self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan) -> Select:
+        select = select_slice(self._relation(ref), plan, part.bounds, after)
+        few = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
+        select.may_sort = few and bool(select.relation.where)
+        select.limit = plan.limit
+        return select
+
+    def _measuring(self, ref: CollectionRef) -> Measuring:
+        return Measuring(self._session, self._relation(ref), self.stop)
+
+    def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
+        select = select_columns(relation, ReadPlan(columns))
+        select.limit = rows
+        reader = Reader(self._session, select, _SAMPLE_BYTES, StopToken(), sample.LOOK_SECONDS)
+        return reader.first_rows()

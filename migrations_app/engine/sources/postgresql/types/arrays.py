@@ -1,0 +1,76 @@
+"""Arrays. PostgreSQL's types carry no dimensions: whether one is an ARRAY is seen value by value.
+
+Elements that Milvus has no type for are texts in an ARRAY; in JSON each is what ``to_json`` makes of it.
+"""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.sources.postgresql.types.family import Family, Misfit, Reading
+from migrations_app.engine.sources.postgresql.types.geometry import GEOMETRY
+from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
+from migrations_app.engine.sources.postgresql.types.ranges import RANGES
+from migrations_app.engine.sources.postgresql.types.times import iso, iso_utc
+
+T = MilvusType
+
+# The driver would read it as one flat list. A NULL in an array is left to the mapping to reject.
+_NOT_FLAT = Misfit(
+    "array_ndims({c}) > 1", "array_dimensions", "has more than one dimension; an ARRAY has one"
+)
+_JSON = Reading(T.JSON, "array_to_json({c})")
+_OWN_TEXTS = "Each element as PostgreSQL writes it."
+
+
+def _array(
+    element: MilvusType, texts: LiteralString = "{c}", json: Reading = _JSON, note: str = ""
+) -> Family:
+    """``texts`` gives the elements as the driver takes them. Cutting an array out of itself makes it begin
+    at 1, as the driver wants it."""
+    return Family((Reading(T.ARRAY, "(" + texts + ")[:]", element, misfit=_NOT_FLAT, note=note), json))
+
+
+def _texts(cast: LiteralString = "{c}::text[]", note: str = "") -> Family:
+    return _array(T.VARCHAR, cast, note=note)
+
+
+def _each(expression: LiteralString) -> LiteralString:
+    """``expression`` of each element ``e``."""
+    return "CASE WHEN {c} IS NOT NULL THEN ARRAY(SELECT " + expression + " FROM unnest({c}) AS e) END"
+
+
+_EXACT_TEXTS = Reading(T.JSON, "array_to_json({c}::text[])")
+# The array's own text, read as one of texts: elements as they write themselves, where a cast does otherwise.
+_WRITTEN: LiteralString = "{c}::text::text[]"
+
+ARRAYS: dict[str, Family] = {
+    "text[]": _array(T.VARCHAR),
+    "varchar[]": _array(T.VARCHAR),
+    "name[]": _array(T.VARCHAR),
+    "citext[]": _array(T.VARCHAR),
+    "enum[]": _array(T.VARCHAR),
+    "bpchar[]": _array(T.VARCHAR, "{c}::text[]", _EXACT_TEXTS),
+    "int8[]": _array(T.INT64),
+    "int4[]": _array(T.INT32),
+    "int2[]": _array(T.INT16),
+    "oid[]": _array(T.INT64, "{c}::int8[]"),
+    "float8[]": _array(T.DOUBLE),
+    "float4[]": _array(T.FLOAT),
+    "bool[]": _array(T.BOOL),
+    "numeric[]": _array(T.VARCHAR, "{c}::text[]", _EXACT_TEXTS, "Each element exact, as text."),
+    "timestamp[]": _texts(_each(iso("e"))),
+    "timestamptz[]": _texts(_each(iso_utc("e"))),
+    "inet[]": _texts(_WRITTEN),
+    "xml[]": _texts(_WRITTEN),
+    **{
+        f"{name}[]": _texts()
+        for name in ("uuid", "date", "time", "timetz", "interval", "cidr", "macaddr", "macaddr8")
+    },
+    **{f"{name}[]": _texts() for name in ("bit", "varbit")},
+    **{f"{name}[]": Family((_JSON,)) for name in DOCUMENTS},
+    **{f"{name}[]": Family((Reading(T.JSON, _JSON.sql, note=_OWN_TEXTS),)) for name in (*RANGES, *GEOMETRY)},
+}
+# An array of a domain over arrays.
+ARRAYS |= {f"{name}[]": Family((family.readings[-1],)) for name, family in ARRAYS.items()}

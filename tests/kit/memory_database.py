@@ -1,0 +1,187 @@
+"""What a memory target holds, and the way of rows into it, with all that can go wrong at will."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import count
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from migrations_app.engine.errors import (
+    RowsRefused,
+    TargetBusy,
+    TargetChanged,
+    TargetUnavailable,
+    UnknownOutcome,
+)
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
+from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.targets.base import Request
+
+EVERYTHING = Capabilities(
+    flavour="milvus",
+    version="9.9.9",
+    types=frozenset(MilvusType),
+    nullable=True,
+    default_values=True,
+    full_text=True,
+    null_vectors=True,
+    max_vector_fields=4,
+    max_fields=64,
+    max_shards=16,
+    max_partitions=1024,
+    max_bits=262_144,
+    single_writer=False,
+    count_needs_load=True,
+    flush_before_count=True,
+    databases=True,
+)
+
+
+class Mishap(Enum):
+    """What happens to one request."""
+
+    BUSY = "the target asks to slow down"
+    UNAVAILABLE = "it does not get there"
+    LOST = "it does not get there, and nobody knows"
+    LOST_BUT_LANDED = "it lands, but its answer is lost"
+
+
+@dataclass
+class MemoryRows:
+    """One collection: its rows by key, as Python values, and how many were ever sent.
+
+    Where a partition is named, it is part of the key. ``partition_of`` says where each row is, ``sent_into``
+    how many were sent into which.
+    """
+
+    schema: TargetSchema
+    rows: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    sent: int = 0
+    indexes: dict[str, IndexSpec] = field(default_factory=dict)
+    is_loaded: bool = False
+    partitions: list[str] = field(default_factory=lambda: [DEFAULT_PARTITION])
+    partition_of: dict[Any, str] = field(default_factory=dict)
+    sent_into: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class MemoryDatabase:
+    """What a target holds, and what its requests are to meet.
+
+    ``mishaps`` befall the next requests in turn. ``refuse`` says of a row why it is always refused, or "".
+    More than ``most_at_once`` requests in flight are told to slow down. Requests wait for ``gate``, and time
+    out there. ``on_request`` is called with the number of each request. The counters say what went on.
+    ``aliases`` are other names of collections.
+    """
+
+    token: str = ""
+    capabilities: Capabilities = EVERYTHING
+    collections: dict[str, MemoryRows] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
+    mishaps: deque[Mishap] = field(default_factory=deque)
+    retry_after_seconds: float | None = None
+    refuse: Callable[[dict[str, Any]], str] = lambda row: ""
+    most_at_once: int | None = None
+    gate: threading.Event = field(default_factory=threading.Event)
+    on_request: Callable[[int], None] = lambda number: None
+    requests: int = 0
+    in_flight: int = 0
+    peak_in_flight: int = 0
+    largest_request_bytes: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+
+class MemoryChannel:
+    """The ``Channel`` of ``MemoryTarget``; a request is an Arrow stream."""
+
+    single_writer = False
+    _new_keys: ClassVar[Iterator[int]] = count(1)
+
+    def __init__(self, store: MemoryDatabase, name: str, upsert: bool) -> None:
+        self._store = store
+        self._name = name
+        self._upsert = upsert
+
+    def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
+        sink = pa.BufferOutputStream()
+        sent = rows.replace_schema_metadata({"partition": partition})
+        with pa.ipc.new_stream(sink, sent.schema) as stream:
+            stream.write_batch(sent)
+        return Request(sink.getvalue().to_pybytes(), rows)
+
+    def send(self, request: Request, timeout_seconds: float) -> int:
+        store = self._store
+        with store.lock:
+            store.requests += 1
+            number = store.requests
+            store.in_flight += 1
+            store.peak_in_flight = max(store.peak_in_flight, store.in_flight)
+            store.largest_request_bytes = max(store.largest_request_bytes, request.size_bytes)
+            mishap = self._mishap()
+        try:
+            store.on_request(number)
+            return self._answer(request, mishap, timeout_seconds)
+        finally:
+            with store.lock:
+                store.in_flight -= 1
+
+    def _mishap(self) -> Mishap | None:
+        store = self._store
+        if store.most_at_once is not None and store.in_flight > store.most_at_once:
+            return Mishap.BUSY
+        return store.mishaps.popleft() if store.mishaps else None
+
+    def _answer(self, request: Request, mishap: Mishap | None, timeout_seconds: float) -> int:
+        if not self._store.gate.wait(timeout_seconds):
+            raise UnknownOutcome(f"No answer came within {timeout_seconds:g} s.")
+        if mishap is Mishap.BUSY:
+            raise TargetBusy("Too many requests.", retry_after_seconds=self._store.retry_after_seconds)
+        if mishap is Mishap.UNAVAILABLE:
+            raise TargetUnavailable("The connection was refused.")
+        if mishap is Mishap.LOST:
+            raise UnknownOutcome("The connection was cut.")
+        sent = pa.ipc.open_stream(request.payload).read_all()
+        accepted = self._write(sent.to_pylist(), sent.schema.metadata[b"partition"].decode())
+        if mishap is Mishap.LOST_BUT_LANDED:
+            raise UnknownOutcome("The connection was cut.")
+        return accepted
+
+    def _write(self, rows: list[dict[str, Any]], partition: str) -> int:
+        with self._store.lock:
+            held = self._store.collections.get(self._name)
+            if held is None:
+                raise TargetChanged(f"The collection “{self._name}” is gone.")
+            where = partition or DEFAULT_PARTITION
+            if where not in held.partitions:
+                raise TargetChanged(f"The partition “{partition}” is gone.")
+            for row in rows:
+                if reason := self._store.refuse(row):
+                    raise RowsRefused(reason)
+            for row in rows:
+                slot = self._slot(held.schema, row, partition)
+                held.rows[slot] = row
+                held.partition_of[slot] = where
+            held.sent += len(rows)
+            held.sent_into[where] += len(rows)
+        return len(rows)
+
+    def _slot(self, schema: TargetSchema, row: dict[str, Any], partition: str) -> Any:
+        """As in Milvus, an insert of a key that is there adds a second row."""
+        if not self._upsert or schema.key.auto_id:
+            return "new", next(self._new_keys)
+        key = row[schema.key.name]
+        return (key, partition) if partition and self._store.capabilities.key_per_partition else key
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,274 @@
+"""A source that lives in memory: the smallest whole connector, and what the pipeline is tested with.
+
+A test makes a ``MemoryStore``, puts it under a name and opens it by settings, as any other source::
+
+    with memory_store(MemoryStore({"books": memory_collection(rows, specs, key="id")})) as settings:
+        source = MemorySource(settings)
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, SecretStr
+
+from migrations_app.engine.endpoint import ServerInfo, SettingsModel
+from migrations_app.engine.errors import (
+    AuthRefused,
+    HostUnknown,
+    SourceChanged,
+    SourceDataError,
+    SourceUnavailable,
+)
+from migrations_app.engine.model.batch import (
+    Batch,
+    CollectionRef,
+    Cursor,
+    ReadColumn,
+    ReadPlan,
+    Rejected,
+    Slice,
+)
+from migrations_app.engine.model.key_text import joined
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.sources.base import (
+    CollectionInfo,
+    KeyRows,
+    Measures,
+    ReadContext,
+    Source,
+    VectorInfo,
+)
+
+
+@dataclass
+class MemoryCollection:
+    """Rows and what a read of them is to suffer.
+
+    ``unreadable`` are row numbers that the source itself rejects; ``breaks`` row numbers at which a read
+    fails once each with ``SourceUnavailable``; ``resumable`` False makes its slices start over.
+    """
+
+    rows: pa.RecordBatch
+    fields: tuple[SourceField, ...]
+    key: SourceKey | None = None
+    unreadable: frozenset[int] = frozenset()
+    breaks: list[int] = field(default_factory=list)
+    resumable: bool = True
+
+
+@dataclass
+class MemoryStore:
+    """What one source holds. ``before_page`` is called with the first row's number before a page is read."""
+
+    collections: dict[str, MemoryCollection] = field(default_factory=dict)
+    password: str = ""
+    before_page: Callable[[int], None] = lambda row: None
+
+
+def memory_collection(
+    rows: pa.RecordBatch, specs: Mapping[str, TypeSpec], key: str | tuple[str, ...] = ()
+) -> MemoryCollection:
+    """``rows`` with a field a column; each travels as the type in ``specs``, or is left out without one."""
+    columns = (key,) if isinstance(key, str) else key
+    fields = tuple(
+        SourceField(
+            name=name,
+            native_type=str(rows.schema.field(name).type),
+            choices=(TypeChoice(specs[name]),) if name in specs else (),
+            left_out="" if name in specs else "Milvus has no type for it.",
+            nullable=name not in columns,
+            can_be_key=name in specs and specs[name].type in KEY_TYPES,
+            can_open=name in specs and specs[name].type is MilvusType.JSON,
+        )
+        for name in rows.schema.names
+    )
+    return MemoryCollection(rows, fields, SourceKey(columns) if columns else None)
+
+
+class MemorySettings(SettingsModel):
+    store: str = Field(title="Store", description="The name under which a test put its rows.")
+    password: SecretStr = Field(default=SecretStr(""), title="Password")
+
+
+class MemorySelection(SettingsModel):
+    open: list[str] = Field(default_factory=list, title="Open columns")
+
+
+class MemorySource(Source):
+    kind: ClassVar[str] = "memory"
+    title: ClassVar[str] = "Memory"
+    Settings: ClassVar[type[SettingsModel]] = MemorySettings
+    Selection: ClassVar[type[SettingsModel]] = MemorySelection
+    stores: ClassVar[dict[str, MemoryStore]] = {}
+
+    settings: MemorySettings
+
+    def _open(self) -> MemoryStore:
+        store = self.stores.get(self.settings.store)
+        if store is None:
+            raise HostUnknown(
+                f"There is no store named “{self.settings.store}”.", "Check its name.", field="store"
+            )
+        if store.password != self.settings.password.get_secret_value():
+            raise AuthRefused("The store refused the password.", "Type it again.", field="password")
+        return store
+
+    def _collection(self, ref: CollectionRef) -> MemoryCollection:
+        found = self._open().collections.get(ref.name)
+        if found is None:
+            raise SourceChanged(f"There is no collection “{ref.name}”.", "Select another one.")
+        return found
+
+    def check(self) -> ServerInfo:
+        return ServerInfo("Memory", "1", (f"{len(self._open().collections)} collections",))
+
+    def hosts(self) -> tuple[str, ...]:
+        return (self.settings.store,)
+
+    def collections(self) -> Iterator[CollectionInfo]:
+        for name, found in sorted(self._open().collections.items()):
+            vectors = tuple(
+                VectorInfo(f.name, f.native_type, f.choices[0].spec.dim) for f in found.fields if f.is_vector
+            )
+            rows = found.rows.num_rows
+            reason = "" if rows and vectors else "It has no vector field." if rows else "It has no rows."
+            yield CollectionInfo(
+                name, name, rows=rows, rows_exact=True, vectors=vectors, not_selectable=reason
+            )
+
+    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
+        found = self._collection(ref)
+        wanted = tuple(ReadColumn(f.name, f.choices[0].spec) for f in found.fields if f.choices)
+        return CollectionSchema(
+            ref.name,
+            found.fields,
+            found.key,
+            _columns(found.rows.slice(0, sample), wanted),
+            rows_estimate=found.rows.num_rows,
+        )
+
+    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
+        return {None: self._collection(ref).rows.num_rows}
+
+    def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
+        found = self._collection(ref)
+        rows = found.rows.num_rows
+        step = max(1, -(-rows // wanted))
+        for number, start in enumerate(range(0, rows, step)):
+            end = min(start + step, rows)
+            yield Slice(str(number), [start, end], end - start, resumable=found.resumable)
+
+    def read(
+        self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
+    ) -> Iterator[Batch]:
+        found = self._collection(ref)
+        start, end = part.bounds
+        start = start if after is None else after
+        end = end if plan.limit is None else min(end, start + plan.limit)
+        step = max(1, plan.batch_bytes * found.rows.num_rows // max(1, found.rows.nbytes))
+        pages = [(row, min(row + step, end)) for row in range(start, end, step)]
+        yield from ctx.ordered_map(partial(self._page, found, plan), pages)
+
+    def _page(self, found: MemoryCollection, plan: ReadPlan, page: tuple[int, int]) -> Batch:
+        start, end = page
+        self._open().before_page(start)
+        for row in [row for row in found.breaks if start <= row < end]:
+            found.breaks.remove(row)
+            raise SourceUnavailable(f"The store went away at row {row}.", "Try again.")
+        bad = [row for row in range(start, end) if row in found.unreadable]
+        rows, names = found.rows.slice(start, end - start), _locators(found, start, end)
+        rejected = tuple(
+            Rejected(names[row - start].as_py(), "", "unreadable", "The store cannot read this row.")
+            for row in bad
+        )
+        if bad:
+            kept = pa.array([row not in found.unreadable for row in range(start, end)])
+            rows, names = rows.filter(kept), names.filter(kept)
+        return Batch(_columns(rows, plan.columns), end, names, rejected)
+
+    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
+        found = self._collection(ref)
+        columns = [found.rows.column(name) for name in plan.key]
+        held = columns[0] if len(columns) == 1 else joined([column.cast(pa.string()) for column in columns])
+        asked = found.rows.filter(pc.is_in(held, value_set=keys.cast(held.type)))
+        return _columns(asked, plan.columns)
+
+    def measure(
+        self,
+        ref: CollectionRef,
+        dims_of: tuple[str, ...] = (),
+        nulls_of: tuple[str, ...] = (),
+        duplicates_of: KeyRows | None = None,
+        ends_of: tuple[str, ...] = (),
+    ) -> Measures:
+        rows = self._collection(ref).rows
+        values = {name: pc.min_max(rows.column(name)).as_py() for name in ends_of}
+        return Measures(
+            {name: _dims(rows.column(name)) for name in dims_of},
+            {name: rows.column(name).null_count for name in nulls_of},
+            {name: (both["min"], both["max"]) for name, both in values.items() if both["min"] is not None},
+            _duplicates(rows, duplicates_of) if duplicates_of else None,
+        )
+
+    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
+        texts = self._collection(ref).rows.column(field).cast(pa.string())
+        found = {item["values"]: item["counts"] for item in pc.value_counts(texts).to_pylist()}
+        return dict(list(found.items())[: at_most + 2])
+
+
+@contextmanager
+def memory_store(store: MemoryStore) -> Iterator[MemorySettings]:
+    """``store`` under a name of its own, and the settings that open it."""
+    name = f"store-{uuid.uuid4().hex[:8]}"
+    MemorySource.stores[name] = store
+    try:
+        yield MemorySettings(store=name, password=SecretStr(store.password))
+    finally:
+        del MemorySource.stores[name]
+
+
+def _columns(rows: pa.RecordBatch, wanted: tuple[ReadColumn, ...]) -> pa.RecordBatch:
+    """The columns ``wanted``, in that order, each as the Arrow type of its spec."""
+    missing = [column.path for column in wanted if column.path not in rows.schema.names]
+    if missing:
+        raise SourceChanged(f"The field “{missing[0]}” is gone.", "Map the collection again.")
+    try:
+        arrays = [rows.column(column.path).cast(arrow_type(column.spec)) for column in wanted]
+    except pa.ArrowInvalid as error:
+        raise SourceDataError(f"A value does not fit its type: {error}", "Choose another type.") from error
+    schema = pa.schema([(column.path, arrow_type(column.spec)) for column in wanted])
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _locators(found: MemoryCollection, start: int, end: int) -> pa.Array:
+    """The key of each row of ``[start, end)``, parts joined with “/”; row numbers without a key."""
+    if found.key is None:
+        return pa.array([str(row) for row in range(start, end)], pa.string())
+    parts = [
+        found.rows.column(name).slice(start, end - start).cast(pa.string()) for name in found.key.columns
+    ]
+    return joined(parts)
+
+
+def _dims(column: pa.Array) -> dict[int, int]:
+    return {
+        item["values"]: item["counts"]
+        for item in pc.value_counts(pc.list_value_length(column.drop_null())).to_pylist()
+    }
+
+
+def _duplicates(rows: pa.RecordBatch, keys: KeyRows) -> int:
+    for name in keys.present:
+        rows = rows.filter(rows.column(name).is_valid())
+    columns = _columns(rows, keys.columns).columns
+    table = pa.table({str(number): column for number, column in enumerate(columns)})
+    return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)

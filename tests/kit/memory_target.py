@@ -1,0 +1,173 @@
+"""A target that lives in memory, with all that can go wrong at will.
+
+with memory_database(MemoryDatabase()) as settings:
+    target = MemoryTarget(settings)
+    target.store.mishaps += [Mishap.BUSY, Mishap.LOST_BUT_LANDED]
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+import pyarrow as pa
+from pydantic import Field, SecretStr
+
+from migrations_app.engine.endpoint import ServerInfo, SettingsModel
+from migrations_app.engine.errors import (
+    AuthRefused,
+    DatabaseMissing,
+    HostUnknown,
+    TargetChanged,
+    TargetError,
+)
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
+from migrations_app.engine.stop_token import StopToken
+from migrations_app.engine.targets.base import Channel, IndexState, LoadState, Target
+from tests.kit.memory_database import EVERYTHING, MemoryChannel, MemoryDatabase, MemoryRows, Mishap
+
+__all__ = [
+    "EVERYTHING",
+    "MemoryChannel",
+    "MemoryDatabase",
+    "MemoryRows",
+    "MemoryTarget",
+    "MemoryTargetSettings",
+    "Mishap",
+    "memory_database",
+]
+
+
+class MemoryTargetSettings(SettingsModel):
+    store: str = Field(title="Store", description="The name under which a test put it.")
+    token: SecretStr = Field(default=SecretStr(""), title="Token")
+
+
+class MemoryTarget(Target):
+    kind: ClassVar[str] = "memory"
+    title: ClassVar[str] = "Memory"
+    Settings: ClassVar[type[SettingsModel]] = MemoryTargetSettings
+    stores: ClassVar[dict[str, MemoryDatabase]] = {}
+
+    settings: MemoryTargetSettings
+
+    @property
+    def store(self) -> MemoryDatabase:
+        """What it holds. Raises ``ConnectionFailed`` where the settings do not open it."""
+        found = self.stores.get(self.settings.store)
+        if found is None:
+            raise HostUnknown(
+                f"There is no store named “{self.settings.store}”.", "Check its name.", field="store"
+            )
+        if found.token != self.settings.token.get_secret_value():
+            raise AuthRefused("The store refused the token.", "Type it again.", field="token")
+        if self.database not in self.databases():
+            raise DatabaseMissing(f"There is no database “{self.database}”.", "Choose another one.")
+        return found
+
+    def _held(self, name: str) -> MemoryRows:
+        found = self.store.collections.get(name)
+        if found is None:
+            raise TargetChanged(f"The collection “{name}” is gone.", "Somebody dropped it meanwhile.")
+        return found
+
+    def check(self) -> ServerInfo:
+        return ServerInfo("Memory", self.store.capabilities.version)
+
+    def hosts(self) -> tuple[str, ...]:
+        return (self.settings.store,)
+
+    def capabilities(self) -> Capabilities:
+        return self.store.capabilities
+
+    def databases(self) -> tuple[str, ...]:
+        return ("default",)
+
+    def collections(self) -> tuple[str, ...]:
+        return tuple(sorted(self.store.collections))
+
+    def aliases(self, name: str) -> tuple[str, ...]:
+        return tuple(alias for alias, meant in sorted(self.store.aliases.items()) if meant == name)
+
+    def describe(self, name: str) -> TargetSchema | None:
+        found = self.store.collections.get(self.store.aliases.get(name, name))
+        return found.schema if found else None
+
+    def create(self, schema: TargetSchema) -> None:
+        if schema.name in (*self.store.collections, *self.store.aliases):
+            raise TargetError(f"There is a collection “{schema.name}” already.", "Choose another name.")
+        self.store.collections[schema.name] = MemoryRows(schema)
+
+    def drop(self, name: str) -> None:
+        if aliases := self.aliases(name):
+            raise TargetError(f"“{name}” has aliases: {', '.join(aliases)}.", "Drop them first.")
+        self.store.collections.pop(name, None)
+
+    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
+        return MemoryChannel(self.store, schema.name, upsert)
+
+    def flush(self, name: str, stop: StopToken | None = None) -> None:
+        self._held(name)
+
+    def partitions(self, name: str) -> tuple[str, ...]:
+        return tuple(self._held(name).partitions)
+
+    def create_partition(self, name: str, partition: str) -> None:
+        held = self._held(name)
+        if partition in held.partitions:
+            raise TargetError(f"There is a partition “{partition}” already.", "Choose another name.")
+        held.partitions.append(partition)
+
+    def row_statistics(self, name: str, partition: str = "") -> int:
+        held = self._held(name)
+        return held.sent_into[partition] if partition else held.sent
+
+    def count(self, name: str, partition: str = "") -> int:
+        held = self._held(name)
+        if self.store.capabilities.count_needs_load and not held.is_loaded:
+            raise TargetError(f"The collection “{name}” is not loaded.", "Load it first.")
+        return (
+            sum(where == partition for where in held.partition_of.values()) if partition else len(held.rows)
+        )
+
+    def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
+        self.count(name)
+        asked = set(keys.to_pylist())
+        return sum(row[field] in asked for row in self._held(name).rows.values())
+
+    def indexes(self, name: str) -> tuple[IndexState, ...]:
+        held = self._held(name)
+        rows = len(held.rows)
+        return tuple(IndexState(spec, rows, rows, is_finished=True) for spec in held.indexes.values())
+
+    def create_index(self, name: str, index: IndexSpec) -> None:
+        self._held(name).indexes[index.field] = index
+
+    def drop_index(self, name: str, field: str) -> None:
+        self._held(name).indexes.pop(field, None)
+
+    def load_state(self, name: str) -> LoadState:
+        return LoadState("loaded", 100) if self._held(name).is_loaded else LoadState("not_loaded")
+
+    def load(self, name: str) -> None:
+        held = self._held(name)
+        if self.store.capabilities.count_needs_load and not held.indexes:
+            raise TargetError(f"The collection “{name}” has no index.", "Create an index first.")
+        held.is_loaded = True
+
+    def release(self, name: str) -> None:
+        self._held(name).is_loaded = False
+
+
+@contextmanager
+def memory_database(store: MemoryDatabase) -> Iterator[MemoryTargetSettings]:
+    """``store`` under a name of its own, and the settings that open it."""
+    name = f"target-{uuid.uuid4().hex[:8]}"
+    MemoryTarget.stores[name] = store
+    try:
+        yield MemoryTargetSettings(store=name, token=SecretStr(store.token))
+    finally:
+        del MemoryTarget.stores[name]

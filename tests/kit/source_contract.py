@@ -1,0 +1,303 @@
+"""What every source owes the pipeline, as tests. A connector's test module inherits them whole::
+
+    class TestPostgres(SourceContract):
+        @pytest.fixture
+        def case(self, database) -> SourceCase:
+            return SourceCase(PostgresSource, {"host": …}, full=CollectionRef("public.books"), …)
+
+Nothing here knows a vendor: what differs is in the ``SourceCase``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from migrations_app.engine.errors import Canceled, FerryError, SourceChanged
+from migrations_app.engine.model.batch import ReadColumn, ReadPlan
+from migrations_app.engine.model.types import MilvusType, arrow_type
+from migrations_app.engine.sources.base import ReadContext, Source
+from migrations_app.engine.stop_token import Deadline, StopToken
+from tests.kit.source_case import (
+    SourceCase,
+    assert_silent,
+    keys_of,
+    locators_of,
+    plan_of,
+    read,
+    read_all,
+    slices_of,
+    stored,
+    table_of,
+    types_of,
+)
+
+
+class SourceContract:
+    """Inherit it under a name that begins with ``Test`` and give it a ``case`` fixture."""
+
+    @pytest.fixture
+    def case(self) -> SourceCase:
+        raise NotImplementedError("give the class a fixture named case")
+
+    @pytest.fixture
+    def source(self, case: SourceCase) -> Iterator[Source]:
+        with case.open() as source:
+            yield source
+
+    # ------------------------------------------------------------ connect
+
+    def test_check_tells_product_and_version(self, source: Source) -> None:
+        info = source.check()
+        assert info.product
+        assert info.version
+
+    def test_bad_settings_are_refused_on_their_field(self, case: SourceCase) -> None:
+        assert case.bad
+        for bad in case.bad:
+            with case.open(bad.change) as source, pytest.raises(bad.error) as caught:
+                source.check()
+            assert caught.value.field == bad.field
+            assert caught.value.message
+            assert caught.value.hint
+            assert_silent(case, bad.change, str(caught.value), repr(caught.value), caught.value.hint)
+
+    def test_every_method_refuses_bad_settings_as_ferry_errors(self, case: SourceCase) -> None:
+        with case.open(case.bad[0].change) as source:
+            for ask in (lambda: list(source.collections()), lambda: source.describe(case.full)):
+                with pytest.raises(FerryError):
+                    ask()
+            with pytest.raises(FerryError):
+                source.counts(case.full)
+
+    def test_secrets_never_show(self, case: SourceCase, source: Source) -> None:
+        settings = source.settings
+        assert_silent(case, {}, repr(settings), str(settings), repr(source), settings.model_dump_json())
+        assert_silent(case, {}, str(source.check()), *source.hosts(), *source.before_you_start)
+
+    def test_an_unknown_setting_is_refused_without_showing_the_others(self, case: SourceCase) -> None:
+        with pytest.raises(ValidationError) as caught:
+            case.open({"no_such_setting": "1"})
+        assert_silent(case, {}, str(caught.value))
+
+    def test_hosts_are_told_without_connecting(self, case: SourceCase) -> None:
+        for bad in case.bad:
+            with case.open(bad.change) as source:
+                assert all(isinstance(host, str) and host for host in source.hosts())
+
+    def test_closing_twice_is_harmless(self, case: SourceCase) -> None:
+        source = case.open()
+        source.check()
+        source.close()
+        source.close()
+
+    # ------------------------------------------------------------ what is there
+
+    def test_collections_are_listed_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
+        listed = {info.name: info for info in source.collections()}
+        assert list(listed) == [info.name for info in source.collections()]
+        full = listed[case.full.name]
+        assert full.vectors
+        assert not full.not_selectable
+        assert case.empty.name in listed
+        assert case.missing.name not in listed
+        assert {n for n, info in listed.items() if info.not_selectable} >= case.not_selectable
+
+    def test_an_empty_collection_is_known_to_be_empty(self, case: SourceCase, source: Source) -> None:
+        assert not source.has_rows(case.empty)
+        assert source.has_rows(case.full)
+        assert sum(source.counts(case.empty).values()) == 0
+        assert read_all(case, source, case.empty) == []
+
+    def test_counts_are_exact(self, case: SourceCase, source: Source) -> None:
+        assert sum(source.counts(case.full).values()) == case.rows
+
+    def test_every_field_has_a_type_or_a_reason(self, case: SourceCase, source: Source) -> None:
+        schema = source.describe(case.full)
+        names = [f.name for f in schema.fields]
+        assert len(set(names)) == len(names)
+        assert any(f.is_vector for f in schema.fields)
+        for found in schema.fields:
+            assert found.native_type
+            assert bool(found.choices) != bool(found.left_out), found.name
+        assert schema.key is not None
+        assert set(schema.key.columns) <= set(names)
+
+    def test_the_sample_has_a_column_a_field(self, case: SourceCase, source: Source) -> None:
+        schema = source.describe(case.full, sample=5)
+        assert schema.sample is not None
+        assert schema.sample.num_rows == 5
+        specs = {f.name: f.choices[0].spec for f in schema.fields if f.choices}
+        assert types_of(schema.sample) == {name: arrow_type(spec) for name, spec in specs.items()}
+
+    def test_what_is_not_there_is_said(self, case: SourceCase, source: Source) -> None:
+        plan = plan_of(case, source)
+        with pytest.raises(SourceChanged):
+            source.describe(case.missing)
+        with pytest.raises(FerryError):
+            source.counts(case.missing)
+        with pytest.raises(FerryError):
+            list(source.slices(case.missing, 1))
+        with pytest.raises(FerryError):
+            list(source.read(case.missing, slices_of(case, source)[0], None, plan, ReadContext()))
+
+    def test_a_column_that_is_gone_is_said(self, case: SourceCase, source: Source) -> None:
+        plan = plan_of(case, source)
+        gone = ReadColumn("no_such_field", plan.columns[0].spec)
+        plan = ReadPlan((*plan.columns, gone), plan.key, plan.batch_bytes)
+        with pytest.raises(SourceChanged):
+            list(source.read(case.full, slices_of(case, source)[0], None, plan, ReadContext()))
+
+    def test_measures_agree_with_the_rows(self, case: SourceCase, source: Source) -> None:
+        fields = [f for f in source.describe(case.full).fields if f.choices]
+        vectors = tuple(f.name for f in fields if f.is_vector)
+        found = source.measure(case.full, vectors, tuple(f.name for f in fields))
+        rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
+        for name, nulls in found.nulls.items():
+            assert rows.column(name).null_count == nulls, name
+        for name, dims in found.dims.items():
+            assert sum(dims.values()) == case.rows - rows.column(name).null_count, name
+
+    def test_values_are_told_apart_and_counted(self, case: SourceCase, source: Source) -> None:
+        """As texts, of every field that is read as one."""
+        fields = [f for f in source.describe(case.full).fields if f.choices]
+        texts = [f.name for f in fields if f.choices[0].spec.type is MilvusType.VARCHAR]
+        rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
+        for name in texts:
+            found = source.distinct(case.full, name, case.rows)
+            assert found == Counter(rows.column(name).to_pylist()), name
+            assert len(source.distinct(case.full, name, 0)) <= 2
+
+    # ------------------------------------------------------------ read
+
+    def test_slices_hold_each_row_once(self, case: SourceCase, source: Source) -> None:
+        for wanted in case.wanted_slices:
+            parts = list(source.slices(case.full, wanted))
+            assert len({part.id for part in parts}) == len(parts)
+            locators = [name for part in parts for name in locators_of(read(case, source, part))]
+            assert len(locators) == len(set(locators)) == case.rows
+
+    def test_a_read_comes_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
+        for part in slices_of(case, source):
+            assert locators_of(read(case, source, part)) == locators_of(read(case, source, part))
+
+    def test_resume_after_every_cursor_yields_exactly_the_rest(
+        self, case: SourceCase, source: Source
+    ) -> None:
+        for part in slices_of(case, source):
+            if not part.resumable:
+                continue
+            batches = read(case, source, part)
+            assert len(batches) >= 4, "too few batches to prove anything: lower batch_bytes"
+            for number, batch in enumerate(batches):
+                rest = read(case, source, part, after=stored(batch.after))
+                assert locators_of(rest) == locators_of(batches[number + 1 :])
+                assert table_of(rest, batch) == table_of(batches[number + 1 :], batch)
+
+    def test_a_limit_gives_the_first_rows_and_no_more(self, case: SourceCase, source: Source) -> None:
+        plan = plan_of(case, source)
+        for part in slices_of(case, source):
+            batches = read(case, source, part)
+            whole, first = locators_of(batches), batches[0].rows.num_rows
+            for limit in (1, first, first + 1, len(whole) + 1):
+                some = source.read(case.full, part, None, replace(plan, limit=limit), ReadContext())
+                assert locators_of(list(some)) == whole[:limit]
+            if part.resumable:
+                after = stored(batches[0].after)
+                some = source.read(case.full, part, after, replace(plan, limit=3), ReadContext())
+                assert locators_of(list(some)) == whole[first : first + 3]
+
+    def test_batches_have_the_types_of_the_plan(self, case: SourceCase, source: Source) -> None:
+        plan = plan_of(case, source)
+        wanted = {column.path: arrow_type(column.spec) for column in plan.columns}
+        for batch in read_all(case, source, case.full):
+            assert types_of(batch.rows) == wanted
+
+    def test_batches_keep_to_their_size(self, case: SourceCase, source: Source) -> None:
+        for batch in read_all(case, source, case.full):
+            assert batch.rows.num_rows <= 1 or batch.size_bytes <= 2 * case.batch_bytes
+
+    def test_every_row_has_a_locator(self, case: SourceCase, source: Source) -> None:
+        for batch in read_all(case, source, case.full):
+            assert batch.locators.type == pa.string()
+            assert batch.locators.null_count == 0
+            assert len(batch.locators) == batch.rows.num_rows
+
+    def test_values_arrive_as_they_are(self, case: SourceCase, source: Source) -> None:
+        assert case.expected
+        found = {
+            locator: row
+            for batch in read_all(case, source, case.full)
+            for locator, row in zip(batch.locators.to_pylist(), batch.rows.to_pylist(), strict=True)
+        }
+        for locator, values in case.expected.items():
+            assert {name: found[locator][name] for name in values} == values
+
+    def test_a_read_gives_the_columns_asked_for_in_their_order(
+        self, case: SourceCase, source: Source
+    ) -> None:
+        plan = plan_of(case, source)
+        some = tuple(reversed(plan.columns[:2]))
+        for part in slices_of(case, source):
+            for batch in source.read(case.full, part, None, ReadPlan(some, plan.key), ReadContext()):
+                assert batch.rows.schema.names == [column.path for column in some]
+
+    def test_every_choice_of_a_type_is_delivered(self, case: SourceCase, source: Source) -> None:
+        schema = source.describe(case.full)
+        for found in schema.fields:
+            for choice in found.choices:
+                plan = ReadPlan(
+                    (ReadColumn(found.name, choice.spec),), schema.key.columns if schema.key else ()
+                )
+                seen = 0
+                for part in slices_of(case, source):
+                    for batch in source.read(case.full, part, None, plan, ReadContext()):
+                        assert types_of(batch.rows) == {found.name: arrow_type(choice.spec)}
+                        seen += batch.rows.num_rows + len(batch.rejected)
+                assert seen == case.rows, (found.name, choice)
+
+    def test_a_read_is_not_cut_short_by_the_deadline(self, case: SourceCase, source: Source) -> None:
+        """Only the pipeline pauses a slice: the end of the iterator means the end of the slice."""
+        ctx = ReadContext(deadline=Deadline(0))
+        plan = plan_of(case, source)
+        batches = [
+            b for part in slices_of(case, source) for b in source.read(case.full, part, None, plan, ctx)
+        ]
+        assert len(locators_of(batches)) == case.rows
+
+    def test_a_stopped_read_raises_the_reason(self, case: SourceCase, source: Source) -> None:
+        stop = StopToken()
+        part = slices_of(case, source)[0]
+        stream = source.read(case.full, part, None, plan_of(case, source), ReadContext(stop))
+        next(stream)
+        stop.stop(Canceled("Stopped by the test."))
+        with pytest.raises(Canceled):
+            next(stream)
+
+    def test_a_read_left_early_leaves_the_source_usable(self, case: SourceCase, source: Source) -> None:
+        stream = source.read(
+            case.full, slices_of(case, source)[0], None, plan_of(case, source), ReadContext()
+        )
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        assert len(locators_of(read_all(case, source, case.full))) == case.rows
+
+    def test_fetch_gives_the_rows_with_these_keys(self, case: SourceCase, source: Source) -> None:
+        plan = plan_of(case, source)
+        batch = read_all(case, source, case.full)[1]
+        found = source.fetch(case.full, keys_of(batch.rows, plan), plan)
+        assert types_of(found) == types_of(batch.rows)
+        read = {repr(row) for row in batch.rows.to_pylist()}
+        assert read == {repr(row) for row in found.to_pylist()}
+
+    def test_fetch_of_no_keys_gives_no_rows(self, case: SourceCase, source: Source) -> None:
+        plan = plan_of(case, source)
+        keys = keys_of(read_all(case, source, case.full)[0].rows, plan)
+        found = source.fetch(case.full, keys.slice(0, 0), plan)
+        assert found.num_rows == 0
+        assert types_of(found) == {column.path: arrow_type(column.spec) for column in plan.columns}
