@@ -14,7 +14,7 @@ from django.utils import timezone
 from pydantic import TypeAdapter, ValidationError
 
 from console import drafts
-from migrations_app import connect, services
+from migrations_app import endpoints, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError, TargetError
 from migrations_app.engine.model.batch import CollectionRef
@@ -67,8 +67,8 @@ def check(draft: Draft, plan: Plan) -> Checked:
     timer.start()
     try:
         with (
-            connect.open_source(source.kind, source.settings) as opened,
-            connect.open_target(target.kind, target.settings, drafts.database(draft)) as reached,
+            endpoints.open_source(source.kind, source.settings) as opened,
+            endpoints.open_target(target.kind, target.settings, drafts.database(draft)) as reached,
         ):
             opened.stop = stop
             result = preflight.check_plan(plan, opened, reached, stop=stop)

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from console import drafts
 from console.connections_list import proposed_name, server_panel
 from console.forms.connection import ConnectionForm
-from migrations_app import connect, services
+from migrations_app import endpoints, services
 from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.engine.sources.registry import source_class
@@ -64,7 +64,7 @@ def test(page: ConnectPage) -> Connection | None:
             page.tested = services.connection_test(connection=connection)
             return connection
         if page.form.is_valid():
-            page.tested = connect.check(page.kind, page.form.settings(), is_target=False)
+            page.tested = endpoints.check(page.kind, page.form.settings(), is_target=False)
     except FerryError as error:
         if page.form.is_bound:
             page.form.refuse(error)

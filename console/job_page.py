@@ -13,8 +13,8 @@ from django.utils import timezone
 from console import job_words
 from console.http import is_administrator
 from migrations_app.models import Job, LogEntry
-from migrations_app.reports import Pace, Totals, job_pace, job_totals, rate_curve, written_by
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.reporting.report import Pace, Totals, job_pace, job_totals, rate_curve, written_by
 
 LOG_LINES = 500
 LEVELS: dict[str, tuple[str, ...]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from console.words import about
 from migrations_app.engine.sources.registry import SOURCES
 from migrations_app.models import Job, JobCollection, TargetState, Wish
-from migrations_app.reports import Pace, Totals
-from migrations_app.states import Stage, Status
+from migrations_app.models.status import Stage, Status
+from migrations_app.reporting.report import Pace, Totals
 
 IN_DOUBT = "A few more may be there: the target had not answered for them when the job stopped."
 

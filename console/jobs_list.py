@@ -12,8 +12,8 @@ from django.db.models import Q, QuerySet
 from console.job_words import kind_title, progress_text, status_label, tone
 from migrations_app.engine.sources.registry import SOURCES
 from migrations_app.models import Job
-from migrations_app.reports import Totals, job_pace, totals
-from migrations_app.states import RUNNING, Status
+from migrations_app.models.status import RUNNING, Status
+from migrations_app.reporting.report import Totals, job_pace, totals
 
 PAGE_ROWS = 20
 NAMES_SHOWN = 3

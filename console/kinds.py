@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from migrations_app import connect
+from migrations_app import endpoints
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.sources.registry import SOURCES
 
@@ -38,7 +38,7 @@ def source_kinds() -> list[Kind]:
 def target_kinds() -> list[Kind]:
     return [
         Kind(kind, cls.title, "target", before=cls.before_you_start, icon="boxes")
-        for kind, cls in connect.TARGETS.items()
+        for kind, cls in endpoints.TARGETS.items()
     ]
 
 
@@ -49,7 +49,7 @@ def find(kind: str, *, is_target: bool) -> Kind | None:
 
 def title(kind: str, *, is_target: bool) -> str:
     """What people call it; the bare kind where it is no longer known."""
-    found = connect.TARGETS.get(kind) if is_target else SOURCES.get(kind)
+    found = endpoints.TARGETS.get(kind) if is_target else SOURCES.get(kind)
     return found.title if found else kind
 
 

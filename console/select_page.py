@@ -13,7 +13,7 @@ from console import drafts, sheets
 from console.forms.narrowing import NarrowingForm
 from console.forms.selection import SelectionForm, TargetForm
 from console.stored import TargetFacts, listing_to_json, target_to_json
-from migrations_app import connect, services
+from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.features import BROUGHT_BY
@@ -120,7 +120,7 @@ def _list_again(draft: Draft) -> Any:
     """Ask the source what is there. The error, as the page shows it, where it cannot tell."""
     connection = draft.source_connection
     try:
-        with connect.open_source(connection.kind, connection.settings) as source:
+        with endpoints.open_source(connection.kind, connection.settings) as source:
             listing = tuple(source.collections())
     except FerryError as error:
         repair = reverse("wizard_connect", args=[draft.pk])
@@ -148,12 +148,12 @@ def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
 
 def learn(connection: Connection, database: str) -> TargetFacts:
     """What a target says of itself. ``database``: the one wanted, else the default, else its first."""
-    with connect.open_target(connection.kind, connection.settings) as target:
+    with endpoints.open_target(connection.kind, connection.settings) as target:
         server, capabilities, databases = target.check(), target.capabilities(), target.databases()
     wanted = [name for name in (database, drafts.DEFAULT_DATABASE, *databases) if name in databases]
     if not wanted:
         raise SettingsError("The target has no database.", "Make one there, and choose it here.")
-    with connect.open_target(connection.kind, connection.settings, wanted[0]) as target:
+    with endpoints.open_target(connection.kind, connection.settings, wanted[0]) as target:
         taken = target.collections()
     title = f"{server.product} {server.version}"
     return TargetFacts(connection.pk, wanted[0], title, capabilities, databases, taken)

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
 from console import environment
-from migrations_app.secrets import read_or_generate
+from migrations_app.secret_keys import read_or_generate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / environment.text("VECTORFERRY_DATA_DIR", "data")

@@ -13,7 +13,7 @@ from typing import Any
 from console import drafts, problems, proposals, sheet
 from console.sheet import Existing, Sheet
 from console.stored import TargetFacts
-from migrations_app import connect, services
+from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.paths import OPEN
@@ -64,7 +64,7 @@ class Undescribed(FerryError):
 
 def _described(draft: Draft, wanted: Selection) -> dict[str, CollectionSchema]:
     connection, found = draft.source_connection, {}
-    with connect.open_source(connection.kind, connection.settings) as source:
+    with endpoints.open_source(connection.kind, connection.settings) as source:
         for name, chosen in wanted.items():
             try:
                 found[name] = describe_with_keys(source, CollectionRef(name, dict(chosen)))
@@ -122,7 +122,7 @@ def beside_existing(draft: Draft, before: Sheet, found: Sheet) -> Sheet:
 
 def _existing(draft: Draft, name: str) -> Existing | None:
     connection = draft.target_connection
-    with connect.open_target(connection.kind, connection.settings, drafts.database(draft)) as target:
+    with endpoints.open_target(connection.kind, connection.settings, drafts.database(draft)) as target:
         schema = target.describe(name)
         rows = rows_in(target, name) if schema else None
     return Existing(schema, rows.rows, rows.is_exact) if schema and rows else None

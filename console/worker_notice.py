@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 
 from migrations_app.models import Job, Worker
-from migrations_app.states import ENDED
+from migrations_app.models.status import ENDED
 
 
 def no_worker_notice(job: Job | None = None) -> dict[str, str] | None:

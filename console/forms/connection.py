@@ -9,7 +9,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from console.forms.fields import extras, form_field
-from migrations_app import connect
+from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
 
@@ -38,7 +38,7 @@ class ConnectionForm(forms.Form):
     ) -> None:
         self.model = model
         self.stored = {key: value for key, value in (stored or {}).items() if value not in (None, "")}
-        self.secrets = connect.secret_names(model)
+        self.secrets = endpoints.secret_names(model)
         shown = {key: value for key, value in self.stored.items() if key not in self.secrets}
         super().__init__(data, initial={"name": name, **shown})
         self.groups = _groups(model)
@@ -69,7 +69,7 @@ class ConnectionForm(forms.Form):
         """The values judged by the model, each fault on its field."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
-            for fault in connect.settings_faults(self.model, self.settings()):
+            for fault in endpoints.settings_faults(self.model, self.settings()):
                 self.refuse(FerryError(fault.message, fault.hint, code=fault.code, field=fault.field))
         return cleaned
 

@@ -10,7 +10,7 @@ from django.forms.boundfield import BoundField
 
 from console.forms.fields import form_field
 from console.sheet import anchor
-from migrations_app import connect
+from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.model.paths import OPEN
 
@@ -33,7 +33,7 @@ class NarrowingForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        for fault in connect.settings_faults(self.model, self._given()):
+        for fault in endpoints.settings_faults(self.model, self._given()):
             self.add_error(fault.field if fault.field in self.fields else None, fault.message)
         return cleaned
 

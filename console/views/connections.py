@@ -12,7 +12,7 @@ from console import connections_list, kinds
 from console.connections_list import proposed_name, row, server_panel
 from console.forms.connection import ConnectionForm
 from console.http import ConsoleRequest, administrator_required, is_own_page
-from migrations_app import connect, services
+from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Connection
 
@@ -31,7 +31,7 @@ def connections(request: ConsoleRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @administrator_required
 def connection_new(request: ConsoleRequest, kind: str) -> HttpResponse:
-    role = request.GET.get("role") or ("target" if kind in connect.TARGETS else "source")
+    role = request.GET.get("role") or ("target" if kind in endpoints.TARGETS else "source")
     found = kinds.find(kind, is_target=role == "target")
     if found is None or not found.available:
         raise Http404(found.reason if found else f"There is no {role} of this kind.")
@@ -51,7 +51,7 @@ def connection_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
 def _edit(request: ConsoleRequest, kind: kinds.Kind, connection: Connection | None) -> HttpResponse:
     """The form of a connection, new (``connection`` is None) or saved: show, test or save it."""
     form = ConnectionForm(
-        connect.end_class(kind.kind, is_target=kind.is_target).Settings,
+        endpoints.end_class(kind.kind, is_target=kind.is_target).Settings,
         request.POST if request.method == "POST" else None,
         name=connection.name if connection else proposed_name(kind.title),
         stored=connection.settings if connection else None,
@@ -60,7 +60,7 @@ def _edit(request: ConsoleRequest, kind: kinds.Kind, connection: Connection | No
     if form.is_valid():
         try:
             if request.POST.get("action") == "test":
-                server = connect.check(kind.kind, form.settings(), is_target=kind.is_target)
+                server = endpoints.check(kind.kind, form.settings(), is_target=kind.is_target)
             else:
                 return _saved(request, kind, form, connection)
         except FerryError as error:

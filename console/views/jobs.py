@@ -18,11 +18,11 @@ from console import job_page, jobs_list
 from console.http import ConsoleRequest, administrator_required, is_administrator
 from console.job_words import kind_title
 from console.worker_notice import no_worker_notice
-from migrations_app import plans, services
+from migrations_app import plan_file, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Job, RejectedRow
-from migrations_app.reports import written_by
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.reporting.report import written_by
 
 PAGE_ROWS = 50
 
@@ -88,13 +88,13 @@ def _download(lines: Iterator[str], name: str, content_type: str) -> StreamingHt
 @administrator_required
 def job_plan(request: ConsoleRequest, public_id: str) -> HttpResponse:
     found = _job(public_id)
-    return render(request, "job_plan.html", {"job": found, "plan_text": plans.job_yaml(found)})
+    return render(request, "job_plan.html", {"job": found, "plan_text": plan_file.job_yaml(found)})
 
 
 @require_safe
 @administrator_required
 def job_plan_download(request: ConsoleRequest, public_id: str) -> StreamingHttpResponse:
-    text = plans.job_yaml(_job(public_id))
+    text = plan_file.job_yaml(_job(public_id))
     return _download(iter([text]), f"{public_id}.yaml", "application/yaml; charset=utf-8")
 
 

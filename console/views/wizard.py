@@ -16,7 +16,7 @@ from console.http import ConsoleRequest, administrator_required, is_administrato
 from console.views.steps import draft_of, step_page, step_view
 from console.wizard import Step
 from console.worker_notice import no_worker_notice
-from migrations_app import plans, services
+from migrations_app import plan_file, services
 from migrations_app.engine.errors import FerryError, PlanRefused
 from migrations_app.models import Draft
 
@@ -149,7 +149,7 @@ def wizard_replace(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 
 @step_view(Step.SCHEMA)
 def wizard_plan(request: ConsoleRequest, draft: Draft) -> HttpResponse:
-    text = plans.dump_yaml(migrate_page.plan_of(draft).dump())
+    text = plan_file.dump_yaml(migrate_page.plan_of(draft).dump())
     headers = {"Content-Disposition": 'attachment; filename="plan.yaml"'}
     return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
 

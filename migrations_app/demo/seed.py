@@ -10,7 +10,7 @@ from migrations_app import services
 from migrations_app.demo.stack import DATABASE, Stack
 from migrations_app.engine.model.plan import Plan
 from migrations_app.models import Connection, Job
-from migrations_app.states import ENDED, Status
+from migrations_app.models.status import ENDED, Status
 
 SOURCE, TARGET = "demo-postgres", "demo-milvus"
 SAMPLE, LEFT_TO_MIGRATE, LARGER = "public.examples", "public.docs", "public.lines"

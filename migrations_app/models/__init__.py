@@ -1,9 +1,13 @@
 """The database of the console and its workers."""
 
+from migrations_app.models.collection import JobCollection, Wish
 from migrations_app.models.connections import Connection, Draft
-from migrations_app.models.hosts import Installation, Worker
-from migrations_app.models.jobs import Job, JobCollection, JobSlice, Leased, SliceState, TargetState, Wish
+from migrations_app.models.installation import Installation, Worker
+from migrations_app.models.job import Job
+from migrations_app.models.leased import Leased
 from migrations_app.models.records import LogEntry, RateSample, RejectedRow
+from migrations_app.models.slice import JobSlice
+from migrations_app.models.status import SliceState, TargetState
 
 __all__ = [
     "Connection",

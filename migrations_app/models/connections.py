@@ -7,7 +7,7 @@ import uuid
 from django.contrib.auth.models import User
 from django.db import models
 
-from migrations_app.fields import EncryptedJSONField
+from migrations_app.models.encrypted_json import EncryptedJSONField
 
 
 class Connection(models.Model):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
-from migrations_app.models.jobs import Job, JobSlice
+from migrations_app.models.job import Job
+from migrations_app.models.slice import JobSlice
 
 
 class LogEntry(models.Model):

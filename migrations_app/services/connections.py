@@ -10,11 +10,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from migrations_app import connect
+from migrations_app import endpoints
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.models import Connection, Job
-from migrations_app.states import ENDED
+from migrations_app.models.status import ENDED
 
 MOST_NAME = 100
 
@@ -32,12 +32,12 @@ def connection_settings(
 
     Raises ``SettingsError`` for the first fault, on its field.
     """
-    model = connect.end_class(kind, is_target=is_target).Settings
+    model = endpoints.end_class(kind, is_target=is_target).Settings
     given = {name: value for name, value in settings.items() if value not in (None, "")}
     if connection is not None and connection.kind == kind:
         stored = {name: value for name, value in connection.settings.items() if name not in forget}
         given = _kept_secrets(model, given, stored) | given
-    return connect.plain(connect.parse_settings(model, given))
+    return endpoints.plain(endpoints.parse_settings(model, given))
 
 
 def _kept_secrets(
@@ -49,7 +49,7 @@ def _kept_secrets(
     groups = {_group(model, name) for name in chosen} - {""}
     return {
         name: stored[name]
-        for name in connect.secret_names(model)
+        for name in endpoints.secret_names(model)
         if name in stored and (not groups or _group(model, name) in groups | {""})
     }
 
@@ -79,7 +79,7 @@ def connection_save(
     that has not ended uses it: the half of its rows would come from, or go to, another place.
     """
     saved = connection or Connection(kind=kind, created_by=user)
-    saved.is_target = kind in connect.TARGETS if is_target is None else is_target
+    saved.is_target = kind in endpoints.TARGETS if is_target is None else is_target
     saved.name = _checked_name(name)
     saved.settings = connection_settings(
         kind=kind, settings=settings, is_target=saved.is_target, connection=connection, forget=forget
@@ -115,8 +115,8 @@ def _checked_name(name: str) -> str:
 
 def _open(connection: Connection) -> Any:
     if connection.is_target:
-        return connect.open_target(connection.kind, connection.settings)
-    return connect.open_source(connection.kind, connection.settings)
+        return endpoints.open_target(connection.kind, connection.settings)
+    return endpoints.open_source(connection.kind, connection.settings)
 
 
 def connection_test(*, connection: Connection) -> ServerInfo:

@@ -10,15 +10,16 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from migrations_app import connect, queue
+from migrations_app import endpoints, queue
 from migrations_app.engine.errors import Fault, PlanRefused, SettingsError
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 from migrations_app.models import Connection, Draft, Job, JobCollection, LogEntry, Wish
+from migrations_app.models.status import Status
 from migrations_app.services.drafts import gone
 from migrations_app.services.lifecycle import job_settle, wake_next_pending
-from migrations_app.states import Status, move
+from migrations_app.services.transitions import move
 
 
 def job_create(
@@ -51,7 +52,7 @@ def job_create(
         created_by=user,
         inline=inline,
     )
-    with connect.job_source(job) as source, connect.job_target(job) as target:
+    with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
         job.source_name = source_connection.name if source_connection else _hosts(source)
         job.target_name = target_connection.name if target_connection else _hosts(target)
         job.target_key = target_key(target)
@@ -188,7 +189,7 @@ def _wish(job: Job, user: User | None, collection: str, what: str, **wish: Any) 
 
 def _refuse_another_target(job: Job) -> None:
     """Refuses where the target's connection was deleted, or leads elsewhere by now."""
-    with connect.job_target(job) as target:
+    with endpoints.job_target(job) as target:
         if target_key(target) != job.target_key:
             raise SettingsError(
                 f"The connection “{job.target_name}” leads to another server than this job wrote to.",

@@ -13,7 +13,8 @@ from django.utils import timezone
 from migrations_app import queue
 from migrations_app.engine.errors import FerryError, LeaseLost, VerifyMismatch
 from migrations_app.models import Installation, Job, JobSlice, LogEntry, SliceState, TargetState
-from migrations_app.states import RUNNING, Stage, Status, move
+from migrations_app.models.status import RUNNING, Stage, Status
+from migrations_app.services.transitions import move
 
 
 def job_start(*, job: Job) -> bool:

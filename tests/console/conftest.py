@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from console import proposals
 from console.sheet import Sheet
-from migrations_app import connect
+from migrations_app import endpoints
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft
@@ -61,7 +61,7 @@ def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
         "memory", "Memory", "Rows in this process.", "tests.console.choosing:ChoosingSource"
     )
     monkeypatch.setitem(registry.SOURCES, "memory", entry)
-    monkeypatch.setitem(connect.TARGETS, "memory", MemoryTarget)
+    monkeypatch.setitem(endpoints.TARGETS, "memory", MemoryTarget)
 
 
 def books(rows: int = 12) -> pa.RecordBatch:

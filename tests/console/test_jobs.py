@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from migrations_app.models import Job, JobCollection, JobSlice, LogEntry, RateSample, RejectedRow, Worker
-from migrations_app.states import Stage, Status
+from migrations_app.models.status import Stage, Status
 
 pytestmark = pytest.mark.django_db
 

@@ -13,9 +13,9 @@ import pytest
 
 from migrations_app import services
 from migrations_app.engine.model.plan import Plan
-from migrations_app.inline import run_inline
 from migrations_app.models import Job, JobSlice, SliceState, Worker
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.worker.inline import run_inline
 from tests.engines.milvus_client import plain_client
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,13 +9,14 @@ import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from migrations_app import connect, services, tasks
+from migrations_app import endpoints, services
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
 from migrations_app.engine.sources.base import ReadContext, Source
 from migrations_app.models import Job, JobSlice
+from migrations_app.worker import tasks
 from tests.kit import (
     MemoryCollection,
     MemoryDatabase,
@@ -90,7 +91,7 @@ class PagedEntry(registry.Entry):
 def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with one more source and target: those in memory."""
     monkeypatch.setitem(registry.SOURCES, "memory", PagedEntry("memory", "Memory", "", ""))
-    monkeypatch.setitem(connect.TARGETS, "memory", MemoryTarget)
+    monkeypatch.setitem(endpoints.TARGETS, "memory", MemoryTarget)
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def world(memory_kinds: None, settings: Any) -> Iterator[World]:
     source = MemoryStore({"books": books(100)}, password=SOURCE_PASSWORD)
     target = MemoryDatabase(token=TARGET_TOKEN)
     with memory_store(source) as at_source, memory_database(target) as at_target:
-        plain = {"source": connect.plain(at_source), "target": connect.plain(at_target)}
+        plain = {"source": endpoints.plain(at_source), "target": endpoints.plain(at_target)}
         yield World(source, target, plain)
 
 
@@ -111,7 +112,7 @@ def work_off(transactional_db: None) -> Callable[[], int]:
     What is to be done later is done now.
     """
     from migrations_app.queue import Task
-    from migrations_app.tasks import BY_NAME
+    from migrations_app.worker.tasks import BY_NAME
 
     def work_off(most: int = 200) -> int:
         done = 0

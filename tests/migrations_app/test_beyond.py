@@ -2,10 +2,12 @@
 
 import pytest
 
-from migrations_app import claiming, leases, services, tasks
+from migrations_app import services
 from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.execution import claim, lease
 from migrations_app.models import Job, JobCollection, JobSlice, RejectedRow
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.worker import tasks
 from tests.kit import Mishap
 
 from .conftest import the_slice
@@ -41,7 +43,7 @@ def test_what_came_beyond_the_checkpoint_is_void_when_the_slice_goes_on(world, r
     tasks.work(job.pk)
     assert the_slice().rows_written > 0
     Job.objects.update(status=Status.IN_PROGRESS, error_code="")
-    again = claiming.claim(job, leases.terms())
+    again = claim.claim(job, lease.terms())
     assert (again.rows_read, again.rows_written, again.rows_rejected) == (0, 0, 0)
     assert (again.bytes_written, again.beyond) == (0, {})
     assert not RejectedRow.objects.exists()
@@ -49,10 +51,10 @@ def test_what_came_beyond_the_checkpoint_is_void_when_the_slice_goes_on(world, r
 
 
 def test_a_job_whose_last_requests_were_not_answered_says_so(world, ready, work_off, monkeypatch):
-    monkeypatch.setattr("migrations_app.run.RETRY", RetryPolicy(tries=2, first_seconds=0.01))
+    monkeypatch.setattr("migrations_app.stages.move.RETRY", RetryPolicy(tries=2, first_seconds=0.01))
     world.target.mishaps += [Mishap.LOST] * 100
     job = ready()
-    for _ in range(leases.MAX_ATTEMPTS):
+    for _ in range(lease.MAX_ATTEMPTS):
         JobSlice.objects.update(not_before=None)
         tasks.work(job.pk)
     work_off()

@@ -4,11 +4,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from migrations_app import claiming, leases, tasks
-from migrations_app.books import Books
 from migrations_app.engine.model.counters import Counters
+from migrations_app.execution import claim, lease
 from migrations_app.models import RateSample, SliceState
-from migrations_app.runlog import RunLog
+from migrations_app.reporting.run_log import RunLog
+from migrations_app.stages.checkpoint_store import Books
+from migrations_app.worker import tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_where_many_slices_run_a_heartbeat_is_one_statement(world):
     job = world.job()
     tasks.prepare(job.pk)
-    many = leases.terms_for(1000, 30)
-    books = Books(claiming.claim(job, many), many, RunLog(job))
+    many = lease.terms_for(1000, 30)
+    books = Books(claim.claim(job, many), many, RunLog(job))
     for number in range(3):
         sequence = books.ledger.begin(number, Counters(read=5))
         books.ledger.acknowledge(sequence, written=5)

@@ -7,8 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection as database
 
-from migrations_app.checks import ensure_keys_fit_database
 from migrations_app.models import Connection, Installation
+from migrations_app.models.keys_check import ensure_keys_fit_database
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 

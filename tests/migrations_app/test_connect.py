@@ -2,7 +2,7 @@
 
 import pytest
 
-from migrations_app import connect
+from migrations_app import endpoints
 from migrations_app.engine.errors import ConnectionFailed
 
 LOGIN = {"database": "shop", "user": "reader"}
@@ -40,7 +40,7 @@ def public_only(settings):
 )
 def test_private_addresses_are_refused_however_they_are_written(host):
     with pytest.raises(ConnectionFailed) as refused:
-        connect.open_source("postgresql", LOGIN | {"host": host})
+        endpoints.open_source("postgresql", LOGIN | {"host": host})
     assert (refused.value.code, refused.value.field) == ("address_private", "host")
 
 
@@ -55,20 +55,20 @@ def test_private_addresses_are_refused_however_they_are_written(host):
 )
 def test_a_connection_string_hides_no_private_address(url):
     with pytest.raises(ConnectionFailed, match="private address"):
-        connect.open_source("postgresql", {"url": url})
+        endpoints.open_source("postgresql", {"url": url})
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:19530", "http://[::1]:19530", "localhost:19530"])
 def test_a_target_is_held_to_the_same_rule(uri):
     with pytest.raises(ConnectionFailed, match="private address"):
-        connect.open_target("milvus", {"uri": uri})
+        endpoints.open_target("milvus", {"uri": uri})
 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "2001:4860:4860::8888", "no-such-host.invalid", "a..b"])
 def test_public_addresses_and_unknown_names_are_left_to_the_connector(host):
-    connect.open_source("postgresql", LOGIN | {"host": host}).close()
+    endpoints.open_source("postgresql", LOGIN | {"host": host}).close()
 
 
 def test_a_host_that_allows_it_may_be_private(settings):
     settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES = True
-    connect.open_source("postgresql", LOGIN | {"host": "127.0.0.1"}).close()
+    endpoints.open_source("postgresql", LOGIN | {"host": "127.0.0.1"}).close()

@@ -3,12 +3,12 @@
 import pyarrow as pa
 import pytest
 
-from migrations_app import tasks
 from migrations_app.engine.errors import SourceError
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.reports import job_report
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.reporting.report import job_report
+from migrations_app.worker import tasks
 from tests.kit import MemoryRows, MemorySource
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("pages_of_ten")]

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 from django_q.models import OrmQ
 
-from migrations_app import queue, services, tasks, upkeep
+from migrations_app import queue, services
 from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.targets.base import IndexState, LoadState
 from migrations_app.models import Job, JobCollection, Wish
-from migrations_app.reports import job_report
-from migrations_app.states import Stage, Status
+from migrations_app.models.status import Stage, Status
+from migrations_app.reporting.report import job_report
+from migrations_app.worker import scheduler, tasks
 from tests.kit import MemoryTarget
 
 from .conftest import books
@@ -176,7 +177,7 @@ def half_counted(world, moved, monkeypatch):
     """A job whose count has made an index and waits for the load: nobody holds the job between two turns."""
     load_state = MemoryTarget.load_state
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("not_loaded"))
-    monkeypatch.setattr("migrations_app.verifying.TURN_SECONDS", 0.2)
+    monkeypatch.setattr("migrations_app.stages.verify.TURN_SECONDS", 0.2)
     job = moved()
     job.collections.get().slices.update(repeated=True)
     tasks.finish(job.pk)
@@ -198,7 +199,7 @@ def test_a_cancel_between_two_turns_of_a_count_restores_what_was_found(world, ha
 
 def test_a_job_that_fails_between_two_turns_of_a_count_restores_what_was_found(world, half_counted, work_off):
     services.job_note_failure(job=half_counted, error=TargetError("Something else."))
-    upkeep.sweep()
+    scheduler.sweep()
     work_off()
     assert ended(half_counted).status == Status.FAILED
     assert half_counted.error_message == "Something else."
@@ -308,7 +309,7 @@ def test_what_was_wished_of_a_job_that_failed_wakes_nobody(world, moved):
     services.job_note_failure(job=job, error=TargetError("No."))
     services.job_settle(job=job)
     assert ended(job).status == Status.FAILED
-    upkeep.sweep()
+    scheduler.sweep()
     assert not queue.waiting()
 
 

@@ -4,11 +4,11 @@ import time
 import pytest
 from django.db import OperationalError
 
-from migrations_app import heartbeat
 from migrations_app.engine.errors import Canceled, Draining, LeaseLost
 from migrations_app.engine.stop_token import StopToken
-from migrations_app.heartbeat import Heartbeat
-from migrations_app.leases import Terms
+from migrations_app.execution import heartbeat
+from migrations_app.execution.heartbeat import Heartbeat
+from migrations_app.execution.lease import Terms
 
 TERMS = Terms(lease_seconds=0.9, interval_seconds=0.3)
 

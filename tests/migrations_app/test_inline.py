@@ -8,10 +8,12 @@ from django.db import connections
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from migrations_app import claiming, leases, services, tasks, upkeep
-from migrations_app.inline import run_inline
+from migrations_app import services
+from migrations_app.execution import claim, lease
 from migrations_app.models import Job, JobSlice
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.worker import scheduler, tasks
+from migrations_app.worker.inline import run_inline
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,11 +63,11 @@ def test_ctrl_c_while_it_waits_leaves_the_job_running_until_it_is_canceled(world
 
 def test_workers_go_on_with_it_once_its_process_died(world, job, work_off):
     tasks.prepare(job.pk)
-    claimed = claiming.claim(Job.objects.get(), leases.terms())
-    upkeep.sweep()
+    claimed = claim.claim(Job.objects.get(), lease.terms())
+    scheduler.sweep()
     assert not OrmQ.objects.exists()
     JobSlice.objects.filter(pk=claimed.pk).update(lease_until=Now())
-    upkeep.sweep()
+    scheduler.sweep()
     work_off()
     job.refresh_from_db()
     assert job.status == Status.SUCCESSFUL

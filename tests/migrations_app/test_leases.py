@@ -4,12 +4,12 @@ import pytest
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from migrations_app import leases
+from migrations_app.execution import lease
 from migrations_app.models import Job
-from migrations_app.states import Status
+from migrations_app.models.status import Status
 
 pytestmark = pytest.mark.django_db
-TERMS = leases.Terms(lease_seconds=30, interval_seconds=2)
+TERMS = lease.Terms(lease_seconds=30, interval_seconds=2)
 
 
 @pytest.fixture
@@ -24,49 +24,49 @@ def run_out(thing):
 
 def test_one_lease_at_a_time(job):
     other = Job.objects.get(pk=job.pk)
-    assert leases.take(job, TERMS)
-    assert not leases.take(other, TERMS)
+    assert lease.take(job, TERMS)
+    assert not lease.take(other, TERMS)
     assert Job.objects.leased().get() == job
 
 
 def test_what_was_released_can_be_taken_again(job):
-    leases.take(job, TERMS)
-    assert leases.release(job, description="done")
+    lease.take(job, TERMS)
+    assert lease.release(job, description="done")
     again = Job.objects.get()
     assert again.description == "done"
-    assert leases.take(again, TERMS)
+    assert lease.take(again, TERMS)
 
 
 def test_a_lease_that_ran_out_is_taken_over_and_its_late_holder_changes_nothing(job):
-    leases.take(job, TERMS)
+    lease.take(job, TERMS)
     run_out(job)
     other = Job.objects.get(pk=job.pk)
-    assert leases.take(other, TERMS)
-    assert not leases.renew(job, TERMS, description="late")
-    assert not leases.release(job, description="late")
+    assert lease.take(other, TERMS)
+    assert not lease.renew(job, TERMS, description="late")
+    assert not lease.release(job, description="late")
     assert Job.objects.get().description == ""
-    assert leases.renew(other, TERMS, description="in time")
+    assert lease.renew(other, TERMS, description="in time")
 
 
 def test_a_late_renewal_holds_as_long_as_nobody_took_over(job):
-    leases.take(job, TERMS)
+    lease.take(job, TERMS)
     run_out(job)
-    assert leases.renew(job, TERMS)
+    assert lease.renew(job, TERMS)
     assert Job.objects.leased().exists()
 
 
 def test_a_condition_is_part_of_the_statement(job):
-    assert not leases.take(job, TERMS, Q(status=Status.IN_PROGRESS))
-    assert leases.take(job, TERMS, Q(status=Status.PENDING))
-    assert not leases.renew(job, TERMS, Q(status=Status.IN_PROGRESS))
-    assert leases.renew(job, TERMS)
+    assert not lease.take(job, TERMS, Q(status=Status.IN_PROGRESS))
+    assert lease.take(job, TERMS, Q(status=Status.PENDING))
+    assert not lease.renew(job, TERMS, Q(status=Status.IN_PROGRESS))
+    assert lease.renew(job, TERMS)
 
 
 def test_what_waits_for_another_try_is_not_taken_before_its_time(job):
-    Job.objects.update(not_before=leases.after(60))
-    assert not leases.take(job, TERMS)
-    Job.objects.update(not_before=leases.after(-1))
-    assert leases.take(job, TERMS)
+    Job.objects.update(not_before=lease.after(60))
+    assert not lease.take(job, TERMS)
+    Job.objects.update(not_before=lease.after(-1))
+    assert lease.take(job, TERMS)
 
 
 @pytest.mark.parametrize(
@@ -81,21 +81,21 @@ def test_what_waits_for_another_try_is_not_taken_before_its_time(job):
     ],
 )
 def test_the_more_slices_run_the_rarer_their_statements(running, lease_seconds, interval_seconds):
-    terms = leases.terms_for(running, 30)
+    terms = lease.terms_for(running, 30)
     assert (terms.lease_seconds, terms.interval_seconds) == (lease_seconds, interval_seconds)
-    assert running / terms.interval_seconds <= leases.BEATS_A_SECOND
+    assert running / terms.interval_seconds <= lease.BEATS_A_SECOND
 
 
 @pytest.mark.parametrize("lease_seconds", [2, 3, 30, 3600])
 @pytest.mark.parametrize("running", [0, 1, 60, 249, 251, 5000])
 def test_a_lease_is_renewed_thrice_before_it_is_over(running, lease_seconds):
-    terms = leases.terms_for(running, lease_seconds)
+    terms = lease.terms_for(running, lease_seconds)
     assert terms.interval_seconds * 3 <= terms.lease_seconds + 1e-9
     assert terms.request_timeout_seconds <= terms.lease_seconds / 2
 
 
 def test_waits_between_tries_grow_to_a_limit():
-    waits = [leases.retry_seconds(attempts) for attempts in range(1, 9)]
+    waits = [lease.retry_seconds(attempts) for attempts in range(1, 9)]
     assert waits == sorted(waits)
-    assert waits[0] == leases.FIRST_RETRY_SECONDS
-    assert waits[-1] == leases.LONGEST_RETRY_SECONDS
+    assert waits[0] == lease.FIRST_RETRY_SECONDS
+    assert waits[-1] == lease.LONGEST_RETRY_SECONDS

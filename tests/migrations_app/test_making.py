@@ -5,13 +5,14 @@ from contextlib import suppress
 import pyarrow as pa
 import pytest
 
-from migrations_app import services, tasks, upkeep
+from migrations_app import services
 from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.targets.base import LoadState
 from migrations_app.models import Job, JobCollection, TargetState
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.worker import scheduler, tasks
 from tests.kit import MemoryTarget
 from tests.kit.memory_target import MemoryRows
 
@@ -363,7 +364,7 @@ def test_a_worker_that_dies_anywhere_while_it_counts_is_gone_on_with(world, work
         with suppress(Died):
             work_off()
         Job.objects.update(lease_until=None)
-        upkeep.sweep()
+        scheduler.sweep()
         work_off()
         assert ended(job).status == Status.SUCCESSFUL, job.error
         row = job.collections.get()
@@ -376,7 +377,7 @@ def test_a_cancel_while_it_is_counted_before_puts_back_what_was_found(world, wor
     held = fill(world, range(5))
     load_state = MemoryTarget.load_state
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 10))
-    monkeypatch.setattr("migrations_app.making.TURN_SECONDS", 0.2)
+    monkeypatch.setattr("migrations_app.stages.provision.TURN_SECONDS", 0.2)
     job = world.job(APPEND)
     JobCollection.objects.update(finish={})
     tasks.prepare(job.pk)

@@ -2,7 +2,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from migrations_app.leases import after
+from migrations_app.execution.lease import after
 from migrations_app.models import Job, JobCollection, JobSlice, RejectedRow, SliceState, Worker
 
 pytestmark = pytest.mark.django_db

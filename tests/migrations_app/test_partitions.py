@@ -5,11 +5,11 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from migrations_app import tasks
 from migrations_app.engine.errors import TargetUnavailable
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import RejectedRow, TargetState
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.worker import tasks
 from tests.kit import MemoryCollection, MemoryTarget, memory_collection
 
 from .conftest import SPECS

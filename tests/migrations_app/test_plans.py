@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from migrations_app.engine.errors import PlanRefused
-from migrations_app.plans import PlanFile, dump_yaml, read_plan
+from migrations_app.plan_file import PlanFile, dump_yaml, read_plan
 
 GOOD = """
 version: 1

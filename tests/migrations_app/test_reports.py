@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from migrations_app.models import Job, JobCollection, JobSlice, RateSample
-from migrations_app.reports import job_pace, job_report, job_totals, rate_curve, totals
-from migrations_app.states import Stage, Status
+from migrations_app.models.status import Stage, Status
+from migrations_app.reporting.report import job_pace, job_report, job_totals, rate_curve, totals
 
 pytestmark = pytest.mark.django_db
 

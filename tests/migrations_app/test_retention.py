@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from migrations_app.models import Job, JobCollection, JobSlice, LogEntry, RejectedRow
-from migrations_app.retention import prune
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.worker.retention import prune
 
 pytestmark = pytest.mark.django_db
 

@@ -9,13 +9,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from migrations_app import claiming, heartbeat, leases, queue, services, tasks
+from migrations_app import queue, services
 from migrations_app.engine.errors import SourceUnavailable
 from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.execution import claim, heartbeat, lease
 from migrations_app.models import Job, JobSlice, LogEntry, RateSample, RejectedRow, SliceState
-from migrations_app.reports import job_report, job_totals
-from migrations_app.run import rows_wanted, run
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.reporting.report import job_report, job_totals
+from migrations_app.stages.move import rows_wanted, run
+from migrations_app.worker import tasks
 from tests.kit import Mishap
 
 from .conftest import PagedSource, books, the_slice
@@ -118,7 +120,7 @@ def test_a_worker_that_lost_its_lease_sends_no_more_and_stores_nothing(world, re
         if number == 2:
             # Another worker takes the slice over, while no request is answered any more.
             world.target.gate.clear()
-            JobSlice.objects.update(lease_until=leases.after(60), fence=F("fence") + 1)
+            JobSlice.objects.update(lease_until=lease.after(60), fence=F("fence") + 1)
             connections.close_all()
 
     world.target.on_request = on_request
@@ -132,8 +134,8 @@ def test_a_worker_that_lost_its_lease_sends_no_more_and_stores_nothing(world, re
 
 def test_what_a_worker_stores_after_it_lost_its_lease_is_void(world, ready):
     job = ready()
-    how = leases.terms()
-    claimed = claiming.claim(job, how)
+    how = lease.terms()
+    claimed = claim.claim(job, how)
     JobSlice.objects.update(fence=F("fence") + 1)
     run(job, claimed, how, time.monotonic())
     assert the_slice().rows_written == 0
@@ -143,10 +145,10 @@ def test_what_a_worker_stores_after_it_lost_its_lease_is_void(world, ready):
 
 def test_what_befalls_a_worker_after_it_lost_its_lease_does_not_fail_the_job(world, ready):
     job = ready()
-    how = leases.terms()
-    late = claiming.claim(job, how)
+    how = lease.terms()
+    late = claim.claim(job, how)
     JobSlice.objects.update(lease_until=Now())
-    assert claiming.claim(job, how) is not None
+    assert claim.claim(job, how) is not None
     world.source.password = "changed meanwhile"
     run(job, late, how, time.monotonic())
     job.refresh_from_db()
@@ -156,19 +158,19 @@ def test_what_befalls_a_worker_after_it_lost_its_lease_does_not_fail_the_job(wor
 
 def test_a_worker_that_comes_back_to_a_job_that_ended_finds_its_lease_gone(ready):
     job = ready()
-    how = leases.terms()
-    late = claiming.claim(job, how)
+    how = lease.terms()
+    late = claim.claim(job, how)
     JobSlice.objects.update(lease_until=Now())
     services.job_cancel(job=job, user=None, drop=False)
     assert job.status == Status.CANCELED
-    assert not leases.renew(late, how)
+    assert not lease.renew(late, how)
     assert the_slice().lease_until is None
 
 
 def test_a_slice_of_a_dead_worker_is_taken_up_when_its_lease_is_over(world, ready):
     job = ready()
-    assert claiming.claim(job, leases.Terms(1000, 300)) is not None
-    assert claiming.claim(job, leases.terms()) is None
+    assert claim.claim(job, lease.Terms(1000, 300)) is not None
+    assert claim.claim(job, lease.terms()) is None
     JobSlice.objects.update(lease_until=Now())
     tasks.work(job.pk)
     assert the_slice().state == SliceState.DONE
@@ -182,7 +184,7 @@ def test_a_slice_is_claimed_once_however_many_ask(world, ready):
 
     def ask():
         together.wait()
-        if found := claiming.claim(job, leases.terms()):
+        if found := claim.claim(job, lease.terms()):
             claimed.append(found)
         connections.close_all()
 
@@ -197,7 +199,7 @@ def test_a_slice_is_claimed_once_however_many_ask(world, ready):
 def test_nothing_is_claimed_of_a_job_that_stops(ready):
     job = ready()
     Job.objects.update(error_code="target_failed")
-    assert claiming.claim(job, leases.terms()) is None
+    assert claim.claim(job, lease.terms()) is None
 
 
 # ---------------------------------------------------------------- stops
@@ -255,7 +257,7 @@ def test_a_draining_worker_begins_nothing_new(ready, monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """The pipeline gives a failure back at once, for the job to decide."""
-    monkeypatch.setattr("migrations_app.run.RETRY", RetryPolicy(tries=1))
+    monkeypatch.setattr("migrations_app.stages.move.RETRY", RetryPolicy(tries=1))
 
 
 def test_a_failure_that_may_pass_is_tried_again_later(world, ready, impatient, pages_of_ten, work_off):
@@ -265,7 +267,7 @@ def test_a_failure_that_may_pass_is_tried_again_later(world, ready, impatient, p
     broken = the_slice()
     assert (broken.state, broken.rows_written, broken.attempts) == (SliceState.WAITING, 20, 1)
     assert broken.not_before > broken.last_ack_at
-    assert claiming.claim(job, leases.terms()) is None
+    assert claim.claim(job, lease.terms()) is None
     JobSlice.objects.update(not_before=None)
     tasks.work(job.pk)
     assert (the_slice().rows_written, the_slice().attempts) == (50, 1)
@@ -280,7 +282,7 @@ def test_a_failure_that_does_not_pass_fails_the_job(world, ready, impatient):
 
     world.source.before_page = away
     job = ready()
-    for _ in range(leases.MAX_ATTEMPTS):
+    for _ in range(lease.MAX_ATTEMPTS):
         JobSlice.objects.update(not_before=None)
         tasks.work(job.pk)
     job.refresh_from_db()
@@ -321,7 +323,7 @@ def test_an_auto_id_slice_that_was_let_go_in_order_goes_on(world, ready, pages_o
 
 def test_an_auto_id_slice_of_a_dead_worker_fails_and_never_sends_again(world, ready):
     job = ready(AUTO_ID)
-    claimed = claiming.claim(job, leases.terms())
+    claimed = claim.claim(job, lease.terms())
     assert claimed.unclean
     JobSlice.objects.update(lease_until=Now())
     tasks.work(job.pk)
@@ -336,9 +338,9 @@ def test_an_auto_id_slice_of_a_dead_worker_fails_and_never_sends_again(world, re
 def test_beside_an_unclean_slice_nothing_of_its_job_is_claimed(world, ready):
     world.source.collections["more"] = books(3)
     job = ready(AUTO_ID, {"source": "more"})
-    claiming.claim(job, leases.terms())
+    claim.claim(job, lease.terms())
     JobSlice.objects.update(lease_until=Now())
-    assert claiming.claim(job, leases.terms()) is None
+    assert claim.claim(job, lease.terms()) is None
     assert set(JobSlice.objects.values_list("fence", flat=True)) == {0, 1}
 
 
@@ -358,7 +360,7 @@ def test_a_target_of_one_writer_is_written_by_one_job_at_a_time(world, ready, wo
 
     world.target.capabilities = replace(world.target.capabilities, single_writer=True)
     first, second = (ready({"source": "books", "target": name}) for name in ("a", "b"))
-    assert claiming.claim(first, leases.terms()) is not None
+    assert claim.claim(first, lease.terms()) is not None
     tasks.work(second.pk)
     tasks.work(second.pk)
     assert the_slice(second).state == SliceState.WAITING
@@ -376,7 +378,7 @@ def test_a_target_of_one_writer_is_written_by_one_job_at_a_time(world, ready, wo
 def test_two_jobs_into_a_target_of_many_writers_do_not_wait(ready):
     for name in ("a", "b"):
         job = ready({"source": "books", "target": name})
-        assert claiming.claim(job, leases.terms()) is not None
+        assert claim.claim(job, lease.terms()) is not None
 
 
 def test_pages_come_in_the_size_the_tests_want(world, pages_of_ten):
@@ -388,7 +390,7 @@ def test_pages_come_in_the_size_the_tests_want(world, pages_of_ten):
 
 @pytest.fixture
 def four_slices(monkeypatch):
-    monkeypatch.setattr("migrations_app.preparing.SLICES_WANTED", 4)
+    monkeypatch.setattr("migrations_app.stages.prepare.SLICES_WANTED", 4)
 
 
 @pytest.mark.parametrize("limit", [10, 25, 30, 99, 1000])
@@ -410,14 +412,14 @@ def test_the_first_rows_are_those_of_the_first_slices(world, four_slices, work_o
 
 def test_a_slice_waits_for_those_before_it_where_only_the_first_rows_are_wanted(ready, four_slices):
     job = ready(limit_rows=60)
-    first = claiming.claim(job, leases.terms())
+    first = claim.claim(job, lease.terms())
     assert first.number == 0
-    assert claiming.claim(job, leases.terms()) is None
+    assert claim.claim(job, lease.terms()) is None
     # Let go of for a while: the next one waits all the same.
-    leases.release(first, state=SliceState.WAITING, not_before=leases.after(60))
-    assert claiming.claim(job, leases.terms()) is None
+    lease.release(first, state=SliceState.WAITING, not_before=lease.after(60))
+    assert claim.claim(job, lease.terms()) is None
     JobSlice.objects.filter(pk=first.pk).update(state=SliceState.DONE, rows_read=25)
-    second = claiming.claim(job, leases.terms())
+    second = claim.claim(job, lease.terms())
     assert (second.number, rows_wanted(second)) == (1, 35)
 
 

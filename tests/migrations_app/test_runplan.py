@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.db import OperationalError
 
 from migrations_app.models import Connection, Job
+from migrations_app.models.status import Status
 from migrations_app.services import connection_save
-from migrations_app.states import Status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

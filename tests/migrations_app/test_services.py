@@ -5,12 +5,13 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django_q.models import OrmQ
 
-from migrations_app import connect, leases, queue, services
+from migrations_app import endpoints, queue, services
 from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.engine.errors import AuthRefused, PlanRefused, SettingsError
+from migrations_app.execution import lease
 from migrations_app.models import Connection, Draft, Job, JobCollection, Wish
+from migrations_app.models.status import Status
 from migrations_app.services.jobs import target_key
-from migrations_app.states import Status
 from tests.kit import MemoryDatabase, memory_database
 
 from .conftest import SOURCE_PASSWORD, TARGET_TOKEN
@@ -35,7 +36,7 @@ def test_a_connection_is_saved_with_what_a_list_shows_of_it(world):
 
 
 def test_a_kind_of_target_makes_a_target(memory_kinds, monkeypatch):
-    monkeypatch.delitem(connect.TARGETS, "memory")
+    monkeypatch.delitem(endpoints.TARGETS, "memory")
     saved = services.connection_save(
         name="prod", kind="milvus", settings={"uri": "http://127.0.0.1:19530", "token": "t"}, user=None
     )
@@ -223,9 +224,9 @@ def test_public_ids_have_the_form_of_zilliz_cloud(world):
     ],
 )
 def test_two_ways_to_write_one_target_are_known_as_one(one, other):
-    targets = [connect.open_target("milvus", {"uri": uri}) for uri in (one, other)]
+    targets = [endpoints.open_target("milvus", {"uri": uri}) for uri in (one, other)]
     assert target_key(targets[0]) == target_key(targets[1])
-    assert target_key(targets[0]) != target_key(connect.open_target("milvus", {"uri": "http://h:1"}))
+    assert target_key(targets[0]) != target_key(endpoints.open_target("milvus", {"uri": "http://h:1"}))
 
 
 # ---------------------------------------------------------------- cancel
@@ -250,11 +251,11 @@ def test_a_running_job_that_nobody_holds_is_canceled_at_once(world):
 def test_a_job_that_someone_holds_is_canceling_until_he_lets_go(world):
     job = world.job()
     services.job_start(job=job)
-    leases.take(job, leases.terms())
+    lease.take(job, lease.terms())
     services.job_cancel(job=Job.objects.get(), user=None, drop=False)
     assert Job.objects.get().status == Status.CANCELING
     assert not services.job_settle(job=job)
-    leases.release(job)
+    lease.release(job)
     assert services.job_settle(job=job)
     assert Job.objects.get().status == Status.CANCELED
 
@@ -302,7 +303,7 @@ def test_an_action_does_not_reach_a_server_that_the_job_did_not_write_to(world):
     job = services.job_create(plan=world.plan(), user=None, target_connection=prod, secrets=world.settings)
     Job.objects.update(status=Status.SUCCESSFUL)
     with memory_database(MemoryDatabase()) as elsewhere:
-        save(world, connection=prod, name="prod", settings=connect.plain(elsewhere), is_target=True)
+        save(world, connection=prod, name="prod", settings=endpoints.plain(elsewhere), is_target=True)
         job = Job.objects.get()
         with pytest.raises(SettingsError, match="leads to another server"):
             services.job_load(job=job, user=None)

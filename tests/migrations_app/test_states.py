@@ -4,7 +4,8 @@ import pytest
 from django.utils import timezone
 
 from migrations_app.models import Job
-from migrations_app.states import ENDED, MOVES, RUNNING, Status, move
+from migrations_app.models.status import ENDED, MOVES, RUNNING, Status
+from migrations_app.services.transitions import move
 
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,11 @@ from django.db import OperationalError, connections
 from django.db.models import F
 from django_q.models import OrmQ
 
-from migrations_app import queue, services, tasks
+from migrations_app import queue, services
 from migrations_app.engine.errors import LeaseLost, TargetError, TargetUnavailable
 from migrations_app.models import Job, JobSlice, RejectedRow, TargetState
-from migrations_app.states import Stage, Status
+from migrations_app.models.status import Stage, Status
+from migrations_app.worker import tasks
 from tests.kit import MemoryTarget
 
 from .conftest import SOURCE_PASSWORD, TARGET_TOKEN, books

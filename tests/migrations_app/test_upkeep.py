@@ -4,10 +4,12 @@ import pytest
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from migrations_app import claiming, leases, queue, services, tasks, upkeep
+from migrations_app import queue, services
+from migrations_app.execution import claim, lease
 from migrations_app.models import Job, JobSlice, Wish, Worker
+from migrations_app.models.status import Status
 from migrations_app.queue import Task
-from migrations_app.states import Status
+from migrations_app.worker import scheduler, tasks
 
 from .conftest import books
 
@@ -21,7 +23,7 @@ def lost():
 
 def swept(job):
     """What the sweep wakes for this job."""
-    upkeep.sweep()
+    scheduler.sweep()
     return {task: number for (task, pk), number in queue.waiting().items() if pk == job.pk}
 
 
@@ -55,12 +57,12 @@ def test_what_somebody_holds_is_left_alone(world):
     job = world.job()
     services.job_start(job=job)
     lost()
-    leases.take(job, leases.terms())
+    lease.take(job, lease.terms())
     assert swept(job) == {}
-    leases.release(job)
+    lease.release(job)
     tasks.prepare(job.pk)
     lost()
-    claiming.claim(job, leases.terms())
+    claim.claim(job, lease.terms())
     assert swept(job) == {}
     JobSlice.objects.update(lease_until=Now())
     assert swept(job) == {Task.WORK: 1}
@@ -71,7 +73,7 @@ def test_as_many_are_woken_as_there_are_slices_and_slots(world, slots, woken):
     for name in ("b", "c"):
         world.source.collections[name] = books(3)
     Worker.objects.create(host="here", pid=1, slots=slots, last_seen=Now())
-    Worker.objects.create(host="gone", pid=2, slots=99, last_seen=leases.after(-60))
+    Worker.objects.create(host="gone", pid=2, slots=99, last_seen=lease.after(-60))
     job = world.job({"source": "books"}, {"source": "b"}, {"source": "c"})
     tasks.prepare(job.pk)
     lost()
@@ -82,7 +84,7 @@ def test_a_slice_that_waits_for_another_try_wakes_nobody_before(world):
     job = world.job()
     tasks.prepare(job.pk)
     lost()
-    JobSlice.objects.update(not_before=leases.after(60))
+    JobSlice.objects.update(not_before=lease.after(60))
     assert swept(job) == {}
 
 
@@ -99,25 +101,25 @@ def test_no_more_pending_jobs_are_woken_than_may_run(world, settings):
 def test_a_stopping_job_whose_worker_died_ends_when_the_lease_is_over(world):
     job = world.job()
     tasks.prepare(job.pk)
-    claiming.claim(job, leases.terms())
+    claim.claim(job, lease.terms())
     services.job_cancel(job=job, user=None, drop=False)
     lost()
-    upkeep.sweep()
+    scheduler.sweep()
     assert Job.objects.get().status == Status.CANCELING
     JobSlice.objects.update(lease_until=Now())
-    upkeep.sweep()
+    scheduler.sweep()
     assert Job.objects.get().status == Status.CANCELED
 
 
 def test_a_failing_job_waits_for_its_last_slice(world):
     job = world.job()
     tasks.prepare(job.pk)
-    claimed = claiming.claim(job, leases.terms())
+    claimed = claim.claim(job, lease.terms())
     Job.objects.update(error_code="target_failed", error_message="No.")
-    upkeep.sweep()
+    scheduler.sweep()
     assert Job.objects.get().status == Status.IN_PROGRESS
-    leases.release(claimed)
-    upkeep.sweep()
+    lease.release(claimed)
+    scheduler.sweep()
     assert Job.objects.get().status == Status.FAILED
 
 
@@ -136,12 +138,12 @@ def test_a_job_whose_command_died_can_still_be_canceled(world):
     job = world.job()
     Job.objects.update(inline=True)
     tasks.prepare(job.pk)
-    claiming.claim(job, leases.terms())
+    claim.claim(job, lease.terms())
     lost()
     assert swept(job) == {}
     services.job_cancel(job=Job.objects.get(), user=None, drop=False)
     JobSlice.objects.update(lease_until=Now())
-    upkeep.sweep()
+    scheduler.sweep()
     assert Job.objects.get().status == Status.CANCELED
 
 

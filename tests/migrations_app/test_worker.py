@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from django_q.models import OrmQ
 
-from migrations_app import worker as supervising
 from migrations_app.models import Job, Worker
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.worker import supervisor as supervising
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]

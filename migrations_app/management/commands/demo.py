@@ -13,8 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 from migrations_app.demo import seed
 from migrations_app.demo.stack import WEB_PORT, Stack
 from migrations_app.engine.errors import FerryError
-from migrations_app.following import status_line
-from migrations_app.states import Status
+from migrations_app.management.terminal import status_line
+from migrations_app.models.status import Status
 
 FOLDER_NAME = ".demo"
 SAMPLE_SECONDS = 300

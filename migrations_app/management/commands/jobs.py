@@ -11,10 +11,10 @@ from django.core.management.base import CommandParser
 
 from migrations_app import services
 from migrations_app.engine.errors import FerryError, SettingsError
-from migrations_app.following import status_line
 from migrations_app.management.base import ConsoleCommand
+from migrations_app.management.terminal import status_line
 from migrations_app.models import Job
-from migrations_app.reports import job_report
+from migrations_app.reporting.report import job_report
 
 NOT_BUILT = ("resume", "give-up", "start-over", "retry", "verify")
 LISTED = 100

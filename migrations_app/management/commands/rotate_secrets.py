@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import models, transaction
 from django.db.models.functions import Cast
 
-from migrations_app.checks import adopt_keys
 from migrations_app.engine.errors import FerryError
-from migrations_app.fields import EncryptedJSONField, rotate
+from migrations_app.models.encrypted_json import EncryptedJSONField, rotate
+from migrations_app.models.keys_check import adopt_keys
 
 
 class Command(BaseCommand):

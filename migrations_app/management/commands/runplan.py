@@ -12,16 +12,16 @@ from typing import Any
 from django.conf import settings as host_settings
 from django.core.management.base import CommandParser
 
-from migrations_app import connect, plans, services
+from migrations_app import endpoints, plan_file, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import DatabaseMissing, Fault, FerryError, PlanRefused
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
-from migrations_app.following import Follower, exit_code
 from migrations_app.management.base import ConsoleCommand
+from migrations_app.management.terminal import Follower, exit_code
 from migrations_app.models import Connection, Job
-from migrations_app.reports import job_report
+from migrations_app.reporting.report import job_report
 
 REFUSED = 2
 
@@ -57,31 +57,31 @@ class Command(ConsoleCommand):
             self._refuse(error, options)
         self._run(job, options)
 
-    def _read(self, name: str) -> plans.PlanFile:
+    def _read(self, name: str) -> plan_file.PlanFile:
         try:
             text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             message = f"The plan “{name}” cannot be read: {why}."
-            return plans.PlanFile(None, faults=(Fault("file_unreadable", message, "Check the path."),))
+            return plan_file.PlanFile(None, faults=(Fault("file_unreadable", message, "Check the path."),))
         folder = Path() if name == "-" else Path(name).parent
-        return plans.read_plan(text, environ=os.environ, folder=folder)
+        return plan_file.read_plan(text, environ=os.environ, folder=folder)
 
-    def _ends(self, file: plans.PlanFile, faults: list[Fault]) -> dict[str, Connection | None]:
+    def _ends(self, file: plan_file.PlanFile, faults: list[Fault]) -> dict[str, Connection | None]:
         ends: dict[str, Connection | None] = {"source": None, "target": None}
         for role, is_target in (("source", False), ("target", True)):
             name = getattr(file.plan, role).connection if file.plan else None
             if name is None:
                 continue
             try:
-                ends[role] = connect.saved(name, is_target=is_target)
+                ends[role] = endpoints.saved(name, is_target=is_target)
             except FerryError as error:
                 faults.append(Fault(error.code, error.message, error.hint, f"{role}.connection"))
         return ends
 
     def _preflight(
         self,
-        file: plans.PlanFile,
+        file: plan_file.PlanFile,
         ends: dict[str, Connection | None],
         faults: list[Fault],
         notes: list[str],
@@ -117,18 +117,18 @@ class Command(ConsoleCommand):
         errors = [fault for fault in checked.faults if fault.severity == "error"]
         return [fault for fault in errors if (fault.path, fault.code) not in known]
 
-    def _open(self, file: plans.PlanFile, ends: dict[str, Connection | None], role: str) -> Any:
+    def _open(self, file: plan_file.PlanFile, ends: dict[str, Connection | None], role: str) -> Any:
         assert file.plan is not None
         end = getattr(file.plan, role)
         connection = ends[role]
         kind = connection.kind if connection else end.kind
         settings = connection.settings if connection else file.settings.get(role, {})
         if role == "source":
-            return connect.open_source(kind, settings)
-        return connect.open_target(kind, settings, file.plan.target.database)
+            return endpoints.open_source(kind, settings)
+        return endpoints.open_target(kind, settings, file.plan.target.database)
 
     def _create(
-        self, plan: Plan, file: plans.PlanFile, ends: dict[str, Connection | None], *, inline: bool
+        self, plan: Plan, file: plan_file.PlanFile, ends: dict[str, Connection | None], *, inline: bool
     ) -> Job:
         return services.job_create(
             plan=plan,

@@ -11,11 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from migrations_app import queue
-from migrations_app.checks import ensure_keys_fit_database
-from migrations_app.heartbeat import drain
-from migrations_app.mortal import die_with, is_orphan
-from migrations_app.worker import Supervisor
+from migrations_app.execution.heartbeat import drain
+from migrations_app.models.keys_check import ensure_keys_fit_database
+from migrations_app.worker import cluster
+from migrations_app.worker.parent_death import die_with, is_orphan
+from migrations_app.worker.supervisor import Supervisor
 
 
 class Command(BaseCommand):
@@ -48,10 +48,10 @@ class Command(BaseCommand):
 
         def say_alive() -> None:
             if is_orphan(parent):
-                queue.die("the worker that started it is gone")
+                cluster.die("the worker that started it is gone")
             with suppress(BlockingIOError):  # nobody listens at the moment, and the pipe is full of signs
                 os.write(sign, b".")
 
         # The tasks are loaded once, before the processes that run them are forked.
-        import_module("migrations_app.tasks")
-        queue.run_cluster(drain.ask, say_alive)
+        import_module("migrations_app.worker.tasks")
+        cluster.run_cluster(drain.ask, say_alive)

@@ -12,7 +12,7 @@ from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.sources.base import CollectionInfo, KeyRows, Measures, ReadContext, Source
-from migrations_app.engine.sources.postgresql import sample
+from migrations_app.engine.sources.postgresql import sample as sampling
 from migrations_app.engine.sources.postgresql.catalogue.listing import list_collections
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation, load_relation
 from migrations_app.engine.sources.postgresql.connect.conninfo import address_of, hosts_of
@@ -137,5 +137,5 @@ class PostgresSource(Source):
     def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
         select.limit = rows
-        reader = Reader(self._session, select, _SAMPLE_BYTES, StopToken(), sample.LOOK_SECONDS)
+        reader = Reader(self._session, select, _SAMPLE_BYTES, StopToken(), sampling.LOOK_SECONDS)
         return reader.first_rows()

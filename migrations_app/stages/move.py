@@ -9,9 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Sum
 
-from migrations_app import connect, counting, leases, queue, services
-from migrations_app.books import TAKEN_OVER, Books
-from migrations_app.control import CLOCK_SLACK_SECONDS, explain
+from migrations_app import endpoints, queue, services
 from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
 from migrations_app.engine.mapping import ServerChecks, compile_mapping
 from migrations_app.engine.model.plan import CollectionPlan, Options
@@ -20,16 +18,20 @@ from migrations_app.engine.pipeline.retry import RetryPolicy
 from migrations_app.engine.pipeline.throttle import Throttle
 from migrations_app.engine.sources.base import ReadContext
 from migrations_app.engine.stop_token import Deadline, StopToken
-from migrations_app.heartbeat import Heartbeat
+from migrations_app.execution import lease
+from migrations_app.execution.heartbeat import Heartbeat
+from migrations_app.execution.task_runner import CLOCK_SLACK_SECONDS, explain
 from migrations_app.models import Job, JobSlice, SliceState
-from migrations_app.preparing import ref_of
-from migrations_app.runlog import RunLog
+from migrations_app.reporting.run_log import RunLog
+from migrations_app.stages import count
+from migrations_app.stages.checkpoint_store import TAKEN_OVER, Books
+from migrations_app.stages.prepare import ref_of
 
 MIB = 1024 * 1024
 RETRY = RetryPolicy()
 
 
-def run(job: Job, claimed: JobSlice, how: leases.Terms, held_since: float) -> None:
+def run(job: Job, claimed: JobSlice, how: lease.Terms, held_since: float) -> None:
     """Move rows of ``claimed`` until it is through, its time is over or it must stop; then let go of it."""
     log = RunLog(job)
     books = Books(claimed, how, log)
@@ -47,7 +49,7 @@ def run(job: Job, claimed: JobSlice, how: leases.Terms, held_since: float) -> No
 
 
 def _move(
-    job: Job, claimed: JobSlice, books: Books, how: leases.Terms, held_since: float, log: RunLog
+    job: Job, claimed: JobSlice, books: Books, how: lease.Terms, held_since: float, log: RunLog
 ) -> SliceEnd:
     plan = CollectionPlan.model_validate(claimed.collection.plan)
     stop = StopToken()
@@ -67,8 +69,8 @@ def _move(
 
     with (
         Heartbeat(beat, how, stop, held_since),
-        connect.job_source(job) as source,
-        connect.job_target(job) as target,
+        endpoints.job_source(job) as source,
+        endpoints.job_target(job) as target,
     ):
         caps = target.capabilities()
         mapping = compile_mapping(plan, key_per_partition=caps.key_per_partition)
@@ -81,7 +83,7 @@ def _move(
             max_rows=rows_wanted(claimed),
             throttle=throttle,
         )
-        may_replace = not claimed.collection.key_unique or counting.may_replace(claimed.collection)
+        may_replace = not claimed.collection.key_unique or count.may_replace(claimed.collection)
         opened = target.channel(mapping.target, upsert=mapping.upsert, may_replace=may_replace)
         with closing(opened) as channel:
             books.begin()
@@ -145,10 +147,10 @@ def _failed(job: Job, claimed: JobSlice, books: Books, error: Exception, log: Ru
         return
     attempts = 1 if books.has_moved else claimed.attempts + 1
     is_clean = not claimed.unclean or "unclean" in _cleanness(books)
-    if known.retryable and is_clean and attempts < leases.MAX_ATTEMPTS:
-        wait = leases.retry_seconds(attempts)
-        log("warning", f"Trying again in {wait:.0f} seconds (try {attempts + 1} of {leases.MAX_ATTEMPTS}).")
-        _let_go(books, attempts=attempts, not_before=leases.after(wait), last_error=known.message)
+    if known.retryable and is_clean and attempts < lease.MAX_ATTEMPTS:
+        wait = lease.retry_seconds(attempts)
+        log("warning", f"Trying again in {wait:.0f} seconds (try {attempts + 1} of {lease.MAX_ATTEMPTS}).")
+        _let_go(books, attempts=attempts, not_before=lease.after(wait), last_error=known.message)
         queue.wake(job, queue.Task.WORK, delay_seconds=wait + CLOCK_SLACK_SECONDS)
         return
     services.job_note_failure(job=job, error=_named(known, claimed))

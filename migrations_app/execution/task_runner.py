@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from django.db import Error as DatabaseError
 from django.db.models import Q
 
-from migrations_app import leases, queue
+from migrations_app import queue
 from migrations_app.engine.errors import Canceled, Draining, FerryError, Interrupted, LeaseLost, PlanRefused
 from migrations_app.engine.stop_token import StopToken
-from migrations_app.heartbeat import Heartbeat, drain
+from migrations_app.execution import lease
+from migrations_app.execution.heartbeat import Heartbeat, drain
 from migrations_app.models import Job
-from migrations_app.runlog import RunLog
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.reporting.run_log import RunLog
 
 # A wake-up must not come before the database's clock lets the task be taken up again.
 CLOCK_SLACK_SECONDS = 0.3
@@ -57,56 +58,56 @@ def hold(job: Job, control: Control) -> None:
 
     The lease is given back, then the next wake-up sent.
     """
-    how, since = leases.terms(), time.monotonic()
+    how, since = lease.terms(), time.monotonic()
     task, while_ = control.task, control.while_
-    if not leases.take(job, how, while_):
+    if not lease.take(job, how, while_):
         return
     # The body reads the job anew now and then: the fence that counts is the one that was taken.
-    log, stop, lease = RunLog(job), StopToken(), copy(job)
+    log, stop, held = RunLog(job), StopToken(), copy(job)
     try:
-        with Heartbeat(lambda: _beat(lease, how, while_, log), how, stop, since):
+        with Heartbeat(lambda: _beat(held, how, while_, log), how, stop, since):
             again = control.body(Held(job, log, stop))
-        leases.release(lease, attempts=0, not_before=None)
+        lease.release(held, attempts=0, not_before=None)
     except LeaseLost as lost:
         log("warning", lost.message)
         again = None
     except Interrupted as reason:
-        leases.release(lease)
+        lease.release(held)
         again = Again(1.0) if isinstance(reason, Draining) else None
     except Exception as error:  # noqa: BLE001 (a task's outermost frame)
-        again = _failed(lease, control, how, error, log)
+        again = _failed(held, control, how, error, log)
     finally:
         log.flush()
     if again is not None:
         queue.wake(job, task, delay_seconds=again.seconds)
 
 
-def _beat(job: Job, how: leases.Terms, while_: Q, log: RunLog) -> Interrupted | None:
+def _beat(job: Job, how: lease.Terms, while_: Q, log: RunLog) -> Interrupted | None:
     log.flush()
-    if leases.renew(job, how, while_):
+    if lease.renew(job, how, while_):
         return None
-    if leases.renew(job, how):
+    if lease.renew(job, how):
         return Canceled("The job is to stop.")
     return LeaseLost(TAKEN_OVER)
 
 
-def _failed(job: Job, control: Control, how: leases.Terms, error: Exception, log: RunLog) -> Again | None:
+def _failed(job: Job, control: Control, how: lease.Terms, error: Exception, log: RunLog) -> Again | None:
     """Try again later where that may help, else store the failure; then give the lease back.
 
     What befell a worker that had lost its lease says nothing about the job.
     """
     known = explain(error, log)
-    if not leases.renew(job, how):
+    if not lease.renew(job, how):
         log("warning", TAKEN_OVER)
         return None
-    if known.retryable and job.attempts + 1 < leases.MAX_ATTEMPTS and not drain.is_asked:
-        wait = leases.retry_seconds(job.attempts + 1)
+    if known.retryable and job.attempts + 1 < lease.MAX_ATTEMPTS and not drain.is_asked:
+        wait = lease.retry_seconds(job.attempts + 1)
         log("warning", f"Trying again in {wait:.0f} seconds.")
-        leases.release(job, attempts=job.attempts + 1, not_before=leases.after(wait))
+        lease.release(job, attempts=job.attempts + 1, not_before=lease.after(wait))
         return Again(wait + CLOCK_SLACK_SECONDS)
     log.flush()  # the sentence of the end comes last
     control.failed(job, known)
-    leases.release(job, attempts=0, not_before=None)
+    lease.release(job, attempts=0, not_before=None)
     return None
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from migrations_app import connect
+from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
 from migrations_app.engine.model.plan import (
@@ -191,7 +191,7 @@ def _take_settings(
     if "kind" not in block:
         return
     try:
-        model = connect.end_class(str(block["kind"]), is_target=end == "target").Settings
+        model = endpoints.end_class(str(block["kind"]), is_target=end == "target").Settings
     except FerryError as error:
         yield Fault(error.code, error.message, error.hint, f"{end}.kind")
         return
@@ -199,7 +199,7 @@ def _take_settings(
     if not isinstance(given, dict):
         return
     yield from _read_files(given, model, folder, end)
-    yield from (fault.under(f"{end}.settings") for fault in connect.settings_faults(model, given))
+    yield from (fault.under(f"{end}.settings") for fault in endpoints.settings_faults(model, given))
     settings[end] = given
     block["settings"] = _public(raw[end].get("settings") or {}, model)
 
@@ -221,7 +221,7 @@ def _read_files(given: dict[str, Any], model: type[SettingsModel], folder: Path,
 
 def _public(written: dict[str, Any], model: type[SettingsModel]) -> dict[str, Any]:
     """Settings as written, without a secret typed in: only ``${NAME}`` stays in its place."""
-    secrets = connect.secret_names(model)
+    secrets = endpoints.secret_names(model)
     return {k: v for k, v in written.items() if k not in secrets or _is_variable(str(v))}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from migrations_app.control import Again, Held
-from migrations_app.counting import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, keys_sought
 from migrations_app.engine.errors import SourceError, VerifyMismatch
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.model.plan import CollectionPlan
@@ -14,8 +12,10 @@ from migrations_app.engine.verification.duplicate_keys import key_rows
 from migrations_app.engine.verification.partition_counts import check_partitions
 from migrations_app.engine.verification.row_count import CountState
 from migrations_app.engine.verification.verdict import Check, Verdict, judge
+from migrations_app.execution.task_runner import Again, Held
 from migrations_app.models import Job, JobCollection
-from migrations_app.preparing import ref_of
+from migrations_app.stages.count import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, keys_sought
+from migrations_app.stages.prepare import ref_of
 
 # Values of ``partition_by`` that may have come up while rows moved, and partitions still be compared.
 NEW_VALUES = 100

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from migrations_app.control import Again, Held
-from migrations_app.counting import PAUSE_SECONDS, TURN_SECONDS, count_before
 from migrations_app.engine.errors import TargetChanged, TargetError
 from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import compile_mapping
@@ -14,8 +12,10 @@ from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.targets.milvus.comparing import differences
 from migrations_app.engine.verification.row_count import CountState
+from migrations_app.execution.task_runner import Again, Held
 from migrations_app.models import Job, JobCollection, TargetState
-from migrations_app.states import RUNNING, Stage
+from migrations_app.models.status import RUNNING, Stage
+from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_before
 
 # In ``JobCollection.finish``: the collection of this name was dropped to make room.
 REPLACED = "replaced"

@@ -19,7 +19,7 @@ from migrations_app.engine.verification.key_check import KeySearch, SearchState,
 from migrations_app.engine.verification.row_count import CountState, RowCount
 from migrations_app.engine.verification.verdict import KeysSought
 from migrations_app.models import JobCollection, TargetState, Wish
-from migrations_app.wishes import spec_of
+from migrations_app.stages.post_migration import spec_of
 
 # A count that waits for an index or a load gives the process to others after this, and goes on later.
 TURN_SECONDS = 20.0

@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from migrations_app.models import Installation
-from migrations_app.secrets import can_serve, fingerprint, with_newest
+from migrations_app.secret_keys import can_serve, fingerprint, with_newest
 
 FIRST = 1  # the key of the one row that describes this installation
 

@@ -5,16 +5,16 @@ Every position is stored: a turn that takes long gives the process to others, an
 
 from __future__ import annotations
 
-from migrations_app import connect, services
-from migrations_app.control import Again, Held
+from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Options
 from migrations_app.engine.targets.base import Target
+from migrations_app.execution.task_runner import Again, Held
 from migrations_app.models import Job
-from migrations_app.states import Stage
-from migrations_app.verifying import verify
-from migrations_app.wishes import LOOK_SECONDS, OPEN, advance_index, advance_load, tend_failed
+from migrations_app.models.status import Stage
+from migrations_app.stages.post_migration import LOOK_SECONDS, OPEN, advance_index, advance_load, tend_failed
+from migrations_app.stages.verify import verify
 
 WISHES = (
     (Stage.INDEXING, "index_wish", advance_index),
@@ -25,7 +25,7 @@ WISHES = (
 def finish(held: Held) -> Again | None:
     """The next turn of finishing. ``Again`` where something has to be waited for."""
     job = held.job
-    with connect.job_target(job) as target:
+    with endpoints.job_target(job) as target:
         if job.stage == Stage.MOVING:
             _tell_cuts(held)
         if job.stage in (Stage.MOVING, Stage.VERIFYING):
@@ -58,7 +58,7 @@ def _verify(held: Held, target: Target) -> Again | None:
             checks=[{"check": "counts", "passed": None, "message": "The plan asks for no verification."}]
         )
         return None
-    with connect.job_source(held.job) as source:
+    with endpoints.job_source(held.job) as source:
         source.stop = held.stop
         return verify(held, source, target)
 

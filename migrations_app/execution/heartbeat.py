@@ -14,7 +14,7 @@ from django.db import connections
 
 from migrations_app.engine.errors import Draining, Interrupted, LeaseLost
 from migrations_app.engine.stop_token import StopToken
-from migrations_app.leases import Terms
+from migrations_app.execution.lease import Terms
 
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 0.2

@@ -8,16 +8,17 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from migrations_app import leases, services
+from migrations_app import services
 from migrations_app.engine.errors import UncleanStop
+from migrations_app.execution import lease
 from migrations_app.models import Installation, Job, JobCollection, JobSlice, LogEntry, SliceState
-from migrations_app.states import Stage, Status
+from migrations_app.models.status import Stage, Status
 
 TRIED_AT_ONCE = 5
 WAITS = "Waiting for the target: it takes one writer at a time, and {other} is writing to it."
 
 
-def claim(job: Job, how: leases.Terms) -> JobSlice | None:
+def claim(job: Job, how: lease.Terms) -> JobSlice | None:
     """Take the lease of a slice that waits, or whose worker is gone. None where there is none to take.
 
     The job is locked meanwhile: none is taken of one that is being ended. A slice that writes into a
@@ -31,7 +32,7 @@ def claim(job: Job, how: leases.Terms) -> JobSlice | None:
         if due.filter(unclean=True).exists():
             return None
         for found in due[:TRIED_AT_ONCE]:
-            if leases.take(found, how, **_on_claim(found)):
+            if lease.take(found, how, **_on_claim(found)):
                 found.rejected.filter(is_beyond=True).delete()
                 return found
     return None

@@ -6,17 +6,17 @@ from itertools import islice
 
 from django.db import transaction
 
-from migrations_app import connect, services
-from migrations_app.control import Again, Held
+from migrations_app import endpoints, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
-from migrations_app.making import is_untouched, make
+from migrations_app.execution.task_runner import Again, Held
 from migrations_app.models import Job, JobCollection, JobSlice, Wish
-from migrations_app.states import Stage
+from migrations_app.models.status import Stage
+from migrations_app.stages.provision import is_untouched, make
 
 # One slice a collection, as long as the sources give no more.
 SLICES_WANTED = 1
@@ -30,7 +30,7 @@ def prepare(held: Held) -> Again | None:
     Raises ``PlanRefused`` with all faults, before anything was written.
     """
     job = held.job
-    with connect.job_source(job) as source, connect.job_target(job) as target:
+    with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
         source.stop = held.stop
         if job.collections.filter(is_prepared=False).exists():
             _check(held, source, target)

@@ -13,13 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Q
 
-from migrations_app import connect
-from migrations_app.control import Again, Held, explain
+from migrations_app import endpoints
 from migrations_app.engine.errors import FerryError, TargetError
 from migrations_app.engine.model.plan import CollectionPlan, IndexPlan
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.targets.base import IndexState, LoadState, Target
 from migrations_app.engine.verification.stall import Watch
+from migrations_app.execution.task_runner import Again, Held, explain
 from migrations_app.models import Job, JobCollection, Wish
 
 OPEN = (Wish.ASKED, Wish.RUNNING)
@@ -30,7 +30,7 @@ DEFAULT_METRIC = "COSINE"
 
 def tend(held: Held) -> Again | None:
     """Go on with all that is asked of the collections of a job that has ended."""
-    with connect.job_target(held.job) as target:
+    with endpoints.job_target(held.job) as target:
         for row in held.job.collections.filter(OPEN_WISH):
             held.stop.check()
             _tend_one(held, row, target)

@@ -15,14 +15,15 @@ from django.db.models import Exists, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from migrations_app import leases, services
+from migrations_app import services
 from migrations_app.engine.errors import Canceled, Interrupted, LeaseLost, Stalled
 from migrations_app.engine.model.batch import Rejected
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.pipeline.ledger import Checkpoint, Ledger
+from migrations_app.execution import lease
 from migrations_app.models import Job, JobSlice, RateSample, RejectedRow
-from migrations_app.runlog import RunLog, storable
-from migrations_app.states import Status
+from migrations_app.models.status import Status
+from migrations_app.reporting.run_log import RunLog, storable
 
 TAKEN_OVER = "Another worker took this slice over."
 COLUMNS = {
@@ -43,7 +44,7 @@ def _by_column(counters: Counters) -> dict[str, int]:
 class Books:
     """The checkpoint of one claimed slice, between the pipeline's ledger and the database."""
 
-    def __init__(self, claimed: JobSlice, how: leases.Terms, log: RunLog) -> None:
+    def __init__(self, claimed: JobSlice, how: lease.Terms, log: RunLog) -> None:
         self._slice = claimed
         self._job_id = claimed.collection.job_id
         self._how = how
@@ -69,20 +70,20 @@ class Books:
         self._log.flush()
         self._look_for_a_stall()
         going = Job.objects.filter(pk=self._job_id, status=Status.IN_PROGRESS, error_code="")
-        if self._store(lambda columns: leases.renew(self._slice, self._how, Exists(going), **columns)):
+        if self._store(lambda columns: lease.renew(self._slice, self._how, Exists(going), **columns)):
             return None
-        if self._store(lambda columns: leases.renew(self._slice, self._how, **columns)):
+        if self._store(lambda columns: lease.renew(self._slice, self._how, **columns)):
             return Canceled("The job is to stop.")
         return LeaseLost(TAKEN_OVER)
 
     def is_held(self) -> bool:
         """Whether the slice is still this worker's; if so, for another lease."""
-        return leases.renew(self._slice, self._how)
+        return lease.renew(self._slice, self._how)
 
     def close(self, **changes: Any) -> None:
         """Store the last checkpoint and give the lease back, unless it was lost: then the books are void."""
         if not self._store(
-            lambda columns: leases.release(self._slice, **columns | changes),
+            lambda columns: lease.release(self._slice, **columns | changes),
             is_last=True,
         ):
             self._log("warning", TAKEN_OVER)

@@ -8,11 +8,12 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from migrations_app import claiming, queue, services
+from migrations_app import queue, services
+from migrations_app.execution import claim
 from migrations_app.models import Job, JobCollection, JobSlice, Worker
+from migrations_app.models.status import RUNNING, Stage, Status
 from migrations_app.queue import Task
-from migrations_app.states import RUNNING, Stage, Status
-from migrations_app.wishes import OPEN_WISH
+from migrations_app.stages.post_migration import OPEN_WISH
 
 
 def sweep() -> None:
@@ -65,7 +66,7 @@ def _moving(job: Job) -> Counter[Task]:
         return Counter({Task.FINISH: 1})
     running = JobSlice.objects.filter(collection__job=job).leased().count()
     slots = max(1, Worker.objects.slots())
-    return Counter({Task.WORK: max(0, min(claiming.claimable(job).count(), slots - running))})
+    return Counter({Task.WORK: max(0, min(claim.claimable(job).count(), slots - running))})
 
 
 def _control_task(job: Job) -> Task | None:

@@ -3,21 +3,21 @@ asked what it created is dropped."""
 
 from __future__ import annotations
 
-from migrations_app import connect
-from migrations_app.control import Held
-from migrations_app.counting import BEFORE, COUNT, count_after, count_before
+from migrations_app import endpoints
 from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.targets.base import Target
-from migrations_app.making import is_ours
+from migrations_app.execution.task_runner import Held
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.services.lifecycle import half_counted, to_drop
+from migrations_app.stages.count import BEFORE, COUNT, count_after, count_before
+from migrations_app.stages.provision import is_ours
 
 
 def undo(held: Held) -> None:
     """Drop the collections that this job created, and no other; restore those that stay."""
-    with connect.job_target(held.job) as target:
+    with endpoints.job_target(held.job) as target:
         for row in to_drop(held.job):
             held.stop.check()
             _drop(held, row, target)

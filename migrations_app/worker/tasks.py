@@ -6,21 +6,22 @@ import time
 
 from django.db.models import Q
 
-from migrations_app import claiming, leases, services
-from migrations_app.control import GOING, STOPPING, Control, hold
-from migrations_app.finishing import finish as finish_job
-from migrations_app.finishing import finish_failed
-from migrations_app.heartbeat import drain
+from migrations_app import services
+from migrations_app.execution import claim, lease
+from migrations_app.execution.heartbeat import drain
+from migrations_app.execution.task_runner import GOING, STOPPING, Control, hold
 from migrations_app.models import Job
-from migrations_app.preparing import prepare as prepare_job
-from migrations_app.preparing import prepare_failed
+from migrations_app.models.status import Stage, Status
 from migrations_app.queue import Task, wake
-from migrations_app.run import run
-from migrations_app.states import Stage, Status
-from migrations_app.undoing import undo, undo_failed
-from migrations_app.upkeep import top_up
-from migrations_app.wishes import tend as tend_job
-from migrations_app.wishes import tend_failed
+from migrations_app.stages.cleanup import undo, undo_failed
+from migrations_app.stages.finish import finish as finish_job
+from migrations_app.stages.finish import finish_failed
+from migrations_app.stages.move import run
+from migrations_app.stages.post_migration import tend as tend_job
+from migrations_app.stages.post_migration import tend_failed
+from migrations_app.stages.prepare import prepare as prepare_job
+from migrations_app.stages.prepare import prepare_failed
+from migrations_app.worker.scheduler import top_up
 
 PREPARE = Control(Task.PREPARE, prepare_job, GOING & Q(stage=Stage.PREPARING), prepare_failed)
 FINISH = Control(Task.FINISH, finish_job, GOING & ~Q(stage=Stage.PREPARING), finish_failed)
@@ -40,13 +41,13 @@ def work(job_id: int) -> None:
     """Claim a slice and move its rows for a while."""
     if (job := _job(job_id, Task.WORK)) is None:
         return
-    how, since = leases.terms(), time.monotonic()
-    if (claimed := claiming.claim(job, how)) is not None:
+    how, since = lease.terms(), time.monotonic()
+    if (claimed := claim.claim(job, how)) is not None:
         run(job, claimed, how, since)
-        for other in claiming.waiting_for_target(job):
+        for other in claim.waiting_for_target(job):
             top_up(other)
     else:
-        claiming.say_why_not(job)
+        claim.say_why_not(job)
     top_up(job)
 
 

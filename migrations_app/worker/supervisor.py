@@ -29,9 +29,9 @@ from django.db import Error as DatabaseError
 from django.db import connections
 from django.db.models.functions import Now
 
-from migrations_app import retention, upkeep
 from migrations_app.models import Worker
 from migrations_app.queue import CONTROL, DATA
+from migrations_app.worker import retention, scheduler
 
 logger = logging.getLogger("vectorferry.worker")
 LOOK_SECONDS = 0.25
@@ -134,7 +134,7 @@ class Supervisor:
         self._row: Worker | None = None
         self._is_asked_to_stop = False
         self._seen = Every(SEEN_SECONDS, self._say_alive)
-        self._sweep = Every(settings.VECTORFERRY_LEASE_SECONDS / 2, upkeep.sweep)
+        self._sweep = Every(settings.VECTORFERRY_LEASE_SECONDS / 2, scheduler.sweep)
         self._prune = Every(PRUNE_SECONDS, retention.prune)
 
     def stop(self, *_signal: object) -> None:

@@ -1,13 +1,8 @@
-"""What may become of a job: one table of moves, and the one function that applies a move."""
+"""Status: the states of a job, a slice and a target collection, and the table of moves of a job."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.db import models
-
-if TYPE_CHECKING:
-    from migrations_app.models import Job
 
 
 class Status(models.TextChoices):
@@ -49,26 +44,17 @@ class Stage(models.TextChoices):
     LOADING = "loading", "loading"
 
 
-def origins(to: Status) -> frozenset[Status]:
-    """The states from which a job may come to ``to``."""
-    return frozenset(status for status, targets in MOVES.items() if to in targets)
+class SliceState(models.TextChoices):
+    WAITING = "waiting", "waiting"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
 
 
-def move(
-    job: Job,
-    to: Status,
-    *,
-    only_from: frozenset[Status] | None = None,
-    where: models.Q | None = None,
-    **changes: Any,
-) -> bool:
-    """Bring ``job`` to ``to``, with ``changes``, in one statement. False where someone else was first.
+class TargetState(models.TextChoices):
+    """What is known of a collection in the target. Stored before and after the call that makes it."""
 
-    ``only_from`` and ``where`` narrow it further. Called by ``services`` alone.
-    """
-    allowed = origins(to) if only_from is None else origins(to) & only_from
-    found = type(job).objects.filter(where or models.Q(), pk=job.pk, status__in=allowed)
-    if found.update(status=to, **changes) != 1:
-        return False
-    job.refresh_from_db()
-    return True
+    NONE = "none", "not created"
+    CREATING = "creating", "being created"
+    CREATED = "created", "created by this job"
+    EXISTING = "existing", "was there before"
+    DROPPED = "dropped", "created by this job and dropped again"

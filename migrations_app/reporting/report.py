@@ -12,9 +12,9 @@ from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from migrations_app.models import Job, JobCollection, JobSlice
-from migrations_app.models.jobs import COUNTERS
+from migrations_app.models.collection import COUNTERS
+from migrations_app.models.status import Stage, Status
 from migrations_app.reporting import rate
-from migrations_app.states import Stage, Status
 
 NOW_SECONDS = 20
 RECENT_SECONDS = 120
@@ -129,7 +129,7 @@ def rate_curve(job: Job) -> list[tuple[datetime, float]]:
     # What is left is too short a time for a rate of its own: the last one takes it in.
     points[max(1, len(points) - 1) :] = [samples[-1]]
     zone = last.tzinfo
-    return [(datetime.fromtimestamp(at, zone), rate) for at, rate in rate.curve(points)]
+    return [(datetime.fromtimestamp(at, zone), rows_per_second) for at, rows_per_second in rate.curve(points)]
 
 
 # ---------------------------------------------------------------- the report

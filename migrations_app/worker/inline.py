@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from django.db import connections
 
-from migrations_app import tasks, upkeep
 from migrations_app.models import Job
+from migrations_app.worker import scheduler, tasks
 
 PAUSE_SECONDS = 0.1
 TURN_SECONDS = 0.5
@@ -40,7 +40,7 @@ class _Runner(threading.Thread):
     def run(self) -> None:
         try:
             while not (job := Job.objects.get(pk=self.job_id)).is_ended:
-                for task in upkeep.due(job):
+                for task in scheduler.due(job):
                     tasks.BY_NAME[task](self.job_id)
                 time.sleep(PAUSE_SECONDS)
         finally:

@@ -8,10 +8,10 @@ from typing import Any
 
 from migrations_app import services
 from migrations_app.engine.errors import FerryError
-from migrations_app.inline import run_inline
 from migrations_app.models import Job, LogEntry
-from migrations_app.reports import job_pace, job_totals
-from migrations_app.states import Stage, Status
+from migrations_app.models.status import Stage, Status
+from migrations_app.reporting.report import job_pace, job_totals
+from migrations_app.worker.inline import run_inline
 
 POLL_SECONDS = 0.5
 LINE_SECONDS = 5.0

@@ -1,0 +1,109 @@
+"""Job: one run of a plan."""
+
+from __future__ import annotations
+
+import secrets
+import string
+
+from django.contrib.auth.models import User
+from django.db import models
+
+from migrations_app.models.connections import Connection
+from migrations_app.models.encrypted_json import EncryptedJSONField
+from migrations_app.models.leased import Leased, LeasedQuerySet
+from migrations_app.models.status import ENDED, RUNNING, Stage, Status
+
+ALPHABET = string.ascii_letters + string.digits
+
+
+def new_public_id() -> str:
+    """``job-`` and 22 letters and digits: the form Zilliz Cloud gives its jobs."""
+    return "job-" + "".join(secrets.choice(ALPHABET) for _ in range(22))
+
+
+class Job(Leased):
+    """One run of a plan. ``plan`` is frozen, as it was written; ``secrets`` are the settings typed into it.
+
+    An error on a job that is In Progress means it is stopping; Failed follows when the last slice is let go.
+    ``refused`` tells a failure in preparation, before anything was written. ``seconds`` holds what each
+    stage took. The lease is that of its control tasks (prepare, finish).
+    """
+
+    public_id = models.CharField(max_length=26, unique=True, default=new_public_id, editable=False)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.PENDING)
+    stage = models.CharField(max_length=20, choices=Stage.choices, blank=True, default=Stage.WAITING)
+    description = models.CharField(max_length=500, blank=True, default="")
+    kind = models.CharField(max_length=40)
+    target_kind = models.CharField(max_length=40, default="milvus")
+    source_connection = models.ForeignKey(
+        Connection, models.SET_NULL, null=True, blank=True, related_name="source_jobs"
+    )
+    target_connection = models.ForeignKey(
+        Connection, models.SET_NULL, null=True, blank=True, related_name="target_jobs"
+    )
+    source_name = models.CharField(max_length=500, blank=True, default="")
+    target_name = models.CharField(max_length=500, blank=True, default="")
+    database = models.CharField(max_length=255, default="default")
+    plan = models.JSONField()
+    secrets = EncryptedJSONField(default=dict)
+
+    error_code = models.CharField(max_length=60, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    error_hint = models.TextField(blank=True, default="")
+    refused = models.BooleanField(default=False)
+    drop_requested = models.BooleanField(default=False)
+    # Run by a command in its own process: the sweep wakes no worker for it.
+    inline = models.BooleanField(default=False)
+    # Takes the target one writer at a time, and which target is that?
+    single_writer = models.BooleanField(default=False)
+    target_key = models.CharField(max_length=500, blank=True, default="", db_index=True)
+
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="jobs")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    stage_started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    seconds = models.JSONField(default=dict, blank=True)
+
+    objects = LeasedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=("status", "created_at"), name="jobs_by_status"),)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def is_live(self) -> bool:
+        return not self.is_ended
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in RUNNING
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether its slices are to stop: it is being canceled, or a failure is noted."""
+        return self.status == Status.CANCELING or (
+            self.status == Status.IN_PROGRESS and bool(self.error_code)
+        )
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.status in (Status.PENDING, Status.IN_PROGRESS)
+
+    @property
+    def can_use_target(self) -> bool:
+        """Whether its collections may be indexed, loaded and released by hand."""
+        return self.status == Status.SUCCESSFUL
+
+    @property
+    def error(self) -> dict[str, str] | None:
+        if not self.error_code:
+            return None
+        return {"code": self.error_code, "message": self.error_message, "hint": self.error_hint}
