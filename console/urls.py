@@ -2,6 +2,6 @@
 
 from django.urls import include, path
 
-VIEWS = ("wizard", "schema", "connections", "jobs", "accounts", "system")
+VIEWS = ("wizard.views", "schema.views", "connections.views", "jobs.views", "accounts.views", "health")
 
-urlpatterns = [path("", include(f"console.views.{view}")) for view in VIEWS]
+urlpatterns = [path("", include(f"console.{views}")) for views in VIEWS]

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from console import words
+from console import format
 
 register = template.Library()
 
@@ -59,7 +59,7 @@ def icon(name: str = "") -> SafeString:
     )
 
 
-for _filter in (words.number, words.rows, words.size, words.duration, words.about):
+for _filter in (format.number, format.rows, format.size, format.duration, format.about):
     register.filter(_filter)
 
 
@@ -131,7 +131,7 @@ def rate_curve(samples: Iterable[tuple[datetime, float]]) -> dict[str, Any]:
         f"{30 + 370 * (at - begin).total_seconds() / span:.1f},{44 - 40 * rate / top:.1f}"
         for at, rate in points
     ]
-    return {"line": " ".join(places), "begin": begin, "end": end, "top": words.short(top)}
+    return {"line": " ".join(places), "begin": begin, "end": end, "top": format.short(top)}
 
 
 _SLICE_STATES = ("done", "running", "stopped", "waiting")
@@ -145,8 +145,8 @@ def slice_cells(counts: Any, text: str = "") -> dict[str, Any]:
     total = sum(numbers.values())
     scale = min(1.0, _MOST_CELLS / total) if total else 1.0
     cells = [state for state, count in numbers.items() if count for _ in range(max(1, round(count * scale)))]
-    words = " · ".join(f"{count:,} {state}" for state, count in numbers.items() if count)
-    return {"cells": cells, "text": text or words}
+    spoken = " · ".join(f"{count:,} {state}" for state, count in numbers.items() if count)
+    return {"cells": cells, "text": text or spoken}
 
 
 def _count(counts: Any, state: str) -> int:

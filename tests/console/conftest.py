@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from console import proposals
-from console.sheet import Sheet
+from console.schema import defaults as table_defaults
+from console.schema.table import Sheet
 from migrations_app import endpoints
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
@@ -117,7 +117,7 @@ def vault() -> Iterator[MemoryDatabase]:
 @pytest.fixture
 def proposed() -> Sheet:
     """The mapping table of ``tables.SCHEMA`` as it is first shown."""
-    return proposals.proposed(SCHEMA, EVERYTHING)
+    return table_defaults.proposed(SCHEMA, EVERYTHING)
 
 
 @pytest.fixture

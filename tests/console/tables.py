@@ -8,13 +8,14 @@ from typing import Any
 import pyarrow as pa
 from django.forms import Form
 
-from console import proposals
-from console.forms.collection import CollectionForm
-from console.forms.full_text import full_text_forms
-from console.forms.mapping import FieldForm
-from console.forms.reading import read
-from console.sheet import Sheet, anchor
-from console.stored import TargetFacts
+from console.anchors import anchor
+from console.draft.snapshot import TargetFacts
+from console.schema import defaults as table_defaults
+from console.schema.forms.collection import CollectionForm
+from console.schema.forms.field import FieldForm
+from console.schema.forms.full_text import full_text_forms
+from console.schema.parse.table import read
+from console.schema.table import Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
@@ -97,4 +98,4 @@ def opened(table: Sheet, *columns: str, has: Capabilities = EVERYTHING) -> Sheet
     """The table with these columns opened, described as a source does."""
     own = tuple(field for field in SCHEMA.fields if not field.opened_from)
     schema = with_opened_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
-    return proposals.reopened(table, schema, columns, has)
+    return table_defaults.reopened(table, schema, columns, has)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from console.connections_list import proposed_name
+from console.connections.list import proposed_name
 from migrations_app.models import Connection, Draft, Job
 from tests.kit import MemoryDatabase, MemoryStore
 

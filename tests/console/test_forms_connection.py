@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from pydantic import Field, SecretStr, model_validator
 
-from console.forms.connection import WAY, ConnectionForm
+from console.connections.form import WAY, ConnectionForm
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import AuthRefused, ConnectionFailed
 from migrations_app.engine.sources.registry import SOURCES

@@ -8,14 +8,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from console import proposals, sheet
-from console.forms.collection import CollectionForm
-from console.forms.mapping import FieldForm
-from console.forms.reading import read
-from console.preview import bytes_per_row, preview
-from console.problems import applied, of_all
-from console.sheet import Fate, Sheet, anchor
-from console.stored import schema_from_json, schema_to_json
+from console.anchors import anchor
+from console.draft.snapshot import schema_from_json, schema_to_json
+from console.schema import defaults as table_defaults
+from console.schema import table as mapping_table
+from console.schema.forms.collection import CollectionForm
+from console.schema.forms.field import FieldForm
+from console.schema.parse.table import read
+from console.schema.preview import bytes_per_row, preview
+from console.schema.problems import applied, of_all
+from console.schema.table import Fate, Sheet
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.types import MilvusType
@@ -32,14 +34,14 @@ from tests.kit.memory_target import EVERYTHING
 
 @pytest.mark.parametrize("has", [EVERYTHING, MODEST], ids=str)
 def test_what_is_sent_back_unchanged_changes_nothing(has: Capabilities) -> None:
-    table = proposals.proposed(SCHEMA, has)
+    table = table_defaults.proposed(SCHEMA, has)
     again = changed(table, has)
     assert again.plan == table.plan
     assert again.typed == {}
 
 
 def test_where_nothing_may_be_null_columns_go_into_the_dynamic_field_and_come_back_fixed() -> None:
-    table = proposals.proposed(SCHEMA, MODEST)
+    table = table_defaults.proposed(SCHEMA, MODEST)
     assert plan_field(table, "created").dynamic
     table = changed(table, MODEST, created__on_null="reject", tags__on_null="fill", tags__fill_null="[]")
     created, tags = plan_field(table, "created"), plan_field(table, "tags")
@@ -153,7 +155,7 @@ def test_a_field_left_out_comes_back_as_it_was(proposed: Sheet) -> None:
 
 def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brings_it() -> None:
     has = replace(EVERYTHING, types=EVERYTHING.types - {MilvusType.FLOAT16_VECTOR}, version="2.3.5")
-    table = proposals.proposed(SCHEMA, has)
+    table = table_defaults.proposed(SCHEMA, has)
     half = next(row for row in table.rows(has) if row.source.name == "half")
     assert half.fate is Fate.LEFT
     assert half.reason == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5"
@@ -211,8 +213,8 @@ def test_every_fix_of_a_broken_sheet_repairs_its_problem(proposed: Sheet) -> Non
 
 def test_a_sheet_survives_its_draft(proposed: Sheet) -> None:
     table = changed(proposed, price__include=None, created__max_length="much", target="mine")
-    stored = json.loads(json.dumps(sheet.to_json(table)))
-    again = sheet.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
+    stored = json.loads(json.dumps(mapping_table.to_json(table)))
+    again = mapping_table.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
     assert again is not None
     assert (again.plan, again.spare, again.typed, again.is_edited) == (
         *(table.plan, table.spare, table.typed),
@@ -223,7 +225,7 @@ def test_a_sheet_survives_its_draft(proposed: Sheet) -> None:
 
 @pytest.mark.parametrize("data", [None, 7, [], {}, {"schema": {}}, {"schema": "x", "spare": 1, "typed": []}])
 def test_what_another_version_left_is_no_sheet(data: Any) -> None:
-    assert sheet.from_json(data, {"source": "x"}) is None
+    assert mapping_table.from_json(data, {"source": "x"}) is None
 
 
 def test_a_sample_keeps_the_vectors_of_the_preview_alone() -> None:

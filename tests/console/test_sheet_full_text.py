@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from console.forms.full_text import full_text_forms
-from console.forms.mapping import FieldForm
-from console.preview import preview
-from console.problems import of_all
-from console.sheet import Sheet, anchor
+from console.anchors import anchor
+from console.schema.forms.field import FieldForm
+from console.schema.forms.full_text import full_text_forms
+from console.schema.preview import preview
+from console.schema.problems import of_all
+from console.schema.table import Sheet
 from tests.console.tables import FACTS, changed
 from tests.kit.memory_target import EVERYTHING
 

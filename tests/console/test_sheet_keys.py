@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from console import proposals
-from console.forms.collection import CollectionForm
-from console.key_words import joined_example, key_words
-from console.preview import preview
-from console.problems import of_all
-from console.sheet import Sheet
+from console.schema import defaults as table_defaults
+from console.schema.forms.collection import CollectionForm
+from console.schema.key_notes import joined_example, key_words
+from console.schema.preview import preview
+from console.schema.problems import of_all
+from console.schema.table import Sheet
 from migrations_app.engine.model.source_schema import SourceKey
 from tests.console.tables import FACTS, SCHEMA, changed, plan_field
 from tests.kit.memory_target import EVERYTHING
@@ -26,7 +26,7 @@ def key_choices(table: Sheet) -> list[str]:
 
 
 def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
-    table = proposals.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
+    table = table_defaults.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
     assert key_choices(table) == ["auto", "joined", "field:id", "field:created"]
     assert plan_field(table, "id").target == "id"
     assert "keep_source_key" not in CollectionForm(table, EVERYTHING).fields
@@ -104,7 +104,7 @@ def test_joining_begins_with_the_key_and_wants_two_fields(proposed: Sheet) -> No
 
 
 def test_a_key_of_several_columns_is_joined_with_one_choice() -> None:
-    table = proposals.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
+    table = table_defaults.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
     table = changed(table, key="joined")
     assert table.plan.key == ["id", "created"]
     assert list(key_words(table)) == ["A row in which created is NULL has no key: it is rejected."]

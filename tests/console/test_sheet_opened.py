@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from console import proposals, sheet
-from console.forms.mapping import FieldForm
-from console.forms.reading import read
-from console.preview import bytes_per_row, preview
-from console.problems import applied, of_all
-from console.proposals import with_field_added
-from console.sheet import Fate, Sheet, anchor
+from console.anchors import anchor
+from console.schema import defaults as table_defaults
+from console.schema import table as mapping_table
+from console.schema.defaults import with_field_added
+from console.schema.forms.field import FieldForm
+from console.schema.parse.table import read
+from console.schema.preview import bytes_per_row, preview
+from console.schema.problems import applied, of_all
+from console.schema.table import Fate, Sheet
 from tests.console.tables import FACTS, MODEST, SCHEMA, changed, opened, plan_field, sent
 from tests.kit.memory_target import EVERYTHING
 
@@ -80,8 +82,8 @@ def test_a_column_moved_whole_again_is_the_field_it_was(proposed: Sheet) -> None
 
 def test_an_opened_sheet_survives_its_draft(proposed: Sheet) -> None:
     table = changed(opened(proposed, "meta"), **{"meta.a__include": "on", "meta.a__max_length": "x"})
-    stored = json.loads(json.dumps(sheet.to_json(table)))
-    again = sheet.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
+    stored = json.loads(json.dumps(mapping_table.to_json(table)))
+    again = mapping_table.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
     assert again is not None
     assert again.rows(EVERYTHING)[-1].source == table.rows(EVERYTHING)[-1].source
 
@@ -112,7 +114,7 @@ def test_an_added_field_of_another_type_begins_without_a_value(proposed: Sheet) 
 
 
 def test_where_the_target_keeps_no_defaults_the_value_is_put_into_each_row() -> None:
-    table = with_field_added(proposals.proposed(SCHEMA, MODEST), MODEST)
+    table = with_field_added(table_defaults.proposed(SCHEMA, MODEST), MODEST)
     facts = replace(FACTS, capabilities=MODEST)
     (problem,) = of_all([table], facts)[0]
     assert (problem.anchor, "without a value" in problem.message) == ("a0", True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.wizard import Progress, Step, marks
+from console.draft.steps import Progress, Step, marks
 
 FULL = {"has_source": True, "has_target": True, "collections": 2, "described": 2}
 

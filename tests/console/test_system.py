@@ -5,7 +5,7 @@ from django.http import JsonResponse
 from django.test import Client
 from django.urls import path
 
-from console.views import system
+from console import health
 
 
 @pytest.mark.django_db
@@ -53,7 +53,7 @@ def echo(request, word):
 
 urlpatterns = [
     path("secret", unmarked),
-    path("login/", system.healthz, name="login"),
+    path("login/", health.healthz, name="login"),
     path("echo/<word>", echo),
 ]
 

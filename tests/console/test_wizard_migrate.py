@@ -174,7 +174,7 @@ def test_drafts_hold_no_secret(ready: Draft) -> None:
 
 
 def test_capabilities_are_kept_whole(ready: Draft) -> None:
-    from console.drafts import target_facts
+    from console.draft.contents import target_facts
 
     facts = target_facts(ready)
     assert isinstance(facts.capabilities, Capabilities)

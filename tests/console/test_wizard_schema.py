@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from console.sheet import anchor
+from console.anchors import anchor
 from migrations_app.models import Connection, Draft
 from tests.console.walking import (
     HTMX,

@@ -2,22 +2,22 @@
 
 import pytest
 
-from console import words
+from console import format
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "–"), (0, "0"), (999, "999"), (1_204_000, "1,204,000"), (13_823.4, "13,823")]
 )
 def test_counts_have_thousands(value: float | None, text: str) -> None:
-    assert words.number(value) == text
+    assert format.number(value) == text
 
 
 def test_an_estimate_says_so_and_keeps_three_digits() -> None:
-    assert words.rows(2_940_112, False) == "about 2,940,000"
-    assert words.rows(40_112, False) == "about 40,100"
-    assert words.rows(7, False) == "about 7"
-    assert words.rows(2_940_112, True) == "2,940,112"
-    assert words.rows(None, False) == "–"
+    assert format.rows(2_940_112, False) == "about 2,940,000"
+    assert format.rows(40_112, False) == "about 40,100"
+    assert format.rows(7, False) == "about 7"
+    assert format.rows(2_940_112, True) == "2,940,112"
+    assert format.rows(None, False) == "–"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_an_estimate_says_so_and_keeps_three_digits() -> None:
     ],
 )
 def test_sizes_take_the_largest_fitting_unit(value: float | None, text: str) -> None:
-    assert words.size(value) == text
+    assert format.size(value) == text
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_sizes_take_the_largest_fitting_unit(value: float | None, text: str) -> 
     ],
 )
 def test_durations_have_two_units_at_most(seconds: float | None, text: str) -> None:
-    assert words.duration(seconds) == text
+    assert format.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -64,11 +64,11 @@ def test_durations_have_two_units_at_most(seconds: float | None, text: str) -> N
     ],
 )
 def test_time_left_is_no_more_exact_than_it_is(seconds: float | None, text: str) -> None:
-    assert words.about(seconds) == text
+    assert format.about(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.4, "0"), (950, "950"), (1_500, "1.5 k"), (16_340, "16 k"), (2.3e6, "2.3 M")]
 )
 def test_axis_labels_are_short(value: float, text: str) -> None:
-    assert words.short(value) == text
+    assert format.short(value) == text

@@ -1,0 +1,61 @@
+"""What the pages say about a saved connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from console import catalogue
+from migrations_app.engine.endpoint import ServerInfo
+from migrations_app.models import Connection
+
+OPEN_DRAFT = {
+    end: Q(**{f"{end}_drafts__isnull": False, f"{end}_drafts__job": None}) for end in ("source", "target")
+}
+
+
+def counted() -> QuerySet[Connection]:
+    """All connections, each with how many jobs and open drafts use it."""
+    counts = {f"{end}_jobs_count": Count(f"{end}_jobs", distinct=True) for end in OPEN_DRAFT}
+    drafts = {
+        f"{end}_drafts_count": Count(f"{end}_drafts", filter=is_open, distinct=True)
+        for end, is_open in OPEN_DRAFT.items()
+    }
+    return Connection.objects.annotate(**counts, **drafts).order_by("name")
+
+
+def row(connection: Any) -> dict[str, Any]:
+    """One line of the list, of a connection out of ``counted``."""
+    return {
+        "id": connection.pk,
+        "name": connection.name,
+        "kind_title": catalogue.title(connection.kind, is_target=connection.is_target),
+        "address": connection.address,
+        "server": connection.server_info,
+        "ok": not connection.test_error if connection.tested_at else None,
+        "message": connection.test_error,
+        "tested_at": connection.tested_at,
+        "jobs": connection.source_jobs_count + connection.target_jobs_count,
+        "used_by_drafts": connection.source_drafts_count + connection.target_drafts_count,
+    }
+
+
+def groups() -> list[dict[str, Any]]:
+    found = list(counted())
+    return [
+        {"title": title, "connections": [row(c) for c in found if c.is_target is is_target]}
+        for title, is_target in (("Sources", False), ("Targets", True))
+    ]
+
+
+def proposed_name(title: str) -> str:
+    """``title``, or with the first number that is free."""
+    taken = set(Connection.objects.filter(name__startswith=title).values_list("name", flat=True))
+    names = (title if number == 1 else f"{title} {number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def server_panel(server: ServerInfo) -> dict[str, Any]:
+    """What a test found out."""
+    return {"title": f"{server.product} {server.version}", "details": [*server.details, *server.warnings]}

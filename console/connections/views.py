@@ -1,0 +1,143 @@
+"""Saved connections: listed, added, changed, tested, deleted."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console import catalogue
+from console.connections import list as connections_list
+from console.connections.form import ConnectionForm
+from console.connections.list import proposed_name, row, server_panel
+from console.http import ConsoleRequest, is_own_page
+from console.permissions import administrator_required
+from migrations_app import endpoints, services
+from migrations_app.engine.errors import FerryError
+from migrations_app.models import Connection
+
+
+def _connection(pk: int) -> Connection:
+    return get_object_or_404(connections_list.counted(), pk=pk)
+
+
+@require_safe
+@administrator_required
+def connections(request: ConsoleRequest) -> HttpResponse:
+    offered = [kind for kind in (*catalogue.source_kinds(), *catalogue.target_kinds()) if kind.available]
+    return render(request, "connections.html", {"groups": connections_list.groups(), "kinds": offered})
+
+
+@require_http_methods(["GET", "POST"])
+@administrator_required
+def connection_new(request: ConsoleRequest, kind: str) -> HttpResponse:
+    role = request.GET.get("role") or ("target" if kind in endpoints.TARGETS else "source")
+    found = catalogue.find(kind, is_target=role == "target")
+    if found is None or not found.available:
+        raise Http404(found.reason if found else f"There is no {role} of this kind.")
+    return _edit(request, found, None)
+
+
+@require_http_methods(["GET", "POST"])
+@administrator_required
+def connection_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
+    connection = _connection(pk)
+    found = catalogue.find(connection.kind, is_target=connection.is_target)
+    if found is None or not found.available:
+        raise Http404("This kind of connection is not known to this version.")
+    return _edit(request, found, connection)
+
+
+def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection | None) -> HttpResponse:
+    """The form of a connection, new (``connection`` is None) or saved: show, test or save it."""
+    form = ConnectionForm(
+        endpoints.end_class(kind.kind, is_target=kind.is_target).Settings,
+        request.POST if request.method == "POST" else None,
+        name=connection.name if connection else proposed_name(kind.title),
+        stored=connection.settings if connection else None,
+    )
+    server = None
+    if form.is_valid():
+        try:
+            if request.POST.get("action") == "test":
+                server = endpoints.check(kind.kind, form.settings(), is_target=kind.is_target)
+            else:
+                return _saved(request, kind, form, connection)
+        except FerryError as error:
+            form.refuse(error)
+    context = {
+        "form": form,
+        "kind": kind,
+        "connection": connection,
+        "server": server and server_panel(server),
+        "next": _next(request),
+        "cancel_url": _next(request) or reverse("connections"),
+    }
+    return render(request, "connection_form.html", context, status=422 if form.errors else 200)
+
+
+def _saved(
+    request: ConsoleRequest, kind: catalogue.Kind, form: ConnectionForm, connection: Connection | None
+) -> HttpResponse:
+    saved = services.connection_save(
+        name=form.cleaned_data["name"],
+        kind=kind.kind,
+        settings=form.settings(),
+        user=request.user,
+        connection=connection,
+        is_target=kind.is_target,
+        forget=form.forgotten(),
+    )
+    messages.success(request, f"The connection “{saved.name}” is saved.")
+    return redirect(_next(request) or "connections")
+
+
+def _next(request: ConsoleRequest) -> str:
+    """Where to go on to, if it is a page of this console."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return wanted if is_own_page(request, wanted) else ""
+
+
+@require_POST
+@administrator_required
+def connection_test(request: ConsoleRequest, pk: int) -> HttpResponse:
+    connection = _connection(pk)
+    try:
+        server = services.connection_test(connection=connection)
+        words = f"“{connection.name}” was reached: {server}."
+        level = messages.SUCCESS
+    except FerryError as error:
+        words = f"“{connection.name}”: {error.message} {error.hint}"
+        level = messages.ERROR
+    if request.htmx:
+        return render(request, "connections.html#row", {"connection": row(_connection(pk))})
+    messages.add_message(request, level, words)
+    return redirect("connections")
+
+
+@require_http_methods(["GET", "POST"])
+@administrator_required
+def connection_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
+    connection = _connection(pk)
+    blocked = ""
+    if request.method == "POST":
+        try:
+            services.connection_delete(connection=connection)
+            messages.success(request, f"The connection “{connection.name}” is deleted.")
+            return redirect("connections")
+        except FerryError as error:
+            blocked = f"{error.message} {error.hint}"
+    fragment = "#dialog" if request.htmx and not request.htmx.boosted else ""
+    context = {"connection": row(connection), "jobs": row(connection)["jobs"], "blocked": blocked}
+    return render(request, f"connection_delete.html{fragment}", context, status=409 if blocked else 200)
+
+
+urlpatterns = [
+    path("connections/", connections, name="connections"),
+    path("connections/new/<slug:kind>/", connection_new, name="connection_new"),
+    path("connections/<int:pk>/", connection_edit, name="connection_edit"),
+    path("connections/<int:pk>/test/", connection_test, name="connection_test"),
+    path("connections/<int:pk>/delete/", connection_delete, name="connection_delete"),
+]

@@ -1,0 +1,99 @@
+"""What the pages of the wizard have in common: who may enter a step, and the frame around it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from console.draft import contents
+from console.draft.steps import Step, marks
+from console.http import ConsoleRequest
+from console.permissions import administrator_required
+from migrations_app.engine.errors import FerryError
+from migrations_app.models import Draft
+
+StepView = Callable[..., HttpResponse]
+
+
+def draft_of(pk: uuid.UUID) -> Draft:
+    """Whoever may make plans may go on with anybody's."""
+    found = Draft.objects.select_related("source_connection", "target_connection", "owner", "job")
+    return get_object_or_404(found, pk=pk)
+
+
+def step_view(step: Step) -> Callable[[StepView], StepView]:
+    """A page of a step: for administrators, of a draft that has come so far and is no job yet."""
+
+    def decorate(view: StepView) -> StepView:
+        @require_http_methods(["GET", "POST"])
+        @administrator_required
+        @wraps(view)
+        def entered(request: ConsoleRequest, pk: uuid.UUID, **places: int) -> HttpResponse:
+            draft = draft_of(pk)
+            if draft.job is not None:
+                return redirect("job", draft.job.public_id)
+            if not contents.progress(draft).may_enter(step):
+                furthest = contents.step(draft)
+                messages.info(request, f"First comes “{furthest.title}”.")
+                return redirect(furthest.url_name, pk)
+            try:
+                return view(request, draft, **places)
+            except FerryError as error:  # what no field of the page could show: the draft is gone, say
+                return _gone(request, pk, error)
+
+        return entered
+
+    return decorate
+
+
+def _gone(request: ConsoleRequest, pk: uuid.UUID, error: FerryError) -> HttpResponse:
+    """Where to go from a draft that cannot be gone on with: to the job that another click made of it."""
+    draft = Draft.objects.filter(pk=pk).select_related("job").first()
+    if draft is not None and draft.job is not None:
+        return redirect("job", draft.job.public_id)
+    messages.error(request, f"{error.message} {error.hint}")
+    return redirect("migrations")
+
+
+def step_page(
+    request: ConsoleRequest,
+    step: Step,
+    draft: Draft | None,
+    context: dict[str, Any],
+    *,
+    is_refused: bool = False,
+    template: str = "",
+) -> HttpResponse:
+    """The page of a step, in the frame that all of them have."""
+    progress = contents.progress(draft)
+    frame = {
+        "steps": [
+            {
+                "number": mark.number,
+                "title": mark.title,
+                "state": mark.state,
+                "url": reverse(mark.step.url_name, args=[draft.pk]) if draft and mark.may_enter else None,
+            }
+            for mark in marks(step, progress)
+        ],
+        "draft": draft and {"id": draft.pk, "saved_at": draft.updated_at},
+        "route": contents.route(draft),
+        "back_url": back_url(step, draft),
+        "error": None,
+    }
+    template = template or f"wizard_{step.name.lower()}.html"
+    return render(request, template, frame | context, status=422 if is_refused else 200)
+
+
+def back_url(step: Step, draft: Draft | None) -> str:
+    if step is Step.CONNECT or draft is None:
+        return reverse("migrations")
+    return reverse(Step(step - 1).url_name, args=[draft.pk])

@@ -1,0 +1,122 @@
+"""What preflight found of a draft, kept until the plan changes: it asks both servers, which takes time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from pydantic import TypeAdapter, ValidationError
+
+from console.draft import contents
+from migrations_app import endpoints, services
+from migrations_app.engine import preflight
+from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError, TargetError
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.paths import OPEN
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.preflight.scans.existing import HeldRows, rows_in
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.stop_token import StopToken
+from migrations_app.engine.targets.base import Target
+from migrations_app.models import Draft
+
+CHECKED = "checked"  # state
+SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """By source name: ``notes``; ``counts`` of rows, where not all are chosen; and ``held``, what stands in
+    the target where it is to be replaced or added to. ``is_whole`` is False where time ran out: the job
+    checks again before it writes anything."""
+
+    plan: str
+    at: datetime
+    faults: tuple[Fault, ...] = ()
+    counts: dict[str, int] | None = None
+    notes: dict[str, tuple[str, ...]] | None = None
+    held: dict[str, HeldRows] | None = None
+    is_whole: bool = True
+
+
+_ADAPTER = TypeAdapter(Checked)
+
+
+def known(draft: Draft, plan: Plan) -> Checked | None:
+    """What was found of this very plan, if it was checked."""
+    try:
+        found = _ADAPTER.validate_python(draft.state.get(CHECKED))
+    except ValidationError:
+        return None
+    return found if found.plan == _digest(draft, plan) else None
+
+
+def check(draft: Draft, plan: Plan) -> Checked:
+    """Ask both servers, for at most ``SECONDS``, and remember the answer. Raises ``FerryError`` where one of
+    them cannot be asked."""
+    source, target = draft.source_connection, draft.target_connection
+    stop = StopToken()
+    timer = threading.Timer(SECONDS, stop.stop, (Draining("The time for a check is over."),))
+    timer.daemon = True
+    timer.start()
+    try:
+        with (
+            endpoints.open_source(source.kind, source.settings) as opened,
+            endpoints.open_target(target.kind, target.settings, contents.database(draft)) as reached,
+        ):
+            opened.stop = stop
+            result = preflight.check_plan(plan, opened, reached, stop=stop)
+            found = _found(draft, plan, result, _counts(plan, opened), _held(plan, reached))
+    except Interrupted:
+        found = Checked(_digest(draft, plan), timezone.now(), is_whole=False)
+    finally:
+        timer.cancel()
+    state = draft.state | {CHECKED: _ADAPTER.dump_python(found, mode="json")}
+    services.draft_save(draft=draft, state=state)
+    return found
+
+
+def _counts(plan: Plan, source: Source) -> dict[str, int]:
+    """The rows that are chosen where not all are: nobody has counted them yet. As far as time allows."""
+    counts: dict[str, int] = {}
+    with suppress(Interrupted, SourceError):
+        for collection in plan.collections:
+            if any(value for key, value in collection.select.items() if key != OPEN):
+                ref = CollectionRef(collection.source, collection.select)
+                counts[collection.source] = sum(source.counts(ref).values())
+    return counts
+
+
+def _held(plan: Plan, target: Target) -> dict[str, HeldRows]:
+    """What the collections hold that are to be replaced or added to."""
+    held: dict[str, HeldRows] = {}
+    with suppress(Interrupted, TargetError):
+        taken = target.collections()
+        for collection in plan.collections:
+            name = collection.target or ""
+            if collection.if_exists != "error" and name in taken:
+                held[collection.source] = rows_in(target, name)
+    return held
+
+
+def _found(
+    draft: Draft,
+    plan: Plan,
+    result: preflight.Preflight,
+    counts: dict[str, int],
+    held: dict[str, HeldRows],
+) -> Checked:
+    notes = {prepared.plan.source: tuple(prepared.notes) for prepared in result.collections}
+    return Checked(_digest(draft, plan), timezone.now(), result.faults, counts, notes, held)
+
+
+def _digest(draft: Draft, plan: Plan) -> str:
+    """Names what was checked: the collections, between these two servers."""
+    data: list[Any] = [plan.dump()["collections"], draft.source_connection_id, draft.target_connection_id]
+    return hashlib.sha256(json.dumps([*data, contents.database(draft)], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,68 @@
+"""What of a collection is to be moved, as its source asks it: built from the connector's ``Selection``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django import forms
+from django.forms.boundfield import BoundField
+
+from console.anchors import anchor
+from console.pydantic_fields import form_field
+from migrations_app import endpoints
+from migrations_app.engine.endpoint import SettingsModel
+from migrations_app.engine.model.paths import OPEN
+
+
+class NarrowingForm(forms.Form):
+    """The ``select`` of collection ``name``, but for the columns to open, which the mapping page asks."""
+
+    def __init__(
+        self,
+        model: type[SettingsModel],
+        name: str,
+        select: Mapping[str, Any],
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, prefix=anchor(name), initial=dict(select))
+        self.model, self.select = model, select
+        for key, info in model.model_fields.items():
+            if key != OPEN:
+                self.fields[key] = form_field(key, info)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        for fault in endpoints.settings_faults(self.model, self._given()):
+            self.add_error(fault.field if fault.field in self.fields else None, fault.message)
+        return cleaned
+
+    def _given(self) -> dict[str, Any]:
+        return {key: value for key, value in self.cleaned_data.items() if value not in ("", None)}
+
+    def selection(self) -> dict[str, Any]:
+        """The ``select`` of the plan, as it was sent."""
+        return {key: value for key, value in self.select.items() if key == OPEN} | self._given()
+
+    def refuse(self, field: str, message: str) -> None:
+        """Show what the source has against it; on its field, where there is one of that name."""
+        self.add_error(field if field in self.fields else next(iter(self.fields)), message)
+
+    @property
+    def words(self) -> str:
+        """What is chosen, as a summary says it; empty where all is."""
+        if any(field.errors for field in self):
+            return ""
+        return ", ".join(narrowed_words(self.model, {field.name: field.value() for field in self}))
+
+    @property
+    def controls(self) -> list[BoundField]:
+        return list(self)
+
+
+def narrowed_words(model: type[SettingsModel], select: Mapping[str, Any]) -> Iterator[str]:
+    """What of a collection is moved: “only rows where price > 0”."""
+    for key, info in model.model_fields.items():
+        if key != OPEN and select.get(key):
+            title = info.title or key
+            yield f"{title[:1].lower()}{title[1:]} {select[key]}"

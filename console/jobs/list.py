@@ -1,0 +1,116 @@
+"""The Jobs page: which jobs, and a row of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+
+from console.jobs.wording import kind_title, progress_text, status_label, tone
+from migrations_app.engine.sources.registry import SOURCES
+from migrations_app.models import Job
+from migrations_app.models.status import RUNNING, Status
+from migrations_app.reporting.report import Totals, job_pace, totals
+
+PAGE_ROWS = 20
+NAMES_SHOWN = 3
+
+FILTERS: dict[str, tuple[str, frozenset[Status]]] = {
+    "all": ("All", frozenset(Status)),
+    "running": ("Running", RUNNING | {Status.PENDING}),
+    "failed": ("Failed", frozenset({Status.FAILED})),
+    "done": ("Done", frozenset({Status.SUCCESSFUL, Status.CANCELED})),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A job as the list shows it."""
+
+    public_id: str
+    type_title: str
+    description: str
+    collections: str
+    status_label: str
+    tone: str
+    progress_value: int | None
+    progress_max: int | None
+    progress_text: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    created_by: str
+    can_cancel: bool
+
+
+def context(show: str, source: str, search: str, page_number: str) -> dict[str, Any]:
+    """What ``jobs.html`` shows for these choices; unknown ones count as none."""
+    show = show if show in FILTERS else "all"
+    source = source if source in SOURCES else ""
+    found = _found(source, search)
+    page = Paginator(found.filter(status__in=FILTERS[show][1]), PAGE_ROWS).get_page(page_number)
+    jobs = list(page.object_list)
+    page.object_list = rows(jobs)
+    return {
+        "filters": [
+            {
+                "key": key,
+                "label": label,
+                "count": found.filter(status__in=states).count(),
+                "current": key == show,
+            }
+            for key, (label, states) in FILTERS.items()
+        ],
+        "source_kinds": [
+            {"kind": entry.kind, "title": entry.title, "current": entry.kind == source}
+            for entry in SOURCES.values()
+        ],
+        "q": search,
+        "page": page,
+        "live": any(job.is_live for job in jobs),
+    }
+
+
+def _found(source: str, search: str) -> QuerySet[Job]:
+    jobs = Job.objects.select_related("created_by").prefetch_related("collections")
+    if source:
+        jobs = jobs.filter(kind=source)
+    if search := search.replace("\x00", "").strip():
+        named = Q(description__icontains=search) | Q(public_id__icontains=search)
+        collections = Q(collections__source__icontains=search) | Q(collections__target__icontains=search)
+        jobs = jobs.filter(named | collections).distinct()
+    return jobs
+
+
+def rows(jobs: list[Job]) -> list[Row]:
+    """A row of each, their numbers in a few statements together."""
+    numbers = totals(jobs)
+    return [_row(job, numbers[job.pk]) for job in jobs]
+
+
+def _names(job: Job) -> str:
+    """What it moves: the first few collections by their source names."""
+    names = [row.source for row in job.collections.all()]
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def _row(job: Job, done: Totals) -> Row:
+    is_sure = done.rows_total is not None
+    return Row(
+        public_id=job.public_id,
+        type_title=kind_title(job.kind),
+        description=job.description or f"{job.source_name} → {job.target_name}",
+        collections=_names(job),
+        status_label=status_label(job, done),
+        tone=tone(job, done),
+        progress_value=done.rows_done if is_sure else 0 if job.is_ended else None,
+        progress_max=max(done.rows_total or 0, done.rows_done, 1) if is_sure or job.is_ended else None,
+        progress_text=progress_text(job, done, job_pace(job, done)),
+        started_at=job.started_at,
+        ended_at=job.ended_at,
+        created_by=job.created_by.get_username() if job.created_by else "command line",
+        can_cancel=job.can_cancel,
+    )

@@ -1,0 +1,210 @@
+"""The details of one job, as ``job.html`` shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from console.jobs import wording
+from console.permissions import is_administrator
+from migrations_app.models import Job, LogEntry
+from migrations_app.models.status import Status
+from migrations_app.reporting.report import Pace, Totals, job_pace, job_totals, rate_curve, written_by
+
+LOG_LINES = 500
+LEVELS: dict[str, tuple[str, ...]] = {
+    "": ("info", "warning", "error"),
+    "warn": ("warning", "error"),
+    "error": ("error",),
+}
+
+
+def live_context(job: Job, user: User) -> dict[str, Any]:
+    """What changes while a job runs: the fragment ``#live``."""
+    done = job_totals(job)
+    pace = job_pace(job, done)
+    collections = [_collection(row, job) for row in job.collections.with_counters().order_by("position")]
+    return {
+        "job": _head(job, done, user),
+        "error": _error(job, user),
+        "progress": _progress(job, done, pace),
+        "samples": rate_curve(job),
+        "collections": collections,
+        "collections_created": sum(row["is_created"] for row in collections),
+        "collections_asked": len(collections),
+        "next_steps": _next_steps(job, user),
+        "live_seconds": 2,
+    }
+
+
+def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
+    may_edit = is_administrator(user)
+    until = job.ended_at or timezone.now()
+    return {
+        "public_id": job.public_id,
+        "source_title": wording.kind_title(job.kind),
+        "source_name": job.source_name,
+        "source_url": _connection_url(job.source_connection_id) if may_edit else "",
+        "target_title": job.target_kind.title(),
+        "target_name": job.target_name,
+        "target_url": _connection_url(job.target_connection_id) if may_edit else "",
+        "database": job.database,
+        "status_label": wording.status_label(job, done),
+        "tone": wording.tone(job, done),
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "ended_at": job.ended_at,
+        "created_by": job.created_by.get_username() if job.created_by else "command line",
+        "elapsed_seconds": (until - job.started_at).total_seconds() if job.started_at else None,
+        "stage_text": wording.stage_text(job),
+        "is_live": job.is_live or _is_finishing(job),
+        "can_cancel": job.can_cancel,
+        "written_text": wording.written_text(job, written_by(job)),
+        "note": _note(job),
+    }
+
+
+def _is_finishing(job: Job) -> bool:
+    """Whether an action on the finished job is still under way."""
+    under_way = ("asked", "running")
+    return (
+        job.can_use_target
+        and job.collections.filter(Q(index_wish__in=under_way) | Q(load_wish__in=under_way)).exists()
+    )
+
+
+def _connection_url(key: int | None) -> str:
+    return reverse("connection_edit", args=[key]) if key else ""
+
+
+def _note(job: Job) -> str:
+    """Why a successful job could not be checked, or what explains a difference."""
+    if job.status != Status.SUCCESSFUL:
+        return ""
+    odd = job.collections.exclude(verified=True).order_by("position")
+    return " ".join(f"{row.target}: {check}" for row in odd for check in _sentences(row.checks))
+
+
+def _sentences(checks: list[Any]) -> list[str]:
+    return [str(check["message"] if isinstance(check, dict) else check) for check in checks]
+
+
+def _error(job: Job, user: User) -> dict[str, str] | None:
+    if not job.error:
+        return None
+    traces = job.log.filter(level=LogEntry.Level.ERROR).exclude(details="").order_by("-id")
+    technical = traces.values_list("details", flat=True).first() or ""
+    return {**job.error, "technical": technical if is_administrator(user) else ""}
+
+
+def _progress(job: Job, done: Totals, pace: Pace) -> dict[str, Any]:
+    total = max(done.rows_total, done.rows_done) if done.rows_total is not None else None
+    return {
+        "value": done.rows_done if total is not None or job.is_ended else None,
+        "max": max(total, 1) if total is not None else max(done.rows_done, 1) if job.is_ended else None,
+        "rows_done": done.rows_done,
+        "rows_total": done.rows_total,
+        "seconds_left": pace.seconds_left,
+        "ends_at": pace.ends_at,
+        "rate_now": pace.rate_now,
+        "rate_average": pace.rate_average,
+        "bytes_written": done.bytes_written,
+        "rows_rejected": done.rows_rejected,
+        "in_flight": done.rows_in_flight,
+        "errors": done.attempts,
+    }
+
+
+def _collection(row: Any, job: Job) -> dict[str, Any]:
+    waiting = row.slices_total - row.slices_done - row.slices_running
+    stopped = waiting if job.is_ended else 0
+    rejected = reverse("job_rejected", args=[job.public_id])
+    return {
+        "source_name": row.source,
+        "target_name": row.target,
+        "is_created": row.is_created,
+        "stage_title": _stage_title(row, job),
+        # The counter is that of the checkpoint, which knows nothing yet of what is under way.
+        "rows_read": row.rows_read + row.rows_in_flight,
+        "in_flight": row.rows_in_flight,
+        "rows_written": row.rows_written,
+        "rows_rejected": row.rows_rejected,
+        "rows_skipped": row.rows_skipped,
+        "rows_collapsed": row.rows_collapsed,
+        "values_cut": row.values_cut,
+        "rejected_url": f"{rejected}?{urlencode({'collection': row.target})}",
+        "slices": {
+            "done": row.slices_done,
+            "running": row.slices_running,
+            "stopped": stopped,
+            "waiting": waiting - stopped,
+        },
+        "slices_text": "" if row.slices_total else "not planned yet",
+        "check_text": wording.check_text(row, job),
+        "check_ok": row.verified,
+        "index_text": wording.index_text(row),
+        "load_text": wording.load_text(row),
+    }
+
+
+def _stage_title(row: Any, job: Job) -> str:
+    if row.slices_total and row.slices_done == row.slices_total:
+        return "Done" if job.is_ended or row.verified is not None else "Moved"
+    if job.is_ended:
+        return "Stopped"
+    return "Moving rows" if row.slices_running else "Waiting"
+
+
+NEXT_STEPS = (
+    ("job_index", "Create index", "A search needs an index on each vector field."),
+    ("job_load", "Load", "A loaded collection can be searched; it takes the target's memory."),
+    ("job_release", "Release", "Gives the target's memory back; nothing is deleted."),
+)
+
+
+def _next_steps(job: Job, user: User) -> list[dict[str, str]]:
+    """What an administrator can do with a finished job; what was done already is said, not offered again."""
+    if not (job.can_use_target and is_administrator(user)):
+        return []
+    came_to = wording.wishes(list(job.collections.all()))
+    return [
+        {
+            "title": title,
+            "text": text,
+            "url": "" if came_to[name] else reverse(name, args=[job.public_id]),
+            "tone": {"under way": "run"}.get(came_to[name], "ok"),
+            "label": came_to[name] or title,
+            "collection": "",
+        }
+        for name, title, text in NEXT_STEPS
+    ]
+
+
+def log_context(job: Job, user: User, level: str, search: str) -> dict[str, Any]:
+    """The newest lines of the run log that fit; their technical details for administrators alone."""
+    level = level if level in LEVELS else ""
+    found = log_entries(job, level, search)
+    total = found.count()
+    with_details = is_administrator(user)
+    lines = [
+        {
+            "at": entry.at,
+            "level": entry.get_level_display(),
+            "text": entry.message,
+            "detail": entry.details if with_details else "",
+        }
+        for entry in reversed(found.order_by("-id")[:LOG_LINES])
+    ]
+    log = {"lines": lines, "level": level, "q": search, "total": total, "truncated": total > LOG_LINES}
+    return {"log": log}
+
+
+def log_entries(job: Job, level: str, search: str) -> Any:
+    found = job.log.filter(level__in=LEVELS.get(level, LEVELS[""]))
+    search = search.replace("\x00", "").strip()
+    return found.filter(message__icontains=search) if search else found

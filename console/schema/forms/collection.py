@@ -1,0 +1,164 @@
+"""The controls of the target collection itself. ``schema.parse`` reads them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.forms.boundfield import BoundField
+
+from console.schema import key_choices
+from console.schema.key_choices import Choices
+from console.schema.table import Fate, Row, Sheet
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.types import KEY_TYPES
+from migrations_app.engine.preflight.rules.partitions import may_name_partitions
+
+NAME_LENGTH = 255
+DESCRIPTION_LENGTH = 1_000
+PARTITION_KEY = "key:"  # before the name of the field
+PARTITION_BY = "by:"
+PART = "part"  # before the place of a part of a joined key, from 0
+IF_EXISTS = {
+    "error": "Stop: choose another name",
+    "append": "Add rows to it",
+    "replace": "Replace it and all its rows",
+}
+REST = {"dynamic": "Keep them in the dynamic field", "drop": "Leave them out"}
+
+
+class CollectionForm(forms.Form):
+    """The settings of the target collection itself: those that the sheet and the target leave open."""
+
+    target = forms.CharField(label="Target collection", required=False, max_length=NAME_LENGTH)
+    description = forms.CharField(
+        required=False,
+        max_length=DESCRIPTION_LENGTH,
+        widget=forms.TextInput(attrs={"placeholder": "Optional"}),
+    )
+    key = forms.ChoiceField(
+        label="Primary key",
+        required=False,
+        error_messages={"invalid_choice": "“%(value).100s” cannot be the key."},
+    )
+    key_name = forms.CharField(label="Name of the key", required=False, max_length=NAME_LENGTH)
+    key_max_length = forms.CharField(
+        label="Longest key, in bytes",
+        required=False,
+        max_length=10,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+    partition_key = forms.ChoiceField(
+        label="Partition key",
+        required=False,
+        error_messages={"invalid_choice": "There are no partitions by “%(value).100s”."},
+    )
+    if_exists = forms.ChoiceField(
+        label="If the collection exists", required=False, choices=list(IF_EXISTS.items())
+    )
+    rest = forms.ChoiceField(label="Other keys of opened columns", required=False, choices=list(REST.items()))
+    shards = forms.CharField(
+        required=False,
+        max_length=10,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        help_text="One is enough up to about 200 million rows of 768 dimensions.",
+    )
+    dynamic_field = forms.BooleanField(
+        required=False, help_text="Takes the keys that have no field of their own."
+    )
+    skip_null_vectors = forms.BooleanField(
+        label="Skip rows without a vector",
+        required=False,
+        help_text="They are counted. Else they are rejected: kept with the reason.",
+    )
+    keep_source_key = forms.BooleanField(label="Keep the old key as an ordinary field", required=False)
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        has: Capabilities,
+        locked: frozenset[str] = frozenset(),
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, initial=_initial(sheet, has))
+        self.fields["key"].choices = key_choices.choices(sheet.schema, has)
+        self.fields["partition_key"].choices = partition_choices(sheet, has)
+        if key_choices.is_joined(sheet.plan):
+            self._add_parts(sheet, has)
+        for name in _closed(sheet, has, locked):
+            del self.fields[name]
+
+    def _add_parts(self, sheet: Sheet, has: Capabilities) -> None:
+        """A control for each part of a joined key, and an empty one to add another."""
+        names = [(name, name) for name in key_choices.parts(sheet.schema, has)]
+        number = max(len(sheet.plan.key_columns) + 1, key_choices.LEAST_PARTS)
+        for place in range(min(number, len(names))):
+            self.fields[f"{PART}{place}"] = forms.ChoiceField(
+                label=f"Part {place + 1} of the key", required=False, choices=[("", "choose…"), *names]
+            )
+
+    @property
+    def parts(self) -> list[BoundField]:
+        return [field for field in self if field.name.removeprefix(PART).isdecimal()]
+
+
+def _closed(sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> list[str]:
+    """The settings that there is nothing to choose of."""
+    plan, key = sheet.plan, sheet.schema.key
+    closed = {
+        "shards": has.max_shards == 1 or "shards" in locked,
+        "dynamic_field": "dynamic_field" in locked,
+        "keep_source_key": not plan.is_auto_id or key is None or len(key.columns) != 1,
+        "key_name": not plan.makes_key,
+        "key_max_length": not plan.is_joined,
+        "rest": not sheet.opened,
+        "skip_null_vectors": has.null_vectors
+        or not any(f.is_vector and f.nullable for f in sheet.schema.fields),
+    }
+    return [name for name, is_closed in closed.items() if is_closed]
+
+
+def _may_lack_vectors(sheet: Sheet) -> bool:
+    return any(field.is_vector and field.nullable for field in sheet.schema.fields)
+
+
+def may_partition(row: Row) -> bool:
+    """Whether a field may be the partition key."""
+    is_open = not (row.is_key or row.reason) and row.added is None
+    return is_open and row.choice is not None and row.choice.spec.type in KEY_TYPES
+
+
+def partition_choices(sheet: Sheet, has: Capabilities) -> Choices:
+    """The fields that may be the partition key, and those of which each value may get a partition of its own.
+    By source name: a rename does not change the choice."""
+    rows = sheet.rows(has)
+    keys = [row for row in rows if may_partition(row) and row.fate is not Fate.LEFT]
+    by = [row for row in rows if row.added is None and may_name_partitions(row.source)]
+    groups = {
+        "Partition key": [(PARTITION_KEY + r.source.name, r.settings.target or r.source.name) for r in keys],
+        "Or partitions": [(PARTITION_BY + r.source.name, f"one per value of {r.source.name}") for r in by],
+    }
+    return [("", "None"), *((name, choices) for name, choices in groups.items() if choices)]
+
+
+def _initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
+    plan = sheet.plan
+    values: dict[str, Any] = {
+        name: getattr(plan, name)
+        for name in (
+            *("target", "description", "key_name", "key_max_length", "if_exists", "rest", "shards"),
+            *("dynamic_field", "keep_source_key", "skip_null_vectors"),
+        )
+    }
+    values |= {"key": key_choices.chosen(plan, sheet.schema), "partition_key": _partition(sheet, has)}
+    if key_choices.is_joined(plan):
+        values |= {f"{PART}{place}": name for place, name in enumerate(plan.key_columns)}
+    return values | {name: typed.text for name, typed in sheet.typed.items() if name in values}
+
+
+def _partition(sheet: Sheet, has: Capabilities) -> str:
+    if sheet.plan.partition_by is not None:
+        return PARTITION_BY + sheet.plan.partition_by
+    keys = [row.source.name for row in sheet.rows(has) if row.is_partition_key]
+    return PARTITION_KEY + keys[0] if keys else ""

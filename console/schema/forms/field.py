@@ -1,0 +1,156 @@
+"""The controls of one row of the mapping table. ``schema.parse`` reads them back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from console.schema.parse.values import WHOLE, shown
+from console.schema.table import Fate, Row, Sheet
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.source_schema import TypeChoice
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+
+NAME_LENGTH = 255
+VALUE_LENGTH = 70_000
+NOTE_LENGTH = 24
+NULL_RULES = {
+    "dynamic": "move it to the dynamic field",
+    "fill": "null: fill with",
+    "reject": "null: reject the row",
+}
+TOO_LONG = {"reject": "reject the row", "truncate": "cut it"}
+MISFITS = {"reject": "reject the row", "dynamic": "to the dynamic field"}
+NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
+
+
+class FieldForm(forms.Form):
+    """The controls of one row: those that its type, its place and the target leave open."""
+
+    include = forms.BooleanField(required=False)
+    target = forms.CharField(required=False, max_length=NAME_LENGTH)
+
+    def __init__(
+        self,
+        row: Row,
+        sheet: Sheet,
+        has: Capabilities,
+        locked: frozenset[str] = frozenset(),
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data, prefix=row.anchor, initial=_field_initial(row, sheet))
+        self.row = row
+        for key, control in _controls(row, sheet, has, locked).items():
+            self.fields[key] = control
+            control.required = False
+
+
+def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> dict[str, forms.Field]:
+    controls: dict[str, forms.Field] = {}
+    choice = row.choice
+    if choice is None:
+        return controls
+    if len(row.choices) > 1 and "types" not in locked:
+        controls["type"] = forms.ChoiceField(choices=[(type_value(c.spec), _label(c)) for c in row.choices])
+    is_fixed = row.fate is not Fate.DYNAMIC  # the dynamic field knows no lengths
+    if is_fixed and MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):
+        controls["max_length"] = _number()
+    if is_fixed and choice.spec.type is MilvusType.ARRAY:
+        controls["max_capacity"] = _number()
+    if choice.spec.type.is_vector or row.is_key:
+        return controls
+    if row.added is not None:
+        return controls | _value_of_all(has, choice.spec.type)
+    if not is_fixed and has.nullable:  # not there for its NULLs: one button takes it back
+        return controls | {"dynamic": forms.BooleanField(widget=forms.HiddenInput)}
+    controls |= _null_controls(row, sheet, has, choice.spec.type)
+    if "max_length" in controls:
+        controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
+    if is_fixed and sheet.plan.dynamic_field and not row.is_partition_key:
+        if row.source.opened_from:
+            controls["misfit"] = forms.ChoiceField(label="Misfit", choices=list(MISFITS.items()))
+        controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
+    return controls
+
+
+def _value_of_all(has: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
+    """An added field holds the same value in each row, or none."""
+    nullable = {"nullable": forms.BooleanField()} if has.nullable else {}
+    return {**nullable, "default": _value_control(of, "no value")}
+
+
+def _null_controls(row: Row, sheet: Sheet, has: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
+    """What becomes of NULL, and the default."""
+    controls: dict[str, forms.Field] = {}
+    is_never_null = row.is_partition_key or (row.is_searched and not has.full_text_null)
+    if has.nullable and not is_never_null:
+        controls["nullable"] = forms.BooleanField()
+    if has.default_values and of not in NO_DEFAULT:
+        controls["default"] = _value_control(of, "no default")
+    may_be_dynamic = sheet.plan.dynamic_field and not (row.is_partition_key or row.is_searched)
+    may_be_dynamic = may_be_dynamic or row.fate is Fate.DYNAMIC
+    rules = [(key, words) for key, words in NULL_RULES.items() if key != "dynamic" or may_be_dynamic]
+    controls["on_null"] = forms.ChoiceField(choices=rules)
+    controls["fill_null"] = _value_control(of, "false")
+    return controls
+
+
+def _value_control(of: MilvusType, nothing: str) -> forms.Field:
+    if of is MilvusType.BOOL:
+        return forms.ChoiceField(choices=[("", nothing), ("true", "true"), ("false", "false")])
+    attrs = {"inputmode": "numeric"} if of in WHOLE else {}
+    return forms.CharField(max_length=VALUE_LENGTH, strip=False, widget=forms.TextInput(attrs=attrs))
+
+
+def _number() -> forms.Field:
+    return forms.CharField(max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
+
+
+def type_value(spec: TypeSpec) -> str:
+    """A choice of type as a form sends it."""
+    return f"{spec.type}:{spec.element_type}" if spec.element_type else str(spec.type)
+
+
+def _label(choice: TypeChoice) -> str:
+    """Short, for a narrow column; the note of the chosen one stands below in full."""
+    note = choice.note.rstrip(".")
+    if len(note) > NOTE_LENGTH:
+        note = note[:NOTE_LENGTH].rsplit(" ", 1)[0] + "…"
+    return f"{choice.spec} · {note}" if note else str(choice.spec)
+
+
+def _field_initial(row: Row, sheet: Sheet) -> dict[str, Any]:
+    settings = row.settings
+    rule = "fill" if settings.fill_null is not None else _usual_rule(row, sheet)
+    values = {
+        "include": row.fate is not Fate.LEFT,
+        "target": settings.target,
+        "type": type_value(row.choice.spec) if row.choice else "",
+        "max_length": settings.max_length,
+        "max_capacity": settings.max_capacity,
+        "nullable": bool(settings.nullable) and row.fate is not Fate.DYNAMIC,
+        "default": shown(_default(row)),
+        "on_null": "dynamic" if row.fate is Fate.DYNAMIC else rule,
+        "fill_null": shown(settings.fill_null),
+        "too_long": settings.too_long,
+        "misfit": settings.misfit,
+        "dynamic": "on" if row.fate is Fate.DYNAMIC else "",
+    }
+    prefix = f"{row.anchor}-"
+    typed = {name.removeprefix(prefix): t.text for name, t in sheet.typed.items() if name.startswith(prefix)}
+    return values | typed
+
+
+def _default(row: Row) -> Any:
+    """Of an added field also what is put into the rows, where the target keeps no defaults."""
+    settings = row.settings
+    return settings.fill_null if settings.default is None and row.added is not None else settings.default
+
+
+def _usual_rule(row: Row, sheet: Sheet) -> str:
+    """What is chosen for NULL once *Nullable* is taken away; a field fixed without it rejects already."""
+    is_open = row.fate is Fate.LEFT or bool(row.settings.nullable)
+    is_open = is_open and row.source.nullable and not row.is_searched
+    return "dynamic" if is_open and sheet.plan.dynamic_field else "reject"

@@ -1,0 +1,162 @@
+"""Step 3, Configure Schema: the mapping table of one collection as the template shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import reverse
+
+from console.draft import contents
+from console.draft.row_selection import narrowed_words
+from console.draft.snapshot import TargetFacts
+from console.format import rows as number_of_rows
+from console.schema import problems, tables
+from console.schema.forms.collection import CollectionForm
+from console.schema.forms.field import FieldForm
+from console.schema.forms.full_text import full_text_forms
+from console.schema.key_notes import joined_example, key_words
+from console.schema.preview import preview
+from console.schema.problems import Problem
+from console.schema.row_counts import rows_of
+from console.schema.rows import row_context
+from console.schema.table import Fate, Sheet
+from migrations_app.engine.errors import FerryError
+from migrations_app.engine.log import counted
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.sources.registry import source_class
+from migrations_app.models import Draft
+
+ADVANCED = frozenset({"if_exists", "rest", "shards", "full_text"})  # whose problems open the fold
+EXISTS_TEXTS = {
+    "error": "a name that exists: error",
+    "append": "a name that exists: its rows are added to",
+    "replace": "a name that exists: replaced",
+}
+
+
+def locked(draft: Draft) -> frozenset[str]:
+    return source_class(draft.kind).locked
+
+
+def context(draft: Draft, index: int) -> dict[str, Any]:
+    """Everything on the page of collection ``index``."""
+    facts = contents.target_facts(draft)
+    assert facts is not None
+    all_sheets = tables.of(draft)
+    found = problems.of_all(all_sheets, facts)
+    errors = [problems.blocking(p) for p in found]
+    sheet = all_sheets[index]
+    shown, preview_error = _preview(sheet, bool(errors[index]))
+    first = next(((n, p[0]) for n, p in enumerate(errors) if p), None)
+    return {
+        "tabs": [
+            {
+                "title": _title(draft, s),
+                "url": url(draft, number),
+                "problems": len(p),
+                "current": number == index,
+            }
+            for number, (s, p) in enumerate(zip(all_sheets, errors, strict=True))
+        ],
+        "collection": _collection(draft, sheet, facts, found[index]),
+        "preview": shown,
+        "preview_error": preview_error,
+        "problem_count": sum(map(len, errors)),
+        "problem_text": _problem_text(draft, all_sheets, errors),
+        "first_problem_url": f"{url(draft, first[0])}#{first[1].anchor or 'schema'}" if first else "",
+    }
+
+
+def url(draft: Draft, index: int = 0) -> str:
+    return reverse("wizard_schema", args=[draft.pk, index] if index else [draft.pk])
+
+
+def _preview(sheet: Sheet, is_faulty: bool) -> tuple[Any, FerryError | None]:
+    if is_faulty:
+        return None, None
+    try:
+        return preview(sheet), None
+    except FerryError as error:
+        return None, error
+
+
+def _title(draft: Draft, sheet: Sheet) -> str:
+    info = contents.info(draft, sheet.schema.name)
+    return info.label if info else sheet.schema.name
+
+
+def _problem_text(draft: Draft, all_sheets: list[Sheet], found: list[list[Problem]]) -> str:
+    parts = [
+        f"{len(p)} problem{'' if len(p) == 1 else 's'} in {_title(draft, s)}"
+        for s, p in zip(all_sheets, found, strict=True)
+        if p
+    ]
+    return ", ".join(parts)
+
+
+def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Problem]) -> dict[str, Any]:
+    has, is_locked = facts.capabilities, locked(draft)
+    rows = sheet.rows(has)
+    chosen = rows_of(draft, sheet)
+    listed = [row for row in rows if not row.is_open]
+    kept = [row for row in listed if row.source.opened_from and sheet.plan.rest == "dynamic"]
+    return {
+        "source_name": sheet.schema.name,
+        "rows": chosen.number,
+        "rows_exact": chosen.is_exact,
+        "narrowed": ", ".join(narrowed_words(source_class(draft.kind).Selection, sheet.narrowing)),
+        "moving": sum(row.fate is not Fate.LEFT or row in kept for row in listed),
+        "total": len(listed),
+        "warnings": warnings(sheet),
+        "advanced_text": _advanced_text(sheet, has),
+        "advanced_open": any(p.field in ADVANCED for p in found),
+        "form": CollectionForm(sheet, has, is_locked),
+        "joined_example": joined_example(sheet),
+        "full_text": full_text_forms(sheet, has),
+        "full_text_missing": "" if has.full_text else has.missing("full_text"),
+        "can_add": source_class(draft.kind).can_add_fields,
+        "problems": [problem for problem in found if not problem.anchor],
+        "fields": [
+            row_context(row, sheet, FieldForm(row, sheet, has, is_locked), facts, found) for row in rows
+        ],
+    }
+
+
+def _advanced_text(sheet: Sheet, has: Capabilities) -> str:
+    """What is set behind the fold."""
+    plan = sheet.plan
+    parts = [] if has.max_shards == 1 else [counted(plan.shards, "shard")]
+    parts.append(f"dynamic field {'on' if plan.dynamic_field else 'off'}")
+    if has.full_text:
+        searched = ", ".join(entry.field for entry in plan.full_text)
+        parts.append(f"full-text search {f'on {searched}' if searched else 'off'}")
+    return " · ".join([*parts, EXISTS_TEXTS[plan.if_exists]])
+
+
+def warnings(sheet: Sheet) -> list[str]:
+    """What a person should know before going on, though nothing is wrong."""
+    return [*sheet.schema.notes, *key_words(sheet), *_existing(sheet)]
+
+
+def _existing(sheet: Sheet) -> Iterator[str]:
+    """What becomes of the collection that is there."""
+    there, plan = sheet.existing, sheet.plan
+    if there is None:
+        return
+    held = f"“{there.schema.name}” ({number_of_rows(there.rows, there.is_exact)} rows)"
+    if plan.if_exists == "replace":
+        yield f"{held} is dropped with all its rows before the first new one is written."
+    else:
+        same = "" if plan.is_auto_id else " A row with a key that is there replaces the old one."
+        yield f"Rows are added to {held}, and the fields follow those that it has.{same}"
+
+
+def next_url(draft: Draft) -> str:
+    """The last step, or the first problem that is in its way."""
+    facts = contents.target_facts(draft)
+    assert facts is not None
+    for place, found in enumerate(problems.of_all(tables.of(draft), facts)):
+        if errors := problems.blocking(found):
+            return f"{url(draft, place)}#{errors[0].anchor or 'schema'}"
+    return reverse("wizard_migrate", args=[draft.pk])

@@ -1,0 +1,184 @@
+"""The first rows of a collection as they will arrive: the sample, mapped as the job will map it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from console.draft.snapshot import PREVIEW_ROWS
+from console.schema.table import Sheet
+from migrations_app.engine.mapping import Mapped, Mapping, compile_mapping
+from migrations_app.engine.mapping.values.cast import fitted
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.plan import FieldPlan
+from migrations_app.engine.model.target_schema import META, TargetField
+from migrations_app.engine.model.types import MilvusType, arrow_type
+
+TEXT_LENGTH = 200
+VECTOR_ITEMS = 2
+WHOLE = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32, MilvusType.INT64})
+NUMBERS = WHOLE | {MilvusType.FLOAT, MilvusType.DOUBLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    numeric: bool = False
+    mono: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``rows`` hold a text for each of ``columns``."""
+
+    columns: list[Column]
+    rows: list[list[str]]
+    note: str = ""
+
+
+def preview(sheet: Sheet) -> Preview | None:
+    """None where there is no sample to show. Only for a sheet without problems."""
+    sample = sheet.schema.sample
+    if sample is None or not sample.num_rows:
+        return None
+    sample = sample.slice(0, PREVIEW_ROWS)
+    fields, stand_ins = _fields(sheet, sample)
+    # Which partitions there will be is asked of all rows, before they are moved.
+    changes = {"fields": fields, "partition_by": None, "partitions": {}}
+    mapping = compile_mapping(sheet.plan.model_copy(update=changes))
+    locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
+    mapped = mapping.apply(Batch(_read(mapping, sample), None, locators))
+    return _shown(mapping, mapped, sample.num_rows, stand_ins)
+
+
+def _read(mapping: Mapping, sample: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns that the mapping reads; a part of a joined key also as its text."""
+    columns = [
+        _as_text(sample.column(column.path)) if column.spec == PART else sample.column(column.path)
+        for column in mapping.read_plan.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=[column.path for column in mapping.read_plan.columns])
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    return column if pa.types.is_list(column.type) else column.cast(pa.string())
+
+
+def _fields(sheet: Sheet, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list[str]]:
+    """The fields of the plan; one whose chosen type only the source can make of its values stands in its
+    first type, and is named."""
+    fields, stand_ins = [], []
+    for field in sheet.plan.fields or ():
+        source = sheet.schema.field(field.source or "")
+        if field.added or (source and source.opened_from):
+            fields.append(field)  # made of what is there, as the job makes it
+            continue
+        if field.source not in sample.schema.names:
+            continue
+        first = source.choices[0].spec if source else field.spec()
+        if not _casts(sample.column(field.source), arrow_type(field.spec())):
+            stand_ins.append(field.target or field.source)
+            element = str(first.element_type) if first.element_type else None
+            sizes = {"max_length": 65_535, "max_capacity": 4_096, "default": None, "fill_null": None}
+            field = field.model_copy(update={"type": str(first.type), "element_type": element} | sizes)
+        fields.append(field)
+    return fields, stand_ins
+
+
+def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
+    """Whether the values can be seen in a chosen type without asking the source for them again."""
+    is_vector = pa.types.is_fixed_size_list(wanted) or pa.types.is_fixed_size_binary(wanted)
+    try:
+        _ = fitted(column, wanted, "") if is_vector else column.cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
+
+
+def _shown(mapping: Mapping, mapped: Mapped, sampled: int, stand_ins: list[str]) -> Preview:
+    target = mapping.target
+    # What the target itself makes of the rows is not there yet, but for its keys.
+    fields = [field for field in target.fields if field.auto_id or field in target.sent_fields]
+    columns = [_column(field) for field in fields]
+    cells = [_cells(field, mapped.rows) for field in fields]
+    if target.dynamic and any(value not in (None, "{}") for value in mapped.rows.column(META).to_pylist()):
+        columns.append(Column(META, mono=True))
+        cells.append([_text(value) for value in mapped.rows.column(META).to_pylist()])
+    rows = [list(row) for row in zip(*cells, strict=True)]
+    return Preview(columns, rows, _note(mapped, sampled, stand_ins))
+
+
+def _column(field: TargetField) -> Column:
+    is_mono = field.spec.type.is_vector or field.spec.type in (MilvusType.JSON, MilvusType.ARRAY)
+    return Column(field.name, field.spec.type in NUMBERS, is_mono)
+
+
+def _cells(field: TargetField, rows: pa.RecordBatch) -> list[str]:
+    if field.auto_id:
+        return ["new"] * rows.num_rows
+    column = rows.column(field.name)
+    if field.spec.type.is_vector:
+        return [_vector(value) for value in column]
+    return [_text(value) for value in column.to_pylist()]
+
+
+def _vector(value: pa.Scalar) -> str:
+    """Its first numbers: a whole vector tells a person nothing more."""
+    if not value.is_valid:
+        return "null"
+    if pa.types.is_fixed_size_binary(value.type):
+        return value.as_py()[:4].hex() + "…"
+    first = value.values.slice(0, VECTOR_ITEMS).to_pylist()
+    texts = [f"{item:.3f}" if isinstance(item, float) else json.dumps(item) for item in first]
+    return f"[{', '.join(texts)}{', …' if len(value.values) > VECTOR_ITEMS else ''}]"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, float):
+        text = repr(value)
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH] + "…"
+
+
+def _note(mapped: Mapped, sampled: int, stand_ins: list[str]) -> str:
+    parts = [f"{mapped.rows.num_rows} row{'' if mapped.rows.num_rows == 1 else 's'} of the sample"]
+    if mapped.rejected:
+        first = mapped.rejected[0]
+        parts.append(f"{len(mapped.rejected)} of {sampled} would be rejected: {first.reason}")
+    if mapped.skipped:
+        parts.append(f"{mapped.skipped} without a vector would be skipped")
+    if stand_ins:
+        parts.append(f"{', '.join(stand_ins)} shown before the change of type")
+    return " · ".join(parts)
+
+
+def bytes_per_row(sheet: Sheet) -> float | None:
+    """About what a row takes in the target, by the first rows of the sample; None where there is none."""
+    sample = sheet.schema.sample
+    if sample is None or not sample.num_rows:
+        return None
+    sample = sample.slice(0, PREVIEW_ROWS)
+    total = sum(sample.column(name).nbytes for name in _stored(sheet) if name in sample.schema.names)
+    return total / sample.num_rows
+
+
+def _stored(sheet: Sheet) -> Iterator[str]:
+    """The columns of which the target holds the values, as often as it does."""
+    plan = sheet.plan
+    whole = sheet.opened if plan.rest == "dynamic" else ()
+    for field in plan.fields or ():
+        source = sheet.schema.field(field.source or "")
+        if source is not None and source.opened_from not in whole:
+            yield source.name
+            # The words of a text, each as a place and a weight, take about as much again.
+            yield from [source.name] * any(words.field == field.target for words in plan.full_text)
+    yield from whole
+    yield from plan.key_columns if plan.is_joined else ()

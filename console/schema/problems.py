@@ -1,0 +1,175 @@
+"""What is wrong with a sheet, each problem at its control, with the repair one click away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from console.anchors import added_anchor, anchor
+from console.draft.snapshot import TargetFacts
+from console.schema import key_choices
+from console.schema.forms.collection import PART, PARTITION_KEY
+from console.schema.forms.full_text import PREFIX
+from console.schema.key_choices import is_unfinished
+from console.schema.table import Sheet
+from migrations_app.engine import preflight
+from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.model import names
+from migrations_app.engine.model.plan import AUTO
+
+# Which part of a row, or which setting of the collection, shows the problems of an option.
+COLUMNS = {
+    "target": "target",
+    "as": "target",
+    **dict.fromkeys(("type", "max_length", "max_capacity", "dim", "element_type"), "type"),
+}
+SETTINGS = {
+    "collection_target": "target",
+    "key": "key",
+    "key_name": "key_name",
+    "key_max_length": "key_name",
+    "keep_source_key": "key",
+    "partition_key": "partition_key",
+    "partition_by": "partition_key",
+    "partitions": "partition_key",
+    "full_text": "full_text",
+    "if_exists": "if_exists",
+    "rest": "rest",
+    "shards": "shards",
+    "description": "description",
+}
+# Of these a fault that names a field is shown in its row.
+OF_ROWS = frozenset({"rest"})
+# What a fault calls a setting of the collection, where its control has another name.
+CONTROLS = {"collection_target": "target", "as": "target", "partition_by": "partition_key"}
+FIX_SEPARATOR = "="
+EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
+FIELD_PATH = re.compile(r"fields\[(\d+)\]")
+TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key", "skip_null_vectors"})
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A fix as a button: ``value`` is ``control=text``."""
+
+    label: str
+    value: str
+    name: str = "fix"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """``anchor`` is the row it belongs to, empty for the collection's own settings; ``column`` (of a row) and
+    ``field`` (of the collection) say where it is shown."""
+
+    message: str
+    anchor: str = ""
+    column: str = ""
+    field: str = ""
+    fixes: tuple[Repair, ...] = ()
+    is_warning: bool = False
+
+
+def of_all(sheets: Sequence[Sheet], facts: TargetFacts) -> list[list[Problem]]:
+    """The problems of each sheet, those between them included."""
+    twice = names.duplicates(sheet.plan.target or "" for sheet in sheets)
+    used = {sheet.plan.target or "" for sheet in sheets} | set(facts.taken)
+    return [
+        [*_typed(sheet), *_names(sheet, facts, twice, used), *_key(sheet), *_faults(sheet, facts)]
+        for sheet in sheets
+    ]
+
+
+def _typed(sheet: Sheet) -> Iterator[Problem]:
+    """Controls that hold what is no value."""
+    anchors = {anchor(f.name) for f in sheet.schema.fields} | set(_added(sheet).values())
+    for control, typed in sheet.typed.items():
+        row, _, option = control.rpartition("-")
+        if row in anchors:
+            yield Problem(typed.message, row, COLUMNS.get(option, "options"))
+        else:
+            yield Problem(typed.message, field=_setting(control))
+
+
+def _setting(control: str) -> str:
+    """Which setting of the collection a control belongs to."""
+    name = control.partition("-")[0].rstrip("0123456789")
+    return {PART: "key", PREFIX: "full_text"}.get(name) or SETTINGS.get(control, "target")
+
+
+def _added(sheet: Sheet) -> dict[int, str]:
+    """The rows of added fields, by their place among the fields of the plan."""
+    places = [place for place, field in enumerate(sheet.plan.fields or ()) if field.added]
+    return {place: added_anchor(number) for number, place in enumerate(places)}
+
+
+def _key(sheet: Sheet) -> Iterator[Problem]:
+    if is_unfinished(sheet.plan):
+        yield Problem("Choose at least two fields to join.", field="key")
+
+
+def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[str]) -> Iterator[Problem]:
+    """A collection name that is not free in the target, or in this migration."""
+    name, plan = sheet.plan.target or "", sheet.plan
+    fixes: tuple[Repair, ...] = ()
+    if name in facts.taken and plan.if_exists == "error":
+        message = f"The database “{facts.database}” has a collection “{name}” already."
+        fixes = tuple(Repair(label, f"if_exists{FIX_SEPARATOR}{value}") for value, label in EXISTS.items())
+    elif name in twice and name:
+        message = f"Two collections of this migration are called “{name}”."
+    else:
+        return
+    free = names.suggest(name, used, "collection")
+    yield Problem(message, field="target", fixes=(Repair(f"Use {free}", f"target={free}"), *fixes))
+
+
+def _faults(sheet: Sheet, facts: TargetFacts) -> Iterator[Problem]:
+    anchors, added = {f.name: anchor(f.name) for f in sheet.schema.fields}, _added(sheet)
+    # A key that is not chosen yet has no faults: as if there were a new one.
+    plan = sheet.plan.model_copy(update={"key": AUTO}) if is_unfinished(sheet.plan) else sheet.plan
+    for fault in preflight.check_collection(plan, sheet.schema, facts.capabilities, sheet.added_to):
+        place = FIELD_PATH.match(fault.path)
+        row = anchors.get(fault.field) or (added.get(int(place[1]), "") if place else "")
+        yield replace(_place(fault, row), fixes=tuple(repair(fix, row, sheet) for fix in fault.fixes))
+
+
+def _place(fault: Fault, row: str) -> Problem:
+    """The problem where its control is. A fix says what to do; without one the hint does."""
+    message = fault.message if fault.fixes else f"{fault.message} {fault.hint}".strip()
+    is_warning = fault.severity == "warning"
+    option = fault.option.partition("[")[0]
+    if row and (option not in SETTINGS or option in OF_ROWS):
+        return Problem(message, row, COLUMNS.get(option, "options"), is_warning=is_warning)
+    return Problem(message, field=SETTINGS.get(option, "target"), is_warning=is_warning)
+
+
+def repair(fix: Fix, row: str, sheet: Sheet) -> Repair:
+    """A fix as the form would send it."""
+    value = fix.value
+    if fix.option == "key":
+        value = AUTO if fix.value == AUTO else key_choices.choice_of(fix.value, sheet.schema)
+    if fix.option == "partition_key":
+        fields = sheet.plan.fields or ()
+        value = next((PARTITION_KEY + (f.source or "") for f in fields if f.target == fix.value), "")
+    control = CONTROLS.get(fix.option, fix.option)
+    is_of_row = row and fix.option not in (*SETTINGS, "dynamic_field")
+    name = f"{row}-{control}" if is_of_row else control
+    return Repair(fix.label, f"{name}{FIX_SEPARATOR}{value}")
+
+
+def blocking(found: Sequence[Problem]) -> list[Problem]:
+    """Those that keep the migration from starting."""
+    return [problem for problem in found if not problem.is_warning]
+
+
+def applied(data: Mapping[str, Any], fix: str) -> dict[str, str]:
+    """The form as sent, with a fix in it. An off tick is not sent at all."""
+    control, _, value = fix.partition(FIX_SEPARATOR)
+    changed = {name: str(data.get(name, "")) for name in data if name != "fix"}
+    changed.pop(control, None)
+    is_tick = control.rpartition("-")[2] in TICKS
+    if not (is_tick and value in ("", "false")):
+        changed[control] = value
+    return changed

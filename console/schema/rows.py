@@ -1,0 +1,129 @@
+"""The rows of the mapping table as the template shows them: controls beside what a person should know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from console.draft.snapshot import TargetFacts
+from console.format import number
+from console.schema.forms.field import FieldForm
+from console.schema.parse.values import shown
+from console.schema.problems import Problem
+from console.schema.table import Fate, Row, Sheet
+from migrations_app.engine.milvus.features import BROUGHT_BY
+from migrations_app.engine.model.types import MilvusType
+
+DETAILS = ("default", "too_long", "misfit")  # behind the fold
+CONTROLS = (
+    *("include", "target", "type", "max_length", "max_capacity", "nullable", "on_null", "fill_null"),
+    *("dynamic", *DETAILS),
+)
+DEFAULT_LENGTH = 24
+
+
+def row_context(
+    row: Row, sheet: Sheet, form: FieldForm, facts: TargetFacts, found: list[Problem]
+) -> dict[str, Any]:
+    """What ``_field_row.html`` is given; of the controls, None are those that the row does not have."""
+    controls = {name: form[name] if name in form.fields else None for name in CONTROLS}
+    is_last_vector = row.source.is_vector and row.fate is Fate.FIXED and _vectors(sheet) == 1
+    return controls | {
+        "anchor": row.anchor,
+        "source_name": row.name,
+        "native_type": row.source.native_type,
+        "tag": "KEY" if row.is_key else f"KEY {row.part}" if row.part else "",
+        "is_vector": row.source.is_vector,
+        "is_added": row.added is not None,
+        "opened_from": row.source.opened_from,
+        "share": _share(row),
+        "can_open": row.source.can_open,
+        "is_open": row.is_open,
+        "samples": list(row.source.samples[:3]),
+        "note": _note(row, sheet),
+        "moves": row.fate is not Fate.LEFT,
+        "is_old_key": sheet.is_old_key(row.source.name),
+        "is_dynamic": row.fate is Fate.DYNAMIC,
+        "locked": row.is_key or is_last_vector,
+        "left_out_reason": row.reason,
+        "left_note": _left_note(row, sheet, facts),
+        "type_text": str(row.choice.spec) if row.choice else "",
+        "length_note": _length_note(row),
+        "options_text": _options_text(row, sheet, facts),
+        "details": _details(row),
+        "is_details_open": any(form[name].errors for name in DETAILS if name in form.fields),
+        "problems": [problem for problem in found if problem.anchor == row.anchor],
+    }
+
+
+def _share(row: Row) -> str:
+    """How many of the sampled rows have the key."""
+    share = row.source.share
+    if share is None:
+        return ""
+    return "in each row" if share == 1 else f"in {max(share, 0.01):.0%} of rows".replace("%", " %")
+
+
+def _details(row: Row) -> str:
+    """What is set behind the fold, in few words; empty where it is as always."""
+    default = shown(row.settings.default)
+    if len(default) > DEFAULT_LENGTH:
+        default = default[:DEFAULT_LENGTH] + "…"
+    parts = [f"default {default}"] if row.settings.default is not None else []
+    parts += ["longer text is cut"] if row.settings.too_long == "truncate" else []
+    parts += ["misfits to the dynamic field"] if row.settings.misfit == "dynamic" else []
+    return ", ".join(parts)
+
+
+def _vectors(sheet: Sheet) -> int:
+    return sum(bool(f.type) and MilvusType(f.type).is_vector for f in sheet.plan.fields or ())
+
+
+def _note(row: Row, sheet: Sheet) -> str:
+    if row.source.is_vector:
+        index = next((i for i in sheet.plan.indexes or () if i.field == row.settings.target), None)
+        metric = row.source.metric or (index.metric if index else None) or "COSINE"
+        return f"metric {metric}" + (", from the source's index" if row.source.metric else "")
+    if row.is_searched:
+        made = next(f.output for f in sheet.plan.full_text if f.field == row.settings.target)
+        return f"full-text search in {made}"
+    return row.source.description
+
+
+def _left_note(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
+    """What becomes of a field that is not moved by itself, or why it was proposed so."""
+    rests = "stays in the dynamic field" if sheet.plan.rest == "dynamic" else "left out"
+    if row.source.opened_from:
+        return rests
+    if row.is_open:
+        return "its keys below"
+    has = facts.capabilities
+    is_too_many = row.source.is_vector and _vectors(sheet) >= has.max_vector_fields
+    return f"left out: {has} takes {number(has.max_vector_fields)} of them" if is_too_many else "left out"
+
+
+def _length_note(row: Row) -> str:
+    parts = []
+    if row.source.longest_bytes is not None and row.settings.max_length:
+        parts.append(f"longest in the sample: {number(row.source.longest_bytes)}")
+    if row.source.longest_items is not None and row.settings.max_capacity:
+        parts.append(f"most items in the sample: {number(row.source.longest_items)}")
+    note = row.choice.note.rstrip(".") if row.choice else ""
+    return " · ".join([*parts, note] if note else parts)
+
+
+def _options_text(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
+    if row.is_key:
+        return "primary key"
+    if row.is_partition_key:
+        return "partition key, never null"
+    if row.choice and row.choice.spec.type.is_vector:
+        if facts.capabilities.null_vectors or not row.source.nullable:
+            return ""
+        return f"rows without it are {'skipped and counted' if sheet.plan.skip_null_vectors else 'rejected'}"
+    if not facts.capabilities.nullable and row.source.nullable and not row.source.opened_from:
+        return f"nullable needs {BROUGHT_BY['nullable']} or later"
+    if row.fate is Fate.DYNAMIC:
+        return "in the dynamic field"
+    if row.settings.nullable and row.settings.default is not None:
+        return "a null becomes the default"
+    return ""

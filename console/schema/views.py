@@ -1,0 +1,103 @@
+"""Step 3 of the wizard, Configure Schema."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+
+from console.anchors import anchor
+from console.draft import contents
+from console.draft.frame import back_url, step_page, step_view
+from console.draft.steps import Step
+from console.http import ConsoleRequest, is_own_page
+from console.schema import page as schema_page
+from console.schema import problems, tables
+from console.schema.parse.table import read
+from console.schema.table import Sheet
+from migrations_app.engine.errors import FerryError
+from migrations_app.models import Draft
+
+
+@step_view(Step.SCHEMA)
+def wizard_schema(request: ConsoleRequest, draft: Draft, index: int = 0) -> HttpResponse:
+    found = tables.of(draft)
+    if index >= len(found):
+        raise Http404("This migration has no such collection.")
+    if request.method == "POST":
+        return _schema_sent(request, draft, index)
+    return step_page(request, Step.SCHEMA, draft, schema_page.context(draft, index))
+
+
+def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpResponse:
+    """Save what was sent, whatever it is, and go where it asks to."""
+    sheet, action = tables.of(draft)[index], request.POST.get("action", "")
+    facts = contents.target_facts(draft)
+    if action == "reset":
+        return _reset(request, draft, sheet.schema.name, schema_page.url(draft, index))
+    fix = request.POST.get("fix", "")
+    data = problems.applied(request.POST, fix) if fix else request.POST
+    changed = read(sheet, facts.capabilities, data, schema_page.locked(draft))
+    draft = tables.store(draft, _beside_existing(request, draft, sheet, changed))
+    if request.htmx and action == "check":
+        context = schema_page.context(draft, index)
+        return render(
+            request, "wizard_schema.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)}
+        )
+    place = _changed_fields(request, draft, index)
+    return redirect(
+        f"{schema_page.url(draft, index)}#{place}" if place else _schema_next(request, draft, index)
+    )
+
+
+def _beside_existing(request: ConsoleRequest, draft: Draft, before: Sheet, changed: Sheet) -> Sheet:
+    try:
+        return tables.beside_existing(draft, before, changed)
+    except FerryError as error:
+        messages.error(request, f"{error.message} {error.hint}")
+        return replace(changed, plan=changed.plan.model_copy(update={"if_exists": "error"}))
+
+
+def _changed_fields(request: ConsoleRequest, draft: Draft, index: int) -> str:
+    """Add a field, or open or close a column, where a button asks to; the row where that is seen."""
+    sheet = tables.of(draft)[index]
+    if request.POST.get("action") == "add":
+        return tables.add_field(draft, sheet)
+    for button in ("open", "close"):
+        column = sheet.column_at(request.POST.get(button, ""))
+        if column is not None:
+            try:
+                tables.open_column(draft, sheet.schema.name, column.name, is_open=button == "open")
+            except FerryError as error:
+                messages.error(request, f"{error.message} {error.hint}")
+            return anchor(column.name)
+    return ""
+
+
+def _schema_next(request: ConsoleRequest, draft: Draft, index: int) -> str:
+    here = schema_page.url(draft, index)
+    wanted = request.POST.get("go", "")
+    if is_own_page(request, wanted):
+        return wanted
+    if request.POST.get("action") == "next":
+        return schema_page.next_url(draft)
+    fix = request.POST.get("fix", "")
+    return f"{here}#{fix.partition('-')[0]}" if fix.startswith("f") and "-" in fix else here
+
+
+def _reset(request: ConsoleRequest, draft: Draft, name: str, here: str) -> HttpResponse:
+    try:
+        tables.reset(draft, name)
+        messages.success(request, f"{name} is as proposed again.")
+    except FerryError as error:
+        messages.error(request, f"{error.message} {error.hint}")
+    return redirect(here)
+
+
+urlpatterns = [
+    path("migrations/<uuid:pk>/schema/", wizard_schema, name="wizard_schema"),
+    path("migrations/<uuid:pk>/schema/<int:index>/", wizard_schema, name="wizard_schema"),
+]

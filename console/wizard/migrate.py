@@ -1,0 +1,206 @@
+"""Step 4, Migrate: a summary in words, what preflight found, the choices, and the start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import QueryDict
+from django.urls import reverse
+
+from console.draft import contents, preflight_cache
+from console.draft.preflight_cache import Checked
+from console.schema import tables
+from console.schema.page import url as schema_url
+from console.schema.table import Sheet
+from console.wizard.migrate_form import OptionsForm
+from console.wizard.summary import line, summary
+from migrations_app import services
+from migrations_app.engine.errors import Fault, FerryError, PlanRefused
+from migrations_app.engine.log import counted
+from migrations_app.engine.model.plan import Options, Plan
+from migrations_app.engine.preflight.scans.existing import HeldRows
+from migrations_app.engine.sources.registry import source_class
+from migrations_app.models import Draft, Job
+
+TRY_ROWS = 1_000
+LIMITS = {"try": str(TRY_ROWS), "all": ""}  # what a button types into the field of the limit
+SAVING = frozenset({"save", *LIMITS})  # actions that leave everything else as it is
+MEANWHILE = "rows written or changed in the source while it runs may be missed"
+
+
+def plan_of(draft: Draft) -> Plan:
+    """The plan as it stands."""
+    return Plan.model_validate(
+        draft.plan | contents.plan_head(draft) | {"options": options_of(draft).model_dump()}
+    )
+
+
+def options_of(draft: Draft) -> Options:
+    usual = {"create_index": source_class(draft.kind).indexes_by_default}
+    return Options.model_validate(usual | draft.plan.get("options", {}))
+
+
+def form_of(draft: Draft, data: Any = None) -> OptionsForm:
+    facts = contents.target_facts(draft)
+    indexes = {f"{i.type}, metric {i.metric}" for s in tables.of(draft) for i in s.plan.indexes or ()}
+    needs_index = facts is None or facts.capabilities.count_needs_load
+    return OptionsForm(options_of(draft), data, indexes="; ".join(sorted(indexes)), needs_index=needs_index)
+
+
+def sent(data: QueryDict) -> QueryDict:
+    """What was sent, with what the button that was pressed stands for."""
+    data = data.copy()
+    if (limit := LIMITS.get(data.get("action", ""))) is not None:
+        data["limit_rows"] = limit
+    return data
+
+
+def save_options(draft: Draft, form: OptionsForm) -> Draft:
+    options = form.options(options_of(draft)).model_dump()
+    return services.draft_save(draft=draft, plan=draft.plan | {"options": options})
+
+
+def start(draft: Draft, user: User) -> Job:
+    """Make the job. The second click gets the first one's. Raises ``PlanRefused`` with what preflight has
+    against it."""
+    plan = plan_of(draft)
+    found = preflight_cache.known(draft, plan) or preflight_cache.check(draft, plan)
+    if errors := tuple(fault for fault in found.faults if fault.severity == "error"):
+        raise PlanRefused(errors)
+    return services.job_create(
+        plan=plan,
+        user=user,
+        source_connection=draft.source_connection,
+        target_connection=draft.target_connection,
+        draft=draft,
+    )
+
+
+def replaced(plan: Plan, found: Checked | None) -> dict[str, HeldRows]:
+    """The collections that the job drops before it makes its own, by their names."""
+    sources = {c.source for c in plan.collections if c.if_exists == "replace"}
+    held = (found.held or {}) if found else {}
+    return {rows.name: rows for source, rows in held.items() if source in sources}
+
+
+def unconfirmed(draft: Draft, confirmed: list[str]) -> str:
+    """What is to be asked before the job is made; empty where nothing is dropped, or all was confirmed."""
+    plan = plan_of(draft)
+    dropped = replaced(plan, preflight_cache.known(draft, plan) or preflight_cache.check(draft, plan))
+    return dropped_text(draft, dropped) if set(dropped) - set(confirmed) else ""
+
+
+def dropped_text(draft: Draft, dropped: dict[str, HeldRows]) -> str:
+    if not dropped:
+        return ""
+    ends, names = contents.route(draft), " and ".join(map(str, dropped.values()))
+    is_one = len(dropped) == 1
+    return (
+        f"{names} in “{ends.database}” of {ends.target_name} {'is' if is_one else 'are'} dropped with all "
+        f"{'its' if is_one else 'their'} rows before the first new one is written. This cannot be undone."
+    )
+
+
+def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str, Any]:
+    """Everything on the page. Checks the plan where it was not yet, or ``again``."""
+    plan, error = plan_of(draft), None
+    found = None if again else preflight_cache.known(draft, plan)
+    try:
+        found = found or preflight_cache.check(draft, plan)
+    except FerryError as failed:
+        error = failed.as_dict() | {"url": _repair(draft, failed), "url_label": "Look at the connections"}
+    all_sheets, options = tables.of(draft), plan.options
+    rows = [line(draft, sheet, place, found, options.limit_rows) for place, sheet in enumerate(all_sheets)]
+    counts = [row["rows"] for row in rows]
+    dropped = replaced(plan, found)
+    return {
+        "collections": rows,
+        "summary": summary(draft, rows, options, list(map(str, dropped.values()))),
+        "dropped": list(dropped),
+        "dropped_text": dropped_text(draft, dropped),
+        "form": form,
+        "checks": _checks(draft, all_sheets, found),
+        "checked_at": found and found.at,
+        "problems": [error] if error else _problems(draft, found),
+        "facts": _facts(draft),
+        "total_rows": None if None in counts else sum(counts),
+        "total_exact": all(row["rows_exact"] for row in rows),
+        "try_rows": TRY_ROWS,
+        "plan_url": reverse("wizard_plan", args=[draft.pk]),
+    }
+
+
+def _repair(draft: Draft, error: FerryError) -> str:
+    return reverse("wizard_select", args=[draft.pk])
+
+
+def _checks(draft: Draft, all_sheets: list[Sheet], found: Checked | None) -> list[dict[str, Any]]:
+    if found is None:
+        return []
+    told = {fault.message for fault in found.faults}  # they stand below, each with what to do
+    lines = [
+        _line("warn", "note", f"{sheet.plan.source}: {note}", schema_url(draft, place))
+        for place, sheet in enumerate(all_sheets)
+        for note in (found.notes or {}).get(sheet.plan.source, ())
+        if note not in told
+    ]
+    if not found.is_whole:
+        text = "There was not time enough to check all rows; the job does it before it writes anything."
+        lines.append(_line("warn", "not finished", text))
+    for fault in found.faults:
+        if fault.severity == "warning":
+            problem = _problem(draft, fault)
+            lines.append(_line("warn", "note", f"{fault.message} {fault.hint}", problem["url"]))
+    if found.is_whole and not lines and not _problems(draft, found):
+        lines.append(_line("ok", "fine", "names, types, lengths, keys, the collections of the target"))
+    return lines
+
+
+def _line(tone: str, label: str, text: str, url: str = "") -> dict[str, Any]:
+    return {
+        "tone": tone,
+        "label": label,
+        "text": text,
+        "detail": "",
+        "url": url,
+        "url_label": "Show" if url else "",
+    }
+
+
+def _problems(draft: Draft, found: Checked | None) -> list[dict[str, str]]:
+    return [_problem(draft, fault) for fault in found.faults if fault.severity == "error"] if found else []
+
+
+def _problem(draft: Draft, fault: Fault) -> dict[str, str]:
+    names = contents.chosen(draft)
+    place = names.index(fault.collection) if fault.collection in names else None
+    url = reverse("wizard_select", args=[draft.pk]) if place is None else schema_url(draft, place)
+    return {
+        "message": fault.message,
+        "hint": fault.hint,
+        "code": fault.code,
+        "url": url,
+        "url_label": "Change the selection" if place is None else f"Change {fault.collection}",
+    }
+
+
+def _facts(draft: Draft) -> list[dict[str, str]]:
+    facts = contents.target_facts(draft)
+    found = []
+    if facts is not None:
+        taken = f"{counted(len(facts.taken), 'collection')} in “{facts.database}” already"
+        found.append({"label": "Target", "text": facts.server, "note": taken})
+        found.append(
+            {
+                "label": "Capacity",
+                "text": "has to hold what is moved",
+                "note": _capacity(facts.capabilities.flavour),
+            }
+        )
+    found.append({"label": "Meanwhile", "text": MEANWHILE, "note": ""})
+    return found
+
+
+def _capacity(flavour: str) -> str:
+    return "CUs of the cluster" if flavour == "zilliz" else "memory and disk of the server"

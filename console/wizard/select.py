@@ -1,0 +1,259 @@
+"""Step 2, Select Source and Target: what is there, what to move, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from console.draft import contents
+from console.draft.row_selection import NarrowingForm
+from console.draft.snapshot import TargetFacts, listing_to_json, target_to_json
+from console.schema import tables
+from console.wizard.select_form import SelectionForm, TargetForm
+from migrations_app import endpoints, services
+from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.milvus.features import BROUGHT_BY
+from migrations_app.engine.sources.base import CollectionInfo
+from migrations_app.engine.sources.registry import source_class
+from migrations_app.models import Connection, Draft
+
+FLOAT_BYTES = 4
+
+
+@dataclass
+class SelectPage:
+    """What the page shows. ``ticked`` is what is or was selected; errors of the servers stand apart."""
+
+    draft: Draft
+    listing: tuple[CollectionInfo, ...]
+    selection: SelectionForm
+    target_form: TargetForm
+    ticked: list[str]
+    facts: TargetFacts | None = None
+    error: Any = None
+    target_error: FerryError | None = None
+    one: str = "collection"
+    many: str = "collections"
+    most: int = field(default=1)
+    narrowing: dict[str, NarrowingForm] = field(default_factory=dict)
+
+    @property
+    def is_refused(self) -> bool:
+        faulty = any(form.errors for form in self.narrowing.values())
+        return bool(
+            faulty or self.selection.errors or self.target_form.errors or self.error or self.target_error
+        )
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether all that was sent may be. Every form is asked, so that all faults show at once."""
+        narrowed = [form.is_valid() for form in self.narrowing.values() if form.is_bound]
+        return self.selection.is_valid() & self.target_form.is_valid() & all(narrowed)
+
+    def context(self) -> dict[str, Any]:
+        return {
+            "words": {"one": self.one, "many": self.many},
+            "collections": [
+                _row(info, info.name in self.ticked, self.narrowing.get(info.name)) for info in self.listing
+            ],
+            "max_collections": self.most,
+            "collections_error": self.selection.error,
+            "target_form": self.target_form,
+            "target": self.facts and _target(self.target_form, self.facts),
+            "target_error": self.target_error,
+            "error": self.error,
+        }
+
+
+def opened(draft: Draft, data: Any = None) -> SelectPage:
+    """The page as a draft left it, with a fresh listing; or as it was sent (``data``), with the listing that
+    was sent to."""
+    error, listing = None, contents.listing(draft)
+    if data is None or not listing:
+        error = _list_again(draft)
+        listing = contents.listing(draft)
+    source = source_class(draft.kind)
+    one, many = source.collection_word, source.collection_word + "s"
+    most = min(
+        settings.VECTORFERRY_MAX_COLLECTIONS, source.max_collections or settings.VECTORFERRY_MAX_COLLECTIONS
+    )
+    facts = contents.target_facts(draft)
+    targets = Connection.objects.filter(is_target=True)
+    initial = {"target": draft.target_connection_id, "database": contents.database(draft)}
+    ticked = data.getlist("collections") if data is not None else contents.chosen(draft)
+    return SelectPage(
+        draft,
+        listing,
+        SelectionForm(listing, data, most=most, one=one, many=many),
+        TargetForm(targets, facts.databases if facts else (), data, initial),
+        ticked,
+        facts,
+        error,
+        one=one,
+        many=many,
+        most=most,
+        narrowing=_narrowing(draft, listing, set(ticked), data),
+    )
+
+
+def _narrowing(
+    draft: Draft, listing: tuple[CollectionInfo, ...], ticked: set[str], data: Any
+) -> dict[str, NarrowingForm]:
+    """A form for what of each collection, where the source can tell parts of it apart. What was sent of one
+    that is not ticked is not looked at."""
+    model, known = source_class(draft.kind).Selection, tables.selections(draft)
+    forms = {
+        info.name: NarrowingForm(
+            model, info.name, known.get(info.name, {}), data if info.name in ticked else None
+        )
+        for info in listing
+        if not info.not_selectable
+    }
+    return {name: form for name, form in forms.items() if form.fields}
+
+
+def _list_again(draft: Draft) -> Any:
+    """Ask the source what is there. The error, as the page shows it, where it cannot tell."""
+    connection = draft.source_connection
+    try:
+        with endpoints.open_source(connection.kind, connection.settings) as source:
+            listing = tuple(source.collections())
+    except FerryError as error:
+        repair = reverse("wizard_connect", args=[draft.pk])
+        return error.as_dict() | {"url": repair, "url_label": "Look at the connection"}
+    services.draft_save(draft=draft, state=draft.state | {contents.LISTING: listing_to_json(listing)})
+    return None
+
+
+def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
+    """Connect to the target that was sent, and offer its databases."""
+    connection = page.target_form.connections.get(data.get("target") or "")
+    page.facts = None
+    if connection is not None:
+        try:
+            page.facts = learn(connection, data.get("database") or contents.DEFAULT_DATABASE)
+        except FerryError as error:
+            page.target_error = error
+    databases = page.facts.databases if page.facts else ()
+    initial = {
+        "target": connection.pk if connection else "",
+        "database": page.facts.database if page.facts else "",
+    }
+    page.target_form = TargetForm(page.target_form.connections.values(), databases, initial=initial)
+
+
+def learn(connection: Connection, database: str) -> TargetFacts:
+    """What a target says of itself. ``database``: the one wanted, else the default, else its first."""
+    with endpoints.open_target(connection.kind, connection.settings) as target:
+        server, capabilities, databases = target.check(), target.capabilities(), target.databases()
+    wanted = [name for name in (database, contents.DEFAULT_DATABASE, *databases) if name in databases]
+    if not wanted:
+        raise SettingsError("The target has no database.", "Make one there, and choose it here.")
+    with endpoints.open_target(connection.kind, connection.settings, wanted[0]) as target:
+        taken = target.collections()
+    title = f"{server.product} {server.version}"
+    return TargetFacts(connection.pk, wanted[0], title, capabilities, databases, taken)
+
+
+def save(page: SelectPage, data: Mapping[str, Any]) -> bool:
+    """Store the selection in the draft, each collection described and proposed. False: refused."""
+    connection = page.target_form.connections.get(data.get("target") or "")
+    if connection is None:
+        _ = page.is_valid  # for what else is wrong
+        return False
+    try:
+        page.facts = learn(connection, data.get("database") or contents.DEFAULT_DATABASE)
+    except FerryError as error:
+        page.target_error = error
+        return False
+    page.target_form = TargetForm(
+        page.target_form.connections.values(), page.facts.databases, _sent(data, page)
+    )
+    return page.is_valid and _save(page, connection)
+
+
+def _sent(data: Mapping[str, Any], page: SelectPage) -> dict[str, Any]:
+    """The form as sent; a database that was not asked for yet is the one that was found."""
+    assert page.facts is not None
+    return {"target": data.get("target"), "database": data.get("database") or page.facts.database}
+
+
+def _save(page: SelectPage, connection: Connection) -> bool:
+    assert page.facts is not None
+    draft = services.draft_save(
+        draft=page.draft,
+        target_connection=connection,
+        plan=page.draft.plan | {"target": {"database": page.facts.database}},
+        state=page.draft.state | {contents.TARGET: target_to_json(page.facts)},
+    )
+    narrowing = page.narrowing
+    names = page.selection.cleaned_data["collections"]
+    try:
+        tables.select(draft, {n: narrowing[n].selection() if n in narrowing else {} for n in names})
+    except tables.Undescribed as error:
+        narrowing[error.collection].refuse(error.field, f"{error.message} {error.hint}")
+        return False
+    except FerryError as error:
+        page.error = error
+        return False
+    return True
+
+
+def _row(info: CollectionInfo, selected: bool, narrowing: NarrowingForm | None) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "schema": info.group,
+        "title": info.label,
+        "kind": info.kind,
+        "rows": info.rows,
+        "rows_exact": info.rows_exact,
+        "size_bytes": _size_bytes(info),
+        "vectors": [{"name": vector.name, "dimension": vector.dim} for vector in info.vectors],
+        "selectable": not info.not_selectable,
+        "reason": info.not_selectable,
+        "selected": selected and not info.not_selectable,
+        "narrowing": narrowing,
+    }
+
+
+def _size_bytes(info: CollectionInfo) -> int | None:
+    """About what the vectors alone take; the source's own size where that is larger or alone known."""
+    if info.rows is None or not all(vector.dim for vector in info.vectors):
+        return info.size_bytes
+    vectors = info.rows * sum(vector.dim or 0 for vector in info.vectors) * FLOAT_BYTES
+    return max(vectors, info.size_bytes or 0)
+
+
+def _target(form: TargetForm, facts: TargetFacts) -> dict[str, Any]:
+    connection = form.connections.get(str(facts.connection))
+    return {
+        "name": connection.name if connection else "",
+        "server": facts.server,
+        "notes": list(missing_features(facts.capabilities)),
+    }
+
+
+OPTIONS = {
+    "nullable": ("nullable", "Fields that may be null"),
+    "default_values": ("default_values", "Default values"),
+    "full_text": ("full_text", "Full-text search"),
+    "null_vectors": ("null_vectors", "Null vectors"),
+}
+
+
+def missing_features(has: Capabilities) -> list[str]:
+    """What this target has not, and which version brings it."""
+    missing = [words for feature, words in OPTIONS.values() if not getattr(has, feature)]
+    types = [
+        name for name in BROUGHT_BY if name.endswith("_VECTOR") and name not in {str(t) for t in has.types}
+    ]
+    by_version: dict[str, list[str]] = {}
+    for name in (*types, *[f for f, words in OPTIONS.values() if words in missing]):
+        words = OPTIONS[name][1] if name in OPTIONS else name
+        by_version.setdefault(has.missing(name), []).append(words)
+    return [f"{', '.join(names)}: {why}." for why, names in by_version.items()]

@@ -1,0 +1,123 @@
+"""What the last step says of the plan: a sentence for the whole, a line for each collection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from console.draft import contents
+from console.draft.preflight_cache import Checked
+from console.draft.row_selection import narrowed_words
+from console.format import rows as number_of_rows
+from console.schema.page import url as schema_url
+from console.schema.preview import bytes_per_row
+from console.schema.row_counts import rows_of
+from console.schema.table import Sheet
+from migrations_app.engine.log import counted
+from migrations_app.engine.model.plan import FieldPlan, Options
+from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.preflight.scans.existing import HeldRows
+from migrations_app.engine.sources.registry import source_class
+from migrations_app.models import Draft
+
+
+def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced: list[str]) -> str:
+    """What a press on Migrate does, in sentences. ``replaced`` are the collections that are dropped first."""
+    ends, counts = contents.route(draft), [row["rows"] for row in rows]
+    is_exact = all(row["rows_exact"] for row in rows)
+    moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
+    if options.limit_rows is not None:
+        moved = f"Only the first {counted(options.limit_rows, 'row')}"
+    places = counted(len(rows), source_class(draft.kind).collection_word)
+    each = "each of " if options.limit_rows is not None and len(rows) > 1 else ""
+    sentences = [
+        f"{moved[:1].upper()}{moved[1:]} of {each}{places} are copied from {ends.source_name} into "
+        f"{_into(rows)} in “{ends.database}” of {ends.target_name}."
+    ]
+    if replaced:
+        sentences.append(f"{' and '.join(replaced)} {'is' if len(replaced) == 1 else 'are'} dropped first.")
+    if options.source_rows_per_second is not None:
+        are = "is" if options.source_rows_per_second == 1 else "are"
+        sentences.append(f"At most {counted(options.source_rows_per_second, 'row')} {are} read per second.")
+    return " ".join([*sentences, f"{ends.source_name} is only read."])
+
+
+def _into(rows: list[dict[str, Any]]) -> str:
+    added = sum(row["is_added_to"] for row in rows)
+    new = len(rows) - added
+    parts = [counted(new, "new collection")] if new else []
+    return " and ".join([*parts, f"{added} that {'is' if added == 1 else 'are'} there"] if added else parts)
+
+
+def line(draft: Draft, sheet: Sheet, place: int, found: Checked | None, limit: int | None) -> dict[str, Any]:
+    """One collection: what of it is moved, how much that is, and what becomes of it."""
+    plan = sheet.plan
+    rows = rows_of(draft, sheet, found).first(limit)
+    per_row = bytes_per_row(sheet)
+    fixed = [field for field in plan.fields or () if not field.dynamic]
+    held = (found.held or {}).get(plan.source) if found else None
+    discards = plan.is_auto_id and sheet.schema.key is not None and not plan.keep_source_key
+    return {
+        "source_name": plan.source,
+        "target_name": plan.target,
+        "rows": rows.number,
+        "rows_exact": rows.is_exact,
+        "size_bytes": round(rows.number * per_row) if rows.number is not None and per_row else None,
+        "key_text": _key_text(sheet),
+        "key_warning": "old keys discarded" if discards and len(sheet.schema.key.columns) == 1 else "",
+        "fields": len(fixed) + plan.makes_key + len(plan.full_text),
+        "vectors": _vectors(fixed) + len(plan.full_text),
+        "notes": [*_existing(sheet, held), *_notes(draft, sheet)],
+        "is_added_to": plan.if_exists == "append" and held is not None,
+        "url": schema_url(draft, place),
+    }
+
+
+def _vectors(fields: list[FieldPlan]) -> int:
+    return sum(MilvusType(field.type).is_vector for field in fields if field.type in set(MilvusType))
+
+
+def _existing(sheet: Sheet, held: HeldRows | None) -> Iterator[str]:
+    """What becomes of the rows that are in the target already."""
+    if held is not None:
+        about = number_of_rows(held.rows, held.is_exact)
+        done = "added to the" if sheet.plan.if_exists == "append" else "in place of the"
+        yield f"{done} {about} row{'' if held.rows == 1 else 's'} that are there"
+
+
+def _notes(draft: Draft, sheet: Sheet) -> Iterator[str]:
+    """What is not as always, in few words."""
+    plan = sheet.plan
+    fields = plan.fields or []
+    yield from narrowed_words(source_class(draft.kind).Selection, plan.select)
+    if plan.partition_key:
+        yield f"partition key {plan.partition_key}"
+    if plan.partition_by is not None:
+        yield f"one partition per value of {plan.partition_by}"
+    for searched in plan.full_text:
+        yield f"full-text search on {searched.field}"
+    for name in sheet.opened:
+        yield f"{name} opened: {_opened_words(sheet, name)}"
+    if added := [field.target or "" for field in fields if field.added]:
+        yield f"added: {', '.join(added)}"
+    if cut := [field.target or "" for field in fields if field.too_long == "truncate"]:
+        yield f"longer texts of {', '.join(cut)} are cut"
+
+
+def _opened_words(sheet: Sheet, name: str) -> str:
+    """What becomes of the keys of an opened column."""
+    sources = [sheet.schema.field(f.source or "") for f in sheet.plan.fields or () if not f.dynamic]
+    fixed = sum(source is not None and source.opened_from == name for source in sources)
+    rest = "go into the dynamic field" if sheet.plan.rest == "dynamic" else "are left out"
+    keys = f"{counted(fixed, 'key')} as {'a field' if fixed == 1 else 'fields'}"
+    return f"{keys}, the others {rest}" if fixed else f"its keys {rest}"
+
+
+def _key_text(sheet: Sheet) -> str:
+    plan = sheet.plan
+    if plan.is_auto_id:
+        return "Auto ID"
+    if plan.is_joined:
+        return f"{plan.key_name} (VARCHAR), joined from {' / '.join(plan.key_columns)}"
+    fields = [f for f in plan.fields or () if plan.is_kept_key(f.source)]
+    return ", ".join(f"{field.target} ({field.type})" for field in fields)

@@ -1,0 +1,169 @@
+"""The wizard: Connect, Select, Configure Schema, Migrate; and the page it starts from."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console import catalogue
+from console.draft import contents
+from console.draft.frame import draft_of, step_page, step_view
+from console.draft.steps import Step
+from console.http import ConsoleRequest
+from console.jobs.worker_notice import no_worker_notice
+from console.permissions import administrator_required, is_administrator
+from console.wizard import connect, migrate, select
+from migrations_app import plan_file, services
+from migrations_app.engine.errors import FerryError, PlanRefused
+from migrations_app.models import Draft
+
+# ---------------------------------------------------------------- Migrations
+
+
+@require_safe
+def migrations(request: ConsoleRequest) -> HttpResponse:
+    found: list[Draft] = []
+    if is_administrator(request.user):
+        found = list(
+            Draft.objects.filter(job=None).select_related("source_connection", "target_connection", "owner")
+        )
+    context = {
+        "sources": catalogue.source_kinds(),
+        "drafts": [_draft_row(draft) for draft in found],
+        "no_worker": no_worker_notice(),
+    }
+    return render(request, "migrations.html", context)
+
+
+def _draft_row(draft: Draft) -> dict[str, Any]:
+    step = contents.step(draft)
+    return {
+        "id": draft.pk,
+        "url": reverse(step.url_name, args=[draft.pk]),
+        "source_title": catalogue.title(draft.kind, is_target=False),
+        "name": contents.name(draft),
+        "step_title": step.title,
+        "detail": contents.detail(draft),
+        "saved_at": draft.updated_at,
+        "created_by": draft.owner.get_username() if draft.owner else "",
+    }
+
+
+@require_POST
+@administrator_required
+def wizard_discard(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
+    services.draft_discard(draft=draft_of(pk))
+    messages.success(request, "The draft is discarded.")
+    return redirect("migrations")
+
+
+# ---------------------------------------------------------------- Connect
+
+
+@require_http_methods(["GET", "POST"])
+@administrator_required
+def wizard_new(request: ConsoleRequest, kind: str) -> HttpResponse:
+    return _connect(request, kind, None)
+
+
+@step_view(Step.CONNECT)
+def wizard_connect(request: ConsoleRequest, draft: Draft) -> HttpResponse:
+    return _connect(request, draft.kind, draft)
+
+
+def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpResponse:
+    found = catalogue.find(kind, is_target=False)
+    if found is None or not found.available:
+        raise Http404(found.reason if found else "There is no source of this kind.")
+    page = connect.opened(kind, found.title, draft, request.POST if request.method == "POST" else None)
+    if request.POST.get("action") == "test":
+        connect.test(page)
+    elif request.method == "POST":
+        connection = connect.connection(page, request.user)
+        if connection is not None:
+            draft = connect.keep(draft, kind, connection, request.user)
+            return redirect("wizard_select", draft.pk)
+    return step_page(
+        request, Step.CONNECT, draft, {"source": found} | page.context(), is_refused=page.is_refused
+    )
+
+
+# ---------------------------------------------------------------- Select
+
+
+@step_view(Step.SELECT)
+def wizard_select(request: ConsoleRequest, draft: Draft) -> HttpResponse:
+    page = select.opened(draft, request.POST if request.method == "POST" else None)
+    action = request.POST.get("action")
+    if action == "target":
+        select.choose_target(page, request.POST)
+    elif request.method == "POST" and select.save(page, request.POST):
+        return redirect("wizard_select" if action == "save" else "wizard_schema", draft.pk)
+    if request.htmx and action == "target":
+        return render(request, "wizard_select.html#target", page.context())
+    return step_page(request, Step.SELECT, page.draft, page.context(), is_refused=page.is_refused)
+
+
+# ---------------------------------------------------------------- Migrate
+
+
+@step_view(Step.MIGRATE)
+def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
+    is_sent = request.method == "POST"
+    form = migrate.form_of(draft, migrate.sent(request.POST) if is_sent else None)
+    action, error, is_refused = request.POST.get("action"), None, bool(form.errors)
+    if form.is_valid():
+        draft = migrate.save_options(draft, form)
+        if action in migrate.SAVING:
+            return redirect("wizard_migrate", draft.pk)
+        if action != "check":
+            try:
+                return _start(request, draft)
+            except PlanRefused:
+                is_refused = True  # the page says why, fault by fault
+            except FerryError as refused:
+                error, is_refused = refused, True
+    context = migrate.context(draft, form, again=action == "check")
+    context |= {"error": error, "no_worker": no_worker_notice()}
+    return step_page(request, Step.MIGRATE, draft, context, is_refused=is_refused)
+
+
+def _start(request: ConsoleRequest, draft: Draft) -> HttpResponse:
+    """Make the job; where it drops what nobody confirmed, ask first."""
+    confirmed = request.POST.getlist("replace") if request.POST.get("action") == "replace" else []
+    if migrate.unconfirmed(draft, confirmed):
+        return redirect("wizard_replace", draft.pk)
+    return redirect("job", migrate.start(draft, request.user).public_id)
+
+
+@step_view(Step.MIGRATE)
+def wizard_replace(request: ConsoleRequest, draft: Draft) -> HttpResponse:
+    """Asks before collections are dropped, where the browser could not."""
+    form = migrate.form_of(draft)
+    context = migrate.context(draft, form)
+    return step_page(request, Step.MIGRATE, draft, context, template="wizard_replace.html")
+
+
+@step_view(Step.SCHEMA)
+def wizard_plan(request: ConsoleRequest, draft: Draft) -> HttpResponse:
+    text = plan_file.dump_yaml(migrate.plan_of(draft).dump())
+    headers = {"Content-Disposition": 'attachment; filename="plan.yaml"'}
+    return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
+
+
+urlpatterns = [
+    path("", migrations, name="migrations"),
+    path("migrations/new/<slug:kind>/", wizard_new, name="wizard_new"),
+    path("migrations/<uuid:pk>/connect/", wizard_connect, name="wizard_connect"),
+    path("migrations/<uuid:pk>/select/", wizard_select, name="wizard_select"),
+    path("migrations/<uuid:pk>/migrate/", wizard_migrate, name="wizard_migrate"),
+    path("migrations/<uuid:pk>/replace/", wizard_replace, name="wizard_replace"),
+    path("migrations/<uuid:pk>/plan/", wizard_plan, name="wizard_plan"),
+    path("migrations/<uuid:pk>/discard/", wizard_discard, name="wizard_discard"),
+]
