@@ -38,7 +38,7 @@ def accounts(request: ConsoleRequest) -> HttpResponse:
         }
         for user in User.objects.order_by("-is_active", "username")
     ]
-    return render(request, "accounts.html", {"accounts": rows})
+    return render(request, "accounts/list.html", {"accounts": rows})
 
 
 @require_http_methods(["GET", "POST"])
@@ -64,7 +64,7 @@ def _edit(request: ConsoleRequest, user: User | None) -> HttpResponse:
         messages.success(request, f"The account “{saved.username}” is saved.")
         return redirect("accounts" if saved != request.user or saved.is_staff else "migrations")
     context = {"form": form, "account": user and {"id": user.pk, "username": shown}}
-    return render(request, "account_form.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/form.html", context, status=422 if form.errors else 200)
 
 
 urlpatterns = [

@@ -27,7 +27,7 @@ def _connection(pk: int) -> Connection:
 @administrator_required
 def connections(request: ConsoleRequest) -> HttpResponse:
     offered = [kind for kind in (*catalogue.source_kinds(), *catalogue.target_kinds()) if kind.available]
-    return render(request, "connections.html", {"groups": connections_list.groups(), "kinds": offered})
+    return render(request, "connections/list.html", {"groups": connections_list.groups(), "kinds": offered})
 
 
 @require_http_methods(["GET", "POST"])
@@ -75,7 +75,7 @@ def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection 
         "next": _next(request),
         "cancel_url": _next(request) or reverse("connections"),
     }
-    return render(request, "connection_form.html", context, status=422 if form.errors else 200)
+    return render(request, "connections/form.html", context, status=422 if form.errors else 200)
 
 
 def _saved(
@@ -112,7 +112,7 @@ def connection_test(request: ConsoleRequest, pk: int) -> HttpResponse:
         words = f"“{connection.name}”: {error.message} {error.hint}"
         level = messages.ERROR
     if request.htmx:
-        return render(request, "connections.html#row", {"connection": row(_connection(pk))})
+        return render(request, "connections/list.html#row", {"connection": row(_connection(pk))})
     messages.add_message(request, level, words)
     return redirect("connections")
 
@@ -131,7 +131,7 @@ def connection_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
             blocked = f"{error.message} {error.hint}"
     fragment = "#dialog" if request.htmx and not request.htmx.boosted else ""
     context = {"connection": row(connection), "jobs": row(connection)["jobs"], "blocked": blocked}
-    return render(request, f"connection_delete.html{fragment}", context, status=409 if blocked else 200)
+    return render(request, f"connections/delete.html{fragment}", context, status=409 if blocked else 200)
 
 
 urlpatterns = [

@@ -89,8 +89,7 @@ def step_page(
         "back_url": back_url(step, draft),
         "error": None,
     }
-    template = template or f"wizard_{step.name.lower()}.html"
-    return render(request, template, frame | context, status=422 if is_refused else 200)
+    return render(request, template or step.template, frame | context, status=422 if is_refused else 200)
 
 
 def back_url(step: Step, draft: Draft | None) -> str:

@@ -22,6 +22,10 @@ class Step(IntEnum):
     def url_name(self) -> str:
         return f"wizard_{self.name.lower()}"
 
+    @property
+    def template(self) -> str:
+        return "schema/page.html" if self is Step.SCHEMA else f"wizard/{self.name.lower()}.html"
+
 
 TITLES = {
     Step.CONNECT: "Connect to Data Source",

@@ -46,7 +46,7 @@ class Row:
 
 
 def context(show: str, source: str, search: str, page_number: str) -> dict[str, Any]:
-    """What ``jobs.html`` shows for these choices; unknown ones count as none."""
+    """What ``jobs/list.html`` shows for these choices; unknown ones count as none."""
     show = show if show in FILTERS else "all"
     source = source if source in SOURCES else ""
     found = _found(source, search)

@@ -1,4 +1,4 @@
-"""The details of one job, as ``job.html`` shows them."""
+"""The details of one job, as ``jobs/job.html`` shows them."""
 
 from __future__ import annotations
 

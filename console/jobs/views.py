@@ -41,7 +41,7 @@ def jobs(request: ConsoleRequest) -> HttpResponse:
         asked.get("show", ""), asked.get("source", ""), asked.get("q", ""), asked.get("page", "")
     )
     fragment = "#table" if request.htmx and not request.htmx.boosted else ""
-    return render(request, f"jobs.html{fragment}", context | {"no_worker": no_worker_notice()})
+    return render(request, f"jobs/list.html{fragment}", context | {"no_worker": no_worker_notice()})
 
 
 @require_safe
@@ -50,7 +50,7 @@ def job(request: ConsoleRequest, public_id: str) -> HttpResponse:
     level = request.GET.get("level", "error" if found.status == Status.FAILED else "")
     context = job_page.live_context(found, request.user)
     context |= job_page.log_context(found, request.user, level, request.GET.get("q", ""))
-    return render(request, "job.html", context | {"no_worker": no_worker_notice(found)})
+    return render(request, "jobs/job.html", context | {"no_worker": no_worker_notice(found)})
 
 
 @require_safe
@@ -58,7 +58,7 @@ def job_live(request: ConsoleRequest, public_id: str) -> HttpResponse:
     found = _job(public_id)
     context = job_page.live_context(found, request.user) | {"no_worker": no_worker_notice(found)}
     status = 200 if context["job"]["is_live"] else 286
-    return render(request, "job.html#live", context, status=status)
+    return render(request, "jobs/job.html#live", context, status=status)
 
 
 @require_safe
@@ -67,7 +67,9 @@ def job_log(request: ConsoleRequest, public_id: str) -> HttpResponse:
     context = job_page.log_context(
         found, request.user, request.GET.get("level", ""), request.GET.get("q", "")
     )
-    return render(request, "job.html#log", context | {"job": found}, status=200 if found.is_live else 286)
+    return render(
+        request, "jobs/job.html#log", context | {"job": found}, status=200 if found.is_live else 286
+    )
 
 
 @require_safe
@@ -90,7 +92,7 @@ def _download(lines: Iterator[str], name: str, content_type: str) -> StreamingHt
 @administrator_required
 def job_plan(request: ConsoleRequest, public_id: str) -> HttpResponse:
     found = _job(public_id)
-    return render(request, "job_plan.html", {"job": found, "plan_text": plan_file.job_yaml(found)})
+    return render(request, "jobs/plan.html", {"job": found, "plan_text": plan_file.job_yaml(found)})
 
 
 @require_safe
@@ -120,7 +122,7 @@ def job_rejected(request: ConsoleRequest, public_id: str) -> HttpResponse:
         ],
         "page": page,
     }
-    return render(request, "job_rejected.html", context)
+    return render(request, "jobs/rejected.html", context)
 
 
 def _rejected(row: RejectedRow, *, with_row: bool) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def job_cancel(request: ConsoleRequest, public_id: str) -> HttpResponse:
         },
         "collections": [row for row in written_by(found) if row["is_created"]],
     }
-    return render(request, f"job_cancel.html{fragment}", context)
+    return render(request, f"jobs/cancel.html{fragment}", context)
 
 
 def _action(service: Callable[..., Any], sentence: str) -> Callable[..., HttpResponse]:

@@ -24,7 +24,7 @@ DEFAULT_LENGTH = 24
 def row_context(
     row: Row, sheet: Sheet, form: FieldForm, facts: TargetFacts, found: list[Problem]
 ) -> dict[str, Any]:
-    """What ``_field_row.html`` is given; of the controls, None are those that the row does not have."""
+    """The context of ``schema/_field_row.html``. A control that the row does not have is None."""
     controls = {name: form[name] if name in form.fields else None for name in CONTROLS}
     is_last_vector = row.source.is_vector and row.fate is Fate.FIXED and _vectors(sheet) == 1
     return controls | {

@@ -44,9 +44,7 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     draft = tables.store(draft, _beside_existing(request, draft, sheet, changed))
     if request.htmx and action == "check":
         context = schema_page.context(draft, index)
-        return render(
-            request, "wizard_schema.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)}
-        )
+        return render(request, "schema/page.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)})
     place = _changed_fields(request, draft, index)
     return redirect(
         f"{schema_page.url(draft, index)}#{place}" if place else _schema_next(request, draft, index)

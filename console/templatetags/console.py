@@ -118,7 +118,7 @@ def _time(local: datetime, text: str) -> SafeString:
     )
 
 
-@register.inclusion_tag("_curve.html")
+@register.inclusion_tag("jobs/_curve.html")
 def rate_curve(samples: Iterable[tuple[datetime, float]]) -> dict[str, Any]:
     """The rate over time as an SVG of 400 × 64; two samples at least, else nothing is drawn."""
     points = [(at, float(rate)) for at, rate in samples or ()]
@@ -138,7 +138,7 @@ _SLICE_STATES = ("done", "running", "stopped", "waiting")
 _MOST_CELLS = 32
 
 
-@register.inclusion_tag("_slices.html")
+@register.inclusion_tag("jobs/_slices.html")
 def slice_cells(counts: Any, text: str = "") -> dict[str, Any]:
     """A cell a slice, or in proportion where there are more than fit; every state that occurs is seen."""
     numbers = {state: _count(counts, state) for state in _SLICE_STATES}

@@ -38,7 +38,7 @@ def migrations(request: ConsoleRequest) -> HttpResponse:
         "drafts": [_draft_row(draft) for draft in found],
         "no_worker": no_worker_notice(),
     }
-    return render(request, "migrations.html", context)
+    return render(request, "wizard/migrations.html", context)
 
 
 def _draft_row(draft: Draft) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def wizard_select(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     elif request.method == "POST" and select.save(page, request.POST):
         return redirect("wizard_select" if action == "save" else "wizard_schema", draft.pk)
     if request.htmx and action == "target":
-        return render(request, "wizard_select.html#target", page.context())
+        return render(request, "wizard/select.html#target", page.context())
     return step_page(request, Step.SELECT, page.draft, page.context(), is_refused=page.is_refused)
 
 
@@ -147,7 +147,7 @@ def wizard_replace(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     """Asks before collections are dropped, where the browser could not."""
     form = migrate.form_of(draft)
     context = migrate.context(draft, form)
-    return step_page(request, Step.MIGRATE, draft, context, template="wizard_replace.html")
+    return step_page(request, Step.MIGRATE, draft, context, template="wizard/replace.html")
 
 
 @step_view(Step.SCHEMA)
