@@ -14,7 +14,7 @@ from migrations_app import endpoints
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft
-from tests.console.tables import SCHEMA
+from tests.console.schema.tables import SCHEMA
 from tests.console.walking import change, select
 from tests.kit import (
     MemoryDatabase,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.moving import Move, books_on_the_move
+from tests.engine.pipeline.moving import Move, books_on_the_move
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from psycopg import sql
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
 from migrations_app.engine.model.types import MilvusType
-from tests.integration.postgres_types.edges import Edge, told
+from tests.integration.postgresql.types.edges import Edge, told
 from tests.roundtrip.moving import Moved, Mover
 
 TABLE = "edges"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from tests.integration.postgres_types import test_arrays, test_documents, test_numbers, test_texts, test_times
-from tests.integration.postgres_types.edges import Edge
+from tests.integration.postgresql.types import test_arrays, test_json, test_numbers, test_texts, test_times
+from tests.integration.postgresql.types.edges import Edge
 from tests.roundtrip.edges import as_integer, assert_all_there, make_table, move_edges, move_table, raw_json
 
 T = MilvusType
@@ -19,7 +19,7 @@ SETUP = """
     CREATE TYPE odd_enum AS ENUM ('', 'a b', 'it''s', 'say "hi"', '漢')
 """
 LONGEST = 9_000
-UNFIT = frozenset({"1e999", "1e400", test_documents.DEEP})
+UNFIT = frozenset({"1e999", "1e400", test_json.DEEP})
 
 
 def fitting(edges: list[Edge], *kinds: MilvusType) -> list[Edge]:
@@ -73,7 +73,7 @@ KEYS = {
     "times": fitting(test_times.EDGES),
     "arrays": [edge for edge in fitting(test_arrays.EDGES, T.ARRAY) if edge.spec.element_type is not T.FLOAT],
     "arrays as JSON": fitting(test_arrays.EDGES, T.JSON),
-    "documents": fitting(test_documents.EDGES),
+    "documents": fitting(test_json.EDGES),
 }
 
 

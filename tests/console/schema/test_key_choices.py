@@ -1,0 +1,163 @@
+"""The primary key of a mapping table: kept, new, another field, or several joined."""
+
+from dataclasses import replace
+
+import pytest
+
+from console.schema import defaults as table_defaults
+from console.schema.forms.collection import CollectionForm
+from console.schema.key_notes import joined_example, key_words
+from console.schema.preview import preview
+from console.schema.problems import of_all
+from console.schema.table import Sheet
+from migrations_app.engine.model.source_schema import SourceKey
+from tests.console.schema.tables import FACTS, SCHEMA, changed, plan_field
+from tests.kit.memory_target import EVERYTHING
+
+
+def key_choices(table: Sheet) -> list[str]:
+    """The values that *Primary key* offers."""
+    choices = CollectionForm(table, EVERYTHING).fields["key"].choices
+    return [
+        value
+        for choice, more in choices
+        for value in ([v for v, _ in more] if isinstance(more, list) else [choice])
+    ]
+
+
+def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
+    table = table_defaults.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
+    assert key_choices(table) == ["auto", "joined", "field:id", "field:created"]
+    assert plan_field(table, "id").target == "id"
+    assert "keep_source_key" not in CollectionForm(table, EVERYTHING).fields
+    assert changed(table, key="keep").plan.key == "auto"
+
+
+def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(proposed: Sheet) -> None:
+    table = changed(
+        proposed, created__default="then", created__too_long="truncate", created__on_null="reject"
+    )
+    table = changed(table, key="field:created")
+    created, old = plan_field(table, "created"), plan_field(table, "id")
+    assert table.plan.key == "created"
+    assert (created.nullable, created.default, created.too_long) == (False, None, "reject")
+    assert (old.type, old.dynamic, old.nullable) == ("INT32", False, True)
+    assert of_all([table], FACTS) == [[]]
+    assert changed(table).plan == table.plan
+    back = changed(table, key="keep")
+    assert (back.plan.key, plan_field(back, "id").type) == ("id", "INT64")
+
+
+def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_key(proposed: Sheet) -> None:
+    table = changed(proposed, key="auto")
+    assert plan_field(table, "id") is None
+    table = changed(table, key="field:created")
+    assert plan_field(table, "id").target == "id"
+    assert not plan_field(changed(table, id__include=None), "id")
+
+
+def test_the_partition_key_is_given_up_where_it_becomes_the_key(proposed: Sheet) -> None:
+    table = changed(proposed, partition_key="key:created")
+    assert table.plan.partition_key == "created"
+    assert changed(table, key="field:created").plan.partition_key is None
+
+
+@pytest.mark.parametrize("key", ["field:price", "field:", "field:nothing", "mine", "joined:id"])
+def test_what_cannot_be_a_key_changes_nothing_and_is_a_problem(proposed: Sheet, key: str) -> None:
+    table = changed(proposed, key=key)
+    assert table.plan.key == "id"
+    (problem,) = of_all([table], FACTS)[0]
+    assert (problem.field, "cannot be the key" in problem.message) == ("key", True)
+
+
+def joined(table: Sheet, *names: str) -> Sheet:
+    """Several joined, these parts picked one after the other."""
+    table = changed(table, key="joined")
+    for place, name in enumerate(names):
+        table = changed(table, **{f"part{place}": name})
+    return table
+
+
+def test_several_fields_are_joined_in_the_order_they_are_picked(proposed: Sheet) -> None:
+    table = joined(proposed, "created", "id")
+    assert table.plan.key == ["created", "id"]
+    assert (table.plan.key_name, table.plan.key_max_length) == ("auto_id", 2048)
+    assert [(row.name, row.part) for row in table.rows(EVERYTHING) if row.part] == [("id", 2), ("created", 1)]
+    assert {plan_field(table, name).target for name in ("created", "id")} == {"created", "id"}
+    assert of_all([table], FACTS) == [[]]
+    assert changed(table).plan == table.plan
+    assert joined_example(table) == "2026-01-01T00:00:00/0"
+    assert preview(table).rows[0][0] == "2026-01-01T00:00:00/0"
+
+
+def test_joining_begins_with_the_key_and_wants_two_fields(proposed: Sheet) -> None:
+    table = changed(proposed, key="joined")
+    assert table.plan.key == ["id"]
+    (problem,) = of_all([table], FACTS)[0]
+    assert (problem.field, problem.message) == ("key", "Choose at least two fields to join.")
+    assert [row.is_key for row in table.rows(EVERYTHING)] == [False] * len(SCHEMA.fields)
+    assert changed(table).plan == table.plan
+    none = changed(table, part0="")
+    assert none.plan.key == []
+    assert [problem.field for problem in of_all([none], FACTS)[0]] == ["key"]
+    assert changed(none, key="keep").plan.key == "id"
+
+
+def test_a_key_of_several_columns_is_joined_with_one_choice() -> None:
+    table = table_defaults.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
+    table = changed(table, key="joined")
+    assert table.plan.key == ["id", "created"]
+    assert list(key_words(table)) == ["A row in which created is NULL has no key: it is rejected."]
+
+
+def test_a_part_is_taken_out_twice_named_counted_once_and_may_be_no_field(proposed: Sheet) -> None:
+    table = joined(proposed, "id", "created", "tags", "id")
+    assert table.plan.key == ["id", "created"]
+    table = changed(table, created__include=None)
+    assert (table.plan.key, plan_field(table, "created")) == (["id", "created"], None)
+    assert of_all([table], FACTS) == [[]]
+    assert changed(joined(proposed, "id", "created"), part0="").plan.key == ["created"]
+
+
+def test_name_and_length_of_a_joined_key_follow_unless_they_were_chosen(proposed: Sheet) -> None:
+    table = changed(joined(proposed, "created", "id"), key_name="place", key_max_length="99")
+    assert (table.plan.key_name, table.plan.key_max_length) == ("place", 99)
+    assert changed(table).plan == table.plan
+    table = changed(table, key_name="", id__include=None)
+    assert table.plan.key_name == "id"
+    assert changed(table, key="auto").plan.key_max_length is None
+
+
+def test_a_length_that_is_none_is_a_problem_beside_it(proposed: Sheet) -> None:
+    table = changed(joined(proposed, "created", "id"), key_max_length="long")
+    (problem,) = of_all([table], FACTS)[0]
+    assert (problem.field, table.plan.key_max_length) == ("key_name", 2048)
+
+
+def test_auto_id_may_be_called_otherwise(proposed: Sheet) -> None:
+    table = changed(changed(proposed, key="auto"), key_name="row")
+    assert table.plan.key_name == "row"
+    assert changed(table, created__target="row").plan.key_name == "row"
+
+
+def test_what_a_choice_means_is_said_in_words(proposed: Sheet) -> None:
+    assert list(key_words(proposed)) == []
+    unsure, null = key_words(changed(proposed, key="field:created"))
+    assert unsure.startswith("The source does not declare created unique")
+    assert null.startswith("created may be NULL")
+    assert next(key_words(joined(proposed, "id", "created"))).startswith("A row in which created is NULL")
+
+
+def test_beside_auto_id_the_old_keys_own_tick_and_the_setting_are_one(proposed: Sheet) -> None:
+    table = changed(proposed, key="auto")
+    assert (table.plan.keep_source_key, plan_field(table, "id")) == (False, None)
+    ticked = changed(table, id__include="on")
+    assert (ticked.plan.keep_source_key, plan_field(ticked, "id").type) == (True, "INT32")
+    assert changed(table, keep_source_key="on").plan == ticked.plan
+    assert of_all([ticked], FACTS) == [[]]
+    unticked = changed(ticked, id__include=None)
+    assert (unticked.plan.keep_source_key, plan_field(unticked, "id")) == (False, None)
+    for before in (ticked, unticked):
+        back = changed(before, key="keep")
+        assert (back.plan.keep_source_key, back.plan.key) == (False, "id")
+        assert of_all([back], FACTS) == [[]]

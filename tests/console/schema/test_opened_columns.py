@@ -1,0 +1,132 @@
+"""Opened columns and added fields in a mapping table."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from console.anchors import anchor
+from console.schema import defaults as table_defaults
+from console.schema import table as mapping_table
+from console.schema.defaults import with_field_added
+from console.schema.forms.field import FieldForm
+from console.schema.parse.table import read
+from console.schema.preview import bytes_per_row, preview
+from console.schema.problems import applied, of_all
+from console.schema.table import Fate, Sheet
+from tests.console.schema.tables import FACTS, MODEST, SCHEMA, changed, opened, plan_field, sent
+from tests.kit.memory_target import EVERYTHING
+
+
+def test_the_keys_of_an_opened_column_stand_below_it_and_stay_where_they_are(proposed: Sheet) -> None:
+    table = opened(proposed, "meta")
+    rows = table.rows(EVERYTHING)
+    assert [row.name for row in rows][-2:] == ["meta", "meta.a"]
+    meta, key = rows[-2:]
+    assert (meta.is_open, meta.fate, key.fate, key.source.share) == (True, Fate.LEFT, Fate.LEFT, 1.0)
+    assert table.plan.select == {"open": ["meta"]}
+    assert of_all([table], FACTS) == [[]]
+    assert changed(table).plan == table.plan
+    shown = preview(table)
+    assert shown.columns[-1].name == "$meta"
+    assert shown.rows[0][-1] == '{"a":1}'
+
+
+def test_a_key_becomes_a_field_with_its_own_name_and_what_becomes_of_misfits(proposed: Sheet) -> None:
+    table = changed(opened(proposed, "meta"), **{"meta.a__include": "on"})
+    key = plan_field(table, "meta.a")
+    assert (key.target, key.type, key.nullable) == ("a", "INT64", True)
+    assert "misfit" in FieldForm(table.rows(EVERYTHING)[-1], table, EVERYTHING).fields
+    table = changed(table, **{"meta.a__misfit": "dynamic", "meta.a__default": "7"})
+    assert (plan_field(table, "meta.a").misfit, plan_field(table, "meta.a").default) == ("dynamic", 7)
+    assert of_all([table], FACTS) == [[]]
+    assert changed(table).plan == table.plan
+
+
+def test_a_key_is_moved_within_the_dynamic_field_as_it_is(proposed: Sheet) -> None:
+    table = changed(opened(proposed, "meta"), **{"meta.a__include": "on"})
+    table = read(table, EVERYTHING, applied(sent(table), f"{anchor('meta.a')}-dynamic=true"))
+    table = changed(table, **{"meta.a__target": "b"})
+    key = plan_field(table, "meta.a")
+    assert (key.dynamic, key.as_, key.type) == (True, "b", None)
+    assert of_all([table], FACTS) == [[]]
+    assert preview(table).rows[0][-1] == '{"b":1}'
+    back = plan_field(changed(table, **{"meta.a__dynamic": None}), "meta.a")
+    assert (back.dynamic, back.target, back.type) == (False, "b", "INT64")
+
+
+def test_the_rest_is_dropped_on_demand(proposed: Sheet) -> None:
+    table = opened(proposed, "meta")
+    less = changed(table, rest="drop")
+    assert less.plan.rest == "drop"
+    assert bytes_per_row(less) < bytes_per_row(table)
+    assert "$meta" not in [column.name for column in preview(less).columns]
+    off = changed(table, dynamic_field=None)
+    (problem,) = of_all([off], FACTS)[0]
+    assert (problem.field, [fix.value for fix in problem.fixes]) == (
+        "rest",
+        ["dynamic_field=true", "rest=drop"],
+    )
+
+
+def test_a_column_moved_whole_again_is_the_field_it_was(proposed: Sheet) -> None:
+    table = changed(proposed, meta__target="about")
+    table = changed(opened(table, "meta"), **{"meta.a__include": "on", "rest": "drop"})
+    table = opened(table, has=EVERYTHING)
+    assert (table.plan.select, table.plan.rest) == ({}, "dynamic")
+    assert (plan_field(table, "meta").target, plan_field(table, "meta.a")) == ("about", None)
+    assert of_all([table], FACTS) == [[]]
+    again = changed(opened(table, "meta"), meta__include="on")
+    assert plan_field(again, "meta").target == "about"
+
+
+def test_an_opened_sheet_survives_its_draft(proposed: Sheet) -> None:
+    table = changed(opened(proposed, "meta"), **{"meta.a__include": "on", "meta.a__max_length": "x"})
+    stored = json.loads(json.dumps(mapping_table.to_json(table)))
+    again = mapping_table.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
+    assert again is not None
+    assert again.rows(EVERYTHING)[-1].source == table.rows(EVERYTHING)[-1].source
+
+
+# --- Added fields -------------------------------------------------------------------------------------------
+
+
+def test_an_added_field_has_a_name_a_type_and_one_value_for_all_rows(proposed: Sheet) -> None:
+    table = with_field_added(with_field_added(proposed, EVERYTHING), EVERYTHING)
+    assert [row.anchor for row in table.rows(EVERYTHING)[-2:]] == ["a0", "a1"]
+    typed = {"a0-target": "batch", "a0-default": "2026-11", "a0-max_length": "32", "a1-include": None}
+    table = changed(table, **typed)
+    (added,) = [field for field in table.plan.fields if field.added]
+    assert (added.target, added.type, added.default, added.max_length) == ("batch", "VARCHAR", "2026-11", 32)
+    assert of_all([table], FACTS) == [[]]
+    assert changed(table).plan == table.plan
+    assert preview(table).rows[0][-1] == "2026-11"
+
+
+def test_an_added_field_of_another_type_begins_without_a_value(proposed: Sheet) -> None:
+    table = changed(with_field_added(proposed, EVERYTHING), **{"a0-default": "x"})
+    table = changed(table, **{"a0-type": "INT64"})
+    (added,) = [field for field in table.plan.fields if field.added]
+    assert (added.type, added.default, added.max_length) == ("INT64", None, None)
+    table = changed(table, **{"a0-default": "many"})
+    (problem,) = of_all([table], FACTS)[0]
+    assert (problem.anchor, problem.column) == ("a0", "options")
+
+
+def test_where_the_target_keeps_no_defaults_the_value_is_put_into_each_row() -> None:
+    table = with_field_added(table_defaults.proposed(SCHEMA, MODEST), MODEST)
+    facts = replace(FACTS, capabilities=MODEST)
+    (problem,) = of_all([table], facts)[0]
+    assert (problem.anchor, "without a value" in problem.message) == ("a0", True)
+    table = changed(table, MODEST, **{"a0-default": "2026-11"})
+    (added,) = [field for field in table.plan.fields if field.added]
+    assert (added.default, added.fill_null) == (None, "2026-11")
+    assert of_all([table], facts) == [[]]
+    assert changed(table, MODEST).plan == table.plan
+
+
+@pytest.mark.parametrize("name", ["", "like", "created", "1st"])
+def test_the_name_of_an_added_field_is_checked_in_its_row(proposed: Sheet, name: str) -> None:
+    table = changed(with_field_added(proposed, EVERYTHING), **{"a0-target": name})
+    problems = of_all([table], FACTS)[0]
+    assert {(problem.anchor, problem.column) for problem in problems} == {("a0", "target")}

@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from migrations_app.engine.errors import (
+    Draining,
+    SourceChanged,
+    SourceUnavailable,
+    TargetChanged,
+    TargetUnavailable,
+    TooManyRejected,
+    UncleanStop,
+)
+from migrations_app.engine.mapping import Mapped, Mapping
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.pipeline.pipeline import SliceEnd
+from migrations_app.engine.stop_token import Deadline
+from tests.engine.pipeline.moving import Move, books_on_the_move, wait_until
+from tests.kit import Mishap
+
+ROWS = 200
+ALL = list(range(ROWS))
+
+
+def test_every_row_arrives_and_is_counted(any_move: Move) -> None:
+    assert any_move.run() is SliceEnd.DONE
+    assert any_move.written() == ALL
+    done = any_move.ledger.checkpoint()
+    assert (done.counters.read, done.counters.written, done.counters.rejected) == (ROWS, ROWS, 0)
+    assert done.counters.bytes_written > 0
+    assert done.after == ROWS
+    assert not done.repeated
+    assert any_move.target_store.requests >= 4
+
+
+def test_a_slice_without_rows_is_done_at_once(move: Move) -> None:
+    assert move.run(after=ROWS) is SliceEnd.DONE
+    assert move.target_store.requests == 0
+
+
+def test_several_requests_are_in_flight_but_never_more_than_allowed(move: Move) -> None:
+    move.set_policy(max_in_flight=2)
+    all_there = threading.Barrier(2, timeout=10)
+    move.target_store.on_request = lambda number: all_there.wait() if number <= 2 else None
+    move.run()
+    assert move.target_store.peak_in_flight == 2
+
+
+# ---------------------------------------------------------------- rejected and skipped rows
+
+
+def test_rows_rejected_by_source_mapping_and_target_are_kept_with_their_reason(move: Move) -> None:
+    move.collection.unreadable = frozenset({3})
+    move.spoil(reject=(30, 31), skip=(32,))
+    move.target_store.refuse = lambda row: "Book 77 is forbidden." if row["id"] == 77 else ""
+    assert move.run(max_rejected=4) is SliceEnd.DONE
+    done = move.ledger.checkpoint()
+    assert done.counters == Counters(
+        read=ROWS, written=ROWS - 5, rejected=4, skipped=1, bytes_written=done.counters.bytes_written
+    )
+    by_locator = {row.locator: row for row in done.rejected}
+    assert sorted(by_locator, key=int) == ["3", "30", "31", "77"]
+    assert by_locator["30"].field == "title"
+    assert "600 bytes" in by_locator["30"].reason
+    assert by_locator["77"].reason == "Book 77 is forbidden."
+    assert '"title":"Book 77"' in by_locator["77"].row
+    assert move.written() == [n for n in ALL if n not in (3, 30, 31, 32, 77)]
+
+
+def test_one_rejected_row_too_many_fails_the_slice_and_is_stored_with_its_batch(move: Move) -> None:
+    move.spoil(reject=(10, 150, 151))
+    with pytest.raises(TooManyRejected) as caught:
+        move.run(max_rejected=2)
+    assert "151" in caught.value.message
+    stored = move.ledger.checkpoint()
+    assert {"10", "150", "151"} <= {row.locator for row in stored.rejected}
+    assert stored.counters.written + stored.counters.rejected == stored.counters.read < ROWS
+    assert move.resume(stored, max_rejected=None) is SliceEnd.DONE
+    assert move.written() == [n for n in ALL if n not in (10, 150, 151)]
+
+
+def test_with_none_allowed_the_first_rejected_row_stops_the_slice(move: Move) -> None:
+    move.spoil(reject=(0,))
+    with pytest.raises(TooManyRejected):
+        move.run(max_rejected=0)
+    assert move.ledger.checkpoint().counters.rejected == 1
+
+
+def test_a_target_that_refuses_everything_is_not_asked_for_every_row(move: Move) -> None:
+    move.target_store.refuse = lambda row: "No."
+    with pytest.raises(TooManyRejected) as caught:
+        move.run(max_rejected=5)
+    assert caught.value.message.endswith("No.")
+    assert move.target_store.requests < 60
+    assert move.ledger.checkpoint().after is None
+
+
+# ---------------------------------------------------------------- a source in trouble
+
+
+def test_a_broken_read_goes_on_after_its_last_cursor(any_move: Move) -> None:
+    any_move.collection.breaks += [0, 50, 51, 199]
+    assert any_move.run() is SliceEnd.DONE
+    assert any_move.written() == ALL
+    assert any_move.target_store.collections["books"].sent == ROWS
+    assert not any_move.ledger.checkpoint().repeated
+    said = [message for level, message in any_move.logged if level == "warning"]
+    assert len(said) == 4
+    assert said[0].startswith("Reading “books” broke off (The store went away at row 0): it goes on in ")
+
+
+def test_a_source_that_stays_away_fails_the_slice_after_the_last_try(move: Move) -> None:
+    move.collection.breaks += [60] * 5
+    with pytest.raises(SourceUnavailable):
+        move.run()
+    stored = move.ledger.checkpoint()
+    assert 0 < stored.after <= 60
+    assert stored.counters.written == stored.after, "what was read before is written"
+    assert move.resume(stored) is SliceEnd.DONE
+    assert move.written() == ALL
+
+
+def test_what_cannot_be_helped_by_another_try_is_raised_at_once(move: Move) -> None:
+    def gone(row: int) -> None:
+        if row > 100:
+            raise SourceChanged("The table is gone.")
+
+    move.source_store.before_page = gone
+    with pytest.raises(SourceChanged):
+        move.run()
+    assert move.logged == []
+
+
+def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(move: Move) -> None:
+    move.collection.resumable = False
+    move.spoil(reject=(5,))
+    move.collection.breaks += [100, 150]
+    assert move.run(max_rejected=1) is SliceEnd.DONE
+    done = move.ledger.checkpoint()
+    assert (done.counters.read, done.counters.written, done.counters.rejected) == (ROWS, ROWS - 1, 1)
+    assert [row.locator for row in done.rejected] == ["5"]
+    assert done.restarts == 2
+    assert done.repeated
+    assert move.written() == [n for n in ALL if n != 5]
+
+
+def test_a_slice_that_breaks_off_at_each_start_does_not_start_over_for_ever(move: Move) -> None:
+    move.collection.resumable = False
+    move.collection.breaks += [100] * 50
+    with pytest.raises(SourceUnavailable):
+        move.run()
+    assert len(move.logged) == move.policy.retry.tries - 1
+
+
+def test_a_slice_that_cannot_be_resumed_is_not_paused(move: Move) -> None:
+    move.collection.resumable = False
+    assert move.run(deadline=Deadline(0)) is SliceEnd.DONE
+    assert move.written() == ALL
+
+
+def test_a_slice_that_cannot_be_resumed_forgets_what_an_earlier_worker_counted(move: Move) -> None:
+    move.collection.resumable = False
+    stop_at_third(move)
+    with pytest.raises(Draining):
+        move.run()
+    stored = move.ledger.checkpoint()
+    move.target_store.on_request = lambda number: None
+    assert move.resume(stored) is SliceEnd.DONE
+    done = move.ledger.checkpoint()
+    assert done.counters.read == done.counters.written == ROWS
+    assert done.restarts == 1
+
+
+def stop_at_third(move: Move) -> None:
+    move.target_store.on_request = lambda number: (
+        move.stop.stop(Draining("Stopped by the test.")) if number == 3 else None
+    )
+
+
+def test_with_auto_id_a_slice_that_cannot_be_resumed_is_never_written_twice(auto_move: Move) -> None:
+    auto_move.collection.resumable = False
+    auto_move.collection.breaks.append(100)
+    with pytest.raises(UncleanStop) as caught:
+        auto_move.run()
+    assert "can only be read from its beginning" in caught.value.message
+    written = auto_move.written()
+    assert len(set(written)) == len(written) < ROWS
+
+
+# ---------------------------------------------------------------- a target in trouble
+
+
+def test_a_target_that_asks_to_slow_down_gets_everything_in_the_end(any_move: Move) -> None:
+    any_move.target_store.mishaps += [Mishap.BUSY] * 7
+    assert any_move.run() is SliceEnd.DONE
+    assert any_move.written() == ALL
+    assert any_move.target_store.collections["books"].sent == ROWS
+
+
+def test_with_keys_kept_a_lost_answer_is_sent_again_and_said(move: Move) -> None:
+    move.target_store.mishaps += [Mishap.LOST_BUT_LANDED, Mishap.LOST]
+    assert move.run() is SliceEnd.DONE
+    assert move.written() == ALL
+    assert move.target_store.collections["books"].sent > ROWS
+    done = move.ledger.checkpoint()
+    assert done.repeated
+    assert done.counters.written == ROWS
+
+
+@pytest.mark.parametrize("mishap", [Mishap.LOST_BUT_LANDED, Mishap.LOST])
+def test_with_auto_id_a_lost_answer_fails_the_job_and_nothing_is_sent_twice(
+    auto_move: Move, mishap: Mishap
+) -> None:
+    auto_move.target_store.mishaps.append(mishap)
+    with pytest.raises(UncleanStop) as caught:
+        auto_move.run()
+    assert "The answer to an insert of" in caught.value.message
+    assert caught.value.hint
+    assert not caught.value.retryable
+    written = auto_move.written()
+    assert len(set(written)) == len(written)
+    assert auto_move.ledger.checkpoint().repeated, "a resume would double rows, and must know it"
+
+
+def test_a_target_that_stays_away_fails_the_slice_and_can_be_tried_again(move: Move) -> None:
+    move.target_store.mishaps += [Mishap.UNAVAILABLE] * 1000
+    with pytest.raises(TargetUnavailable) as caught:
+        move.run()
+    assert caught.value.retryable
+    assert "in 5 tries" in caught.value.message
+    move.target_store.mishaps.clear()
+    assert move.resume(move.ledger.checkpoint()) is SliceEnd.DONE
+    assert move.written() == ALL
+
+
+def test_a_collection_that_somebody_drops_fails_the_slice(move: Move) -> None:
+    move.target_store.on_request = lambda number: move.target.drop("books") if number == 3 else None
+    with pytest.raises(TargetChanged):
+        move.run()
+
+
+def test_a_bug_travels_as_it_is(move: Move) -> None:
+    def broken(row: int) -> None:
+        raise ZeroDivisionError
+
+    move.target_store.on_request = broken
+    with pytest.raises(ZeroDivisionError):
+        move.run()
+
+
+def test_a_mapping_that_loses_a_row_is_found_out(move: Move) -> None:
+    class Careless(Mapping):
+        def apply(self, batch: Batch) -> Mapped:
+            mapped = super().apply(batch)
+            return replace(mapped, rows=mapped.rows.slice(1), locators=mapped.locators.slice(1))
+
+    honest = move.mapping
+    move.mapping = Careless(honest.target, honest.read_plan, honest.columns, honest.upsert)
+    with pytest.raises(AssertionError, match="lost a row"):
+        move.run()
+
+
+# ---------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize("batch_bytes", [2_000, 8_000, 20_000])
+def test_batches_under_way_never_hold_more_than_the_memory_allowed(batch_bytes: int) -> None:
+    with books_on_the_move(4_000, batch_bytes=batch_bytes) as move:
+        allowed = 12 * batch_bytes
+        move.set_policy(memory_bytes=allowed)
+        seen: list[float] = []
+        is_full = threading.Event()
+
+        def held_bytes() -> float:
+            """A row under way is there as it was read, as it was mapped, as it was encoded, and in gRPC."""
+            return 4 * move.ledger.in_flight_rows * move.collection.rows.nbytes / 4_000
+
+        def on_request(number: int) -> None:
+            if number == 1:
+                wait_until(lambda: held_bytes() > allowed / 2)
+                is_full.set()
+            is_full.wait(10)
+            seen.append(held_bytes())
+
+        move.target_store.on_request = on_request
+        move.run(workers=1)
+        assert allowed / 2 < max(seen) <= allowed
+        assert move.written() == list(range(4_000))
+
+
+def test_a_batch_larger_than_the_memory_allowed_still_moves(move: Move) -> None:
+    move.set_policy(memory_bytes=1)
+    assert move.run() is SliceEnd.DONE
+    assert move.written() == ALL
+    assert move.target_store.peak_in_flight == 1

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from migrations_app.engine.errors import (
+    Canceled,
+    TargetError,
+    TargetUnavailable,
+    TooManyRejected,
+    UncleanStop,
+)
+from migrations_app.engine.log import silent
+from migrations_app.engine.pipeline.concurrency_limit import Pace
+from migrations_app.engine.pipeline.ledger import Allowance
+from migrations_app.engine.pipeline.writer import MAX_REQUEST_BYTES, Outcome, Piece, Writer
+from migrations_app.engine.stop_token import StopToken
+from migrations_app.engine.targets.base import Channel, Request
+from tests.engine.pipeline.moving import QUICK, books, books_mapping
+from tests.kit import MemoryChannel, MemoryDatabase, MemoryRows, Mishap
+
+
+@dataclass
+class Desk:
+    """A writer of books at a target in memory."""
+
+    upsert: bool = True
+    allowed: int | None = None
+    max_request_bytes: int = MAX_REQUEST_BYTES
+    store: MemoryDatabase = field(default_factory=MemoryDatabase)
+    stop: StopToken = field(default_factory=StopToken)
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def __post_init__(self) -> None:
+        schema = books_mapping(auto_id=not self.upsert).target
+        self.store.collections["books"] = MemoryRows(schema)
+
+    def channel(self) -> Channel:
+        return MemoryChannel(self.store, "books", self.upsert)
+
+    def write(self, rows: int) -> Outcome:
+        writer = Writer(
+            self.channel(),
+            Pace(4, QUICK, self.stop, silent),
+            Allowance(self.allowed),
+            upsert=self.upsert,
+            timeout_seconds=5,
+            tries=QUICK.tries,
+            max_request_bytes=self.max_request_bytes,
+        )
+        piece = Piece(books(rows), pa.array([f"row {n}" for n in range(rows)]))
+        self.outcome = Outcome()
+        writer.write(writer.place(), [piece], self.outcome)
+        return self.outcome
+
+    def written(self) -> list[int]:
+        return sorted(row["id"] for row in self.store.collections["books"].rows.values())
+
+    def refuse(self, bad: set[int]) -> None:
+        self.store.refuse = lambda row: f"Book {row['id']} is too long." if row["id"] in bad else ""
+
+
+@pytest.fixture(params=[True, False], ids=["upsert", "insert"])
+def desk(request: pytest.FixtureRequest) -> Desk:
+    return Desk(upsert=request.param)
+
+
+def test_a_batch_goes_out_as_one_request(desk: Desk) -> None:
+    outcome = desk.write(100)
+    assert (outcome.written, outcome.rejected, outcome.repeated) == (100, [], False)
+    assert outcome.bytes_written == desk.store.largest_request_bytes
+    assert desk.store.requests == 1
+
+
+def test_an_empty_batch_sends_nothing(desk: Desk) -> None:
+    assert desk.write(0) == Outcome()
+    assert desk.store.requests == 0
+
+
+# ---------------------------------------------------------------- size
+
+
+@pytest.mark.parametrize("limit", [1_000, 5_000, 20_000])
+def test_a_batch_that_is_too_large_is_split_by_rows(limit: int) -> None:
+    desk = Desk(max_request_bytes=limit)
+    assert desk.write(1000).written == 1000
+    assert desk.written() == list(range(1000))
+    assert desk.store.largest_request_bytes <= limit
+
+
+def test_a_single_row_that_is_too_large_is_sent_all_the_same(desk: Desk) -> None:
+    desk.max_request_bytes = 10
+    assert desk.write(3).written == 3
+    assert desk.store.requests == 3
+
+
+def test_requests_stay_far_below_what_a_server_takes() -> None:
+    assert MAX_REQUEST_BYTES <= 64 * 1024 * 1024 / 4
+
+
+# ---------------------------------------------------------------- refused rows
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=st.integers(1, 200), data=st.data(), upsert=st.booleans())
+def test_exactly_the_rows_at_fault_are_rejected_and_the_rest_is_written(
+    rows: int, data: st.DataObject, upsert: bool
+) -> None:
+    bad = data.draw(st.sets(st.integers(0, rows - 1), max_size=20))
+    desk = Desk(upsert=upsert)
+    desk.refuse(bad)
+    outcome = desk.write(rows)
+    assert [row.locator for row in outcome.rejected] == [f"row {n}" for n in sorted(bad)]
+    assert [row.reason for row in outcome.rejected] == [f"Book {n} is too long." for n in sorted(bad)]
+    assert desk.written() == [n for n in range(rows) if n not in bad]
+    assert outcome.written == rows - len(bad)
+    assert desk.store.collections["books"].sent == outcome.written, "no accepted row is sent again"
+
+
+def test_one_bad_row_among_thousands_is_found_in_few_requests(desk: Desk) -> None:
+    desk.refuse({3_777})
+    assert desk.write(4_096).written == 4_095
+    assert desk.store.requests <= 1 + 4 * 6
+
+
+def test_the_reason_the_code_and_the_row_are_kept(desk: Desk) -> None:
+    desk.refuse({1})
+    (rejected,) = desk.write(3).rejected
+    assert rejected.code == "rows_refused"
+    assert '"id":1' in rejected.row
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 10, 100])
+def test_where_every_row_is_refused_few_more_are_tried_than_allowed(desk: Desk, allowed: int) -> None:
+    desk.allowed = allowed
+    desk.refuse(set(range(4_096)))
+    with pytest.raises(TooManyRejected):
+        desk.write(4_096)
+    assert desk.store.requests <= 2 * allowed + 30
+
+
+# ---------------------------------------------------------------- trouble
+
+
+def test_a_busy_target_is_asked_for_as_long_as_it_takes(desk: Desk) -> None:
+    desk.store.mishaps += [Mishap.BUSY] * 30
+    outcome = desk.write(10)
+    assert (outcome.written, outcome.repeated) == (10, False)
+    assert desk.store.requests == 31
+
+
+def test_what_did_not_get_there_is_sent_again_in_either_mode(desk: Desk) -> None:
+    desk.store.mishaps += [Mishap.UNAVAILABLE] * (QUICK.tries - 1)
+    outcome = desk.write(10)
+    assert (outcome.written, outcome.repeated) == (10, False)
+
+
+def test_a_target_that_stays_away_is_given_up_after_the_last_try(desk: Desk) -> None:
+    desk.store.mishaps += [Mishap.UNAVAILABLE] * 100
+    with pytest.raises(TargetUnavailable) as caught:
+        desk.write(10)
+    assert desk.store.requests == QUICK.tries
+    assert "did not take 10 rows in 5 tries" in caught.value.message
+    assert caught.value.retryable
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("mishap", [Mishap.LOST, Mishap.LOST_BUT_LANDED])
+def test_an_upsert_whose_answer_was_lost_is_sent_again(mishap: Mishap) -> None:
+    desk = Desk()
+    desk.store.mishaps += [mishap] * 2
+    outcome = desk.write(10)
+    assert outcome.repeated
+    assert outcome.written == 10
+    assert desk.written() == list(range(10))
+
+
+def test_upserts_whose_answers_are_always_lost_are_given_up_as_unavailable() -> None:
+    desk = Desk()
+    desk.store.mishaps += [Mishap.LOST_BUT_LANDED] * 100
+    with pytest.raises(TargetUnavailable):
+        desk.write(10)
+    assert desk.store.requests == QUICK.tries
+
+
+@pytest.mark.parametrize("mishap", [Mishap.LOST, Mishap.LOST_BUT_LANDED])
+def test_an_insert_whose_answer_was_lost_is_never_sent_again(mishap: Mishap) -> None:
+    desk = Desk(upsert=False)
+    desk.store.mishaps.append(mishap)
+    with pytest.raises(UncleanStop) as caught:
+        desk.write(10)
+    assert desk.store.requests == 1
+    assert "10 rows" in caught.value.message
+    assert "Auto ID" in caught.value.hint
+
+
+def test_a_request_in_flight_is_awaited_no_longer_than_its_deadline() -> None:
+    desk = Desk(upsert=False)
+    desk.store.gate.clear()
+    writer = Writer(
+        desk.channel(),
+        Pace(1, QUICK, desk.stop, silent),
+        Allowance(None),
+        upsert=False,
+        timeout_seconds=0.01,
+        tries=1,
+    )
+    with pytest.raises(UncleanStop, match="No answer came within"):
+        writer.write(writer.place(), [Piece(books(1), pa.array(["row 0"]))], Outcome())
+
+
+def test_a_target_that_takes_fewer_rows_than_it_was_sent_is_not_believed(desk: Desk) -> None:
+    class Forgetful(MemoryChannel):
+        def send(self, request: Request, timeout_seconds: float) -> int:
+            return super().send(request, timeout_seconds) - 1
+
+    desk.channel = lambda: Forgetful(desk.store, "books", desk.upsert)  # type: ignore[method-assign]
+    with pytest.raises(TargetError, match="took 9 of the 10 rows") as caught:
+        desk.write(10)
+    assert caught.value.code == "rows_missing"
+
+
+def test_after_a_stop_nothing_is_sent(desk: Desk) -> None:
+    desk.stop.stop(Canceled("Stopped by the test."))
+    with pytest.raises(Canceled):
+        desk.write(10)
+    assert desk.store.requests == 0
+
+
+def test_a_stop_in_the_middle_of_a_bisection_ends_it() -> None:
+    desk = Desk()
+    desk.refuse({7})
+    desk.store.on_request = lambda number: desk.stop.stop(Canceled("Now.")) if number == 3 else None
+    with pytest.raises(Canceled):
+        desk.write(1000)
+    assert desk.store.requests == 3

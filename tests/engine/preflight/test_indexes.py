@@ -1,0 +1,162 @@
+"""Indexes in a plan: the kind, the metric and the parameters are known and suit the field and the target."""
+
+import pytest
+
+from migrations_app.engine.milvus.capabilities import capabilities_of
+from migrations_app.engine.milvus.index_params import PARAMS
+from migrations_app.engine.milvus.metrics import INDEX_TYPES
+from migrations_app.engine.milvus.server import Server
+from migrations_app.engine.model.types import TypeSpec
+from tests.engine.preflight.preflights import T, faults_of, field, the_fault
+from tests.kit.memory_target import EVERYTHING
+
+
+def written(kind, **params):
+    return {"indexes": [{"field": "v", "type": kind, "params": params}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("HNSW", {"M": 16, "efConstruction": 200}),
+        ("HNSW", {"M": "16"}),
+        ("IVF_FLAT", {"nlist": 65536, "mmap.enabled": True}),
+        ("IVF_PQ", {"nlist": 1, "m": 2, "nbits": 8}),
+        ("IVF_PQ", {"nlist": 1, "m": "2.0"}),
+        ("HNSW_SQ", {"sq_type": "SQ8", "refine": "true", "refine_type": "fp32"}),
+        ("DISKANN", {"SearchCacheBudgetGBRatio": 0, "PQCodeBudgetGBRatio": 0.25}),
+        ("GPU_CAGRA", {"build_algo": "NN_DESCENT", "adapt_for_cpu": "false"}),
+        ("AUTOINDEX", {}),
+    ],
+)
+def test_documented_parameters_are_taken(kind, params):
+    assert faults_of(written(kind, **params)) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "sentence"),
+    [
+        ("HNSW", "M", 1, "“M” of HNSW is a whole number from 2 to 2,048, not 1."),
+        ("HNSW", "M", 2049, "“M” of HNSW is a whole number from 2 to 2,048, not 2049."),
+        ("HNSW", "M", 2.5, "“M” of HNSW is a whole number from 2 to 2,048, not 2.5."),
+        ("HNSW", "M", True, "“M” of HNSW is a whole number from 2 to 2,048, not True."),
+        ("HNSW", "M", "many", "“M” of HNSW is a whole number from 2 to 2,048, not many."),
+        ("HNSW", "M", [16], "“M” of HNSW is a whole number from 2 to 2,048, not [16]."),
+        ("IVF_FLAT", "nlist", 0, "“nlist” of IVF_FLAT is a whole number from 1 to 65,536, not 0."),
+        (
+            "DISKANN",
+            "PQCodeBudgetGBRatio",
+            0,
+            "“PQCodeBudgetGBRatio” of DISKANN is a number above 0 to 0.25, not 0.",
+        ),
+        (
+            "DISKANN",
+            "SearchCacheBudgetGBRatio",
+            0.3,
+            "“SearchCacheBudgetGBRatio” of DISKANN is a number from 0 to below 0.3, not 0.3.",
+        ),
+        ("IVF_PQ", "m", 3, "“m” of IVF_PQ is 3, which does not divide the dimension 4."),
+        ("HNSW_SQ", "refine", "yes", "“refine” of HNSW_SQ is one of true, false, not yes."),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_the_range(kind, name, value, sentence):
+    fault = the_fault(written(kind, **{name: value}))
+
+    assert (fault.code, fault.path) == ("index_param_invalid", f"indexes[0].params.{name}")
+    assert fault.message == sentence
+
+
+def test_a_parameter_that_nobody_documents_is_a_warning():
+    fault = the_fault(written("HNSW", m=8))
+
+    assert (fault.code, fault.severity) == ("index_param_unknown", "warning")
+    assert fault.hint == "Known are: M, efConstruction, mmap.enabled."
+
+
+BITS = field("b", TypeSpec(T.BINARY_VECTOR, dim=8))
+
+
+def of_bits(kind, metric=None, caps=EVERYTHING):
+    index = {"field": "b", "type": kind} | ({"metric": metric} if metric else {})
+    return faults_of({"indexes": [index]}, BITS, caps=caps)
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        *(("BIN_FLAT", "MHJACCARD"), ("MINHASH_LSH", "MHJACCARD"), ("MINHASH_LSH", None)),
+        *(("BIN_IVF_FLAT", "JACCARD"), ("AUTOINDEX", None)),
+    ],
+)
+def test_a_metric_goes_with_its_index(kind, metric):
+    assert of_bits(kind, metric) == ()
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("MINHASH_LSH", "HAMMING"), ("BIN_IVF_FLAT", "MHJACCARD")])
+def test_a_metric_that_does_not_is_refused(kind, metric):
+    (fault,) = of_bits(kind, metric)
+
+    assert (fault.code, fault.path) == ("metric_unsuitable", "indexes[0].metric")
+
+
+def test_a_metric_that_this_target_lacks_is_refused_with_the_version_that_brings_it():
+    old = capabilities_of(Server("milvus", (2, 5, 4)))
+
+    (fault,) = of_bits("BIN_FLAT", "MHJACCARD", old)
+
+    assert fault.message == "The metric MHJACCARD needs Milvus 2.6 or later; this is Milvus 2.5.4."
+
+
+def on_gpu(numbers, metric):
+    plan = {"indexes": [{"field": "v", "type": "GPU_CAGRA", "metric": metric}]}
+    return faults_of(plan, caps=capabilities_of(Server("milvus", numbers)))
+
+
+def test_an_index_on_a_gpu_goes_by_cosine_only_where_that_is_there():
+    (fault,) = on_gpu((2, 4, 12), None)
+    assert (fault.code, fault.path, fault.hint) == (
+        "metric_unavailable",
+        "indexes[0].metric",
+        "One of: L2, IP.",
+    )
+    assert fault.message == "GPU_CAGRA by COSINE needs Milvus 2.5 or later; this is Milvus 2.4.12."
+    assert on_gpu((2, 4, 12), "L2") == on_gpu((2, 5, 0), "COSINE") == ()
+
+
+def test_each_kind_of_index_has_its_parameters_listed():
+    assert {name for names in INDEX_TYPES.values() for name in names} == set(PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("server", "kind", "sentence"),
+    [
+        (
+            Server("milvus", (2, 4, 9)),
+            "HNSW_SQ",
+            "The index HNSW_SQ needs Milvus 2.5 or later; this is Milvus 2.4.9.",
+        ),
+        (Server("zilliz", (2, 6)), "HNSW", "The index HNSW is not offered by Zilliz Cloud."),
+        (
+            Server("lite", (3, 2, 2)),
+            "DISKANN",
+            "The index DISKANN needs a Milvus server; this is Milvus Lite.",
+        ),
+    ],
+)
+def test_an_index_that_this_target_lacks_is_refused_with_the_reason(server, kind, sentence):
+    caps = capabilities_of(server)
+
+    fault = the_fault(written(kind), caps=caps)
+
+    assert (fault.code, fault.path) == ("index_type_unavailable", "indexes[0].type")
+    assert fault.message == sentence
+    assert kind not in fault.hint
+
+
+def test_a_field_has_one_index():
+    twice = [{"field": "v", "type": "HNSW"}, {"field": "v", "type": "IVF_FLAT"}]
+    found = faults_of({"indexes": twice})
+    assert [(fault.code, fault.path) for fault in found] == [
+        ("index_twice", "indexes[0].field"),
+        ("index_twice", "indexes[1].field"),
+    ]

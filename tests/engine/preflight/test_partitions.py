@@ -1,0 +1,304 @@
+"""One partition for each value of a field: names, rows by partition, equal keys, and what is refused."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.names import name_problem
+from migrations_app.engine.model.partition_names import groups, partition_names
+from migrations_app.engine.model.plan import CollectionPlan, Plan
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.pipeline.pipeline import SliceEnd
+from migrations_app.engine.preflight import check_plan
+from migrations_app.engine.verification.partition_counts import check_partitions
+from tests.engine.pipeline.moving import books_on_the_move
+from tests.engine.preflight.preflights import T, faults_of, field, the_fault
+from tests.kit import (
+    MemoryDatabase,
+    MemorySource,
+    MemoryStore,
+    MemoryTarget,
+    memory_collection,
+    memory_database,
+    memory_store,
+)
+from tests.kit.memory_target import EVERYTHING
+
+TEXTS = st.text(max_size=8)
+
+
+# ---------------------------------------------------------------- names
+
+
+@given(st.lists(TEXTS))
+def test_each_value_has_a_legal_name_that_no_other_value_has(values):
+    names = partition_names(values, {})
+
+    assert set(names) == set(values)
+    assert len(set(names.values())) == len(names)
+    assert "_default" not in names.values()
+    assert not [name for name in names.values() if name_problem(name, "partition")]
+
+
+@given(st.lists(TEXTS), st.lists(TEXTS))
+def test_a_value_keeps_its_name_whatever_comes_later(values, later):
+    names = partition_names(values, {})
+
+    again = partition_names([*later, *values], names)
+
+    assert {value: again[value] for value in names} == names
+
+
+def test_names_are_close_to_their_values():
+    assert partition_names(["en-GB", "en_GB", "7", "", "_default", "żółć"], {"en_GB": "British"}) == {
+        "en_GB": "British",
+        "": "_b1fe",
+        "7": "_7_b0ae",
+        "_default": "_default_346b",
+        "en-GB": "en_GB_fb1d",
+        "żółć": "_____e3c1",
+    }
+
+
+@given(st.lists(TEXTS), st.lists(TEXTS))
+def test_whoever_adds_rows_later_finds_the_same_names(values, others):
+    alone, among = partition_names(values, {}), partition_names([*values, *others], {})
+    assert {value: among[value] for value in values} == alone
+
+
+# ---------------------------------------------------------------- rows
+
+
+def mapping_of(**changes):
+    plan = {
+        "source": "books",
+        "target": "books",
+        "key": "id",
+        "dynamic_field": False,
+        "fields": [{"source": "id", "target": "id", "type": "INT64"}],
+        "partition_by": "lang",
+        "partitions": {"en": "en", "de": "de"},
+    }
+    key_per_partition = changes.pop("key_per_partition", True)
+    collection = CollectionPlan.model_validate(plan | changes)
+    return compile_mapping(collection, key_per_partition=key_per_partition)
+
+
+def batch_of(ids, langs):
+    rows = pa.record_batch({"id": pa.array(ids, pa.int64()), "lang": pa.array(langs, pa.string())})
+    return Batch(rows, None, pa.array([str(i) for i in ids], pa.string()))
+
+
+def rows_by_partition(mapped):
+    keys = mapped.rows.column("id").to_pylist()
+    return {name: [keys[row] for row in rows] for name, rows in groups(mapped.places)}
+
+
+def test_each_row_goes_where_its_value_says_and_null_into_the_default_one():
+    mapped = mapping_of().apply(batch_of([1, 2, 3, 4, 5], ["en", None, "de", "en", None]))
+
+    assert rows_by_partition(mapped) == {"en": [1, 4], "de": [3], "_default": [2, 5]}
+    assert mapped.rows.schema.names == ["id"]
+
+
+def test_a_value_that_came_up_later_rejects_its_rows():
+    mapped = mapping_of().apply(batch_of([1, 2, 3], ["en", "fr", None]))
+
+    assert rows_by_partition(mapped) == {"en": [1], "_default": [3]}
+    (rejected,) = mapped.rejected
+    assert (rejected.locator, rejected.field, rejected.code) == ("2", "lang", "partition_unknown")
+    assert "“fr”" in rejected.reason
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["en", "de", None])), max_size=30))
+def test_of_equal_keys_the_last_of_each_partition_stays(rows):
+    mapped = mapping_of().apply(batch_of([key for key, _ in rows], [lang for _, lang in rows]))
+
+    kept = {(key, lang or "_default") for key, lang in rows}
+    assert {(key, name) for name, keys in rows_by_partition(mapped).items() for key in keys} == kept
+    assert (mapped.rows.num_rows, mapped.collapsed) == (len(kept), len(rows) - len(kept))
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["en", "de", None])), max_size=30))
+def test_of_equal_keys_the_last_stays_where_the_target_has_one_row_a_key(rows):
+    batch = batch_of([key for key, _ in rows], [lang for _, lang in rows])
+
+    mapped = mapping_of(key_per_partition=False).apply(batch)
+
+    found = {key: name for name, keys in rows_by_partition(mapped).items() for key in keys}
+    assert found == {key: lang or "_default" for key, lang in dict(rows).items()}
+    assert mapped.rows.num_rows == len(dict(rows))
+
+
+def test_auto_id_keeps_every_row():
+    mapped = mapping_of(key="auto", key_name="auto").apply(batch_of([1, 1], ["en", "en"]))
+
+    assert rows_by_partition(mapped) == {"en": [1, 1]}
+
+
+def test_a_field_may_decide_that_is_moved_as_another_type():
+    fields = [{"source": "id", "target": "id", "type": "INT64"}]
+    mapping = mapping_of(partition_by="id", partitions={"1": "one"}, fields=fields)
+
+    assert [(read.path, read.spec.type) for read in mapping.read_plan.columns] == [
+        ("id", MilvusType.INT64),
+        ("id", MilvusType.VARCHAR),
+    ]
+
+
+@pytest.mark.parametrize("auto_id", [False, True])
+def test_the_rows_arrive_in_their_partitions(auto_id):
+    with books_on_the_move(200, auto_id=auto_id) as move:
+        titles = {f"Book {number}": f"p{number % 7}" for number in range(0, 200)}
+        partitioned = CollectionPlan.model_validate(
+            {"source": "books", "target": "x", "partition_by": "title"}
+        )
+        by = compile_mapping(partitioned.model_copy(update={"partitions": titles, "key": "id"})).partitioning
+        reads = (*move.mapping.read_plan.columns, by.read)
+        plan = replace(move.mapping.read_plan, columns=reads)
+        move.mapping = replace(move.mapping, partitioning=by, read_plan=plan)
+        held = move.target_store.collections["books"]
+        held.partitions += sorted(set(titles.values()))
+
+        assert move.run() is SliceEnd.DONE
+
+        assert Counter(held.partition_of.values()) == Counter(titles.values())
+        assert all(held.partition_of[slot] == titles[row["title"]] for slot, row in held.rows.items())
+
+
+def test_all_rows_of_a_slice_go_into_the_partition_that_it_names(monkeypatch):
+    with books_on_the_move(50) as move:
+        held = move.target_store.collections["books"]
+        held.partitions.append("all")
+        part = replace(move.part, partition="all")
+        monkeypatch.setattr(type(move), "part", part)
+
+        move.run()
+
+        assert Counter(held.partition_of.values()) == {"all": 50}
+
+
+# ---------------------------------------------------------------- what a plan may ask for
+
+LANG = field("lang", T.VARCHAR)
+
+
+def asked(**plan):
+    return {"partition_by": "lang"} | plan
+
+
+@pytest.mark.parametrize(
+    ("plan", "code", "path"),
+    [
+        (asked(partition_key="lang"), "partition_both", "partition_by"),
+        (asked(partition_by="language"), "partition_by_unknown", "partition_by"),
+        (asked(partition_by="v"), "partition_by_type", "partition_by"),
+        (asked(partition_by="price"), "partition_by_type", "partition_by"),
+        (asked(partition_by="doc"), "partition_by_type", "partition_by"),
+        (asked(partitions={"en": "a b"}), "name_illegal", "partitions.en"),
+        (asked(partitions={"en": "_default"}), "name_duplicate", "partitions.en"),
+        ({"partitions": {"en": "en"}}, "option_misplaced", "partitions"),
+    ],
+)
+def test_what_cannot_decide_is_refused(plan, code, path):
+    fault = the_fault(plan, LANG, field("price", T.DOUBLE), field("doc", T.JSON))
+
+    assert (fault.code, fault.path) == (code, path)
+
+
+def test_two_values_never_share_a_partition():
+    found = faults_of(asked(partitions={"en": "x", "de": "x", "fr": "fr"}), LANG)
+
+    assert [fault.path for fault in found] == ["partitions.en", "partitions.de"]
+
+
+SPECS = {
+    "id": TypeSpec(MilvusType.INT64),
+    "v": TypeSpec(MilvusType.FLOAT_VECTOR, dim=2),
+    "lang": TypeSpec(MilvusType.VARCHAR, max_length=9000),
+}
+
+
+def checked(langs, caps=EVERYTHING, **plan):
+    rows = pa.record_batch(
+        {
+            "id": pa.array(range(len(langs)), pa.int64()),
+            "v": pa.array([[1, 2]] * len(langs), pa.list_(pa.float32(), 2)),
+            "lang": pa.array(langs, pa.string()),
+        }
+    )
+    collection = {"source": "a", "partition_by": "lang"} | plan
+    whole = {"version": 1, "source": {"kind": "memory"}, "target": {"kind": "memory"}}
+    with (
+        memory_store(MemoryStore({"a": memory_collection(rows, SPECS, key="id")})) as source,
+        memory_database(MemoryDatabase(capabilities=caps)) as target,
+    ):
+        made = Plan.model_validate(whole | {"collections": [collection]})
+        return check_plan(made, MemorySource(source), MemoryTarget(target))
+
+
+def test_the_values_are_named_before_anything_is_written():
+    found = checked(["en", "de", None, "en"])
+
+    assert found.faults == ()
+    assert found.collections[0].plan.partitions == {"de": "de", "en": "en"}
+    assert found.collections[0].notes == ("“lang” is NULL in 1 row, which will be in “_default”.",)
+
+
+def test_names_that_the_plan_writes_are_kept_and_the_others_made():
+    (one,) = checked(["en", "de"], partitions={"en": "English"}).collections
+
+    assert one.plan.partitions == {"en": "English", "de": "de"}
+
+
+@pytest.mark.parametrize(("values", "is_refused"), [(3, False), (4, True)])
+def test_more_values_than_partitions_are_refused(values, is_refused):
+    """The default partition counts as well."""
+    found = checked([f"l{n}" for n in range(values)], replace(EVERYTHING, max_partitions=4))
+
+    assert [f.code for f in found.faults] == ["too_many_partitions"] * is_refused
+    if is_refused:
+        assert "more than 3 values; Milvus 9.9.9 takes 4 partitions" in found.faults[0].message
+
+
+def test_long_texts_are_no_names():
+    (fault,) = checked(["x" * 1025]).faults
+
+    assert fault.code == "partition_value_too_long"
+    assert checked(["x" * 1024]).faults == ()
+
+
+# ---------------------------------------------------------------- what the counts prove
+
+NAMES = {"en": "english", "de": "german"}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "is_whole", "passed"),
+    [
+        ({"en": 5, "de": 3, None: 1}, {"english": 5, "german": 3, "_default": 1}, True, True),
+        ({"en": 5, "de": 3}, {"english": 3, "german": 5, "_default": 0}, True, False),
+        ({"en": 5, "de": 3}, {"english": 5, "german": 0, "_default": 3}, True, False),
+        ({"en": 5, "de": 3}, {"english": 4, "german": 3, "_default": 0}, False, True),
+        ({"en": 5, "de": 3}, {"english": 4, "german": 4, "_default": 0}, False, False),
+        ({"en": 5, "fr": 3}, {"english": 5, "german": 0, "_default": 0}, False, True),
+    ],
+)
+def test_each_partition_holds_the_rows_of_its_value(source, target, is_whole, passed):
+    assert check_partitions(NAMES, source, target, is_whole=is_whole).passed is passed
+
+
+def test_what_differs_is_named():
+    source, target = {"en": 5, "de": 3}, {"english": 3, "german": 5, "_default": 0}
+
+    check = check_partitions(NAMES, source, target, is_whole=True)
+
+    assert check.message == (
+        "The partition “english” holds 3 rows; 5 have its value; 2 partitions in all differ."
+    )

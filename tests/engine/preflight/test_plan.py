@@ -1,0 +1,306 @@
+"""A whole plan with both ends: its collections, the names they take, and what only the rows can tell."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from migrations_app.engine.errors import Canceled, ConnectionFailed, Fix, PlanRefused
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
+from migrations_app.engine.model.types import TypeSpec
+from migrations_app.engine.preflight import check_plan
+from migrations_app.engine.sources.base import Source
+from migrations_app.engine.stop_token import StopToken
+from tests.engine.preflight.preflights import T, faults_of, field, place
+from tests.kit import MemoryCollection, MemorySource, MemoryStore, memory_collection, memory_store
+from tests.kit.memory_target import EVERYTHING, MemoryDatabase, MemoryRows, MemoryTarget, memory_database
+
+SPECS = {"id": TypeSpec(T.INT64), "v": TypeSpec(T.FLOAT_VECTOR), "t": TypeSpec(T.VARCHAR)}
+
+
+def rows(vectors, ids=None):
+    return pa.RecordBatch.from_pydict(
+        {
+            "id": pa.array(ids or range(len(vectors)), pa.int64()),
+            "v": pa.array(vectors, pa.list_(pa.float32())),
+            "t": pa.array(["x"] * len(vectors)),
+        }
+    )
+
+
+def checked(collections, plan=None, *, database=None, database_name="default", **options):
+    data = {
+        "version": 1,
+        "source": {"kind": "memory"},
+        "target": {"kind": "memory", "database": database_name},
+        "collections": [{"source": name} for name in collections],
+    }
+    with (
+        memory_store(MemoryStore(dict(collections))) as source_settings,
+        memory_database(database or MemoryDatabase()) as target_settings,
+        MemorySource(source_settings) as source,
+        MemoryTarget(target_settings, database_name) as target,
+    ):
+        return check_plan(Plan.model_validate(data | (plan or {})), source, target, **options)
+
+
+def books(vectors=([1.0, 2.0], [3.0, 4.0]), **facts) -> MemoryCollection:
+    made = memory_collection(rows(list(vectors)), SPECS, key="id")
+    return replace(made, **facts)
+
+
+def test_a_plan_without_fault_gives_completed_collections():
+    found = checked({"books": books()})
+    assert found.faults == ()
+    found.raise_if_faults()
+    (one,) = found.collections
+    assert (one.plan.target, one.plan.key, one.rows) == ("books", "id", 2)
+    assert [f.dim for f in one.plan.fields] == [None, 2, None]
+
+
+def test_a_name_that_is_taken_comes_with_one_that_is_free():
+    key = TargetField("id", TypeSpec(T.INT64), is_key=True)
+    taken = MemoryRows(TargetSchema("books", (key,)))
+    database = MemoryDatabase(collections={"books": taken, "books_2": taken})
+    (fault,) = checked({"books": books()}, database=database).faults
+    assert place(fault) == ("collection_exists", "collections[0].target", "", "collection_target")
+    assert fault.fixes == (Fix("Use books_3", "target", "books_3"),)
+    assert fault.message == "The database “default” has a collection “books” already."
+
+
+def test_two_collections_may_not_want_the_same_name():
+    plan = {"collections": [{"source": "a", "target": "x"}, {"source": "b", "target": "x"}]}
+    (fault,) = checked({"a": books(), "b": books()}, plan).faults
+    assert place(fault)[:2] == ("target_duplicate", "collections[1].target")
+
+
+def test_a_collection_without_rows_is_refused():
+    (fault,) = [f for f in checked({"a": books([]), "b": books()}).faults if f.code == "no_rows"]
+    assert place(fault) == ("no_rows", "collections[0].source", "", "source")
+
+
+def test_mixed_dimensions_are_refused_with_their_counts():
+    (fault,) = checked({"a": books([[1, 2], [1, 2, 3], [4, 5], None])}).faults
+    assert place(fault) == ("mixed_dimensions", "collections[0].fields[1].dim", "v", "dim")
+    assert "2 (2 rows), 3 (1 rows)" in fault.message
+
+
+def test_a_column_that_is_no_vector_is_not_measured_like_one():
+    plan = {
+        "collections": [{"source": "a", "fields": [{"source": "v"}, {"source": "t", "type": "FLOAT_VECTOR"}]}]
+    }
+    (fault,) = checked({"a": books()}, plan).faults
+    assert place(fault)[:2] == ("type_unsuitable", "collections[0].fields[2].type")
+
+
+def test_a_dimension_that_no_vector_has_is_refused():
+    plan = {"collections": [{"source": "a", "fields": [{"source": "v", "dim": 3}]}]}
+    (fault,) = checked({"a": books()}, plan).faults
+    assert place(fault)[:2] == ("dim_differs", "collections[0].fields[1].dim")
+
+
+def test_a_dimension_beyond_the_sample_is_measured():
+    found = checked({"a": books([None] * 150 + [[1, 2]])})
+    assert found.faults == ()
+    assert found.collections[0].plan.fields[1].dim == 2
+
+
+def test_null_vectors_are_counted_before_anything_is_written():
+    (one,) = checked({"a": books([[1, 2], None, None])}).collections
+    assert one.notes == ("The vector “v” is NULL in 2 rows, which will be skipped and counted.",)
+    plan = {"collections": [{"source": "a", "skip_null_vectors": False}]}
+    (one,) = checked({"a": books([[1, 2], None])}, plan).collections
+    assert one.notes == ("The vector “v” is NULL in 1 row, which will be rejected.",)
+
+
+def keyed(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
+    """What preflight finds of three books whose key is ``key``."""
+    made = rows([[1, 2], [3, 4], [5, 6]], ids=list(ids))
+    made = made.set_column(2, "t", pa.array(texts, pa.string()))
+    fields = tuple(replace(f, can_be_key=f.name != "v", nullable=None in texts) for f in books().fields)
+    return checked(
+        {"a": books(rows=made, fields=fields)}, {"collections": [{"source": "a", "key": key}]}, **facts
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("t", "The key “t” is NULL in 2 rows."),
+        (["t", "id"], "“t”, a part of the key, is NULL in 2 rows."),
+    ],
+)
+def test_a_key_that_is_null_somewhere_is_refused(key, sentence):
+    (fault,) = keyed(key, [None, "x", None]).faults
+    assert place(fault)[:2] == ("key_null", "collections[0].key")
+    assert fault.message == sentence
+
+
+@pytest.mark.parametrize(
+    ("key", "texts", "duplicates", "said"),
+    [
+        (
+            "t",
+            ["x", "x", "x"],
+            2,
+            "“t” unique: 2 rows will be replaced by others with the same key, the last",
+        ),
+        ("t", ["x", "y", "z"], 0, "“t” unique; no two rows have the same key now."),
+        (
+            ["t", "v2"],
+            ["x", "x", "y"],
+            1,
+            "“t” and “v2” unique: 1 row will be replaced by others with the same",
+        ),
+    ],
+)
+def test_rows_with_the_key_of_another_are_counted_before_anything_is_written(key, texts, duplicates, said):
+    made = rows([[1, 2], [3, 4], [5, 6]], ids=[1, 2, 3])
+    made = made.set_column(2, "t", pa.array(texts, pa.string()))
+    made = made.append_column("v2", pa.array(["a", "a", "b"], pa.string()))
+    specs = SPECS | {"v2": TypeSpec(T.VARCHAR)}
+    plan = {"collections": [{"source": "a", "key": key}]}
+    (one,) = checked({"a": memory_collection(made, specs, key="id")}, plan).collections
+    assert (one.key_is_unique, one.duplicates) == (False, duplicates)
+    assert any(note.startswith(f"The source does not declare {said}") for note in one.notes)
+
+
+def test_rows_that_will_be_skipped_have_no_key_to_share():
+    made = rows([[1, 2], None, None], ids=[1, 2, 3]).set_column(2, "t", pa.array(["x"] * 3))
+    collections = {"a": memory_collection(made, SPECS, key="id")}
+    plan = {"source": "a", "key": "t"}
+    (skipped,) = checked(collections, {"collections": [plan]}).collections
+    (rejected,) = checked(collections, {"collections": [plan | {"skip_null_vectors": False}]}).collections
+    assert (skipped.duplicates, rejected.duplicates) == (0, 2)
+
+
+@pytest.mark.parametrize("key", ["id", ["id", "t"], ["t", "id"], "auto"])
+def test_what_is_declared_unique_is_not_counted(key):
+    (one,) = keyed(key).collections
+    assert (one.key_is_unique, one.duplicates) == (True, None)
+    assert not any("unique" in note for note in one.notes)
+
+
+def test_keys_that_filters_do_not_find_are_said():
+    ends = (-(2**63), 2**63 - 1, 0)
+    old = MemoryDatabase(capabilities=replace(EVERYTHING, version="2.3.5", filters_find_ends=False))
+    (one,) = keyed("id", ids=ends, database=old).collections
+    assert one.notes == (
+        "“id” holds 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no query "
+        "returns it.",
+        "“id” holds -9223372036854775808, which filters of Milvus 2.3.5 cannot name; "
+        "“id < -9223372036854775807” finds the row.",
+    )
+    assert keyed("id", ids=ends).collections[0].notes == ()
+    assert keyed("id", database=old).collections[0].notes == ()
+
+
+def test_a_fault_with_a_repair_advises_it_where_there_are_no_buttons():
+    written = {"source": "t", "type": "VARCHAR", "max_length": 0}
+    plan = {"collections": [{"source": "a", "fields": [{"source": "id"}, {"source": "v"}, written]}]}
+    with pytest.raises(PlanRefused) as caught:
+        checked({"a": books()}, plan).raise_if_faults()
+    (fault,) = caught.value.faults
+    assert fault.as_dict()["hint"] == caught.value.hint == "Use 65,535."
+
+
+def test_what_a_plan_without_fields_leaves_out_is_said_with_the_reason():
+    made = memory_collection(rows([[1.0, 2.0]]), {name: SPECS[name] for name in ("id", "v")}, key="id")
+    (kept,) = checked({"a": made}).collections
+    assert kept.notes == ("“t” is left out: Milvus has no type for it.",)
+    (auto,) = checked({"a": made}, {"collections": [{"source": "a", "key": "auto"}]}).collections
+    assert auto.notes == ("“id” is left out: Auto ID makes new keys.", *kept.notes)
+    written = {"source": "a", "fields": [{"source": "id"}, {"source": "v"}]}
+    (short,) = checked({"a": made}, {"collections": [written]}).collections
+    assert short.notes == ()
+
+
+def test_a_missing_collection_does_not_stop_the_other_checks():
+    plan = {"collections": [{"source": "gone"}, {"source": "a", "target": "a-b"}]}
+    found = checked({"a": books()}, plan)
+    assert [(f.code, f.path) for f in found.faults] == [
+        ("source_changed", "collections[0].source"),
+        ("name_illegal", "collections[1].target"),
+    ]
+    assert len(found.collections) == 1
+
+
+def test_a_missing_database_does_not_stop_the_other_checks():
+    found = checked({"a": books()}, {"collections": [{"source": "a", "shards": 99}]}, database_name="shop")
+    assert [(f.code, f.path) for f in found.faults] == [
+        ("database_missing", "target.database"),
+        ("shards_out_of_range", "collections[0].shards"),
+    ]
+    assert found.faults[0].hint == "There is: default."
+
+
+def test_keys_that_are_not_built_yet_are_refused_by_name():
+    found = checked({"a": books()}, {"options": {"verify": "sample"}, "collections": [{"source": "a"}]})
+    assert [(f.code, f.path) for f in found.faults] == [("not_available", "options.verify")]
+
+
+def test_a_selection_that_the_source_does_not_know_is_refused():
+    found = checked({"a": books()}, {"collections": [{"source": "a", "select": {"where": "x"}}]})
+    assert [(f.code, f.path) for f in found.faults] == [("key_unknown", "collections[0].select.where")]
+
+
+def test_a_load_needs_an_index_where_the_target_does():
+    options = {"options": {"load": True}}
+    assert [f.path for f in checked({"a": books()}, options).faults] == ["options.load"]
+    lite = MemoryDatabase(capabilities=replace(EVERYTHING, count_needs_load=False))
+    assert checked({"a": books()}, options, database=lite).faults == ()
+    assert checked({"a": books()}, {"options": {"load": True, "create_index": True}}).faults == ()
+
+
+def test_too_many_collections_are_refused():
+    found = checked({"a": books(), "b": books()}, max_collections=1)
+    assert [(f.code, f.path) for f in found.faults] == [("too_many_collections", "collections")]
+
+
+def test_warnings_alone_do_not_refuse_but_are_noted():
+    long = tuple(replace(f, longest_bytes=900) for f in books().fields)
+    written = {"source": "a", "fields": [{"source": "v"}, {"source": "t", "max_length": 100}]}
+    found = checked({"a": books(fields=long)}, {"collections": [written]})
+    assert [f.severity for f in found.faults] == ["warning"]
+    found.raise_if_faults()
+    assert "900 bytes" in found.collections[0].notes[0]
+
+
+def test_refusing_carries_every_fault():
+    with pytest.raises(PlanRefused) as refused:
+        checked(
+            {"a": books()}, {"collections": [{"source": "a", "shards": 99, "target": "9"}]}
+        ).raise_if_faults()
+    assert len(refused.value.faults) == 2
+
+
+def test_a_source_that_is_away_is_no_fault_of_the_plan():
+    gone: Source = MemorySource(MemorySource.Settings(store="gone"))
+    plan = Plan.model_validate({"version": 1, "source": {}, "target": {}, "collections": [{"source": "a"}]})
+    with (
+        memory_database(MemoryDatabase()) as settings,
+        MemoryTarget(settings) as target,
+        pytest.raises(ConnectionFailed),
+    ):
+        check_plan(plan, gone, target)
+
+
+def test_a_blank_name_is_a_fault_and_not_the_default():
+    found = faults_of({"target": "", "fields": [{"source": "n", "target": ""}]}, field("n", T.INT8))
+    assert [(f.code, f.path) for f in found] == [("name_empty", "target"), ("name_empty", "fields[2].target")]
+    assert [f.fixes[0].value for f in found] == ["books", "n"]
+
+
+def test_a_stop_ends_the_checks():
+    stop = StopToken()
+    stop.stop(Canceled("Canceled."))
+    with pytest.raises(Canceled):
+        checked({"a": books()}, stop=stop)
+
+
+def test_an_index_that_is_asked_for_is_named_or_left_to_the_wizard():
+    plan = {"collections": [{"source": "a", "indexes": []}], "options": {"create_index": True}}
+    (fault,) = checked({"a": books()}, plan).faults
+    assert place(fault)[:2] == ("indexes_empty", "collections[0].indexes")
+    assert not checked({"a": books()}, plan | {"options": {}}).faults

@@ -1,0 +1,93 @@
+"""Keys under ICU's collations and of the type citext, which the wheel's PostgreSQL lacks: on one of the
+machine's own, where there is any."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from migrations_app.demo.engines import EmbeddedPostgres
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.source_schema import SourceKey
+from migrations_app.engine.sources.base import KeyRows
+from tests.engines.postgres import CARELESS, Database
+from tests.integration.postgresql.database import batches_of, locators_of, opened
+from tests.integration.postgresql.test_keys import KEYED, MIXED_CASE, TEXTS, assert_resumes
+
+# Where Debian and its like put each version of theirs.
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+class SystemPostgres(EmbeddedPostgres):
+    @cached_property
+    def _programs(self) -> Path:
+        return INSTALLED[-1]
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Database]:
+    if not INSTALLED:
+        pytest.skip("ICU and citext need a PostgreSQL of the system: install its package `postgresql`")
+    with TemporaryDirectory(prefix="vectorferry-postgres-", ignore_cleanup_errors=True) as folder:
+        server = SystemPostgres(Path(folder), CARELESS)
+        server.start()
+        made = Database(server.url())
+        made.execute(
+            "CREATE COLLATION numbered (provider = icu, locale = 'en-u-kn-true');"
+            "CREATE COLLATION shouting (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+            "CREATE EXTENSION citext; CREATE DOMAIN slug AS citext"
+        )
+        yield made
+        server.stop()
+
+
+@pytest.fixture
+def keyed(database):
+    def make(native, key):
+        database.execute("DROP TABLE IF EXISTS keyed")
+        database.execute(f"CREATE TABLE keyed (k {native}, filler text)")
+        database.execute(f"INSERT INTO keyed SELECT {key}, repeat('x', 60) FROM generate_series(0, 199) g")
+        return database
+
+    return make
+
+
+@pytest.mark.parametrize("collation", ['"und-x-icu"', '"de-x-icu"', "numbered"])
+def test_texts_are_read_in_the_order_of_their_collation(keyed, collation):
+    assert_resumes(keyed(f"text COLLATE {collation} PRIMARY KEY", TEXTS))
+
+
+@pytest.mark.parametrize("native", ["text COLLATE shouting", "citext", "slug", "citext COLLATE shouting"])
+def test_texts_that_are_equal_in_any_case_are_read_in_their_order(keyed, native):
+    assert_resumes(keyed(f"{native} PRIMARY KEY", MIXED_CASE))
+
+
+def test_an_index_that_tells_apart_what_its_column_does_not_gives_no_order(keyed):
+    """After “a”, the column's collation passes over “A”."""
+    database = keyed("text COLLATE shouting NOT NULL", TEXTS)
+    database.execute('CREATE UNIQUE INDEX ON keyed (k COLLATE "C")')
+    with opened(database) as source:
+        (part,) = source.slices(KEYED, 1)
+        assert (part.resumable, source.describe(KEYED).key) == (False, SourceKey(("k",)))
+        assert len(set(locators_of(list(batches_of(source, KEYED.name))))) == 200
+
+
+def test_citext_out_of_sight_gives_no_order(keyed):
+    """It would be compared as text."""
+    database = keyed("citext PRIMARY KEY", MIXED_CASE)
+    database.execute("ALTER ROLE postgres SET search_path = pg_catalog")
+    with opened(database) as source:
+        (part,) = source.slices(KEYED, 1)
+        assert not part.resumable
+    database.execute("ALTER ROLE postgres RESET search_path")
+
+
+def test_keys_that_a_collation_takes_for_one_are_counted_as_different(keyed):
+    """Milvus tells them apart."""
+    database = keyed("text COLLATE shouting", "CASE WHEN g % 2 = 0 THEN 'a' ELSE 'A' END")
+    rows = KeyRows((ReadColumn("k", PART),), ("k",))
+    with opened(database) as source:
+        assert source.measure(KEYED, duplicates_of=rows).duplicates == 198
