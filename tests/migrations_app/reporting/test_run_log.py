@@ -3,8 +3,7 @@ import pytest
 from migrations_app.engine.errors import TargetError
 from migrations_app.models import Job, LogEntry
 from migrations_app.reporting.run_log import HIDDEN, RunLog, Scrubber, storable
-
-from .conftest import SOURCE_PASSWORD, TARGET_TOKEN
+from tests.migrations_app.conftest import SOURCE_PASSWORD, TARGET_TOKEN
 
 
 @pytest.fixture

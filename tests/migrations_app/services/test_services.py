@@ -13,8 +13,7 @@ from migrations_app.models import Connection, Draft, Job, JobCollection, Wish
 from migrations_app.models.status import Status
 from migrations_app.services.jobs import target_key
 from tests.kit import MemoryDatabase, memory_database
-
-from .conftest import SOURCE_PASSWORD, TARGET_TOKEN
+from tests.migrations_app.conftest import SOURCE_PASSWORD, TARGET_TOKEN
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,7 @@ from migrations_app.models.status import Stage, Status
 from migrations_app.reporting.report import job_report
 from migrations_app.worker import scheduler, tasks
 from tests.kit import MemoryTarget
-
-from .conftest import books
+from tests.migrations_app.conftest import books
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,8 +19,7 @@ from migrations_app.reporting.report import job_report, job_totals
 from migrations_app.stages.move import rows_wanted, run
 from migrations_app.worker import tasks
 from tests.kit import Mishap
-
-from .conftest import PagedSource, books, the_slice
+from tests.migrations_app.conftest import PagedSource, books, the_slice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,8 +9,7 @@ from migrations_app.models import Job, JobCollection, JobSlice, RejectedRow
 from migrations_app.models.status import Status
 from migrations_app.worker import tasks
 from tests.kit import Mishap
-
-from .conftest import the_slice
+from tests.migrations_app.conftest import the_slice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,8 +11,7 @@ from migrations_app.models import RejectedRow, TargetState
 from migrations_app.models.status import Status
 from migrations_app.worker import tasks
 from tests.kit import MemoryCollection, MemoryTarget, memory_collection
-
-from .conftest import SPECS
+from tests.migrations_app.conftest import SPECS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PLAN = {"source": "books", "partition_by": "lang"}

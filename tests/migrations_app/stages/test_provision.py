@@ -15,8 +15,7 @@ from migrations_app.models.status import Status
 from migrations_app.worker import scheduler, tasks
 from tests.kit import MemoryTarget
 from tests.kit.memory_target import MemoryRows
-
-from .conftest import books
+from tests.migrations_app.conftest import books
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

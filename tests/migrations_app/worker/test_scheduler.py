@@ -10,8 +10,7 @@ from migrations_app.models import Job, JobSlice, Wish, Worker
 from migrations_app.models.status import Status
 from migrations_app.queue import Task
 from migrations_app.worker import scheduler, tasks
-
-from .conftest import books
+from tests.migrations_app.conftest import books
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,8 +13,7 @@ from migrations_app.models import Job, JobSlice, RejectedRow, TargetState
 from migrations_app.models.status import Stage, Status
 from migrations_app.worker import tasks
 from tests.kit import MemoryTarget
-
-from .conftest import SOURCE_PASSWORD, TARGET_TOKEN, books
+from tests.migrations_app.conftest import SOURCE_PASSWORD, TARGET_TOKEN, books
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
