@@ -32,7 +32,7 @@ def target_class(kind: str) -> type[Target]:
     return TARGETS[kind]
 
 
-def end_class(kind: str, *, is_target: bool) -> type[Source] | type[Target]:
+def endpoint_class(kind: str, *, is_target: bool) -> type[Source] | type[Target]:
     return target_class(kind) if is_target else source_class(kind)
 
 
@@ -109,15 +109,15 @@ def saved(name: str, *, is_target: bool) -> Connection:
 
 def job_source(job: Job) -> Source:
     """The source of a job: its saved connection, or the settings typed into its plan."""
-    return open_source(*_end(job, "source", job.source_connection))
+    return open_source(*_kind_and_settings(job, "source", job.source_connection))
 
 
 def job_target(job: Job) -> Target:
     """The target of a job, in its database."""
-    return open_target(*_end(job, "target", job.target_connection), job.database)
+    return open_target(*_kind_and_settings(job, "target", job.target_connection), job.database)
 
 
-def _end(job: Job, role: str, connection: Connection | None) -> tuple[str, dict[str, Any]]:
+def _kind_and_settings(job: Job, role: str, connection: Connection | None) -> tuple[str, dict[str, Any]]:
     """Kind and settings of one end. Raises ``SettingsError`` where its saved connection was deleted."""
     if connection is not None:
         return connection.kind, connection.settings

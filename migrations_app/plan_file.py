@@ -191,7 +191,7 @@ def _take_settings(
     if "kind" not in block:
         return
     try:
-        model = endpoints.end_class(str(block["kind"]), is_target=end == "target").Settings
+        model = endpoints.endpoint_class(str(block["kind"]), is_target=end == "target").Settings
     except FerryError as error:
         yield Fault(error.code, error.message, error.hint, f"{end}.kind")
         return

@@ -32,7 +32,7 @@ class Task(StrEnum):
     WORK = "work"
     FINISH = "finish"
     SETTLE = "settle"
-    TEND = "tend"
+    POST_MIGRATION = "post_migration"
 
 
 TASKS = {f"migrations_app.worker.tasks.{task}": task for task in Task}

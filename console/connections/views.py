@@ -53,7 +53,7 @@ def connection_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
 def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection | None) -> HttpResponse:
     """The form of a connection, new (``connection`` is None) or saved: show, test or save it."""
     form = ConnectionForm(
-        endpoints.end_class(kind.kind, is_target=kind.is_target).Settings,
+        endpoints.endpoint_class(kind.kind, is_target=kind.is_target).Settings,
         request.POST if request.method == "POST" else None,
         name=connection.name if connection else proposed_name(kind.title),
         stored=connection.settings if connection else None,

@@ -11,7 +11,7 @@ from console.draft.steps import Progress, Step
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.models import Draft
 
-SHEETS = "sheets"  # state: what the wizard knows of each collection that was ever selected, by source name
+TABLES = "sheets"  # state: what the wizard knows of each collection that was ever selected, by source name
 LISTING = "listing"  # state: what the source showed when the selection page was last opened
 TARGET = "target"  # state: what was learned of the target
 DEFAULT_DATABASE = "default"
@@ -38,13 +38,13 @@ def progress(draft: Draft | None) -> Progress:
     """How far a draft is. None: not yet begun."""
     if draft is None:
         return Progress()
-    sheets = [part(draft, SHEETS).get(name) for name in chosen(draft)]
+    mapping_tables = [part(draft, TABLES).get(name) for name in chosen(draft)]
     return Progress(
         has_source=draft.source_connection_id is not None,
         has_target=draft.target_connection_id is not None and target_facts(draft) is not None,
-        collections=len(sheets),
-        described=sum(sheet is not None for sheet in sheets),
-        problems=sum(sheet.get("problems", 0) for sheet in sheets if sheet),
+        collections=len(mapping_tables),
+        described=sum(table is not None for table in mapping_tables),
+        problems=sum(table.get("problems", 0) for table in mapping_tables if table),
     )
 
 

@@ -20,7 +20,7 @@ from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceErr
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.paths import OPEN
 from migrations_app.engine.model.plan import Plan
-from migrations_app.engine.preflight.scans.existing import HeldRows, rows_in
+from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Target
@@ -31,7 +31,7 @@ SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CachedPreflight:
     """By source name: ``notes``; ``counts`` of rows, where not all are chosen; and ``held``, what stands in
     the target where it is to be replaced or added to. ``is_whole`` is False where time ran out: the job
     checks again before it writes anything."""
@@ -41,14 +41,14 @@ class Checked:
     faults: tuple[Fault, ...] = ()
     counts: dict[str, int] | None = None
     notes: dict[str, tuple[str, ...]] | None = None
-    held: dict[str, HeldRows] | None = None
+    held: dict[str, ExistingRows] | None = None
     is_whole: bool = True
 
 
-_ADAPTER = TypeAdapter(Checked)
+_ADAPTER = TypeAdapter(CachedPreflight)
 
 
-def known(draft: Draft, plan: Plan) -> Checked | None:
+def known(draft: Draft, plan: Plan) -> CachedPreflight | None:
     """What was found of this very plan, if it was checked."""
     try:
         found = _ADAPTER.validate_python(draft.state.get(CHECKED))
@@ -57,7 +57,7 @@ def known(draft: Draft, plan: Plan) -> Checked | None:
     return found if found.plan == _digest(draft, plan) else None
 
 
-def check(draft: Draft, plan: Plan) -> Checked:
+def check(draft: Draft, plan: Plan) -> CachedPreflight:
     """Ask both servers, for at most ``SECONDS``, and remember the answer. Raises ``FerryError`` where one of
     them cannot be asked."""
     source, target = draft.source_connection, draft.target_connection
@@ -74,7 +74,7 @@ def check(draft: Draft, plan: Plan) -> Checked:
             result = preflight.check_plan(plan, opened, reached, stop=stop)
             found = _found(draft, plan, result, _counts(plan, opened), _held(plan, reached))
     except Interrupted:
-        found = Checked(_digest(draft, plan), timezone.now(), is_whole=False)
+        found = CachedPreflight(_digest(draft, plan), timezone.now(), is_whole=False)
     finally:
         timer.cancel()
     state = draft.state | {CHECKED: _ADAPTER.dump_python(found, mode="json")}
@@ -93,9 +93,9 @@ def _counts(plan: Plan, source: Source) -> dict[str, int]:
     return counts
 
 
-def _held(plan: Plan, target: Target) -> dict[str, HeldRows]:
+def _held(plan: Plan, target: Target) -> dict[str, ExistingRows]:
     """What the collections hold that are to be replaced or added to."""
-    held: dict[str, HeldRows] = {}
+    held: dict[str, ExistingRows] = {}
     with suppress(Interrupted, TargetError):
         taken = target.collections()
         for collection in plan.collections:
@@ -110,10 +110,10 @@ def _found(
     plan: Plan,
     result: preflight.Preflight,
     counts: dict[str, int],
-    held: dict[str, HeldRows],
-) -> Checked:
+    held: dict[str, ExistingRows],
+) -> CachedPreflight:
     notes = {prepared.plan.source: tuple(prepared.notes) for prepared in result.collections}
-    return Checked(_digest(draft, plan), timezone.now(), result.faults, counts, notes, held)
+    return CachedPreflight(_digest(draft, plan), timezone.now(), result.faults, counts, notes, held)
 
 
 def _digest(draft: Draft, plan: Plan) -> str:

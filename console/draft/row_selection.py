@@ -15,7 +15,7 @@ from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.model.paths import OPEN
 
 
-class NarrowingForm(forms.Form):
+class RowSelectionForm(forms.Form):
     """The ``select`` of collection ``name``, but for the columns to open, which the mapping page asks."""
 
     def __init__(
@@ -53,14 +53,14 @@ class NarrowingForm(forms.Form):
         """What is chosen, as a summary says it; empty where all is."""
         if any(field.errors for field in self):
             return ""
-        return ", ".join(narrowed_words(self.model, {field.name: field.value() for field in self}))
+        return ", ".join(row_selection_text(self.model, {field.name: field.value() for field in self}))
 
     @property
     def controls(self) -> list[BoundField]:
         return list(self)
 
 
-def narrowed_words(model: type[SettingsModel], select: Mapping[str, Any]) -> Iterator[str]:
+def row_selection_text(model: type[SettingsModel], select: Mapping[str, Any]) -> Iterator[str]:
     """What of a collection is moved: “only rows where price > 0”."""
     for key, info in model.model_fields.items():
         if key != OPEN and select.get(key):

@@ -13,7 +13,7 @@ from console.jobs.wording import kind_title, progress_text, status_label, tone
 from migrations_app.engine.sources.registry import SOURCES
 from migrations_app.models import Job
 from migrations_app.models.status import RUNNING, Status
-from migrations_app.reporting.report import Totals, job_pace, totals
+from migrations_app.reporting.report import Totals, job_rate, totals
 
 PAGE_ROWS = 20
 NAMES_SHOWN = 3
@@ -27,7 +27,7 @@ FILTERS: dict[str, tuple[str, frozenset[Status]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JobRow:
     """A job as the list shows it."""
 
     public_id: str
@@ -84,7 +84,7 @@ def _found(source: str, search: str) -> QuerySet[Job]:
     return jobs
 
 
-def rows(jobs: list[Job]) -> list[Row]:
+def rows(jobs: list[Job]) -> list[JobRow]:
     """A row of each, their numbers in a few statements together."""
     numbers = totals(jobs)
     return [_row(job, numbers[job.pk]) for job in jobs]
@@ -97,9 +97,9 @@ def _names(job: Job) -> str:
     return ", ".join(names[:NAMES_SHOWN]) + more
 
 
-def _row(job: Job, done: Totals) -> Row:
+def _row(job: Job, done: Totals) -> JobRow:
     is_sure = done.rows_total is not None
-    return Row(
+    return JobRow(
         public_id=job.public_id,
         type_title=kind_title(job.kind),
         description=job.description or f"{job.source_name} → {job.target_name}",
@@ -108,7 +108,7 @@ def _row(job: Job, done: Totals) -> Row:
         tone=tone(job, done),
         progress_value=done.rows_done if is_sure else 0 if job.is_ended else None,
         progress_max=max(done.rows_total or 0, done.rows_done, 1) if is_sure or job.is_ended else None,
-        progress_text=progress_text(job, done, job_pace(job, done)),
+        progress_text=progress_text(job, done, job_rate(job, done)),
         started_at=job.started_at,
         ended_at=job.ended_at,
         created_by=job.created_by.get_username() if job.created_by else "command line",

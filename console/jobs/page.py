@@ -14,7 +14,7 @@ from console.jobs import wording
 from console.permissions import is_administrator
 from migrations_app.models import Job, LogEntry
 from migrations_app.models.status import Status
-from migrations_app.reporting.report import Pace, Totals, job_pace, job_totals, rate_curve, written_by
+from migrations_app.reporting.report import JobRate, Totals, job_rate, job_totals, rate_curve, written_by
 
 LOG_LINES = 500
 LEVELS: dict[str, tuple[str, ...]] = {
@@ -27,7 +27,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
 def live_context(job: Job, user: User) -> dict[str, Any]:
     """What changes while a job runs: the fragment ``#live``."""
     done = job_totals(job)
-    pace = job_pace(job, done)
+    pace = job_rate(job, done)
     collections = [_collection(row, job) for row in job.collections.with_counters().order_by("position")]
     return {
         "job": _head(job, done, user),
@@ -74,7 +74,9 @@ def _is_finishing(job: Job) -> bool:
     under_way = ("asked", "running")
     return (
         job.can_use_target
-        and job.collections.filter(Q(index_wish__in=under_way) | Q(load_wish__in=under_way)).exists()
+        and job.collections.filter(
+            Q(index_action_state__in=under_way) | Q(load_action_state__in=under_way)
+        ).exists()
     )
 
 
@@ -102,7 +104,7 @@ def _error(job: Job, user: User) -> dict[str, str] | None:
     return {**job.error, "technical": technical if is_administrator(user) else ""}
 
 
-def _progress(job: Job, done: Totals, pace: Pace) -> dict[str, Any]:
+def _progress(job: Job, done: Totals, pace: JobRate) -> dict[str, Any]:
     total = max(done.rows_total, done.rows_done) if done.rows_total is not None else None
     return {
         "value": done.rows_done if total is not None or job.is_ended else None,
@@ -171,7 +173,7 @@ def _next_steps(job: Job, user: User) -> list[dict[str, str]]:
     """What an administrator can do with a finished job; what was done already is said, not offered again."""
     if not (job.can_use_target and is_administrator(user)):
         return []
-    came_to = wording.wishes(list(job.collections.all()))
+    came_to = wording.action_results(list(job.collections.all()))
     return [
         {
             "title": title,

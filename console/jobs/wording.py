@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from console.format import about
 from migrations_app.engine.sources.registry import SOURCES
-from migrations_app.models import Job, JobCollection, TargetState, Wish
+from migrations_app.models import ActionState, Job, JobCollection, TargetState
 from migrations_app.models.status import Stage, Status
-from migrations_app.reporting.report import Pace, Totals
+from migrations_app.reporting.report import JobRate, Totals
 
 IN_DOUBT = "A few more may be there: the target had not answered for them when the job stopped."
 
@@ -37,7 +37,7 @@ def tone(job: Job, done: Totals) -> str:
     return TONES[Status(job.status)]
 
 
-def progress_text(job: Job, done: Totals, pace: Pace) -> str:
+def progress_text(job: Job, done: Totals, pace: JobRate) -> str:
     """The line under a job's bar in the list."""
     if job.status == Status.PENDING:
         return "waiting for a worker"
@@ -117,41 +117,41 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
 
 def index_text(row: JobCollection) -> str:
     texts = {
-        Wish.ASKED: "to be made",
-        Wish.RUNNING: f"being made, {row.index_percent} %",
-        Wish.DONE: "made",
-        Wish.FAILED: f"failed: {row.index_error}",
+        ActionState.ASKED: "to be made",
+        ActionState.RUNNING: f"being made, {row.index_percent} %",
+        ActionState.DONE: "made",
+        ActionState.FAILED: f"failed: {row.index_error}",
     }
-    return texts.get(Wish(row.index_wish), "")
+    return texts.get(ActionState(row.index_action_state), "")
 
 
 def load_text(row: JobCollection) -> str:
     is_release = row.load_action == "release"
     done = "released" if is_release else "loaded"
     texts = {
-        Wish.ASKED: f"to be {done}",
-        Wish.RUNNING: "being released" if is_release else f"being loaded, {row.load_percent} %",
-        Wish.DONE: done,
-        Wish.FAILED: f"failed: {row.load_error}",
+        ActionState.ASKED: f"to be {done}",
+        ActionState.RUNNING: "being released" if is_release else f"being loaded, {row.load_percent} %",
+        ActionState.DONE: done,
+        ActionState.FAILED: f"failed: {row.load_error}",
     }
-    return texts.get(Wish(row.load_wish), "")
+    return texts.get(ActionState(row.load_action_state), "")
 
 
-def wishes(rows: list[JobCollection]) -> dict[str, str]:
+def action_results(rows: list[JobCollection]) -> dict[str, str]:
     """What became of each action on a finished job, by the name of its page: "" while it can be asked for."""
-    loads = [row.load_wish if row.load_action == "load" else Wish.NONE for row in rows]
-    releases = [row.load_wish if row.load_action == "release" else Wish.NONE for row in rows]
+    loads = [row.load_action_state if row.load_action == "load" else ActionState.NONE for row in rows]
+    releases = [row.load_action_state if row.load_action == "release" else ActionState.NONE for row in rows]
     return {
-        "job_index": _came_to([row.index_wish for row in rows], "made"),
+        "job_index": _came_to([row.index_action_state for row in rows], "made"),
         "job_load": _came_to(loads, "loaded"),
         "job_release": _came_to(releases, "released"),
     }
 
 
 def _came_to(each: list[str], done: str) -> str:
-    if any(wish in (Wish.ASKED, Wish.RUNNING) for wish in each):
+    if any(wish in (ActionState.ASKED, ActionState.RUNNING) for wish in each):
         return "under way"
-    return done if all(wish == Wish.DONE for wish in each) else ""
+    return done if all(wish == ActionState.DONE for wish in each) else ""
 
 
 def check_text(row: JobCollection, job: Job) -> str:

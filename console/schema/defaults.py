@@ -8,7 +8,7 @@ from typing import Any
 
 from console.anchors import anchor
 from console.schema.key_choices import is_unfinished
-from console.schema.table import Existing, Sheet
+from console.schema.table import Existing, MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import free_name
 from migrations_app.engine.model.paths import OPEN, last_part
@@ -23,18 +23,20 @@ NEW_FIELD = "new_field"
 
 def proposed(
     schema: CollectionSchema,
-    has: Capabilities,
+    capabilities: Capabilities,
     target: str | None = None,
     select: Mapping[str, Any] | None = None,
-) -> Sheet:
+) -> MappingTable:
     """The sheet as it is first shown. ``target``: another name than the collection's own; ``select``: what of
     it was described."""
     asked = CollectionPlan(source=schema.name, target=target, select=dict(select or {}))
-    plan = defaults.complete(asked, schema, has)
-    return Sheet(schema, plan, _spare(schema, plan, has))
+    plan = defaults.complete(asked, schema, capabilities)
+    return MappingTable(schema, plan, _spare(schema, plan, capabilities))
 
 
-def _spare(schema: CollectionSchema, plan: CollectionPlan, has: Capabilities) -> dict[str, FieldPlan]:
+def _spare(
+    schema: CollectionSchema, plan: CollectionPlan, capabilities: Capabilities
+) -> dict[str, FieldPlan]:
     """What would be proposed for the fields that the plan does not make fixed ones."""
     fixed = {f.source for f in plan.fields or () if not f.dynamic}
     open_ones = [f for f in schema.fields if f.choices and f.name not in fixed]
@@ -42,30 +44,34 @@ def _spare(schema: CollectionSchema, plan: CollectionPlan, has: Capabilities) ->
     # A target name alone keeps a field from being proposed for the dynamic field.
     fields = [FieldPlan(source=f.name, target=last_part(f)) for f in open_ones]
     asked = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
-    found = defaults.complete(asked, schema, has).fields or ()
+    found = defaults.complete(asked, schema, capabilities).fields or ()
     return {f.source: f for f in found if f.source in names}
 
 
-def completed(sheet: Sheet, has: Capabilities) -> Sheet:
+def completed(table: MappingTable, capabilities: Capabilities) -> MappingTable:
     """The sheet with all that follows from its settings filled in: lengths of a new type, the indexes."""
-    plan = sheet.plan.model_copy(update={"indexes": None})
+    plan = table.plan.model_copy(update={"indexes": None})
     if not is_unfinished(plan):
-        return replace(sheet, plan=defaults.complete(plan, sheet.schema, has, existing=sheet.added_to))
+        return replace(
+            table, plan=defaults.complete(plan, table.schema, capabilities, existing=table.added_to)
+        )
     # A key to be: as if there were a new one.
     asked = plan.model_copy(update={"key": AUTO})
-    found = defaults.complete(asked, sheet.schema, has, existing=sheet.added_to)
-    return replace(sheet, plan=found.model_copy(update={"key": plan.key}))
+    found = defaults.complete(asked, table.schema, capabilities, existing=table.added_to)
+    return replace(table, plan=found.model_copy(update={"key": plan.key}))
 
 
-def reopened(sheet: Sheet, schema: CollectionSchema, opened: tuple[str, ...], has: Capabilities) -> Sheet:
+def reopened(
+    table: MappingTable, schema: CollectionSchema, opened: tuple[str, ...], capabilities: Capabilities
+) -> MappingTable:
     """The sheet with these columns opened, as ``schema`` was described with them. A column that is opened is
     no field any more, one that is closed becomes one again; what was set of others stays."""
-    plan = sheet.plan
-    select = {**plan.select, OPEN: list(opened)} if opened else sheet.narrowing
+    plan = table.plan
+    select = {**plan.select, OPEN: list(opened)} if opened else table.row_selection
     before = {f.source: f for f in plan.fields or () if f.source is not None}
-    newly, closed = set(opened) - set(sheet.opened), set(sheet.opened) - set(opened)
+    newly, closed = set(opened) - set(table.opened), set(table.opened) - set(opened)
     fields = {name: f for name, f in before.items() if schema.field(name) and name not in newly}
-    fields |= {name: sheet.spare[name] for name in closed if name in sheet.spare and name not in fields}
+    fields |= {name: table.spare[name] for name in closed if name in table.spare and name not in fields}
     ordered = [fields[f.name] for f in schema.fields if f.name in fields]
     rest = plan.rest if opened else "dynamic"
     changes = {
@@ -74,41 +80,53 @@ def reopened(sheet: Sheet, schema: CollectionSchema, opened: tuple[str, ...], ha
         "fields": [*ordered, *(f for f in plan.fields or () if f.added)],
     }
     asked = plan.model_copy(update=changes)
-    spare = {**_spare(schema, asked, has), **sheet.spare, **{n: before[n] for n in newly if n in before}}
+    spare = {
+        **_spare(schema, asked, capabilities),
+        **table.spare,
+        **{n: before[n] for n in newly if n in before},
+    }
     anchors = {anchor(f.name) for f in schema.fields}
-    typed = {key: t for key, t in sheet.typed.items() if "-" not in key or key.partition("-")[0] in anchors}
+    invalid_inputs = {
+        key: t
+        for key, t in table.invalid_inputs.items()
+        if "-" not in key or key.partition("-")[0] in anchors
+    }
     spare = {name: settings for name, settings in spare.items() if schema.field(name)}
-    found = replace(sheet, schema=schema, plan=asked, spare=spare, typed=typed, is_edited=True)
-    return completed(found, has)
+    found = replace(
+        table, schema=schema, plan=asked, spare=spare, invalid_inputs=invalid_inputs, is_edited=True
+    )
+    return completed(found, capabilities)
 
 
-def with_field_added(sheet: Sheet, has: Capabilities) -> Sheet:
+def with_field_added(table: MappingTable, capabilities: Capabilities) -> MappingTable:
     """The sheet with one more field that the source does not have: a text, until it is told otherwise."""
-    fields = sheet.plan.fields or []
-    taken = {f.target or f.as_ or "" for f in fields} | {f.output for f in sheet.plan.full_text}
-    name = free_name(NEW_FIELD, taken | {sheet.plan.key_name or ""})
+    fields = table.plan.fields or []
+    taken = {f.target or f.as_ or "" for f in fields} | {f.output for f in table.plan.full_text}
+    name = free_name(NEW_FIELD, taken | {table.plan.key_name or ""})
     field = FieldPlan(added=True, target=name, type=str(MilvusType.VARCHAR))
-    plan = sheet.plan.model_copy(update={"fields": [*fields, field]})
-    return completed(replace(sheet, plan=plan, is_edited=True), has)
+    plan = table.plan.model_copy(update={"fields": [*fields, field]})
+    return completed(replace(table, plan=plan, is_edited=True), capabilities)
 
 
-def beside(sheet: Sheet, existing: Existing | None, has: Capabilities, *, was_added_to: bool) -> Sheet:
+def beside(
+    table: MappingTable, existing: Existing | None, capabilities: Capabilities, *, was_added_to: bool
+) -> MappingTable:
     """The sheet beside the collection that is in the target. Where rows are added to it from now on, key,
     fields and options become those of the collection as far as they can; where no more, what they were."""
-    found = replace(sheet, existing=existing)
+    found = replace(table, existing=existing)
     if found.added_to is not None and not was_added_to:
-        return _adopting(found, found.added_to, has)
+        return _adopting(found, found.added_to, capabilities)
     if found.added_to is None and found.own is not None:
         plan, now = found.own, found.plan
         plan = plan.model_copy(
             update={name: getattr(now, name) for name in ("target", "if_exists", "select")}
         )
-        return completed(replace(found, plan=plan, own=None, typed={}), has)
+        return completed(replace(found, plan=plan, own=None, invalid_inputs={}), capabilities)
     return found
 
 
-def _adopting(sheet: Sheet, there: TargetSchema, has: Capabilities) -> Sheet:
-    plan = sheet.plan
+def _adopting(table: MappingTable, there: TargetSchema, capabilities: Capabilities) -> MappingTable:
+    plan = table.plan
     asked = CollectionPlan(
         source=plan.source,
         select=plan.select,
@@ -118,10 +136,10 @@ def _adopting(sheet: Sheet, there: TargetSchema, has: Capabilities) -> Sheet:
         rest=plan.rest,
         fields=[_placed(field, there) for field in plan.fields or () if _has_place(field, there)],
     )
-    adopted = defaults.complete(asked, sheet.schema, has, existing=there)
-    spare = {**_spare(sheet.schema, adopted, has), **sheet.spare}
-    own = sheet.own or plan
-    return replace(sheet, plan=adopted, spare=spare, typed={}, is_edited=True, own=own)
+    adopted = defaults.complete(asked, table.schema, capabilities, existing=there)
+    spare = {**_spare(table.schema, adopted, capabilities), **table.spare}
+    own = table.own or plan
+    return replace(table, plan=adopted, spare=spare, invalid_inputs={}, is_edited=True, own=own)
 
 
 def _has_place(field: FieldPlan, there: TargetSchema) -> bool:

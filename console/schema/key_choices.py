@@ -15,31 +15,35 @@ FIELD = "field:"  # before the name of another field
 LEAST_PARTS = 2
 
 
-def own_key(schema: CollectionSchema, has: Capabilities) -> tuple[str, MilvusType] | None:
+def own_key(schema: CollectionSchema, capabilities: Capabilities) -> tuple[str, MilvusType] | None:
     """The source's key and its type in Milvus, if it is one unique column that can be a key there."""
     if schema.key is None or len(schema.key.columns) != 1 or not schema.key.unique:
         return None
-    return next((found for found in possible(schema, has) if found[0] == schema.key.columns[0]), None)
+    return next(
+        (found for found in possible(schema, capabilities) if found[0] == schema.key.columns[0]), None
+    )
 
 
-def possible(schema: CollectionSchema, has: Capabilities) -> list[tuple[str, MilvusType]]:
+def possible(schema: CollectionSchema, capabilities: Capabilities) -> list[tuple[str, MilvusType]]:
     """Every field that could be the key alone, and its type then."""
-    found = [(field.name, key_choice(field, has)) for field in key_fields(schema, has)]
+    found = [(field.name, key_choice(field, capabilities)) for field in key_fields(schema, capabilities)]
     return [(name, choice.spec.type) for name, choice in found if choice is not None]
 
 
-def parts(schema: CollectionSchema, has: Capabilities) -> list[str]:
+def parts(schema: CollectionSchema, capabilities: Capabilities) -> list[str]:
     """The fields that may be joined into a key."""
-    return [field.name for field in part_fields(schema, has)]
+    return [field.name for field in part_fields(schema, capabilities)]
 
 
-def choices(schema: CollectionSchema, has: Capabilities) -> Choices:
+def choices(schema: CollectionSchema, capabilities: Capabilities) -> Choices:
     """What *Primary key* offers, as groups of a select."""
-    own = own_key(schema, has)
-    others = [(FIELD + name, f"{name} ({of})") for name, of in possible(schema, has) if (name, of) != own]
+    own = own_key(schema, capabilities)
+    others = [
+        (FIELD + name, f"{name} ({of})") for name, of in possible(schema, capabilities) if (name, of) != own
+    ]
     found: Choices = [(KEEP, f"Keep {own[0]} ({own[1]})")] if own else []
     found.append((AUTO, "Auto ID (new keys)"))
-    if len(parts(schema, has)) >= LEAST_PARTS:
+    if len(parts(schema, capabilities)) >= LEAST_PARTS:
         found.append((JOINED, "Several joined…"))
     return [*found, ("Another field", others)] if others else found
 
@@ -67,19 +71,21 @@ def is_unfinished(plan: CollectionPlan) -> bool:
     return is_joined(plan) and len(plan.key_columns) < LEAST_PARTS
 
 
-def key_of(choice: str, plan: CollectionPlan, schema: CollectionSchema, has: Capabilities) -> str | list[str]:
+def key_of(
+    choice: str, plan: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
+) -> str | list[str]:
     """``CollectionPlan.key`` for a choice; one that cannot be had is Auto ID."""
     if choice == JOINED:
-        return _first_parts(plan, schema, has)
-    own = own_key(schema, has)
+        return _first_parts(plan, schema, capabilities)
+    own = own_key(schema, capabilities)
     name = own[0] if choice == KEEP and own else choice.removeprefix(FIELD)
-    if choice == AUTO or name not in dict(possible(schema, has)):
+    if choice == AUTO or name not in dict(possible(schema, capabilities)):
         return AUTO
     return [name] if name == AUTO else name
 
 
-def _first_parts(plan: CollectionPlan, schema: CollectionSchema, has: Capabilities) -> list[str]:
+def _first_parts(plan: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities) -> list[str]:
     """What *Several joined* begins with: the columns of the source's key, where it has several, else the key
     so far."""
     columns = schema.key.columns if schema.key and len(schema.key.columns) > 1 else plan.key_columns
-    return [name for name in columns if name in parts(schema, has)]
+    return [name for name in columns if name in parts(schema, capabilities)]

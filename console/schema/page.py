@@ -8,19 +8,19 @@ from typing import Any
 from django.urls import reverse
 
 from console.draft import contents
-from console.draft.row_selection import narrowed_words
+from console.draft.row_selection import row_selection_text
 from console.draft.snapshot import TargetFacts
 from console.format import rows as number_of_rows
 from console.schema import problems, tables
 from console.schema.forms.collection import CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
-from console.schema.key_notes import joined_example, key_words
+from console.schema.key_notes import joined_example, key_notes
 from console.schema.preview import preview
 from console.schema.problems import Problem
 from console.schema.row_counts import rows_of
 from console.schema.rows import row_context
-from console.schema.table import Fate, Sheet
+from console.schema.table import MappingTable, Placement
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
@@ -43,11 +43,11 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
     """Everything on the page of collection ``index``."""
     facts = contents.target_facts(draft)
     assert facts is not None
-    all_sheets = tables.of(draft)
-    found = problems.of_all(all_sheets, facts)
+    all_tables = tables.of(draft)
+    found = problems.of_all(all_tables, facts)
     errors = [problems.blocking(p) for p in found]
-    sheet = all_sheets[index]
-    shown, preview_error = _preview(sheet, bool(errors[index]))
+    table = all_tables[index]
+    shown, preview_error = _preview(table, bool(errors[index]))
     first = next(((n, p[0]) for n, p in enumerate(errors) if p), None)
     return {
         "tabs": [
@@ -57,13 +57,13 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
                 "problems": len(p),
                 "current": number == index,
             }
-            for number, (s, p) in enumerate(zip(all_sheets, errors, strict=True))
+            for number, (s, p) in enumerate(zip(all_tables, errors, strict=True))
         ],
-        "collection": _collection(draft, sheet, facts, found[index]),
+        "collection": _collection(draft, table, facts, found[index]),
         "preview": shown,
         "preview_error": preview_error,
         "problem_count": sum(map(len, errors)),
-        "problem_text": _problem_text(draft, all_sheets, errors),
+        "problem_text": _problem_text(draft, all_tables, errors),
         "first_problem_url": f"{url(draft, first[0])}#{first[1].anchor or 'schema'}" if first else "",
     }
 
@@ -72,76 +72,79 @@ def url(draft: Draft, index: int = 0) -> str:
     return reverse("wizard_schema", args=[draft.pk, index] if index else [draft.pk])
 
 
-def _preview(sheet: Sheet, is_faulty: bool) -> tuple[Any, FerryError | None]:
+def _preview(table: MappingTable, is_faulty: bool) -> tuple[Any, FerryError | None]:
     if is_faulty:
         return None, None
     try:
-        return preview(sheet), None
+        return preview(table), None
     except FerryError as error:
         return None, error
 
 
-def _title(draft: Draft, sheet: Sheet) -> str:
-    info = contents.info(draft, sheet.schema.name)
-    return info.label if info else sheet.schema.name
+def _title(draft: Draft, table: MappingTable) -> str:
+    info = contents.info(draft, table.schema.name)
+    return info.label if info else table.schema.name
 
 
-def _problem_text(draft: Draft, all_sheets: list[Sheet], found: list[list[Problem]]) -> str:
+def _problem_text(draft: Draft, all_tables: list[MappingTable], found: list[list[Problem]]) -> str:
     parts = [
         f"{len(p)} problem{'' if len(p) == 1 else 's'} in {_title(draft, s)}"
-        for s, p in zip(all_sheets, found, strict=True)
+        for s, p in zip(all_tables, found, strict=True)
         if p
     ]
     return ", ".join(parts)
 
 
-def _collection(draft: Draft, sheet: Sheet, facts: TargetFacts, found: list[Problem]) -> dict[str, Any]:
-    has, is_locked = facts.capabilities, locked(draft)
-    rows = sheet.rows(has)
-    chosen = rows_of(draft, sheet)
+def _collection(
+    draft: Draft, table: MappingTable, facts: TargetFacts, found: list[Problem]
+) -> dict[str, Any]:
+    capabilities, is_locked = facts.capabilities, locked(draft)
+    rows = table.rows(capabilities)
+    chosen = rows_of(draft, table)
     listed = [row for row in rows if not row.is_open]
-    kept = [row for row in listed if row.source.opened_from and sheet.plan.rest == "dynamic"]
+    kept = [row for row in listed if row.source.opened_from and table.plan.rest == "dynamic"]
     return {
-        "source_name": sheet.schema.name,
+        "source_name": table.schema.name,
         "rows": chosen.number,
         "rows_exact": chosen.is_exact,
-        "narrowed": ", ".join(narrowed_words(source_class(draft.kind).Selection, sheet.narrowing)),
-        "moving": sum(row.fate is not Fate.LEFT or row in kept for row in listed),
+        "narrowed": ", ".join(row_selection_text(source_class(draft.kind).Selection, table.row_selection)),
+        "moving": sum(row.placement is not Placement.LEFT or row in kept for row in listed),
         "total": len(listed),
-        "warnings": warnings(sheet),
-        "advanced_text": _advanced_text(sheet, has),
+        "warnings": warnings(table),
+        "advanced_text": _advanced_text(table, capabilities),
         "advanced_open": any(p.field in ADVANCED for p in found),
-        "form": CollectionForm(sheet, has, is_locked),
-        "joined_example": joined_example(sheet),
-        "full_text": full_text_forms(sheet, has),
-        "full_text_missing": "" if has.full_text else has.missing("full_text"),
+        "form": CollectionForm(table, capabilities, is_locked),
+        "joined_example": joined_example(table),
+        "full_text": full_text_forms(table, capabilities),
+        "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,
         "problems": [problem for problem in found if not problem.anchor],
         "fields": [
-            row_context(row, sheet, FieldForm(row, sheet, has, is_locked), facts, found) for row in rows
+            row_context(row, table, FieldForm(row, table, capabilities, is_locked), facts, found)
+            for row in rows
         ],
     }
 
 
-def _advanced_text(sheet: Sheet, has: Capabilities) -> str:
+def _advanced_text(table: MappingTable, capabilities: Capabilities) -> str:
     """What is set behind the fold."""
-    plan = sheet.plan
-    parts = [] if has.max_shards == 1 else [counted(plan.shards, "shard")]
+    plan = table.plan
+    parts = [] if capabilities.max_shards == 1 else [counted(plan.shards, "shard")]
     parts.append(f"dynamic field {'on' if plan.dynamic_field else 'off'}")
-    if has.full_text:
+    if capabilities.full_text:
         searched = ", ".join(entry.field for entry in plan.full_text)
         parts.append(f"full-text search {f'on {searched}' if searched else 'off'}")
     return " · ".join([*parts, EXISTS_TEXTS[plan.if_exists]])
 
 
-def warnings(sheet: Sheet) -> list[str]:
+def warnings(table: MappingTable) -> list[str]:
     """What a person should know before going on, though nothing is wrong."""
-    return [*sheet.schema.notes, *key_words(sheet), *_existing(sheet)]
+    return [*table.schema.notes, *key_notes(table), *_existing(table)]
 
 
-def _existing(sheet: Sheet) -> Iterator[str]:
+def _existing(table: MappingTable) -> Iterator[str]:
     """What becomes of the collection that is there."""
-    there, plan = sheet.existing, sheet.plan
+    there, plan = table.existing, table.plan
     if there is None:
         return
     held = f"“{there.schema.name}” ({number_of_rows(there.rows, there.is_exact)} rows)"

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from console.draft.snapshot import PREVIEW_ROWS
-from console.schema.table import Sheet
-from migrations_app.engine.mapping import Mapped, Mapping, compile_mapping
-from migrations_app.engine.mapping.values.cast import fitted
+from console.schema.table import MappingTable
+from migrations_app.engine.mapping import MappedBatch, Mapping, compile_mapping
+from migrations_app.engine.mapping.values.cast import cast_values
 from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.key_text import PART
 from migrations_app.engine.model.plan import FieldPlan
@@ -26,7 +26,7 @@ NUMBERS = WHOLE | {MilvusType.FLOAT, MilvusType.DOUBLE}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PreviewColumn:
     name: str
     numeric: bool = False
     mono: bool = False
@@ -36,21 +36,21 @@ class Column:
 class Preview:
     """``rows`` hold a text for each of ``columns``."""
 
-    columns: list[Column]
+    columns: list[PreviewColumn]
     rows: list[list[str]]
     note: str = ""
 
 
-def preview(sheet: Sheet) -> Preview | None:
+def preview(table: MappingTable) -> Preview | None:
     """None where there is no sample to show. Only for a sheet without problems."""
-    sample = sheet.schema.sample
+    sample = table.schema.sample
     if sample is None or not sample.num_rows:
         return None
     sample = sample.slice(0, PREVIEW_ROWS)
-    fields, stand_ins = _fields(sheet, sample)
+    fields, stand_ins = _fields(table, sample)
     # Which partitions there will be is asked of all rows, before they are moved.
     changes = {"fields": fields, "partition_by": None, "partitions": {}}
-    mapping = compile_mapping(sheet.plan.model_copy(update=changes))
+    mapping = compile_mapping(table.plan.model_copy(update=changes))
     locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
     mapped = mapping.apply(Batch(_read(mapping, sample), None, locators))
     return _shown(mapping, mapped, sample.num_rows, stand_ins)
@@ -69,12 +69,12 @@ def _as_text(column: pa.Array) -> pa.Array:
     return column if pa.types.is_list(column.type) else column.cast(pa.string())
 
 
-def _fields(sheet: Sheet, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list[str]]:
+def _fields(table: MappingTable, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list[str]]:
     """The fields of the plan; one whose chosen type only the source can make of its values stands in its
     first type, and is named."""
     fields, stand_ins = [], []
-    for field in sheet.plan.fields or ():
-        source = sheet.schema.field(field.source or "")
+    for field in table.plan.fields or ():
+        source = table.schema.field(field.source or "")
         if field.added or (source and source.opened_from):
             fields.append(field)  # made of what is there, as the job makes it
             continue
@@ -94,28 +94,28 @@ def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
     """Whether the values can be seen in a chosen type without asking the source for them again."""
     is_vector = pa.types.is_fixed_size_list(wanted) or pa.types.is_fixed_size_binary(wanted)
     try:
-        _ = fitted(column, wanted, "") if is_vector else column.cast(wanted)
+        _ = cast_values(column, wanted, "") if is_vector else column.cast(wanted)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return False
     return True
 
 
-def _shown(mapping: Mapping, mapped: Mapped, sampled: int, stand_ins: list[str]) -> Preview:
+def _shown(mapping: Mapping, mapped: MappedBatch, sampled: int, stand_ins: list[str]) -> Preview:
     target = mapping.target
     # What the target itself makes of the rows is not there yet, but for its keys.
     fields = [field for field in target.fields if field.auto_id or field in target.sent_fields]
     columns = [_column(field) for field in fields]
     cells = [_cells(field, mapped.rows) for field in fields]
     if target.dynamic and any(value not in (None, "{}") for value in mapped.rows.column(META).to_pylist()):
-        columns.append(Column(META, mono=True))
+        columns.append(PreviewColumn(META, mono=True))
         cells.append([_text(value) for value in mapped.rows.column(META).to_pylist()])
     rows = [list(row) for row in zip(*cells, strict=True)]
     return Preview(columns, rows, _note(mapped, sampled, stand_ins))
 
 
-def _column(field: TargetField) -> Column:
+def _column(field: TargetField) -> PreviewColumn:
     is_mono = field.spec.type.is_vector or field.spec.type in (MilvusType.JSON, MilvusType.ARRAY)
-    return Column(field.name, field.spec.type in NUMBERS, is_mono)
+    return PreviewColumn(field.name, field.spec.type in NUMBERS, is_mono)
 
 
 def _cells(field: TargetField, rows: pa.RecordBatch) -> list[str]:
@@ -148,7 +148,7 @@ def _text(value: Any) -> str:
     return text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH] + "…"
 
 
-def _note(mapped: Mapped, sampled: int, stand_ins: list[str]) -> str:
+def _note(mapped: MappedBatch, sampled: int, stand_ins: list[str]) -> str:
     parts = [f"{mapped.rows.num_rows} row{'' if mapped.rows.num_rows == 1 else 's'} of the sample"]
     if mapped.rejected:
         first = mapped.rejected[0]
@@ -160,22 +160,22 @@ def _note(mapped: Mapped, sampled: int, stand_ins: list[str]) -> str:
     return " · ".join(parts)
 
 
-def bytes_per_row(sheet: Sheet) -> float | None:
+def bytes_per_row(table: MappingTable) -> float | None:
     """About what a row takes in the target, by the first rows of the sample; None where there is none."""
-    sample = sheet.schema.sample
+    sample = table.schema.sample
     if sample is None or not sample.num_rows:
         return None
     sample = sample.slice(0, PREVIEW_ROWS)
-    total = sum(sample.column(name).nbytes for name in _stored(sheet) if name in sample.schema.names)
+    total = sum(sample.column(name).nbytes for name in _stored(table) if name in sample.schema.names)
     return total / sample.num_rows
 
 
-def _stored(sheet: Sheet) -> Iterator[str]:
+def _stored(table: MappingTable) -> Iterator[str]:
     """The columns of which the target holds the values, as often as it does."""
-    plan = sheet.plan
-    whole = sheet.opened if plan.rest == "dynamic" else ()
+    plan = table.plan
+    whole = table.opened if plan.rest == "dynamic" else ()
     for field in plan.fields or ():
-        source = sheet.schema.field(field.source or "")
+        source = table.schema.field(field.source or "")
         if source is not None and source.opened_from not in whole:
             yield source.name
             # The words of a text, each as a place and a weight, take about as much again.

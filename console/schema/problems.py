@@ -13,7 +13,7 @@ from console.schema import key_choices
 from console.schema.forms.collection import PART, PARTITION_KEY
 from console.schema.forms.full_text import PREFIX
 from console.schema.key_choices import is_unfinished
-from console.schema.table import Sheet
+from console.schema.table import MappingTable
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.model import names
@@ -72,25 +72,25 @@ class Problem:
     is_warning: bool = False
 
 
-def of_all(sheets: Sequence[Sheet], facts: TargetFacts) -> list[list[Problem]]:
+def of_all(mapping_tables: Sequence[MappingTable], facts: TargetFacts) -> list[list[Problem]]:
     """The problems of each sheet, those between them included."""
-    twice = names.duplicates(sheet.plan.target or "" for sheet in sheets)
-    used = {sheet.plan.target or "" for sheet in sheets} | set(facts.taken)
+    twice = names.duplicates(table.plan.target or "" for table in mapping_tables)
+    used = {table.plan.target or "" for table in mapping_tables} | set(facts.taken)
     return [
-        [*_typed(sheet), *_names(sheet, facts, twice, used), *_key(sheet), *_faults(sheet, facts)]
-        for sheet in sheets
+        [*_typed(table), *_names(table, facts, twice, used), *_key(table), *_faults(table, facts)]
+        for table in mapping_tables
     ]
 
 
-def _typed(sheet: Sheet) -> Iterator[Problem]:
+def _typed(table: MappingTable) -> Iterator[Problem]:
     """Controls that hold what is no value."""
-    anchors = {anchor(f.name) for f in sheet.schema.fields} | set(_added(sheet).values())
-    for control, typed in sheet.typed.items():
+    anchors = {anchor(f.name) for f in table.schema.fields} | set(_added(table).values())
+    for control, invalid_inputs in table.invalid_inputs.items():
         row, _, option = control.rpartition("-")
         if row in anchors:
-            yield Problem(typed.message, row, COLUMNS.get(option, "options"))
+            yield Problem(invalid_inputs.message, row, COLUMNS.get(option, "options"))
         else:
-            yield Problem(typed.message, field=_setting(control))
+            yield Problem(invalid_inputs.message, field=_setting(control))
 
 
 def _setting(control: str) -> str:
@@ -99,20 +99,22 @@ def _setting(control: str) -> str:
     return {PART: "key", PREFIX: "full_text"}.get(name) or SETTINGS.get(control, "target")
 
 
-def _added(sheet: Sheet) -> dict[int, str]:
+def _added(table: MappingTable) -> dict[int, str]:
     """The rows of added fields, by their place among the fields of the plan."""
-    places = [place for place, field in enumerate(sheet.plan.fields or ()) if field.added]
+    places = [place for place, field in enumerate(table.plan.fields or ()) if field.added]
     return {place: added_anchor(number) for number, place in enumerate(places)}
 
 
-def _key(sheet: Sheet) -> Iterator[Problem]:
-    if is_unfinished(sheet.plan):
+def _key(table: MappingTable) -> Iterator[Problem]:
+    if is_unfinished(table.plan):
         yield Problem("Choose at least two fields to join.", field="key")
 
 
-def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[str]) -> Iterator[Problem]:
+def _names(
+    table: MappingTable, facts: TargetFacts, twice: frozenset[str], used: set[str]
+) -> Iterator[Problem]:
     """A collection name that is not free in the target, or in this migration."""
-    name, plan = sheet.plan.target or "", sheet.plan
+    name, plan = table.plan.target or "", table.plan
     fixes: tuple[Repair, ...] = ()
     if name in facts.taken and plan.if_exists == "error":
         message = f"The database “{facts.database}” has a collection “{name}” already."
@@ -125,14 +127,14 @@ def _names(sheet: Sheet, facts: TargetFacts, twice: frozenset[str], used: set[st
     yield Problem(message, field="target", fixes=(Repair(f"Use {free}", f"target={free}"), *fixes))
 
 
-def _faults(sheet: Sheet, facts: TargetFacts) -> Iterator[Problem]:
-    anchors, added = {f.name: anchor(f.name) for f in sheet.schema.fields}, _added(sheet)
+def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:
+    anchors, added = {f.name: anchor(f.name) for f in table.schema.fields}, _added(table)
     # A key that is not chosen yet has no faults: as if there were a new one.
-    plan = sheet.plan.model_copy(update={"key": AUTO}) if is_unfinished(sheet.plan) else sheet.plan
-    for fault in preflight.check_collection(plan, sheet.schema, facts.capabilities, sheet.added_to):
+    plan = table.plan.model_copy(update={"key": AUTO}) if is_unfinished(table.plan) else table.plan
+    for fault in preflight.check_collection(plan, table.schema, facts.capabilities, table.added_to):
         place = FIELD_PATH.match(fault.path)
         row = anchors.get(fault.field) or (added.get(int(place[1]), "") if place else "")
-        yield replace(_place(fault, row), fixes=tuple(repair(fix, row, sheet) for fix in fault.fixes))
+        yield replace(_place(fault, row), fixes=tuple(repair(fix, row, table) for fix in fault.fixes))
 
 
 def _place(fault: Fault, row: str) -> Problem:
@@ -145,13 +147,13 @@ def _place(fault: Fault, row: str) -> Problem:
     return Problem(message, field=SETTINGS.get(option, "target"), is_warning=is_warning)
 
 
-def repair(fix: Fix, row: str, sheet: Sheet) -> Repair:
+def repair(fix: Fix, row: str, table: MappingTable) -> Repair:
     """A fix as the form would send it."""
     value = fix.value
     if fix.option == "key":
-        value = AUTO if fix.value == AUTO else key_choices.choice_of(fix.value, sheet.schema)
+        value = AUTO if fix.value == AUTO else key_choices.choice_of(fix.value, table.schema)
     if fix.option == "partition_key":
-        fields = sheet.plan.fields or ()
+        fields = table.plan.fields or ()
         value = next((PARTITION_KEY + (f.source or "") for f in fields if f.target == fix.value), "")
     control = CONTROLS.get(fix.option, fix.option)
     is_of_row = row and fix.option not in (*SETTINGS, "dynamic_field")

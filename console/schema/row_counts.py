@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from console.draft import contents
-from console.draft.preflight_cache import Checked
-from console.schema.table import Sheet
+from console.draft.preflight_cache import CachedPreflight
+from console.schema.table import MappingTable
 from migrations_app.models import Draft
 
 
@@ -25,12 +25,12 @@ class Rows:
         return Rows(limit if self.number is None else min(limit, self.number), is_exact=known)
 
 
-def rows_of(draft: Draft, sheet: Sheet, found: Checked | None = None) -> Rows:
+def rows_of(draft: Draft, table: MappingTable, found: CachedPreflight | None = None) -> Rows:
     """The rows that the plan chooses, without its limit: counted, as listed, or as estimated."""
-    name = sheet.schema.name
+    name = table.schema.name
     if found and (counted_rows := (found.counts or {}).get(name)) is not None:
         return Rows(counted_rows, is_exact=True)
-    if sheet.narrowing:
-        return Rows(sheet.schema.rows_estimate, is_exact=False)
+    if table.row_selection:
+        return Rows(table.schema.rows_estimate, is_exact=False)
     info = contents.info(draft, name)
-    return Rows(info.rows, info.rows_exact) if info else Rows(sheet.schema.rows_estimate, is_exact=False)
+    return Rows(info.rows, info.rows_exact) if info else Rows(table.schema.rows_estimate, is_exact=False)

@@ -9,7 +9,7 @@ from console.format import number
 from console.schema.forms.field import FieldForm
 from console.schema.parse.values import shown
 from console.schema.problems import Problem
-from console.schema.table import Fate, Row, Sheet
+from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.features import BROUGHT_BY
 from migrations_app.engine.model.types import MilvusType
 
@@ -22,11 +22,11 @@ DEFAULT_LENGTH = 24
 
 
 def row_context(
-    row: Row, sheet: Sheet, form: FieldForm, facts: TargetFacts, found: list[Problem]
+    row: FieldRow, table: MappingTable, form: FieldForm, facts: TargetFacts, found: list[Problem]
 ) -> dict[str, Any]:
     """The context of ``schema/_field_row.html``. A control that the row does not have is None."""
     controls = {name: form[name] if name in form.fields else None for name in CONTROLS}
-    is_last_vector = row.source.is_vector and row.fate is Fate.FIXED and _vectors(sheet) == 1
+    is_last_vector = row.source.is_vector and row.placement is Placement.FIXED and _vectors(table) == 1
     return controls | {
         "anchor": row.anchor,
         "source_name": row.name,
@@ -39,23 +39,23 @@ def row_context(
         "can_open": row.source.can_open,
         "is_open": row.is_open,
         "samples": list(row.source.samples[:3]),
-        "note": _note(row, sheet),
-        "moves": row.fate is not Fate.LEFT,
-        "is_old_key": sheet.is_old_key(row.source.name),
-        "is_dynamic": row.fate is Fate.DYNAMIC,
+        "note": _note(row, table),
+        "moves": row.placement is not Placement.LEFT,
+        "is_old_key": table.is_old_key(row.source.name),
+        "is_dynamic": row.placement is Placement.DYNAMIC,
         "locked": row.is_key or is_last_vector,
         "left_out_reason": row.reason,
-        "left_note": _left_note(row, sheet, facts),
+        "left_note": _left_note(row, table, facts),
         "type_text": str(row.choice.spec) if row.choice else "",
         "length_note": _length_note(row),
-        "options_text": _options_text(row, sheet, facts),
+        "options_text": _options_text(row, table, facts),
         "details": _details(row),
         "is_details_open": any(form[name].errors for name in DETAILS if name in form.fields),
         "problems": [problem for problem in found if problem.anchor == row.anchor],
     }
 
 
-def _share(row: Row) -> str:
+def _share(row: FieldRow) -> str:
     """How many of the sampled rows have the key."""
     share = row.source.share
     if share is None:
@@ -63,7 +63,7 @@ def _share(row: Row) -> str:
     return "in each row" if share == 1 else f"in {max(share, 0.01):.0%} of rows".replace("%", " %")
 
 
-def _details(row: Row) -> str:
+def _details(row: FieldRow) -> str:
     """What is set behind the fold, in few words; empty where it is as always."""
     default = shown(row.settings.default)
     if len(default) > DEFAULT_LENGTH:
@@ -74,34 +74,38 @@ def _details(row: Row) -> str:
     return ", ".join(parts)
 
 
-def _vectors(sheet: Sheet) -> int:
-    return sum(bool(f.type) and MilvusType(f.type).is_vector for f in sheet.plan.fields or ())
+def _vectors(table: MappingTable) -> int:
+    return sum(bool(f.type) and MilvusType(f.type).is_vector for f in table.plan.fields or ())
 
 
-def _note(row: Row, sheet: Sheet) -> str:
+def _note(row: FieldRow, table: MappingTable) -> str:
     if row.source.is_vector:
-        index = next((i for i in sheet.plan.indexes or () if i.field == row.settings.target), None)
+        index = next((i for i in table.plan.indexes or () if i.field == row.settings.target), None)
         metric = row.source.metric or (index.metric if index else None) or "COSINE"
         return f"metric {metric}" + (", from the source's index" if row.source.metric else "")
     if row.is_searched:
-        made = next(f.output for f in sheet.plan.full_text if f.field == row.settings.target)
+        made = next(f.output for f in table.plan.full_text if f.field == row.settings.target)
         return f"full-text search in {made}"
     return row.source.description
 
 
-def _left_note(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
+def _left_note(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str:
     """What becomes of a field that is not moved by itself, or why it was proposed so."""
-    rests = "stays in the dynamic field" if sheet.plan.rest == "dynamic" else "left out"
+    rests = "stays in the dynamic field" if table.plan.rest == "dynamic" else "left out"
     if row.source.opened_from:
         return rests
     if row.is_open:
         return "its keys below"
-    has = facts.capabilities
-    is_too_many = row.source.is_vector and _vectors(sheet) >= has.max_vector_fields
-    return f"left out: {has} takes {number(has.max_vector_fields)} of them" if is_too_many else "left out"
+    capabilities = facts.capabilities
+    is_too_many = row.source.is_vector and _vectors(table) >= capabilities.max_vector_fields
+    return (
+        f"left out: {capabilities} takes {number(capabilities.max_vector_fields)} of them"
+        if is_too_many
+        else "left out"
+    )
 
 
-def _length_note(row: Row) -> str:
+def _length_note(row: FieldRow) -> str:
     parts = []
     if row.source.longest_bytes is not None and row.settings.max_length:
         parts.append(f"longest in the sample: {number(row.source.longest_bytes)}")
@@ -111,7 +115,7 @@ def _length_note(row: Row) -> str:
     return " · ".join([*parts, note] if note else parts)
 
 
-def _options_text(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
+def _options_text(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str:
     if row.is_key:
         return "primary key"
     if row.is_partition_key:
@@ -119,10 +123,10 @@ def _options_text(row: Row, sheet: Sheet, facts: TargetFacts) -> str:
     if row.choice and row.choice.spec.type.is_vector:
         if facts.capabilities.null_vectors or not row.source.nullable:
             return ""
-        return f"rows without it are {'skipped and counted' if sheet.plan.skip_null_vectors else 'rejected'}"
+        return f"rows without it are {'skipped and counted' if table.plan.skip_null_vectors else 'rejected'}"
     if not facts.capabilities.nullable and row.source.nullable and not row.source.opened_from:
         return f"nullable needs {BROUGHT_BY['nullable']} or later"
-    if row.fate is Fate.DYNAMIC:
+    if row.placement is Placement.DYNAMIC:
         return "in the dynamic field"
     if row.settings.nullable and row.settings.default is not None:
         return "a null becomes the default"

@@ -32,7 +32,7 @@ SCALARS = (
 )
 
 
-class Fate(Enum):
+class Placement(Enum):
     """What becomes of a source field."""
 
     FIXED = "a field of the collection"
@@ -41,7 +41,7 @@ class Fate(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class InvalidInput:
     """What stands in a control though it is no value, and why it is none."""
 
     text: str
@@ -49,7 +49,7 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FieldRow:
     """One field in the table: of the source, or ``added`` (its number among those), which has none.
 
     ``settings`` are its own, also while it is left out; ``reason`` says why it cannot move, empty where it
@@ -59,7 +59,7 @@ class Row:
 
     source: SourceField
     settings: FieldPlan
-    fate: Fate
+    placement: Placement
     choices: tuple[TypeChoice, ...] = ()
     is_key: bool = False
     part: int = 0
@@ -100,21 +100,25 @@ _EXISTING = TypeAdapter(Existing | None)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """``spare`` are the settings of the fields that are not fixed ones now, ``typed`` by the control's name.
-    ``is_edited`` tells a proposal from what a person has changed. ``existing`` is the collection of that name
-    in the target, where it is to be replaced or added to; ``own`` the plan before rows were to be added."""
+class MappingTable:
+    """The mapping table of one collection.
+
+    ``spare`` keeps the settings of fields that are not fixed fields now, ``invalid_inputs`` what was typed
+    into a control (by its name) and is no value. ``is_edited``: a person changed the proposal. ``existing`` is the
+    collection of that name in the target, if it is to be replaced or added to; ``own`` is the plan before
+    rows were to be added.
+    """
 
     schema: CollectionSchema
     plan: CollectionPlan
     spare: Mapping[str, FieldPlan] = field(default_factory=dict)
-    typed: Mapping[str, Typed] = field(default_factory=dict)
+    invalid_inputs: Mapping[str, InvalidInput] = field(default_factory=dict)
     is_edited: bool = False
     existing: Existing | None = None
     own: CollectionPlan | None = None
 
     @property
-    def narrowing(self) -> dict[str, Any]:
+    def row_selection(self) -> dict[str, Any]:
         """What of the collection is moved, where that is not all of it."""
         return {key: value for key, value in self.plan.select.items() if key != OPEN and value}
 
@@ -133,14 +137,14 @@ class Sheet:
         """The columns whose keys are moved one by one."""
         return opened_columns(self.plan.select)
 
-    def rows(self, has: Capabilities) -> list[Row]:
+    def rows(self, capabilities: Capabilities) -> list[FieldRow]:
         """A row for each field of the source, in its order, as this target can take it; the keys of an opened
         column below it; added fields last."""
         planned = {f.source: f for f in self.plan.fields or () if f.source is not None}
         added = [f for f in self.plan.fields or () if f.added]
         return [
-            *(self._row(source, planned.get(source.name), has) for source in self._sources()),
-            *(self._added(number, field, has) for number, field in enumerate(added)),
+            *(self._row(source, planned.get(source.name), capabilities) for source in self._sources()),
+            *(self._added(number, field, capabilities) for number, field in enumerate(added)),
         ]
 
     def column_at(self, place: str) -> SourceField | None:
@@ -153,70 +157,78 @@ class Sheet:
                 yield source
                 yield from (key for key in self.schema.fields if key.opened_from == source.name)
 
-    def _row(self, source: SourceField, planned: FieldPlan | None, has: Capabilities) -> Row:
+    def _row(self, source: SourceField, planned: FieldPlan | None, capabilities: Capabilities) -> FieldRow:
         plan = self.plan
         is_key = not is_joined(plan) and plan.is_kept_key(source.name)
-        choices = tuple(c for c in source.choices if c.spec.type in has.types)
+        choices = tuple(c for c in source.choices if c.spec.type in capabilities.types)
         if is_key:
-            choices = tuple(c for c in (key_choice(source, has),) if c)
+            choices = tuple(c for c in (key_choice(source, capabilities),) if c)
         spare = self.spare.get(source.name, FieldPlan(source=source.name, target=last_part(source)))
-        fate = Fate.LEFT if planned is None else Fate.DYNAMIC if planned.dynamic else Fate.FIXED
+        placement = (
+            Placement.LEFT if planned is None else Placement.DYNAMIC if planned.dynamic else Placement.FIXED
+        )
         settings = spare if planned is None else planned
-        if fate is Fate.DYNAMIC:
+        if placement is Placement.DYNAMIC:
             assert planned is not None
             settings = planned.model_copy(update={"target": planned.as_ or last_part(source)})
         parts = plan.key_columns if is_joined(plan) else ()
-        return Row(
+        return FieldRow(
             source,
             settings,
-            fate,
+            placement,
             choices,
             is_key=is_key,
             part=parts.index(source.name) + 1 if source.name in parts else 0,
-            is_partition_key=fate is Fate.FIXED and settings.target == plan.partition_key,
-            is_searched=fate is Fate.FIXED and any(f.field == settings.target for f in plan.full_text),
+            is_partition_key=placement is Placement.FIXED and settings.target == plan.partition_key,
+            is_searched=placement is Placement.FIXED
+            and any(f.field == settings.target for f in plan.full_text),
             is_open=source.name in self.opened,
-            reason=self._reason(source, choices, has),
+            reason=self._reason(source, choices, capabilities),
         )
 
-    def _added(self, number: int, settings: FieldPlan, has: Capabilities) -> Row:
-        choices = tuple(TypeChoice(TypeSpec(of)) for of in SCALARS if of in has.types)
+    def _added(self, number: int, settings: FieldPlan, capabilities: Capabilities) -> FieldRow:
+        choices = tuple(TypeChoice(TypeSpec(of)) for of in SCALARS if of in capabilities.types)
         source = SourceField("", "added", choices, nullable=False)
-        return Row(source, settings, Fate.FIXED, choices, added=number)
+        return FieldRow(source, settings, Placement.FIXED, choices, added=number)
 
-    def _reason(self, source: SourceField, choices: tuple[TypeChoice, ...], has: Capabilities) -> str:
+    def _reason(
+        self, source: SourceField, choices: tuple[TypeChoice, ...], capabilities: Capabilities
+    ) -> str:
         if not source.choices:
             return source.left_out or "Milvus has no type for it"
         if not choices:
-            return f"{source.choices[0].spec.type} {has.missing(source.choices[0].spec.type)}"
+            return f"{source.choices[0].spec.type} {capabilities.missing(source.choices[0].spec.type)}"
         if self.is_old_key(source.name) and not self.plan.keep_source_key:
             return "Auto ID makes new keys; it can be kept as an ordinary field below"
         return ""
 
 
-def to_json(sheet: Sheet) -> dict[str, Any]:
+def to_json(table: MappingTable) -> dict[str, Any]:
     """All but the plan, which stands in the draft's plan."""
     return {
-        "schema": schema_to_json(sheet.schema),
-        "spare": {name: f.model_dump(mode="json", by_alias=True) for name, f in sheet.spare.items()},
-        "typed": {name: [typed.text, typed.message] for name, typed in sheet.typed.items()},
-        "edited": sheet.is_edited,
-        "existing": _EXISTING.dump_python(sheet.existing, mode="json"),
-        "own": sheet.own and sheet.own.model_dump(mode="json", by_alias=True),
+        "schema": schema_to_json(table.schema),
+        "spare": {name: f.model_dump(mode="json", by_alias=True) for name, f in table.spare.items()},
+        "typed": {
+            name: [invalid_inputs.text, invalid_inputs.message]
+            for name, invalid_inputs in table.invalid_inputs.items()
+        },
+        "edited": table.is_edited,
+        "existing": _EXISTING.dump_python(table.existing, mode="json"),
+        "own": table.own and table.own.model_dump(mode="json", by_alias=True),
     }
 
 
-def from_json(data: Any, plan: Any) -> Sheet | None:
+def from_json(data: Any, plan: Any) -> MappingTable | None:
     """None where it was written by another version, or not at all."""
     try:
         schema = schema_from_json(data["schema"])
         if schema is None:
             return None
-        return Sheet(
+        return MappingTable(
             schema,
             CollectionPlan.model_validate(plan),
             {name: FieldPlan.model_validate(f) for name, f in data["spare"].items()},
-            {name: Typed(text, message) for name, (text, message) in data["typed"].items()},
+            {name: InvalidInput(text, message) for name, (text, message) in data["typed"].items()},
             bool(data["edited"]),
             _EXISTING.validate_python(data.get("existing")),
             CollectionPlan.model_validate(own) if (own := data.get("own")) else None,

@@ -15,7 +15,7 @@ from console.draft.snapshot import TargetFacts
 from console.schema import defaults as table_defaults
 from console.schema import problems
 from console.schema import table as mapping_table
-from console.schema.table import Existing, Sheet
+from console.schema.table import Existing, MappingTable
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.batch import CollectionRef
@@ -34,7 +34,7 @@ Selection = Mapping[str, Mapping[str, Any]]  # what of each collection, by sourc
 
 def select(draft: Draft, wanted: Selection) -> Draft:
     """Make these the selected collections. Describes those not known yet, or known otherwise; those never
-    edited are proposed anew, for this target. Raises ``Undescribed``, or another ``FerryError`` where the
+    edited are proposed anew, for this target. Raises ``DescribeFailed``, or another ``FerryError`` where the
     source cannot be asked."""
     facts = contents.target_facts(draft)
     assert facts is not None
@@ -56,7 +56,7 @@ def selections(draft: Draft) -> dict[str, dict[str, Any]]:
     return {name: plan.get("select", {}) for name, plan in plans.items()}
 
 
-class Undescribed(FerryError):
+class DescribeFailed(FerryError):
     """What is to be moved of ``collection`` is not to be had; ``field`` names the setting."""
 
     def __init__(self, collection: str, error: FerryError) -> None:
@@ -73,18 +73,18 @@ def _described(draft: Draft, wanted: Selection) -> dict[str, CollectionSchema]:
                 found[name] = describe_with_keys(source, CollectionRef(name, dict(chosen)))
             except FerryError as error:
                 if error.path.startswith("select."):
-                    raise Undescribed(name, error) from error
+                    raise DescribeFailed(name, error) from error
                 raise
     return found
 
 
 def _for_target(
-    found: Sheet | None,
+    found: MappingTable | None,
     schema: CollectionSchema,
     facts: TargetFacts,
     target: str,
     chosen: Mapping[str, Any],
-) -> Sheet:
+) -> MappingTable:
     """A sheet that was edited stays as it is; any other is proposed for this target."""
     if found is None or not found.is_edited:
         return table_defaults.proposed(schema, facts.capabilities, target, chosen)
@@ -92,7 +92,7 @@ def _for_target(
     return replace(found, schema=schema, plan=plan)
 
 
-def of(draft: Draft) -> list[Sheet]:
+def of(draft: Draft) -> list[MappingTable]:
     """The sheets of the selected collections, in the order of the plan. What another version of the console
     left is described and proposed anew. Raises ``FerryError`` where the source cannot be asked for that."""
     names = contents.chosen(draft)
@@ -104,12 +104,12 @@ def of(draft: Draft) -> list[Sheet]:
     return found
 
 
-def store(draft: Draft, changed: Sheet) -> Draft:
+def store(draft: Draft, changed: MappingTable) -> Draft:
     """Save one sheet, beside the others as they are."""
     return _save(draft, [changed if s.schema.name == changed.schema.name else s for s in of(draft)])
 
 
-def beside_existing(draft: Draft, before: Sheet, found: Sheet) -> Sheet:
+def beside_existing(draft: Draft, before: MappingTable, found: MappingTable) -> MappingTable:
     """The sheet beside the collection that it is to replace or to add to, which the target is asked about
     where that is another than ``before``. Raises ``FerryError`` where it cannot tell."""
     facts, plan = contents.target_facts(draft), found.plan
@@ -131,7 +131,7 @@ def _existing(draft: Draft, name: str) -> Existing | None:
     return Existing(schema, rows.rows, rows.is_exact) if schema and rows else None
 
 
-def add_field(draft: Draft, found: Sheet) -> str:
+def add_field(draft: Draft, found: MappingTable) -> str:
     """Add a field that the source does not have; the place of its row."""
     facts = contents.target_facts(draft)
     assert facts is not None
@@ -148,7 +148,7 @@ def open_column(draft: Draft, name: str, column: str, *, is_open: bool) -> Draft
     assert facts is not None
     assert found is not None
     opened = tuple(dict.fromkeys([*found.opened, column])) if is_open else _without(found.opened, column)
-    chosen = {**found.narrowing, **({OPEN: list(opened)} if opened else {})}
+    chosen = {**found.row_selection, **({OPEN: list(opened)} if opened else {})}
     schema = _described(draft, {name: chosen})[name]
     return store(draft, table_defaults.reopened(found, schema, opened, facts.capabilities))
 
@@ -168,12 +168,12 @@ def reset(draft: Draft, name: str) -> Draft:
     return store(draft, table_defaults.proposed(schema, facts.capabilities, target, chosen))
 
 
-def _read(draft: Draft, name: str) -> Sheet | None:
+def _read(draft: Draft, name: str) -> MappingTable | None:
     plans = contents.part(draft, PLANS) | {c["source"]: c for c in draft.plan.get("collections", [])}
-    return mapping_table.from_json(contents.part(draft, contents.SHEETS).get(name), plans.get(name))
+    return mapping_table.from_json(contents.part(draft, contents.TABLES).get(name), plans.get(name))
 
 
-def _save(draft: Draft, selected: list[Sheet]) -> Draft:
+def _save(draft: Draft, selected: list[MappingTable]) -> Draft:
     facts = contents.target_facts(draft)
     assert facts is not None
     found = problems.of_all(selected, facts)
@@ -184,7 +184,7 @@ def _save(draft: Draft, selected: list[Sheet]) -> Draft:
     plans = {s.schema.name: _dumped(s) for s in selected}
     before = {c["source"]: c for c in draft.plan.get("collections", [])}
     state = draft.state | {
-        contents.SHEETS: contents.part(draft, contents.SHEETS) | stored,
+        contents.TABLES: contents.part(draft, contents.TABLES) | stored,
         PLANS: {
             name: plan for name, plan in (contents.part(draft, PLANS) | before).items() if name not in plans
         },
@@ -193,6 +193,6 @@ def _save(draft: Draft, selected: list[Sheet]) -> Draft:
     return services.draft_save(draft=draft, plan=plan, state=state)
 
 
-def _dumped(found: Sheet) -> dict[str, Any]:
+def _dumped(found: MappingTable) -> dict[str, Any]:
     dumped: dict[str, Any] = found.plan.model_dump(mode="json", by_alias=True)
     return dumped

@@ -17,7 +17,7 @@ from console.http import ConsoleRequest, is_own_page
 from console.schema import page as schema_page
 from console.schema import problems, tables
 from console.schema.parse.table import read
-from console.schema.table import Sheet
+from console.schema.table import MappingTable
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Draft
 
@@ -34,14 +34,14 @@ def wizard_schema(request: ConsoleRequest, draft: Draft, index: int = 0) -> Http
 
 def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpResponse:
     """Save what was sent, whatever it is, and go where it asks to."""
-    sheet, action = tables.of(draft)[index], request.POST.get("action", "")
+    table, action = tables.of(draft)[index], request.POST.get("action", "")
     facts = contents.target_facts(draft)
     if action == "reset":
-        return _reset(request, draft, sheet.schema.name, schema_page.url(draft, index))
+        return _reset(request, draft, table.schema.name, schema_page.url(draft, index))
     fix = request.POST.get("fix", "")
     data = problems.applied(request.POST, fix) if fix else request.POST
-    changed = read(sheet, facts.capabilities, data, schema_page.locked(draft))
-    draft = tables.store(draft, _beside_existing(request, draft, sheet, changed))
+    changed = read(table, facts.capabilities, data, schema_page.locked(draft))
+    draft = tables.store(draft, _beside_existing(request, draft, table, changed))
     if request.htmx and action == "check":
         context = schema_page.context(draft, index)
         return render(request, "schema/page.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)})
@@ -51,7 +51,9 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     )
 
 
-def _beside_existing(request: ConsoleRequest, draft: Draft, before: Sheet, changed: Sheet) -> Sheet:
+def _beside_existing(
+    request: ConsoleRequest, draft: Draft, before: MappingTable, changed: MappingTable
+) -> MappingTable:
     try:
         return tables.beside_existing(draft, before, changed)
     except FerryError as error:
@@ -61,14 +63,14 @@ def _beside_existing(request: ConsoleRequest, draft: Draft, before: Sheet, chang
 
 def _changed_fields(request: ConsoleRequest, draft: Draft, index: int) -> str:
     """Add a field, or open or close a column, where a button asks to; the row where that is seen."""
-    sheet = tables.of(draft)[index]
+    table = tables.of(draft)[index]
     if request.POST.get("action") == "add":
-        return tables.add_field(draft, sheet)
+        return tables.add_field(draft, table)
     for button in ("open", "close"):
-        column = sheet.column_at(request.POST.get(button, ""))
+        column = table.column_at(request.POST.get(button, ""))
         if column is not None:
             try:
-                tables.open_column(draft, sheet.schema.name, column.name, is_open=button == "open")
+                tables.open_column(draft, table.schema.name, column.name, is_open=button == "open")
             except FerryError as error:
                 messages.error(request, f"{error.message} {error.hint}")
             return anchor(column.name)

@@ -9,17 +9,17 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from console.draft import contents, preflight_cache
-from console.draft.preflight_cache import Checked
+from console.draft.preflight_cache import CachedPreflight
 from console.schema import tables
 from console.schema.page import url as schema_url
-from console.schema.table import Sheet
+from console.schema.table import MappingTable
 from console.wizard.migrate_form import OptionsForm
 from console.wizard.summary import line, summary
 from migrations_app import services
 from migrations_app.engine.errors import Fault, FerryError, PlanRefused
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Options, Plan
-from migrations_app.engine.preflight.scans.existing import HeldRows
+from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft, Job
 
@@ -77,7 +77,7 @@ def start(draft: Draft, user: User) -> Job:
     )
 
 
-def replaced(plan: Plan, found: Checked | None) -> dict[str, HeldRows]:
+def replaced(plan: Plan, found: CachedPreflight | None) -> dict[str, ExistingRows]:
     """The collections that the job drops before it makes its own, by their names."""
     sources = {c.source for c in plan.collections if c.if_exists == "replace"}
     held = (found.held or {}) if found else {}
@@ -91,7 +91,7 @@ def unconfirmed(draft: Draft, confirmed: list[str]) -> str:
     return dropped_text(draft, dropped) if set(dropped) - set(confirmed) else ""
 
 
-def dropped_text(draft: Draft, dropped: dict[str, HeldRows]) -> str:
+def dropped_text(draft: Draft, dropped: dict[str, ExistingRows]) -> str:
     if not dropped:
         return ""
     ends, names = contents.route(draft), " and ".join(map(str, dropped.values()))
@@ -110,8 +110,8 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
         found = found or preflight_cache.check(draft, plan)
     except FerryError as failed:
         error = failed.as_dict() | {"url": _repair(draft, failed), "url_label": "Look at the connections"}
-    all_sheets, options = tables.of(draft), plan.options
-    rows = [line(draft, sheet, place, found, options.limit_rows) for place, sheet in enumerate(all_sheets)]
+    all_tables, options = tables.of(draft), plan.options
+    rows = [line(draft, table, place, found, options.limit_rows) for place, table in enumerate(all_tables)]
     counts = [row["rows"] for row in rows]
     dropped = replaced(plan, found)
     return {
@@ -120,7 +120,7 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
         "dropped": list(dropped),
         "dropped_text": dropped_text(draft, dropped),
         "form": form,
-        "checks": _checks(draft, all_sheets, found),
+        "checks": _checks(draft, all_tables, found),
         "checked_at": found and found.at,
         "problems": [error] if error else _problems(draft, found),
         "facts": _facts(draft),
@@ -135,14 +135,16 @@ def _repair(draft: Draft, error: FerryError) -> str:
     return reverse("wizard_select", args=[draft.pk])
 
 
-def _checks(draft: Draft, all_sheets: list[Sheet], found: Checked | None) -> list[dict[str, Any]]:
+def _checks(
+    draft: Draft, all_tables: list[MappingTable], found: CachedPreflight | None
+) -> list[dict[str, Any]]:
     if found is None:
         return []
     told = {fault.message for fault in found.faults}  # they stand below, each with what to do
     lines = [
-        _line("warn", "note", f"{sheet.plan.source}: {note}", schema_url(draft, place))
-        for place, sheet in enumerate(all_sheets)
-        for note in (found.notes or {}).get(sheet.plan.source, ())
+        _line("warn", "note", f"{table.plan.source}: {note}", schema_url(draft, place))
+        for place, table in enumerate(all_tables)
+        for note in (found.notes or {}).get(table.plan.source, ())
         if note not in told
     ]
     if not found.is_whole:
@@ -168,7 +170,7 @@ def _line(tone: str, label: str, text: str, url: str = "") -> dict[str, Any]:
     }
 
 
-def _problems(draft: Draft, found: Checked | None) -> list[dict[str, str]]:
+def _problems(draft: Draft, found: CachedPreflight | None) -> list[dict[str, str]]:
     return [_problem(draft, fault) for fault in found.faults if fault.severity == "error"] if found else []
 
 

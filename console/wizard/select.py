@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from console.draft import contents
-from console.draft.row_selection import NarrowingForm
+from console.draft.row_selection import RowSelectionForm
 from console.draft.snapshot import TargetFacts, listing_to_json, target_to_json
 from console.schema import tables
 from console.wizard.select_form import SelectionForm, TargetForm
@@ -40,11 +40,11 @@ class SelectPage:
     one: str = "collection"
     many: str = "collections"
     most: int = field(default=1)
-    narrowing: dict[str, NarrowingForm] = field(default_factory=dict)
+    row_selection: dict[str, RowSelectionForm] = field(default_factory=dict)
 
     @property
     def is_refused(self) -> bool:
-        faulty = any(form.errors for form in self.narrowing.values())
+        faulty = any(form.errors for form in self.row_selection.values())
         return bool(
             faulty or self.selection.errors or self.target_form.errors or self.error or self.target_error
         )
@@ -52,14 +52,15 @@ class SelectPage:
     @property
     def is_valid(self) -> bool:
         """Whether all that was sent may be. Every form is asked, so that all faults show at once."""
-        narrowed = [form.is_valid() for form in self.narrowing.values() if form.is_bound]
+        narrowed = [form.is_valid() for form in self.row_selection.values() if form.is_bound]
         return self.selection.is_valid() & self.target_form.is_valid() & all(narrowed)
 
     def context(self) -> dict[str, Any]:
         return {
             "words": {"one": self.one, "many": self.many},
             "collections": [
-                _row(info, info.name in self.ticked, self.narrowing.get(info.name)) for info in self.listing
+                _row(info, info.name in self.ticked, self.row_selection.get(info.name))
+                for info in self.listing
             ],
             "max_collections": self.most,
             "collections_error": self.selection.error,
@@ -97,18 +98,18 @@ def opened(draft: Draft, data: Any = None) -> SelectPage:
         one=one,
         many=many,
         most=most,
-        narrowing=_narrowing(draft, listing, set(ticked), data),
+        row_selection=_narrowing(draft, listing, set(ticked), data),
     )
 
 
 def _narrowing(
     draft: Draft, listing: tuple[CollectionInfo, ...], ticked: set[str], data: Any
-) -> dict[str, NarrowingForm]:
+) -> dict[str, RowSelectionForm]:
     """A form for what of each collection, where the source can tell parts of it apart. What was sent of one
     that is not ticked is not looked at."""
     model, known = source_class(draft.kind).Selection, tables.selections(draft)
     forms = {
-        info.name: NarrowingForm(
+        info.name: RowSelectionForm(
             model, info.name, known.get(info.name, {}), data if info.name in ticked else None
         )
         for info in listing
@@ -191,12 +192,12 @@ def _save(page: SelectPage, connection: Connection) -> bool:
         plan=page.draft.plan | {"target": {"database": page.facts.database}},
         state=page.draft.state | {contents.TARGET: target_to_json(page.facts)},
     )
-    narrowing = page.narrowing
+    row_selection = page.row_selection
     names = page.selection.cleaned_data["collections"]
     try:
-        tables.select(draft, {n: narrowing[n].selection() if n in narrowing else {} for n in names})
-    except tables.Undescribed as error:
-        narrowing[error.collection].refuse(error.field, f"{error.message} {error.hint}")
+        tables.select(draft, {n: row_selection[n].selection() if n in row_selection else {} for n in names})
+    except tables.DescribeFailed as error:
+        row_selection[error.collection].refuse(error.field, f"{error.message} {error.hint}")
         return False
     except FerryError as error:
         page.error = error
@@ -204,7 +205,7 @@ def _save(page: SelectPage, connection: Connection) -> bool:
     return True
 
 
-def _row(info: CollectionInfo, selected: bool, narrowing: NarrowingForm | None) -> dict[str, Any]:
+def _row(info: CollectionInfo, selected: bool, row_selection: RowSelectionForm | None) -> dict[str, Any]:
     return {
         "name": info.name,
         "schema": info.group,
@@ -217,7 +218,7 @@ def _row(info: CollectionInfo, selected: bool, narrowing: NarrowingForm | None) 
         "selectable": not info.not_selectable,
         "reason": info.not_selectable,
         "selected": selected and not info.not_selectable,
-        "narrowing": narrowing,
+        "narrowing": row_selection,
     }
 
 
@@ -246,14 +247,16 @@ OPTIONS = {
 }
 
 
-def missing_features(has: Capabilities) -> list[str]:
+def missing_features(capabilities: Capabilities) -> list[str]:
     """What this target has not, and which version brings it."""
-    missing = [words for feature, words in OPTIONS.values() if not getattr(has, feature)]
+    missing = [words for feature, words in OPTIONS.values() if not getattr(capabilities, feature)]
     types = [
-        name for name in BROUGHT_BY if name.endswith("_VECTOR") and name not in {str(t) for t in has.types}
+        name
+        for name in BROUGHT_BY
+        if name.endswith("_VECTOR") and name not in {str(t) for t in capabilities.types}
     ]
     by_version: dict[str, list[str]] = {}
     for name in (*types, *[f for f, words in OPTIONS.values() if words in missing]):
         words = OPTIONS[name][1] if name in OPTIONS else name
-        by_version.setdefault(has.missing(name), []).append(words)
+        by_version.setdefault(capabilities.missing(name), []).append(words)
     return [f"{', '.join(names)}: {why}." for why, names in by_version.items()]

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from console.draft import contents
-from console.draft.preflight_cache import Checked
-from console.draft.row_selection import narrowed_words
+from console.draft.preflight_cache import CachedPreflight
+from console.draft.row_selection import row_selection_text
 from console.format import rows as number_of_rows
 from console.schema.page import url as schema_url
 from console.schema.preview import bytes_per_row
 from console.schema.row_counts import rows_of
-from console.schema.table import Sheet
+from console.schema.table import MappingTable
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import FieldPlan, Options
 from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.preflight.scans.existing import HeldRows
+from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft
 
@@ -49,25 +49,27 @@ def _into(rows: list[dict[str, Any]]) -> str:
     return " and ".join([*parts, f"{added} that {'is' if added == 1 else 'are'} there"] if added else parts)
 
 
-def line(draft: Draft, sheet: Sheet, place: int, found: Checked | None, limit: int | None) -> dict[str, Any]:
+def line(
+    draft: Draft, table: MappingTable, place: int, found: CachedPreflight | None, limit: int | None
+) -> dict[str, Any]:
     """One collection: what of it is moved, how much that is, and what becomes of it."""
-    plan = sheet.plan
-    rows = rows_of(draft, sheet, found).first(limit)
-    per_row = bytes_per_row(sheet)
+    plan = table.plan
+    rows = rows_of(draft, table, found).first(limit)
+    per_row = bytes_per_row(table)
     fixed = [field for field in plan.fields or () if not field.dynamic]
     held = (found.held or {}).get(plan.source) if found else None
-    discards = plan.is_auto_id and sheet.schema.key is not None and not plan.keep_source_key
+    discards = plan.is_auto_id and table.schema.key is not None and not plan.keep_source_key
     return {
         "source_name": plan.source,
         "target_name": plan.target,
         "rows": rows.number,
         "rows_exact": rows.is_exact,
         "size_bytes": round(rows.number * per_row) if rows.number is not None and per_row else None,
-        "key_text": _key_text(sheet),
-        "key_warning": "old keys discarded" if discards and len(sheet.schema.key.columns) == 1 else "",
+        "key_text": _key_text(table),
+        "key_warning": "old keys discarded" if discards and len(table.schema.key.columns) == 1 else "",
         "fields": len(fixed) + plan.makes_key + len(plan.full_text),
         "vectors": _vectors(fixed) + len(plan.full_text),
-        "notes": [*_existing(sheet, held), *_notes(draft, sheet)],
+        "notes": [*_existing(table, held), *_notes(draft, table)],
         "is_added_to": plan.if_exists == "append" and held is not None,
         "url": schema_url(draft, place),
     }
@@ -77,44 +79,44 @@ def _vectors(fields: list[FieldPlan]) -> int:
     return sum(MilvusType(field.type).is_vector for field in fields if field.type in set(MilvusType))
 
 
-def _existing(sheet: Sheet, held: HeldRows | None) -> Iterator[str]:
+def _existing(table: MappingTable, held: ExistingRows | None) -> Iterator[str]:
     """What becomes of the rows that are in the target already."""
     if held is not None:
         about = number_of_rows(held.rows, held.is_exact)
-        done = "added to the" if sheet.plan.if_exists == "append" else "in place of the"
+        done = "added to the" if table.plan.if_exists == "append" else "in place of the"
         yield f"{done} {about} row{'' if held.rows == 1 else 's'} that are there"
 
 
-def _notes(draft: Draft, sheet: Sheet) -> Iterator[str]:
+def _notes(draft: Draft, table: MappingTable) -> Iterator[str]:
     """What is not as always, in few words."""
-    plan = sheet.plan
+    plan = table.plan
     fields = plan.fields or []
-    yield from narrowed_words(source_class(draft.kind).Selection, plan.select)
+    yield from row_selection_text(source_class(draft.kind).Selection, plan.select)
     if plan.partition_key:
         yield f"partition key {plan.partition_key}"
     if plan.partition_by is not None:
         yield f"one partition per value of {plan.partition_by}"
     for searched in plan.full_text:
         yield f"full-text search on {searched.field}"
-    for name in sheet.opened:
-        yield f"{name} opened: {_opened_words(sheet, name)}"
+    for name in table.opened:
+        yield f"{name} opened: {_opened_words(table, name)}"
     if added := [field.target or "" for field in fields if field.added]:
         yield f"added: {', '.join(added)}"
     if cut := [field.target or "" for field in fields if field.too_long == "truncate"]:
         yield f"longer texts of {', '.join(cut)} are cut"
 
 
-def _opened_words(sheet: Sheet, name: str) -> str:
+def _opened_words(table: MappingTable, name: str) -> str:
     """What becomes of the keys of an opened column."""
-    sources = [sheet.schema.field(f.source or "") for f in sheet.plan.fields or () if not f.dynamic]
+    sources = [table.schema.field(f.source or "") for f in table.plan.fields or () if not f.dynamic]
     fixed = sum(source is not None and source.opened_from == name for source in sources)
-    rest = "go into the dynamic field" if sheet.plan.rest == "dynamic" else "are left out"
+    rest = "go into the dynamic field" if table.plan.rest == "dynamic" else "are left out"
     keys = f"{counted(fixed, 'key')} as {'a field' if fixed == 1 else 'fields'}"
     return f"{keys}, the others {rest}" if fixed else f"its keys {rest}"
 
 
-def _key_text(sheet: Sheet) -> str:
-    plan = sheet.plan
+def _key_text(table: MappingTable) -> str:
+    plan = table.plan
     if plan.is_auto_id:
         return "Auto ID"
     if plan.is_joined:

@@ -22,7 +22,7 @@ UNDOCUMENTED_LINES = 12
 Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Kind(StrEnum):
+class DocKind(StrEnum):
     MODULE = "module"
     CLASS = "class"
     FUNCTION = "function"
@@ -35,7 +35,7 @@ class Doc:
 
     module: str
     name: str
-    kind: Kind
+    kind: DocKind
     signature: str | None
     text: str
     tags: list[str]
@@ -97,21 +97,21 @@ class _Page:
     changed_on: date
 
 
-def _definitions(tree: ast.Module, module: str) -> Iterator[tuple[Definition, str, Kind]]:
-    yield tree, module, Kind.MODULE
+def _definitions(tree: ast.Module, module: str) -> Iterator[tuple[Definition, str, DocKind]]:
+    yield tree, module, DocKind.MODULE
     stack: list[tuple[Definition, str]] = [(tree, module)]
     while stack:
         parent, prefix = stack.pop(0)
         for child in parent.body:
             if isinstance(child, ast.ClassDef):
-                yield child, f"{prefix}.{child.name}", Kind.CLASS
+                yield child, f"{prefix}.{child.name}", DocKind.CLASS
                 stack.append((child, f"{prefix}.{child.name}"))
             elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-                kind = Kind.METHOD if isinstance(parent, ast.ClassDef) else Kind.FUNCTION
+                kind = DocKind.METHOD if isinstance(parent, ast.ClassDef) else DocKind.FUNCTION
                 yield child, f"{prefix}.{child.name}", kind
 
 
-def _doc(page: _Page, definition: Definition, name: str, kind: Kind) -> Doc:
+def _doc(page: _Page, definition: Definition, name: str, kind: DocKind) -> Doc:
     documented = ast.get_docstring(definition)
     return Doc(
         module=page.module,

@@ -12,7 +12,7 @@ from psycopg.types import TypeInfo
 from psycopg.types.enum import EnumInfo, register_enum
 from psycopg.types.json import Jsonb
 
-from migrations_app.demo.dataset import Kind, Library, read_library
+from migrations_app.demo.dataset import DocKind, Library, read_library
 from migrations_app.demo.embedder import DIMENSIONS, embed
 
 SCHEMA = f"""
@@ -142,6 +142,6 @@ def _teach(connection: psycopg.Connection) -> None:
     assert vector is not None
     assert kind is not None
     vector.register(connection)
-    register_enum(kind, connection, Kind, mapping={each: each.value for each in Kind})
+    register_enum(kind, connection, DocKind, mapping={each: each.value for each in DocKind})
     dumper = type("VectorDumper", (VectorDumper,), {"oid": vector.oid})
     connection.adapters.register_dumper(np.ndarray, dumper)

@@ -36,7 +36,7 @@ class ServerInfo:
         return ", ".join((f"{self.product} {self.version}", *self.details))
 
 
-class End(ABC):
+class Endpoint(ABC):
     """What a source and a target have in common: settings, somewhere to connect to, and a time to let go.
 
     Cheap to make: it connects when first asked. Use as a context manager. Only ``FerryError``s leave its

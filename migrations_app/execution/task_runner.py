@@ -27,7 +27,7 @@ STOPPING = Q(status=Status.CANCELING) | (Q(status=Status.IN_PROGRESS) & ~Q(error
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldJob:
     """A job whose lease this process holds, until ``stop`` says otherwise."""
 
     job: Job
@@ -36,24 +36,24 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RunAgain:
     """The task is not through: it goes on where it stored its position, after ``seconds``."""
 
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class ControlTask:
     """A kind of control task: ``body`` is run as long as ``while_`` holds of the job; ``failed`` stores the
     error where another try makes no sense."""
 
     task: queue.Task
-    body: Callable[[Held], Again | None]
+    body: Callable[[HeldJob], RunAgain | None]
     while_: Q
     failed: Callable[[Job, FerryError], object]
 
 
-def hold(job: Job, control: Control) -> None:
+def run_under_lease(job: Job, control: ControlTask) -> None:
     """Run the body under the job's lease. Nothing where it is held already.
 
     The lease is given back, then the next wake-up sent.
@@ -66,14 +66,14 @@ def hold(job: Job, control: Control) -> None:
     log, stop, held = RunLog(job), StopToken(), copy(job)
     try:
         with Heartbeat(lambda: _beat(held, how, while_, log), how, stop, since):
-            again = control.body(Held(job, log, stop))
+            again = control.body(HeldJob(job, log, stop))
         lease.release(held, attempts=0, not_before=None)
     except LeaseLost as lost:
         log("warning", lost.message)
         again = None
     except Interrupted as reason:
         lease.release(held)
-        again = Again(1.0) if isinstance(reason, Draining) else None
+        again = RunAgain(1.0) if isinstance(reason, Draining) else None
     except Exception as error:  # noqa: BLE001 (a task's outermost frame)
         again = _failed(held, control, how, error, log)
     finally:
@@ -91,7 +91,9 @@ def _beat(job: Job, how: lease.Terms, while_: Q, log: RunLog) -> Interrupted | N
     return LeaseLost(TAKEN_OVER)
 
 
-def _failed(job: Job, control: Control, how: lease.Terms, error: Exception, log: RunLog) -> Again | None:
+def _failed(
+    job: Job, control: ControlTask, how: lease.Terms, error: Exception, log: RunLog
+) -> RunAgain | None:
     """Try again later where that may help, else store the failure; then give the lease back.
 
     What befell a worker that had lost its lease says nothing about the job.
@@ -104,7 +106,7 @@ def _failed(job: Job, control: Control, how: lease.Terms, error: Exception, log:
         wait = lease.retry_seconds(job.attempts + 1)
         log("warning", f"Trying again in {wait:.0f} seconds.")
         lease.release(job, attempts=job.attempts + 1, not_before=lease.after(wait))
-        return Again(wait + CLOCK_SLACK_SECONDS)
+        return RunAgain(wait + CLOCK_SLACK_SECONDS)
     log.flush()  # the sentence of the end comes last
     control.failed(job, known)
     lease.release(job, attempts=0, not_before=None)

@@ -10,7 +10,7 @@ from migrations_app import services
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Job, LogEntry
 from migrations_app.models.status import Stage, Status
-from migrations_app.reporting.report import job_pace, job_totals
+from migrations_app.reporting.report import job_rate, job_totals
 from migrations_app.worker.inline import run_inline
 
 POLL_SECONDS = 0.5
@@ -105,7 +105,7 @@ class Follower:
 def status_line(job: Job) -> str:
     """One line: status, stage, rows, rate, time left."""
     done = job_totals(job)
-    pace = job_pace(job, done)
+    pace = job_rate(job, done)
     total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
     parts = [job.public_id, Status(job.status).label]
     if job.is_running and job.stage:

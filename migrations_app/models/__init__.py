@@ -1,6 +1,6 @@
 """The database of the console and its workers."""
 
-from migrations_app.models.collection import JobCollection, Wish
+from migrations_app.models.collection import ActionState, JobCollection
 from migrations_app.models.connections import Connection, Draft
 from migrations_app.models.installation import Installation, Worker
 from migrations_app.models.job import Job
@@ -10,6 +10,7 @@ from migrations_app.models.slice import JobSlice
 from migrations_app.models.status import SliceState, TargetState
 
 __all__ = [
+    "ActionState",
     "Connection",
     "Draft",
     "Installation",
@@ -22,6 +23,5 @@ __all__ = [
     "RejectedRow",
     "SliceState",
     "TargetState",
-    "Wish",
     "Worker",
 ]

@@ -18,7 +18,7 @@ COUNTERS = (
 )
 
 
-class Wish(models.TextChoices):
+class ActionState(models.TextChoices):
     """What is to be done with the index or the load state of a collection, and how far it is."""
 
     NONE = "", "not asked"
@@ -75,12 +75,16 @@ class JobCollection(models.Model):
     # Where finishing stands: steps taken, and what a check found and has to restore.
     finish = models.JSONField(default=dict, blank=True)
 
-    index_wish = models.CharField(max_length=10, choices=Wish.choices, blank=True, default=Wish.NONE)
+    index_action_state = models.CharField(
+        max_length=10, choices=ActionState.choices, blank=True, default=ActionState.NONE
+    )
     index_percent = models.PositiveSmallIntegerField(default=0)
     index_error = models.TextField(blank=True, default="")
     # What is wished of the load state: "load" or "release".
     load_action = models.CharField(max_length=10, blank=True, default="")
-    load_wish = models.CharField(max_length=10, choices=Wish.choices, blank=True, default=Wish.NONE)
+    load_action_state = models.CharField(
+        max_length=10, choices=ActionState.choices, blank=True, default=ActionState.NONE
+    )
     load_percent = models.PositiveSmallIntegerField(default=0)
     load_error = models.TextField(blank=True, default="")
 

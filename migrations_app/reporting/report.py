@@ -47,7 +47,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class JobRate:
     """Rows per second lately and on average; None where nothing tells it."""
 
     rate_now: float | None = None
@@ -75,19 +75,19 @@ def job_totals(job: Job) -> Totals:
     return totals([job])[job.pk]
 
 
-def job_pace(job: Job, done: Totals) -> Pace:
+def job_rate(job: Job, done: Totals) -> JobRate:
     """How fast ``job`` moves rows, and when it will be through at that rate."""
     now = job.ended_at or timezone.now()
     average = _rate(done.rows_written, moving_seconds(job))
     if job.stage != Stage.MOVING or not job.is_running:
-        return Pace(rate_average=average)
+        return JobRate(rate_average=average)
     samples = _samples(job, now, RECENT_SECONDS)
     if samples:  # what stands still leaves no sample
         samples.append(rate.Sample(now.timestamp(), samples[-1].rows))
     rows_left = None if done.rows_total is None else max(done.rows_total - done.rows_done, 0)
     left = rate.seconds_left(rows_left, rate.rate_now(samples, now.timestamp(), RECENT_SECONDS) or average)
     ends_at = now + timedelta(seconds=left) if left is not None else None
-    return Pace(rate.rate_now(samples, now.timestamp(), NOW_SECONDS), average, left, ends_at)
+    return JobRate(rate.rate_now(samples, now.timestamp(), NOW_SECONDS), average, left, ends_at)
 
 
 def _samples(job: Job, until: datetime, seconds: int) -> list[rate.Sample]:

@@ -61,7 +61,7 @@ def job_secrets(job: Job) -> Iterator[str]:
         settings: dict[str, Any] = connection.settings if connection else job.secrets.get(end, {})
         kind = connection.kind if connection else (job.target_kind if is_target else job.kind)
         try:
-            names = endpoints.secret_names(endpoints.end_class(kind, is_target=is_target).Settings)
+            names = endpoints.secret_names(endpoints.endpoint_class(kind, is_target=is_target).Settings)
         except FerryError:  # a connector that is not installed here any more: hide all its texts
             names = frozenset(settings)
         for value in (settings.get(name) for name in names):

@@ -32,7 +32,7 @@ def connection_settings(
 
     Raises ``SettingsError`` for the first fault, on its field.
     """
-    model = endpoints.end_class(kind, is_target=is_target).Settings
+    model = endpoints.endpoint_class(kind, is_target=is_target).Settings
     given = {name: value for name, value in settings.items() if value not in (None, "")}
     if connection is not None and connection.kind == kind:
         stored = {name: value for name, value in connection.settings.items() if name not in forget}

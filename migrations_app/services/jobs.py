@@ -15,7 +15,7 @@ from migrations_app.engine.errors import Fault, PlanRefused, SettingsError
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
-from migrations_app.models import Connection, Draft, Job, JobCollection, LogEntry, Wish
+from migrations_app.models import ActionState, Connection, Draft, Job, JobCollection, LogEntry
 from migrations_app.models.status import Status
 from migrations_app.services.drafts import gone
 from migrations_app.services.lifecycle import job_settle, wake_next_pending
@@ -150,29 +150,44 @@ def _cancel_pending(job: Job, user: User | None) -> bool:
 
 def job_index(*, job: Job, user: User | None, collection: str = "") -> None:
     """Have the indexes of the plan made on the finished job's collections, or on the one named."""
-    _wish(job, user, collection, "Create index", index_wish=Wish.ASKED, index_percent=0, index_error="")
-
-
-def job_load(*, job: Job, user: User | None, collection: str = "") -> None:
-    _wish(
-        job, user, collection, "Load", load_action="load", load_wish=Wish.ASKED, load_percent=0, load_error=""
-    )
-
-
-def job_release(*, job: Job, user: User | None, collection: str = "") -> None:
-    _wish(
+    _request_action(
         job,
         user,
         collection,
-        "Release",
-        load_action="release",
-        load_wish=Wish.ASKED,
+        "Create index",
+        index_action_state=ActionState.ASKED,
+        index_percent=0,
+        index_error="",
+    )
+
+
+def job_load(*, job: Job, user: User | None, collection: str = "") -> None:
+    _request_action(
+        job,
+        user,
+        collection,
+        "Load",
+        load_action="load",
+        load_action_state=ActionState.ASKED,
         load_percent=0,
         load_error="",
     )
 
 
-def _wish(job: Job, user: User | None, collection: str, what: str, **wish: Any) -> None:
+def job_release(*, job: Job, user: User | None, collection: str = "") -> None:
+    _request_action(
+        job,
+        user,
+        collection,
+        "Release",
+        load_action="release",
+        load_action_state=ActionState.ASKED,
+        load_percent=0,
+        load_error="",
+    )
+
+
+def _request_action(job: Job, user: User | None, collection: str, what: str, **changes: Any) -> None:
     job.refresh_from_db()
     if not job.can_use_target:
         raise SettingsError(
@@ -181,10 +196,10 @@ def _wish(job: Job, user: User | None, collection: str, what: str, **wish: Any) 
         )
     _refuse_another_target(job)
     found = job.collections.filter(**({"target": collection} if collection else {}))
-    if not found.update(**wish):
+    if not found.update(**changes):
         raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")
     note(job, f"{what}: asked by {_name(user)}.")
-    queue.wake(job, queue.Task.TEND)
+    queue.wake(job, queue.Task.POST_MIGRATION)
 
 
 def _refuse_another_target(job: Job) -> None:

@@ -41,7 +41,7 @@ def _by_column(counters: Counters) -> dict[str, int]:
     return {COLUMNS[name]: count for name, count in asdict(counters).items()}
 
 
-class Books:
+class CheckpointStore:
     """The checkpoint of one claimed slice, between the pipeline's ledger and the database."""
 
     def __init__(self, claimed: JobSlice, how: lease.Terms, log: RunLog) -> None:

@@ -8,14 +8,14 @@ from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.targets.base import Target
-from migrations_app.execution.task_runner import Held
+from migrations_app.execution.task_runner import HeldJob
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.services.lifecycle import half_counted, to_drop
 from migrations_app.stages.count import BEFORE, COUNT, count_after, count_before
 from migrations_app.stages.provision import is_ours
 
 
-def undo(held: Held) -> None:
+def cleanup(held: HeldJob) -> None:
     """Drop the collections that this job created, and no other; restore those that stay."""
     with endpoints.job_target(held.job) as target:
         for row in to_drop(held.job):
@@ -26,7 +26,7 @@ def undo(held: Held) -> None:
             _restore(held, row, target)
 
 
-def _drop(held: Held, row: JobCollection, target: Target) -> None:
+def _drop(held: HeldJob, row: JobCollection, target: Target) -> None:
     if row.target_state == TargetState.CREATED or _was_made(row, target):
         target.drop(row.target)
         held.log("info", f"Dropped the collection “{row.target}”.")
@@ -43,7 +43,7 @@ def _was_made(row: JobCollection, target: Target) -> bool:
         return False
 
 
-def _restore(held: Held, row: JobCollection, target: Target) -> None:
+def _restore(held: HeldJob, row: JobCollection, target: Target) -> None:
     """Once: a target that refuses, or is away, keeps no job from ending."""
     try:
         count_before(row, target).undo()
@@ -61,7 +61,7 @@ def _forget_counts(row: JobCollection) -> None:
     row.save(update_fields=("finish",))
 
 
-def undo_failed(job: Job, error: FerryError) -> None:
+def cleanup_failed(job: Job, error: FerryError) -> None:
     """The job ends all the same; where it was to drop something, its page says what was left where it is."""
     for row in half_counted(job):
         _forget_counts(row)

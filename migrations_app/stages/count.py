@@ -15,10 +15,10 @@ from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
-from migrations_app.engine.verification.key_check import KeySearch, SearchState, Sent
+from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
 from migrations_app.engine.verification.row_count import CountState, RowCount
-from migrations_app.engine.verification.verdict import KeysSought
-from migrations_app.models import JobCollection, TargetState, Wish
+from migrations_app.engine.verification.verdict import KeyCheckCounts
+from migrations_app.models import ActionState, JobCollection, TargetState
 from migrations_app.stages.post_migration import spec_of
 
 # A count that waits for an index or a load gives the process to others after this, and goes on later.
@@ -38,7 +38,7 @@ def count_before(row: JobCollection, target: Target) -> RowCount:
 def count_after(row: JobCollection, target: Target, source: Source | None = None) -> RowCount:
     """The count at the end of a job. With ``source``, where it needs that, a search for the keys follows."""
     plan = CollectionPlan.model_validate(row.plan)
-    indexes = plan.indexes if row.index_wish != Wish.NONE else None
+    indexes = plan.indexes if row.index_action_state != ActionState.NONE else None
     more: dict[str, Any] = {}
     if source is not None and may_replace(row):
         opened = source
@@ -49,7 +49,7 @@ def count_after(row: JobCollection, target: Target, source: Source | None = None
         COUNT,
         statistics_are_exact=_no_key_came_twice(row),
         indexes=[spec_of(index) for index in indexes or ()],
-        keep_loaded=row.load_action == "load" and row.load_wish != Wish.NONE,
+        keep_loaded=row.load_action == "load" and row.load_action_state != ActionState.NONE,
         partitions=_partitions(row, plan),
         **more,
     )
@@ -93,13 +93,13 @@ def may_replace(row: JobCollection) -> bool:
     return row.target_state == TargetState.EXISTING and not row.is_auto_id
 
 
-def keys_sought(row: JobCollection) -> KeysSought | None:
+def keys_sought(row: JobCollection) -> KeyCheckCounts | None:
     """What the search for its keys found; None where none of them can have replaced another."""
     if not may_replace(row):
         return None
-    state = SearchState(**row.finish.get(KEYS, {}))
+    state = KeyCheckState(**row.finish.get(KEYS, {}))
     reason = state.reason or row.finish.get(COUNT, {}).get("reason", "")
-    return KeysSought(state.asked, state.found, reason.rstrip("."))
+    return KeyCheckCounts(state.asked, state.found, reason.rstrip("."))
 
 
 def _seek(row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline) -> bool:
@@ -108,22 +108,22 @@ def _seek(row: Any, source: Source, target: Target, rows: int, stop: StopToken, 
     may_be_twice = row.plan.get("partition_by") and target.capabilities().key_per_partition
     if row.count_before is None or (rows - row.count_before >= sent and not may_be_twice):
         return True
-    search = KeySearch(
+    search = KeyCheck(
         source,
         target,
         _sent(row),
-        state=SearchState(**row.finish[KEYS]) if KEYS in row.finish else None,
+        state=KeyCheckState(**row.finish[KEYS]) if KEYS in row.finish else None,
         save=lambda state: _keep(row, KEYS, state.as_dict()),
     )
     return search.run(stop, deadline)
 
 
-def _sent(row: Any) -> Sent:
+def _sent(row: Any) -> SentRows:
     plan = CollectionPlan.model_validate(row.plan)
     # Which rows were skipped is known to the whole mapping alone.
     mapping = compile_mapping(plan) if row.rows_skipped else _of_keys(plan)
     rejected = [name for part in row.slices.all() for name in part.rejected.values_list("locator", flat=True)]
-    return Sent(
+    return SentRows(
         CollectionRef(plan.source, plan.select),
         [part.as_slice() for part in row.slices.order_by("number")],
         mapping,

@@ -10,20 +10,26 @@ from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Options
 from migrations_app.engine.targets.base import Target
-from migrations_app.execution.task_runner import Again, Held
+from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job
 from migrations_app.models.status import Stage
-from migrations_app.stages.post_migration import LOOK_SECONDS, OPEN, advance_index, advance_load, tend_failed
+from migrations_app.stages.post_migration import (
+    LOOK_SECONDS,
+    OPEN,
+    advance_index,
+    advance_load,
+    post_migration_failed,
+)
 from migrations_app.stages.verify import verify
 
-WISHES = (
-    (Stage.INDEXING, "index_wish", advance_index),
-    (Stage.LOADING, "load_wish", advance_load),
+ACTION_STAGES = (
+    (Stage.INDEXING, "index_action_state", advance_index),
+    (Stage.LOADING, "load_action_state", advance_load),
 )
 
 
-def finish(held: Held) -> Again | None:
-    """The next turn of finishing. ``Again`` where something has to be waited for."""
+def finish(held: HeldJob) -> RunAgain | None:
+    """The next turn of finishing. ``RunAgain`` where something has to be waited for."""
     job = held.job
     with endpoints.job_target(job) as target:
         if job.stage == Stage.MOVING:
@@ -32,27 +38,27 @@ def finish(held: Held) -> Again | None:
             services.job_enter_stage(job=job, stage=Stage.VERIFYING)
             if (again := _verify(held, target)) is not None:
                 return again
-        for stage, wish, advance in WISHES:
+        for stage, wish, advance in ACTION_STAGES:
             if job.collections.filter(**{f"{wish}__in": OPEN}).exists():
                 services.job_enter_stage(job=job, stage=stage)
             for row in job.collections.filter(**{f"{wish}__in": OPEN}).order_by("position"):
                 held.stop.check()
                 advance(held, row, target)
             if job.collections.filter(**{f"{wish}__in": OPEN}).exists():
-                return Again(LOOK_SECONDS)
+                return RunAgain(LOOK_SECONDS)
     held.log.flush()  # the sentence of the end comes last
     services.job_succeed(job=job)
     return None
 
 
-def _tell_cuts(held: Held) -> None:
+def _tell_cuts(held: HeldJob) -> None:
     """Values were changed, by choice: that is said."""
     for row in held.job.collections.with_counters().filter(values_cut__gt=0).order_by("position"):
         cut = counted(row.values_cut, "value")
         held.log("warning", f"{row.target}: {cut} cut to the length of the field, as the plan asks.")
 
 
-def _verify(held: Held, target: Target) -> Again | None:
+def _verify(held: HeldJob, target: Target) -> RunAgain | None:
     if Options.model_validate(held.job.plan.get("options", {})).verify == "none":
         held.job.collections.filter(checks=[]).update(
             checks=[{"check": "counts", "passed": None, "message": "The plan asks for no verification."}]
@@ -65,5 +71,5 @@ def _verify(held: Held, target: Target) -> Again | None:
 
 def finish_failed(job: Job, error: FerryError) -> None:
     if job.stage in (Stage.INDEXING, Stage.LOADING):
-        tend_failed(job, error)
+        post_migration_failed(job, error)
     services.job_note_failure(job=job, error=error)

@@ -24,7 +24,7 @@ from migrations_app.execution.task_runner import CLOCK_SLACK_SECONDS, explain
 from migrations_app.models import Job, JobSlice, SliceState
 from migrations_app.reporting.run_log import RunLog
 from migrations_app.stages import count
-from migrations_app.stages.checkpoint_store import TAKEN_OVER, Books
+from migrations_app.stages.checkpoint_store import TAKEN_OVER, CheckpointStore
 from migrations_app.stages.prepare import ref_of
 
 MIB = 1024 * 1024
@@ -34,7 +34,7 @@ RETRY = RetryPolicy()
 def run(job: Job, claimed: JobSlice, how: lease.Terms, held_since: float) -> None:
     """Move rows of ``claimed`` until it is through, its time is over or it must stop; then let go of it."""
     log = RunLog(job)
-    books = Books(claimed, how, log)
+    books = CheckpointStore(claimed, how, log)
     try:
         end = _move(job, claimed, books, how, held_since, log)
         _ended(job, books, end, log)
@@ -49,7 +49,7 @@ def run(job: Job, claimed: JobSlice, how: lease.Terms, held_since: float) -> Non
 
 
 def _move(
-    job: Job, claimed: JobSlice, books: Books, how: lease.Terms, held_since: float, log: RunLog
+    job: Job, claimed: JobSlice, books: CheckpointStore, how: lease.Terms, held_since: float, log: RunLog
 ) -> SliceEnd:
     plan = CollectionPlan.model_validate(claimed.collection.plan)
     stop = StopToken()
@@ -72,13 +72,13 @@ def _move(
         endpoints.job_source(job) as source,
         endpoints.job_target(job) as target,
     ):
-        caps = target.capabilities()
-        mapping = compile_mapping(plan, key_per_partition=caps.key_per_partition)
+        capabilities = target.capabilities()
+        mapping = compile_mapping(plan, key_per_partition=capabilities.key_per_partition)
         work = SliceWork(
             ref_of(plan),
             claimed.as_slice(),
             claimed.cursor,
-            replace(mapping, server=ServerChecks.of(caps)),
+            replace(mapping, server=ServerChecks.of(capabilities)),
             max_rejected=rejections_left(job, None if claimed.resumable else claimed),
             max_rows=rows_wanted(claimed),
             throttle=throttle,
@@ -116,7 +116,7 @@ def rejections_left(job: Job, anew: JobSlice | None = None) -> int | None:
     return most - int(slices.aggregate(total=Sum("rows_rejected", default=0))["total"])
 
 
-def _ended(job: Job, books: Books, end: SliceEnd, log: RunLog) -> None:
+def _ended(job: Job, books: CheckpointStore, end: SliceEnd, log: RunLog) -> None:
     state = SliceState.DONE if end is SliceEnd.DONE else SliceState.WAITING
     books.close(state=state, attempts=0, not_before=None, unclean=False)
     left = rejections_left(job)
@@ -129,16 +129,16 @@ def _ended(job: Job, books: Books, end: SliceEnd, log: RunLog) -> None:
         services.job_note_failure(job=job, error=error)
 
 
-def _let_go(books: Books, **changes: Any) -> None:
+def _let_go(books: CheckpointStore, **changes: Any) -> None:
     """Back to those that wait. With Auto ID it stays unclean where rows beyond the checkpoint were sent."""
     books.close(state=SliceState.WAITING, **_cleanness(books), **changes)
 
 
-def _cleanness(books: Books) -> dict[str, bool]:
+def _cleanness(books: CheckpointStore) -> dict[str, bool]:
     return {} if books.ledger.checkpoint().repeated else {"unclean": False}
 
 
-def _failed(job: Job, claimed: JobSlice, books: Books, error: Exception, log: RunLog) -> None:
+def _failed(job: Job, claimed: JobSlice, books: CheckpointStore, error: Exception, log: RunLog) -> None:
     """Another try later where that may help, else the job fails: noted first, so that nobody takes the slice
     in between. What befell a worker that had lost its lease says nothing about the job."""
     known = explain(error, log)

@@ -18,31 +18,31 @@ from migrations_app.engine.errors import FerryError, TargetError
 from migrations_app.engine.model.plan import CollectionPlan, IndexPlan
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.targets.base import IndexState, LoadState, Target
-from migrations_app.engine.verification.stall import Watch
-from migrations_app.execution.task_runner import Again, Held, explain
-from migrations_app.models import Job, JobCollection, Wish
+from migrations_app.engine.verification.stall import StallDetector
+from migrations_app.execution.task_runner import HeldJob, RunAgain, explain
+from migrations_app.models import ActionState, Job, JobCollection
 
-OPEN = (Wish.ASKED, Wish.RUNNING)
-OPEN_WISH = Q(index_wish__in=OPEN) | Q(load_wish__in=OPEN)
+OPEN = (ActionState.ASKED, ActionState.RUNNING)
+HAS_OPEN_ACTION = Q(index_action_state__in=OPEN) | Q(load_action_state__in=OPEN)
 LOOK_SECONDS = 2.0
 DEFAULT_METRIC = "COSINE"
 
 
-def tend(held: Held) -> Again | None:
+def post_migration(held: HeldJob) -> RunAgain | None:
     """Go on with all that is asked of the collections of a job that has ended."""
     with endpoints.job_target(held.job) as target:
-        for row in held.job.collections.filter(OPEN_WISH):
+        for row in held.job.collections.filter(HAS_OPEN_ACTION):
             held.stop.check()
-            _tend_one(held, row, target)
-    return Again(LOOK_SECONDS) if held.job.collections.filter(OPEN_WISH).exists() else None
+            _advance_one(held, row, target)
+    return RunAgain(LOOK_SECONDS) if held.job.collections.filter(HAS_OPEN_ACTION).exists() else None
 
 
-def _tend_one(held: Held, row: JobCollection, target: Target) -> None:
+def _advance_one(held: HeldJob, row: JobCollection, target: Target) -> None:
     """One collection's failure is its own: the others go on."""
     try:
-        if row.index_wish in OPEN:
+        if row.index_action_state in OPEN:
             advance_index(held, row, target)
-        if row.load_wish in OPEN and row.index_wish not in OPEN:
+        if row.load_action_state in OPEN and row.index_action_state not in OPEN:
             advance_load(held, row, target)
     except TargetError as error:
         if error.retryable:
@@ -50,24 +50,24 @@ def _tend_one(held: Held, row: JobCollection, target: Target) -> None:
         _give_up(row, explain(error, held.log))
 
 
-def tend_failed(job: Job, error: FerryError) -> None:
-    for row in job.collections.filter(OPEN_WISH):
+def post_migration_failed(job: Job, error: FerryError) -> None:
+    for row in job.collections.filter(HAS_OPEN_ACTION):
         _give_up(row, error)
 
 
 def _give_up(row: JobCollection, error: FerryError) -> None:
     sentence = f"{error.message} {error.hint}".strip()
-    if row.index_wish in OPEN:
-        row.index_wish, row.index_error = Wish.FAILED, sentence
-    if row.load_wish in OPEN:
-        row.load_wish, row.load_error = Wish.FAILED, sentence
-    _keep(row, "index_wish", "index_error", "load_wish", "load_error")
+    if row.index_action_state in OPEN:
+        row.index_action_state, row.index_error = ActionState.FAILED, sentence
+    if row.load_action_state in OPEN:
+        row.load_action_state, row.load_error = ActionState.FAILED, sentence
+    _keep(row, "index_action_state", "index_error", "load_action_state", "load_error")
 
 
 def _look_for_a_stall(row: JobCollection, what: str, seen: list[Any]) -> None:
     """Raises ``TargetError`` where nothing of an index or a load moved for too long."""
-    begun = getattr(row, f"{what}_wish") == Wish.ASKED
-    watch = Watch() if begun else Watch(**row.finish.get(f"{what}_watch", {}))
+    begun = getattr(row, f"{what}_action_state") == ActionState.ASKED
+    watch = StallDetector() if begun else StallDetector(**row.finish.get(f"{what}_watch", {}))
     watch = watch.look(seen, time.time())
     row.finish[f"{what}_watch"] = asdict(watch)
     row.save(update_fields=("finish",))
@@ -90,7 +90,7 @@ def _keep(row: JobCollection, *names: str) -> bool:
 # ---------------------------------------------------------------- indexes
 
 
-def advance_index(held: Held, row: JobCollection, target: Target) -> None:
+def advance_index(held: HeldJob, row: JobCollection, target: Target) -> None:
     """Ask for the indexes of the plan, or see how far they are. Raises ``TargetError`` where one failed."""
     wanted = [spec_of(index) for index in CollectionPlan.model_validate(row.plan).indexes or ()]
     found = {state.spec.field: state for state in target.indexes(row.target)}
@@ -105,9 +105,9 @@ def advance_index(held: Held, row: JobCollection, target: Target) -> None:
     is_done = len(states) == len(wanted) and all(state.is_finished for state in states)
     if not is_done:
         _look_for_a_stall(row, "index", [[s.spec.field, s.rows_indexed, s.is_finished] for s in states])
-    row.index_wish = Wish.DONE if is_done else Wish.RUNNING
+    row.index_action_state = ActionState.DONE if is_done else ActionState.RUNNING
     row.index_percent = 100 if is_done else min(map(_percent, states), default=0)
-    if _keep(row, "index_wish", "index_percent") and is_done:
+    if _keep(row, "index_action_state", "index_percent") and is_done:
         held.log("info", f"{row.target}: indexed.")
 
 
@@ -122,7 +122,7 @@ def _percent(state: IndexState) -> int:
 # ---------------------------------------------------------------- loading
 
 
-def advance_load(held: Held, row: JobCollection, target: Target) -> None:
+def advance_load(held: HeldJob, row: JobCollection, target: Target) -> None:
     """Ask for the collection to be loaded or released, or see how far it is."""
     if row.load_action == "release":
         target.release(row.target)
@@ -132,15 +132,15 @@ def advance_load(held: Held, row: JobCollection, target: Target) -> None:
         is_done, percent = state.is_loaded, state.percent
         if not is_done:
             _look_for_a_stall(row, "load", [state.state, state.percent])
-    row.load_wish, row.load_percent = Wish.DONE if is_done else Wish.RUNNING, percent
-    if _keep(row, "load_wish", "load_percent") and is_done:
+    row.load_action_state, row.load_percent = ActionState.DONE if is_done else ActionState.RUNNING, percent
+    if _keep(row, "load_action_state", "load_percent") and is_done:
         held.log("info", f"{row.target}: {'released' if row.load_action == 'release' else 'loaded'}.")
 
 
 def _loading(row: JobCollection, target: Target) -> LoadState:
     """How far a load is. It is asked for again where the target knows of none: it broke off, or somebody
     released the collection. Asking for what is under way changes nothing."""
-    if row.load_wish == Wish.ASKED:
+    if row.load_action_state == ActionState.ASKED:
         _refuse_without_index(row, target)
         target.load(row.target)
         return target.load_state(row.target)

@@ -13,20 +13,20 @@ from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
-from migrations_app.execution.task_runner import Again, Held
-from migrations_app.models import Job, JobCollection, JobSlice, Wish
+from migrations_app.execution.task_runner import HeldJob, RunAgain
+from migrations_app.models import ActionState, Job, JobCollection, JobSlice
 from migrations_app.models.status import Stage
-from migrations_app.stages.provision import is_untouched, make
+from migrations_app.stages.provision import is_untouched, provision
 
 # One slice a collection, as long as the sources give no more.
 SLICES_WANTED = 1
 MOST_SLICES = 2000
 
 
-def prepare(held: Held) -> Again | None:
+def prepare(held: HeldJob) -> RunAgain | None:
     """Everything before the first row. May run twice: what was done is stored, and not done again.
 
-    ``Again`` where something has to be waited for.
+    ``RunAgain`` where something has to be waited for.
     Raises ``PlanRefused`` with all faults, before anything was written.
     """
     job = held.job
@@ -36,7 +36,7 @@ def prepare(held: Held) -> Again | None:
             _check(held, source, target)
         for row in job.collections.order_by("position"):
             held.stop.check()
-            if (again := make(held, row, target)) is not None:
+            if (again := provision(held, row, target)) is not None:
                 return again
             _cut(held, row, source)
     services.job_enter_stage(job=job, stage=Stage.MOVING)
@@ -52,7 +52,7 @@ def ref_of(plan: CollectionPlan) -> CollectionRef:
     return CollectionRef(plan.source, plan.select)
 
 
-def _check(held: Held, source: Source, target: Target) -> None:
+def _check(held: HeldJob, source: Source, target: Target) -> None:
     """Preflight, and the completed plans and counts it gives."""
     plan = Plan.model_validate(held.job.plan)
     held.log("info", f"Connected to {source.check()}.")
@@ -83,12 +83,12 @@ def _fill(row: JobCollection, completed: CollectionPlan, plan: Plan, source: Sou
     row.is_prepared = True
     wanted = plan.options.create_index
     if source.indexes_by_default if wanted is None else wanted:
-        row.index_wish = Wish.ASKED
+        row.index_action_state = ActionState.ASKED
     if plan.options.load:
-        row.load_action, row.load_wish = "load", Wish.ASKED
+        row.load_action, row.load_action_state = "load", ActionState.ASKED
 
 
-def _cut(held: Held, row: JobCollection, source: Source) -> None:
+def _cut(held: HeldJob, row: JobCollection, source: Source) -> None:
     """Store the slices; their bounds are never computed again."""
     if row.is_sliced:
         return

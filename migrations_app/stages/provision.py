@@ -12,7 +12,7 @@ from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.targets.milvus.comparing import differences
 from migrations_app.engine.verification.row_count import CountState
-from migrations_app.execution.task_runner import Again, Held
+from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.models.status import RUNNING, Stage
 from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_before
@@ -21,10 +21,10 @@ from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_befor
 REPLACED = "replaced"
 
 
-def make(held: Held, row: JobCollection, target: Target) -> Again | None:
+def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | None:
     """Create the collection, or count what one that is there holds. Its state is stored before and after.
 
-    ``Again`` where the count needs more time.
+    ``RunAgain`` where the count needs more time.
     """
     if row.target_state in (TargetState.CREATED, TargetState.EXISTING):
         return None
@@ -46,8 +46,8 @@ def make(held: Held, row: JobCollection, target: Target) -> Again | None:
 
 
 def _add_to(
-    held: Held, row: JobCollection, target: Target, found: TargetSchema, plan: CollectionPlan
-) -> Again | None:
+    held: HeldJob, row: JobCollection, target: Target, found: TargetSchema, plan: CollectionPlan
+) -> RunAgain | None:
     if names := differences(found, compile_mapping(plan).target):
         raise TargetChanged(
             f"“{row.target}” is not what it was when the plan was checked: {', '.join(names)} differ.",
@@ -58,7 +58,7 @@ def _add_to(
     if is_counted:
         counted = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
-            return Again(PAUSE_SECONDS)
+            return RunAgain(PAUSE_SECONDS)
     _make_partitions(held, plan, target)
     row.count_before = counted.rows
     row.target_state = TargetState.EXISTING
@@ -89,7 +89,7 @@ def _refuse_another_writer(row: JobCollection) -> None:
         )
 
 
-def _drop_old(held: Held, row: JobCollection, target: Target) -> None:
+def _drop_old(held: HeldJob, row: JobCollection, target: Target) -> None:
     """Only before anything was made: what stands there afterwards is this job's own."""
     if row.target not in target.collections():
         return
@@ -108,7 +108,7 @@ def _created(schema: TargetSchema) -> str:
     return f"Created collection {schema.name}: {fields}, {shards}, dynamic field {dynamic}."
 
 
-def _make_partitions(held: Held, plan: CollectionPlan, target: Target) -> None:
+def _make_partitions(held: HeldJob, plan: CollectionPlan, target: Target) -> None:
     """One for each value of ``partition_by`` that has none yet."""
     assert plan.target is not None
     if plan.partition_by is None:

@@ -12,7 +12,7 @@ from migrations_app.engine.verification.duplicate_keys import key_rows
 from migrations_app.engine.verification.partition_counts import check_partitions
 from migrations_app.engine.verification.row_count import CountState
 from migrations_app.engine.verification.verdict import Check, Verdict, judge
-from migrations_app.execution.task_runner import Again, Held
+from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, JobCollection
 from migrations_app.stages.count import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, keys_sought
 from migrations_app.stages.prepare import ref_of
@@ -21,8 +21,8 @@ from migrations_app.stages.prepare import ref_of
 NEW_VALUES = 100
 
 
-def verify(held: Held, source: Source, target: Target) -> Again | None:
-    """Check every collection that is not checked yet; ``Again`` where one needs more time.
+def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
+    """Check every collection that is not checked yet; ``RunAgain`` where one needs more time.
 
     Raises ``VerifyMismatch`` when all are checked and one has an unexplained difference.
     """
@@ -36,7 +36,7 @@ def verify(held: Held, source: Source, target: Target) -> Again | None:
             row.save(update_fields=("rows_source_after",))
         counted = count_after(row, target, source).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
-            return Again(PAUSE_SECONDS)
+            return RunAgain(PAUSE_SECONDS)
         _store(held, row, source, target, counted)
     _refuse_mismatch(held.job)
     return None
@@ -58,7 +58,7 @@ def _partition_checks(row: JobCollection, source: Source, counted: CountState) -
     return (check_partitions(plan.partitions, values, counted.by_partition, is_whole=is_whole),)
 
 
-def _store(held: Held, row: JobCollection, source: Source, target: Target, counted: CountState) -> None:
+def _store(held: HeldJob, row: JobCollection, source: Source, target: Target, counted: CountState) -> None:
     more = _partition_checks(row, source, counted)
     verdict = _judge(row, counted, more)
     if verdict.verified is False and row.duplicate_keys is not None:

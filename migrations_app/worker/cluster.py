@@ -18,7 +18,7 @@ from migrations_app.queue import Broker, busy, logger
 STUCK_SECONDS = 10.0
 
 
-class ClusterEnd:
+class ClusterStop:
     """django_q's stop event, and what happens in the pause between two of its looks around.
 
     ``tick`` says that the cluster lives. Whatever could leave it standing still without a word (a process
@@ -73,7 +73,7 @@ def run_cluster(on_stop: Callable[[], None], tick: Callable[[], None]) -> None:
 
     On SIGTERM each process of the cluster calls ``on_stop``; it ends when the task under way returns.
     """
-    end = ClusterEnd(tick)
+    end = ClusterStop(tick)
     sentinel = OneWorker(end, threading.Event(), uuid.uuid4(), broker=Broker(), start=False)
     end.sentinel = sentinel
 

@@ -10,7 +10,7 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def die_with(parent: int) -> None:
+def die_with_parent(parent: int) -> None:
     """Have the kernel kill this process as soon as process ``parent`` ends, however it ends.
 
     And likewise each process forked from it, with this one. Linux only: elsewhere ``is_orphan`` has to be

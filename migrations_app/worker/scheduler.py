@@ -13,7 +13,7 @@ from migrations_app.execution import claim
 from migrations_app.models import Job, JobCollection, JobSlice, Worker
 from migrations_app.models.status import RUNNING, Stage, Status
 from migrations_app.queue import Task
-from migrations_app.stages.post_migration import OPEN_WISH
+from migrations_app.stages.post_migration import HAS_OPEN_ACTION
 
 
 def sweep() -> None:
@@ -26,7 +26,7 @@ def sweep() -> None:
     pending = Job.objects.filter(status=Status.PENDING).order_by("created_at", "pk")
     for job in pending[: max(0, room)]:
         top_up(job, waiting)
-    asked = JobCollection.objects.filter(OPEN_WISH, job__status=Status.SUCCESSFUL).values("job")
+    asked = JobCollection.objects.filter(HAS_OPEN_ACTION, job__status=Status.SUCCESSFUL).values("job")
     for job in Job.objects.filter(pk__in=asked):
         top_up(job, waiting)
 
@@ -76,6 +76,6 @@ def _control_task(job: Job) -> Task | None:
         return Task.PREPARE
     if job.is_running:
         return Task.FINISH
-    if job.status == Status.SUCCESSFUL and job.collections.filter(OPEN_WISH).exists():
-        return Task.TEND
+    if job.status == Status.SUCCESSFUL and job.collections.filter(HAS_OPEN_ACTION).exists():
+        return Task.POST_MIGRATION
     return None

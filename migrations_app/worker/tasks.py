@@ -9,31 +9,33 @@ from django.db.models import Q
 from migrations_app import services
 from migrations_app.execution import claim, lease
 from migrations_app.execution.heartbeat import drain
-from migrations_app.execution.task_runner import GOING, STOPPING, Control, hold
+from migrations_app.execution.task_runner import GOING, STOPPING, ControlTask, run_under_lease
 from migrations_app.models import Job
 from migrations_app.models.status import Stage, Status
 from migrations_app.queue import Task, wake
-from migrations_app.stages.cleanup import undo, undo_failed
+from migrations_app.stages.cleanup import cleanup, cleanup_failed
 from migrations_app.stages.finish import finish as finish_job
 from migrations_app.stages.finish import finish_failed
 from migrations_app.stages.move import run
-from migrations_app.stages.post_migration import tend as tend_job
-from migrations_app.stages.post_migration import tend_failed
+from migrations_app.stages.post_migration import post_migration as run_post_migration
+from migrations_app.stages.post_migration import post_migration_failed
 from migrations_app.stages.prepare import prepare as prepare_job
 from migrations_app.stages.prepare import prepare_failed
 from migrations_app.worker.scheduler import top_up
 
-PREPARE = Control(Task.PREPARE, prepare_job, GOING & Q(stage=Stage.PREPARING), prepare_failed)
-FINISH = Control(Task.FINISH, finish_job, GOING & ~Q(stage=Stage.PREPARING), finish_failed)
-SETTLE = Control(Task.SETTLE, undo, STOPPING, undo_failed)
-TEND = Control(Task.TEND, tend_job, Q(status=Status.SUCCESSFUL), tend_failed)
+PREPARE = ControlTask(Task.PREPARE, prepare_job, GOING & Q(stage=Stage.PREPARING), prepare_failed)
+FINISH = ControlTask(Task.FINISH, finish_job, GOING & ~Q(stage=Stage.PREPARING), finish_failed)
+SETTLE = ControlTask(Task.SETTLE, cleanup, STOPPING, cleanup_failed)
+POST_MIGRATION = ControlTask(
+    Task.POST_MIGRATION, run_post_migration, Q(status=Status.SUCCESSFUL), post_migration_failed
+)
 
 
 def prepare(job_id: int) -> None:
     """Preflight, create collections, plan slices."""
     job = _job(job_id, Task.PREPARE)
     if job and (job.status != Status.PENDING or services.job_start(job=job)):
-        hold(job, PREPARE)
+        run_under_lease(job, PREPARE)
         top_up(job)
 
 
@@ -55,7 +57,7 @@ def finish(job_id: int) -> None:
     """Flush, verify, index and load as the plan asks, and end the job."""
     job = _job(job_id, Task.FINISH)
     if job and services.job_is_moved(job=job):
-        hold(job, FINISH)
+        run_under_lease(job, FINISH)
         top_up(job)
 
 
@@ -63,14 +65,14 @@ def settle(job_id: int) -> None:
     """End a job that is to stop, once what is to be undone is."""
     job = _job(job_id, Task.SETTLE)
     if job and not services.job_is_held(job=job):
-        hold(job, SETTLE)
+        run_under_lease(job, SETTLE)
         top_up(job)
 
 
-def tend(job_id: int) -> None:
+def post_migration(job_id: int) -> None:
     """Index, load and release as asked for on the page of a job that has ended."""
-    if job := _job(job_id, Task.TEND):
-        hold(job, TEND)
+    if job := _job(job_id, Task.POST_MIGRATION):
+        run_under_lease(job, POST_MIGRATION)
         top_up(job)
 
 
@@ -83,4 +85,10 @@ def _job(job_id: int, task: Task) -> Job | None:
     return job
 
 
-BY_NAME = {Task.PREPARE: prepare, Task.WORK: work, Task.FINISH: finish, Task.SETTLE: settle, Task.TEND: tend}
+BY_NAME = {
+    Task.PREPARE: prepare,
+    Task.WORK: work,
+    Task.FINISH: finish,
+    Task.SETTLE: settle,
+    Task.POST_MIGRATION: post_migration,
+}

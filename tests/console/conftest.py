@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.schema import defaults as table_defaults
-from console.schema.table import Sheet
+from console.schema.table import MappingTable
 from migrations_app import endpoints
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
@@ -57,7 +57,7 @@ def viewer_web(viewer: User) -> Client:
 @pytest.fixture(autouse=True)
 def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The registry with one more source and target: those in memory."""
-    entry = registry.Entry(
+    entry = registry.SourceEntry(
         "memory", "Memory", "Rows in this process.", "tests.console.choosing:ChoosingSource"
     )
     monkeypatch.setitem(registry.SOURCES, "memory", entry)
@@ -115,7 +115,7 @@ def vault() -> Iterator[MemoryDatabase]:
 
 
 @pytest.fixture
-def proposed() -> Sheet:
+def proposed() -> MappingTable:
     """The mapping table of ``tables.SCHEMA`` as it is first shown."""
     return table_defaults.proposed(SCHEMA, EVERYTHING)
 

@@ -208,10 +208,10 @@ class MemorySource(Source):
         dims_of: tuple[str, ...] = (),
         nulls_of: tuple[str, ...] = (),
         duplicates_of: KeyRows | None = None,
-        ends_of: tuple[str, ...] = (),
+        extremes_of: tuple[str, ...] = (),
     ) -> Measures:
         rows = self._collection(ref).rows
-        values = {name: pc.min_max(rows.column(name)).as_py() for name in ends_of}
+        values = {name: pc.min_max(rows.column(name)).as_py() for name in extremes_of}
         return Measures(
             {name: _dims(rows.column(name)) for name in dims_of},
             {name: rows.column(name).null_count for name in nulls_of},

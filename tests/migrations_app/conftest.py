@@ -82,7 +82,7 @@ class PagedSource(MemorySource):
         return super().read(ref, part, after, replace(plan, batch_bytes=self.batch_bytes), ctx)
 
 
-class PagedEntry(registry.Entry):
+class PagedEntry(registry.SourceEntry):
     def load(self) -> type[Source]:
         return PagedSource
 

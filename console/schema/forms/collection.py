@@ -10,7 +10,7 @@ from django.forms.boundfield import BoundField
 
 from console.schema import key_choices
 from console.schema.key_choices import Choices
-from console.schema.table import Fate, Row, Sheet
+from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.types import KEY_TYPES
 from migrations_app.engine.preflight.rules.partitions import may_name_partitions
@@ -76,23 +76,23 @@ class CollectionForm(forms.Form):
 
     def __init__(
         self,
-        sheet: Sheet,
-        has: Capabilities,
+        table: MappingTable,
+        capabilities: Capabilities,
         locked: frozenset[str] = frozenset(),
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, initial=_initial(sheet, has))
-        self.fields["key"].choices = key_choices.choices(sheet.schema, has)
-        self.fields["partition_key"].choices = partition_choices(sheet, has)
-        if key_choices.is_joined(sheet.plan):
-            self._add_parts(sheet, has)
-        for name in _closed(sheet, has, locked):
+        super().__init__(data, initial=_initial(table, capabilities))
+        self.fields["key"].choices = key_choices.choices(table.schema, capabilities)
+        self.fields["partition_key"].choices = partition_choices(table, capabilities)
+        if key_choices.is_joined(table.plan):
+            self._add_parts(table, capabilities)
+        for name in _closed(table, capabilities, locked):
             del self.fields[name]
 
-    def _add_parts(self, sheet: Sheet, has: Capabilities) -> None:
+    def _add_parts(self, table: MappingTable, capabilities: Capabilities) -> None:
         """A control for each part of a joined key, and an empty one to add another."""
-        names = [(name, name) for name in key_choices.parts(sheet.schema, has)]
-        number = max(len(sheet.plan.key_columns) + 1, key_choices.LEAST_PARTS)
+        names = [(name, name) for name in key_choices.parts(table.schema, capabilities)]
+        number = max(len(table.plan.key_columns) + 1, key_choices.LEAST_PARTS)
         for place in range(min(number, len(names))):
             self.fields[f"{PART}{place}"] = forms.ChoiceField(
                 label=f"Part {place + 1} of the key", required=False, choices=[("", "choose…"), *names]
@@ -103,37 +103,37 @@ class CollectionForm(forms.Form):
         return [field for field in self if field.name.removeprefix(PART).isdecimal()]
 
 
-def _closed(sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> list[str]:
+def _closed(table: MappingTable, capabilities: Capabilities, locked: frozenset[str]) -> list[str]:
     """The settings that there is nothing to choose of."""
-    plan, key = sheet.plan, sheet.schema.key
+    plan, key = table.plan, table.schema.key
     closed = {
-        "shards": has.max_shards == 1 or "shards" in locked,
+        "shards": capabilities.max_shards == 1 or "shards" in locked,
         "dynamic_field": "dynamic_field" in locked,
         "keep_source_key": not plan.is_auto_id or key is None or len(key.columns) != 1,
         "key_name": not plan.makes_key,
         "key_max_length": not plan.is_joined,
-        "rest": not sheet.opened,
-        "skip_null_vectors": has.null_vectors
-        or not any(f.is_vector and f.nullable for f in sheet.schema.fields),
+        "rest": not table.opened,
+        "skip_null_vectors": capabilities.null_vectors
+        or not any(f.is_vector and f.nullable for f in table.schema.fields),
     }
     return [name for name, is_closed in closed.items() if is_closed]
 
 
-def _may_lack_vectors(sheet: Sheet) -> bool:
-    return any(field.is_vector and field.nullable for field in sheet.schema.fields)
+def _may_lack_vectors(table: MappingTable) -> bool:
+    return any(field.is_vector and field.nullable for field in table.schema.fields)
 
 
-def may_partition(row: Row) -> bool:
+def may_partition(row: FieldRow) -> bool:
     """Whether a field may be the partition key."""
     is_open = not (row.is_key or row.reason) and row.added is None
     return is_open and row.choice is not None and row.choice.spec.type in KEY_TYPES
 
 
-def partition_choices(sheet: Sheet, has: Capabilities) -> Choices:
+def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choices:
     """The fields that may be the partition key, and those of which each value may get a partition of its own.
     By source name: a rename does not change the choice."""
-    rows = sheet.rows(has)
-    keys = [row for row in rows if may_partition(row) and row.fate is not Fate.LEFT]
+    rows = table.rows(capabilities)
+    keys = [row for row in rows if may_partition(row) and row.placement is not Placement.LEFT]
     by = [row for row in rows if row.added is None and may_name_partitions(row.source)]
     groups = {
         "Partition key": [(PARTITION_KEY + r.source.name, r.settings.target or r.source.name) for r in keys],
@@ -142,8 +142,8 @@ def partition_choices(sheet: Sheet, has: Capabilities) -> Choices:
     return [("", "None"), *((name, choices) for name, choices in groups.items() if choices)]
 
 
-def _initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
-    plan = sheet.plan
+def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
+    plan = table.plan
     values: dict[str, Any] = {
         name: getattr(plan, name)
         for name in (
@@ -151,14 +151,19 @@ def _initial(sheet: Sheet, has: Capabilities) -> dict[str, Any]:
             *("dynamic_field", "keep_source_key", "skip_null_vectors"),
         )
     }
-    values |= {"key": key_choices.chosen(plan, sheet.schema), "partition_key": _partition(sheet, has)}
+    values |= {
+        "key": key_choices.chosen(plan, table.schema),
+        "partition_key": _partition(table, capabilities),
+    }
     if key_choices.is_joined(plan):
         values |= {f"{PART}{place}": name for place, name in enumerate(plan.key_columns)}
-    return values | {name: typed.text for name, typed in sheet.typed.items() if name in values}
+    return values | {
+        name: invalid_inputs.text for name, invalid_inputs in table.invalid_inputs.items() if name in values
+    }
 
 
-def _partition(sheet: Sheet, has: Capabilities) -> str:
-    if sheet.plan.partition_by is not None:
-        return PARTITION_BY + sheet.plan.partition_by
-    keys = [row.source.name for row in sheet.rows(has) if row.is_partition_key]
+def _partition(table: MappingTable, capabilities: Capabilities) -> str:
+    if table.plan.partition_by is not None:
+        return PARTITION_BY + table.plan.partition_by
+    keys = [row.source.name for row in table.rows(capabilities) if row.is_partition_key]
     return PARTITION_KEY + keys[0] if keys else ""

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 
 from console.schema.parse.values import WHOLE, shown
-from console.schema.table import Fate, Row, Sheet
+from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.source_schema import TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
@@ -34,27 +34,29 @@ class FieldForm(forms.Form):
 
     def __init__(
         self,
-        row: Row,
-        sheet: Sheet,
-        has: Capabilities,
+        row: FieldRow,
+        table: MappingTable,
+        capabilities: Capabilities,
         locked: frozenset[str] = frozenset(),
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, prefix=row.anchor, initial=_field_initial(row, sheet))
+        super().__init__(data, prefix=row.anchor, initial=_field_initial(row, table))
         self.row = row
-        for key, control in _controls(row, sheet, has, locked).items():
+        for key, control in _controls(row, table, capabilities, locked).items():
             self.fields[key] = control
             control.required = False
 
 
-def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str]) -> dict[str, forms.Field]:
+def _controls(
+    row: FieldRow, table: MappingTable, capabilities: Capabilities, locked: frozenset[str]
+) -> dict[str, forms.Field]:
     controls: dict[str, forms.Field] = {}
     choice = row.choice
     if choice is None:
         return controls
     if len(row.choices) > 1 and "types" not in locked:
         controls["type"] = forms.ChoiceField(choices=[(type_value(c.spec), _label(c)) for c in row.choices])
-    is_fixed = row.fate is not Fate.DYNAMIC  # the dynamic field knows no lengths
+    is_fixed = row.placement is not Placement.DYNAMIC  # the dynamic field knows no lengths
     if is_fixed and MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):
         controls["max_length"] = _number()
     if is_fixed and choice.spec.type is MilvusType.ARRAY:
@@ -62,35 +64,37 @@ def _controls(row: Row, sheet: Sheet, has: Capabilities, locked: frozenset[str])
     if choice.spec.type.is_vector or row.is_key:
         return controls
     if row.added is not None:
-        return controls | _value_of_all(has, choice.spec.type)
-    if not is_fixed and has.nullable:  # not there for its NULLs: one button takes it back
+        return controls | _value_of_all(capabilities, choice.spec.type)
+    if not is_fixed and capabilities.nullable:  # not there for its NULLs: one button takes it back
         return controls | {"dynamic": forms.BooleanField(widget=forms.HiddenInput)}
-    controls |= _null_controls(row, sheet, has, choice.spec.type)
+    controls |= _null_controls(row, table, capabilities, choice.spec.type)
     if "max_length" in controls:
         controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
-    if is_fixed and sheet.plan.dynamic_field and not row.is_partition_key:
+    if is_fixed and table.plan.dynamic_field and not row.is_partition_key:
         if row.source.opened_from:
             controls["misfit"] = forms.ChoiceField(label="Misfit", choices=list(MISFITS.items()))
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
 
 
-def _value_of_all(has: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
+def _value_of_all(capabilities: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
     """An added field holds the same value in each row, or none."""
-    nullable = {"nullable": forms.BooleanField()} if has.nullable else {}
+    nullable = {"nullable": forms.BooleanField()} if capabilities.nullable else {}
     return {**nullable, "default": _value_control(of, "no value")}
 
 
-def _null_controls(row: Row, sheet: Sheet, has: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
+def _null_controls(
+    row: FieldRow, table: MappingTable, capabilities: Capabilities, of: MilvusType
+) -> dict[str, forms.Field]:
     """What becomes of NULL, and the default."""
     controls: dict[str, forms.Field] = {}
-    is_never_null = row.is_partition_key or (row.is_searched and not has.full_text_null)
-    if has.nullable and not is_never_null:
+    is_never_null = row.is_partition_key or (row.is_searched and not capabilities.full_text_null)
+    if capabilities.nullable and not is_never_null:
         controls["nullable"] = forms.BooleanField()
-    if has.default_values and of not in NO_DEFAULT:
+    if capabilities.default_values and of not in NO_DEFAULT:
         controls["default"] = _value_control(of, "no default")
-    may_be_dynamic = sheet.plan.dynamic_field and not (row.is_partition_key or row.is_searched)
-    may_be_dynamic = may_be_dynamic or row.fate is Fate.DYNAMIC
+    may_be_dynamic = table.plan.dynamic_field and not (row.is_partition_key or row.is_searched)
+    may_be_dynamic = may_be_dynamic or row.placement is Placement.DYNAMIC
     rules = [(key, words) for key, words in NULL_RULES.items() if key != "dynamic" or may_be_dynamic]
     controls["on_null"] = forms.ChoiceField(choices=rules)
     controls["fill_null"] = _value_control(of, "false")
@@ -121,36 +125,40 @@ def _label(choice: TypeChoice) -> str:
     return f"{choice.spec} · {note}" if note else str(choice.spec)
 
 
-def _field_initial(row: Row, sheet: Sheet) -> dict[str, Any]:
+def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
     settings = row.settings
-    rule = "fill" if settings.fill_null is not None else _usual_rule(row, sheet)
+    rule = "fill" if settings.fill_null is not None else _usual_rule(row, table)
     values = {
-        "include": row.fate is not Fate.LEFT,
+        "include": row.placement is not Placement.LEFT,
         "target": settings.target,
         "type": type_value(row.choice.spec) if row.choice else "",
         "max_length": settings.max_length,
         "max_capacity": settings.max_capacity,
-        "nullable": bool(settings.nullable) and row.fate is not Fate.DYNAMIC,
+        "nullable": bool(settings.nullable) and row.placement is not Placement.DYNAMIC,
         "default": shown(_default(row)),
-        "on_null": "dynamic" if row.fate is Fate.DYNAMIC else rule,
+        "on_null": "dynamic" if row.placement is Placement.DYNAMIC else rule,
         "fill_null": shown(settings.fill_null),
         "too_long": settings.too_long,
         "misfit": settings.misfit,
-        "dynamic": "on" if row.fate is Fate.DYNAMIC else "",
+        "dynamic": "on" if row.placement is Placement.DYNAMIC else "",
     }
     prefix = f"{row.anchor}-"
-    typed = {name.removeprefix(prefix): t.text for name, t in sheet.typed.items() if name.startswith(prefix)}
-    return values | typed
+    invalid_inputs = {
+        name.removeprefix(prefix): t.text
+        for name, t in table.invalid_inputs.items()
+        if name.startswith(prefix)
+    }
+    return values | invalid_inputs
 
 
-def _default(row: Row) -> Any:
+def _default(row: FieldRow) -> Any:
     """Of an added field also what is put into the rows, where the target keeps no defaults."""
     settings = row.settings
     return settings.fill_null if settings.default is None and row.added is not None else settings.default
 
 
-def _usual_rule(row: Row, sheet: Sheet) -> str:
+def _usual_rule(row: FieldRow, table: MappingTable) -> str:
     """What is chosen for NULL once *Nullable* is taken away; a field fixed without it rejects already."""
-    is_open = row.fate is Fate.LEFT or bool(row.settings.nullable)
+    is_open = row.placement is Placement.LEFT or bool(row.settings.nullable)
     is_open = is_open and row.source.nullable and not row.is_searched
-    return "dynamic" if is_open and sheet.plan.dynamic_field else "reject"
+    return "dynamic" if is_open and table.plan.dynamic_field else "reject"

@@ -2,11 +2,11 @@
 would refuse or quietly change.
 
 ``compile_mapping`` turns a completed collection of a plan into a ``Mapping``; ``Mapping.apply`` turns one
-batch into a ``Mapped``. A clean batch of vectors is only looked at, never copied.
+batch into a ``MappedBatch``. A clean batch of vectors is only looked at, never copied.
 """
 
-from migrations_app.engine.mapping.apply import Mapped, Mapping
+from migrations_app.engine.mapping.apply import MappedBatch, Mapping
 from migrations_app.engine.mapping.checks.server_checks import ServerChecks
 from migrations_app.engine.mapping.compile import compile_mapping
 
-__all__ = ["Mapped", "Mapping", "ServerChecks", "compile_mapping"]
+__all__ = ["MappedBatch", "Mapping", "ServerChecks", "compile_mapping"]

@@ -10,16 +10,20 @@ import pyarrow as pa
 
 from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, named, rejected_rows
 from migrations_app.engine.mapping.checks.server_checks import ServerChecks
-from migrations_app.engine.mapping.columns import Column
+from migrations_app.engine.mapping.columns import MappedColumn
 from migrations_app.engine.mapping.dedup import last_of_each
-from migrations_app.engine.mapping.dynamic_field import MetaColumn, MetaObjects, meta_column
+from migrations_app.engine.mapping.dynamic_field import (
+    DynamicColumnValues,
+    DynamicObjects,
+    dynamic_field_column,
+)
 from migrations_app.engine.mapping.partition import Partitioning
 from migrations_app.engine.model.batch import Batch, ReadPlan, Rejected
 from migrations_app.engine.model.target_schema import META, TargetSchema
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
+class MappedBatch:
     """What became of a batch: rows read = rows + rejected + skipped + collapsed.
 
     ``rows`` are in the target's ``arrow_schema()``, in the order of the source; ``locators`` name them,
@@ -37,7 +41,7 @@ class Mapped:
 
 
 @dataclass(slots=True)
-class _Made:
+class _BatchResult:
     """What the columns made of all rows of a batch, the bad ones included."""
 
     fields: dict[str, pa.Array] = field(default_factory=dict)
@@ -57,12 +61,12 @@ class Mapping:
 
     target: TargetSchema
     read_plan: ReadPlan
-    columns: tuple[Column, ...]
+    columns: tuple[MappedColumn, ...]
     upsert: bool
     server: ServerChecks = field(default_factory=ServerChecks)
     partitioning: Partitioning | None = None
 
-    def apply(self, batch: Batch) -> Mapped:
+    def apply(self, batch: Batch) -> MappedBatch:
         """Map one batch, whose columns are those of ``read_plan``, in its order."""
         made = self._made(batch.rows)
         rows, locators, places = self._batch(made), batch.locators, made.places
@@ -72,7 +76,7 @@ class Mapping:
         if kept is not None:
             rows, locators, places = (_taken(part, kept) for part in (rows, locators, places))
         left_out = len(rejected) + len(made.skipped)
-        return Mapped(
+        return MappedBatch(
             rows=_typed(rows, self.target.arrow_schema()),
             locators=locators,
             rejected=tuple(rejected.values()),
@@ -82,11 +86,11 @@ class Mapping:
             places=places,
         )
 
-    def _made(self, rows: pa.RecordBatch) -> _Made:
+    def _made(self, rows: pa.RecordBatch) -> _BatchResult:
         given = dict(zip(self.read_plan.columns, rows.columns, strict=True))
         fields = {field.name: field for field in self.target.fields}
-        made = _Made()
-        meta: list[MetaColumn | MetaObjects] = []
+        made = _BatchResult()
+        meta: list[DynamicColumnValues | DynamicObjects] = []
         for column in self.columns:
             taken = column.take(given, rows.num_rows)
             made.fields |= taken.fields
@@ -101,14 +105,14 @@ class Mapping:
                 made.cut.append(taken.cut)
         if self.target.dynamic:
             names = fields.keys() | self.server.hidden_keys
-            made.fields[META], found = meta_column(meta, rows.num_rows, names)
+            made.fields[META], found = dynamic_field_column(meta, rows.num_rows, names)
             made.findings += found
         if self.partitioning is not None:
             made.places, strange = self.partitioning.places(given[self.partitioning.read])
             made.findings += strange
         return made
 
-    def _batch(self, made: _Made) -> pa.RecordBatch:
+    def _batch(self, made: _BatchResult) -> pa.RecordBatch:
         names = self.target.arrow_schema().names
         return pa.RecordBatch.from_arrays([made.fields[name] for name in names], names=names)
 

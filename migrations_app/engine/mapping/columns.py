@@ -14,9 +14,9 @@ import pyarrow.compute as pc
 
 from migrations_app.engine.mapping.checks.column_checks import CHECKS, rows_where
 from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows
-from migrations_app.engine.mapping.dynamic_field import MetaColumn, MetaObjects
-from migrations_app.engine.mapping.values.cast import fitted
-from migrations_app.engine.mapping.values.truncate import cut
+from migrations_app.engine.mapping.dynamic_field import DynamicColumnValues, DynamicObjects
+from migrations_app.engine.mapping.values.cast import cast_values
+from migrations_app.engine.mapping.values.truncate import truncate
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.target_schema import TargetField
 from migrations_app.engine.model.types import MilvusType, arrow_type
@@ -26,7 +26,7 @@ Given = Mapping[ReadColumn, pa.Array]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ColumnResult:
     """What one column made of a batch, a value for each of its rows, the bad ones included.
 
     ``fields`` are target columns by name, ``meta`` what goes into the dynamic field. ``skipped`` are rows to
@@ -34,13 +34,13 @@ class Taken:
     """
 
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
-    meta: tuple[MetaColumn | MetaObjects, ...] = ()
+    meta: tuple[DynamicColumnValues | DynamicObjects, ...] = ()
     findings: tuple[Finding, ...] = ()
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: Rows = field(default_factory=lambda: NO_ROWS)
 
 
-class Column(Protocol):
+class MappedColumn(Protocol):
     """One part of a mapping. ``name`` is what its findings are about where they do not say themselves."""
 
     @property
@@ -51,7 +51,7 @@ class Column(Protocol):
         """What it wants of the source. Columns that want the same share it."""
         ...
 
-    def take(self, given: Given, rows: int) -> Taken:
+    def take(self, given: Given, rows: int) -> ColumnResult:
         """Make its part of ``rows`` rows."""
         ...
 
@@ -77,16 +77,16 @@ class FixedColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return (self.read,)
 
-    def take(self, given: Given, rows: int) -> Taken:
+    def take(self, given: Given, rows: int) -> ColumnResult:
         column = given[self.read]
-        values, found = fitted(column, arrow_type(self.target.spec), self.name)
+        values, found = cast_values(column, arrow_type(self.target.spec), self.name)
         skipped = rows_where(column.is_null()) if self.skips_null and column.null_count else NO_ROWS
         if not skipped.size:
             values, nulls = without_null(values, column, self.target, self.name, self.fill)
             found = (*found, *nulls)
-        values, cut_rows = cut(values, self.target.spec) if self.cuts else (values, NO_ROWS)
+        values, cut_rows = truncate(values, self.target.spec) if self.cuts else (values, NO_ROWS)
         found = (*found, *checked(values, self.target, self.name))
-        return Taken({self.target.name: values}, (), found, skipped, cut_rows)
+        return ColumnResult({self.target.name: values}, (), found, skipped, cut_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +104,12 @@ class AddedColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return ()
 
-    def take(self, given: Given, rows: int) -> Taken:
-        return Taken({self.name: pa.repeat(pa.scalar(self.value, arrow_type(self.target.spec)), rows)})
+    def take(self, given: Given, rows: int) -> ColumnResult:
+        return ColumnResult({self.name: pa.repeat(pa.scalar(self.value, arrow_type(self.target.spec)), rows)})
 
 
 @dataclass(frozen=True, slots=True)
-class DynamicColumn:
+class DynamicKeyColumn:
     """A source column that becomes the key ``key`` of the dynamic field. ``fill`` replaces NULL."""
 
     read: ReadColumn
@@ -124,12 +124,14 @@ class DynamicColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return (self.read,)
 
-    def take(self, given: Given, rows: int) -> Taken:
+    def take(self, given: Given, rows: int) -> ColumnResult:
         column, spec = given[self.read], self.read.spec
-        values, found = fitted(column, arrow_type(spec), self.name)
+        values, found = cast_values(column, arrow_type(spec), self.name)
         if self.fill is not None:
             values = filled(values, column, self.fill)
-        return Taken(meta=(MetaColumn(self.key, values, spec.type is MilvusType.JSON),), findings=found)
+        return ColumnResult(
+            meta=(DynamicColumnValues(self.key, values, spec.type is MilvusType.JSON),), findings=found
+        )
 
 
 def filled(values: pa.Array, given: pa.Array, fill: Any) -> pa.Array:

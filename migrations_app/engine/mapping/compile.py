@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from migrations_app.engine.mapping.apply import Mapping
-from migrations_app.engine.mapping.columns import AddedColumn, Column, DynamicColumn, FixedColumn
+from migrations_app.engine.mapping.columns import AddedColumn, DynamicKeyColumn, FixedColumn, MappedColumn
 from migrations_app.engine.mapping.composite_key import JoinedKey
 from migrations_app.engine.mapping.json_column import FixedKey, MovedKey, OpenedColumn
 from migrations_app.engine.mapping.partition import Partitioning
@@ -67,7 +67,7 @@ def _made_key(collection: CollectionPlan) -> TargetField:
     return TargetField(collection.key_name, spec, is_key=True)
 
 
-def _columns(collection: CollectionPlan) -> Iterator[Column]:
+def _columns(collection: CollectionPlan) -> Iterator[MappedColumn]:
     """What makes the rows of a collection: its key, its fields in their order, then the columns it opens."""
     if collection.is_joined:
         yield JoinedKey(collection.key_columns, _made_key(collection))
@@ -115,10 +115,10 @@ def fixed_key(collection: CollectionPlan, path: OpenedPath, field: FieldPlan) ->
     )
 
 
-def _dynamic(field: FieldPlan) -> DynamicColumn:
+def _dynamic(field: FieldPlan) -> DynamicKeyColumn:
     assert field.source is not None
     spec = field.spec()
-    return DynamicColumn(
+    return DynamicKeyColumn(
         ReadColumn(field.source, spec), field.as_ or field.source, _literal(field.fill_null, spec)
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from migrations_app.engine.mapping.checks.column_checks import rows_where
 from migrations_app.engine.mapping.checks.findings import Finding
-from migrations_app.engine.mapping.columns import Given, Taken, checked
+from migrations_app.engine.mapping.columns import ColumnResult, Given, checked
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.key_text import PART, joined
 from migrations_app.engine.model.target_schema import TargetField
@@ -28,7 +28,7 @@ class JoinedKey:
     def reads(self) -> tuple[ReadColumn, ...]:
         return tuple(ReadColumn(part, PART) for part in self.parts)
 
-    def take(self, given: Given, rows: int) -> Taken:
+    def take(self, given: Given, rows: int) -> ColumnResult:
         texts = [given[read] for read in self.reads]
         keys = joined(texts)
         nulls = tuple(
@@ -36,7 +36,7 @@ class JoinedKey:
             for part, text in zip(self.parts, texts, strict=True)
             if text.null_count
         )
-        return Taken({self.name: keys}, (), (*nulls, *checked(keys, self.target, self.name)))
+        return ColumnResult({self.name: keys}, (), (*nulls, *checked(keys, self.target, self.name)))
 
 
 def _is_null(part: str) -> Callable[[int], str]:

@@ -23,7 +23,7 @@ _EMPTY = pa.scalar("{}")
 
 
 @dataclass(frozen=True, slots=True)
-class MetaColumn:
+class DynamicColumnValues:
     """A column on its way into the dynamic field, under the key ``key``. ``is_json``: it holds JSON text."""
 
     key: str
@@ -32,23 +32,23 @@ class MetaColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class MetaObjects:
+class DynamicObjects:
     """Keys with their values on their way into the dynamic field, an object a row; of the column ``name``."""
 
     name: str
     objects: Sequence[Members]
 
 
-def meta_column(
-    parts: Sequence[MetaColumn | MetaObjects], rows: int, fields: Collection[str] = ()
+def dynamic_field_column(
+    parts: Sequence[DynamicColumnValues | DynamicObjects], rows: int, fields: Collection[str] = ()
 ) -> tuple[pa.Array, tuple[Finding, ...]]:
     """``$meta`` of each of ``rows`` rows, and the rows that JSON or Milvus cannot hold.
 
     NULL stays null, integers are exact, JSON columns are put in as they are, byte for byte. A key that is
     one of ``fields``, or there already, would hide a value: such a row is found.
     """
-    columns = [part for part in parts if isinstance(part, MetaColumn)]
-    objects = [part for part in parts if isinstance(part, MetaObjects)]
+    columns = [part for part in parts if isinstance(part, DynamicColumnValues)]
+    objects = [part for part in parts if isinstance(part, DynamicObjects)]
     if not parts:
         return pa.repeat(_EMPTY, rows), ()
     texts = pa.array(list(_texts(columns, objects, rows)), pa.binary()).cast(pa.string())
@@ -56,7 +56,9 @@ def meta_column(
     return texts, (*taken, *_not_finite(columns), *_unfit_json(columns), *_too_large(texts))
 
 
-def _texts(columns: Sequence[MetaColumn], objects: Sequence[MetaObjects], rows: int) -> Iterator[bytes]:
+def _texts(
+    columns: Sequence[DynamicColumnValues], objects: Sequence[DynamicObjects], rows: int
+) -> Iterator[bytes]:
     keys = [column.key for column in columns]
     values = zip(*map(_plain, columns), strict=True) if columns else repeat((), rows)
     for row, found in enumerate(values):
@@ -66,7 +68,7 @@ def _texts(columns: Sequence[MetaColumn], objects: Sequence[MetaObjects], rows: 
         yield written(whole)
 
 
-def _taken(objects: Sequence[MetaObjects], names: set[str]) -> Iterator[Finding]:
+def _taken(objects: Sequence[DynamicObjects], names: set[str]) -> Iterator[Finding]:
     """Rows with a key that has a name in use."""
     for number, part in enumerate(objects):
         reasons: dict[int, str] = {}
@@ -86,7 +88,7 @@ _TAKEN = (
 )
 
 
-def _plain(column: MetaColumn) -> list[Any]:
+def _plain(column: DynamicColumnValues) -> list[Any]:
     values: list[Any] = _shortest(column.values).to_pylist()
     if column.is_json:
         return [None if text is None else orjson.Fragment(text) for text in values]
@@ -102,7 +104,7 @@ def _shortest(values: pa.Array) -> pa.Array:
     return values
 
 
-def _not_finite(columns: Sequence[MetaColumn]) -> Iterator[Finding]:
+def _not_finite(columns: Sequence[DynamicColumnValues]) -> Iterator[Finding]:
     for column in columns:
         is_list = pa.types.is_list(column.values.type)
         numbers = pc.list_flatten(column.values) if is_list else column.values
@@ -118,7 +120,7 @@ def _not_finite(columns: Sequence[MetaColumn]) -> Iterator[Finding]:
             )
 
 
-def _unfit_json(columns: Sequence[MetaColumn]) -> Iterator[Finding]:
+def _unfit_json(columns: Sequence[DynamicColumnValues]) -> Iterator[Finding]:
     for column in columns:
         if column.is_json:
             yield from check_json_text(column.values, column.key)

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, found_at, named
 from migrations_app.engine.mapping.checks.json_checks import check_json_text
-from migrations_app.engine.mapping.columns import Given, Taken, checked, without_null
-from migrations_app.engine.mapping.dynamic_field import MetaObjects
+from migrations_app.engine.mapping.columns import ColumnResult, Given, checked, without_null
+from migrations_app.engine.mapping.dynamic_field import DynamicObjects
 from migrations_app.engine.mapping.json_documents import (
     MAX_DEPTH,
     MISSING,
@@ -25,8 +25,8 @@ from migrations_app.engine.mapping.json_documents import (
     place,
     remove,
 )
-from migrations_app.engine.mapping.values.convert import converted
-from migrations_app.engine.mapping.values.truncate import cut
+from migrations_app.engine.mapping.values.convert import convert_values
+from migrations_app.engine.mapping.values.truncate import truncate
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.target_schema import TargetField
 
@@ -59,7 +59,7 @@ class FixedKey:
     keeps_misfits: bool = False
     misfit_key: str = ""
 
-    def take(self, documents: Sequence[Members]) -> tuple[Taken, Rows]:
+    def take(self, documents: Sequence[Members]) -> tuple[ColumnResult, Rows]:
         """The field, and the rows whose value it does not hold and the dynamic field is to keep."""
         values, cut_rows, found = self._made(documents)
         misfits = NO_ROWS
@@ -67,7 +67,7 @@ class FixedKey:
             misfits = np.unique(np.concatenate([finding.rows for finding in found]))
             values, cut_rows, found = _null_at(values, misfits), np.setdiff1d(cut_rows, misfits), ()
         values, nulls = without_null(values, values, self.target, self.path, self.fill)
-        return Taken(
+        return ColumnResult(
             {self.target.name: values}, (), named((*found, *nulls), self.path), cut=cut_rows
         ), misfits
 
@@ -78,8 +78,10 @@ class FixedKey:
     def _made(self, documents: Sequence[Members]) -> tuple[pa.Array, Rows, tuple[Finding, ...]]:
         """The values, those that do not fit among them or NULL; which were cut; what does not fit."""
         spec = self.target.spec
-        values, found = converted([find(document, self.parts) for document in documents], spec, self.path)
-        values, cut_rows = cut(values, spec) if self.cuts else (values, NO_ROWS)
+        values, found = convert_values(
+            [find(document, self.parts) for document in documents], spec, self.path
+        )
+        values, cut_rows = truncate(values, spec) if self.cuts else (values, NO_ROWS)
         return values, cut_rows, (*found, *checked(values, self.target, self.path))
 
 
@@ -100,28 +102,28 @@ class OpenedColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return (self.read,)
 
-    def take(self, given: Given, rows: int) -> Taken:
+    def take(self, given: Given, rows: int) -> ColumnResult:
         documents, found = opened(given[self.read], self.name)
         parts = [key.take(documents) for key in self.fixed]
         misfits = [rows for _, rows in parts]
         beside = tuple(self._beside(documents, misfits))
-        rest: list[MetaObjects] = []
+        rest: list[DynamicObjects] = []
         if self.keeps_rest:
             self._take_out(documents, misfits)
-            rest.append(MetaObjects(self.name, documents))
-        return Taken(
+            rest.append(DynamicObjects(self.name, documents))
+        return ColumnResult(
             {name: values for taken, _ in parts for name, values in taken.fields.items()},
             (*rest, *beside),
             (*found, *(finding for taken, _ in parts for finding in taken.findings)),
             cut=np.concatenate([NO_ROWS, *(taken.cut for taken, _ in parts)]),
         )
 
-    def _beside(self, documents: Sequence[Members], misfits: Sequence[Rows]) -> Iterator[MetaObjects]:
+    def _beside(self, documents: Sequence[Members], misfits: Sequence[Rows]) -> Iterator[DynamicObjects]:
         """What goes into the dynamic field by itself, a key at a time."""
         for key in self.moved:
             values = [find(document, key.parts, MISSING) for document in documents]
             # A copy: another key may be taken out of it.
-            yield MetaObjects(key.path, [{} if v is MISSING else {key.key: copied(v)} for v in values])
+            yield DynamicObjects(key.path, [{} if v is MISSING else {key.key: copied(v)} for v in values])
         # Those without a name of their own may lie below one object.
         in_place: list[Members] = [{} for _ in documents]
         for fixed, rows in zip(self.fixed, misfits, strict=True):
@@ -133,9 +135,9 @@ class OpenedColumn:
                 else:
                     place(in_place[row], fixed.parts, value)
             if any(named_alone):
-                yield MetaObjects(fixed.path, named_alone)
+                yield DynamicObjects(fixed.path, named_alone)
         if any(in_place):
-            yield MetaObjects(self.name, in_place)
+            yield DynamicObjects(self.name, in_place)
 
     def _take_out(self, documents: Sequence[Members], misfits: Sequence[Rows]) -> None:
         """Leave the rest in ``documents``; misfits without a name of their own stay in their place."""

@@ -15,7 +15,7 @@ ZILLIZ_DOMAINS = ("zillizcloud.com", "zilliz.com", "zilliz.com.cn", "zilliz.cc")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class MilvusAddress:
     """Where a server listens. ``str()`` is what a person would type."""
 
     host: str
@@ -39,7 +39,7 @@ def is_zilliz_host(host: str) -> bool:
     return any(host == domain or host.endswith("." + domain) for domain in ZILLIZ_DOMAINS)
 
 
-def parse_address(uri: str) -> Address:
+def parse_address(uri: str) -> MilvusAddress:
     """``http(s)://host[:port]``, ``host[:port]``. Raises ``ValueError`` with a sentence for anything else.
 
     Without a port: 443 with https and on Zilliz Cloud, else 19530. Without a scheme: TLS on port 443.
@@ -62,7 +62,7 @@ def parse_address(uri: str) -> Address:
     return _address(scheme.lower(), parts, uri)
 
 
-def _address(scheme: str, parts: SplitResult, uri: str) -> Address:
+def _address(scheme: str, parts: SplitResult, uri: str) -> MilvusAddress:
     host = parts.hostname or ""
     if not host or any(c.isspace() for c in host):
         raise ValueError(f"“{uri}” names no host: write it as http://host:port.")
@@ -73,7 +73,7 @@ def _address(scheme: str, parts: SplitResult, uri: str) -> Address:
     if port == 0:
         raise ValueError(f"“{uri}” has a port that is not a number from 1 to 65535.")
     tls = scheme == "https" or (not scheme and (port == TLS_PORT or is_zilliz_host(host)))
-    return Address(host, port or (TLS_PORT if tls else MILVUS_PORT), tls)
+    return MilvusAddress(host, port or (TLS_PORT if tls else MILVUS_PORT), tls)
 
 
 def _is_local_path(uri: str) -> bool:

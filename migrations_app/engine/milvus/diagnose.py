@@ -13,13 +13,13 @@ from migrations_app.engine.errors import (
     HostUnknown,
     TlsFailed,
 )
-from migrations_app.engine.milvus.address import Address
+from migrations_app.engine.milvus.address import MilvusAddress
 
 LOOK_SECONDS = 3.0
 FIELD = "uri"
 
 
-def explain(address: Address, ca_cert: str | None, otherwise: str) -> ConnectionFailed:
+def explain(address: MilvusAddress, ca_cert: str | None, otherwise: str) -> ConnectionFailed:
     """The error that says best why ``address`` does not answer; ``otherwise`` is gRPC's own sentence."""
     try:
         with _connected(address) as raw:
@@ -40,15 +40,15 @@ def explain(address: Address, ca_cert: str | None, otherwise: str) -> Connection
         return ConnectionRefused(f"{address} cannot be reached: {reason}.", hint, field=FIELD)
 
 
-def _connected(address: Address) -> socket.socket:
+def _connected(address: MilvusAddress) -> socket.socket:
     return socket.create_connection((address.host, address.port), timeout=LOOK_SECONDS)
 
 
-def _look_at_tls(address: Address, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
+def _look_at_tls(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
     return _shake_hands(address, ca_cert, raw) if address.tls else _notice_tls(address, raw)
 
 
-def _shake_hands(address: Address, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
+def _shake_hands(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
     try:
         context = ssl.create_default_context(cadata=ca_cert)
     except ssl.SSLError:
@@ -67,7 +67,7 @@ def _shake_hands(address: Address, ca_cert: str | None, raw: socket.socket) -> T
         return TlsFailed(f"{address} does not speak TLS.", hint, field=FIELD)
 
 
-def _notice_tls(address: Address, raw: socket.socket) -> TlsFailed | None:
+def _notice_tls(address: MilvusAddress, raw: socket.socket) -> TlsFailed | None:
     """A TLS server hangs up on plain gRPC; a handshake without any check shows it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -43,7 +43,7 @@ RIGHTS = "Ask the server's administrator for the right."
 CHANGED = "Undo the change and resume the job, or start over."
 
 
-class Meaning(NamedTuple):
+class StatusMeaning(NamedTuple):
     """What a number stands for; ``code`` where it is finer than the error's own."""
 
     kind: type[FerryError]
@@ -56,20 +56,20 @@ INDEX_MISSING = "index_missing"
 # Codes of what gRPC, not Milvus, says: a look at host, port and TLS may tell why.
 UNREACHABLE, TIMED_OUT, BROKEN = "target_unreachable", "target_timeout", "target_call_broken"
 TRANSPORT_CODES = frozenset({UNREACHABLE, TIMED_OUT, BROKEN})
-BY_CODE: dict[int, Meaning] = {
-    1: Meaning(TargetUnavailable, WAIT),
-    2: Meaning(TargetUnavailable, WAIT),
-    **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), Meaning(TargetBusy, BUSY)),
-    7: Meaning(TargetError, "The server's disk is full: make room, then resume."),
-    10: Meaning(VersionUnsupported, "This server has no such feature: a newer Milvus may."),
-    100: Meaning(TargetChanged, CHANGED, COLLECTION_MISSING),
-    106: Meaning(TargetUnavailable, WAIT),
-    109: Meaning(TargetChanged, "Resume the job: the collection is looked at again."),
-    200: Meaning(TargetChanged, CHANGED),
-    700: Meaning(TargetError, "Make an index first.", INDEX_MISSING),
-    800: Meaning(DatabaseMissing, "Choose a database that exists, or make this one first."),
-    1400: Meaning(AuthRefused, LOGIN),
-    1401: Meaning(PrivilegeMissing, RIGHTS),
+BY_CODE: dict[int, StatusMeaning] = {
+    1: StatusMeaning(TargetUnavailable, WAIT),
+    2: StatusMeaning(TargetUnavailable, WAIT),
+    **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), StatusMeaning(TargetBusy, BUSY)),
+    7: StatusMeaning(TargetError, "The server's disk is full: make room, then resume."),
+    10: StatusMeaning(VersionUnsupported, "This server has no such feature: a newer Milvus may."),
+    100: StatusMeaning(TargetChanged, CHANGED, COLLECTION_MISSING),
+    106: StatusMeaning(TargetUnavailable, WAIT),
+    109: StatusMeaning(TargetChanged, "Resume the job: the collection is looked at again."),
+    200: StatusMeaning(TargetChanged, CHANGED),
+    700: StatusMeaning(TargetError, "Make an index first.", INDEX_MISSING),
+    800: StatusMeaning(DatabaseMissing, "Choose a database that exists, or make this one first."),
+    1400: StatusMeaning(AuthRefused, LOGIN),
+    1401: StatusMeaning(PrivilegeMissing, RIGHTS),
 }
 # A status with one of these says nothing of whether the rows were written.
 UNKNOWN_WHEN_SENDING = frozenset({2, 10000, 10001})
@@ -109,7 +109,7 @@ def from_status(status: Status, what: str, *, sending: bool = False) -> FerryErr
         return RowsRefused(message)
     if sending and code in UNKNOWN_WHEN_SENDING:
         return UnknownOutcome(message, WAIT)
-    kind, hint, finer = BY_CODE.get(code, Meaning(TargetError))
+    kind, hint, finer = BY_CODE.get(code, StatusMeaning(TargetError))
     wait = _retry_after(reason) if kind is TargetBusy else None
     return kind(message, hint, code=finer, retry_after_seconds=wait)
 
@@ -123,13 +123,13 @@ def _retry_after(reason: str) -> float | None:
     return 1 / rate if 0 < rate < 10 else None
 
 
-BY_GRPC_CODE: dict[grpc.StatusCode, Meaning] = {
-    grpc.StatusCode.UNAUTHENTICATED: Meaning(AuthRefused, LOGIN),
-    grpc.StatusCode.PERMISSION_DENIED: Meaning(PrivilegeMissing, RIGHTS),
-    grpc.StatusCode.UNIMPLEMENTED: Meaning(VersionUnsupported, "A newer Milvus may know this call."),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: Meaning(TargetBusy, BUSY),
-    grpc.StatusCode.UNAVAILABLE: Meaning(TargetUnavailable, WAIT, UNREACHABLE),
-    grpc.StatusCode.DEADLINE_EXCEEDED: Meaning(TargetUnavailable, WAIT, TIMED_OUT),
+BY_GRPC_CODE: dict[grpc.StatusCode, StatusMeaning] = {
+    grpc.StatusCode.UNAUTHENTICATED: StatusMeaning(AuthRefused, LOGIN),
+    grpc.StatusCode.PERMISSION_DENIED: StatusMeaning(PrivilegeMissing, RIGHTS),
+    grpc.StatusCode.UNIMPLEMENTED: StatusMeaning(VersionUnsupported, "A newer Milvus may know this call."),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: StatusMeaning(TargetBusy, BUSY),
+    grpc.StatusCode.UNAVAILABLE: StatusMeaning(TargetUnavailable, WAIT, UNREACHABLE),
+    grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(TargetUnavailable, WAIT, TIMED_OUT),
 }
 NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|connection refused", re.I)
 TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
@@ -142,7 +142,7 @@ def from_rpc(error: grpc.RpcError, what: str, *, sending: bool = False) -> Ferry
     if sending and TOO_LARGE_TEXT.search(details):
         return RowsRefused(message, code="request_too_large")
     kind, hint, finer = BY_GRPC_CODE.get(
-        code, Meaning(UnknownOutcome if sending else TargetError, "", BROKEN)
+        code, StatusMeaning(UnknownOutcome if sending else TargetError, "", BROKEN)
     )
     if sending and kind is TargetUnavailable and not NEVER_CONNECTED_TEXT.search(details):
         return UnknownOutcome(message, WAIT)

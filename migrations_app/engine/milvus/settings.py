@@ -7,7 +7,7 @@ import base64
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from migrations_app.engine.endpoint import SettingsModel
-from migrations_app.engine.milvus.address import Address, parse_address
+from migrations_app.engine.milvus.address import MilvusAddress, parse_address
 
 PEM_MARK = "-----BEGIN CERTIFICATE-----"
 
@@ -79,7 +79,7 @@ class MilvusSettings(SettingsModel):
         return value + "\n" if value else None
 
     @property
-    def address(self) -> Address:
+    def address(self) -> MilvusAddress:
         return parse_address(self.uri)
 
     @property

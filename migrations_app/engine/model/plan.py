@@ -140,7 +140,7 @@ class Options(PlanModel):
     source_rows_per_second: int | None = Field(default=None, ge=1, le=MOST_ROWS)
 
 
-class EndPlan(PlanModel):
+class EndpointPlan(PlanModel):
     """One end of a plan: a saved connection's name, or a kind with its settings written out."""
 
     connection: str | None = None
@@ -148,11 +148,11 @@ class EndPlan(PlanModel):
     settings: dict[str, Any] | None = None
 
 
-class SourcePlan(EndPlan):
+class SourcePlan(EndpointPlan):
     pass
 
 
-class TargetPlan(EndPlan):
+class TargetPlan(EndpointPlan):
     database: str = "default"
     create_database: bool = False
 

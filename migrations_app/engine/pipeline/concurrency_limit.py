@@ -24,7 +24,7 @@ from migrations_app.engine.errors import (
     UnknownOutcome,
 )
 from migrations_app.engine.log import Log, counted
-from migrations_app.engine.pipeline.concurrency_search import Climb
+from migrations_app.engine.pipeline.concurrency_search import ConcurrencySearch
 from migrations_app.engine.pipeline.retry import RetryPolicy
 from migrations_app.engine.stop_token import StopToken
 
@@ -39,7 +39,7 @@ TROUBLE: dict[type[FerryError], str] = {
 
 
 @dataclass(slots=True)
-class Turn:
+class Permit:
     """One request's place among those in flight. ``was_full``: no other had one left when it ended."""
 
     epoch: int
@@ -47,13 +47,13 @@ class Turn:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class QueuePosition:
     """A batch's place in the line for a first turn. ``has_begun``: it had that turn."""
 
     has_begun: bool = False
 
 
-class Pace:
+class ConcurrencyLimit:
     """Hands out turns to send, never more than ``most`` at once; any thread may call any method.
 
     Batches get their first turns in the order of their places, so that a stop never leaves out one before
@@ -69,14 +69,14 @@ class Pace:
         log: Log,
         grace_seconds: float = 0.0,
     ) -> None:
-        self._climb = Climb(most)
+        self._climb = ConcurrencySearch(most)
         self._retry = retry
         self._stop = stop
         self._log = log
         self._grace_seconds = grace_seconds
         self._give_up_at = math.inf
         self._changed = threading.Condition()
-        self._line: deque[Place] = deque()
+        self._line: deque[QueuePosition] = deque()
         self._in_flight = 0
         self._failures = 0
         self._resume_at = 0.0
@@ -91,25 +91,25 @@ class Pace:
         """How many requests may be in flight now."""
         return self._climb.limit
 
-    def place(self) -> Place:
+    def place(self) -> QueuePosition:
         """The next place in the line; to be given up with ``leave``."""
         with self._changed:
-            self._line.append(place := Place())
+            self._line.append(place := QueuePosition())
             return place
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: QueuePosition) -> None:
         """Let those behind go ahead where this one was never begun, such as a batch without rows."""
         with self._changed:
             self._begin(place)
 
-    def _begin(self, place: Place) -> None:
+    def _begin(self, place: QueuePosition) -> None:
         if not place.has_begun:
             place.has_begun = True
             self._line.remove(place)
             self._changed.notify_all()
 
     @contextmanager
-    def turn(self, place: Place) -> Iterator[Turn]:
+    def turn(self, place: QueuePosition) -> Iterator[Permit]:
         """Wait for a place among the requests in flight and keep it; gives what the two below ask for.
 
         Raises the reason of a stop, also while it waits.
@@ -119,7 +119,7 @@ class Pace:
                 self._changed.wait(min(wait, threading.TIMEOUT_MAX))
             self._begin(place)
             self._in_flight += 1
-            turn = Turn(self._epoch)
+            turn = Permit(self._epoch)
         try:
             yield turn
         finally:
@@ -128,7 +128,7 @@ class Pace:
                 self._in_flight -= 1
                 self._changed.notify_all()
 
-    def _wait_seconds(self, place: Place) -> float:
+    def _wait_seconds(self, place: QueuePosition) -> float:
         """0: go. Raises the reason of a stop once its grace is over, or sure to be over before the turn."""
         now = time.monotonic()
         if not place.has_begun or max(now, self._resume_at) >= self._give_up_at:
@@ -137,7 +137,7 @@ class Pace:
         until = math.inf if is_early or self._in_flight >= self.limit else self._resume_at
         return max(0.0, min(until, self._give_up_at) - now)
 
-    def succeeded(self, turn: Turn, size_bytes: int) -> None:
+    def succeeded(self, turn: Permit, size_bytes: int) -> None:
         """A request of so many bytes was accepted."""
         with self._changed:
             if turn.epoch != self._epoch:
@@ -151,7 +151,7 @@ class Pace:
             text = f"The target keeps up again: {counted(self.limit, 'insert')} in flight"
             self._log("debug" if self._is_quiet else "info", text)
 
-    def slow_down(self, error: FerryError, turn: Turn) -> None:
+    def slow_down(self, error: FerryError, turn: Permit) -> None:
         """A request met trouble: halve what may be in flight, and let all wait.
 
         Of several that met the same trouble the first one counts; the longest Retry-After is obeyed.

@@ -33,7 +33,7 @@ REFUSED_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Stretch:
+class Interval:
     """What was acknowledged while ``limit`` requests were in flight.
 
     Measured from one acknowledgement to another; the first ``settling`` are of requests sent before it.
@@ -72,22 +72,22 @@ class Stretch:
         """Whether it says something about the target: mostly, as many were in flight as might be."""
         return 2 * self.full >= self.acknowledged
 
-    def beats(self, other: Stretch, factor: float) -> bool:
+    def beats(self, other: Interval, factor: float) -> bool:
         return self.tells and other.tells and self.bytes_per_second >= factor * other.bytes_per_second
 
 
-Course = Generator[Stretch, None, None]
-Measured = Generator[Stretch, None, Stretch]
+Course = Generator[Interval, None, None]
+Measured = Generator[Interval, None, Interval]
 
 
-class Climb:
+class ConcurrencySearch:
     """``limit`` is how many requests may be in flight now, from 1 to ``most``."""
 
     def __init__(self, most: int) -> None:
         self.limit = min(START, most)
         self.is_recovering = False
         # Nothing is known before the first acknowledgement: it alone sets the clock.
-        self._stretch = Stretch(1, 0, 0, 0.0)
+        self._stretch = Interval(1, 0, 0, 0.0)
         self._most = most
         self._goal = self.limit
         self._refused = most + 1
@@ -153,7 +153,7 @@ class Climb:
     def _top(self, now: float) -> int:
         return self._refused if now < self._refused_until else self._most
 
-    def _wins(self, other: int, here: Stretch) -> Generator[Stretch, None, bool]:
+    def _wins(self, other: int, here: Interval) -> Generator[Interval, None, bool]:
         """Whether ``other`` beats the limit of ``here`` both before and after that is measured once more."""
         factor = GAIN if other > here.limit else 1.0
         first = yield from self._measure(other)
@@ -168,12 +168,12 @@ class Climb:
         before = self._stretch
         settling = 0 if before.limit == limit and before.acknowledged else before.limit
         wanted = max(ROUNDS * limit, LEAST_ACKNOWLEDGED)
-        stretch = Stretch(limit, settling, wanted, LEAST_SECONDS, began=before.ended)
+        stretch = Interval(limit, settling, wanted, LEAST_SECONDS, began=before.ended)
         yield stretch
         return stretch
 
     def _round(self, limit: int) -> Measured:
         """A stretch of one round, whatever its time."""
-        stretch = Stretch(limit, 0, limit, 0.0)
+        stretch = Interval(limit, 0, limit, 0.0)
         yield stretch
         return stretch

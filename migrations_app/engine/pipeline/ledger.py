@@ -14,7 +14,7 @@ from migrations_app.engine.model.counters import Counters
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
+class BeyondCheckpoint:
     """What became of batches past the mark, once a run has ended; void when a resume reads them again.
 
     ``counters`` are of rows whose fate is known. Of ``in_doubt`` rows it is not: nobody answered.
@@ -40,7 +40,7 @@ class Checkpoint:
     sequence: int = 0
     repeated: bool = False
     restarts: int = 0
-    beyond: Beyond = Beyond()
+    beyond: BeyondCheckpoint = BeyondCheckpoint()
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Ledger:
         self._unsaved: list[tuple[int, Rejected]] = []
         self._repeated = False
         self._restarts = 0
-        self._beyond = Beyond()
+        self._beyond = BeyondCheckpoint()
         self._clock = clock
         self._moved_at = clock()
 
@@ -166,7 +166,7 @@ class Ledger:
         """
         with self._lock:
             told = [entry for entry in self._entries.values() if entry.is_done or entry.is_begun]
-            self._beyond = Beyond(
+            self._beyond = BeyondCheckpoint(
                 sum((entry.settled for entry in told), Counters()),
                 tuple(row for entry in told for row in entry.rejected),
                 sum(entry.in_doubt for entry in told),

@@ -22,14 +22,14 @@ from enum import StrEnum
 
 from migrations_app.engine.errors import Draining, FerryError, UncleanStop
 from migrations_app.engine.log import Log, counted
-from migrations_app.engine.mapping import Mapped, Mapping
+from migrations_app.engine.mapping import MappedBatch, Mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.model.counters import Counters
-from migrations_app.engine.pipeline.concurrency_limit import Pace
+from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit
 from migrations_app.engine.pipeline.ledger import Allowance, Ledger
 from migrations_app.engine.pipeline.retry import RetryPolicy
 from migrations_app.engine.pipeline.sender import ByteBudget, Senders
-from migrations_app.engine.pipeline.slice_reader import Reader
+from migrations_app.engine.pipeline.slice_reader import SliceReader
 from migrations_app.engine.pipeline.throttle import Throttle
 from migrations_app.engine.pipeline.writer import Piece, Writer
 from migrations_app.engine.sources.base import ReadContext, Source
@@ -125,7 +125,7 @@ class _Run:
         writer = self._writer(channel, most, policy, log)
         # One more thread than requests in flight: it encodes the next one meanwhile.
         self._senders = Senders(writer, ledger, budget, stop, most + 1)
-        self._reader = Reader(
+        self._reader = SliceReader(
             source, work.ref, work.part, plan, retry=policy.retry, log=log, start_over=self._start_over
         )
 
@@ -144,7 +144,7 @@ class _Run:
         grace_seconds = 0.0 if upsert else policy.grace_seconds
         return Writer(
             channel,
-            Pace(most, policy.retry, self._ctx.stop, log, grace_seconds),
+            ConcurrencyLimit(most, policy.retry, self._ctx.stop, log, grace_seconds),
             self._allowance,
             upsert=upsert,
             timeout_seconds=policy.request_timeout_seconds,
@@ -192,7 +192,7 @@ class _Run:
         # Only now, so that the rows that were one too many are stored with their batch.
         self._allowance.spend(rejected)
 
-    def _pieces(self, mapped: Mapped) -> list[Piece]:
+    def _pieces(self, mapped: MappedBatch) -> list[Piece]:
         """The rows by the partition they go into: by their own value, or all into that of the slice."""
         whole = Piece(mapped.rows, mapped.locators, self._work.part.partition or "")
         return [whole] if mapped.places is None else whole.by_partition(mapped.places)

@@ -14,7 +14,7 @@ from migrations_app.engine.pipeline.retry import Backoff, RetryPolicy
 from migrations_app.engine.sources.base import Closable, ReadContext, Source
 
 
-class Reader:
+class SliceReader:
     """Reads ``part`` of ``ref``; opens the read again after its last cursor when it broke off.
 
     A slice that cannot be resumed begins anew instead, once ``start_over`` has thrown away what was done.

@@ -32,7 +32,7 @@ from migrations_app.engine.log import counted
 from migrations_app.engine.model.batch import Rejected
 from migrations_app.engine.model.partition_names import groups
 from migrations_app.engine.model.row_json import row_excerpt
-from migrations_app.engine.pipeline.concurrency_limit import Pace, Place
+from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, QueuePosition
 from migrations_app.engine.pipeline.ledger import Allowance
 from migrations_app.engine.targets.base import Channel, Request
 
@@ -107,7 +107,7 @@ class Writer:
     def __init__(
         self,
         channel: Channel,
-        pace: Pace,
+        pace: ConcurrencyLimit,
         allowance: Allowance,
         *,
         upsert: bool,
@@ -123,22 +123,22 @@ class Writer:
         self._tries = tries
         self._max_request_bytes = max_request_bytes
 
-    def place(self) -> Place:
+    def place(self) -> QueuePosition:
         """The next place among batches, which are begun in the order of theirs."""
         return self._pace.place()
 
-    def write(self, place: Place, batch: Sequence[Piece], outcome: Outcome) -> None:
+    def write(self, place: QueuePosition, batch: Sequence[Piece], outcome: Outcome) -> None:
         """Return once each row was accepted, or refused by itself; ``outcome`` is right also before that.
 
         Raises ``TooManyRejected``, ``UncleanStop``, ``TargetUnavailable`` (retryable), what ``Channel.send``
-        raises for good, and the reason of a stop (see ``Pace``).
+        raises for good, and the reason of a stop (see ``ConcurrencyLimit``).
         """
         try:
             self._write(place, batch, outcome)
         finally:
             self._pace.leave(place)
 
-    def _write(self, place: Place, batch: Sequence[Piece], outcome: Outcome) -> None:
+    def _write(self, place: QueuePosition, batch: Sequence[Piece], outcome: Outcome) -> None:
         todo: deque[Piece] = deque()
         for part in batch:
             todo += part.split(1 + part.rows.nbytes // self._max_request_bytes)
@@ -157,7 +157,7 @@ class Writer:
                 else:
                     todo.extendleft(reversed(piece.split(PARTS)))
 
-    def _deliver(self, request: Request, place: Place, outcome: Outcome) -> None:
+    def _deliver(self, request: Request, place: QueuePosition, outcome: Outcome) -> None:
         failures = 0
         while True:
             try:

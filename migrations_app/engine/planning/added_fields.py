@@ -23,7 +23,7 @@ from migrations_app.engine.planning.type_choices import (
 NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
 
 
-def completed_addition(field: FieldPlan, caps: Capabilities) -> FieldPlan:
+def complete_added_field(field: FieldPlan, capabilities: Capabilities) -> FieldPlan:
     """An added field with its sizes. A default that the target cannot keep is put into the rows alone, as
     ``fill_null`` is."""
     choice = written_choice(field)
@@ -31,10 +31,10 @@ def completed_addition(field: FieldPlan, caps: Capabilities) -> FieldPlan:
         return field
     kind = choice.spec.type
     known: dict[str, Any] = {}
-    if field.default is not None and (kind in NO_DEFAULT or not caps.default_values):
+    if field.default is not None and (kind in NO_DEFAULT or not capabilities.default_values):
         known = {"default": None, "fill_null": field.default}
     if field.nullable is None:
-        known["nullable"] = field.default is None and field.fill_null is None and caps.nullable
+        known["nullable"] = field.default is None and field.fill_null is None and capabilities.nullable
     if MilvusType.VARCHAR in (kind, choice.spec.element_type) and field.max_length is None:
         size = len(field.default.encode(errors="replace")) if isinstance(field.default, str) else None
         known["max_length"] = head_room(size, UNSEEN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH)

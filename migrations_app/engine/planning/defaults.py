@@ -18,8 +18,8 @@ from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.planning.added_fields import completed_addition, with_misfit_keys, written_choice
-from migrations_app.engine.planning.from_existing import adopted
+from migrations_app.engine.planning.added_fields import complete_added_field, with_misfit_keys, written_choice
+from migrations_app.engine.planning.from_existing import complete_from_existing
 from migrations_app.engine.planning.index_defaults import default_indexes
 from migrations_app.engine.planning.type_choices import (
     MIN_CAPACITY,
@@ -60,15 +60,17 @@ def default_target(collection: Named, taken: Collection[str] = ()) -> str:
     return f"{collection.group}_{label}" if label in taken and collection.group else label
 
 
-def propose(schema: CollectionSchema, caps: Capabilities, *, taken: Collection[str] = ()) -> CollectionPlan:
+def propose(
+    schema: CollectionSchema, capabilities: Capabilities, *, taken: Collection[str] = ()
+) -> CollectionPlan:
     """What the wizard shows first. ``taken``: targets that other collections of the plan have."""
-    return complete(CollectionPlan(source=schema.name), schema, caps, taken=taken)
+    return complete(CollectionPlan(source=schema.name), schema, capabilities, taken=taken)
 
 
 def complete(
     collection: CollectionPlan,
     schema: CollectionSchema,
-    caps: Capabilities,
+    capabilities: Capabilities,
     *,
     taken: Collection[str] = (),
     existing: TargetSchema | None = None,
@@ -78,11 +80,11 @@ def complete(
     ``existing`` is the collection in the target that its rows are added to: what is left out comes from it.
     """
     if existing is not None:
-        collection = adopted(collection, schema, caps, existing)
+        collection = complete_from_existing(collection, schema, capabilities, existing)
     target = default_target(schema, taken) if collection.target is None else collection.target
-    kept = _with_key(collection, schema, caps).model_copy(update={"target": target})
-    facts = _Facts(schema, caps, kept)
-    fields = with_misfit_keys(kept, [facts.completed(field) for field in _listed(kept, schema, caps)])
+    kept = _with_key(collection, schema, capabilities).model_copy(update={"target": target})
+    facts = _Facts(schema, capabilities, kept)
+    fields = with_misfit_keys(kept, [facts.completed(field) for field in _listed(kept, schema, capabilities)])
     return kept.model_copy(
         update={
             "fields": fields,
@@ -90,7 +92,7 @@ def complete(
             "key_max_length": _key_length(kept, schema)
             if kept.key_max_length is None and kept.is_joined
             else kept.key_max_length,
-            "indexes": default_indexes(kept, fields, schema, caps),
+            "indexes": default_indexes(kept, fields, schema, capabilities),
         }
     )
 
@@ -100,12 +102,12 @@ class _Facts:
     """What completing a field looks at."""
 
     schema: CollectionSchema
-    caps: Capabilities
+    capabilities: Capabilities
     collection: CollectionPlan
 
     def completed(self, field: FieldPlan) -> FieldPlan:
         if field.added:
-            return completed_addition(field, self.caps)
+            return complete_added_field(field, self.capabilities)
         source = source_of(self.schema, self.collection.select, field.source)
         if source is None:
             return field
@@ -123,10 +125,10 @@ class _Facts:
 
     def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
         if self.collection.is_kept_key(field.source):
-            key = key_choice(source, self.caps)
+            key = key_choice(source, self.capabilities)
             if key is not None and field.type in (None, key.spec.type):
                 return key
-        found = choice_of(source, self.caps, field.type, field.element_type)
+        found = choice_of(source, self.capabilities, field.type, field.element_type)
         return found or (written_choice(field) if source.opened_from else None)
 
     def _dynamic(self, field: FieldPlan, source: SourceField) -> FieldPlan:
@@ -142,7 +144,7 @@ class _Facts:
 
     def _goes_dynamic(self, field: FieldPlan, source: SourceField) -> bool:
         """Whether the target cannot hold the values of a field of which nothing is said but its source."""
-        choice = choice_of(source, self.caps)
+        choice = choice_of(source, self.capabilities)
         return (
             field.model_fields_set <= {"source"}
             and self.collection.dynamic_field
@@ -154,16 +156,20 @@ class _Facts:
         )
 
     def _loses_null(self, source: SourceField) -> bool:
-        return source.nullable and not self.caps.nullable
+        return source.nullable and not self.capabilities.nullable
 
     def _loses_lists(self, spec: TypeSpec, source: SourceField) -> bool:
         lists, _ = lists_in_sample(self.schema.sample, source)
-        return spec.type is MilvusType.JSON and self.caps.json_objects_only and lists > 0
+        return spec.type is MilvusType.JSON and self.capabilities.json_objects_only and lists > 0
 
     def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
-        if self._is_searched(target) and not self.caps.full_text_null:
+        if self._is_searched(target) and not self.capabilities.full_text_null:
             return False
-        return self.caps.nullable and not spec.type.is_vector and not self._is_key_of_any_kind(target, source)
+        return (
+            self.capabilities.nullable
+            and not spec.type.is_vector
+            and not self._is_key_of_any_kind(target, source)
+        )
 
     def _is_searched(self, target: str) -> bool:
         return any(wanted.field == target for wanted in self.collection.full_text)
@@ -188,11 +194,13 @@ class _Facts:
         }
 
 
-def _listed(collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> Iterator[FieldPlan]:
+def _listed(
+    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
+) -> Iterator[FieldPlan]:
     """The fields written out, with the key where it was forgotten; or all that can be proposed."""
     kept = set() if collection.makes_key else set(collection.key_columns)
     old = _old_key(schema) if collection.is_auto_id else set()
-    unfit = set(left_out(schema, caps, len(collection.full_text))) - kept
+    unfit = set(left_out(schema, capabilities, len(collection.full_text))) - kept
     if collection.fields is not None:
         written = {field.source for field in collection.fields}
         for column in kept | (old - unfit if collection.keep_source_key else set()):
@@ -214,18 +222,20 @@ def _old_key(schema: CollectionSchema) -> set[str]:
     return {field.name} if field is not None and not field.is_vector else set()
 
 
-def _with_key(collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities) -> CollectionPlan:
+def _with_key(
+    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
+) -> CollectionPlan:
     """With the key that is proposed where none is named: the source's own where it is one column that Milvus
     can take, else Auto ID, and then nothing of the old key is lost."""
     if collection.key is not None:
         return collection
     columns = schema.key.columns if schema.key and schema.key.unique else ()
     own = schema.field(columns[0]) if len(columns) == 1 else None
-    if own is not None and key_choice(own, caps):
+    if own is not None and key_choice(own, capabilities):
         # A column may be called “auto” as well.
         return collection.model_copy(update={"key": [own.name] if own.name == AUTO else own.name})
     keeps = collection.keep_source_key or "keep_source_key" not in collection.model_fields_set
-    has_old_key = not _old_key(schema).issubset(left_out(schema, caps))
+    has_old_key = not _old_key(schema).issubset(left_out(schema, capabilities))
     return collection.model_copy(update={"key": AUTO, "keep_source_key": keeps and has_old_key})
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from migrations_app.engine.mapping.json_column import opened
 from migrations_app.engine.mapping.json_documents import plain
-from migrations_app.engine.mapping.values.convert import converted, fits, shown
+from migrations_app.engine.mapping.values.convert import convert_values, fits, shown
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.paths import opened_columns, path_of
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
@@ -103,7 +103,7 @@ class _Key:
             opened_from=self.column,
             share=self.rows / len(self.values),
         )
-        return source, converted(self.values, specs[0], self.path)[0]
+        return source, convert_values(self.values, specs[0], self.path)[0]
 
 
 def _keys(name: str, column: pa.Array) -> list[_Key]:

@@ -14,27 +14,27 @@ from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.type_choices import key_choice
 
 
-def adopted(
-    collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities, found: TargetSchema
+def complete_from_existing(
+    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities, found: TargetSchema
 ) -> CollectionPlan:
     """``collection`` with key, fields and options of ``found`` wherever it says nothing of them.
 
     Source fields go into the fields of their names, in the types there. What is written out stays, also where
     it differs.
     """
-    kept = collection.model_copy(update=_options(collection, schema, caps, found))
+    kept = collection.model_copy(update=_options(collection, schema, capabilities, found))
     fields = list(_matched(kept, schema, found)) if kept.fields is None else kept.fields
     there = {field.name: field for field in found.sent_fields}
-    fields = [_like(field, kept, schema, caps, there) for field in fields]
+    fields = [_like(field, kept, schema, capabilities, there) for field in fields]
     named = {_target_of(field, schema, kept) for field in fields if not field.dynamic}
     return kept.model_copy(update={"fields": [*fields, *_added(found, named)]})
 
 
 def _options(
-    collection: CollectionPlan, schema: CollectionSchema, caps: Capabilities, found: TargetSchema
+    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities, found: TargetSchema
 ) -> dict[str, Any]:
     said = collection.model_fields_set
-    key = _key(schema, caps, found) if collection.key is None else collection.key
+    key = _key(schema, capabilities, found) if collection.key is None else collection.key
     partition_key = next((field.name for field in found.fields if field.is_partition_key), None)
     taken: dict[str, Any] = {
         "key": key,
@@ -52,7 +52,7 @@ def _options(
     return taken
 
 
-def _key(schema: CollectionSchema, caps: Capabilities, found: TargetSchema) -> str | list[str] | None:
+def _key(schema: CollectionSchema, capabilities: Capabilities, found: TargetSchema) -> str | list[str] | None:
     """Auto ID where the target makes the keys, else the source field of the key's name, or the source's own
     key, joined where it has several columns. None: the usual proposal."""
     if found.key.auto_id:
@@ -60,7 +60,7 @@ def _key(schema: CollectionSchema, caps: Capabilities, found: TargetSchema) -> s
     own = schema.key.columns if schema.key is not None and schema.key.unique else ()
     for name in (found.key.name, *(own if len(own) == 1 else ())):
         field = schema.field(name)
-        choice = key_choice(field, caps) if field is not None else None
+        choice = key_choice(field, capabilities) if field is not None else None
         if choice is not None and choice.spec.type is found.key.spec.type:
             return [name] if name == AUTO else name
     is_text = found.key.spec.type is MilvusType.VARCHAR
@@ -106,7 +106,7 @@ def _like(
     field: FieldPlan,
     collection: CollectionPlan,
     schema: CollectionSchema,
-    caps: Capabilities,
+    capabilities: Capabilities,
     there: dict[str, TargetField],
 ) -> FieldPlan:
     """``field`` with the parameters of the target's field of its name, where it can have them."""
@@ -116,7 +116,7 @@ def _like(
         return field
     known: dict[str, Any] = {"nullable": target.nullable, "default": target.default}
     specs = [choice.spec for choice in source.choices]
-    if collection.is_kept_key(field.source) and (key := key_choice(source, caps)) is not None:
+    if collection.is_kept_key(field.source) and (key := key_choice(source, capabilities)) is not None:
         specs = [key.spec]
     kinds = {(spec.type, spec.element_type) for spec in specs}
     # A key of an opened column may become whatever is written.

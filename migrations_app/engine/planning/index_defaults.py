@@ -16,7 +16,7 @@ def default_metric(type_: MilvusType, source: SourceField | None) -> str:
 
 
 def default_indexes(
-    collection: CollectionPlan, fields: list[FieldPlan], schema: CollectionSchema, caps: Capabilities
+    collection: CollectionPlan, fields: list[FieldPlan], schema: CollectionSchema, capabilities: Capabilities
 ) -> list[IndexPlan]:
     """One index a vector field, those that full-text search makes included; where they are written out, with
     their metric."""
@@ -28,7 +28,7 @@ def default_indexes(
     outputs = {made.output: FULL_TEXT_METRICS[0] for made in collection.full_text}
     if collection.indexes is None:
         dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
-        kind = FULL_TEXT_INDEX if FULL_TEXT_INDEX in caps.index_types else "AUTOINDEX"
+        kind = FULL_TEXT_INDEX if FULL_TEXT_INDEX in capabilities.index_types else "AUTOINDEX"
         return dense + [IndexPlan(field=name, type=kind, metric=metric) for name, metric in outputs.items()]
     usual = metrics | outputs
     return [

@@ -19,7 +19,7 @@ MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
 NARROW = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32})
 
 
-def left_out(schema: CollectionSchema, caps: Capabilities, made: int = 0) -> dict[str, str]:
+def left_out(schema: CollectionSchema, capabilities: Capabilities, made: int = 0) -> dict[str, str]:
     """The source fields that are not proposed, each with the reason. ``made``: vector fields that the target
     fills itself."""
     reasons: dict[str, str] = {}
@@ -27,35 +27,35 @@ def left_out(schema: CollectionSchema, caps: Capabilities, made: int = 0) -> dic
     for field in schema.fields:
         if field.opened_from:
             continue
-        choice = choice_of(field, caps)
+        choice = choice_of(field, capabilities)
         if choice is None:
-            reasons[field.name] = field.left_out or _no_type(field, caps)
+            reasons[field.name] = field.left_out or _no_type(field, capabilities)
         elif choice.spec.type.is_vector:
             vectors += 1
-            if vectors > caps.max_vector_fields:
-                most = counted(caps.max_vector_fields, "vector field")
-                reasons[field.name] = f"{caps.limits} takes {most}"
+            if vectors > capabilities.max_vector_fields:
+                most = counted(capabilities.max_vector_fields, "vector field")
+                reasons[field.name] = f"{capabilities.limits} takes {most}"
     return reasons
 
 
 def choice_of(
-    field: SourceField, caps: Capabilities, type_: str | None = None, element_type: str | None = None
+    field: SourceField, capabilities: Capabilities, type_: str | None = None, element_type: str | None = None
 ) -> TypeChoice | None:
     """The choice of a given type; without one the first that the target has. None: there is none."""
     for choice in field.choices:
         spec = choice.spec
-        has_type = spec.type in caps.types if type_ is None else spec.type == type_
+        has_type = spec.type in capabilities.types if type_ is None else spec.type == type_
         if has_type and element_type in (None, spec.element_type):
             return choice
     return None
 
 
-def key_choice(field: SourceField, caps: Capabilities) -> TypeChoice | None:
+def key_choice(field: SourceField, capabilities: Capabilities) -> TypeChoice | None:
     """What ``field`` is as a key: its first INT64 or VARCHAR; narrower integers are widened."""
     if not field.can_be_key:
         return None
     for choice in field.choices:
-        if choice.spec.type in KEY_TYPES and choice.spec.type in caps.types:
+        if choice.spec.type in KEY_TYPES and choice.spec.type in capabilities.types:
             return choice
     if any(choice.spec.type in NARROW for choice in field.choices):
         return TypeChoice(TypeSpec(MilvusType.INT64))
@@ -68,15 +68,15 @@ def can_be_part(field: SourceField) -> bool:
     return (is_text or (field.can_be_key and bool(field.choices))) and not field.opened_from
 
 
-def key_fields(schema: CollectionSchema, caps: Capabilities) -> tuple[SourceField, ...]:
+def key_fields(schema: CollectionSchema, capabilities: Capabilities) -> tuple[SourceField, ...]:
     """The fields that may be the key alone; where one may hold NULL, that is counted before the move."""
-    return tuple(field for field in schema.fields if key_choice(field, caps))
+    return tuple(field for field in schema.fields if key_choice(field, capabilities))
 
 
-def part_fields(schema: CollectionSchema, caps: Capabilities) -> tuple[SourceField, ...]:
+def part_fields(schema: CollectionSchema, capabilities: Capabilities) -> tuple[SourceField, ...]:
     """The fields of which any two or more, in any order, may be joined into the key; none where the target
     has no VARCHAR."""
-    if MilvusType.VARCHAR not in caps.types:
+    if MilvusType.VARCHAR not in capabilities.types:
         return ()
     return tuple(field for field in schema.fields if can_be_part(field))
 
@@ -131,8 +131,8 @@ def lists_in_sample(sample: pa.RecordBatch | None, field: SourceField) -> tuple[
     return pc.sum(is_list).as_py() or 0, len(values)
 
 
-def _no_type(field: SourceField, caps: Capabilities) -> str:
+def _no_type(field: SourceField, capabilities: Capabilities) -> str:
     if not field.choices:
         return f"Milvus has no type for {field.native_type}"
     wanted = field.choices[0].spec.type.value
-    return f"{wanted} {caps.missing(wanted)}"
+    return f"{wanted} {capabilities.missing(wanted)}"

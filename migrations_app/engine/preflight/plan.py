@@ -72,11 +72,11 @@ def check_plan(
     stop = stop or StopToken()
     faults = [*unbuilt_faults(plan), *endpoints.check_number(plan, type(source), max_collections)]
     try:
-        caps, taken, is_there = target.capabilities(), frozenset(target.collections()), True
+        capabilities, taken, is_there = target.capabilities(), frozenset(target.collections()), True
     except DatabaseMissing as error:
         faults.append(endpoints.database_fault(plan, target, error))
-        caps, taken, is_there = endpoints.capabilities_elsewhere(target), frozenset(), False
-    faults += endpoints.check_options(plan, type(source), caps)
+        capabilities, taken, is_there = endpoints.capabilities_elsewhere(target), frozenset(), False
+    faults += endpoints.check_options(plan, type(source), capabilities)
     described = [_described(collection, source, stop) for collection in plan.collections]
     schemas = [found for found in described if isinstance(found, CollectionSchema)]
     prepared: dict[int, PreparedCollection] = {}
@@ -87,7 +87,7 @@ def check_plan(
         else:
             asked = _named(collection, default_targets(schemas)[found.name])
             prepared[number], own = _prepared(
-                asked, found, source, target, caps, taken, plan.options.limit_rows
+                asked, found, source, target, capabilities, taken, plan.options.limit_rows
             )
         faults += (fault.under(f"collections[{number}]") for fault in own)
     for number, one in prepared.items() if is_there else ():
@@ -124,24 +124,24 @@ def _prepared(
     schema: CollectionSchema,
     source: Source,
     target: Target,
-    caps: Capabilities,
+    capabilities: Capabilities,
     taken: AbstractSet[str],
     limit_rows: int | None,
 ) -> tuple[PreparedCollection, tuple[Fault, ...]]:
     there, unreadable = existing.added_to(collection, target, taken)
-    completed = complete(collection, schema, caps, existing=there)
+    completed = complete(collection, schema, capabilities, existing=there)
     made = Partitions()
     try:
-        facts = look_at_rows(Subject(completed, schema, caps), source)
-        made = name_partitions(Subject(completed, schema, caps), source)
+        facts = look_at_rows(Subject(completed, schema, capabilities), source)
+        made = name_partitions(Subject(completed, schema, capabilities), source)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise
         facts = RowFacts({}, (_source_fault(collection, error),))
     completed = with_dims(completed, facts.dims).model_copy(update={"partitions": dict(made.names)})
-    found = (*unreadable, *check_collection(completed, schema, caps, there))
+    found = (*unreadable, *check_collection(completed, schema, capabilities, there))
     warnings = tuple(fault.message for fault in found if fault.severity == "warning")
-    unsaid = _left_out(completed, schema, caps, there) if collection.fields is None else ()
+    unsaid = _left_out(completed, schema, capabilities, there) if collection.fields is None else ()
     counts = (*facts.notes, *made.notes)
     if counts and limit_rows is not None:
         counts = (*counts, f"These counts are of all rows, of which {limit_rows:,} at most are moved.")
@@ -153,11 +153,17 @@ def _prepared(
 
 
 def _left_out(
-    completed: CollectionPlan, schema: CollectionSchema, caps: Capabilities, there: TargetSchema | None
+    completed: CollectionPlan,
+    schema: CollectionSchema,
+    capabilities: Capabilities,
+    there: TargetSchema | None,
 ) -> tuple[str, ...]:
     """What a plan that lists no fields does not move, each with the reason."""
     moved = {field.source for field in completed.fields or ()}
-    reasons, opened = left_out(schema, caps, len(completed.full_text)), opened_columns(completed.select)
+    reasons, opened = (
+        left_out(schema, capabilities, len(completed.full_text)),
+        opened_columns(completed.select),
+    )
     usual = f"“{there.name}” has no field of that name" if there is not None else "Auto ID makes new keys"
     return tuple(
         f"“{field.name}” is left out: {reasons.get(field.name, usual).rstrip('.')}."

@@ -16,7 +16,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FieldEntry:
     """A field of the plan: its place in the list and, where there is one, the source field."""
 
     number: int
@@ -73,7 +73,7 @@ class Subject:
 
     plan: CollectionPlan
     schema: CollectionSchema
-    caps: Capabilities
+    capabilities: Capabilities
     existing: TargetSchema | None = None
 
     @property
@@ -81,13 +81,13 @@ class Subject:
         """The columns whose keys are moved one by one."""
         return opened_columns(self.plan.select)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[FieldEntry]:
         return [
-            Entry(number, field, self._source(field), self.plan.source)
+            FieldEntry(number, field, self._source(field), self.plan.source)
             for number, field in enumerate(self.plan.fields or ())
         ]
 
-    def fixed(self) -> list[Entry]:
+    def fixed(self) -> list[FieldEntry]:
         """The fields of the target, without what goes into the dynamic field."""
         return [entry for entry in self.entries() if not entry.plan.dynamic]
 
@@ -96,13 +96,13 @@ class Subject:
         names = {entry.plan.target for entry in self.fixed()} | {made.output for made in self.plan.full_text}
         return {name for name in (*names, self.plan.key_name if self.plan.makes_key else None) if name}
 
-    def named(self, target: str) -> Entry | None:
+    def named(self, target: str) -> FieldEntry | None:
         return next((entry for entry in self.fixed() if entry.plan.target == target), None)
 
-    def is_key(self, entry: Entry) -> bool:
+    def is_key(self, entry: FieldEntry) -> bool:
         return self.plan.is_kept_key(entry.plan.source)
 
-    def is_partition_key(self, entry: Entry) -> bool:
+    def is_partition_key(self, entry: FieldEntry) -> bool:
         return self.plan.partition_key is not None and entry.plan.target == self.plan.partition_key
 
     def fault(self, option: str, code: str, message: str, hint: str = "", *fixes: Fix) -> Fault:

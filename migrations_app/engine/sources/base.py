@@ -18,7 +18,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 import pyarrow as pa
 
-from migrations_app.engine.endpoint import End, NoSettings, SettingsModel
+from migrations_app.engine.endpoint import Endpoint, NoSettings, SettingsModel
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.stop_token import Deadline, StopToken
@@ -60,13 +60,13 @@ class Measures:
     """Facts over all rows, for preflight.
 
     ``dims`` gives for each asked vector field how many rows have which dimension, ``nulls`` how many
-    rows are NULL in each asked field, ``ends`` the smallest and the largest value of each asked field that is
-    not NULL everywhere. ``duplicates`` are rows minus different keys, None where that was not counted.
+    rows are NULL in each asked field, ``extremes`` the smallest and the largest value of each asked field
+    that is not NULL everywhere. ``duplicates`` are rows minus distinct keys, None if not counted.
     """
 
     dims: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     nulls: Mapping[str, int] = field(default_factory=dict)
-    ends: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    extremes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     duplicates: int | None = None
 
 
@@ -113,7 +113,7 @@ class ReadContext:
                     future.cancel()
 
 
-class Source(End):
+class Source(Endpoint):
     """One open source. Cheap to make: it connects when first asked. Use as a context manager.
 
     Only ``FerryError``s leave its methods. Threads may not share one, but for ``ordered_map``'s.
@@ -181,11 +181,11 @@ class Source(End):
         dims_of: tuple[str, ...] = (),
         nulls_of: tuple[str, ...] = (),
         duplicates_of: KeyRows | None = None,
-        ends_of: tuple[str, ...] = (),
+        extremes_of: tuple[str, ...] = (),
     ) -> Measures:
         """Facts over all rows, where the source can tell them without sending the rows.
 
-        ``ends_of`` are fields of whole numbers. Keys are equal where they are byte for byte.
+        ``extremes_of`` are fields of whole numbers. Keys are equal where they are byte for byte.
         """
         return Measures()
 

@@ -10,7 +10,7 @@ from migrations_app.engine.sources.base import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SourceEntry:
     """``dotted`` is ``module:Class``; ``package`` what to install where its import fails."""
 
     kind: str
@@ -35,10 +35,10 @@ class Entry:
         return found
 
 
-SOURCES: dict[str, Entry] = {
+SOURCES: dict[str, SourceEntry] = {
     entry.kind: entry
     for entry in (
-        Entry(
+        SourceEntry(
             "postgresql",
             "PostgreSQL",
             "Tables and views with pgvector columns, from any schema of one database.",

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from migrations_app.engine.endpoint import End, SettingsModel
+from migrations_app.engine.endpoint import Endpoint, SettingsModel
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.stop_token import StopToken
@@ -70,7 +70,7 @@ class IndexState:
     failed: str = ""
 
 
-class Target(End):
+class Target(Endpoint):
     """One open target, in one of its databases. Only ``FerryError``s leave its methods.
 
     ``flush``, ``create_index`` and ``load`` only ask; the caller polls under its own lease.

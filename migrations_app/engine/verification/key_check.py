@@ -2,7 +2,7 @@
 replaced rows that were there before.
 
 The keys are read from the source once more, and counted in the target page by page. All that has to be
-remembered between two pages is a ``SearchState``.
+remembered between two pages is a ``KeyCheckState``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NO_PLACE = "the table has no key of its own to go on after, and reading it takes
 
 
 @dataclass(frozen=True, slots=True)
-class SearchState:
+class KeyCheckState:
     """How far a search came: ``read`` rows up to ``after`` in slice number ``part``. ``as_dict`` is JSON.
 
     Of these, ``asked`` have a key that was sent, and ``found`` one that is in the target. ``reason`` says why
@@ -47,7 +47,7 @@ class SearchState:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentRows:
     """What was sent: the slices of a collection, by a mapping, at most ``limit`` rows, all but those whose
     locators are among ``rejected``. The keys of one batch are asked for in one expression, or in several of
     ``KEYS_AT_ONCE``."""
@@ -59,23 +59,23 @@ class Sent:
     rejected: pa.Array | None = None
 
 
-class KeySearch:
+class KeyCheck:
     """One search. ``save`` is given each new state."""
 
     def __init__(
         self,
         source: Source,
         target: Target,
-        sent: Sent,
+        sent: SentRows,
         *,
-        state: SearchState | None = None,
-        save: Callable[[SearchState], None] = lambda state: None,
+        state: KeyCheckState | None = None,
+        save: Callable[[KeyCheckState], None] = lambda state: None,
     ) -> None:
         self._source = source
         self._target = target
         self._sent = sent
         self._save = save
-        self.state = state or SearchState()
+        self.state = state or KeyCheckState()
 
     def run(self, stop: StopToken, deadline: Deadline) -> bool:
         """Go on until done, or until ``deadline``: then run again from the saved state. Whether it is done.
@@ -114,7 +114,7 @@ class KeySearch:
         self._keep(**found.as_dict())
         return True
 
-    def _counted(self, state: SearchState, batch: Batch) -> SearchState:
+    def _counted(self, state: KeyCheckState, batch: Batch) -> KeyCheckState:
         mapped = self._sent.mapping.apply(batch)
         keys = mapped.rows.column(self._sent.mapping.target.key.name)
         if self._sent.rejected is not None:

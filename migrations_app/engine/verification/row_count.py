@@ -18,7 +18,7 @@ from migrations_app.engine.milvus.metrics import FULL_TEXT_METRICS, METRICS
 from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
-from migrations_app.engine.verification.stall import Watch
+from migrations_app.engine.verification.stall import StallDetector
 
 # What else is asked of a loaded collection: given its rows; whether it is through.
 WhileLoaded = Callable[[int, StopToken, Deadline], bool]
@@ -43,7 +43,7 @@ class CountState:
     unindexed: tuple[str, ...] = ()
     was_loaded: bool = True
     asks: int = 0
-    watch: Watch = dataclasses.field(default_factory=Watch)
+    watch: StallDetector = dataclasses.field(default_factory=StallDetector)
     is_done: bool = False
     rows: int | None = None
     method: str = ""
@@ -55,7 +55,7 @@ class CountState:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> CountState:
-        watch = Watch(**data.get("watch", {}))
+        watch = StallDetector(**data.get("watch", {}))
         return cls(**data | {"unindexed": tuple(data.get("unindexed", ())), "watch": watch})
 
 
@@ -142,11 +142,11 @@ class RowCount:
             self._keep(reason=f"{self.state.reason} {error.message}".strip())
 
     def _step(self, stop: StopToken, deadline: Deadline) -> None:
-        caps = self._target.capabilities()
-        if caps.flush_before_count and not self.state.is_flushed:
+        capabilities = self._target.capabilities()
+        if capabilities.flush_before_count and not self.state.is_flushed:
             self._target.flush(self._name, stop)
             self._keep(is_flushed=True)
-        elif not caps.count_needs_load:
+        elif not capabilities.count_needs_load:
             self._count(stop, deadline)
         elif self._statistics_are_exact:
             self._keep_rows(self._target.row_statistics, STATISTICS, stop)

@@ -10,7 +10,7 @@ LONGEST_LOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class StallDetector:
     """``seen`` is how far it was (any JSON value), unchanged for ``idle_seconds`` of looking at it; the last
     look was at ``looked_at``, in seconds since 1970."""
 
@@ -18,9 +18,9 @@ class Watch:
     idle_seconds: float = 0.0
     looked_at: float = 0.0
 
-    def look(self, seen: Any, now: float) -> Watch:
+    def look(self, seen: Any, now: float) -> StallDetector:
         """The watch after a look at ``now`` that found ``seen``."""
         if seen != self.seen:
-            return Watch(seen, 0.0, now)
+            return StallDetector(seen, 0.0, now)
         spent = min(max(now - self.looked_at, 0.0), LONGEST_LOOK_SECONDS)
-        return Watch(seen, self.idle_seconds + spent, now)
+        return StallDetector(seen, self.idle_seconds + spent, now)

@@ -25,7 +25,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class KeysSought:
+class KeyCheckCounts:
     """How many of the keys that were sent were looked for in the target, and found; ``reason`` says why fewer
     than all were looked for."""
 
@@ -58,7 +58,7 @@ def judge(
     source_after: int | None,
     target_after: int | None,
     target_before: int | None = 0,
-    keys: KeysSought | None = None,
+    keys: KeyCheckCounts | None = None,
     limit: int | None = None,
     duplicates: Sequence[int] | None = (),
     reason: str = "",
@@ -110,7 +110,7 @@ def _wanted(count: int | None, limit: int | None) -> int | None:
 
 
 def _of_target(
-    counters: Counters, added: int | None, equal: Replaced | None, keys: KeysSought | None, reason: str
+    counters: Counters, added: int | None, equal: Replaced | None, keys: KeyCheckCounts | None, reason: str
 ) -> Check:
     """``equal`` is None where nobody knows how many rows have the key of another."""
     sent = _sent(counters)
@@ -153,7 +153,7 @@ def _unknown(counters: Counters, added: int) -> str:
     )
 
 
-def _sought(counters: Counters, added: int, keys: KeysSought) -> tuple[bool | None, str]:
+def _sought(counters: Counters, added: int, keys: KeyCheckCounts) -> tuple[bool | None, str]:
     """Fewer new rows than were sent, into a collection that had rows: the keys tell whether all are there."""
     new = f"The target holds {counted(added, 'new row')} for {_sent(counters):,} sent"
     rows = _sent(counters) + counters.collapsed
@@ -165,7 +165,7 @@ def _sought(counters: Counters, added: int, keys: KeysSought) -> tuple[bool | No
     return True, f"{new}: the others replaced rows with the same keys, and every key is there."
 
 
-def _doubled(keys: KeysSought) -> str:
+def _doubled(keys: KeyCheckCounts) -> str:
     return (
         f"The target holds {counted(keys.found, 'row')} with the {counted(keys.asked, 'key')} that were "
         "sent. A key that was in another partition before is there twice: delete the older row, or replace "

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from migrations_app.execution.heartbeat import drain
 from migrations_app.models.keys_check import ensure_keys_fit_database
 from migrations_app.worker import cluster
-from migrations_app.worker.parent_death import die_with, is_orphan
+from migrations_app.worker.parent_death import die_with_parent, is_orphan
 from migrations_app.worker.supervisor import Supervisor
 
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         supervisor.run()
 
     def _serve(self, *, sign: int, parent: int) -> None:
-        die_with(parent)
+        die_with_parent(parent)
         os.set_blocking(sign, False)
 
         def say_alive() -> None:

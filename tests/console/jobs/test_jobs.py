@@ -262,7 +262,7 @@ def test_a_finished_job_offers_index_load_and_release(administrator):
 
 def test_what_was_done_with_a_finished_job_is_said_and_not_offered_again(administrator):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
-    job.collections.update(index_wish="done", load_action="load", load_wish="running")
+    job.collections.update(index_action_state="done", load_action="load", load_action_state="running")
     page = text(administrator.get(reverse("job", args=[job.public_id])))
     assert reverse("job_index", args=[job.public_id]) not in page
     assert reverse("job_load", args=[job.public_id]) not in page
@@ -272,7 +272,7 @@ def test_what_was_done_with_a_finished_job_is_said_and_not_offered_again(adminis
 
 def test_an_action_that_failed_is_offered_again(administrator):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
-    job.collections.update(load_action="load", load_wish="failed", load_error="No memory.")
+    job.collections.update(load_action="load", load_action_state="failed", load_error="No memory.")
     page = text(administrator.get(reverse("job", args=[job.public_id])))
     assert reverse("job_load", args=[job.public_id]) in page
     assert "failed: No memory." in page

@@ -15,7 +15,7 @@ from console.schema.forms.collection import CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
 from console.schema.parse.table import read
-from console.schema.table import Sheet
+from console.schema.table import MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
@@ -65,11 +65,13 @@ def sample(rows: int = 7) -> pa.RecordBatch:
 SCHEMA = CollectionSchema("shop.items", FIELDS, SourceKey(("id",)), sample(), label="items", group="shop")
 
 
-def sent(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> dict[str, str]:
+def sent(
+    table: MappingTable, capabilities: Capabilities = EVERYTHING, **changes: str | None
+) -> dict[str, str]:
     """What a browser sends, with changes: ``row__control`` names one in a row, None takes it away."""
-    sent_forms: list[Form] = [CollectionForm(table, has)]
-    sent_forms += [FieldForm(row, table, has) for row in table.rows(has) if not row.reason]
-    sent_forms += full_text_forms(table, has)
+    sent_forms: list[Form] = [CollectionForm(table, capabilities)]
+    sent_forms += [FieldForm(row, table, capabilities) for row in table.rows(capabilities) if not row.reason]
+    sent_forms += full_text_forms(table, capabilities)
     data: dict[str, str] = {}
     for form in sent_forms:
         for field in form:
@@ -86,16 +88,18 @@ def sent(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) ->
     return data
 
 
-def changed(table: Sheet, has: Capabilities = EVERYTHING, **changes: str | None) -> Sheet:
-    return read(table, has, sent(table, has, **changes))
+def changed(
+    table: MappingTable, capabilities: Capabilities = EVERYTHING, **changes: str | None
+) -> MappingTable:
+    return read(table, capabilities, sent(table, capabilities, **changes))
 
 
-def plan_field(table: Sheet, source: str) -> Any:
+def plan_field(table: MappingTable, source: str) -> Any:
     return next((field for field in table.plan.fields or () if field.source == source), None)
 
 
-def opened(table: Sheet, *columns: str, has: Capabilities = EVERYTHING) -> Sheet:
+def opened(table: MappingTable, *columns: str, capabilities: Capabilities = EVERYTHING) -> MappingTable:
     """The table with these columns opened, described as a source does."""
     own = tuple(field for field in SCHEMA.fields if not field.opened_from)
     schema = with_opened_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
-    return table_defaults.reopened(table, schema, columns, has)
+    return table_defaults.reopened(table, schema, columns, capabilities)

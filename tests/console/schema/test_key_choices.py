@@ -6,16 +6,16 @@ import pytest
 
 from console.schema import defaults as table_defaults
 from console.schema.forms.collection import CollectionForm
-from console.schema.key_notes import joined_example, key_words
+from console.schema.key_notes import joined_example, key_notes
 from console.schema.preview import preview
 from console.schema.problems import of_all
-from console.schema.table import Sheet
+from console.schema.table import MappingTable
 from migrations_app.engine.model.source_schema import SourceKey
 from tests.console.schema.tables import FACTS, SCHEMA, changed, plan_field
 from tests.kit.memory_target import EVERYTHING
 
 
-def key_choices(table: Sheet) -> list[str]:
+def key_choices(table: MappingTable) -> list[str]:
     """The values that *Primary key* offers."""
     choices = CollectionForm(table, EVERYTHING).fields["key"].choices
     return [
@@ -33,7 +33,7 @@ def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
     assert changed(table, key="keep").plan.key == "auto"
 
 
-def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(proposed: Sheet) -> None:
+def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(proposed: MappingTable) -> None:
     table = changed(
         proposed, created__default="then", created__too_long="truncate", created__on_null="reject"
     )
@@ -48,7 +48,9 @@ def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(propose
     assert (back.plan.key, plan_field(back, "id").type) == ("id", "INT64")
 
 
-def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_key(proposed: Sheet) -> None:
+def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_key(
+    proposed: MappingTable,
+) -> None:
     table = changed(proposed, key="auto")
     assert plan_field(table, "id") is None
     table = changed(table, key="field:created")
@@ -56,21 +58,21 @@ def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_
     assert not plan_field(changed(table, id__include=None), "id")
 
 
-def test_the_partition_key_is_given_up_where_it_becomes_the_key(proposed: Sheet) -> None:
+def test_the_partition_key_is_given_up_where_it_becomes_the_key(proposed: MappingTable) -> None:
     table = changed(proposed, partition_key="key:created")
     assert table.plan.partition_key == "created"
     assert changed(table, key="field:created").plan.partition_key is None
 
 
 @pytest.mark.parametrize("key", ["field:price", "field:", "field:nothing", "mine", "joined:id"])
-def test_what_cannot_be_a_key_changes_nothing_and_is_a_problem(proposed: Sheet, key: str) -> None:
+def test_what_cannot_be_a_key_changes_nothing_and_is_a_problem(proposed: MappingTable, key: str) -> None:
     table = changed(proposed, key=key)
     assert table.plan.key == "id"
     (problem,) = of_all([table], FACTS)[0]
     assert (problem.field, "cannot be the key" in problem.message) == ("key", True)
 
 
-def joined(table: Sheet, *names: str) -> Sheet:
+def joined(table: MappingTable, *names: str) -> MappingTable:
     """Several joined, these parts picked one after the other."""
     table = changed(table, key="joined")
     for place, name in enumerate(names):
@@ -78,7 +80,7 @@ def joined(table: Sheet, *names: str) -> Sheet:
     return table
 
 
-def test_several_fields_are_joined_in_the_order_they_are_picked(proposed: Sheet) -> None:
+def test_several_fields_are_joined_in_the_order_they_are_picked(proposed: MappingTable) -> None:
     table = joined(proposed, "created", "id")
     assert table.plan.key == ["created", "id"]
     assert (table.plan.key_name, table.plan.key_max_length) == ("auto_id", 2048)
@@ -90,7 +92,7 @@ def test_several_fields_are_joined_in_the_order_they_are_picked(proposed: Sheet)
     assert preview(table).rows[0][0] == "2026-01-01T00:00:00/0"
 
 
-def test_joining_begins_with_the_key_and_wants_two_fields(proposed: Sheet) -> None:
+def test_joining_begins_with_the_key_and_wants_two_fields(proposed: MappingTable) -> None:
     table = changed(proposed, key="joined")
     assert table.plan.key == ["id"]
     (problem,) = of_all([table], FACTS)[0]
@@ -107,10 +109,10 @@ def test_a_key_of_several_columns_is_joined_with_one_choice() -> None:
     table = table_defaults.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
     table = changed(table, key="joined")
     assert table.plan.key == ["id", "created"]
-    assert list(key_words(table)) == ["A row in which created is NULL has no key: it is rejected."]
+    assert list(key_notes(table)) == ["A row in which created is NULL has no key: it is rejected."]
 
 
-def test_a_part_is_taken_out_twice_named_counted_once_and_may_be_no_field(proposed: Sheet) -> None:
+def test_a_part_is_taken_out_twice_named_counted_once_and_may_be_no_field(proposed: MappingTable) -> None:
     table = joined(proposed, "id", "created", "tags", "id")
     assert table.plan.key == ["id", "created"]
     table = changed(table, created__include=None)
@@ -119,7 +121,7 @@ def test_a_part_is_taken_out_twice_named_counted_once_and_may_be_no_field(propos
     assert changed(joined(proposed, "id", "created"), part0="").plan.key == ["created"]
 
 
-def test_name_and_length_of_a_joined_key_follow_unless_they_were_chosen(proposed: Sheet) -> None:
+def test_name_and_length_of_a_joined_key_follow_unless_they_were_chosen(proposed: MappingTable) -> None:
     table = changed(joined(proposed, "created", "id"), key_name="place", key_max_length="99")
     assert (table.plan.key_name, table.plan.key_max_length) == ("place", 99)
     assert changed(table).plan == table.plan
@@ -128,27 +130,27 @@ def test_name_and_length_of_a_joined_key_follow_unless_they_were_chosen(proposed
     assert changed(table, key="auto").plan.key_max_length is None
 
 
-def test_a_length_that_is_none_is_a_problem_beside_it(proposed: Sheet) -> None:
+def test_a_length_that_is_none_is_a_problem_beside_it(proposed: MappingTable) -> None:
     table = changed(joined(proposed, "created", "id"), key_max_length="long")
     (problem,) = of_all([table], FACTS)[0]
     assert (problem.field, table.plan.key_max_length) == ("key_name", 2048)
 
 
-def test_auto_id_may_be_called_otherwise(proposed: Sheet) -> None:
+def test_auto_id_may_be_called_otherwise(proposed: MappingTable) -> None:
     table = changed(changed(proposed, key="auto"), key_name="row")
     assert table.plan.key_name == "row"
     assert changed(table, created__target="row").plan.key_name == "row"
 
 
-def test_what_a_choice_means_is_said_in_words(proposed: Sheet) -> None:
-    assert list(key_words(proposed)) == []
-    unsure, null = key_words(changed(proposed, key="field:created"))
+def test_what_a_choice_means_is_said_in_words(proposed: MappingTable) -> None:
+    assert list(key_notes(proposed)) == []
+    unsure, null = key_notes(changed(proposed, key="field:created"))
     assert unsure.startswith("The source does not declare created unique")
     assert null.startswith("created may be NULL")
-    assert next(key_words(joined(proposed, "id", "created"))).startswith("A row in which created is NULL")
+    assert next(key_notes(joined(proposed, "id", "created"))).startswith("A row in which created is NULL")
 
 
-def test_beside_auto_id_the_old_keys_own_tick_and_the_setting_are_one(proposed: Sheet) -> None:
+def test_beside_auto_id_the_old_keys_own_tick_and_the_setting_are_one(proposed: MappingTable) -> None:
     table = changed(proposed, key="auto")
     assert (table.plan.keep_source_key, plan_field(table, "id")) == (False, None)
     ticked = changed(table, id__include="on")

@@ -13,17 +13,22 @@ from console.schema.forms.field import FieldForm
 from console.schema.parse.table import read
 from console.schema.preview import bytes_per_row, preview
 from console.schema.problems import applied, of_all
-from console.schema.table import Fate, Sheet
+from console.schema.table import MappingTable, Placement
 from tests.console.schema.tables import FACTS, MODEST, SCHEMA, changed, opened, plan_field, sent
 from tests.kit.memory_target import EVERYTHING
 
 
-def test_the_keys_of_an_opened_column_stand_below_it_and_stay_where_they_are(proposed: Sheet) -> None:
+def test_the_keys_of_an_opened_column_stand_below_it_and_stay_where_they_are(proposed: MappingTable) -> None:
     table = opened(proposed, "meta")
     rows = table.rows(EVERYTHING)
     assert [row.name for row in rows][-2:] == ["meta", "meta.a"]
     meta, key = rows[-2:]
-    assert (meta.is_open, meta.fate, key.fate, key.source.share) == (True, Fate.LEFT, Fate.LEFT, 1.0)
+    assert (meta.is_open, meta.placement, key.placement, key.source.share) == (
+        True,
+        Placement.LEFT,
+        Placement.LEFT,
+        1.0,
+    )
     assert table.plan.select == {"open": ["meta"]}
     assert of_all([table], FACTS) == [[]]
     assert changed(table).plan == table.plan
@@ -32,7 +37,7 @@ def test_the_keys_of_an_opened_column_stand_below_it_and_stay_where_they_are(pro
     assert shown.rows[0][-1] == '{"a":1}'
 
 
-def test_a_key_becomes_a_field_with_its_own_name_and_what_becomes_of_misfits(proposed: Sheet) -> None:
+def test_a_key_becomes_a_field_with_its_own_name_and_what_becomes_of_misfits(proposed: MappingTable) -> None:
     table = changed(opened(proposed, "meta"), **{"meta.a__include": "on"})
     key = plan_field(table, "meta.a")
     assert (key.target, key.type, key.nullable) == ("a", "INT64", True)
@@ -43,7 +48,7 @@ def test_a_key_becomes_a_field_with_its_own_name_and_what_becomes_of_misfits(pro
     assert changed(table).plan == table.plan
 
 
-def test_a_key_is_moved_within_the_dynamic_field_as_it_is(proposed: Sheet) -> None:
+def test_a_key_is_moved_within_the_dynamic_field_as_it_is(proposed: MappingTable) -> None:
     table = changed(opened(proposed, "meta"), **{"meta.a__include": "on"})
     table = read(table, EVERYTHING, applied(sent(table), f"{anchor('meta.a')}-dynamic=true"))
     table = changed(table, **{"meta.a__target": "b"})
@@ -55,7 +60,7 @@ def test_a_key_is_moved_within_the_dynamic_field_as_it_is(proposed: Sheet) -> No
     assert (back.dynamic, back.target, back.type) == (False, "b", "INT64")
 
 
-def test_the_rest_is_dropped_on_demand(proposed: Sheet) -> None:
+def test_the_rest_is_dropped_on_demand(proposed: MappingTable) -> None:
     table = opened(proposed, "meta")
     less = changed(table, rest="drop")
     assert less.plan.rest == "drop"
@@ -69,10 +74,10 @@ def test_the_rest_is_dropped_on_demand(proposed: Sheet) -> None:
     )
 
 
-def test_a_column_moved_whole_again_is_the_field_it_was(proposed: Sheet) -> None:
+def test_a_column_moved_whole_again_is_the_field_it_was(proposed: MappingTable) -> None:
     table = changed(proposed, meta__target="about")
     table = changed(opened(table, "meta"), **{"meta.a__include": "on", "rest": "drop"})
-    table = opened(table, has=EVERYTHING)
+    table = opened(table, capabilities=EVERYTHING)
     assert (table.plan.select, table.plan.rest) == ({}, "dynamic")
     assert (plan_field(table, "meta").target, plan_field(table, "meta.a")) == ("about", None)
     assert of_all([table], FACTS) == [[]]
@@ -80,7 +85,7 @@ def test_a_column_moved_whole_again_is_the_field_it_was(proposed: Sheet) -> None
     assert plan_field(again, "meta").target == "about"
 
 
-def test_an_opened_sheet_survives_its_draft(proposed: Sheet) -> None:
+def test_an_opened_sheet_survives_its_draft(proposed: MappingTable) -> None:
     table = changed(opened(proposed, "meta"), **{"meta.a__include": "on", "meta.a__max_length": "x"})
     stored = json.loads(json.dumps(mapping_table.to_json(table)))
     again = mapping_table.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
@@ -91,10 +96,15 @@ def test_an_opened_sheet_survives_its_draft(proposed: Sheet) -> None:
 # --- Added fields -------------------------------------------------------------------------------------------
 
 
-def test_an_added_field_has_a_name_a_type_and_one_value_for_all_rows(proposed: Sheet) -> None:
+def test_an_added_field_has_a_name_a_type_and_one_value_for_all_rows(proposed: MappingTable) -> None:
     table = with_field_added(with_field_added(proposed, EVERYTHING), EVERYTHING)
     assert [row.anchor for row in table.rows(EVERYTHING)[-2:]] == ["a0", "a1"]
-    typed = {"a0-target": "batch", "a0-default": "2026-11", "a0-max_length": "32", "a1-include": None}
+    typed = {
+        "a0-target": "batch",
+        "a0-default": "2026-11",
+        "a0-max_length": "32",
+        "a1-include": None,
+    }
     table = changed(table, **typed)
     (added,) = [field for field in table.plan.fields if field.added]
     assert (added.target, added.type, added.default, added.max_length) == ("batch", "VARCHAR", "2026-11", 32)
@@ -103,7 +113,7 @@ def test_an_added_field_has_a_name_a_type_and_one_value_for_all_rows(proposed: S
     assert preview(table).rows[0][-1] == "2026-11"
 
 
-def test_an_added_field_of_another_type_begins_without_a_value(proposed: Sheet) -> None:
+def test_an_added_field_of_another_type_begins_without_a_value(proposed: MappingTable) -> None:
     table = changed(with_field_added(proposed, EVERYTHING), **{"a0-default": "x"})
     table = changed(table, **{"a0-type": "INT64"})
     (added,) = [field for field in table.plan.fields if field.added]
@@ -126,7 +136,7 @@ def test_where_the_target_keeps_no_defaults_the_value_is_put_into_each_row() -> 
 
 
 @pytest.mark.parametrize("name", ["", "like", "created", "1st"])
-def test_the_name_of_an_added_field_is_checked_in_its_row(proposed: Sheet, name: str) -> None:
+def test_the_name_of_an_added_field_is_checked_in_its_row(proposed: MappingTable, name: str) -> None:
     table = changed(with_field_added(proposed, EVERYTHING), **{"a0-target": name})
     problems = of_all([table], FACTS)[0]
     assert {(problem.anchor, problem.column) for problem in problems} == {("a0", "target")}

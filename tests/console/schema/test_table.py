@@ -17,7 +17,7 @@ from console.schema.forms.field import FieldForm
 from console.schema.parse.table import read
 from console.schema.preview import bytes_per_row, preview
 from console.schema.problems import applied, of_all
-from console.schema.table import Fate, Sheet
+from console.schema.table import MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.types import MilvusType
@@ -25,12 +25,12 @@ from tests.console.schema.tables import FACTS, MODEST, SCHEMA, changed, plan_fie
 from tests.kit.memory_target import EVERYTHING
 
 
-@pytest.mark.parametrize("has", [EVERYTHING, MODEST], ids=str)
-def test_what_is_sent_back_unchanged_changes_nothing(has: Capabilities) -> None:
-    table = table_defaults.proposed(SCHEMA, has)
-    again = changed(table, has)
+@pytest.mark.parametrize("capabilities", [EVERYTHING, MODEST], ids=str)
+def test_what_is_sent_back_unchanged_changes_nothing(capabilities: Capabilities) -> None:
+    table = table_defaults.proposed(SCHEMA, capabilities)
+    again = changed(table, capabilities)
     assert again.plan == table.plan
-    assert again.typed == {}
+    assert again.invalid_inputs == {}
 
 
 def test_where_nothing_may_be_null_columns_go_into_the_dynamic_field_and_come_back_fixed() -> None:
@@ -43,13 +43,13 @@ def test_where_nothing_may_be_null_columns_go_into_the_dynamic_field_and_come_ba
     assert of_all([table], replace(FACTS, capabilities=MODEST)) == [[]]
 
 
-def test_a_narrow_key_is_widened_and_its_type_is_no_control(proposed: Sheet) -> None:
+def test_a_narrow_key_is_widened_and_its_type_is_no_control(proposed: MappingTable) -> None:
     row = proposed.rows(EVERYTHING)[0]
     assert str(row.choice.spec) == "INT64"
     assert set(FieldForm(row, proposed, EVERYTHING).fields) == {"include", "target"}
 
 
-def test_controls_are_those_that_the_type_leaves_open(proposed: Sheet) -> None:
+def test_controls_are_those_that_the_type_leaves_open(proposed: MappingTable) -> None:
     controls = {
         row.source.name: list(FieldForm(row, proposed, EVERYTHING).fields)[2:]
         for row in proposed.rows(EVERYTHING)
@@ -64,7 +64,7 @@ def test_controls_are_those_that_the_type_leaves_open(proposed: Sheet) -> None:
     assert controls["meta"] == ["nullable", "on_null", "fill_null", "dynamic"]
 
 
-def test_another_type_gets_lengths_of_its_own_and_loses_values_of_the_old_one(proposed: Sheet) -> None:
+def test_another_type_gets_lengths_of_its_own_and_loses_values_of_the_old_one(proposed: MappingTable) -> None:
     table = changed(proposed, created__default="then")
     assert plan_field(table, "created").default == "then"
     table = changed(table, created__type="INT64")
@@ -77,7 +77,7 @@ def test_another_type_gets_lengths_of_its_own_and_loses_values_of_the_old_one(pr
     assert (tags.type, tags.element_type, tags.max_capacity, tags.max_length) == ("JSON", None, None, None)
 
 
-def test_a_type_that_is_not_offered_is_a_problem(proposed: Sheet) -> None:
+def test_a_type_that_is_not_offered_is_a_problem(proposed: MappingTable) -> None:
     table = changed(proposed, created__type="BOOL")
     assert plan_field(table, "created").type == "VARCHAR"
     (problem,) = of_all([table], FACTS)[0]
@@ -94,18 +94,20 @@ def test_a_type_that_is_not_offered_is_a_problem(proposed: Sheet) -> None:
         ({"created__default": " as typed "}, " as typed "),
     ],
 )
-def test_a_default_becomes_a_value_of_its_type(proposed: Sheet, change: dict[str, str], value: Any) -> None:
+def test_a_default_becomes_a_value_of_its_type(
+    proposed: MappingTable, change: dict[str, str], value: Any
+) -> None:
     table = changed(proposed, **change)
-    assert table.typed == {}
+    assert table.invalid_inputs == {}
     found = plan_field(table, next(iter(change)).partition("__")[0]).default
     assert (found, type(found)) == (value, type(value))
 
 
 @pytest.mark.parametrize("typed", ["nan", "inf", "1e999", "one", "0x10"])
-def test_what_is_no_number_is_no_default(proposed: Sheet, typed: str) -> None:
+def test_what_is_no_number_is_no_default(proposed: MappingTable, typed: str) -> None:
     table = changed(proposed, price__default=typed)
     assert plan_field(table, "price").default is None
-    assert table.typed[f"{anchor('price')}-default"].text == typed
+    assert table.invalid_inputs[f"{anchor('price')}-default"].text == typed
     assert FieldForm(table.rows(EVERYTHING)[4], table, EVERYTHING)["default"].value() == typed
 
 
@@ -113,10 +115,12 @@ def test_what_is_no_number_is_no_default(proposed: Sheet, typed: str) -> None:
     ("name", "typed", "value"),
     [("tags", '["x", "y"]', ["x", "y"]), ("tags", "[]", []), ("meta", "{}", "{}"), ("created", "", "")],
 )
-def test_null_is_filled_with_a_value_of_the_type(proposed: Sheet, name: str, typed: str, value: Any) -> None:
+def test_null_is_filled_with_a_value_of_the_type(
+    proposed: MappingTable, name: str, typed: str, value: Any
+) -> None:
     change = {f"{name}__nullable": None, f"{name}__on_null": "fill", f"{name}__fill_null": typed}
     table = changed(proposed, **change)
-    assert table.typed == {}
+    assert table.invalid_inputs == {}
     assert plan_field(table, name).fill_null == value
     assert changed(table).plan == table.plan
 
@@ -124,13 +128,13 @@ def test_null_is_filled_with_a_value_of_the_type(proposed: Sheet, name: str, typ
 @pytest.mark.parametrize(
     ("name", "typed"), [("tags", "a, b"), ("tags", "{}"), ("meta", "{"), ("meta", "[" * 9999)]
 )
-def test_what_cannot_fill_is_a_problem(proposed: Sheet, name: str, typed: str) -> None:
+def test_what_cannot_fill_is_a_problem(proposed: MappingTable, name: str, typed: str) -> None:
     change = {f"{name}__nullable": None, f"{name}__on_null": "fill", f"{name}__fill_null": typed}
     table = changed(proposed, **change)
-    assert f"{anchor(name)}-fill_null" in table.typed
+    assert f"{anchor(name)}-fill_null" in table.invalid_inputs
 
 
-def test_a_column_in_the_dynamic_field_is_renamed_there(proposed: Sheet) -> None:
+def test_a_column_in_the_dynamic_field_is_renamed_there(proposed: MappingTable) -> None:
     table = changed(proposed, price__nullable=None, price__on_null="dynamic", price__target="cost")
     price = plan_field(table, "price")
     assert (price.dynamic, price.as_, price.target) == (True, "cost", None)
@@ -138,7 +142,7 @@ def test_a_column_in_the_dynamic_field_is_renamed_there(proposed: Sheet) -> None
     assert (plan_field(back, "price").target, plan_field(back, "price").nullable) == ("cost", True)
 
 
-def test_a_field_left_out_comes_back_as_it_was(proposed: Sheet) -> None:
+def test_a_field_left_out_comes_back_as_it_was(proposed: MappingTable) -> None:
     table = changed(proposed, created__type="INT64", created__target="made")
     table = changed(table, created__include=None)
     assert plan_field(table, "created") is None
@@ -147,14 +151,14 @@ def test_a_field_left_out_comes_back_as_it_was(proposed: Sheet) -> None:
 
 
 def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brings_it() -> None:
-    has = replace(EVERYTHING, types=EVERYTHING.types - {MilvusType.FLOAT16_VECTOR}, version="2.3.5")
-    table = table_defaults.proposed(SCHEMA, has)
-    half = next(row for row in table.rows(has) if row.source.name == "half")
-    assert half.fate is Fate.LEFT
+    capabilities = replace(EVERYTHING, types=EVERYTHING.types - {MilvusType.FLOAT16_VECTOR}, version="2.3.5")
+    table = table_defaults.proposed(SCHEMA, capabilities)
+    half = next(row for row in table.rows(capabilities) if row.source.name == "half")
+    assert half.placement is Placement.LEFT
     assert half.reason == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5"
 
 
-def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: Sheet) -> None:
+def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: MappingTable) -> None:
     table = changed(proposed, created__too_long="truncate")
     assert plan_field(table, "created").too_long == "truncate"
     assert changed(table).plan == table.plan
@@ -162,7 +166,9 @@ def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: Sh
     assert plan_field(changed(table, created__too_long="whatever"), "created").too_long == "reject"
 
 
-def test_a_press_puts_a_column_into_the_dynamic_field_and_another_takes_it_back(proposed: Sheet) -> None:
+def test_a_press_puts_a_column_into_the_dynamic_field_and_another_takes_it_back(
+    proposed: MappingTable,
+) -> None:
     table = read(proposed, EVERYTHING, applied(sent(proposed), f"{anchor('price')}-dynamic=true"))
     assert (plan_field(table, "price").dynamic, plan_field(table, "price").as_) == (True, "price")
     assert changed(table).plan == table.plan
@@ -170,7 +176,7 @@ def test_a_press_puts_a_column_into_the_dynamic_field_and_another_takes_it_back(
     assert (back.dynamic, back.nullable, back.target) == (False, True, "price")
 
 
-def test_locked_controls_are_not_offered_and_not_read(proposed: Sheet) -> None:
+def test_locked_controls_are_not_offered_and_not_read(proposed: MappingTable) -> None:
     locked = frozenset({"types", "dynamic_field", "shards"})
     form = CollectionForm(proposed, EVERYTHING, locked)
     assert not {"dynamic_field", "shards"} & set(form.fields)
@@ -187,7 +193,7 @@ def test_a_fix_is_applied_as_the_form_would_send_it() -> None:
     assert applied(data, "dynamic_field=true")["dynamic_field"] == "true"
 
 
-def test_every_fix_of_a_broken_sheet_repairs_its_problem(proposed: Sheet) -> None:
+def test_every_fix_of_a_broken_sheet_repairs_its_problem(proposed: MappingTable) -> None:
     broken = changed(
         proposed, target="1 bad", shards="99", created__target="like", created__max_length="0",
         price__target="like",
@@ -204,13 +210,13 @@ def test_every_fix_of_a_broken_sheet_repairs_its_problem(proposed: Sheet) -> Non
     assert of_all([table], FACTS)[0] == []
 
 
-def test_a_sheet_survives_its_draft(proposed: Sheet) -> None:
+def test_a_sheet_survives_its_draft(proposed: MappingTable) -> None:
     table = changed(proposed, price__include=None, created__max_length="much", target="mine")
     stored = json.loads(json.dumps(mapping_table.to_json(table)))
     again = mapping_table.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
     assert again is not None
-    assert (again.plan, again.spare, again.typed, again.is_edited) == (
-        *(table.plan, table.spare, table.typed),
+    assert (again.plan, again.spare, again.invalid_inputs, again.is_edited) == (
+        *(table.plan, table.spare, table.invalid_inputs),
         True,
     )
     assert replace(again.schema, sample=None) == replace(SCHEMA, sample=None)
@@ -239,7 +245,7 @@ def test_a_sample_too_large_for_a_draft_is_shortened() -> None:
     assert again.sample.column("t")[0].as_py() == texts[0]
 
 
-def test_the_preview_writes_every_type_as_a_person_reads_it(proposed: Sheet) -> None:
+def test_the_preview_writes_every_type_as_a_person_reads_it(proposed: MappingTable) -> None:
     shown = preview(proposed)
     cells = dict(zip([column.name for column in shown.columns], shown.rows[0], strict=True))
     assert cells == {
@@ -256,13 +262,13 @@ def test_the_preview_writes_every_type_as_a_person_reads_it(proposed: Sheet) -> 
     assert {column.name for column in shown.columns if column.numeric} == {"id", "price"}
 
 
-def test_a_type_that_only_the_source_can_make_is_shown_as_it_was_before(proposed: Sheet) -> None:
+def test_a_type_that_only_the_source_can_make_is_shown_as_it_was_before(proposed: MappingTable) -> None:
     shown = preview(changed(proposed, created__type="INT64", tags__type="JSON"))
     assert shown.rows[0][2:4] == ["2026-01-01T00:00:00", '["a", "b"]']
     assert shown.note == "5 rows of the sample · created, tags shown before the change of type"
 
 
-def test_halves_are_shown_as_the_floats_they_become(proposed: Sheet) -> None:
+def test_halves_are_shown_as_the_floats_they_become(proposed: MappingTable) -> None:
     """A sample holds the first type that a field may have, whatever the target has."""
     floats = {"type": "FLOAT_VECTOR"}
     fields = [f.model_copy(update=floats) if f.source == "half" else f for f in proposed.plan.fields or ()]
@@ -272,7 +278,7 @@ def test_halves_are_shown_as_the_floats_they_become(proposed: Sheet) -> None:
     assert "before the change of type" not in shown.note
 
 
-def test_a_row_is_as_large_as_its_columns(proposed: Sheet) -> None:
+def test_a_row_is_as_large_as_its_columns(proposed: MappingTable) -> None:
     less = changed(proposed, created__include=None)
     assert bytes_per_row(less) < bytes_per_row(proposed)
     assert bytes_per_row(replace(proposed, schema=replace(SCHEMA, sample=None))) is None

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from migrations_app.engine.mapping import ServerChecks
-from migrations_app.engine.mapping.values.cast import fitted
+from migrations_app.engine.mapping.values.cast import cast_values
 from migrations_app.engine.model.batch import Batch
 from tests.engine.mapping.mappings import applied, array, batch_of, codes, dynamic, mapping_of, text
 
@@ -208,11 +208,11 @@ def test_what_the_very_server_refuses_is_rejected_before_it_is_sent():
 def test_halves_become_floats_and_floats_halves():
     """As a preview asks for them: a sample holds the first type that a field may have."""
     halves = pa.array([np.array([1, -0.5], "<f2").tobytes(), None], pa.binary(4))
-    floats, found = fitted(halves, pa.list_(pa.float32(), 2), "v")
+    floats, found = cast_values(halves, pa.list_(pa.float32(), 2), "v")
     assert (floats.to_pylist(), found) == ([[1.0, -0.5], None], ())
-    assert fitted(halves[1:], floats.type, "v")[0].to_pylist() == [None]
+    assert cast_values(halves[1:], floats.type, "v")[0].to_pylist() == [None]
     lists = pa.array([[1, -0.5], None, [1, 2, 3]], pa.list_(pa.float32()))
-    again, (finding,) = fitted(lists, halves.type, "v")
+    again, (finding,) = cast_values(lists, halves.type, "v")
     assert again.to_pylist() == [*halves.to_pylist(), None]
     assert (finding.code, finding.rows.tolist()) == ("wrong_dimension", [2])
 

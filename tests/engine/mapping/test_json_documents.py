@@ -18,7 +18,7 @@ from migrations_app.engine.mapping.json_documents import (
     remove,
     written,
 )
-from migrations_app.engine.mapping.values.convert import converted
+from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.model.paths import OpenedPath, opened_path, parse_path, path_of
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 
@@ -142,7 +142,7 @@ def test_a_path_leads_into_an_opened_column_only():
 
 def made(texts, spec):
     document = members(("{" + ",".join(f'"{n}":{text}' for n, text in enumerate(texts)) + "}").encode())
-    column, found = converted([find(document, [str(n)]) for n in range(len(texts))], spec, "m.x")
+    column, found = convert_values([find(document, [str(n)]) for n in range(len(texts))], spec, "m.x")
     column.validate(full=True)
     assert column.type == arrow_type(spec)
     return column.to_pylist(), [finding.reason(row) for finding in found for row in finding.rows.tolist()]
@@ -235,6 +235,6 @@ def test_one_misfit_changes_nothing_of_the_other_values(texts, spec):
 def test_numbers_next_to_zero_and_past_53_bits_are_taken_where_a_field_holds_them(number, whole, double):
     value = members(f'{{"k": {number}}}'.encode())["k"]
     for type_, expected in ((T.INT64, whole), (T.DOUBLE, double)):
-        column, found = converted([value], TypeSpec(type_), "k")
+        column, found = convert_values([value], TypeSpec(type_), "k")
         assert column.to_pylist() == [expected]
         assert bool(found) == (expected is None)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.mapping.columns import AddedColumn, DynamicColumn, FixedColumn
+from migrations_app.engine.mapping.columns import AddedColumn, DynamicKeyColumn, FixedColumn
 from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.limits import MAX_JSON_BYTES
 from migrations_app.engine.model.literals import literal
@@ -166,7 +166,7 @@ def shortened(text, limit):
 def is_kept(row, column):
     """The rules again, one value at a time, without Arrow."""
     value = settled(row, column)
-    if isinstance(column, DynamicColumn):
+    if isinstance(column, DynamicKeyColumn):
         numbers = value if isinstance(value, list) else [value]
         return not any(isinstance(n, float) and not math.isfinite(n) for n in numbers)
     spec = column.target.spec
@@ -195,7 +195,7 @@ def is_kept(row, column):
 
 
 def fits_dynamic(row, columns):
-    dynamic = [c for c in columns if isinstance(c, DynamicColumn)]
+    dynamic = [c for c in columns if isinstance(c, DynamicKeyColumn)]
     meta = {c.key: settled(row, c) for c in dynamic if c.read.spec.type is not T.JSON}
     raw = [settled(row, c) or "" for c in dynamic if c.read.spec.type is T.JSON]
     return len(orjson.dumps(meta)) + sum(len(text.encode()) + 8 for text in raw) <= MAX_JSON_BYTES
@@ -239,11 +239,11 @@ def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
     for locator, row in zip(mapped.locators.to_pylist(), mapped.rows.to_pylist(), strict=True):
         source, meta = given_rows[locator], json.loads(row.pop("$meta"))
         fixed = {
-            c.target.name: settled(source, c) for c in mapping.columns if not isinstance(c, DynamicColumn)
+            c.target.name: settled(source, c) for c in mapping.columns if not isinstance(c, DynamicKeyColumn)
         }
         assert repr(row) == repr(fixed)
         for column in mapping.columns:
-            if isinstance(column, DynamicColumn):
+            if isinstance(column, DynamicKeyColumn):
                 value = settled(source, column)
                 is_text_of_json = column.read.spec.type is T.JSON and value is not None
                 wanted = json.loads(value) if is_text_of_json else value

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.mapping.values.truncate import cut
+from migrations_app.engine.mapping.values.truncate import truncate
 from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engine.mapping.mappings import applied, array, batch_of, codes, mapping_of, text
@@ -69,7 +69,7 @@ def test_a_slice_of_a_larger_batch_is_cut_within_its_own_rows(start):
 
 @given(st.lists(st.none() | TEXTS, max_size=6), st.integers(1, 9))
 def test_a_cut_text_is_the_longest_beginning_that_fits(values, limit):
-    texts, rows = cut(pa.array(values, pa.string()), TypeSpec(T.VARCHAR, max_length=limit))
+    texts, rows = truncate(pa.array(values, pa.string()), TypeSpec(T.VARCHAR, max_length=limit))
     texts.validate(full=True)
     for number, (before, after) in enumerate(zip(values, texts.to_pylist(), strict=True)):
         if before is None or len(before.encode()) <= limit:
@@ -85,9 +85,9 @@ def test_a_cut_text_is_the_longest_beginning_that_fits(values, limit):
 @given(st.lists(st.none() | st.lists(st.none() | TEXTS, max_size=3), max_size=6), st.integers(1, 9))
 def test_the_texts_of_a_list_are_cut_as_texts_are(values, limit):
     spec = TypeSpec(T.ARRAY, element_type=T.VARCHAR, max_length=limit, max_capacity=3)
-    lists, rows = cut(pa.array(values, pa.list_(pa.string())), spec)
+    lists, rows = truncate(pa.array(values, pa.list_(pa.string())), spec)
     lists.validate(full=True)
     for number, (before, after) in enumerate(zip(values, lists.to_pylist(), strict=True)):
-        alone = [cut(pa.array([item], pa.string()), spec)[0][0].as_py() for item in before or []]
+        alone = [truncate(pa.array([item], pa.string()), spec)[0][0].as_py() for item in before or []]
         assert after == (None if before is None else alone)
         assert (number in rows) == (before != after)

@@ -50,12 +50,15 @@ DOCUMENTED = [
 
 def has(server: Server, feature: str) -> bool:
     """Whether a server is offered it, by whatever the table of its capabilities calls it."""
-    caps = capabilities_of(server)
-    named = {*caps.types, *caps.index_types, *caps.metrics}
-    others = {"several_vectors": caps.max_vector_fields > 1, "json_lists": not caps.json_objects_only}
+    capabilities = capabilities_of(server)
+    named = {*capabilities.types, *capabilities.index_types, *capabilities.metrics}
+    others = {
+        "several_vectors": capabilities.max_vector_fields > 1,
+        "json_lists": not capabilities.json_objects_only,
+    }
     if feature in named or feature in others:
         return others.get(feature, True)
-    return getattr(caps, feature, False) is True
+    return getattr(capabilities, feature, False) is True
 
 
 @pytest.mark.parametrize(("feature", "version", "source"), DOCUMENTED, ids=[row[0] for row in DOCUMENTED])
@@ -124,9 +127,9 @@ def test_zilliz_cloud_by_its_documents(numbers):
 
 def test_a_vector_type_always_has_an_index():
     for server in (Server("lite", (3, 2, 2)), Server("milvus", (2, 3, 5)), Server("zilliz", (2, 6))):
-        caps = capabilities_of(server)
-        for kind in (kind for kind in caps.types if kind.is_vector):
-            assert set(INDEX_TYPES[kind]) & caps.index_types, (server, kind)
+        capabilities = capabilities_of(server)
+        for kind in (kind for kind in capabilities.types if kind.is_vector):
+            assert set(INDEX_TYPES[kind]) & capabilities.index_types, (server, kind)
 
 
 def test_every_type_is_somewhere_in_the_table():

@@ -59,15 +59,19 @@ def test_types_are_offered_from_the_version_that_brings_them(numbers):
 
 
 def test_lite_has_its_own_limits():
-    caps = capabilities_of(Server("lite", (3, 2, 2)))
+    capabilities = capabilities_of(Server("lite", (3, 2, 2)))
 
     missing = {MilvusType.FLOAT16_VECTOR, MilvusType.BFLOAT16_VECTOR}
     missing |= {MilvusType.INT8_VECTOR, MilvusType.BINARY_VECTOR}
-    assert set(MilvusType) - caps.types == missing
-    assert (caps.max_shards, caps.single_writer, caps.count_needs_load) == (1, True, False)
-    assert caps.nullable
-    assert not caps.null_vectors
-    assert str(caps) == "Milvus Lite 3.2.2"
+    assert set(MilvusType) - capabilities.types == missing
+    assert (capabilities.max_shards, capabilities.single_writer, capabilities.count_needs_load) == (
+        1,
+        True,
+        False,
+    )
+    assert capabilities.nullable
+    assert not capabilities.null_vectors
+    assert str(capabilities) == "Milvus Lite 3.2.2"
 
 
 def test_what_is_missing_names_the_version_that_brings_it():

@@ -3,7 +3,7 @@ import base64
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from migrations_app.engine.milvus.address import Address, parse_address
+from migrations_app.engine.milvus.address import MilvusAddress, parse_address
 from migrations_app.engine.milvus.settings import MilvusSettings
 
 PEM = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----"
@@ -13,21 +13,21 @@ ZILLIZ = "in03-abc.serverless.gcp-us-west1.cloud.zilliz.com"
 @pytest.mark.parametrize(
     ("uri", "address"),
     [
-        ("http://127.0.0.1:19530", Address("127.0.0.1", 19530, False)),
-        ("https://milvus.example:19530", Address("milvus.example", 19530, True)),
-        ("http://milvus.example", Address("milvus.example", 19530, False)),
-        ("https://milvus.example", Address("milvus.example", 443, True)),
-        ("milvus.example", Address("milvus.example", 19530, False)),
-        ("milvus.example:19531", Address("milvus.example", 19531, False)),
-        ("milvus.example:443", Address("milvus.example", 443, True)),
-        ("http://milvus.example:19530/", Address("milvus.example", 19530, False)),
-        ("HTTPS://Milvus.Example:1", Address("milvus.example", 1, True)),
-        ("http://[::1]:19530", Address("::1", 19530, False)),
-        (f"https://{ZILLIZ}", Address(ZILLIZ, 443, True)),
-        (f"https://{ZILLIZ}:443", Address(ZILLIZ, 443, True)),
-        (ZILLIZ, Address(ZILLIZ, 443, True)),
+        ("http://127.0.0.1:19530", MilvusAddress("127.0.0.1", 19530, False)),
+        ("https://milvus.example:19530", MilvusAddress("milvus.example", 19530, True)),
+        ("http://milvus.example", MilvusAddress("milvus.example", 19530, False)),
+        ("https://milvus.example", MilvusAddress("milvus.example", 443, True)),
+        ("milvus.example", MilvusAddress("milvus.example", 19530, False)),
+        ("milvus.example:19531", MilvusAddress("milvus.example", 19531, False)),
+        ("milvus.example:443", MilvusAddress("milvus.example", 443, True)),
+        ("http://milvus.example:19530/", MilvusAddress("milvus.example", 19530, False)),
+        ("HTTPS://Milvus.Example:1", MilvusAddress("milvus.example", 1, True)),
+        ("http://[::1]:19530", MilvusAddress("::1", 19530, False)),
+        (f"https://{ZILLIZ}", MilvusAddress(ZILLIZ, 443, True)),
+        (f"https://{ZILLIZ}:443", MilvusAddress(ZILLIZ, 443, True)),
+        (ZILLIZ, MilvusAddress(ZILLIZ, 443, True)),
         ("https://in01-1.aws-us-west-2.vectordb.zillizcloud.com:19535",
-         Address("in01-1.aws-us-west-2.vectordb.zillizcloud.com", 19535, True)),
+         MilvusAddress("in01-1.aws-us-west-2.vectordb.zillizcloud.com", 19535, True)),
     ],
 )  # fmt: skip
 def test_an_address_is_understood_as_people_write_it(uri, address):

@@ -12,7 +12,7 @@ from migrations_app.engine.errors import (
     TargetUnavailable,
     UnknownOutcome,
 )
-from migrations_app.engine.pipeline.concurrency_limit import Pace, Place, Turn
+from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, Permit, QueuePosition
 from migrations_app.engine.pipeline.retry import RetryPolicy
 from migrations_app.engine.stop_token import StopToken
 
@@ -26,12 +26,12 @@ class Paced:
     def __init__(self, most: int = 8, retry: RetryPolicy = AT_ONCE, grace_seconds: float = 0.0) -> None:
         self.stop = StopToken()
         self.logged: list[tuple[str, str]] = []
-        self.pace = Pace(most, retry, self.stop, self._log, grace_seconds)
+        self.pace = ConcurrencyLimit(most, retry, self.stop, self._log, grace_seconds)
 
     def _log(self, level: str, message: str, **facts: object) -> None:
         self.logged.append((level, message))
 
-    def turn(self) -> AbstractContextManager[Turn]:
+    def turn(self) -> AbstractContextManager[Permit]:
         return self.pace.turn(self.pace.place())
 
     def one(self, error: TargetBusy | UnknownOutcome | TargetUnavailable | None = None) -> None:
@@ -223,7 +223,7 @@ def test_a_lost_lease_allows_no_grace() -> None:
 # ---------------------------------------------------------------- order
 
 
-def in_thread(paced: Paced, place: Place, went: list[str], name: str) -> threading.Thread:
+def in_thread(paced: Paced, place: QueuePosition, went: list[str], name: str) -> threading.Thread:
     def send() -> None:
         with paced.pace.turn(place):
             went.append(name)

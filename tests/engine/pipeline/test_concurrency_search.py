@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.pipeline.concurrency_search import START, Climb
+from migrations_app.engine.pipeline.concurrency_search import START, ConcurrencySearch
 from tests.engine.pipeline.simulated import REQUEST_BYTES, SimulatedTarget, best_per_second
 
 MOST = 8
@@ -27,20 +27,20 @@ def test_what_it_finds_is_as_good_as_the_best_number_never_changed(name: str) ->
     found = []
     for seed in SEEDS:
         target = SimulatedTarget(**TARGETS[name], seed=seed)  # type: ignore[arg-type]
-        target.run(Climb(MOST), 60)
+        target.run(ConcurrencySearch(MOST), 60)
         found.append(target.per_second(10, 60))
     assert statistics.mean(found) >= 0.95 * best
 
 
 def test_a_target_that_is_far_away_is_given_all_it_may_have_within_two_seconds() -> None:
-    climb = Climb(MOST)
+    climb = ConcurrencySearch(MOST)
     SimulatedTarget(way=0.2, work=0.01, noise=0.2).run(climb, 2)
     assert climb.limit == MOST
 
 
 @pytest.mark.parametrize(("crowding", "expected"), [(0.0, {1, 2}), (0.5, {1, 2})])
 def test_a_busy_target_is_left_with_few(crowding: float, expected: set[int]) -> None:
-    climb = Climb(MOST)
+    climb = ConcurrencySearch(MOST)
     target = SimulatedTarget(way=0.001, work=0.08, crowding=crowding)
     target.run(climb, 20)
     seen = []
@@ -51,7 +51,7 @@ def test_a_busy_target_is_left_with_few(crowding: float, expected: set[int]) -> 
 
 
 def test_a_target_that_becomes_quicker_is_given_more() -> None:
-    climb, target = Climb(MOST), SimulatedTarget(way=0.1, work=0.4, noise=0.1)
+    climb, target = ConcurrencySearch(MOST), SimulatedTarget(way=0.1, work=0.4, noise=0.1)
     target.run(climb, 60)
     assert climb.limit <= 3
     target.work = 0.01
@@ -60,18 +60,18 @@ def test_a_target_that_becomes_quicker_is_given_more() -> None:
 
 
 def test_a_source_that_cannot_keep_up_says_nothing_about_the_target() -> None:
-    climb, target = Climb(MOST), SimulatedTarget(way=0.05, work=0.01, noise=0.2)
+    climb, target = ConcurrencySearch(MOST), SimulatedTarget(way=0.05, work=0.01, noise=0.2)
     target.run(climb, 60, source_seconds=0.3)
     assert climb.limit == START
 
 
-def round_of(climb: Climb, now: float = 0.0) -> None:
+def round_of(climb: ConcurrencySearch, now: float = 0.0) -> None:
     for _ in range(climb.limit):
         climb.acknowledged(now, REQUEST_BYTES, True)
 
 
-def grown() -> Climb:
-    climb = Climb(MOST)
+def grown() -> ConcurrencySearch:
+    climb = ConcurrencySearch(MOST)
     SimulatedTarget(way=0.2, work=0.001).run(climb, 3)
     assert climb.limit == MOST
     return climb
@@ -109,7 +109,7 @@ def test_a_number_that_was_refused_is_not_tried_again_for_a_minute() -> None:
 
 
 def test_where_only_one_is_allowed_it_is_always_one() -> None:
-    climb = Climb(1)
+    climb = ConcurrencySearch(1)
     SimulatedTarget(way=0.2, work=0.001).run(climb, 20)
     assert climb.limit == 1
 
@@ -121,7 +121,7 @@ EVENTS = st.one_of(
 
 @given(most=st.integers(1, 9), events=st.lists(EVENTS, max_size=200))
 def test_whatever_happens_it_stays_between_one_and_the_most(most: int, events: list[object]) -> None:
-    climb, now = Climb(most), 0.0
+    climb, now = ConcurrencySearch(most), 0.0
     for event in events:
         if isinstance(event, tuple):
             now += event[0]

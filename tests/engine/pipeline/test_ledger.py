@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from migrations_app.engine.errors import TooManyRejected
 from migrations_app.engine.model.batch import Rejected
 from migrations_app.engine.model.counters import Counters
-from migrations_app.engine.pipeline.ledger import Allowance, Beyond, Checkpoint, Ledger
+from migrations_app.engine.pipeline.ledger import Allowance, BeyondCheckpoint, Checkpoint, Ledger
 
 
 def rejected(*locators: str) -> tuple[Rejected, ...]:
@@ -144,7 +144,7 @@ def test_what_is_known_beyond_the_mark_is_told_when_a_run_breaks_off() -> None:
     done = ledger.begin("d", Counters(read=10, cut=2))
     ledger.broke_off(broken, 4, 40, rejected("c/sent"), in_doubt=3)
     ledger.acknowledge(done, 10, 100)
-    assert ledger.checkpoint().beyond == Beyond()
+    assert ledger.checkpoint().beyond == BeyondCheckpoint()
     ledger.abandon()
     found = ledger.checkpoint()
     assert (found.after, found.counters) == ("a", Counters(read=10, written=10))

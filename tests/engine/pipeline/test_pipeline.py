@@ -14,7 +14,7 @@ from migrations_app.engine.errors import (
     TooManyRejected,
     UncleanStop,
 )
-from migrations_app.engine.mapping import Mapped, Mapping
+from migrations_app.engine.mapping import MappedBatch, Mapping
 from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.pipeline.pipeline import SliceEnd
@@ -254,7 +254,7 @@ def test_a_bug_travels_as_it_is(move: Move) -> None:
 
 def test_a_mapping_that_loses_a_row_is_found_out(move: Move) -> None:
     class Careless(Mapping):
-        def apply(self, batch: Batch) -> Mapped:
+        def apply(self, batch: Batch) -> MappedBatch:
             mapped = super().apply(batch)
             return replace(mapped, rows=mapped.rows.slice(1), locators=mapped.locators.slice(1))
 

@@ -15,7 +15,7 @@ from migrations_app.engine.errors import (
     UncleanStop,
 )
 from migrations_app.engine.log import silent
-from migrations_app.engine.pipeline.concurrency_limit import Pace
+from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit
 from migrations_app.engine.pipeline.ledger import Allowance
 from migrations_app.engine.pipeline.writer import MAX_REQUEST_BYTES, Outcome, Piece, Writer
 from migrations_app.engine.stop_token import StopToken
@@ -45,7 +45,7 @@ class Desk:
     def write(self, rows: int) -> Outcome:
         writer = Writer(
             self.channel(),
-            Pace(4, QUICK, self.stop, silent),
+            ConcurrencyLimit(4, QUICK, self.stop, silent),
             Allowance(self.allowed),
             upsert=self.upsert,
             timeout_seconds=5,
@@ -203,7 +203,7 @@ def test_a_request_in_flight_is_awaited_no_longer_than_its_deadline() -> None:
     desk.store.gate.clear()
     writer = Writer(
         desk.channel(),
-        Pace(1, QUICK, desk.stop, silent),
+        ConcurrencyLimit(1, QUICK, desk.stop, silent),
         Allowance(None),
         upsert=False,
         timeout_seconds=0.01,

@@ -58,17 +58,17 @@ def schema(*fields, key=("id",), **facts):
     )
 
 
-def proposed(*fields, caps=NEW, key=("id",), **facts):
-    return propose(schema(*fields, key=key, **facts), caps)
+def proposed(*fields, capabilities=NEW, key=("id",), **facts):
+    return propose(schema(*fields, key=key, **facts), capabilities)
 
 
 def only(plan, source):
     return next(f for f in plan.fields if f.source == source)
 
 
-def completed(plan, *fields, caps=NEW, key=("id",)):
+def completed(plan, *fields, capabilities=NEW, key=("id",)):
     data = {"source": "public.books"} | plan
-    return complete(CollectionPlan.model_validate(data), schema(*fields, key=key), caps)
+    return complete(CollectionPlan.model_validate(data), schema(*fields, key=key), capabilities)
 
 
 # ---------------------------------------------------------------- target
@@ -187,7 +187,7 @@ def test_a_key_left_out_of_the_written_fields_is_put_first():
 def test_the_type_is_the_first_that_the_target_has():
     half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4), TypeSpec(T.FLOAT_VECTOR, dim=4))
     assert only(proposed(ID, half), "h").type == "FLOAT16_VECTOR"
-    assert only(proposed(ID, half, caps=OLD), "h").type == "FLOAT_VECTOR"
+    assert only(proposed(ID, half, capabilities=OLD), "h").type == "FLOAT_VECTOR"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_an_array_gets_capacity_and_element_length():
 
 def test_a_sparse_vector_has_no_dimension_however_its_samples_look():
     sample = pa.record_batch({"v": pa.array([[{"index": 7, "value": 0.5}]], SPARSE)})
-    sparse = only(proposed(ID, field("v", T.SPARSE_FLOAT_VECTOR), sample=sample, caps=NEW), "v")
+    sparse = only(proposed(ID, field("v", T.SPARSE_FLOAT_VECTOR), sample=sample, capabilities=NEW), "v")
     assert (sparse.type, sparse.dim) == ("SPARSE_FLOAT_VECTOR", None)
 
 
@@ -252,7 +252,7 @@ def test_nullable_is_on_where_the_target_has_it_whatever_the_source_declares():
 
 def test_without_nullable_a_column_that_may_hold_null_goes_into_the_dynamic_field():
     tags = field("a", TypeSpec(T.ARRAY, element_type=T.INT32))
-    plan = proposed(ID, VECTOR, TITLE, tags, field("n", T.INT32, nullable=False), caps=OLD)
+    plan = proposed(ID, VECTOR, TITLE, tags, field("n", T.INT32, nullable=False), capabilities=OLD)
     title = only(plan, "title")
     assert (title.dynamic, title.as_, title.target, title.type) == (True, "title", None, "VARCHAR")
     assert (only(plan, "a").dynamic, only(plan, "a").element_type) == (True, "INT32")
@@ -261,13 +261,13 @@ def test_without_nullable_a_column_that_may_hold_null_goes_into_the_dynamic_fiel
 
 
 def test_without_nullable_and_dynamic_field_it_is_a_field_that_takes_no_null():
-    plan = completed({"dynamic_field": False}, ID, VECTOR, TITLE, caps=OLD)
+    plan = completed({"dynamic_field": False}, ID, VECTOR, TITLE, capabilities=OLD)
     assert (only(plan, "title").dynamic, only(plan, "title").nullable) == (False, False)
 
 
 def test_a_partition_key_is_never_nullable_nor_dynamic():
-    for caps in (NEW, OLD):
-        plan = completed({"partition_key": "title"}, ID, VECTOR, TITLE, caps=caps)
+    for capabilities in (NEW, OLD):
+        plan = completed({"partition_key": "title"}, ID, VECTOR, TITLE, capabilities=capabilities)
         assert (only(plan, "title").dynamic, only(plan, "title").nullable) == (False, False)
 
 
@@ -304,7 +304,7 @@ def test_what_is_written_out_is_respected_even_where_it_is_wrong():
         ],
         "indexes": [{"field": "x", "metric": "L3"}],
     }
-    plan = completed(written, ID, VECTOR, TITLE, caps=OLD)
+    plan = completed(written, ID, VECTOR, TITLE, capabilities=OLD)
     assert (plan.target, plan.key) == ("like", "nowhere")
     assert plan.fields[0].model_dump(exclude_none=True, exclude_defaults=True) == {
         "source": "title",
@@ -324,8 +324,8 @@ def test_a_written_type_gets_the_parameters_of_its_choice():
 
 
 def test_completing_twice_changes_nothing():
-    for caps in (OLD, NEW):
+    for capabilities in (OLD, NEW):
         described = schema(ID, VECTOR, TITLE, field("a-b", TypeSpec(T.ARRAY, element_type=T.BOOL)))
-        once = propose(described, caps)
+        once = propose(described, capabilities)
         again = CollectionPlan.model_validate(once.model_dump(mode="json", by_alias=True))
-        assert complete(again, described, caps) == once
+        assert complete(again, described, capabilities) == once

@@ -119,21 +119,21 @@ def test_what_is_no_document_or_not_opened_shows_no_keys():
 # ---------------------------------------------------------------- what a plan leaves out
 
 
-def completed(plan, found=None, caps=EVERYTHING):
+def completed(plan, found=None, capabilities=EVERYTHING):
     found = found or schema()
     data = {"source": "s", "select": OPEN} | plan
     if "fields" in plan:
         data["fields"] = [{"source": "id"}, {"source": "v"}, *plan["fields"]]
-    once = complete(CollectionPlan.model_validate(data), found, caps)
-    assert complete(once, found, caps) == once
+    once = complete(CollectionPlan.model_validate(data), found, capabilities)
+    assert complete(once, found, capabilities) == once
     again = CollectionPlan.model_validate(once.model_dump(mode="json", by_alias=True))
-    assert complete(again, found, caps) == once
+    assert complete(again, found, capabilities) == once
     return once
 
 
-def made(field, caps=EVERYTHING, **plan):
+def made(field, capabilities=EVERYTHING, **plan):
     """One field of a plan, completed, as a plan file writes it."""
-    last = completed({"fields": [field]} | plan, caps=caps).fields[-1]
+    last = completed({"fields": [field]} | plan, capabilities=capabilities).fields[-1]
     return last.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
@@ -184,7 +184,7 @@ ADDED = {"added": True, "target": "b"}
 
 
 @pytest.mark.parametrize(
-    ("field", "caps", "expected"),
+    ("field", "capabilities", "expected"),
     [
         ({"type": "INT64", "default": 1}, EVERYTHING, {"nullable": False}),
         ({"type": "INT64"}, EVERYTHING, {"nullable": True}),
@@ -199,21 +199,21 @@ ADDED = {"added": True, "target": "b"}
         ),
     ],
 )
-def test_an_added_field_gets_its_sizes_and_a_default_that_the_target_keeps(field, caps, expected):
-    found = completed({"fields": [ADDED | field]}, caps=caps).fields[-1]
+def test_an_added_field_gets_its_sizes_and_a_default_that_the_target_keeps(field, capabilities, expected):
+    found = completed({"fields": [ADDED | field]}, capabilities=capabilities).fields[-1]
     assert {name: getattr(found, name) for name in expected} == expected
 
 
 # ---------------------------------------------------------------- what is refused
 
 
-def faults(plan, found=None, caps=EVERYTHING):
+def faults(plan, found=None, capabilities=EVERYTHING):
     found = found or schema()
-    return check_collection(completed(plan, found, caps), found, caps)
+    return check_collection(completed(plan, found, capabilities), found, capabilities)
 
 
-def the_fault(plan, found=None, caps=EVERYTHING):
-    [fault] = faults(plan, found, caps)
+def the_fault(plan, found=None, capabilities=EVERYTHING):
+    [fault] = faults(plan, found, capabilities)
     assert fault.message.endswith(".")
     assert fault.collection == "s"
     return fault
@@ -393,11 +393,11 @@ def test_an_added_field_that_cannot_be_is_refused(field, code, option):
 def test_a_list_stands_for_null_only_where_the_target_takes_lists_as_json():
     field = ADDED | {"type": "JSON", "fill_null": [1]}
     assert faults(fields(field)) == ()
-    assert the_fault(fields(field), caps=replace(OLD, json_objects_only=True)).code == "json_list"
+    assert the_fault(fields(field), capabilities=replace(OLD, json_objects_only=True)).code == "json_list"
 
 
 def test_an_added_field_of_a_type_that_the_target_lacks_is_refused():
-    caps = replace(OLD, types=OLD.types - {T.ARRAY})
+    capabilities = replace(OLD, types=OLD.types - {T.ARRAY})
     field = ADDED | {"type": "ARRAY", "element_type": "INT64", "default": [1]}
-    assert the_fault(fields(field), caps=caps).code == "type_unavailable"
-    assert the_fault(fields(ADDED | {"type": "INT64"}), caps=OLD).code == "added_needs_value"
+    assert the_fault(fields(field), capabilities=capabilities).code == "type_unavailable"
+    assert the_fault(fields(ADDED | {"type": "INT64"}), capabilities=OLD).code == "added_needs_value"

@@ -36,18 +36,18 @@ def schema(*fields, key=("id",), **facts):
     return CollectionSchema("public.books", (ID, VECTOR, *fields), SourceKey(key), label="books", **facts)
 
 
-def faults_of(plan, *fields, caps=EVERYTHING, **facts):
+def faults_of(plan, *fields, capabilities=EVERYTHING, **facts):
     """The faults of a plan, completed as a job does it. ``fields`` of the plan stand after id and v."""
     data = {"source": "public.books"} | plan
     if "fields" in plan:
         data["fields"] = [{"source": "id"}, {"source": "v"}, *plan["fields"]]
     described = schema(*fields, **facts)
-    completed = complete(CollectionPlan.model_validate(data), described, caps)
-    return check_collection(completed, described, caps)
+    completed = complete(CollectionPlan.model_validate(data), described, capabilities)
+    return check_collection(completed, described, capabilities)
 
 
-def the_fault(plan, *fields, caps=EVERYTHING, **facts):
-    found = faults_of(plan, *fields, caps=caps, **facts)
+def the_fault(plan, *fields, capabilities=EVERYTHING, **facts):
+    found = faults_of(plan, *fields, capabilities=capabilities, **facts)
     assert len(found) == 1, found
     assert found[0].message.endswith("."), found[0].message
     assert found[0].collection == "public.books"

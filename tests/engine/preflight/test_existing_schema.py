@@ -273,20 +273,22 @@ def sources(draw):
     st.sampled_from((None, "auto", "joined")),
 )
 @settings(max_examples=300, deadline=None)
-def test_what_was_proposed_and_made_agrees_with_its_own_source(schema, caps, dynamic, key):
+def test_what_was_proposed_and_made_agrees_with_its_own_source(schema, capabilities, dynamic, key):
     columns = schema.key.columns if schema.key else ()
     given_plan = {"source": "public.books", "target": "books", "dynamic_field": dynamic}
     if key == "auto" or (key == "joined" and len(columns) > 1):
         given_plan["key"] = list(columns) if key == "joined" else "auto"
-    first = complete(CollectionPlan.model_validate(given_plan), schema, caps)
-    assume(not any(f.severity == "error" for f in check_collection(first, schema, caps)))
+    first = complete(CollectionPlan.model_validate(given_plan), schema, capabilities)
+    assume(not any(f.severity == "error" for f in check_collection(first, schema, capabilities)))
     there = compile_mapping(first).target
-    again = complete(CollectionPlan(source="public.books", target="books"), schema, caps, existing=there)
-    assert [f for f in check_collection(again, schema, caps, there) if f.severity == "error"] == []
+    again = complete(
+        CollectionPlan(source="public.books", target="books"), schema, capabilities, existing=there
+    )
+    assert [f for f in check_collection(again, schema, capabilities, there) if f.severity == "error"] == []
     assert differences(there, compile_mapping(again).target) == ()
     # The plan that made it, downloaded and run once more, agrees as well.
-    same = complete(first.model_copy(update={"if_exists": "append"}), schema, caps, existing=there)
-    assert [f for f in check_collection(same, schema, caps, there) if f.severity == "error"] == []
+    same = complete(first.model_copy(update={"if_exists": "append"}), schema, capabilities, existing=there)
+    assert [f for f in check_collection(same, schema, capabilities, there) if f.severity == "error"] == []
 
 
 WORDS = TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR))

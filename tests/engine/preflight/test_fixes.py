@@ -62,46 +62,46 @@ def schemas(draw):
 CAPS = st.sampled_from([EVERYTHING, OLD, LITE])
 
 
-def errors(plan, schema, caps):
-    return [f for f in check_collection(plan, schema, caps) if f.severity == "error"]
+def errors(plan, schema, capabilities):
+    return [f for f in check_collection(plan, schema, capabilities) if f.severity == "error"]
 
 
 @settings(max_examples=300)
 @given(schemas(), CAPS)
-def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, caps):
-    plan = propose(schema, caps)
+def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, capabilities):
+    plan = propose(schema, capabilities)
     given_up = {schema.key.columns[0]} if plan.is_auto_id and schema.key else set()
     proposed = {f.source for f in plan.fields}
-    reasons = left_out(schema, caps)
+    reasons = left_out(schema, capabilities)
     assert proposed | set(reasons) | given_up == {f.name for f in schema.fields}
     assert all(reasons.values())
 
 
 @settings(max_examples=300)
 @given(schemas(), CAPS)
-def test_a_proposal_is_refused_only_for_its_names(schema, caps):
-    found = errors(propose(schema, caps), schema, caps)
+def test_a_proposal_is_refused_only_for_its_names(schema, capabilities):
+    found = errors(propose(schema, capabilities), schema, capabilities)
     assert {f.option for f in found} <= {"collection_target", "target", "as", "key_name"}
 
 
 @settings(max_examples=300)
 @given(schemas(), CAPS)
-def test_completing_a_proposal_again_changes_nothing(schema, caps):
-    plan = propose(schema, caps)
+def test_completing_a_proposal_again_changes_nothing(schema, capabilities):
+    plan = propose(schema, capabilities)
     again = CollectionPlan.model_validate(plan.model_dump(mode="json", by_alias=True))
-    assert complete(again, schema, caps) == plan
+    assert complete(again, schema, capabilities) == plan
 
 
 @settings(max_examples=300)
 @given(schemas(), CAPS)
-def test_a_click_on_each_repair_leaves_no_fault(schema, caps):
-    plan = propose(schema, caps)
+def test_a_click_on_each_repair_leaves_no_fault(schema, capabilities):
+    plan = propose(schema, capabilities)
     for _ in range(40):
-        found = errors(plan, schema, caps)
+        found = errors(plan, schema, capabilities)
         if not found:
             break
-        plan = complete(repaired(plan, found[0]), schema, caps)
-    assert errors(plan, schema, caps) == []
+        plan = complete(repaired(plan, found[0]), schema, capabilities)
+    assert errors(plan, schema, capabilities) == []
 
 
 def repaired(plan, fault):
@@ -116,11 +116,11 @@ def repaired(plan, fault):
 
 @settings(max_examples=300)
 @given(schemas(), CAPS)
-def test_all_repairs_of_names_can_be_taken_at_once(schema, caps):
-    plan = propose(schema, caps)
+def test_all_repairs_of_names_can_be_taken_at_once(schema, capabilities):
+    plan = propose(schema, capabilities)
     once = plan
-    for fault in errors(plan, schema, caps):
+    for fault in errors(plan, schema, capabilities):
         once = repaired(once, fault)
-    again = errors(complete(once, schema, caps), schema, caps)
+    again = errors(complete(once, schema, capabilities), schema, capabilities)
     # Which keys of the dynamic field meet a fixed field's name shows only once that is repaired.
     assert {fault.option for fault in again} <= {"as"}

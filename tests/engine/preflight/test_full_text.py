@@ -21,9 +21,9 @@ SEARCHED = {"full_text": [{"field": "title", "output": "words", "analyzer": "eng
 OLD_INPUT = replace(EVERYTHING, version="2.5.4", full_text_null=False)
 
 
-def completed(plan, *fields, caps=EVERYTHING):
+def completed(plan, *fields, capabilities=EVERYTHING):
     data = CollectionPlan.model_validate({"source": "public.books"} | plan)
-    return complete(data, schema(*fields), caps)
+    return complete(data, schema(*fields), capabilities)
 
 
 def test_the_text_is_analyzed_and_its_words_are_a_field_that_nobody_sends():
@@ -48,7 +48,7 @@ def test_the_words_get_an_index_of_their_own():
 def test_on_zilliz_cloud_they_get_the_only_one_there_is():
     zilliz = capabilities_of(Server("zilliz", (2, 6)))
 
-    assert [i.type for i in completed(SEARCHED, TITLE, caps=zilliz).indexes] == ["AUTOINDEX"] * 2
+    assert [i.type for i in completed(SEARCHED, TITLE, capabilities=zilliz).indexes] == ["AUTOINDEX"] * 2
 
 
 def test_a_written_index_of_the_words_gets_their_metric():
@@ -64,9 +64,9 @@ def test_a_metric_that_is_not_that_of_words_is_refused():
     assert the_fault(plan, TITLE).path == "indexes[0].metric"
 
 
-@pytest.mark.parametrize(("caps", "nullable"), [(EVERYTHING, True), (OLD_INPUT, False)])
-def test_the_text_may_be_null_where_the_target_lets_it(caps, nullable):
-    plan = completed(SEARCHED, TITLE, caps=caps)
+@pytest.mark.parametrize(("capabilities", "nullable"), [(EVERYTHING, True), (OLD_INPUT, False)])
+def test_the_text_may_be_null_where_the_target_lets_it(capabilities, nullable):
+    plan = completed(SEARCHED, TITLE, capabilities=capabilities)
 
     assert plan.fields[2].nullable is nullable
 
@@ -74,7 +74,7 @@ def test_the_text_may_be_null_where_the_target_lets_it(caps, nullable):
 def test_a_text_that_may_be_null_is_refused_where_the_target_does():
     plan = SEARCHED | {"fields": [{"source": "title", "nullable": True}]}
 
-    fault = the_fault(plan, TITLE, caps=OLD_INPUT)
+    fault = the_fault(plan, TITLE, capabilities=OLD_INPUT)
 
     assert (fault.code, fault.path) == ("full_text_nullable", "fields[2].nullable")
     assert "2.6.3" in fault.message
@@ -126,7 +126,7 @@ def test_a_key_of_the_dynamic_field_may_not_be_called_like_the_words():
 def test_an_analyzer_that_this_target_lacks_is_refused_with_those_it_has():
     lite = capabilities_of(Server("lite", (3, 2, 2)))
 
-    fault = the_fault(SEARCHED, TITLE, caps=lite)
+    fault = the_fault(SEARCHED, TITLE, capabilities=lite)
 
     assert fault.message == "Milvus Lite 3.2.2 has no analyzer “english”."
     assert fault.hint == "Use standard."
@@ -142,7 +142,7 @@ def test_an_analyzer_of_the_collection_that_rows_are_added_to_is_its_own():
 def test_a_target_without_it_says_which_version_brings_it():
     old = capabilities_of(Server("milvus", (2, 4, 9)))
 
-    fault = the_fault(SEARCHED, field("title", T.VARCHAR, nullable=False), caps=old)
+    fault = the_fault(SEARCHED, field("title", T.VARCHAR, nullable=False), capabilities=old)
 
     assert (fault.code, fault.path) == ("full_text_unavailable", "full_text")
     assert fault.message == "Full-text search needs Milvus 2.5 or later; this is Milvus 2.4.9."

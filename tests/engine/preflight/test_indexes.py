@@ -76,9 +76,9 @@ def test_a_parameter_that_nobody_documents_is_a_warning():
 BITS = field("b", TypeSpec(T.BINARY_VECTOR, dim=8))
 
 
-def of_bits(kind, metric=None, caps=EVERYTHING):
+def of_bits(kind, metric=None, capabilities=EVERYTHING):
     index = {"field": "b", "type": kind} | ({"metric": metric} if metric else {})
-    return faults_of({"indexes": [index]}, BITS, caps=caps)
+    return faults_of({"indexes": [index]}, BITS, capabilities=capabilities)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_metric_that_this_target_lacks_is_refused_with_the_version_that_brings
 
 def on_gpu(numbers, metric):
     plan = {"indexes": [{"field": "v", "type": "GPU_CAGRA", "metric": metric}]}
-    return faults_of(plan, caps=capabilities_of(Server("milvus", numbers)))
+    return faults_of(plan, capabilities=capabilities_of(Server("milvus", numbers)))
 
 
 def test_an_index_on_a_gpu_goes_by_cosine_only_where_that_is_there():
@@ -144,9 +144,9 @@ def test_each_kind_of_index_has_its_parameters_listed():
     ],
 )
 def test_an_index_that_this_target_lacks_is_refused_with_the_reason(server, kind, sentence):
-    caps = capabilities_of(server)
+    capabilities = capabilities_of(server)
 
-    fault = the_fault(written(kind), caps=caps)
+    fault = the_fault(written(kind), capabilities=capabilities)
 
     assert (fault.code, fault.path) == ("index_type_unavailable", "indexes[0].type")
     assert fault.message == sentence

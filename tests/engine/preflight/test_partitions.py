@@ -225,7 +225,7 @@ SPECS = {
 }
 
 
-def checked(langs, caps=EVERYTHING, **plan):
+def checked(langs, capabilities=EVERYTHING, **plan):
     rows = pa.record_batch(
         {
             "id": pa.array(range(len(langs)), pa.int64()),
@@ -237,7 +237,7 @@ def checked(langs, caps=EVERYTHING, **plan):
     whole = {"version": 1, "source": {"kind": "memory"}, "target": {"kind": "memory"}}
     with (
         memory_store(MemoryStore({"a": memory_collection(rows, SPECS, key="id")})) as source,
-        memory_database(MemoryDatabase(capabilities=caps)) as target,
+        memory_database(MemoryDatabase(capabilities=capabilities)) as target,
     ):
         made = Plan.model_validate(whole | {"collections": [collection]})
         return check_plan(made, MemorySource(source), MemoryTarget(target))

@@ -42,11 +42,14 @@ def test_a_type_in_the_dynamic_field_is_one_that_the_column_can_have(written):
     assert (found.code, found.path) == ("type_unsuitable", "fields[2].type")
 
 
-@pytest.mark.parametrize("caps", [EVERYTHING, OLD, LITE])
-def test_a_proposal_for_ordinary_columns_has_no_fault(caps):
+@pytest.mark.parametrize("capabilities", [EVERYTHING, OLD, LITE])
+def test_a_proposal_for_ordinary_columns_has_no_fault(capabilities):
     tags = field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_items=3)
     raw = SourceField("raw", "bytea", left_out="Milvus has no type for raw bytes")
-    assert faults_of({}, field("title", T.VARCHAR), field("meta", T.JSON), tags, raw, caps=caps) == ()
+    assert (
+        faults_of({}, field("title", T.VARCHAR), field("meta", T.JSON), tags, raw, capabilities=capabilities)
+        == ()
+    )
 
 
 # ---------------------------------------------------------------- names
@@ -59,7 +62,7 @@ def test_an_illegal_collection_name_comes_with_one_that_would_do():
 
 
 @pytest.mark.parametrize(
-    ("name", "caps", "code", "instead"),
+    ("name", "capabilities", "code", "instead"),
     [
         ("like", EVERYTHING, "name_reserved", "like_"),
         ("a b", EVERYTHING, "name_illegal", "a_b"),
@@ -67,8 +70,8 @@ def test_an_illegal_collection_name_comes_with_one_that_would_do():
         ("9", LITE, "name_illegal", "_9"),
     ],
 )
-def test_an_illegal_field_name_comes_with_one_that_would_do(name, caps, code, instead):
-    fault = the_fault({}, field(name, T.INT32, nullable=False), caps=caps)
+def test_an_illegal_field_name_comes_with_one_that_would_do(name, capabilities, code, instead):
+    fault = the_fault({}, field(name, T.INT32, nullable=False), capabilities=capabilities)
     assert place(fault) == (code, "fields[2].target", name, "target")
     assert fault.fixes == (Fix(f"Use {instead}", "target", instead),)
 
@@ -144,7 +147,7 @@ def test_a_type_that_the_values_do_not_fit_is_refused_with_those_they_fit(writte
 def test_a_type_that_the_target_has_not_says_which_version_brings_it():
     half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4), TypeSpec(T.FLOAT_VECTOR, dim=4))
     written = {"fields": [{"source": "h", "type": "FLOAT16_VECTOR"}]}
-    fault = the_fault(written, half, caps=replace(OLD, max_vector_fields=4))
+    fault = the_fault(written, half, capabilities=replace(OLD, max_vector_fields=4))
     assert place(fault)[0] == "type_unavailable"
     assert fault.message == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5."
     assert Fix("Use FLOAT_VECTOR · 4", "type", "FLOAT_VECTOR") in fault.fixes
@@ -152,7 +155,7 @@ def test_a_type_that_the_target_has_not_says_which_version_brings_it():
 
 def test_a_field_whose_only_type_the_target_has_not_is_refused_when_written_out():
     sparse = field("s", T.SPARSE_FLOAT_VECTOR)
-    fault = the_fault({"fields": [{"source": "s", "target": "s"}]}, sparse, caps=OLD)
+    fault = the_fault({"fields": [{"source": "s", "target": "s"}]}, sparse, capabilities=OLD)
     assert place(fault) == ("type_unavailable", "fields[2].type", "s", "type")
 
 
@@ -204,7 +207,7 @@ def test_a_limit_below_the_sample_is_a_warning_that_does_not_refuse(source, writ
 
 def test_nullable_needs_a_target_that_has_it():
     written = {"fields": [{"source": "n", "nullable": True}]}
-    fault = the_fault(written, field("n", T.INT32), caps=OLD)
+    fault = the_fault(written, field("n", T.INT32), capabilities=OLD)
     assert place(fault) == ("nullable_unavailable", "fields[2].nullable", "n", "nullable")
     assert "needs Milvus 2.5 or later; this is Milvus 2.3.5" in fault.message
     assert fault.fixes == (Fix("Turn it off", "nullable", "false"),)
@@ -249,9 +252,9 @@ def test_fill_null_must_be_a_value_of_its_type(source, value, good):
 
 
 def test_a_default_stands_only_where_milvus_keeps_one():
-    assert the_fault({"fields": [{"source": "n", "default": 1}]}, field("n", T.INT8), caps=OLD).code == (
-        "default_unavailable"
-    )
+    assert the_fault(
+        {"fields": [{"source": "n", "default": 1}]}, field("n", T.INT8), capabilities=OLD
+    ).code == ("default_unavailable")
     for source in (field("n", T.JSON), field("n", TypeSpec(T.FLOAT_VECTOR, dim=4))):
         found = the_fault({"fields": [{"source": "n", "default": {}}]}, source)
         assert place(found) == ("default_misplaced", "fields[2].default", "n", "default")
@@ -350,7 +353,7 @@ def test_more_fields_than_the_target_takes_are_refused():
 def test_more_vectors_than_the_target_takes_are_refused_when_written_out():
     vectors = [field(f"w{n}", TypeSpec(T.FLOAT_VECTOR, dim=4)) for n in range(2)]
     written = {"fields": [{"source": v.name} for v in vectors]}
-    found = faults_of(written, *vectors, caps=OLD)
+    found = faults_of(written, *vectors, capabilities=OLD)
     assert [f.path for f in found] == ["fields[2].type", "fields[3].type"]
     assert "More needs Milvus 2.4 or later" in found[0].message
     assert faults_of(written, *vectors) == ()
@@ -406,19 +409,19 @@ def test_a_collection_without_a_vector_is_refused():
 def test_a_vector_that_only_has_another_type_in_the_target_is_no_vector():
     bits = field("b", TypeSpec(T.BINARY_VECTOR, dim=8), T.VARCHAR)
     described = CollectionSchema("public.books", (ID, bits), SourceKey(("id",)), label="books")
-    caps = replace(OLD, types=OLD.types - {T.BINARY_VECTOR})
+    capabilities = replace(OLD, types=OLD.types - {T.BINARY_VECTOR})
     found = check_collection(
-        complete(CollectionPlan(source="public.books"), described, caps), described, caps
+        complete(CollectionPlan(source="public.books"), described, capabilities), described, capabilities
     )
     assert [f.code for f in found] == ["no_vector"]
     assert "“b” would be BINARY_VECTOR, which needs" in found[0].hint
 
 
 @pytest.mark.parametrize(
-    ("caps", "shards", "instead"), [(EVERYTHING, 17, "16"), (EVERYTHING, 0, "1"), (LITE, 2, "1")]
+    ("capabilities", "shards", "instead"), [(EVERYTHING, 17, "16"), (EVERYTHING, 0, "1"), (LITE, 2, "1")]
 )
-def test_shards_out_of_range_are_refused(caps, shards, instead):
-    fault = the_fault({"shards": shards}, caps=caps)
+def test_shards_out_of_range_are_refused(capabilities, shards, instead):
+    fault = the_fault({"shards": shards}, capabilities=capabilities)
     assert place(fault) == ("shards_out_of_range", "shards", "", "shards")
     assert fault.fixes[0].value == instead
 
@@ -451,10 +454,10 @@ def test_a_column_in_the_dynamic_field_takes_no_option_of_a_field(option, value)
 
 
 def test_a_target_that_keeps_no_descriptions_says_so():
-    caps = replace(LITE, keeps_descriptions=False)
+    capabilities = replace(LITE, keeps_descriptions=False)
     described = {"fields": [{"source": "t", "description": "Notes"}]}
     for written in ({"description": "Mine"}, described):
-        fault = the_fault(written, field("t", T.VARCHAR), caps=caps)
+        fault = the_fault(written, field("t", T.VARCHAR), capabilities=capabilities)
         assert (fault.code, fault.severity) == ("description_lost", "warning")
         assert fault.message == "Milvus Lite 3.2.2 keeps no descriptions."
 
@@ -502,7 +505,7 @@ def test_json_lists_are_refused_where_the_target_takes_objects_only():
 
     def sampled(values):
         sample = pa.RecordBatch.from_arrays([pa.array(values)], names=["j"])
-        return faults_of({"fields": [{"source": "j", "target": "j"}]}, meta, caps=OLD, sample=sample)
+        return faults_of({"fields": [{"source": "j", "target": "j"}]}, meta, capabilities=OLD, sample=sample)
 
     assert [(f.code, f.severity) for f in sampled(["[]", None])] == [("json_list", "error")]
     assert [(f.code, f.severity) for f in sampled(["{}", " [1]"])] == [("json_list", "warning")]

@@ -10,7 +10,7 @@ import pytest
 from migrations_app.engine.errors import Canceled, SourceUnavailable
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.stop_token import Deadline, StopToken
-from migrations_app.engine.verification.key_check import KeySearch, SearchState, Sent
+from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
 from tests.engine.pipeline.moving import BOOKS, Move, books_on_the_move
 
 ROWS = 200
@@ -26,12 +26,12 @@ def moved() -> Iterator[Move]:
         yield move
 
 
-def search(move: Move, *, state: SearchState | None = None, **more) -> KeySearch:
+def search(move: Move, *, state: KeyCheckState | None = None, **more) -> KeyCheck:
     parts = list(move.source.slices(BOOKS, 3))
-    return KeySearch(move.source, move.target, Sent(BOOKS, parts, move.mapping, **more), state=state)
+    return KeyCheck(move.source, move.target, SentRows(BOOKS, parts, move.mapping, **more), state=state)
 
 
-def through(searched: KeySearch) -> tuple[int, int]:
+def through(searched: KeyCheck) -> tuple[int, int]:
     assert searched.run(StopToken(), Deadline())
     return searched.state.asked, searched.state.found
 
@@ -65,11 +65,11 @@ def test_a_search_that_is_interrupted_anywhere_is_gone_on_with(
 ) -> None:
     moved.collection.resumable = resumable
     moved.collection.breaks = [30, 90, 91, 180]
-    state, turns = SearchState(), 0
+    state, turns = KeyCheckState(), 0
     while not state.is_done:
         turns += 1
         assert turns < 50
-        going = search(moved, state=SearchState(**json.loads(json.dumps(state.as_dict()))))
+        going = search(moved, state=KeyCheckState(**json.loads(json.dumps(state.as_dict()))))
         with suppress(SourceUnavailable):
             going.run(StopToken(), Deadline(seconds))
         state = going.state

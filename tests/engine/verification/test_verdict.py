@@ -1,7 +1,7 @@
 import pytest
 
 from migrations_app.engine.model.counters import Counters
-from migrations_app.engine.verification.verdict import KeysSought, judge
+from migrations_app.engine.verification.verdict import KeyCheckCounts, judge
 
 CLEAN = Counters(read=100, written=100)
 LOSSY = Counters(read=100, written=94, rejected=3, skipped=2, collapsed=1)
@@ -123,7 +123,7 @@ def test_where_rows_replaced_others_that_were_there_the_keys_decide():
             target_before=50,
             target_after=60,
             duplicates=(8,),
-            keys=KeysSought(*found),
+            keys=KeyCheckCounts(*found),
         )
 
     assert verdict(99, 99).verified is True
@@ -168,10 +168,10 @@ def test_where_rows_were_left_unread_equal_keys_prove_nothing():
 @pytest.mark.parametrize(
     ("keys", "verified", "words"),
     [
-        (KeysSought(100, 100), True, "every key is there"),
-        (KeysSought(100, 99), False, "of their keys it holds 99 alone"),
-        (KeysSought(90, 90), None, "the source was changed meanwhile"),
-        (KeysSought(0, 0, "No right to load"), None, "not known: No right to load."),
+        (KeyCheckCounts(100, 100), True, "every key is there"),
+        (KeyCheckCounts(100, 99), False, "of their keys it holds 99 alone"),
+        (KeyCheckCounts(90, 90), None, "the source was changed meanwhile"),
+        (KeyCheckCounts(0, 0, "No right to load"), None, "not known: No right to load."),
     ],
 )
 def test_rows_that_replaced_others_are_told_by_their_keys(keys, verified, words):
@@ -192,7 +192,7 @@ def test_a_key_that_is_in_two_partitions_is_no_success(held, duplicates, verifie
         source_after=100,
         target_before=held,
         target_after=150,
-        keys=KeysSought(100, 103),
+        keys=KeyCheckCounts(100, 103),
         duplicates=duplicates,
     )
     assert verdict.verified is verified
@@ -201,7 +201,7 @@ def test_a_key_that_is_in_two_partitions_is_no_success(held, duplicates, verifie
 
 def test_where_no_row_replaced_another_the_keys_need_not_be_asked_for():
     verdict = judge(
-        CLEAN, source_before=100, source_after=100, target_before=50, target_after=150, keys=KeysSought()
+        CLEAN, source_before=100, source_after=100, target_before=50, target_after=150, keys=KeyCheckCounts()
     )
     assert verdict.verified is True
 
@@ -233,7 +233,7 @@ def test_where_the_keys_were_looked_for_they_decide():
         source_after=100,
         target_before=50,
         target_after=130,
-        keys=KeysSought(100, 98),
+        keys=KeyCheckCounts(100, 98),
         duplicates=(20,),
     )
     assert verdict.verified is False

@@ -187,36 +187,40 @@ def test_lite_tells_an_array_that_is_null_from_an_empty_one(lite, element):
     assert [row["f"] if row["f"] is None else plain(row["f"]) for row in found] == arrays
 
 
-def everything(caps):
+def everything(capabilities):
     """A collection of every type and option that a target has."""
     length = {T.VARCHAR: {"max_length": 30}}
     scalars = [kind for kind in SCALARS if kind is not T.ARRAY]
     specs = {f"plain_{kind}": TypeSpec(kind, **length.get(kind, {})) for kind in scalars}
     specs |= {f"array_{kind}": replace(array_of(kind).spec) for kind in ELEMENT_TYPES}
-    vectors = [kind for kind in caps.types if kind.is_vector][: caps.max_vector_fields - caps.full_text]
+    vectors = [kind for kind in capabilities.types if kind.is_vector][
+        : capabilities.max_vector_fields - capabilities.full_text
+    ]
     specs |= {f"vector_{kind}": field(kind).spec for kind in vectors}
     fields = [TargetField(name, spec, description=f"what {name} is") for name, spec in specs.items()]
     fields.append(TargetField("shelf", TypeSpec(T.VARCHAR, max_length=9), is_partition_key=True))
-    if caps.nullable:
+    if capabilities.nullable:
         fields += [
             replace(f, name=f"null_{f.name}", nullable=True)
             for f in fields
             if f.name in specs and not f.spec.type.is_vector
         ]
-    if caps.default_values:
+    if capabilities.default_values:
         fields += [
             TargetField(f"default_{kind}", specs[f"plain_{kind}"], default=ELEMENTS[kind][-1])
             for kind in sorted(ELEMENT_TYPES)
         ]
     functions = ()
-    if caps.full_text:
+    if capabilities.full_text:
         text = TypeSpec(T.VARCHAR, max_length=90)
         fields += [TargetField("text", text, nullable=True, analyzer="standard")]
         fields += [TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR))]
         functions = (Function("words", ("text",), ("words",)),)
     name = f"vf_{uuid.uuid4().hex[:12]}"
-    made = (KEY, *fields[: caps.max_fields - 1])
-    return TargetSchema(name, made, "All at once, “in quotes”", shards=caps.max_shards, functions=functions)
+    made = (KEY, *fields[: capabilities.max_fields - 1])
+    return TargetSchema(
+        name, made, "All at once, “in quotes”", shards=capabilities.max_shards, functions=functions
+    )
 
 
 def test_everything_at_once_is_described_as_it_was_made(milvus):
@@ -251,8 +255,13 @@ def test_lite_reserves_names_of_its_own(lite, name):
 
 def test_the_old_one_takes_a_nullable_field_and_forgets_that_it_is(old):
     """So its version is asked, and what it made is looked at before anything is sent."""
-    caps = old.capabilities()
-    options = (caps.nullable, caps.default_values, caps.full_text, caps.null_vectors)
+    capabilities = old.capabilities()
+    options = (
+        capabilities.nullable,
+        capabilities.default_values,
+        capabilities.full_text,
+        capabilities.null_vectors,
+    )
     assert options == (False, False, False, False)
 
     with pytest.raises(TargetChanged, match="f differ"):

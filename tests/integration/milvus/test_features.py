@@ -381,10 +381,10 @@ def milvus(milvus_uri):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_the_server_does_what_the_table_says_and_a_plan_is_told_so(milvus, row):
     target, client = milvus
-    caps = target.capabilities()
-    done, sentence = row.lite if caps.flavour == "lite" else row.old
+    capabilities = target.capabilities()
+    done, sentence = row.lite if capabilities.flavour == "lite" else row.old
 
-    told = " ".join(fault.message for fault in errors(row, caps))
+    told = " ".join(fault.message for fault in errors(row, capabilities))
 
     assert what_comes_of(client, row) == done
     assert sentence in told, told
@@ -408,13 +408,13 @@ def what_comes_of(client: MilvusClient, row: Row) -> str:
             client.drop_collection(name)
 
 
-def errors(row: Row, caps: Any) -> list[Any]:
+def errors(row: Row, capabilities: Any) -> list[Any]:
     """What keeps a plan that asks for ``row`` from being run."""
     key = SourceField("id", "bigint", (TypeChoice(TypeSpec(T.INT64)),), nullable=False, can_be_key=True)
     vector = column("v", T.FLOAT_VECTOR, dim=8)
     source = CollectionSchema("s", (key, vector, *row.columns), SourceKey(("id",)), label="s")
-    plan = complete(CollectionPlan.model_validate({"source": "s"} | row.plan), source, caps)
-    return [fault for fault in check_collection(plan, source, caps) if fault.severity == "error"]
+    plan = complete(CollectionPlan.model_validate({"source": "s"} | row.plan), source, capabilities)
+    return [fault for fault in check_collection(plan, source, capabilities) if fault.severity == "error"]
 
 
 def test_more_partitions_than_the_old_one_takes_are_refused_there(milvus_235_uri):

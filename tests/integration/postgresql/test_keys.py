@@ -245,4 +245,4 @@ def test_the_ends_of_a_column_are_told(keyed):
         "b bigint, s smallint", "CASE g WHEN 0 THEN -9223372036854775808 WHEN 2 THEN 5 END, NULL", 3
     )
     with opened(database) as source:
-        assert source.measure(KEYED, ends_of=("b", "s")).ends == {"b": (-(2**63), 5)}
+        assert source.measure(KEYED, extremes_of=("b", "s")).extremes == {"b": (-(2**63), 5)}

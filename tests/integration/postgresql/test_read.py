@@ -246,7 +246,7 @@ PENSIVE = CollectionRef("public.pensive")
         lambda source: source.counts(PENSIVE),
         lambda source: source.has_rows(PENSIVE),
         lambda source: source.measure(PENSIVE, nulls_of=("id",)),
-        lambda source: source.measure(PENSIVE, ends_of=("id",)),
+        lambda source: source.measure(PENSIVE, extremes_of=("id",)),
         lambda source: source.measure(PENSIVE, duplicates_of=KeyRows((ReadColumn("id", PART),), ("id",))),
     ],
     ids=["counts", "has_rows", "nulls", "ends", "duplicates"],

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from migrations_app.demo.dataset import Kind, Library, read_library
+from migrations_app.demo.dataset import DocKind, Library, read_library
 
 SOURCE = '''"""A module.
 
@@ -36,10 +36,10 @@ def library(tmp_path: Path) -> Library:
 
 def test_each_definition_becomes_a_row_and_tests_are_left_out(library):
     assert [(doc.name, doc.kind) for doc in library.docs] == [
-        ("json.boats", Kind.MODULE),
-        ("json.boats.Boat", Kind.CLASS),
-        ("json.boats._quiet", Kind.FUNCTION),
-        ("json.boats.Boat.sail", Kind.METHOD),
+        ("json.boats", DocKind.MODULE),
+        ("json.boats.Boat", DocKind.CLASS),
+        ("json.boats._quiet", DocKind.FUNCTION),
+        ("json.boats.Boat.sail", DocKind.METHOD),
     ]
 
 
@@ -75,6 +75,6 @@ def test_nothing_is_imported_while_reading(tmp_path):
 def test_the_installed_library_gives_ten_thousand_rows_and_more():
     library = read_library()
     assert len(library.docs) >= 10_000
-    assert {doc.kind for doc in library.docs} == set(Kind)
+    assert {doc.kind for doc in library.docs} == set(DocKind)
     assert all(doc.text and isinstance(doc.changed_on, date) for doc in library.docs)
     assert len(library.examples) >= 500

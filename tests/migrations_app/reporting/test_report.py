@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from migrations_app.models import Job, JobCollection, JobSlice, RateSample
 from migrations_app.models.status import Stage, Status
-from migrations_app.reporting.report import job_pace, job_report, job_totals, rate_curve, totals
+from migrations_app.reporting.report import job_rate, job_report, job_totals, rate_curve, totals
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +55,7 @@ def test_time_left_follows_the_recent_rate(job):
     now = timezone.now()
     for seconds in range(0, 100, 5):
         RateSample.objects.create(job=job, at=now - timedelta(seconds=seconds), rows=50, size_bytes=0)
-    pace = job_pace(job, job_totals(job))
+    pace = job_rate(job, job_totals(job))
     assert pace.rate_now == pytest.approx(10, rel=0.5)
     assert pace.seconds_left == pytest.approx(140, rel=0.5)
 

@@ -9,7 +9,7 @@ from migrations_app import endpoints, queue, services
 from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.engine.errors import AuthRefused, PlanRefused, SettingsError
 from migrations_app.execution import lease
-from migrations_app.models import Connection, Draft, Job, JobCollection, Wish
+from migrations_app.models import ActionState, Connection, Draft, Job, JobCollection
 from migrations_app.models.status import Status
 from migrations_app.services.jobs import target_key
 from tests.kit import MemoryDatabase, memory_database
@@ -290,9 +290,12 @@ def test_an_action_is_asked_of_all_collections_or_of_one(world):
     job = world.job({"source": "books", "target": "a"}, {"source": "books", "target": "b"})
     Job.objects.update(status=Status.SUCCESSFUL)
     services.job_load(job=job, user=None, collection="b")
-    assert list(job.collections.values_list("load_wish", flat=True)) == [Wish.NONE, Wish.ASKED]
+    assert list(job.collections.values_list("load_action_state", flat=True)) == [
+        ActionState.NONE,
+        ActionState.ASKED,
+    ]
     services.job_index(job=job, user=None)
-    assert set(job.collections.values_list("index_wish", flat=True)) == {Wish.ASKED}
+    assert set(job.collections.values_list("index_action_state", flat=True)) == {ActionState.ASKED}
     with pytest.raises(SettingsError, match="no collection"):
         services.job_release(job=job, user=None, collection="c")
 
@@ -306,4 +309,4 @@ def test_an_action_does_not_reach_a_server_that_the_job_did_not_write_to(world):
         job = Job.objects.get()
         with pytest.raises(SettingsError, match="leads to another server"):
             services.job_load(job=job, user=None)
-    assert set(job.collections.values_list("load_wish", flat=True)) == {Wish.NONE}
+    assert set(job.collections.values_list("load_action_state", flat=True)) == {ActionState.NONE}

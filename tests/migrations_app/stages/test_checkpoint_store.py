@@ -8,7 +8,7 @@ from migrations_app.engine.model.counters import Counters
 from migrations_app.execution import claim, lease
 from migrations_app.models import RateSample, SliceState
 from migrations_app.reporting.run_log import RunLog
-from migrations_app.stages.checkpoint_store import Books
+from migrations_app.stages.checkpoint_store import CheckpointStore
 from migrations_app.worker import tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +18,7 @@ def test_where_many_slices_run_a_heartbeat_is_one_statement(world):
     job = world.job()
     tasks.prepare(job.pk)
     many = lease.terms_for(1000, 30)
-    books = Books(claim.claim(job, many), many, RunLog(job))
+    books = CheckpointStore(claim.claim(job, many), many, RunLog(job))
     for number in range(3):
         sequence = books.ledger.begin(number, Counters(read=5))
         books.ledger.acknowledge(sequence, written=5)

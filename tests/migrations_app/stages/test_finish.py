@@ -8,7 +8,7 @@ from django_q.models import OrmQ
 from migrations_app import queue, services
 from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.targets.base import IndexState, LoadState
-from migrations_app.models import Job, JobCollection, Wish
+from migrations_app.models import ActionState, Job, JobCollection
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting.report import job_report
 from migrations_app.worker import scheduler, tasks
@@ -236,7 +236,11 @@ def test_a_plan_may_ask_for_index_and_load(world, moved, work_off):
     assert held(world).indexes["embedding"].metric == "COSINE"
     assert held(world).is_loaded
     row = job.collections.get()
-    assert (row.index_wish, row.index_percent, row.load_wish) == (Wish.DONE, 100, Wish.DONE)
+    assert (row.index_action_state, row.index_percent, row.load_action_state) == (
+        ActionState.DONE,
+        100,
+        ActionState.DONE,
+    )
     assert {"indexing", "loading"} <= set(job.seconds)
 
 
@@ -300,10 +304,10 @@ def test_an_index_or_a_load_that_never_ends_fails_the_job_and_says_that_the_rows
     assert "The rows are all there." in job.error_hint
     row = job.collections.get()
     assert row.verified is True
-    assert getattr(row, f"{what}_wish") == Wish.FAILED
+    assert getattr(row, f"{what}_action_state") == ActionState.FAILED
 
 
-def test_what_was_wished_of_a_job_that_failed_wakes_nobody(world, moved):
+def test_an_action_requested_of_a_job_that_failed_wakes_nobody(world, moved):
     job = moved(create_index=True, load=True)
     services.job_note_failure(job=job, error=TargetError("No."))
     services.job_settle(job=job)
@@ -334,7 +338,7 @@ def test_a_finished_job_can_be_indexed_loaded_and_released(world, finished, work
     work_off()
     assert not held(world).is_loaded
     row = finished.collections.get()
-    assert (row.load_action, row.load_wish) == ("release", Wish.DONE)
+    assert (row.load_action, row.load_action_state) == ("release", ActionState.DONE)
     assert ended(finished).status == Status.SUCCESSFUL
 
 
@@ -349,7 +353,7 @@ def test_a_load_is_waited_for_in_turns_with_its_progress_shown(world, finished, 
     OrmQ.objects.all().delete()
     percents = []
     for _ in range(4):
-        tasks.tend(finished.pk)
+        tasks.post_migration(finished.pk)
         percents.append(finished.collections.get().load_percent)
     assert percents[-3:] == [10, 60, 100]
 
@@ -365,13 +369,13 @@ def test_a_load_on_a_finished_job_that_never_ends_is_given_up(
     services.job_load(job=finished, user=None)
     work_off()
     row = finished.collections.get()
-    assert row.load_wish == Wish.FAILED
+    assert row.load_action_state == ActionState.FAILED
     assert "stood still for 0 seconds" in row.load_error
     assert ended(finished).status == Status.SUCCESSFUL
     monkeypatch.setattr(MemoryTarget, "load_state", load_state)
     services.job_load(job=finished, user=None)  # asked for again, it has its whole time again
     work_off()
-    assert finished.collections.get().load_wish == Wish.DONE
+    assert finished.collections.get().load_action_state == ActionState.DONE
 
 
 def test_a_load_that_broke_off_is_asked_for_again(world, finished, work_off, monkeypatch):
@@ -388,10 +392,10 @@ def test_a_load_that_broke_off_is_asked_for_again(world, finished, work_off, mon
     services.job_load(job=finished, user=None)
     work_off()
     assert len(calls) == 2
-    assert finished.collections.get().load_wish == Wish.DONE
+    assert finished.collections.get().load_action_state == ActionState.DONE
 
 
-def test_a_wish_that_comes_while_another_is_done_is_not_lost(world, finished, work_off, monkeypatch):
+def test_an_action_requested_while_another_runs_is_not_lost(world, finished, work_off, monkeypatch):
     services.job_index(job=finished, user=None)
     work_off()
     load = MemoryTarget.load
@@ -404,7 +408,7 @@ def test_a_wish_that_comes_while_another_is_done_is_not_lost(world, finished, wo
     services.job_load(job=finished, user=None)
     work_off()
     row = finished.collections.get()
-    assert (row.load_action, row.load_wish) == ("release", Wish.DONE)
+    assert (row.load_action, row.load_action_state) == ("release", ActionState.DONE)
     assert not held(world).is_loaded
 
 
@@ -412,7 +416,7 @@ def test_loading_without_an_index_says_what_to_do_and_leaves_the_status(world, f
     services.job_load(job=finished, user=None)
     work_off()
     row = finished.collections.get()
-    assert row.load_wish == Wish.FAILED
+    assert row.load_action_state == ActionState.FAILED
     assert row.load_error.endswith("Create the index first.")
     assert ended(finished).status == Status.SUCCESSFUL
 
@@ -424,7 +428,7 @@ def test_an_action_that_failed_can_be_asked_again(world, finished, work_off):
     services.job_load(job=finished, user=None)
     work_off()
     row = finished.collections.get()
-    assert (row.load_wish, row.load_error) == (Wish.DONE, "")
+    assert (row.load_action_state, row.load_error) == (ActionState.DONE, "")
 
 
 def test_an_action_on_a_target_that_stays_away_fails_after_some_tries(world, finished, work_off):
@@ -432,7 +436,7 @@ def test_an_action_on_a_target_that_stays_away_fails_after_some_tries(world, fin
     services.job_index(job=finished, user=None)
     work_off()
     row = finished.collections.get()
-    assert row.index_wish == Wish.FAILED
+    assert row.index_action_state == ActionState.FAILED
     assert "refused the token" in row.index_error
     assert ended(finished).error is None
 

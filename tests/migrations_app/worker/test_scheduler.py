@@ -6,7 +6,7 @@ from django_q.models import OrmQ
 
 from migrations_app import queue, services
 from migrations_app.execution import claim, lease
-from migrations_app.models import Job, JobSlice, Wish, Worker
+from migrations_app.models import ActionState, Job, JobSlice, Worker
 from migrations_app.models.status import Status
 from migrations_app.queue import Task
 from migrations_app.worker import scheduler, tasks
@@ -44,7 +44,7 @@ def test_at_each_step_a_lost_wake_up_is_sent_again(world):
     assert swept(job) == {}
     services.job_load(job=job, user=None)
     lost()
-    assert swept(job) == {Task.TEND: 1}
+    assert swept(job) == {Task.POST_MIGRATION: 1}
 
 
 def test_nobody_is_woken_twice(world):
@@ -149,5 +149,5 @@ def test_a_job_whose_command_died_can_still_be_canceled(world):
 def test_an_action_that_failed_is_not_taken_up_again_by_itself(world, work_off):
     job = world.job()
     work_off()
-    job.collections.update(load_wish=Wish.FAILED)
+    job.collections.update(load_action_state=ActionState.FAILED)
     assert swept(job) == {}

@@ -35,13 +35,13 @@ class ServerChecks:
     json_null: bool = True
 
     @classmethod
-    def of(cls, caps: Capabilities) -> Self:
+    def of(cls, capabilities: Capabilities) -> Self:
         return cls(
-            hidden_keys=caps.hidden_keys,
-            keeps_not_finite=caps.keeps_not_finite,
-            empty_sparse=caps.empty_sparse,
-            json_objects_only=caps.json_objects_only,
-            json_null=caps.json_null,
+            hidden_keys=capabilities.hidden_keys,
+            keeps_not_finite=capabilities.keeps_not_finite,
+            empty_sparse=capabilities.empty_sparse,
+            json_objects_only=capabilities.json_objects_only,
+            json_null=capabilities.json_null,
         )
 
     def findings(self, values: pa.Array, field: TargetField, name: str) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from migrations_app.engine.mapping.checks.column_checks import rows_where
 from migrations_app.engine.mapping.checks.findings import Finding
 
 
-def fitted(column: pa.Array, wanted: pa.DataType, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
+def cast_values(column: pa.Array, wanted: pa.DataType, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
     """``column`` as ``wanted``; values that do not fit become NULL and are found. Mostly it is there already.
 
     Sources deliver the type asked for. A sample is delivered in the first type that each field may have, and
@@ -73,7 +73,7 @@ def _of_one_dimension(column: pa.Array, dim: int, name: str) -> tuple[pa.Array, 
 
 def _one_by_one(column: pa.Array, wanted: pa.DataType, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
     """The slow way, taken only once a cast of the whole column has failed."""
-    values = list(_cast_values(column, wanted))
+    values = list(_cast_inner_values(column, wanted))
     misfit = pa.array([v is None for v in values], pa.bool_())
     finding = Finding(
         rows_where(pc.and_(misfit, column.is_valid())),
@@ -83,7 +83,7 @@ def _one_by_one(column: pa.Array, wanted: pa.DataType, name: str) -> tuple[pa.Ar
     return pa.array(values, wanted), (finding,)
 
 
-def _cast_values(column: pa.Array, wanted: pa.DataType) -> Iterator[object]:
+def _cast_inner_values(column: pa.Array, wanted: pa.DataType) -> Iterator[object]:
     for value in column:
         try:
             yield value.cast(wanted).as_py()

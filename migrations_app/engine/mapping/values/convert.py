@@ -26,11 +26,11 @@ T = MilvusType
 SHOWN_BYTES = 40
 
 
-class Misfit(ValueError):
+class TypeMismatch(ValueError):
     """Why a value is none of a type: a sentence's end, after “which”."""
 
 
-def converted(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
+def convert_values(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
     """A column of ``arrow_type(spec)``; misfits are NULL in it and found. None is NULL.
 
     ``values`` are what ``documents.find`` gives.
@@ -74,7 +74,7 @@ def _one_by_one(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Ar
     for row, value in enumerate(values):
         try:
             fitting.append(None if value is None else fit(plain(value), spec))
-        except Misfit as misfit:
+        except TypeMismatch as misfit:
             fitting.append(None)
             reasons[row] = f"“{name}” is {shown(value)}, which {misfit}."
     column = pa.array(fitting, arrow_type(spec))
@@ -84,7 +84,7 @@ def _one_by_one(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Ar
 
 
 def fit(value: Any, spec: TypeSpec) -> Any:
-    """One value, not None, as ``spec`` holds it. Raises ``Misfit``."""
+    """One value, not None, as ``spec`` holds it. Raises ``TypeMismatch``."""
     if spec.type is T.ARRAY:
         return _list(value, spec)
     if spec.type in INTEGER_BITS:
@@ -96,67 +96,67 @@ def fits(value: Any, spec: TypeSpec) -> bool:
     """Whether ``fit`` takes a value; None is none."""
     try:
         return value is not None and fit(value, spec) is not None
-    except Misfit:
+    except TypeMismatch:
         return False
 
 
 def _list(value: Any, spec: TypeSpec) -> list[Any]:
     assert spec.element_type is not None
     if not isinstance(value, list):
-        raise Misfit("is no list")
+        raise TypeMismatch("is no list")
     if None in value:
-        raise Misfit("has an element that is null; an ARRAY takes none")
+        raise TypeMismatch("has an element that is null; an ARRAY takes none")
     element = TypeSpec(spec.element_type)
     try:
         return [fit(item, element) for item in value]
-    except Misfit as misfit:
-        raise Misfit(f"has an element that {misfit}") from None
+    except TypeMismatch as misfit:
+        raise TypeMismatch(f"has an element that {misfit}") from None
 
 
 def _whole(value: Any, type_: MilvusType) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise Misfit("is no number")
+        raise TypeMismatch("is no number")
     number = Decimal(repr(value)) if isinstance(value, float) else value
     end = 1 << (INTEGER_BITS[type_] - 1)
     if not -end <= number < end:
-        raise Misfit(f"does not fit {type_}: {-end:,} to {end - 1:,}")
+        raise TypeMismatch(f"does not fit {type_}: {-end:,} to {end - 1:,}")
     if number != int(number):
-        raise Misfit("is no whole number")
+        raise TypeMismatch("is no whole number")
     return int(number)
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise Misfit("is no number")
+        raise TypeMismatch("is no number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if math.isinf(number):
-        raise Misfit("is more than any DOUBLE")
+        raise TypeMismatch("is more than any DOUBLE")
     if isinstance(value, int) and int(number) != value and Decimal(repr(number)) != value:
-        raise Misfit("a DOUBLE would round")
+        raise TypeMismatch("a DOUBLE would round")
     return number
 
 
 def _short_number(value: Any) -> float:
     number = _number(value)
     if abs(number) >= FLOAT32_END:
-        raise Misfit("is more than any FLOAT")
+        raise TypeMismatch("is more than any FLOAT")
     if isinstance(value, int) and int(np.float32(number)) != value:
-        raise Misfit("a FLOAT would round")
+        raise TypeMismatch("a FLOAT would round")
     return number
 
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise Misfit("is neither true nor false")
+        raise TypeMismatch("is neither true nor false")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise Misfit("is no text")
+        raise TypeMismatch("is no text")
     return value
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.added_fields import written_choice
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 # What only a field with a source can have.
 _OF_A_SOURCE = {"source": None, "dynamic": False, "as_": None, "misfit": "reject", "too_long": "reject"}
@@ -21,7 +21,7 @@ def check_added(subject: Subject) -> Iterator[Fault]:
             yield from _check_value(entry)
 
 
-def _misplaced(entry: Entry) -> Iterator[Fault]:
+def _misplaced(entry: FieldEntry) -> Iterator[Fault]:
     for option, usual in _OF_A_SOURCE.items():
         if getattr(entry.plan, option) != usual:
             key = option.rstrip("_")
@@ -32,7 +32,7 @@ def _misplaced(entry: Entry) -> Iterator[Fault]:
         yield entry.fault("target", "name_empty", message, "Write its target.")
 
 
-def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
+def _check_type(entry: FieldEntry, subject: Subject) -> Iterator[Fault]:
     kind = entry.plan.type
     if kind is None:
         yield entry.fault("type", "type_missing", f"“{entry.name}” has no type.", "Write out its type.")
@@ -43,11 +43,13 @@ def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
         message = f"“{entry.name}” cannot be {entry.type_name}."
         hint = "A BOOL, a number, a VARCHAR, a JSON or an ARRAY with an element_type."
         yield entry.fault("type", "type_unsuitable", message, hint)
-    elif kind not in subject.caps.types:
-        yield entry.fault("type", "type_unavailable", f"{kind} {subject.caps.missing(kind)}.", "Use another.")
+    elif kind not in subject.capabilities.types:
+        yield entry.fault(
+            "type", "type_unavailable", f"{kind} {subject.capabilities.missing(kind)}.", "Use another."
+        )
 
 
-def _check_value(entry: Entry) -> Iterator[Fault]:
+def _check_value(entry: FieldEntry) -> Iterator[Fault]:
     plan = entry.plan
     if not plan.nullable and plan.default is None and plan.fill_null is None and not entry.is_vector:
         message = f"“{entry.name}” is added without a value: it is neither nullable nor has a default."

@@ -47,7 +47,7 @@ RULES: tuple[Rule, ...] = (
     types.check_parameters,
     types.check_samples,
     types.check_too_long,
-    documents.check_misfit,
+    documents.check_type_mismatch_rule,
     documents.check_opened_sample,
     shape.check_json_lists,
     keys.check_key_options,
@@ -57,19 +57,19 @@ RULES: tuple[Rule, ...] = (
     nulls.check_dynamic_options,
     full_text.check_full_text,
     indexes.check_indexes,
-    existing_schema.check_agreement,
+    existing_schema.check_existing_schema,
 )
 
 
 def check_collection(
     collection: CollectionPlan,
     schema: CollectionSchema,
-    caps: Capabilities,
+    capabilities: Capabilities,
     existing: TargetSchema | None = None,
 ) -> tuple[Fault, ...]:
     """Every fault of a completed collection, warnings among them; paths start at the collection.
 
     ``existing`` is the collection in the target that its rows are added to.
     """
-    subject = Subject(collection, schema, caps, existing)
+    subject = Subject(collection, schema, capabilities, existing)
     return tuple(fault for rule in RULES for fault in rule(subject))

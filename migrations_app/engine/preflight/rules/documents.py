@@ -16,7 +16,7 @@ from migrations_app.engine.model.paths import opened_path, path_of
 from migrations_app.engine.model.plan import FieldPlan
 from migrations_app.engine.model.target_schema import META
 from migrations_app.engine.planning.added_fields import written_choice
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 REJECT_MISFITS = Fix("Reject the row", "misfit", "reject")
 DROP_REST = Fix("Drop the rest", "rest", "drop")
@@ -66,7 +66,7 @@ def check_rest_names(subject: Subject) -> Iterator[Fault]:
     seen = {e.plan.as_ for e in subject.entries() if e.plan.as_}
     for column, name in _resting(subject):
         path = path_of((column, name))
-        if name == META or name in subject.caps.hidden_keys:
+        if name == META or name in subject.capabilities.hidden_keys:
             message = f"“{path}” cannot go into the dynamic field as “{name}”."
         elif name in fixed:
             message = f"“{path}” would go into the dynamic field, and a field is called “{name}” too."
@@ -109,19 +109,19 @@ def check_opened_types(subject: Subject) -> Iterator[Fault]:
             message = f"“{entry.name}” is a key of a document: it cannot become {entry.type_name}."
             hint = "It can become a BOOL, a number, a VARCHAR, a JSON or an ARRAY with an element_type."
             yield entry.fault("type", "type_unsuitable", message, hint)
-        elif entry.plan.type not in subject.caps.types:
-            message = f"{entry.plan.type} {subject.caps.missing(entry.plan.type)}."
+        elif entry.plan.type not in subject.capabilities.types:
+            message = f"{entry.plan.type} {subject.capabilities.missing(entry.plan.type)}."
             yield entry.fault("type", "type_unavailable", message, "Choose another type.")
 
 
-def _as_it_is(entry: Entry) -> Iterator[Fault]:
+def _as_it_is(entry: FieldEntry) -> Iterator[Fault]:
     for option in _NOT_HERE:
         if getattr(entry.plan, option) is not None:
             message = f"“{entry.name}” goes into the dynamic field as it is: it takes no “{option}”."
             yield entry.fault(option, "option_misplaced", message, "Remove it.", Fix("Remove it", option, ""))
 
 
-def check_misfit(subject: Subject) -> Iterator[Fault]:
+def check_type_mismatch_rule(subject: Subject) -> Iterator[Fault]:
     for entry in subject.entries():
         if entry.plan.added:
             continue
@@ -161,7 +161,7 @@ def check_opened_sample(subject: Subject) -> Iterator[Fault]:
                 break
 
 
-def _is_ready(entry: Entry) -> bool:
+def _is_ready(entry: FieldEntry) -> bool:
     is_typed = entry.spec is not None and written_choice(entry.plan) is not None
     return entry.is_key_of_document and is_typed and bool(entry.plan.target)
 
@@ -171,7 +171,7 @@ def _bare(plan: FieldPlan) -> FieldPlan:
     return plan.model_copy(update={"fill_null": None, "default": None, "too_long": "reject"})
 
 
-def _misfits(entry: Entry, found: Finding, sampled: int) -> Fault:
+def _misfits(entry: FieldEntry, found: Finding, sampled: int) -> Fault:
     fate = (
         "such values stay in the dynamic field"
         if entry.plan.misfit == "dynamic"

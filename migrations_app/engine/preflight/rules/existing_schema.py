@@ -15,12 +15,12 @@ from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.from_existing import full_text_of
 from migrations_app.engine.planning.type_choices import key_choice
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 PARAMETERS = ("max_length", "max_capacity")
 
 
-def check_agreement(subject: Subject) -> Iterator[Fault]:
+def check_existing_schema(subject: Subject) -> Iterator[Fault]:
     """Every difference from the collection that the rows are added to, each at its field."""
     found = subject.existing
     if found is None:
@@ -68,7 +68,7 @@ def _check_key(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
 
 def _fits(name: str, subject: Subject, key: TargetField) -> bool:
     field = subject.schema.field(name)
-    choice = key_choice(field, subject.caps) if field is not None else None
+    choice = key_choice(field, subject.capabilities) if field is not None else None
     return choice is not None and choice.spec.type is key.spec.type
 
 
@@ -88,7 +88,7 @@ def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     if plan.partition_by is not None and partition_key is not None:
         message = f"“{found.name}” has a partition key: Milvus takes no other partitions there."
         yield subject.fault("partition_by", "partition_key_differs", message, "Leave it out.")
-    if plan.description != found.description and subject.caps.keeps_descriptions:
+    if plan.description != found.description and subject.capabilities.keeps_descriptions:
         message = f"“{found.name}” is described as “{found.description}”, and stays so."
         fault = subject.fault(
             "description", "description_differs", message, "", Fix("Remove it", "description", "")
@@ -105,7 +105,7 @@ def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
         yield subject.fault("full_text", "full_text_differs", message, "Write it so, or leave it out.")
 
 
-def _unknown(entry: Entry, subject: Subject, found: TargetSchema) -> Fault:
+def _unknown(entry: FieldEntry, subject: Subject, found: TargetSchema) -> Fault:
     names = ", ".join(field.name for field in found.sent_fields)
     message = f"“{found.name}” has no field “{entry.plan.target}”."
     fixes: tuple[Fix, ...] = ()
@@ -124,7 +124,7 @@ def _unfilled(field: TargetField, subject: Subject, found: TargetSchema) -> Faul
     return subject.fault("fields", "field_not_mapped", message, "Map a column to it, or add it with a value.")
 
 
-def _differences(entry: Entry, subject: Subject, there: TargetField) -> Iterator[Fault]:
+def _differences(entry: FieldEntry, subject: Subject, there: TargetField) -> Iterator[Fault]:
     spec = entry.spec
     assert spec is not None
     if subject.is_key(entry) != there.is_key:
@@ -145,9 +145,9 @@ def _differences(entry: Entry, subject: Subject, there: TargetField) -> Iterator
 
 def _moved_keys(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     plan = subject.plan
-    if plan.partition_by is not None and not plan.is_auto_id and subject.caps.key_per_partition:
+    if plan.partition_by is not None and not plan.is_auto_id and subject.capabilities.key_per_partition:
         message = (
-            f"{subject.caps} keeps one row for each key and partition: a row of “{found.name}” whose "
+            f"{subject.capabilities} keeps one row for each key and partition: a row of “{found.name}” whose "
             f"“{plan.partition_by}” has changed since it was added stays beside the new one. "
             "The check at the end counts such keys."
         )
@@ -164,7 +164,7 @@ def _new_keys(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
         yield replace(subject.fault("key", "auto_id_adds", message), severity="warning")
 
 
-def _retyped(entry: Entry, there: TargetField) -> tuple[Fix, ...]:
+def _retyped(entry: FieldEntry, there: TargetField) -> tuple[Fix, ...]:
     choices = entry.source.choices if entry.source is not None else ()
     can_be = any(
         (choice.spec.type, choice.spec.element_type) == (there.spec.type, there.spec.element_type)
@@ -174,7 +174,7 @@ def _retyped(entry: Entry, there: TargetField) -> tuple[Fix, ...]:
     return (*use, LEAVE_OUT) if not entry.plan.added else use
 
 
-def _parameters(entry: Entry, there: TargetField) -> Iterator[Fault]:
+def _parameters(entry: FieldEntry, there: TargetField) -> Iterator[Fault]:
     for option in PARAMETERS:
         here, value = getattr(entry.spec, option), getattr(there.spec, option)
         # Milvus Lite keeps no length of an array's texts.
@@ -185,7 +185,7 @@ def _parameters(entry: Entry, there: TargetField) -> Iterator[Fault]:
             yield entry.fault(option, "limit_differs", message, "", Fix(f"Use {value:,}", option, str(value)))
 
 
-def _nulls(entry: Entry, there: TargetField) -> Iterator[Fault]:
+def _nulls(entry: FieldEntry, there: TargetField) -> Iterator[Fault]:
     if bool(entry.plan.nullable) != there.nullable:
         takes, label = ("takes", "Turn it on") if there.nullable else ("does not take", "Turn it off")
         message = f"“{there.name}” {takes} NULL there."
@@ -200,7 +200,7 @@ def _nulls(entry: Entry, there: TargetField) -> Iterator[Fault]:
         yield entry.fault("default", "default_differs", message, hint, fix)
 
 
-def _default(entry: Entry, there: TargetField) -> object:
+def _default(entry: FieldEntry, there: TargetField) -> object:
     """The default of the plan as Milvus keeps it. One that is none is said elsewhere, and taken for equal."""
     if entry.plan.default is None:
         return None

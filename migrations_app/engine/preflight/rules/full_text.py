@@ -12,8 +12,8 @@ from migrations_app.engine.preflight.subject import Subject
 
 
 def check_full_text(subject: Subject) -> Iterator[Fault]:
-    if subject.plan.full_text and not subject.caps.full_text:
-        message = f"Full-text search {subject.caps.missing('full_text')}."
+    if subject.plan.full_text and not subject.capabilities.full_text:
+        message = f"Full-text search {subject.capabilities.missing('full_text')}."
         yield subject.fault("full_text", "full_text_unavailable", message, "Leave it out.")
         return
     for number, wanted in enumerate(subject.plan.full_text):
@@ -37,13 +37,13 @@ def _check_field(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[
     elif wanted.field in earlier:
         message = f"“{wanted.field}” is searched by its words already."
         yield subject.fault(f"{path}.field", "full_text_twice", message, "Remove one of them.")
-    elif entry.plan.nullable and not subject.caps.full_text_null:
+    elif entry.plan.nullable and not subject.capabilities.full_text_null:
         message = f"“{wanted.field}” may be NULL; full-text search of it {_missing_null(subject)}."
         yield entry.fault("nullable", "full_text_nullable", message, "Turn nullable off, or fill NULL.")
 
 
 def _missing_null(subject: Subject) -> str:
-    return subject.caps.missing("full_text_null")
+    return subject.capabilities.missing("full_text_null")
 
 
 def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
@@ -52,7 +52,7 @@ def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
     taken |= {made.output for made in subject.plan.full_text[:number]}
     if subject.plan.makes_key:
         taken.add(subject.plan.key_name)
-    problem = field_name_problem(name, subject.caps)
+    problem = field_name_problem(name, subject.capabilities)
     if problem:
         yield subject.fault(f"{path}.output", problem.code, problem.message, problem.hint)
     elif name in taken:
@@ -61,9 +61,9 @@ def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
 
 
 def _check_analyzer(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[Fault]:
-    known = subject.caps.analyzers
+    known = subject.capabilities.analyzers
     is_theirs = subject.plan.if_exists == "append" and wanted.analyzer.startswith("{")
     if wanted.analyzer not in known and not is_theirs:
-        message = f"{subject.caps} has no analyzer “{wanted.analyzer}”."
+        message = f"{subject.capabilities} has no analyzer “{wanted.analyzer}”."
         hint = f"{'One of: ' if len(known) > 1 else 'Use '}{', '.join(known)}."
         yield subject.fault(f"{path}.analyzer", "analyzer_unknown", message, hint)

@@ -25,7 +25,7 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
         if index.field in twice:
             message = f"“{index.field}” is indexed twice; Milvus keeps one index on a field."
             yield subject.fault(f"{path}.field", "index_twice", message, "Remove one of them.")
-        if index.field in outputs and not subject.caps.full_text:
+        if index.field in outputs and not subject.capabilities.full_text:
             continue  # that is said once
         if index.field in outputs:
             yield from _check_index(subject, path, index, _WORDS, FULL_TEXT_METRICS)
@@ -53,37 +53,37 @@ def _check_index(
 
 
 def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[str, ...]) -> Iterator[Fault]:
-    has = [name for name in known if name in subject.caps.metrics]
+    has = [name for name in known if name in subject.capabilities.metrics]
     hint = f"One of: {', '.join(has)}." if len(has) > 1 else f"Use {has[0]}." if has else ""
     if index.metric not in known:
         message = f"“{index.metric}” is no metric for {index.type} on “{index.field}”."
         yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
     elif index.metric not in has:
-        message = f"The metric {index.metric} {subject.caps.missing(index.metric)}."
+        message = f"The metric {index.metric} {subject.capabilities.missing(index.metric)}."
         yield subject.fault(f"{path}.metric", "metric_unavailable", message, hint)
-    elif index.type.startswith("GPU_") and index.metric == "COSINE" and not subject.caps.gpu_cosine:
-        message = f"{index.type} by COSINE {subject.caps.missing('gpu_cosine')}."
+    elif index.type.startswith("GPU_") and index.metric == "COSINE" and not subject.capabilities.gpu_cosine:
+        message = f"{index.type} by COSINE {subject.capabilities.missing('gpu_cosine')}."
         yield subject.fault(f"{path}.metric", "metric_unavailable", message, "One of: L2, IP.")
 
 
 def _check_type(subject: Subject, path: str, index: IndexPlan, kind: MilvusType) -> Iterator[Fault]:
-    has = [name for name in INDEX_TYPES[kind] if name in subject.caps.index_types]
+    has = [name for name in INDEX_TYPES[kind] if name in subject.capabilities.index_types]
     hint = f"One of: {', '.join(has)}."
     if index.type not in INDEX_TYPES[kind]:
         message = f"“{index.type}” is no index for {kind}."
         yield subject.fault(f"{path}.type", "index_type_unsuitable", message, hint)
     elif index.type not in has:
-        message = f"The index {index.type} {subject.caps.missing(index.type)}."
+        message = f"The index {index.type} {subject.capabilities.missing(index.type)}."
         yield subject.fault(f"{path}.type", "index_type_unavailable", message, hint)
 
 
 def _check_missing(subject: Subject, path: str, index: IndexPlan) -> Iterator[Fault]:
     """Parameters that have no default in this target."""
-    if subject.caps.index_defaults or index.type not in subject.caps.index_types:
+    if subject.capabilities.index_defaults or index.type not in subject.capabilities.index_types:
         return
     for name, param in PARAMS[index.type].items():
         if name in WITHOUT_DEFAULT and name not in index.params:
-            message = f"The index {index.type} needs “{name}” in {subject.caps}."
+            message = f"The index {index.type} needs “{name}” in {subject.capabilities}."
             yield subject.fault(f"{path}.params", "index_param_missing", message, f"It is {param}.")
 
 

@@ -11,7 +11,7 @@ from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.model.source_schema import SourceField
 from migrations_app.engine.model.types import KEY_TYPES
 from migrations_app.engine.planning.type_choices import can_be_part, key_choice
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 USE_AUTO_ID = Fix("Use Auto ID", "key", AUTO)
 NO_PARTITION_KEY = Fix("Use none", "partition_key", "")
@@ -44,7 +44,7 @@ def _check_part(subject: Subject, source: SourceField) -> Iterator[Fault]:
 
 
 def _check_alone(subject: Subject, source: SourceField) -> Iterator[Fault]:
-    if key_choice(source, subject.caps) is None:
+    if key_choice(source, subject.capabilities) is None:
         message = f"“{source.name}” ({source.native_type}) cannot be a key in Milvus."
         hint = "A key is INT64 or VARCHAR: use Auto ID."
         yield subject.fault("key", "key_type", message, hint, USE_AUTO_ID)
@@ -87,7 +87,7 @@ def check_key_options(subject: Subject) -> Iterator[Fault]:
             yield from _never(entry, "partition key", ("nullable",))
 
 
-def _never(entry: Entry, what: str, options: tuple[str, ...]) -> Iterator[Fault]:
+def _never(entry: FieldEntry, what: str, options: tuple[str, ...]) -> Iterator[Fault]:
     for option in options:
         value = getattr(entry.plan, option)
         if value is not None and value is not False:

@@ -8,7 +8,7 @@ from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import NameProblem, free_name, name_problem, suggest
 from migrations_app.engine.model.target_schema import META
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 
 def check_collection_name(subject: Subject) -> Iterator[Fault]:
@@ -27,7 +27,7 @@ def check_field_names(subject: Subject) -> Iterator[Fault]:
         name = entry.plan.target
         if name is None:  # its source is not there, which is said elsewhere
             continue
-        problem = field_name_problem(name, subject.caps)
+        problem = field_name_problem(name, subject.capabilities)
         if problem:
             instead = _suggested(name or entry.name, taken, subject)
             taken.add(instead)
@@ -44,7 +44,7 @@ def check_duplicate_names(subject: Subject) -> Iterator[Fault]:
     seen = {subject.plan.key_name or ""} if subject.plan.makes_key else set()
     for entry in subject.fixed():
         name = entry.plan.target or ""
-        if name in seen and not field_name_problem(name, subject.caps):
+        if name in seen and not field_name_problem(name, subject.capabilities):
             instead = free_name(name, taken | seen)
             taken.add(instead)
             message = f"Two fields are called “{name}”."
@@ -57,7 +57,7 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
     if not subject.plan.makes_key:
         return
     name = subject.plan.key_name or ""
-    problem = field_name_problem(name, subject.caps)
+    problem = field_name_problem(name, subject.capabilities)
     if problem:
         instead = _suggested(name or "id", subject.field_names(), subject)
         fix = Fix(f"Use {instead}", "key_name", instead)
@@ -73,8 +73,8 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
     for entry, name in dynamic:
         if name == META or not name:
             message, code = f"“{name}” cannot be a key of the dynamic field.", "dynamic_name_illegal"
-        elif name in subject.caps.hidden_keys:
-            message, code = f"{subject.caps} hides what is called “{name}”.", "dynamic_name_illegal"
+        elif name in subject.capabilities.hidden_keys:
+            message, code = f"{subject.capabilities} hides what is called “{name}”.", "dynamic_name_illegal"
         elif name in fixed:
             message, code = f"A field of the collection is called “{name}” too.", "dynamic_name_taken"
         elif name in seen:
@@ -88,14 +88,14 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
         yield entry.fault("as", code, message, "Move it under another name.", fix)
 
 
-def field_name_problem(name: str, caps: Capabilities) -> NameProblem | None:
+def field_name_problem(name: str, capabilities: Capabilities) -> NameProblem | None:
     """What keeps a field from being called so, in every Milvus or in this one."""
-    if name in caps.reserved_names:
-        return NameProblem("name_reserved", f"“{name}” is reserved by {caps}.", "Use another name.")
+    if name in capabilities.reserved_names:
+        return NameProblem("name_reserved", f"“{name}” is reserved by {capabilities}.", "Use another name.")
     return name_problem(name)
 
 
-def _key_in_meta(entry: Entry) -> str | None:
+def _key_in_meta(entry: FieldEntry) -> str | None:
     """The key of the dynamic field that an entry asks for, for its values or its misfits."""
     if (entry.plan.as_ is not None or entry.plan.dynamic) and not entry.plan.added:
         return entry.plan.as_ or entry.plan.source or ""
@@ -103,6 +103,6 @@ def _key_in_meta(entry: Entry) -> str | None:
 
 
 def _suggested(name: str, taken: set[str], subject: Subject) -> str:
-    others = taken - {name} | subject.caps.reserved_names
+    others = taken - {name} | subject.capabilities.reserved_names
     wanted = suggest(name)
-    return free_name(f"{wanted}_" if wanted in subject.caps.reserved_names else wanted, others)
+    return free_name(f"{wanted}_" if wanted in subject.capabilities.reserved_names else wanted, others)

@@ -8,7 +8,7 @@ from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.model.literals import literal
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.added_fields import NO_DEFAULT
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 
 def check_nullable(subject: Subject) -> Iterator[Fault]:
@@ -16,11 +16,13 @@ def check_nullable(subject: Subject) -> Iterator[Fault]:
     for entry in subject.fixed():
         if not entry.plan.nullable or subject.is_key(entry) or subject.is_partition_key(entry):
             continue
-        if entry.is_vector and not subject.caps.null_vectors:
-            message = f"“{entry.name}” is a vector: NULL in it {subject.caps.missing('null_vectors')}."
+        if entry.is_vector and not subject.capabilities.null_vectors:
+            message = (
+                f"“{entry.name}” is a vector: NULL in it {subject.capabilities.missing('null_vectors')}."
+            )
             yield entry.fault("nullable", "nullable_unavailable", message, "", off)
-        elif not entry.is_vector and not subject.caps.nullable:
-            message = f"NULL in “{entry.name}” {subject.caps.missing('nullable')}."
+        elif not entry.is_vector and not subject.capabilities.nullable:
+            message = f"NULL in “{entry.name}” {subject.capabilities.missing('nullable')}."
             hint = "Turn it off; rows with NULL are then filled or rejected."
             yield entry.fault("nullable", "nullable_unavailable", message, hint, off)
 
@@ -35,8 +37,8 @@ def check_defaults(subject: Subject) -> Iterator[Fault]:
         elif spec.type.is_vector or spec.type in NO_DEFAULT:
             message = f"“{entry.name}” is {spec.type}: Milvus keeps no default for it."
             yield entry.fault("default", "default_misplaced", message, "Remove it.", _remove("default"))
-        elif not subject.caps.default_values:
-            message = f"A default for “{entry.name}” {subject.caps.missing('default_values')}."
+        elif not subject.capabilities.default_values:
+            message = f"A default for “{entry.name}” {subject.capabilities.missing('default_values')}."
             hint = "fill_null puts the value into the rows that are moved."
             yield entry.fault("default", "default_unavailable", message, hint, _remove("default"))
         else:
@@ -51,11 +53,11 @@ def check_fill_null(subject: Subject) -> Iterator[Fault]:
             yield from _check_object(entry, spec, subject)
 
 
-def _check_object(entry: Entry, spec: TypeSpec, subject: Subject) -> Iterator[Fault]:
+def _check_object(entry: FieldEntry, spec: TypeSpec, subject: Subject) -> Iterator[Fault]:
     """A JSON field of Milvus 2.3 takes no list."""
     is_list = isinstance(entry.plan.fill_null, list) and spec.type is MilvusType.JSON
-    if is_list and subject.caps.json_objects_only and not entry.plan.dynamic:
-        message = f"{subject.caps} takes JSON objects only; fill_null of “{entry.name}” is a list."
+    if is_list and subject.capabilities.json_objects_only and not entry.plan.dynamic:
+        message = f"{subject.capabilities} takes JSON objects only; fill_null of “{entry.name}” is a list."
         yield entry.fault("fill_null", "json_list", message, "Write an object.")
 
 
@@ -76,7 +78,7 @@ def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
                 yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))
 
 
-def _check_value(entry: Entry, option: str, spec: TypeSpec) -> Iterator[Fault]:
+def _check_value(entry: FieldEntry, option: str, spec: TypeSpec) -> Iterator[Fault]:
     try:
         literal(getattr(entry.plan, option), spec)
     except ValueError as error:

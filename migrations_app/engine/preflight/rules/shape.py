@@ -10,7 +10,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.type_choices import lists_in_sample
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 # Milvus keeps a schema in one etcd value of 1.5 MB; 2.3.5 took 65,536 bytes.
 MAX_DESCRIPTION_BYTES = 65_535
@@ -20,12 +20,13 @@ ONE_SHARD, ASK_FIRST = 200_000_000 * 768, 1_000_000_000 * 768
 
 
 def check_counts(subject: Subject) -> Iterator[Fault]:
-    caps, fixed = subject.caps, subject.fixed()
+    capabilities, fixed = subject.capabilities, subject.fixed()
     made = len(subject.plan.full_text)
     number = len(fixed) + made + subject.plan.makes_key
-    if number > caps.max_fields:
-        message = f"The collection would have {number} fields; {caps.limits} takes {caps.max_fields}."
-        hint = f"Leave out {number - caps.max_fields}, or move them into the dynamic field."
+    if number > capabilities.max_fields:
+        most = capabilities.max_fields
+        message = f"The collection would have {number} fields; {capabilities.limits} takes {most}."
+        hint = f"Leave out {number - most}, or move them into the dynamic field."
         yield subject.fault("fields", "too_many_fields", message, hint)
     vectors = [entry for entry in fixed if entry.is_vector]
     if not vectors and not made and not any(e.source and e.source.is_vector and not e.spec for e in fixed):
@@ -33,18 +34,18 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
         hint = " ".join(("A Milvus collection needs at least one.", *_unavailable_vectors(subject)))
         yield subject.fault("fields", "no_vector", message, hint)
     for place, entry in enumerate(vectors, made + 1):
-        if place > caps.max_vector_fields:
-            yield _too_many_vectors(entry, place, caps)
+        if place > capabilities.max_vector_fields:
+            yield _too_many_vectors(entry, place, capabilities)
 
 
-def _too_many_vectors(entry: Entry, place: int, caps: Capabilities) -> Fault:
+def _too_many_vectors(entry: FieldEntry, place: int, capabilities: Capabilities) -> Fault:
     """A warning where the target's operator may have allowed so many."""
-    most = caps.most_vector_fields
-    message = f"“{entry.name}” is vector field {place}; {caps.limits} takes "
+    most = capabilities.most_vector_fields
+    message = f"“{entry.name}” is vector field {place}; {capabilities.limits} takes "
     if place > most:
-        message += f"{most}." if most > 1 else f"1. More {caps.missing('several_vectors')}."
+        message += f"{most}." if most > 1 else f"1. More {capabilities.missing('several_vectors')}."
         return entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)
-    message += f"{caps.max_vector_fields}, unless its operator allows more (proxy.maxVectorFieldNum)."
+    message += f"{capabilities.max_vector_fields}, unless its operator allows more (proxy.maxVectorFieldNum)."
     return entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT, severity="warning")
 
 
@@ -52,15 +53,15 @@ def _unavailable_vectors(subject: Subject) -> Iterator[str]:
     """Which fields are vectors of a type that the target does not have."""
     for field in subject.schema.fields:
         kind = field.choices[0].spec.type if field.is_vector else None
-        if kind is not None and kind not in subject.caps.types:
-            yield f"“{field.name}” would be {kind}, which {subject.caps.missing(kind)}."
+        if kind is not None and kind not in subject.capabilities.types:
+            yield f"“{field.name}” would be {kind}, which {subject.capabilities.missing(kind)}."
 
 
 def check_shards(subject: Subject) -> Iterator[Fault]:
-    most = subject.caps.max_shards
+    most = subject.capabilities.max_shards
     if not 1 <= subject.plan.shards <= most:
         takes = "one shard" if most == 1 else f"1 to {most} shards"
-        message = f"{subject.caps} takes {takes}, not {subject.plan.shards}."
+        message = f"{subject.capabilities} takes {takes}, not {subject.plan.shards}."
         instead = min(max(subject.plan.shards, 1), most)
         yield subject.fault(
             "shards", "shards_out_of_range", message, "", Fix(f"Use {instead}", "shards", str(instead))
@@ -69,7 +70,7 @@ def check_shards(subject: Subject) -> Iterator[Fault]:
 
 def check_size(subject: Subject) -> Iterator[Fault]:
     """Advice for large collections, by the rows that the source is thought to hold."""
-    rows, most = subject.schema.rows_estimate, subject.caps.max_shards
+    rows, most = subject.schema.rows_estimate, subject.capabilities.max_shards
     dims = sum(entry.spec.dim or 0 for entry in subject.fixed() if entry.is_vector and entry.spec)
     if rows is None or most == 1 or not dims:
         return
@@ -90,8 +91,10 @@ def check_description(subject: Subject) -> Iterator[Fault]:
         message = f"The description is {size:,} bytes long; {MAX_DESCRIPTION_BYTES:,} are taken."
         yield subject.fault("description", "description_too_long", message, "Shorten it.")
     is_described = subject.plan.description or any(entry.plan.description for entry in subject.fixed())
-    if is_described and not subject.caps.keeps_descriptions:
-        fault = subject.fault("description", "description_lost", f"{subject.caps} keeps no descriptions.")
+    if is_described and not subject.capabilities.keeps_descriptions:
+        fault = subject.fault(
+            "description", "description_lost", f"{subject.capabilities} keeps no descriptions."
+        )
         yield replace(fault, severity="warning")
 
 
@@ -107,12 +110,14 @@ def check_dynamic_field(subject: Subject) -> Iterator[Fault]:
 
 def check_json_lists(subject: Subject) -> Iterator[Fault]:
     """Milvus 2.3 takes JSON objects only; in the dynamic field, which is one object, lists are welcome."""
-    for entry in subject.fixed() if subject.caps.json_objects_only else ():
+    for entry in subject.fixed() if subject.capabilities.json_objects_only else ():
         if entry.plan.type != MilvusType.JSON or entry.source is None:
             continue
         lists, of = lists_in_sample(subject.schema.sample, entry.source)
         if lists:
-            message = f"{lists:,} of the {of:,} sampled values of “{entry.name}” are lists; {subject.caps} "
+            message = (
+                f"{lists:,} of the {of:,} sampled values of “{entry.name}” are lists; {subject.capabilities} "
+            )
             message += "takes JSON objects only."
             yield entry.fault(
                 "type",

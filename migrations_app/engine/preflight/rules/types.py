@@ -11,7 +11,7 @@ from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.paths import parse_path
 from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
 from migrations_app.engine.planning.type_choices import key_choice, round_up
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 MIN_DIM = 2
 LEAVE_OUT = Fix("Leave it out", "include", "false")
@@ -68,13 +68,15 @@ def check_types(subject: Subject) -> Iterator[Fault]:
             yield from _check_suits(entry, [choice.spec for choice in entry.source.choices], ())
 
 
-def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
+def _check_type(entry: FieldEntry, subject: Subject) -> Iterator[Fault]:
     assert entry.source is not None
     choices = [choice.spec for choice in entry.source.choices]
-    if subject.is_key(entry) and (key := key_choice(entry.source, subject.caps)):
+    if subject.is_key(entry) and (key := key_choice(entry.source, subject.capabilities)):
         choices = [key.spec]
     fixes = tuple(
-        Fix(f"Use {spec}", "type", spec.type.value) for spec in choices if spec.type in subject.caps.types
+        Fix(f"Use {spec}", "type", spec.type.value)
+        for spec in choices
+        if spec.type in subject.capabilities.types
     )
     wanted, spec = entry.plan.type, entry.spec
     if wanted is None and entry.plan.element_type is not None:
@@ -85,17 +87,17 @@ def _check_type(entry: Entry, subject: Subject) -> Iterator[Fault]:
         yield entry.fault("element_type", "type_unsuitable", message, "Remove it, or write type: ARRAY.", fix)
     elif wanted is None:
         spec = choices[0]
-        message = f"“{entry.name}” would be {spec}, which {subject.caps.missing(spec.type.value)}."
+        message = f"“{entry.name}” would be {spec}, which {subject.capabilities.missing(spec.type.value)}."
         yield entry.fault("type", "type_unavailable", message, "Leave it out.", LEAVE_OUT)
     elif any(unsuitable := list(_check_suits(entry, choices, fixes))):
         yield from unsuitable
-    elif spec is not None and spec.type not in subject.caps.types:
-        message = f"{spec.type} {subject.caps.missing(spec.type.value)}."
+    elif spec is not None and spec.type not in subject.capabilities.types:
+        message = f"{spec.type} {subject.capabilities.missing(spec.type.value)}."
         hint = "Choose another type, or leave the field out." if fixes else "Leave the field out."
         yield entry.fault("type", "type_unavailable", message, hint, *fixes, LEAVE_OUT)
 
 
-def _check_suits(entry: Entry, choices: list[TypeSpec], fixes: tuple[Fix, ...]) -> Iterator[Fault]:
+def _check_suits(entry: FieldEntry, choices: list[TypeSpec], fixes: tuple[Fix, ...]) -> Iterator[Fault]:
     assert entry.source is not None
     if entry.spec is None or not any(_is_same(entry.spec, choice) for choice in choices):
         message = f"“{entry.name}” ({entry.source.native_type}) cannot become {entry.type_name}."
@@ -114,7 +116,7 @@ def check_parameters(subject: Subject) -> Iterator[Fault]:
             continue
         yield from _misplaced(entry, spec)
         if has_dim(spec):
-            most = subject.caps.max_bits if spec.type is MilvusType.BINARY_VECTOR else MAX_DIM
+            most = subject.capabilities.max_bits if spec.type is MilvusType.BINARY_VECTOR else MAX_DIM
             yield from _check_dim(entry, spec, most)
         if _has_length(spec):
             yield from _check_range(entry, "max_length", spec.max_length, MAX_LENGTH)
@@ -123,7 +125,7 @@ def check_parameters(subject: Subject) -> Iterator[Fault]:
             yield from _check_element(entry, spec)
 
 
-def _misplaced(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
+def _misplaced(entry: FieldEntry, spec: TypeSpec) -> Iterator[Fault]:
     """Parameters that do not belong to the type."""
     belongs = {
         "dim": has_dim(spec),
@@ -137,7 +139,7 @@ def _misplaced(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
             yield entry.fault(option, "option_misplaced", message, "Remove it.", Fix("Remove it", option, ""))
 
 
-def _check_dim(entry: Entry, spec: TypeSpec, most: int) -> Iterator[Fault]:
+def _check_dim(entry: FieldEntry, spec: TypeSpec, most: int) -> Iterator[Fault]:
     dims = [c.spec.dim for c in (entry.source.choices if entry.source else ()) if c.spec.type is spec.type]
     if entry.source is not None and not dims:
         return  # it cannot have this type, which is said elsewhere
@@ -157,7 +159,7 @@ def _check_dim(entry: Entry, spec: TypeSpec, most: int) -> Iterator[Fault]:
         yield entry.fault("dim", "dim_out_of_range", message, "Leave it out.", LEAVE_OUT)
 
 
-def _check_range(entry: Entry, option: str, value: int | None, most: int) -> Iterator[Fault]:
+def _check_range(entry: FieldEntry, option: str, value: int | None, most: int) -> Iterator[Fault]:
     what = {"max_length": "bytes", "max_capacity": "elements"}[option]
     if value is None or not 1 <= value <= most:
         said = "is missing" if value is None else f"is {value:,}"
@@ -166,7 +168,7 @@ def _check_range(entry: Entry, option: str, value: int | None, most: int) -> Ite
         yield entry.fault(option, "value_out_of_range", message, "", fix)
 
 
-def _check_element(entry: Entry, spec: TypeSpec) -> Iterator[Fault]:
+def _check_element(entry: FieldEntry, spec: TypeSpec) -> Iterator[Fault]:
     if spec.element_type not in ELEMENT_TYPES:
         message = f"“{entry.name}” cannot be an array of {spec.element_type}."
         yield entry.fault(
@@ -207,7 +209,7 @@ def check_too_long(subject: Subject) -> Iterator[Fault]:
 
 
 def _too_small(
-    entry: Entry, option: str, limit: int | None, seen: int | None, most: int | None
+    entry: FieldEntry, option: str, limit: int | None, seen: int | None, most: int | None
 ) -> Iterator[Fault]:
     """``most`` is what the limit can be raised to, None where it cannot."""
     if limit is None or seen is None or not 1 <= limit < seen or _declared(entry, option) == limit:
@@ -224,7 +226,7 @@ def _too_small(
     yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
 
 
-def _declared(entry: Entry, option: str) -> int | None:
+def _declared(entry: FieldEntry, option: str) -> int | None:
     """The limit that the source itself declares: its values cannot be longer."""
     source, plan = entry.source, entry.plan
     choices = source.choices if source else ()

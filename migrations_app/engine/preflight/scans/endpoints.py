@@ -41,11 +41,11 @@ def check_number(plan: Plan, source: type[Source], most: int | None) -> Iterator
         yield Fault("too_many_collections", message, "Make several plans of it.", "collections")
 
 
-def check_options(plan: Plan, source: type[Source], caps: Capabilities) -> Iterator[Fault]:
+def check_options(plan: Plan, source: type[Source], capabilities: Capabilities) -> Iterator[Fault]:
     asked = plan.options.create_index
     has_index = source.indexes_by_default if asked is None else asked
-    if plan.options.load and not has_index and caps.count_needs_load:
-        message = f"{caps} loads a collection only once it has an index, and no index is asked for."
+    if plan.options.load and not has_index and capabilities.count_needs_load:
+        message = f"{capabilities} loads a collection only once it has an index, and no index is asked for."
         fix = Fix("Create the index too", "create_index", "true")
         yield Fault(
             "load_needs_index",

@@ -15,7 +15,7 @@ from migrations_app.engine.targets.base import Target
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRows:
+class ExistingRows:
     """A collection and its rows: counted, or (``is_exact`` False) what the server's statistics say, in which
     rows written just now are missing and deleted ones may still be."""
 
@@ -28,15 +28,15 @@ class HeldRows:
         return f"“{self.name}” ({about}{counted(self.rows, 'row')})"
 
 
-def rows_in(target: Target, name: str) -> HeldRows:
+def rows_in(target: Target, name: str) -> ExistingRows:
     """What a collection holds, as far as it can be told at once: nothing is flushed, indexed or loaded."""
     if not target.capabilities().count_needs_load or target.load_state(name).is_loaded:
         try:
-            return HeldRows(name, target.count(name), is_exact=True)
+            return ExistingRows(name, target.count(name), is_exact=True)
         except FerryError as error:
             if error.retryable:
                 raise
-    return HeldRows(name, target.row_statistics(name), is_exact=False)
+    return ExistingRows(name, target.row_statistics(name), is_exact=False)
 
 
 def added_to(

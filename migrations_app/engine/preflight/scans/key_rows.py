@@ -41,11 +41,11 @@ def look_at_key(subject: Subject, source: Source) -> KeyFacts:
     is_unique = is_declared_unique(subject.schema, plan.key_columns)
     nullable, extreme = _nullable(subject), _may_be_extreme(subject)
     if nullable or extreme:
-        measured = source.measure(ref, nulls_of=nullable, ends_of=extreme)
+        measured = source.measure(ref, nulls_of=nullable, extremes_of=extreme)
         faults = tuple(_nulls(subject, measured.nulls))
         if faults:
             return KeyFacts(is_unique, faults=faults)
-        notes = tuple(_unfindable(subject, measured.ends))
+        notes = tuple(_unfindable(subject, measured.extremes))
     else:
         notes = ()
     if is_unique:
@@ -56,7 +56,7 @@ def look_at_key(subject: Subject, source: Source) -> KeyFacts:
 
 def _count(subject: Subject, source: Source, ref: CollectionRef) -> tuple[int | None, str]:
     """The duplicates; or why the source does not tell them, where another try would not help either."""
-    asked = key_rows(subject.plan, key_per_partition=subject.caps.key_per_partition)
+    asked = key_rows(subject.plan, key_per_partition=subject.capabilities.key_per_partition)
     try:
         return source.measure(ref, duplicates_of=asked).duplicates, ""
     except SourceError as error:
@@ -78,7 +78,7 @@ def _may_be_extreme(subject: Subject) -> tuple[str, ...]:
     """The key, where its type has values that the target's filters do not find."""
     keys = [e for e in subject.fixed() if subject.is_key(e) and e.source]
     is_wide = [e.source.choices[0].spec.type is MilvusType.INT64 for e in keys if e.source]
-    return subject.plan.key_columns if any(is_wide) and not subject.caps.filters_find_ends else ()
+    return subject.plan.key_columns if any(is_wide) and not subject.capabilities.filters_find_ends else ()
 
 
 def _nulls(subject: Subject, nulls: Mapping[str, int]) -> Iterator[Fault]:
@@ -94,12 +94,12 @@ def _unfindable(subject: Subject, ends: Mapping[str, tuple[int, int]]) -> Iterat
     for name, (least, most) in ends.items():
         if most == MOST:
             yield (
-                f"“{name}” holds {MOST}: {subject.caps} stores and counts a row with this key, but no query "
-                "returns it."
+                f"“{name}” holds {MOST}: {subject.capabilities} stores and counts a row with this key, but "
+                "no query returns it."
             )
         if least == LEAST:
             yield (
-                f"“{name}” holds {LEAST}, which filters of {subject.caps} cannot name; "
+                f"“{name}” holds {LEAST}, which filters of {subject.capabilities} cannot name; "
                 f"“{name} < {LEAST + 1}” finds the row."
             )
 

@@ -31,7 +31,7 @@ def name_partitions(subject: Subject, source: Source) -> Partitions:
     by = subject.plan.partition_by
     if by is None or any(check_partition_by(subject)):
         return Partitions(subject.plan.partitions)
-    most = subject.caps.max_partitions - 1
+    most = subject.capabilities.max_partitions - 1
     rows = source.distinct(CollectionRef(subject.plan.source, subject.plan.select), by, most)
     values = [value for value in rows if value is not None]
     faults = (*_too_many(subject, by, values, most), *_too_long(subject, by, values))
@@ -43,9 +43,9 @@ def name_partitions(subject: Subject, source: Source) -> Partitions:
 def _too_many(subject: Subject, by: str, values: Collection[str], most: int) -> Iterator[Fault]:
     if len({*values, *subject.plan.partitions}) > most:
         message = (
-            f"“{by}” has more than {most:,} values; {subject.caps.limits} takes {most + 1:,} partitions, "
+            f"“{by}” has more than {most:,} values; {subject.capabilities.limits} takes {most + 1:,} "
+            f"partitions, “{DEFAULT_PARTITION}” among them."
         )
-        message += f"“{DEFAULT_PARTITION}” among them."
         hint = "Make it the partition key instead: any number of values share a few partitions."
         yield subject.fault("partition_by", "too_many_partitions", message, hint, NONE_AT_ALL)
 

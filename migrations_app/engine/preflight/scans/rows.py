@@ -11,7 +11,7 @@ from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
 from migrations_app.engine.preflight.scans.key_rows import look_at_key
-from migrations_app.engine.preflight.subject import Entry, Subject
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
 from migrations_app.engine.sources.base import Measures, Source
 
 
@@ -59,7 +59,7 @@ def _with_dim(field: FieldPlan, dims: Mapping[str, int]) -> FieldPlan:
     return field if dim is None or field.dim is not None else field.model_copy(update={"dim": dim})
 
 
-def _mixed(entry: Entry, found: Mapping[int, int]) -> Iterator[Fault]:
+def _mixed(entry: FieldEntry, found: Mapping[int, int]) -> Iterator[Fault]:
     dims = sorted(found)
     if len(dims) > 1:
         shown = ", ".join(f"{dim:,} ({found[dim]:,} rows)" for dim in dims[:5])
@@ -72,7 +72,7 @@ def _mixed(entry: Entry, found: Mapping[int, int]) -> Iterator[Fault]:
         yield entry.fault("dim", "dim_differs", message, f"Write dim: {dims[0]}.")
 
 
-def _notes(subject: Subject, vectors: list[Entry], measured: Measures) -> Iterator[str]:
+def _notes(subject: Subject, vectors: list[FieldEntry], measured: Measures) -> Iterator[str]:
     fate = "skipped and counted" if subject.plan.skip_null_vectors else "rejected"
     for entry in vectors:
         nulls = measured.nulls.get(_name(entry), 0)
@@ -80,7 +80,7 @@ def _notes(subject: Subject, vectors: list[Entry], measured: Measures) -> Iterat
             yield f"The vector “{entry.name}” is NULL in {counted(nulls, 'row')}, which will be {fate}."
 
 
-def _is_undeclared(entry: Entry) -> bool:
+def _is_undeclared(entry: FieldEntry) -> bool:
     spec = entry.spec
     if spec is None or not has_dim(spec) or entry.source is None:
         return False
@@ -88,9 +88,9 @@ def _is_undeclared(entry: Entry) -> bool:
     return bool(dims) and not any(dims)
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: FieldEntry) -> str:
     return entry.plan.source or ""
 
 
-def _names(entries: list[Entry]) -> tuple[str, ...]:
+def _names(entries: list[FieldEntry]) -> tuple[str, ...]:
     return tuple(_name(entry) for entry in entries)

@@ -23,7 +23,7 @@ from migrations_app.engine.sources.postgresql.types import (
     metric_of,
     readings_of,
 )
-from migrations_app.engine.sources.postgresql.types.column import Column
+from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
 
 Sampler = Callable[[tuple[ReadColumn, ...]], pa.RecordBatch]
@@ -59,7 +59,7 @@ def _sample(sampler: Sampler, fields: tuple[SourceField, ...]) -> pa.RecordBatch
         return None
 
 
-def _field(column: Column, lengths: Lengths) -> SourceField:
+def _field(column: PostgresColumn, lengths: Lengths) -> SourceField:
     choices = _choices(column, lengths)
     return SourceField(
         name=column.name,
@@ -76,7 +76,7 @@ def _field(column: Column, lengths: Lengths) -> SourceField:
     )
 
 
-def _choices(column: Column, lengths: Lengths) -> tuple[TypeChoice, ...]:
+def _choices(column: PostgresColumn, lengths: Lengths) -> tuple[TypeChoice, ...]:
     """The offered types; JSON before ARRAY where the sample holds what an ARRAY cannot."""
     choices = tuple(choice_of(column, reading) for reading in readings_of(column))
     note = _array_note(lengths)

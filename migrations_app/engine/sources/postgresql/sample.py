@@ -20,7 +20,7 @@ from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.sqlstate import is_timeout
 from migrations_app.engine.sources.postgresql.read.select import expand
 from migrations_app.engine.sources.postgresql.types import readings_of
-from migrations_app.engine.sources.postgresql.types.column import Column
+from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 SAMPLE_ROWS = 10_000
 LOOK_SECONDS = 8
@@ -74,7 +74,7 @@ def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Len
     return {name: Lengths(*islice(values, len(found))) for name, found in asked.items()}, ()
 
 
-def lengthy(column: Column) -> tuple[LiteralString, ...]:
+def lengthy(column: PostgresColumn) -> tuple[LiteralString, ...]:
     """What to ask of a column, an aggregate for each of ``Lengths``' numbers; nothing of one whose values
     all have one size."""
     readings = readings_of(column)

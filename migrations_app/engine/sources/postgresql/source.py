@@ -21,8 +21,8 @@ from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.sources.postgresql.describe import described
 from migrations_app.engine.sources.postgresql.read.condition import checked
-from migrations_app.engine.sources.postgresql.read.measure import Measuring
-from migrations_app.engine.sources.postgresql.read.reader import Reader
+from migrations_app.engine.sources.postgresql.read.measure import TableMeasurer
+from migrations_app.engine.sources.postgresql.read.reader import BatchReader
 from migrations_app.engine.sources.postgresql.read.select import Select, select_columns, select_slice
 from migrations_app.engine.sources.postgresql.read.selection import PostgresSelection
 from migrations_app.engine.stop_token import StopToken
@@ -92,12 +92,12 @@ class PostgresSource(Source):
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
     ) -> Iterator[Batch]:
         select = self._select(ref, part, after, plan)
-        yield from Reader(self._session, select, plan.batch_bytes, ctx.stop).batches()
+        yield from BatchReader(self._session, select, plan.batch_bytes, ctx.stop).batches()
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         select = select_columns(self._relation(ref), plan)
         select.among(plan.key, [str(key) for key in keys.to_pylist()])
-        return Reader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
+        return BatchReader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
 
     def measure(
         self,
@@ -105,13 +105,13 @@ class PostgresSource(Source):
         dims_of: tuple[str, ...] = (),
         nulls_of: tuple[str, ...] = (),
         duplicates_of: KeyRows | None = None,
-        ends_of: tuple[str, ...] = (),
+        extremes_of: tuple[str, ...] = (),
     ) -> Measures:
         measuring = self._measuring(ref)
         return Measures(
             dims={name: measuring.dims(name) for name in dims_of},
             nulls=measuring.nulls(nulls_of) if nulls_of else {},
-            ends={name: ends for name in ends_of if (ends := measuring.ends(name))},
+            extremes={name: found for name in extremes_of if (found := measuring.extremes(name))},
             duplicates=measuring.duplicates(duplicates_of) if duplicates_of else None,
         )
 
@@ -131,11 +131,11 @@ class PostgresSource(Source):
         select.limit = plan.limit
         return select
 
-    def _measuring(self, ref: CollectionRef) -> Measuring:
-        return Measuring(self._session, self._relation(ref), self.stop)
+    def _measuring(self, ref: CollectionRef) -> TableMeasurer:
+        return TableMeasurer(self._session, self._relation(ref), self.stop)
 
     def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
         select.limit = rows
-        reader = Reader(self._session, select, _SAMPLE_BYTES, StopToken(), sampling.LOOK_SECONDS)
+        reader = BatchReader(self._session, select, _SAMPLE_BYTES, StopToken(), sampling.LOOK_SECONDS)
         return reader.first_rows()

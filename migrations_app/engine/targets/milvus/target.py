@@ -165,14 +165,14 @@ class MilvusTarget(Target):
                 f"“{schema.name}” is not what this job made: {', '.join(names)} differ.",
                 "Choose another name, or drop that collection and start over.",
             )
-        caps = self.capabilities()
-        merges = upsert and may_replace and schema.dynamic and caps.flavour == "lite"
+        capabilities = self.capabilities()
+        merges = upsert and may_replace and schema.dynamic and capabilities.flavour == "lite"
         return MilvusChannel(
             self._rpc,
             schema,
             upsert=upsert,
             timestamp=description.update_timestamp,
-            single_writer=caps.single_writer,
+            single_writer=capabilities.single_writer,
             deletes_first=merges,
         )
 

@@ -5,13 +5,13 @@ import psycopg
 import pytest
 
 from migrations_app.engine import errors
-from migrations_app.engine.sources.postgresql.connect.conninfo import Address
+from migrations_app.engine.sources.postgresql.connect.conninfo import PostgresAddress
 from migrations_app.engine.sources.postgresql.connect.refusals import connect_error
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.sources.postgresql.connect.sqlstate import read_error
 from migrations_app.engine.sources.postgresql.source import PostgresSource
 
-ADDRESS = Address("db", "5432", "shop", "reader", "require")
+ADDRESS = PostgresAddress("db", "5432", "shop", "reader", "require")
 TO = 'connection to server at "db" (10.0.0.1), port 5432 failed: '
 NO_ENTRY = TO + 'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "reader", database "shop"'
 
@@ -84,7 +84,7 @@ def test_each_refusal_is_told_on_its_field_with_what_to_do(said: str, code: str,
 
 
 def test_the_field_is_the_connection_string_where_one_was_typed() -> None:
-    address = Address("db", "5432", "shop", "reader", "prefer", is_url=True)
+    address = PostgresAddress("db", "5432", "shop", "reader", "prefer", is_url=True)
     error = connect_error(psycopg.OperationalError('FATAL:  database "shop" does not exist'), address)
     assert error.field == "url"
 

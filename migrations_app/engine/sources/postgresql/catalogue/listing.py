@@ -14,7 +14,12 @@ from migrations_app.engine.sources.base import CollectionInfo, VectorInfo
 from migrations_app.engine.sources.postgresql.catalogue.names import TableName
 from migrations_app.engine.sources.postgresql.catalogue.relation import KINDS
 from migrations_app.engine.sources.postgresql.connect.session import Session
-from migrations_app.engine.sources.postgresql.types.column import BASE, OPERATOR_CLASS, Column, searched
+from migrations_app.engine.sources.postgresql.types.column import (
+    BASE,
+    OPERATOR_CLASS,
+    PostgresColumn,
+    searched,
+)
 
 # Up to so many rows are counted, where the catalogue does not know of more; above, its estimate stands.
 COUNTED_ROWS = 10_000
@@ -126,7 +131,9 @@ def _known(one: Listed) -> Seen:
 
 
 def _listed(row: Any) -> Listed:
-    vectors = [column for column in searched(Column(**found) for found in row.columns) if column.is_searched]
+    vectors = [
+        column for column in searched(PostgresColumn(**found) for found in row.columns) if column.is_searched
+    ]
     return Listed(
         name=TableName(row.schema, row.name),
         kind=KINDS[row.relkind],

@@ -13,7 +13,7 @@ from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.sources.postgresql.catalogue.keys import UNIQUE_INDEXES, Keys, UniqueIndex, keys_of
 from migrations_app.engine.sources.postgresql.catalogue.names import TableName, parse_name
 from migrations_app.engine.sources.postgresql.connect.session import Session
-from migrations_app.engine.sources.postgresql.types.column import COLUMNS, Column, searched
+from migrations_app.engine.sources.postgresql.types.column import COLUMNS, PostgresColumn, searched
 
 KINDS: dict[str, str] = {
     "r": "table",
@@ -48,7 +48,7 @@ class Relation:
     oid: int
     kind: str
     tuples: int
-    columns: tuple[Column, ...]
+    columns: tuple[PostgresColumn, ...]
     keys: Keys
     is_parent: bool
     pgvector_schema: str | None
@@ -89,7 +89,7 @@ class Relation:
         """Columns in whose order it can be read, no two rows alike in them; empty where there are none."""
         return () if self.is_parent else self.keys.order
 
-    def column(self, name: str) -> Column:
+    def column(self, name: str) -> PostgresColumn:
         """Raises ``SourceChanged`` where there is no such column."""
         found = next((column for column in self.columns if column.name == name), None)
         if found is None:
@@ -116,7 +116,7 @@ def load_relation(session: Session, name: str) -> Relation:
 
 
 def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any) -> Relation:
-    columns = searched(Column(**row._asdict()) for row in connection.execute(COLUMNS, (found.oid,)))
+    columns = searched(PostgresColumn(**row._asdict()) for row in connection.execute(COLUMNS, (found.oid,)))
     readable = {column.name for column in columns if column.readable}
     indexes = [UniqueIndex(**row._asdict()) for row in connection.execute(UNIQUE_INDEXES, (found.oid,))]
     return Relation(

@@ -36,7 +36,7 @@ _FIXED = {"application_name": APPLICATION_NAME, "client_encoding": "UTF8"}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PostgresAddress:
     """Where a connection goes, as sentences name it: no secret in it."""
 
     host: str
@@ -54,11 +54,11 @@ class Address:
         return f"{self.host}:{self.port}"
 
 
-def address_of(settings: PostgresSettings) -> Address:
+def address_of(settings: PostgresSettings) -> PostgresAddress:
     """The address in ``settings``, with libpq's defaults where a connection string leaves something out."""
     parts = _parameters(settings)
     user = parts.get("user", "")
-    return Address(
+    return PostgresAddress(
         host=parts.get("host") or parts.get("hostaddr") or _LOCAL,
         port=parts.get("port") or "5432",
         database=parts.get("dbname") or user,

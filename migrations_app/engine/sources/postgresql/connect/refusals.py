@@ -20,7 +20,7 @@ from migrations_app.engine.errors import (
     PrivilegeMissing,
     TlsFailed,
 )
-from migrations_app.engine.sources.postgresql.connect.conninfo import CONNECT_TIMEOUT_SECONDS, Address
+from migrations_app.engine.sources.postgresql.connect.conninfo import CONNECT_TIMEOUT_SECONDS, PostgresAddress
 from migrations_app.engine.sources.postgresql.connect.failures import failure_of
 
 
@@ -217,7 +217,7 @@ REFUSALS = (
 )
 
 
-def connect_error(error: Exception, address: Address) -> ConnectionFailed:
+def connect_error(error: Exception, address: PostgresAddress) -> ConnectionFailed:
     """The error to raise where connecting failed with ``error``."""
     said = failure_of(error).message
     values = {

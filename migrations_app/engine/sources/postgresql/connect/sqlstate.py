@@ -24,7 +24,7 @@ from migrations_app.engine.sources.postgresql.connect.failures import VENDOR_ERR
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ReadFault:
     """What a SQLSTATE, or the class of its first two letters, means while reading."""
 
     error: type[FerryError]
@@ -33,70 +33,70 @@ class Fault:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-_GONE = Fault(
+_GONE = ReadFault(
     SourceChanged,
     "{what} is not what it was: {said}",
     "Somebody changed it: look at it again under Configure Schema.",
 )
-_DENIED = Fault(
+_DENIED = ReadFault(
     PrivilegeMissing,
     "The user may not read {what}: {said}",
     "Grant it: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …",
 )
-_AWAY = Fault(
+_AWAY = ReadFault(
     SourceUnavailable,
     "PostgreSQL stopped sending {what}: {said}",
     "It goes on after the last row once the server answers again.",
 )
-_BUSY = Fault(SourceUnavailable, "PostgreSQL cannot send {what} now: {said}", "Try again later.")
-_LOCKED = Fault(
+_BUSY = ReadFault(SourceUnavailable, "PostgreSQL cannot send {what} now: {said}", "Try again later.")
+_LOCKED = ReadFault(
     SourceUnavailable,
     "Somebody holds a lock on {what}, and did not let go of it: {said}",
     "VACUUM FULL, ALTER TABLE and LOCK do so. Try again when it is over: pg_locks and pg_stat_activity tell.",
     {"code": "source_locked"},
 )
-_UNREADY = Fault(
+_UNREADY = ReadFault(
     SourceDataError,
     "PostgreSQL cannot read {what} as it is: {said}",
     "Make it readable in the source (REFRESH MATERIALIZED VIEW; a foreign table's wrapper), or copy its rows "
     "into an ordinary table.",
     {"code": "source_unready"},
 )
-_CONFLICT = Fault(
+_CONFLICT = ReadFault(
     SourceUnavailable,
     "PostgreSQL broke off reading {what}: {said}",
     "On a standby, raise max_standby_streaming_delay or turn hot_standby_feedback on.",
 )
-_STOPPED = Fault(
+_STOPPED = ReadFault(
     SourceUnavailable,
     "PostgreSQL stopped the query on {what}: {said}",
     "A time limit of the server or an operator ended it: see statement_timeout.",
     {"code": "query_stopped"},
 )
-_WRITES = Fault(
+_WRITES = ReadFault(
     SourceDataError,
     "Reading {what} would write: {said}",
     "Vectorferry reads in a read-only transaction. Use a view that writes nothing.",
     {"code": "source_writes"},
 )
-_DATA = Fault(
+_DATA = ReadFault(
     SourceDataError,
     "PostgreSQL cannot give the rows of {what}: {said}",
     "Put the value right in the source, or leave the column out.",
 )
-_NO_TEXT = Fault(
+_NO_TEXT = ReadFault(
     SourceDataError,
     "A text of {what} is none in UTF-8: {said}",
     "Put it right in the source, leave its column out, or leave its rows out by a condition.",
     {"code": "text_invalid"},
 )
-_NO_EXTENSION = Fault(
+_NO_EXTENSION = ReadFault(
     ExtensionMissing,
     "pgvector does not answer for {what}: {said}",
     "As an administrator of the database: CREATE EXTENSION vector",
 )
 
-_POOLER = Fault(
+_POOLER = ReadFault(
     ConnectionFailed,
     "The pooler in between pools single statements: {said}",
     "Connect straight to the server, or to a pooler in session or transaction mode.",
@@ -104,7 +104,7 @@ _POOLER = Fault(
 )
 
 _NO_FUNCTION = "42883"
-READ_FAULTS: dict[str, Fault] = {
+READ_FAULTS: dict[str, ReadFault] = {
     "42P01": _GONE, "42703": _GONE, "3F000": _GONE, "42704": _GONE, "42809": _GONE,
     "42501": _DENIED,
     _NO_FUNCTION: _NO_EXTENSION,
@@ -128,7 +128,7 @@ def read_error(error: Exception, what: str) -> FerryError:
     return fault.error(message, fault.hint, **fault.more)
 
 
-def _read_fault(failure: Failure) -> Fault:
+def _read_fault(failure: Failure) -> ReadFault:
     state = failure.sqlstate
     if "statement pooling" in failure.message:
         return _POOLER

@@ -19,7 +19,7 @@ from migrations_app.engine.stop_token import StopToken
 
 
 @dataclass(frozen=True, slots=True)
-class Measuring:
+class TableMeasurer:
     """Asks until ``stop``, and then raises its reason."""
 
     session: Session
@@ -46,7 +46,7 @@ class Measuring:
         row = self._row(sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
         return dict(zip(names, row, strict=True))
 
-    def ends(self, name: str) -> tuple[int, int] | None:
+    def extremes(self, name: str) -> tuple[int, int] | None:
         """The smallest and the largest value; an index over the column alone answers it."""
         least, most = self._row(sql.SQL("SELECT min({c}), max({c}) FROM {rows}"), c=self._name(name))
         return None if least is None else (int(least), int(most))

@@ -21,7 +21,7 @@ from migrations_app.engine.model.types import arrow_type
 from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.sql_ascii import readable, refuse_unreadable
-from migrations_app.engine.sources.postgresql.read.rejects import Misfits
+from migrations_app.engine.sources.postgresql.read.rejects import RejectedRows
 from migrations_app.engine.sources.postgresql.read.select import Select
 from migrations_app.engine.sources.postgresql.types import storage_of
 from migrations_app.engine.stop_token import StopToken
@@ -30,7 +30,7 @@ _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class BatchReader:
     """Runs one statement. ``seconds`` limits it where somebody only looks."""
 
     session: Session
@@ -95,7 +95,7 @@ def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_unchecked: boo
     """One answer's rows as the plan wants them, the misfits set apart. ``done`` rows came before."""
     for place in {*select.cursor, *select.locators} if is_unchecked else ():
         refuse_unreadable(storage_of(rows.column(place)), str(select.relation))
-    misfits = Misfits(rows.num_rows)
+    misfits = RejectedRows(rows.num_rows)
     values = []
     for delivered in select.delivered:
         converted = delivered.reading.convert(rows.column(delivered.value), delivered.column.spec)

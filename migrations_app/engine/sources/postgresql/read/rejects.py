@@ -15,7 +15,7 @@ from migrations_app.engine.sources.postgresql.read.select import Delivered
 from migrations_app.engine.sources.postgresql.types import Converted, Mask
 
 
-class Misfits:
+class RejectedRows:
     """What was found wrong in one batch of ``rows`` rows; a row's first fault counts."""
 
     def __init__(self, rows: int) -> None:

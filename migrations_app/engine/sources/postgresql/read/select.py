@@ -14,7 +14,7 @@ from migrations_app.engine.model.key_text import parted
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.types import TEXT, Reading, key_reading, reading_as
-from migrations_app.engine.sources.postgresql.types.column import Column
+from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 _ALIAS = "t"
 # A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
@@ -47,7 +47,7 @@ class Select:
     limit: int | None = None
     may_sort: bool = False
 
-    def add(self, expression: LiteralString, column: Column) -> int:
+    def add(self, expression: LiteralString, column: PostgresColumn) -> int:
         """The place of an expression in the answer."""
         text = expand(expression, column).as_string()
         return self.expressions.setdefault(text, len(self.expressions))
@@ -161,7 +161,7 @@ def _reading(relation: Relation, wanted: ReadColumn) -> Reading:
     return reading
 
 
-def expand(expression: LiteralString, column: Column) -> sql.Composed:
+def expand(expression: LiteralString, column: PostgresColumn) -> sql.Composed:
     """``expression`` with the column's quoted name for ``{c}``."""
     return sql.SQL(expression).format(c=sql.Identifier(_ALIAS, column.name))
 

@@ -28,7 +28,7 @@ from migrations_app.engine.sources.postgresql.types.families import (
     reading_as,
     readings_of,
 )
-from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Misfit, Reading
+from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Reading, UnreadableValues
 
 __all__ = [
     "FAMILIES",
@@ -36,8 +36,8 @@ __all__ = [
     "Converted",
     "Family",
     "Mask",
-    "Misfit",
     "Reading",
+    "UnreadableValues",
     "can_be_key",
     "choice_of",
     "dims_of",

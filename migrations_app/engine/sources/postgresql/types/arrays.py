@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import LiteralString
 
 from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.sources.postgresql.types.family import Family, Misfit, Reading
+from migrations_app.engine.sources.postgresql.types.family import Family, Reading, UnreadableValues
 from migrations_app.engine.sources.postgresql.types.geometry import GEOMETRY
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
 from migrations_app.engine.sources.postgresql.types.ranges import RANGES
@@ -17,7 +17,7 @@ from migrations_app.engine.sources.postgresql.types.times import iso, iso_utc
 T = MilvusType
 
 # The driver would read it as one flat list. A NULL in an array is left to the mapping to reject.
-_NOT_FLAT = Misfit(
+_NOT_FLAT = UnreadableValues(
     "array_ndims({c}) > 1", "array_dimensions", "has more than one dimension; an ARRAY has one"
 )
 _JSON = Reading(T.JSON, "array_to_json({c})")

@@ -19,7 +19,7 @@ from migrations_app.engine.sources.postgresql.types.arrow_buffers import (
     offsets_of,
     storage_of,
 )
-from migrations_app.engine.sources.postgresql.types.column import Column
+from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Reading
 
 
@@ -53,11 +53,11 @@ def _payload(wire: pa.Array, width: int) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(bytes_of(wire).reshape(len(wire), HEADER_BYTES + width)[:, HEADER_BYTES:])
 
 
-def _is_vector(column: Column) -> bool:
+def _is_vector(column: PostgresColumn) -> bool:
     return column.is_searched
 
 
-def _may_be_vector(column: Column) -> bool:
+def _may_be_vector(column: PostgresColumn) -> bool:
     return column.has_whole_bytes and not column.is_searched
 
 

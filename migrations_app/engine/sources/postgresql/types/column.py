@@ -78,7 +78,7 @@ COLUMNS: LiteralString = (
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PostgresColumn:
     """One column. ``native`` is its type as PostgreSQL writes it, ``family`` as ``types.families`` calls it.
 
     ``typmod`` is -1 where the type has no parameter; a vector's is its dimension, a bit string's its length.
@@ -101,7 +101,7 @@ class Column:
         return self.family == "bit" and self.typmod > 0 and self.typmod % 8 == 0
 
 
-def searched(columns: Iterable[Column]) -> tuple[Column, ...]:
+def searched(columns: Iterable[PostgresColumn]) -> tuple[PostgresColumn, ...]:
     """The same columns, the vectors among them marked: pgvector's types, and bit strings with an index of
     pgvector's; without any of these, every bit string that could be one."""
     columns = tuple(columns)

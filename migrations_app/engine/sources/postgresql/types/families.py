@@ -9,7 +9,7 @@ from migrations_app.engine.model.source_schema import TypeChoice
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec
 from migrations_app.engine.sources.postgresql.types.arrays import ARRAYS
 from migrations_app.engine.sources.postgresql.types.bits import BITS
-from migrations_app.engine.sources.postgresql.types.column import Column
+from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Reading
 from migrations_app.engine.sources.postgresql.types.geometry import GEOMETRY
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
@@ -46,7 +46,7 @@ LEFT_OUT: dict[str, str] = {
 _LENGTH_HEADER = 4
 
 
-def readings_of(column: Column) -> tuple[Reading, ...]:
+def readings_of(column: PostgresColumn) -> tuple[Reading, ...]:
     """The offered ways to read a column; none where it is left out."""
     family = FAMILIES.get(column.family)
     if family is None or not column.readable:
@@ -54,24 +54,24 @@ def readings_of(column: Column) -> tuple[Reading, ...]:
     return tuple(reading for reading in family.readings if reading.suits(column))
 
 
-def can_be_key(column: Column) -> bool:
+def can_be_key(column: PostgresColumn) -> bool:
     family = FAMILIES.get(column.family)
     return family is not None and family.can_be_key and column.readable
 
 
-def metric_of(column: Column) -> str | None:
+def metric_of(column: PostgresColumn) -> str | None:
     """The metric of the index over a vector column, in Milvus's name or one that Milvus has no counterpart
     of in that type."""
     family = FAMILIES.get(column.family)
     return family.metrics.get(column.operator_class or "") if family else None
 
 
-def dims_of(column: Column) -> LiteralString:
+def dims_of(column: PostgresColumn) -> LiteralString:
     """The expression that tells the dimension of a vector. ``{vector_dims}`` is pgvector's function."""
     return FAMILIES[column.family].dims
 
 
-def left_out(column: Column) -> str:
+def left_out(column: PostgresColumn) -> str:
     """Why a column has no target type, in a sentence."""
     if not column.readable:
         return "The user may not read this column (GRANT SELECT)."
@@ -80,21 +80,21 @@ def left_out(column: Column) -> str:
     )
 
 
-def key_reading(column: Column) -> Reading:
+def key_reading(column: PostgresColumn) -> Reading:
     """How a column is read where it names a row: as the key it would become, else as its text."""
     family = FAMILIES.get(column.family, AS_TEXT)
     keyed = (reading for reading in family.readings if reading.type in KEY_TYPES and not reading.misfit)
     return next(keyed, Reading(MilvusType.VARCHAR, TEXT))
 
 
-def reading_as(column: Column, spec: TypeSpec) -> Reading | None:
+def reading_as(column: PostgresColumn, spec: TypeSpec) -> Reading | None:
     """The reading that delivers ``spec``; None where the column cannot be read so."""
     family = FAMILIES.get(column.family)
     wanted = (spec.type, spec.element_type)
     return next((r for r in family.readings if (r.type, r.element) == wanted), None) if family else None
 
 
-def choice_of(column: Column, reading: Reading) -> TypeChoice:
+def choice_of(column: PostgresColumn, reading: Reading) -> TypeChoice:
     """What the mapping page offers for a reading."""
     has_dim = reading.type.is_vector and reading.type is not MilvusType.SPARSE_FLOAT_VECTOR
     dim = column.typmod if has_dim and column.typmod > 0 else None

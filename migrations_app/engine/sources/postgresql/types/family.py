@@ -8,13 +8,13 @@ from typing import LiteralString
 
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.types.arrow_buffers import Converter, plain
-from migrations_app.engine.sources.postgresql.types.column import Column
+from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 TEXT: LiteralString = "{c}::text"
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class UnreadableValues:
     """Values that this reading cannot take: those for which ``condition`` holds are rejected. ``reason`` goes
     on after the column's name."""
 
@@ -23,12 +23,12 @@ class Misfit:
     reason: str
 
 
-def for_all(column: Column) -> bool:
+def for_all(column: PostgresColumn) -> bool:
     """A reading that suits every column of its family."""
     return True
 
 
-def for_keys(column: Column) -> bool:
+def for_keys(column: PostgresColumn) -> bool:
     """A reading that is not offered: a column is read so where it is a key."""
     return False
 
@@ -41,9 +41,9 @@ class Reading:
     sql: LiteralString = "{c}"
     element: MilvusType | None = None
     convert: Converter = plain
-    misfit: Misfit | None = None
+    misfit: UnreadableValues | None = None
     note: str = ""
-    suits: Callable[[Column], bool] = for_all
+    suits: Callable[[PostgresColumn], bool] = for_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import LiteralString
 
 from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Misfit, Reading, for_keys
+from migrations_app.engine.sources.postgresql.types.family import (
+    TEXT,
+    Family,
+    Reading,
+    UnreadableValues,
+    for_keys,
+)
 
 T = MilvusType
 
@@ -36,7 +42,7 @@ NUMBERS: dict[str, Family] = {
             Reading(
                 T.DOUBLE,
                 _DOUBLE,
-                misfit=Misfit(_TOO_LARGE, "out_of_range", "is more than any DOUBLE"),
+                misfit=UnreadableValues(_TOO_LARGE, "out_of_range", "is more than any DOUBLE"),
                 note="Rounded to about 15 digits; a row with a number past 1.8e308 is rejected.",
             ),
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import LiteralString
 
 from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Misfit, Reading
+from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Reading, UnreadableValues
 
 T = MilvusType
 
@@ -31,7 +31,7 @@ def iso_utc(c: LiteralString) -> LiteralString:
 _MILLISECONDS: LiteralString = (
     "CASE WHEN isfinite({c}) THEN (EXTRACT(epoch FROM date_trunc('milliseconds', {c})) * 1000)::bigint END"
 )
-_INFINITE = Misfit("NOT isfinite({c})", "not_finite", "is infinity, which is no point in time")
+_INFINITE = UnreadableValues("NOT isfinite({c})", "not_finite", "is infinity, which is no point in time")
 _ISO_NOTE = "ISO 8601 with microseconds; before year 1 and after 9999 as PostgreSQL writes it."
 _MILLISECONDS_NOTE = "Milliseconds since 1970 UTC, rounded down; a row with infinity is rejected."
 # The session sets IntervalStyle.

@@ -8,14 +8,14 @@ from typing import Any
 
 from django import forms
 
-from console.schema.table import TYPED_LENGTH, Typed
+from console.schema.table import TYPED_LENGTH, InvalidInput
 
 
 @dataclass
-class Taking:
+class SubmittedForm:
     """Collects what is no value, by its control's name, while a page is read."""
 
-    typed: dict[str, Typed] = field(default_factory=dict)
+    invalid_inputs: dict[str, InvalidInput] = field(default_factory=dict)
 
     def take(self, form: forms.Form, name: str, parse: Callable[[str], Any], otherwise: Any) -> Any:
         """The value in a control; ``otherwise`` where it was not sent or is none, which is then noted."""
@@ -29,5 +29,5 @@ class Taking:
             return parse(form.cleaned_data[name])
         except ValueError as error:
             clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:TYPED_LENGTH]
-            self.typed[key] = Typed(clean, str(error))
+            self.invalid_inputs[key] = InvalidInput(clean, str(error))
             return otherwise
