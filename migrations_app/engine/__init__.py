@@ -1,1 +1,1 @@
-"""The data plane: connectors, mapping, pipeline and the Milvus target. Loads no Django."""
+"""The data plane: connectors, mapping, pipeline and the Milvus target. It does not import Django."""

@@ -1,4 +1,4 @@
-"""What a source and a target have in common: settings, a server to connect to, a connection to close."""
+"""Endpoint: the common base of sources and targets, with settings and a connection to a server."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SettingsModel(BaseModel):
-    """Base of all settings, selections and options: unknown keys are errors, texts are stripped."""
+    """Base of all settings, selections and options. Unknown keys are errors; texts are stripped."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class NoSettings(SettingsModel):
-    """For a source that has no selection or no options."""
+    """The empty model of a source that has no selection or no options."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What ``check`` learned: ``product`` "PostgreSQL", ``version`` "18.4", ``details`` as "pgvector 0.8.5".
+    """The result of ``check``: ``product`` ("PostgreSQL"), ``version`` ("18.4") and ``details``
+    ("pgvector 0.8.5").
 
-    ``warnings`` are sentences: what will not work, or only slowly (a pooler in between).
+    ``warnings`` are sentences about things that do not work, or only slowly (for example through a pooler).
     """
 
     product: str
@@ -37,16 +38,16 @@ class ServerInfo:
 
 
 class Endpoint(ABC):
-    """What a source and a target have in common: settings, somewhere to connect to, and a time to let go.
+    """Base class of a source and a target.
 
-    Cheap to make: it connects when first asked. Use as a context manager. Only ``FerryError``s leave its
-    methods.
+    Creating one is cheap: it connects at the first request. Use it as a context manager. Its methods raise
+    only ``FerryError``s.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
     Settings: ClassVar[type[SettingsModel]]
-    # Sentences of "Before you start": network, rights, version.
+    # The sentences of "Before you start": network, privileges, version.
     before_you_start: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: SettingsModel) -> None:
@@ -61,16 +62,16 @@ class Endpoint(ABC):
         self.close()
 
     def close(self) -> None:
-        """Give back what was opened. Safe to call twice."""
+        """Close all connections. Safe to call twice."""
 
     @abstractmethod
     def check(self) -> ServerInfo:
-        """Prove address, credentials and version, cheaply. Raises ``ConnectionFailed`` with its field."""
+        """Check address, credentials and version. Raises ``ConnectionFailed`` with the field at fault."""
 
     @abstractmethod
     def hosts(self) -> tuple[str, ...]:
-        """The host names and addresses it would connect to, without connecting."""
+        """The host names and addresses that it would connect to. Does not connect."""
 
     def address(self) -> str:
-        """Where it connects to, as people tell connections apart. No secret in it."""
+        """The address it connects to, for display. Contains no secrets."""
         return ", ".join(self.hosts())

@@ -1,7 +1,7 @@
-"""Every error a person can meet, as one tree::
+"""The error tree: every error that a user can see, with its code::
 
     FerryError                        internal
-    ├── SettingsError                 settings_invalid      a value somebody typed
+    ├── SettingsError                 settings_invalid      a value that a user typed
     ├── ConnectionFailed              connection_failed     the server cannot be used
     │   ├── HostUnknown               host_unknown
     │   ├── ConnectionRefused         connection_refused
@@ -12,17 +12,17 @@
     │   ├── ExtensionMissing          extension_missing
     │   ├── PrivilegeMissing          privilege_missing
     │   └── VersionUnsupported        version_unsupported
-    ├── PlanRefused                   plan_refused          carries all its Faults
+    ├── PlanRefused                   plan_refused          holds all faults of the plan
     ├── SourceError                   source_failed
     │   ├── SourceUnavailable         source_unavailable    retryable
-    │   ├── SourceChanged             source_changed        a table or column went away
-    │   └── SourceDataError           source_data           the server cannot give these rows
+    │   ├── SourceChanged             source_changed        a table or column no longer exists
+    │   └── SourceDataError           source_data           the server cannot send these rows
     ├── TargetError                   target_failed
     │   ├── TargetUnavailable         target_unavailable    retryable; nothing was sent
     │   ├── TargetBusy                target_busy           retryable; rate limit, resource exhausted
     │   ├── UnknownOutcome            unknown_outcome       retryable; timeout or lost connection
-    │   ├── RowsRefused               rows_refused          these rows, always: bisected
-    │   └── TargetChanged             target_changed        the collection went away or differs
+    │   ├── RowsRefused               rows_refused          the target never accepts these rows: bisected
+    │   └── TargetChanged             target_changed        the collection is gone or differs
     ├── JobFailed                     job_failed            a rule of the plan stopped the job
     │   ├── TooManyRejected           too_many_rejected
     │   ├── UncleanStop               auto_id_unclean_stop
@@ -33,9 +33,9 @@
         ├── LeaseLost                 lease_lost
         └── Draining                  draining
 
-An error is a sentence (what failed, on what, with which value), a hint (what to do next) and a
-stable code. ``field`` names the setting or mapping field it belongs to, ``path`` its place in a plan
-file. Vendor exceptions are mapped to these at the edge of their connector and never travel further.
+An error has a sentence (what failed, on what, with which value), a hint (what to do next) and a stable
+code. ``field`` is the setting or mapping field it belongs to, ``path`` its place in a plan file. Each
+connector converts vendor exceptions to these errors, so they never leave the connector.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from typing import Any, ClassVar, Literal
 
 
 class FerryError(Exception):
-    """Base of the tree. ``str(error)`` is the sentence; it never holds a secret."""
+    """Base of the tree. ``str(error)`` is the sentence; it never contains a secret."""
 
     default_code: ClassVar[str] = "internal"
     default_hint: ClassVar[str] = ""
@@ -72,7 +72,7 @@ class FerryError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
     def as_dict(self) -> dict[str, str]:
-        """The part a job stores and a report shows."""
+        """The part that a job stores and a report shows."""
         return {"code": self.code, "message": self.message, "hint": self.hint}
 
 
@@ -123,7 +123,7 @@ class VersionUnsupported(ConnectionFailed):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A repair one click away: set ``field``'s ``option`` to ``value`` (texts, as a form sends them)."""
+    """A fix that takes one click: it sets ``option`` of the fault's field to ``value`` (form texts)."""
 
     label: str
     option: str
@@ -132,11 +132,11 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a plan.
+    """One problem in a plan.
 
-    ``path`` is its place in the plan (``collections[0].fields[2].max_length``); ``collection`` and
-    ``field`` are the source names it belongs to, empty where it concerns the whole. A warning does not
-    refuse the plan: some rows may be rejected.
+    ``path`` is its place in the plan (``collections[0].fields[2].max_length``). ``collection`` and ``field``
+    are the source names it belongs to, empty if it concerns the whole plan or collection. A plan with only
+    warnings is accepted, but some rows may be rejected.
     """
 
     code: str
@@ -158,7 +158,7 @@ class Fault:
 
     @property
     def advice(self) -> str:
-        """The hint; where there is none beside the buttons, what the first of them does."""
+        """The hint, or the label of the first fix if there is no hint."""
         return self.hint or (f"{self.fixes[0].label}." if self.fixes else "")
 
     def as_dict(self) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class Fault:
 
 
 class PlanRefused(FerryError):
-    """What cannot work, found before anything was written: all faults at once."""
+    """A plan that cannot work, with all its faults. Raised before anything is written."""
 
     default_code = "plan_refused"
 
@@ -187,12 +187,12 @@ class PlanRefused(FerryError):
 
 class SourceError(FerryError):
     default_code = "source_failed"
-    default_hint = "The server's own log may say more. Nothing was changed there."
+    default_hint = "See the server's log for details. Nothing was changed there."
 
 
 class SourceUnavailable(SourceError):
     default_code = "source_unavailable"
-    default_hint = "See to it that the source runs and can be reached, then resume the job."
+    default_hint = "Check that the source is running and reachable, then resume the job."
     default_retryable = True
 
 
@@ -206,12 +206,12 @@ class SourceDataError(SourceError):
 
 class TargetError(FerryError):
     default_code = "target_failed"
-    default_hint = "The target's own log may say more. Nothing was dropped."
+    default_hint = "See the target's log for details. Nothing was dropped."
 
 
 class TargetUnavailable(TargetError):
     default_code = "target_unavailable"
-    default_hint = "See to it that the target runs and can be reached, then resume the job."
+    default_hint = "Check that the target is running and reachable, then resume the job."
     default_retryable = True
 
 
@@ -244,8 +244,8 @@ class TooManyRejected(JobFailed):
 class UncleanStop(JobFailed):
     default_code = "auto_id_unclean_stop"
     default_hint = (
-        "The target makes the keys (Auto ID), so sending these rows again could double them. Nothing was "
-        "dropped. Migrate again into an empty collection, or keep a key of the source."
+        "The target generates the keys (Auto ID), so sending these rows again could duplicate them. Nothing "
+        "was dropped. Migrate again into an empty collection, or use a key of the source."
     )
 
 
@@ -258,7 +258,7 @@ class VerifyMismatch(JobFailed):
 
 
 class Interrupted(FerryError):
-    """Control flow, not a failure: the work stops between two batches."""
+    """A stop between two batches. This is control flow, not a failure."""
 
     default_code = "interrupted"
 

@@ -1,4 +1,4 @@
-"""How the data plane tells a person what happens, without knowing where it is kept."""
+"""Log: the function through which the data plane reports events. It does not know where they are stored."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Log(Protocol):
 
 
 def silent(level: str, message: str, **facts: object) -> None:
-    """A ``Log`` that keeps nothing."""
+    """A ``Log`` that discards everything."""
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 insert``, ``4,000 inserts``."""
+    """Return a number with its noun: ``1 insert``, ``4,000 inserts``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def shortened(text: str, characters: int = 40) -> str:
-    """A value as a sentence quotes it: cut where it is long."""
+    """Return ``text``, cut to ``characters`` if it is longer."""
     return text if len(text) <= characters else text[: characters - 1] + "…"
