@@ -285,14 +285,13 @@ def _escaped(value: Any, at: tuple[str, ...] = ()) -> Any:
 def job_data(job: Job) -> dict[str, Any]:
     """The plan of a job, its collections as they were completed in preparation. Holds no secret."""
     plan: dict[str, Any] = job.plan
-    completed = {row.position: _short(row.plan) for row in job.collections.all()}
+    completed = {row.position: _short(row.completed) for row in job.collections.all()}
     collections = [completed.get(number) or given for number, given in enumerate(plan["collections"])]
     return {**plan, "collections": collections}
 
 
-def _short(collection: dict[str, Any]) -> dict[str, Any]:
-    """A collection's plan without what equals its default."""
-    plan = CollectionPlan.model_validate(collection)
+def _short(plan: CollectionPlan) -> dict[str, Any]:
+    """A collection's plan without the values that equal their defaults."""
     return plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from console import catalogue
 from console.draft.snapshot import TargetFacts, listing_from_json, target_from_json
@@ -11,7 +12,7 @@ from console.draft.steps import Progress, Step
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.models import Draft
 
-TABLES = "sheets"  # state: what the wizard knows of each collection that was ever selected, by source name
+TABLES = "tables"  # state: what the wizard knows of each collection that was ever selected, by source name
 LISTING = "listing"  # state: what the source showed when the selection page was last opened
 TARGET = "target"  # state: what was learned of the target
 DEFAULT_DATABASE = "default"
@@ -26,6 +27,28 @@ class Route:
     target_title: str = ""
     target_name: str = ""
     database: str = ""
+
+
+Value = TypeVar("Value")
+
+
+def decoded(draft: Draft, name: str, raw: tuple[Any, ...], decode: Callable[[], Value]) -> Value:
+    """``decode()``, remembered under ``name`` until one of ``raw`` is another object."""
+    found = draft.__dict__.setdefault("_decoded", {}).get(name)
+    if found is None or not _are_same(found[0], raw):
+        return remember(draft, name, raw, decode())
+    value: Value = found[1]
+    return value
+
+
+def remember(draft: Draft, name: str, raw: tuple[Any, ...], value: Value) -> Value:
+    """Have ``decoded`` return ``value`` as long as ``raw`` holds the same objects."""
+    draft.__dict__.setdefault("_decoded", {})[name] = (raw, value)
+    return value
+
+
+def _are_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def part(draft: Draft, name: str) -> dict[str, Any]:
@@ -54,7 +77,8 @@ def chosen(draft: Draft) -> list[str]:
 
 
 def listing(draft: Draft) -> tuple[CollectionInfo, ...]:
-    return listing_from_json(draft.state.get(LISTING))
+    raw = draft.state.get(LISTING)
+    return decoded(draft, LISTING, (raw,), lambda: listing_from_json(raw))
 
 
 def info(draft: Draft, name: str) -> CollectionInfo | None:
@@ -64,7 +88,8 @@ def info(draft: Draft, name: str) -> CollectionInfo | None:
 
 def target_facts(draft: Draft) -> TargetFacts | None:
     """What was learned of the chosen target; None where another one was chosen since."""
-    facts = target_from_json(draft.state.get(TARGET))
+    raw = draft.state.get(TARGET)
+    facts = decoded(draft, TARGET, (raw,), lambda: target_from_json(raw))
     return facts if facts and facts.connection == draft.target_connection_id else None
 
 

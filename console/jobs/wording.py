@@ -72,11 +72,11 @@ def _rows(count: int) -> str:
 
 def stages(job: Job) -> list[Stage]:
     """The stages this job goes through."""
-    options = job.plan.get("options", {})
+    options = job.options
     asked = {
-        Stage.VERIFYING: options.get("verify", "counts") != "none",
-        Stage.INDEXING: bool(options.get("create_index")),
-        Stage.LOADING: bool(options.get("load")),
+        Stage.VERIFYING: options.verify != "none",
+        Stage.INDEXING: bool(options.create_index),
+        Stage.LOADING: options.load,
     }
     return [Stage.PREPARING, Stage.MOVING, *(stage for stage, is_asked in asked.items() if is_asked)]
 

@@ -43,8 +43,7 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
     """Everything on the page of collection ``index``."""
     facts = contents.target_facts(draft)
     assert facts is not None
-    all_tables = tables.of(draft)
-    found = problems.of_all(all_tables, facts)
+    all_tables, found = tables.of(draft), tables.problems_of(draft)
     errors = [problems.blocking(p) for p in found]
     table = all_tables[index]
     shown, preview_error = _preview(table, bool(errors[index]))
@@ -157,9 +156,7 @@ def _existing(table: MappingTable) -> Iterator[str]:
 
 def next_url(draft: Draft) -> str:
     """The last step, or the first problem that is in its way."""
-    facts = contents.target_facts(draft)
-    assert facts is not None
-    for place, found in enumerate(problems.of_all(tables.of(draft), facts)):
+    for place, found in enumerate(tables.problems_of(draft)):
         if errors := problems.blocking(found):
             return f"{url(draft, place)}#{errors[0].anchor or 'schema'}"
     return reverse("wizard_migrate", args=[draft.pk])

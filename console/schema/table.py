@@ -103,10 +103,10 @@ _EXISTING = TypeAdapter(Existing | None)
 class MappingTable:
     """The mapping table of one collection.
 
-    ``spare`` keeps the settings of fields that are not fixed fields now, ``invalid_inputs`` what was typed
-    into a control (by its name) and is no value. ``is_edited``: a person changed the proposal. ``existing`` is the
-    collection of that name in the target, if it is to be replaced or added to; ``own`` is the plan before
-    rows were to be added.
+    ``spare`` keeps the settings of fields that are not fixed fields now; ``invalid_inputs`` keeps, by the
+    name of a control, what was typed into it and is not a value. ``is_edited``: a person changed the
+    defaults. ``existing`` is the collection of that name in the target, if it is to be replaced or added to;
+    ``own`` is the plan before rows were to be added.
     """
 
     schema: CollectionSchema
@@ -203,10 +203,11 @@ class MappingTable:
         return ""
 
 
-def to_json(table: MappingTable) -> dict[str, Any]:
-    """All but the plan, which stands in the draft's plan."""
+def to_json(table: MappingTable, schema: Any = None) -> dict[str, Any]:
+    """Everything except the plan, which is stored in the draft's plan. ``schema`` is the JSON of the table's
+    schema, if it is known already."""
     return {
-        "schema": schema_to_json(table.schema),
+        "schema": schema or schema_to_json(table.schema),
         "spare": {name: f.model_dump(mode="json", by_alias=True) for name, f in table.spare.items()},
         "typed": {
             name: [invalid_inputs.text, invalid_inputs.message]

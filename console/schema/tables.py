@@ -15,6 +15,7 @@ from console.draft.snapshot import TargetFacts
 from console.schema import defaults as table_defaults
 from console.schema import problems
 from console.schema import table as mapping_table
+from console.schema.problems import Problem
 from console.schema.table import Existing, MappingTable
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
@@ -26,6 +27,7 @@ from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.preflight.scans.existing import rows_in
 from migrations_app.models import Draft
 
+PROBLEMS = "problems"  # remembered of a draft, not stored
 PLANS = "plans"  # state: the last plan of collections that are not selected now, by source name
 
 
@@ -168,31 +170,55 @@ def reset(draft: Draft, name: str) -> Draft:
     return store(draft, table_defaults.proposed(schema, facts.capabilities, target, chosen))
 
 
+def problems_of(draft: Draft) -> list[list[Problem]]:
+    """The problems of each table of ``of(draft)``."""
+    facts, found = contents.target_facts(draft), of(draft)
+    assert facts is not None
+    raw = (facts, *found)
+    return contents.decoded(draft, PROBLEMS, raw, lambda: problems.of_all(found, facts))
+
+
 def _read(draft: Draft, name: str) -> MappingTable | None:
     plans = contents.part(draft, PLANS) | {c["source"]: c for c in draft.plan.get("collections", [])}
-    return mapping_table.from_json(contents.part(draft, contents.TABLES).get(name), plans.get(name))
+    raw = (contents.part(draft, contents.TABLES).get(name), plans.get(name))
+    return contents.decoded(draft, _key(name), raw, lambda: mapping_table.from_json(*raw))
+
+
+def _key(name: str) -> str:
+    """Under which name the decoded table of a collection is remembered."""
+    return f"{contents.TABLES}.{name}"
 
 
 def _save(draft: Draft, selected: list[MappingTable]) -> Draft:
     facts = contents.target_facts(draft)
     assert facts is not None
     found = problems.of_all(selected, facts)
-    stored = {
-        s.schema.name: mapping_table.to_json(s) | {"problems": len(problems.blocking(faults))}
-        for s, faults in zip(selected, found, strict=True)
-    }
-    plans = {s.schema.name: _dumped(s) for s in selected}
+    stored, plans, unchanged = {}, {}, []
+    for table, faults in zip(selected, found, strict=True):
+        name = table.schema.name
+        schema = _stored_schema(draft, table)
+        stored[name] = mapping_table.to_json(table, schema) | {"problems": len(problems.blocking(faults))}
+        plans[name] = table.plan.model_dump(mode="json", by_alias=True)
+        unchanged += [table] if schema is not None else []
     before = {c["source"]: c for c in draft.plan.get("collections", [])}
+    earlier = contents.part(draft, PLANS) | before
     state = draft.state | {
         contents.TABLES: contents.part(draft, contents.TABLES) | stored,
-        PLANS: {
-            name: plan for name, plan in (contents.part(draft, PLANS) | before).items() if name not in plans
-        },
+        PLANS: {name: plan for name, plan in earlier.items() if name not in plans},
     }
     plan = contents.plan_head(draft) | {"collections": list(plans.values())}
-    return services.draft_save(draft=draft, plan=plan, state=state)
+    draft = services.draft_save(draft=draft, plan=plan, state=state)
+    # A table whose schema was just described is decoded once: its stored sample is smaller.
+    for table in unchanged:
+        name = table.schema.name
+        contents.remember(draft, _key(name), (stored[name], plans[name]), table)
+    contents.remember(draft, PROBLEMS, (facts, *selected), found)
+    return draft
 
 
-def _dumped(found: MappingTable) -> dict[str, Any]:
-    dumped: dict[str, Any] = found.plan.model_dump(mode="json", by_alias=True)
-    return dumped
+def _stored_schema(draft: Draft, table: MappingTable) -> Any:
+    """The JSON of the table's schema as the draft holds it; None if it holds another one."""
+    before = _read(draft, table.schema.name)
+    if before is None or before.schema is not table.schema:
+        return None
+    return contents.part(draft, contents.TABLES)[table.schema.name]["schema"]

@@ -44,7 +44,7 @@ def _on_claim(found: JobSlice) -> dict[str, Any]:
         "beyond": {},
         "state": SliceState.RUNNING,
         "rows_in_flight": 0,
-        "unclean": found.collection.is_auto_id,
+        "unclean": found.collection.completed.is_auto_id,
         # Whoever held it went without a word: rows after his last checkpoint are sent again.
         "repeated": found.repeated or found.state == SliceState.RUNNING,
     }

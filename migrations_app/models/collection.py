@@ -7,7 +7,7 @@ from typing import Self
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from migrations_app.engine.model.plan import AUTO
+from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.models.job import Job
 from migrations_app.models.status import SliceState, TargetState
 
@@ -98,8 +98,12 @@ class JobCollection(models.Model):
         return self.source
 
     @property
-    def is_auto_id(self) -> bool:
-        return bool(self.plan.get("key") == AUTO)
+    def completed(self) -> CollectionPlan:
+        """``plan`` as the engine's model. It is parsed again only after ``plan`` was replaced."""
+        parsed = self.__dict__.get("_completed")
+        if parsed is None or parsed[0] is not self.plan:
+            parsed = self.__dict__["_completed"] = (self.plan, CollectionPlan.model_validate(self.plan))
+        return parsed[1]
 
     @property
     def is_created(self) -> bool:

@@ -8,6 +8,7 @@ import string
 from django.contrib.auth.models import User
 from django.db import models
 
+from migrations_app.engine.model.plan import Options
 from migrations_app.models.connections import Connection
 from migrations_app.models.encrypted_json import EncryptedJSONField
 from migrations_app.models.leased import Leased, LeasedQuerySet
@@ -73,6 +74,15 @@ class Job(Leased):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def options(self) -> Options:
+        """The options of ``plan``. They are parsed again only after ``plan`` was replaced."""
+        parsed = self.__dict__.get("_options")
+        if parsed is None or parsed[0] is not self.plan:
+            options = Options.model_validate(self.plan.get("options", {}))
+            parsed = self.__dict__["_options"] = (self.plan, options)
+        return parsed[1]
 
     @property
     def is_ended(self) -> bool:

@@ -32,9 +32,11 @@ def draft_save(
     }
     changes = {name: value for name, value in given.items() if value is not None}
     found = Draft.objects.filter(pk=draft.pk, job=None)
-    if not found.update(**changes, updated_at=timezone.now()):
+    changes["updated_at"] = timezone.now()
+    if not found.update(**changes):
         raise gone(draft)
-    draft.refresh_from_db()
+    for name, value in changes.items():
+        setattr(draft, name, value)
     return draft
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from migrations_app import endpoints
 from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob
 from migrations_app.models import Job, JobCollection, TargetState
@@ -38,7 +37,7 @@ def _drop(held: HeldJob, row: JobCollection, target: Target) -> None:
 def _was_made(row: JobCollection, target: Target) -> bool:
     """Whether the create that was under way did make it."""
     try:
-        return is_ours(target, compile_mapping(CollectionPlan.model_validate(row.plan)).target)
+        return is_ours(target, compile_mapping(row.completed).target)
     except TargetChanged:
         return False
 

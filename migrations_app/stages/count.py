@@ -9,7 +9,6 @@ import pyarrow as pa
 from django.conf import settings
 
 from migrations_app.engine.mapping import Mapping, compile_mapping
-from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.sources.base import Source
@@ -37,7 +36,7 @@ def count_before(row: JobCollection, target: Target) -> RowCount:
 
 def count_after(row: JobCollection, target: Target, source: Source | None = None) -> RowCount:
     """The count at the end of a job. With ``source``, where it needs that, a search for the keys follows."""
-    plan = CollectionPlan.model_validate(row.plan)
+    plan = row.completed
     indexes = plan.indexes if row.index_action_state != ActionState.NONE else None
     more: dict[str, Any] = {}
     if source is not None and may_replace(row):
@@ -90,7 +89,7 @@ def _no_key_came_twice(row: JobCollection) -> bool:
 
 def may_replace(row: JobCollection) -> bool:
     """Whether its rows may have replaced others that were in the target before."""
-    return row.target_state == TargetState.EXISTING and not row.is_auto_id
+    return row.target_state == TargetState.EXISTING and not row.completed.is_auto_id
 
 
 def keys_sought(row: JobCollection) -> KeyCheckCounts | None:
@@ -105,7 +104,7 @@ def keys_sought(row: JobCollection) -> KeyCheckCounts | None:
 def _seek(row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline) -> bool:
     """Look for the keys that were sent, where the count alone leaves it open that each arrived once."""
     sent = row.rows_read - row.rows_rejected - row.rows_skipped - row.rows_collapsed
-    may_be_twice = row.plan.get("partition_by") and target.capabilities().key_per_partition
+    may_be_twice = row.completed.partition_by and target.capabilities().key_per_partition
     if row.count_before is None or (rows - row.count_before >= sent and not may_be_twice):
         return True
     search = KeyCheck(
@@ -119,12 +118,12 @@ def _seek(row: Any, source: Source, target: Target, rows: int, stop: StopToken, 
 
 
 def _sent(row: Any) -> SentRows:
-    plan = CollectionPlan.model_validate(row.plan)
+    plan = row.completed
     # Which rows were skipped is known to the whole mapping alone.
     mapping = compile_mapping(plan) if row.rows_skipped else _of_keys(plan)
     rejected = [name for part in row.slices.all() for name in part.rejected.values_list("locator", flat=True)]
     return SentRows(
-        CollectionRef(plan.source, plan.select),
+        plan.ref,
         [part.as_slice() for part in row.slices.order_by("number")],
         mapping,
         row.limit_rows,

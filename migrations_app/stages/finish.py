@@ -8,7 +8,6 @@ from __future__ import annotations
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.plan import Options
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job
@@ -59,7 +58,7 @@ def _tell_cuts(held: HeldJob) -> None:
 
 
 def _verify(held: HeldJob, target: Target) -> RunAgain | None:
-    if Options.model_validate(held.job.plan.get("options", {})).verify == "none":
+    if held.job.options.verify == "none":
         held.job.collections.filter(checks=[]).update(
             checks=[{"check": "counts", "passed": None, "message": "The plan asks for no verification."}]
         )

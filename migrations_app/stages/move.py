@@ -12,7 +12,6 @@ from django.db.models import Sum
 from migrations_app import endpoints, queue, services
 from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
 from migrations_app.engine.mapping import ServerChecks, compile_mapping
-from migrations_app.engine.model.plan import CollectionPlan, Options
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.pipeline.retry import RetryPolicy
 from migrations_app.engine.pipeline.throttle import Throttle
@@ -25,7 +24,6 @@ from migrations_app.models import Job, JobSlice, SliceState
 from migrations_app.reporting.run_log import RunLog
 from migrations_app.stages import count
 from migrations_app.stages.checkpoint_store import TAKEN_OVER, CheckpointStore
-from migrations_app.stages.prepare import ref_of
 
 MIB = 1024 * 1024
 RETRY = RetryPolicy()
@@ -51,7 +49,7 @@ def run(job: Job, claimed: JobSlice, how: lease.Terms, held_since: float) -> Non
 def _move(
     job: Job, claimed: JobSlice, books: CheckpointStore, how: lease.Terms, held_since: float, log: RunLog
 ) -> SliceEnd:
-    plan = CollectionPlan.model_validate(claimed.collection.plan)
+    plan = claimed.collection.completed
     stop = StopToken()
     memory = settings.VECTORFERRY_MEMORY_MB * MIB
     ctx = ReadContext(stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS), memory // 4)
@@ -75,7 +73,7 @@ def _move(
         capabilities = target.capabilities()
         mapping = compile_mapping(plan, key_per_partition=capabilities.key_per_partition)
         work = SliceWork(
-            ref_of(plan),
+            plan.ref,
             claimed.as_slice(),
             claimed.cursor,
             replace(mapping, server=ServerChecks.of(capabilities)),
@@ -92,7 +90,7 @@ def _move(
 
 def _throttle(job: Job) -> Throttle | None:
     """What the job may read in a second, shared by the slices of it that run; none where it may read all."""
-    most = Options.model_validate(job.plan.get("options", {})).source_rows_per_second
+    most = job.options.source_rows_per_second
     return None if most is None else Throttle(most)
 
 
@@ -109,7 +107,7 @@ def rows_wanted(claimed: JobSlice) -> int | None:
 def rejections_left(job: Job, anew: JobSlice | None = None) -> int | None:
     """How many rows may still be rejected before the job fails; None: any number. Those of the slice
     ``anew``, which starts over, are void."""
-    most = Options.model_validate(job.plan.get("options", {})).max_rejected
+    most = job.options.max_rejected
     if most is None:
         return None
     slices = JobSlice.objects.filter(collection__job=job).exclude(pk=anew.pk if anew else None)

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from migrations_app import endpoints
 from migrations_app.engine.errors import FerryError, TargetError
-from migrations_app.engine.model.plan import CollectionPlan, IndexPlan
+from migrations_app.engine.model.plan import IndexPlan
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.targets.base import IndexState, LoadState, Target
 from migrations_app.engine.verification.stall import StallDetector
@@ -92,7 +92,7 @@ def _keep(row: JobCollection, *names: str) -> bool:
 
 def advance_index(held: HeldJob, row: JobCollection, target: Target) -> None:
     """Ask for the indexes of the plan, or see how far they are. Raises ``TargetError`` where one failed."""
-    wanted = [spec_of(index) for index in CollectionPlan.model_validate(row.plan).indexes or ()]
+    wanted = [spec_of(index) for index in row.completed.indexes or ()]
     found = {state.spec.field: state for state in target.indexes(row.target)}
     for spec in wanted:
         if spec.field not in found:

@@ -9,8 +9,7 @@ from django.db import transaction
 from migrations_app import endpoints, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import FerryError
-from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
+from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
@@ -38,7 +37,7 @@ def prepare(held: HeldJob) -> RunAgain | None:
             held.stop.check()
             if (again := provision(held, row, target)) is not None:
                 return again
-            _cut(held, row, source)
+            _store_slices(held, row, source)
     services.job_enter_stage(job=job, stage=Stage.MOVING)
     return None
 
@@ -46,10 +45,6 @@ def prepare(held: HeldJob) -> RunAgain | None:
 def prepare_failed(job: Job, error: FerryError) -> None:
     """Note it; as refused, where nothing was written yet."""
     services.job_note_failure(job=job, error=error, refused=is_untouched(job))
-
-
-def ref_of(plan: CollectionPlan) -> CollectionRef:
-    return CollectionRef(plan.source, plan.select)
 
 
 def _check(held: HeldJob, source: Source, target: Target) -> None:
@@ -66,7 +61,7 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
         row = rows[position]
         _fill(row, prepared.plan, plan, source)
         row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
-        row.rows_source = sum(source.counts(ref_of(prepared.plan)).values())
+        row.rows_source = sum(source.counts(prepared.plan.ref).values())
         held.stop.check()
     single_writer = target.capabilities().single_writer
     with transaction.atomic():
@@ -88,11 +83,11 @@ def _fill(row: JobCollection, completed: CollectionPlan, plan: Plan, source: Sou
         row.load_action, row.load_action_state = "load", ActionState.ASKED
 
 
-def _cut(held: HeldJob, row: JobCollection, source: Source) -> None:
+def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
     """Store the slices; their bounds are never computed again."""
     if row.is_sliced:
         return
-    ref = ref_of(CollectionPlan.model_validate(row.plan))
+    ref = row.completed.ref
     slices = [
         JobSlice(
             collection=row,
@@ -115,6 +110,6 @@ def _cut(held: HeldJob, row: JobCollection, source: Source) -> None:
 
 def _asked_of(row: JobCollection) -> str:
     """What of its rows the plan asks for, and how fast, where that is not all at once."""
-    rate = Options.model_validate(row.job.plan.get("options", {})).source_rows_per_second
+    rate = row.job.options.source_rows_per_second
     first = f", of which the first {row.limit_rows:,} are asked for" if row.limit_rows else ""
     return first + (f"; at most {rate:,} are read per second" if rate else "")

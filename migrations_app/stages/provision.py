@@ -5,7 +5,7 @@ from __future__ import annotations
 from migrations_app.engine.errors import TargetChanged, TargetError
 from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import compile_mapping
-from migrations_app.engine.model.plan import CollectionPlan, Options
+from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.preflight.scans import existing
 from migrations_app.engine.stop_token import Deadline
@@ -28,7 +28,7 @@ def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | N
     """
     if row.target_state in (TargetState.CREATED, TargetState.EXISTING):
         return None
-    plan = CollectionPlan.model_validate(row.plan)
+    plan = row.completed
     schema = compile_mapping(plan).target
     if row.target_state == TargetState.NONE:
         _refuse_another_writer(row)
@@ -53,7 +53,7 @@ def _add_to(
             f"“{row.target}” is not what it was when the plan was checked: {', '.join(names)} differ.",
             "Migrate again: the plan is checked anew.",
         )
-    is_counted = Options.model_validate(row.job.plan.get("options", {})).verify != "none"
+    is_counted = row.job.options.verify != "none"
     counted = CountState()
     if is_counted:
         counted = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from migrations_app.engine.errors import SourceError, VerifyMismatch
 from migrations_app.engine.model.counters import Counters
-from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
@@ -15,7 +14,6 @@ from migrations_app.engine.verification.verdict import Check, Verdict, judge
 from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, JobCollection
 from migrations_app.stages.count import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, keys_sought
-from migrations_app.stages.prepare import ref_of
 
 # Values of ``partition_by`` that may have come up while rows moved, and partitions still be compared.
 NEW_VALUES = 100
@@ -31,8 +29,7 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
         if row.checks:
             continue
         if row.rows_source_after is None:
-            plan = CollectionPlan.model_validate(row.plan)
-            row.rows_source_after = sum(source.counts(ref_of(plan)).values())
+            row.rows_source_after = sum(source.counts(row.completed.ref).values())
             row.save(update_fields=("rows_source_after",))
         counted = count_after(row, target, source).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
@@ -44,11 +41,11 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
 
 def _partition_checks(row: JobCollection, source: Source, counted: CountState) -> tuple[Check, ...]:
     """Nothing where the partitions were not counted, or the source was written to meanwhile."""
-    plan = CollectionPlan.model_validate(row.plan)
+    plan = row.completed
     if plan.partition_by is None or not counted.by_partition or row.rows_source != row.rows_source_after:
         return ()
     most = len(plan.partitions) + NEW_VALUES
-    values = source.distinct(ref_of(plan), plan.partition_by, most)
+    values = source.distinct(plan.ref, plan.partition_by, most)
     if len(values) > most:
         return ()
     counters = _counters(row)
@@ -90,10 +87,9 @@ def _judge(row: JobCollection, counted: CountState, more: tuple[Check, ...]) -> 
 
 
 def _duplicates(row: JobCollection, source: Source, target: Target) -> int | None:
-    plan = CollectionPlan.model_validate(row.plan)
-    asked = key_rows(plan, key_per_partition=target.capabilities().key_per_partition)
+    asked = key_rows(row.completed, key_per_partition=target.capabilities().key_per_partition)
     try:
-        return source.measure(ref_of(plan), duplicates_of=asked).duplicates
+        return source.measure(row.completed.ref, duplicates_of=asked).duplicates
     except SourceError as error:
         if error.retryable:
             raise

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from migrations_app.engine.errors import Fault
+from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 AUTO = "auto"
@@ -107,6 +108,11 @@ class CollectionPlan(PlanModel):
     @property
     def is_auto_id(self) -> bool:
         return self.key == AUTO
+
+    @property
+    def ref(self) -> CollectionRef:
+        """What to read: the source collection and its selection."""
+        return CollectionRef(self.source, self.select)
 
     @property
     def key_columns(self) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Configure Schema: the page that holds the mapping table."""
 
 import json
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from console.anchors import anchor
+from console.draft.snapshot import schema_from_json
 from migrations_app.models import Connection, Draft
 from tests.console.walking import (
     HTMX,
@@ -317,3 +319,20 @@ def test_a_state_of_another_version_begins_the_step_again(web: Client, selected:
 @pytest.mark.parametrize("index", [1, 99, 10**30])
 def test_a_tab_that_is_not_there_is_not_found(web: Client, selected: Draft, index: int) -> None:
     assert page(web, selected, index).status_code == 404
+
+
+def test_a_check_decodes_the_draft_once(
+    web: Client, selected: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[Any] = []
+
+    def counted(data: Any) -> Any:
+        decoded.append(data)
+        return schema_from_json(data)
+
+    monkeypatch.setattr("console.schema.table.schema_from_json", counted)
+    sent = form_of(web, selected)
+    decoded.clear()
+    answer = web.post(url("schema", selected), sent | {"action": "check"}, headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    assert len(decoded) == 1
