@@ -1,4 +1,4 @@
-"""What travels between a source, the mapping and the target."""
+"""Batch: the rows that move from a source through the mapping to the target, and the plan of a read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from migrations_app.engine.model.types import TypeSpec
 
 Cursor = Any
-"""Where a read stands: any JSON value, meaningful only to the source that made it."""
+"""The position of a read: any JSON value. Only the source that created it understands it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class CollectionRef:
 class Slice:
     """An independent part of one collection. ``bounds`` is a JSON value, stored and never computed again.
 
-    ``resumable`` is False where no cursor can be given: such a slice starts over.
+    ``resumable`` is False if the source cannot give a cursor: such a slice starts again from its first row.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class ReadColumn:
-    """A column or path to read and the type wanted; it arrives as ``schema.arrow_type(spec)``."""
+    """A column or path to read, and the wanted type. Its values arrive as ``types.arrow_type(spec)``."""
 
     path: str
     spec: TypeSpec
@@ -45,10 +45,10 @@ class ReadColumn:
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """What a read delivers: ``columns`` in this order, batches of about ``batch_bytes``.
+    """The columns that a read delivers, in this order, in batches of about ``batch_bytes``.
 
-    ``key`` are the source columns whose values name a row in reports (they are among ``columns``).
-    ``limit``: no more than so many rows, the first in the order of the read; rejected ones count.
+    ``key`` are the source columns whose values name a row in reports (``columns`` contains them). ``limit``
+    is the maximum number of rows, rejected rows included: the first ones in the order of the read.
     """
 
     columns: tuple[ReadColumn, ...]
@@ -59,7 +59,7 @@ class ReadPlan:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that could not be moved: where it is (key, or file and row), why, and the row as JSON text."""
+    """A row that could not be moved: its key (or file and row), the reason, and the row as JSON text."""
 
     locator: str
     field: str
@@ -72,8 +72,8 @@ class Rejected:
 class Batch:
     """Some rows of a slice, in its stable order, and the cursor after them.
 
-    ``locators`` (``string``, one a row) name the rows in reports. ``rejected`` are rows of this
-    stretch that the source itself could not read; they are not in ``rows``.
+    ``locators`` (``string``, one per row) name the rows in reports. ``rejected`` are rows of this batch that
+    the source could not read; ``rows`` does not contain them.
     """
 
     rows: pa.RecordBatch

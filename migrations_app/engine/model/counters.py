@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Rows of a slice. read = written + rejected + skipped + collapsed, once all is acknowledged.
+    """Rows of a slice. read = written + rejected + skipped + collapsed, once every row is acknowledged.
 
-    ``bytes_written`` counts bytes of encoded requests that the target accepted, ``cut`` the values that were
-    cut to fit their field, as the plan asks.
+    ``bytes_written`` counts the bytes of encoded requests that the target accepted, ``cut`` the values that
+    were truncated to fit their field, because the plan asks for it.
     """
 
     read: int = 0

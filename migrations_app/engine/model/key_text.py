@@ -1,4 +1,4 @@
-"""Several texts as one, so that two different lists of texts never become the same: joined keys."""
+"""Joined keys: several texts joined into one, so that different lists of texts never give the same text."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import pyarrow.compute as pc
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 PART = TypeSpec(MilvusType.VARCHAR)
-"""How a part of a joined key is read: its exact text, of any length."""
+"""The type in which a part of a joined key is read: its exact text, of any length."""
 
 _SEPARATOR = "/"
-# In this order: what stands for a separator holds the escape's own character.
+# The order matters: the escape of the separator contains “%”.
 _ESCAPES = (("%", "%25"), (_SEPARATOR, "%2F"))
 
 
 def joined(parts: Sequence[pa.Array]) -> pa.Array:
-    """Columns of texts (``string``) joined by “/”, row by row; NULL where a part is.
+    """Join columns of texts (``string``) by “/”, row by row. The result is NULL if a part is NULL.
 
-    In all parts but the last, “%” is written “%25” and “/” is “%2F”: the first separators of a joined text
-    are those between its parts, so it can be taken apart again.
+    In all parts except the last, “%” is written as “%25” and “/” as “%2F”. So the first separators of a
+    joined text are those between its parts, and the text can be split again.
     """
     *first, last = parts
     return pc.binary_join_element_wise(*map(_escaped, first), last, _SEPARATOR).cast(pa.string())
 
 
-def parted(text: str, parts: int) -> list[str]:
-    """The ``parts`` texts that ``joined`` made ``text`` of."""
+def split_joined(text: str, parts: int) -> list[str]:
+    """Return the ``parts`` texts that ``joined`` combined into ``text``."""
     *first, last = text.split(_SEPARATOR, parts - 1)
     return [*map(_unescaped, first), last]
 

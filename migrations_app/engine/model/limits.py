@@ -1,21 +1,13 @@
-"""Limits of Milvus on one value: bytes of a text, elements of an array, bytes of JSON, ranges of numbers."""
+"""Limits of Milvus for one value: bytes of a text, elements of an array, bytes of JSON, ranges of numbers."""
 
 from __future__ import annotations
 
 from migrations_app.engine.model.types import MilvusType
 
 MAX_LENGTH = 65_535
-
-
 MAX_CAPACITY = 4_096
-
-
-INTEGER_BITS = {MilvusType.INT8: 8, MilvusType.INT16: 16, MilvusType.INT32: 32, MilvusType.INT64: 64}
-
-
-# What is as far from zero as this, or farther, rounds to infinity. The largest float32 itself is usually
-# written as 3.4028235e38, which is a little more than it.
-FLOAT32_END = 2.0**128 - 2.0**103
-
-
 MAX_JSON_BYTES = 65_536
+INTEGER_BITS = {MilvusType.INT8: 8, MilvusType.INT16: 16, MilvusType.INT32: 32, MilvusType.INT64: 64}
+# From this absolute value on, a number rounds to infinity in float32. The largest float32 is smaller, but it
+# is usually written as 3.4028235e38, which is slightly above its exact value.
+FLOAT32_END = 2.0**128 - 2.0**103

@@ -1,4 +1,4 @@
-"""Values written in a plan (``default``, ``fill_null``) as values of a field."""
+"""Literals: values written in a plan (``default``, ``fill_null``), converted to values of a field."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from migrations_app.engine.log import shortened
 from migrations_app.engine.model.limits import FLOAT32_END, INTEGER_BITS, MAX_JSON_BYTES
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
-# Deeper is nothing that somebody writes into a plan, and within what every Milvus reads.
+# Deeper than any value in a real plan, and within the limit of every Milvus version.
 MAX_LITERAL_DEPTH = 100
 
 
 def literal(value: Any, spec: TypeSpec) -> Any:
-    """``value`` as a field of ``spec`` holds it in Arrow: JSON becomes its text, a whole number a float.
+    """Return ``value`` as a field of type ``spec`` stores it in Arrow: JSON as text, a number for a FLOAT or
+    DOUBLE as float.
 
-    Raises ``ValueError`` with a sentence that says why it is no such value.
+    Raises ``ValueError`` with a sentence that explains why the value does not fit the type.
     """
     if spec.type.is_vector:
-        raise ValueError("A vector field takes no fixed value.")
+        raise ValueError("A vector field cannot have a fixed value.")
     if spec.type in INTEGER_BITS:
         return _integer(value, spec.type)
     if spec.type in (MilvusType.FLOAT, MilvusType.DOUBLE):
@@ -31,13 +32,13 @@ def literal(value: Any, spec: TypeSpec) -> Any:
         return _json(value)
     wanted = bool if spec.type is MilvusType.BOOL else str
     if not isinstance(value, wanted):
-        raise ValueError(f"{_shown(value)} is no {spec.type}.")
+        raise ValueError(f"{_shown(value)} is not a {spec.type} value.")
     return _text(value, spec) if isinstance(value, str) else value
 
 
 def _integer(value: Any, type_: MilvusType) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{_shown(value)} is no whole number.")
+        raise ValueError(f"{_shown(value)} is not a whole number.")
     end = 1 << (INTEGER_BITS[type_] - 1)
     if not -end <= value < end:
         raise ValueError(f"{value} does not fit {type_}: {-end:,} to {end - 1:,}.")
@@ -46,7 +47,7 @@ def _integer(value: Any, type_: MilvusType) -> int:
 
 def _number(value: Any, type_: MilvusType) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise ValueError(f"{_shown(value)} is no number.")
+        raise ValueError(f"{_shown(value)} is not a number.")
     try:
         number = float(value)
     except OverflowError:
@@ -60,7 +61,7 @@ def _text(value: str, spec: TypeSpec) -> str:
     try:
         size = len(value.encode())
     except UnicodeEncodeError:
-        raise ValueError(f"{_shown(value)} is no valid Unicode text.") from None
+        raise ValueError(f"{_shown(value)} is not valid Unicode text.") from None
     if spec.max_length is not None and size > spec.max_length:
         raise ValueError(f"{_shown(value)} is {size:,} bytes long; the field takes {spec.max_length:,}.")
     return value
@@ -69,7 +70,7 @@ def _text(value: str, spec: TypeSpec) -> str:
 def _array(value: Any, spec: TypeSpec) -> list[Any]:
     assert spec.element_type is not None
     if not isinstance(value, list):
-        raise ValueError(f"{_shown(value)} is no list.")
+        raise ValueError(f"{_shown(value)} is not a list.")
     if spec.max_capacity is not None and len(value) > spec.max_capacity:
         raise ValueError(f"The list has {len(value):,} elements; the field takes {spec.max_capacity:,}.")
     element = TypeSpec(spec.element_type, max_length=spec.max_length)
@@ -77,15 +78,15 @@ def _array(value: Any, spec: TypeSpec) -> list[Any]:
 
 
 def _json(value: Any) -> str:
-    """An object or list, or the text of one."""
+    """Return the JSON text of an object or list, which may be given as text."""
     try:
-        kept = json.loads(value) if isinstance(value, str) else value
-        text = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        size, depth = len(text.encode()), _depth(kept)
+        document = json.loads(value) if isinstance(value, str) else value
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size, depth = len(text.encode()), _depth(document)
     except (ValueError, TypeError, RecursionError):
-        raise ValueError(f"{_shown(value)} is no JSON.") from None
-    if not isinstance(kept, (dict, list)):
-        raise ValueError(f"{_shown(value)} is no JSON object.")
+        raise ValueError(f"{_shown(value)} is not valid JSON.") from None
+    if not isinstance(document, (dict, list)):
+        raise ValueError(f"{_shown(value)} is not a JSON object or list.")
     if size > MAX_JSON_BYTES:
         raise ValueError(f"The JSON is {size:,} bytes long; Milvus takes {MAX_JSON_BYTES:,}.")
     if depth > MAX_LITERAL_DEPTH:

@@ -1,7 +1,8 @@
-"""Names of collections, fields and partitions: what Milvus takes, and what to use instead.
+"""Names of collections, fields and partitions: checks that Milvus accepts them, and suggestions.
 
-The rule is the same for all three (Milvus, "Limits": first a letter or ``_``, then letters, digits, ``_``,
-at most 255 bytes; ASCII). A field's name may also not be a word of Milvus's filters, nor one of its own.
+The rule is the same for all three (Milvus, "Limits": first a letter or ``_``, then letters, digits, ``_``, at
+most 255 bytes; ASCII). In addition, a field name must not be a word of Milvus's filter language or the name
+of a system field.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ NameOf = Literal["collection", "field", "partition"]
 _LEGAL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ILLEGAL_CHARACTER = re.compile(r"[^A-Za-z0-9_]")
 
-# Words of the filter language, in any case: a field of that name could be stored but never asked for.
+# Words of the filter language, in any case: a field with such a name can be stored but not queried.
 FILTER_WORDS = frozenset(
     {
         *("like", "exists", "and", "or", "not", "in", "true", "false", "null"),
@@ -29,13 +30,13 @@ FILTER_WORDS = frozenset(
         *("text_match", "phrase_match", "random_sample"),
     }
 )
-# Milvus's own fields, in exactly this case.
+# Milvus's system fields. Case matters.
 SYSTEM_FIELDS = frozenset({"$meta", "RowID", "Timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
 class NameProblem:
-    """Why a name cannot be used: a stable code, a sentence, and what to do."""
+    """The reason why a name cannot be used: a stable code, a sentence, and what to do."""
 
     code: str
     message: str
@@ -43,34 +44,34 @@ class NameProblem:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a field may not be called so, though its characters are legal."""
+    """True if ``name`` is reserved and so cannot be used for a field."""
     return name.lower() in FILTER_WORDS or name in SYSTEM_FIELDS
 
 
 def name_problem(name: str, of: NameOf = "field") -> NameProblem | None:
-    """What is wrong with ``name``, or None."""
+    """Return the problem with ``name``, or None if there is none."""
     if not name:
-        return NameProblem("name_empty", f"The {of} has no name.", "Type one.")
+        return NameProblem("name_empty", f"The {of} has no name.", "Type a name.")
     if of == "field" and is_reserved(name):
         where = "in Milvus filters" if name.lower() in FILTER_WORDS else "by Milvus"
         return NameProblem("name_reserved", f"“{name}” is reserved {where}.", "Use another name.")
     if not _LEGAL.match(name):
         return NameProblem(
             "name_illegal",
-            f"“{_shown(name)}” is not a legal {of} name in Milvus.",
-            "First a letter (a-z) or _, then letters, digits and _.",
+            f"“{_shown(name)}” is not a valid {of} name in Milvus.",
+            "Start with a letter (a-z) or _, then use only letters, digits and _.",
         )
     if len(name) > MAX_BYTES:
         return NameProblem(
             "name_too_long",
             f"The {of} name “{_shown(name)}” is {len(name)} bytes long.",
-            f"Milvus takes at most {MAX_BYTES}.",
+            f"Milvus takes at most {MAX_BYTES} bytes.",
         )
     return None
 
 
 def suggest(name: str, taken: Collection[str] = (), of: NameOf = "field") -> str:
-    """A legal name close to ``name`` that is not in ``taken``; ``name`` itself where it may be used."""
+    """Return a valid name close to ``name`` that is not in ``taken``; ``name`` itself if possible."""
     wanted = _ILLEGAL_CHARACTER.sub("_", name) or "_"
     if wanted[0].isdigit():
         wanted = "_" + wanted
@@ -80,7 +81,7 @@ def suggest(name: str, taken: Collection[str] = (), of: NameOf = "field") -> str
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
-    """``wanted``, or ``wanted_2``, ``wanted_3``, ... where it is taken; cut to 255 characters."""
+    """Return ``wanted``, or ``wanted_2``, ``wanted_3``, ... if it is taken; cut to 255 characters."""
     name, number = wanted[:MAX_BYTES], 1
     while name in taken:
         number += 1
@@ -90,7 +91,7 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
 
 
 def auto_key_name(taken: Collection[str]) -> str:
-    """What an Auto ID key is called: ``id``, where that is taken ``auto_id``, ``auto_id_2``, ..."""
+    """The name of an Auto ID key: ``id``, or ``auto_id``, ``auto_id_2``, ... if ``id`` is taken."""
     return "id" if "id" not in taken else free_name("auto_id", taken)
 
 
@@ -104,5 +105,5 @@ def duplicates(names: Iterable[str]) -> frozenset[str]:
 
 
 def _shown(name: str) -> str:
-    """A name as a sentence quotes it: shortened, control characters visible."""
+    """Return a name for use in a sentence: shortened, with control characters visible."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in shortened(name, 60))

@@ -1,7 +1,8 @@
-"""Paths to the keys of an opened column: ``metadata.price``.
+"""Paths to the document keys of an opened column: ``metadata.price``.
 
-Dots separate; a part that is empty, holds a dot or begins with a double quote stands in double quotes, those
-within it doubled (``metadata."a.b"``). Which columns are opened says ``select: {open: [metadata]}``.
+The parts are separated by dots. A part that is empty, contains a dot or begins with a double quote is written
+in double quotes, and double quotes inside it are doubled (``metadata."a.b"``). The plan lists the opened
+columns: ``select: {open: [metadata]}``.
 """
 
 from __future__ import annotations
@@ -20,47 +21,47 @@ _PART = re.compile(r'"((?:[^"]|"")*)"|([^".][^.]*)')
 
 @dataclass(frozen=True, slots=True)
 class OpenedPath:
-    """A key below an opened column: ``parts`` lead to it through the objects of a document."""
+    """A document key of an opened column: ``parts`` is the path to it through the nested objects."""
 
     column: str
     parts: tuple[str, ...]
 
 
 def parse_path(path: str) -> tuple[str, ...] | None:
-    """The parts of a path; None where it is none."""
+    """Return the parts of a path, or None if ``path`` is not valid."""
     parts: list[str] = []
     end = -1
     while end < len(path):
         if end >= 0 and path[end] != ".":
             return None
-        found = _PART.match(path, end + 1)
-        if found is None:
+        match = _PART.match(path, end + 1)
+        if match is None:
             return None
-        quoted, plain = found.groups()
+        quoted, plain = match.groups()
         parts.append(plain if quoted is None else quoted.replace('""', '"'))
-        end = found.end()
+        end = match.end()
     return tuple(parts)
 
 
 def path_of(parts: Iterable[str]) -> str:
-    """The path that ``parse_path`` reads as ``parts``."""
-    return ".".join(map(_written, parts))
+    """Return the path that ``parse_path`` reads as ``parts``."""
+    return ".".join(map(_quoted, parts))
 
 
-def _written(part: str) -> str:
+def _quoted(part: str) -> str:
     if part and "." not in part and not part.startswith('"'):
         return part
     return '"' + part.replace('"', '""') + '"'
 
 
 def opened_columns(select: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns that a selection opens, as far as it names any."""
+    """The columns that a selection opens. Invalid entries are ignored."""
     names = select.get(OPEN)
     return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
 
 
 def opened_path(path: str | None, opened: Collection[str]) -> OpenedPath | None:
-    """``path`` as a key below one of the columns ``opened``; None where it is not below any."""
+    """Return ``path`` as a document key of one of the columns ``opened``, or None if it is not one."""
     parts = parse_path(path) if path and opened else None
     if parts is None or len(parts) < 2 or parts[0] not in opened:
         return None
@@ -68,24 +69,24 @@ def opened_path(path: str | None, opened: Collection[str]) -> OpenedPath | None:
 
 
 def source_of(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> SourceField | None:
-    """The field that a plan's ``source`` names: one of the source, or a path below an opened column, seen in
-    the sample or not. None where there is neither."""
+    """Return the field that a plan's ``source`` names: a field of the source, or a document key of an opened
+    column (even if the sample does not contain it). None if it is neither."""
     if name is None:
         return None
-    found = schema.field(name)
-    if found is None and (path := opened_path(name, opened_columns(select))) is not None:
+    field = schema.field(name)
+    if field is None and (path := opened_path(name, opened_columns(select))) is not None:
         return SourceField(name, "key", opened_from=path.column, share=0.0)
-    return found
+    return field
 
 
 def is_column(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> bool:
-    """Whether ``name`` is a column's, though it reads like a path below an opened one."""
-    found = schema.field(name) if name is not None else None
+    """True if ``name`` is the name of a column, although it looks like a document key of an opened column."""
+    field = schema.field(name) if name is not None else None
     path = opened_path(name, opened_columns(select))
-    return found is not None and not found.opened_from and path is not None
+    return field is not None and not field.opened_from and path is not None
 
 
 def last_part(source: SourceField) -> str:
-    """What a field is called in the target unless told otherwise: for a key its own name."""
+    """The default target name of a field: for a document key, the last part of its path."""
     parts = parse_path(source.name) if source.opened_from else None
     return parts[-1] if parts else source.name

@@ -1,8 +1,8 @@
-"""The plan: what the wizard makes and a plan file says, as one model (docs/plan-file.md).
+"""The plan: one model for the result of the wizard and for a plan file (docs/plan-file.md).
 
-A plan may be short; ``proposal.complete`` fills in all that a collection leaves out, and a completed
-collection alone makes the mapping (``mapping.compile_mapping``). Keys that are known but not built yet
-are refused by name (``unbuilt_faults``), never ignored.
+A plan may be short: ``planning.defaults`` fills in everything that a collection leaves out. A completed
+collection is all that the mapping needs (``mapping.compile``). A key that is known but not implemented yet
+is refused by name (``unbuilt_faults``), never ignored.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 AUTO = "auto"
 MAX_DATABASE_NAME = 255
-# As many as any table could have; databases count to here.
-MOST_ROWS = 2**63 - 1
+# No table can have more rows: databases count rows in a signed 64-bit integer.
+MAX_ROWS = 2**63 - 1
 
 
 class PlanModel(BaseModel):
-    """Base: unknown keys are errors, values are never coerced from other types."""
+    """Base of all parts of a plan. Unknown keys are errors; values are never converted from other types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
 
 class FieldPlan(PlanModel):
-    """One target field, or one column put into the dynamic field (``dynamic: true``).
+    """One target field, or one column that goes into the dynamic field (``dynamic: true``).
 
-    ``column``: its source is a column's name, though it reads like a path below an opened one.
+    ``column``: ``source`` is the name of a column, although it looks like a document key of an opened column.
     """
 
     source: str | None = None
@@ -53,14 +53,14 @@ class FieldPlan(PlanModel):
     description: str = ""
 
     def spec(self) -> TypeSpec:
-        """The type with its parameters. Only for completed fields that are not ``dynamic``."""
+        """The type with its parameters. Only for complete fields that are not ``dynamic``."""
         assert self.type is not None
         element = MilvusType(self.element_type) if self.element_type else None
         return TypeSpec(MilvusType(self.type), self.dim, self.max_length, element, self.max_capacity)
 
 
 class FullTextPlan(PlanModel):
-    """Search by words: of the texts of ``field`` the server makes the sparse vectors ``output`` (BM25)."""
+    """Full-text search: the server makes the sparse vectors ``output`` from the texts of ``field`` (BM25)."""
 
     field: str
     output: str
@@ -79,10 +79,10 @@ class IndexPlan(PlanModel):
 class CollectionPlan(PlanModel):
     """One collection.
 
-    ``key``: a source name, several (joined), ``"auto"``; None is the wizard's default. A list of one names a
-    column of any name, ``auto`` too. ``key_max_length`` is that of a joined key, in bytes.
-    ``partition_by`` is a source name, too; ``partitions`` says which of its values goes into which partition,
-    and preflight names those that are missing.
+    ``key`` is a source name, a list of source names (a joined key) or ``"auto"``; None is the wizard's
+    default. A list with one entry always names a column, even if the entry is ``auto``. ``key_max_length`` is
+    the length of a joined key, in bytes. ``partition_by`` is a source name; ``partitions`` maps its values to
+    partitions, and preflight adds the names that are missing.
     """
 
     source: str
@@ -116,23 +116,23 @@ class CollectionPlan(PlanModel):
 
     @property
     def key_columns(self) -> tuple[str, ...]:
-        """Source columns of the kept key; empty with Auto ID."""
+        """The source columns of the key; empty with Auto ID."""
         if self.key is None or self.key == AUTO:
             return ()
         return (self.key,) if isinstance(self.key, str) else tuple(self.key)
 
     @property
     def is_joined(self) -> bool:
-        """Whether the key is made of several source columns."""
+        """True if the key is joined from several source columns."""
         return len(self.key_columns) > 1
 
     @property
     def makes_key(self) -> bool:
-        """Whether the key is no field of the source but one of its own, called ``key_name``."""
+        """True if the key is not a source field but a new field, named ``key_name``."""
         return self.is_auto_id or self.is_joined
 
     def is_kept_key(self, source: str | None) -> bool:
-        """Whether this source field itself becomes the key."""
+        """True if this source field becomes the key unchanged."""
         return source is not None and self.key_columns == (source,)
 
 
@@ -141,13 +141,13 @@ class Options(PlanModel):
     sample_size: int | None = Field(default=None, ge=1)
     create_index: bool | None = None
     load: bool = False
-    max_rejected: int | None = Field(default=1000, ge=0, le=MOST_ROWS)
-    limit_rows: int | None = Field(default=None, ge=1, le=MOST_ROWS)
-    source_rows_per_second: int | None = Field(default=None, ge=1, le=MOST_ROWS)
+    max_rejected: int | None = Field(default=1000, ge=0, le=MAX_ROWS)
+    limit_rows: int | None = Field(default=None, ge=1, le=MAX_ROWS)
+    source_rows_per_second: int | None = Field(default=None, ge=1, le=MAX_ROWS)
 
 
 class EndpointPlan(PlanModel):
-    """One end of a plan: a saved connection's name, or a kind with its settings written out."""
+    """The source or target of a plan: the name of a saved connection, or a kind with its settings."""
 
     connection: str | None = None
     kind: str | None = None
@@ -165,9 +165,9 @@ class TargetPlan(EndpointPlan):
     @field_validator("database")
     @classmethod
     def _is_sendable(cls, name: str) -> str:
-        """It travels as a header of each call, which takes printable ASCII alone."""
+        """Check that the name can be sent as a header of each call: headers allow only printable ASCII."""
         if not (name.isascii() and name.isprintable() and 0 < len(name) <= MAX_DATABASE_NAME):
-            raise ValueError(f"a database's name has 1 to {MAX_DATABASE_NAME} ASCII characters")
+            raise ValueError(f"a database name must have 1 to {MAX_DATABASE_NAME} printable ASCII characters")
         return name
 
 
@@ -179,7 +179,7 @@ class Plan(PlanModel):
     collections: list[CollectionPlan] = Field(min_length=1)
 
     def dump(self) -> dict[str, Any]:
-        """As JSON data with the plan file's own key names; what equals its default is left out."""
+        """Return the plan as JSON data with the key names of a plan file. Default values are left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"version": self.version}
 
 
@@ -190,10 +190,10 @@ def _unbuilt(path: str, value: object, hint: str) -> Fault:
 
 
 def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
-    """Everything in ``plan`` that this version knows but cannot do."""
+    """Yield a fault for each value in ``plan`` that this version knows but does not support yet."""
     if plan.options.verify not in ("counts", "none"):
         yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
     elif plan.options.sample_size is not None:
-        yield _unbuilt("options.sample_size", plan.options.sample_size, "Leave it out.")
+        yield _unbuilt("options.sample_size", plan.options.sample_size, "Leave this key out.")
     if plan.target.create_database:
-        yield _unbuilt("target.create_database", True, "Make the database first, and leave it out.")
+        yield _unbuilt("target.create_database", True, "Create the database first, and leave this key out.")

@@ -1,4 +1,4 @@
-"""Pydantic's errors as faults: a sentence, a hint and the path of each."""
+"""Pydantic errors converted to faults, each with a sentence, a hint and a path."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ SENTENCES: dict[str, str] = {
     "bool_type": "“{key}” must be true or false, not {value}.",
     "string_type": "“{key}” must be text, not {value}.",
     "list_type": "“{key}” must be a list, not {value}.",
-    "dict_type": "“{key}” must be a block of keys, not {value}.",
-    "model_type": "“{key}” must be a block of keys, not {value}.",
+    "dict_type": "“{key}” must be a mapping (key: value), not {value}.",
+    "model_type": "“{key}” must be a mapping (key: value), not {value}.",
     "string_too_short": "“{key}” is empty.",
     "too_short": "“{key}” needs at least {min_length} entry.",
     "greater_than_equal": "“{key}” must be {ge} or more, not {value}.",
@@ -34,7 +34,7 @@ _UNION_TAGS = frozenset({"str", "list[str]", "int", "float", "bool", "dict"})
 
 
 def path_of(location: Sequence[int | str]) -> str:
-    """``("collections", 0, "key")`` as ``collections[0].key``."""
+    """Return ``("collections", 0, "key")`` as ``collections[0].key``."""
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
@@ -42,20 +42,20 @@ def path_of(location: Sequence[int | str]) -> str:
 
 
 def locations(error: ValidationError) -> list[Location]:
-    """Where each error stands in the data, without pydantic's own tags of unions."""
+    """The location of each error in the data, without the union tags that pydantic adds."""
     return [_location(detail) for detail in error.errors()]
 
 
 def faults_of(
     error: ValidationError, known: Sequence[str] = (), secrets: Container[str] = ()
 ) -> tuple[Fault, ...]:
-    """One fault a place. ``known`` are the keys to suggest for a misspelt one; the values of ``secrets``
-    are not repeated."""
+    """Return one fault per location. ``known`` are the keys to suggest for a misspelled key. The values of
+    the keys in ``secrets`` are not repeated."""
     return tuple({fault.path: fault for fault in _faults(error, known, secrets)}.values())
 
 
 def field_names(*models: type[BaseModel]) -> tuple[str, ...]:
-    """The keys of these models, as a file writes them."""
+    """The keys of these models, as a plan file writes them."""
     return tuple(f.alias or name for model in models for name, f in model.model_fields.items())
 
 
@@ -67,32 +67,37 @@ def _faults(error: ValidationError, known: Sequence[str], secrets: Container[str
     details = error.errors()
     for detail in details:
         location = _location(detail)
-        if _is_said_better(detail, details):
+        if _has_inner_fault(detail, details):
             continue
         key = next((str(p) for p in reversed(location) if isinstance(p, str)), "the plan")
         kind = detail["type"]
         facts: dict[str, Any] = dict(detail.get("ctx", {})) | {
             "key": key,
-            "value": "what is there" if key in secrets else _short(detail["input"]),
+            "value": "the given value" if key in secrets else _short(detail["input"]),
         }
         pattern = SENTENCES.get(kind, "“{key}” is not valid: {msg}." if location else "{msg}.")
         text = detail["msg"].removeprefix("Value error, ").rstrip(".")
         message = pattern.format_map(facts | {"msg": text if location else text[:1].upper() + text[1:]})
-        others = [name for name in known if name != key]  # a key at the wrong place is no misspelt one
+        others = [name for name in known if name != key]  # a known key in the wrong place is not misspelled
         close = get_close_matches(key, others, 1) if kind == "extra_forbidden" else []
         hint = f"Did you mean “{close[0]}”?" if close else _hint(kind)
-        # What concerns several keys at once may say beside which of them it is to be shown.
+        # An error about several keys may name the field at which it is shown.
         field = str(location[0]) if location else str(facts.get("field", ""))
         yield Fault(
             CODES.get(kind, "value_invalid"), message, hint, path_of(location), field=field, option=key
         )
 
 
-def _is_said_better(detail: ErrorDetails, others: Sequence[ErrorDetails]) -> bool:
-    """Where a text or a list may stand, what is wrong within the list says more than that it is no text."""
-    place = _location(detail)
+def _has_inner_fault(detail: ErrorDetails, others: Sequence[ErrorDetails]) -> bool:
+    """True if ``detail`` reports that a list is not a text, and another error reports an entry of that list.
+
+    If a key accepts a text or a list, the error of the entry is more useful.
+    """
+    location = _location(detail)
     is_list = detail["type"] == "string_type" and isinstance(detail["input"], list)
-    return is_list and any(_location(other)[: len(place)] == place != _location(other) for other in others)
+    return is_list and any(
+        _location(other)[: len(location)] == location != _location(other) for other in others
+    )
 
 
 def _hint(kind: str) -> str:
@@ -100,11 +105,11 @@ def _hint(kind: str) -> str:
 
 
 def _short(value: object) -> str:
-    """A value as a sentence names it."""
+    """Return a value for use in a sentence."""
     if value is None or isinstance(value, bool):
         return {None: "empty", True: "true", False: "false"}[value]
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, str):
         return f"“{value[:40]}”"
-    return "a list" if isinstance(value, list) else "a block of keys" if isinstance(value, dict) else "that"
+    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else "this value"

@@ -1,4 +1,4 @@
-"""A row as JSON text: what stands beside the reason why it was rejected, to be read and to be retried."""
+"""Row excerpt: a rejected row as JSON text, stored with the reason, so that it can be read and retried."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-# Past this the longest values of a row are cut, and say so.
+# In a longer row, the longest values are cut and marked with their length.
 MAX_ROW_BYTES = 256 * 1024
 TEXT_CHARACTERS = 1000
 LIST_ITEMS = 500
 
 
 def row_excerpt(rows: pa.RecordBatch, row: int = 0) -> str:
-    """Row number ``row`` as a JSON object.
+    """Return row number ``row`` as a JSON object.
 
-    JSON columns stand as their text, bytes as hex, NaN and infinity as words, dates in ISO form.
+    JSON columns become their text, bytes become hex, NaN and infinity become words, dates get the ISO form.
     """
     (values,) = rows.slice(row, 1).to_pylist()
     text = orjson.dumps({name: _plain(value) for name, value in values.items()}, default=str)
@@ -27,7 +27,7 @@ def row_excerpt(rows: pa.RecordBatch, row: int = 0) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """``value`` as JSON can hold it exactly."""
+    """Return ``value`` in a form that JSON can store exactly."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, bytes):

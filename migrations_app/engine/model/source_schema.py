@@ -1,4 +1,4 @@
-"""The schema of a source collection: its fields, its key, and the target types that keep its data."""
+"""Source schema: the fields and the key of a source collection, and the target types that fit its data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from migrations_app.engine.model.types import TypeSpec
 
 @dataclass(frozen=True, slots=True)
 class TypeChoice:
-    """One target type that keeps a source field's data. ``note`` says what a person should know of it."""
+    """One target type that can store a source field's data. ``note`` explains to the user what changes."""
 
     spec: TypeSpec
     note: str = ""
@@ -21,12 +21,14 @@ class TypeChoice:
 class SourceField:
     """One field of a source collection.
 
-    ``choices`` are the target types that keep its data, the proposed one first; empty when there is
-    none, and then ``left_out`` says why. ``longest_bytes`` and ``longest_items`` are the largest value
-    and array seen in the sample. ``metric`` is the one of the source's own index. ``can_be_key``: as INT64 or
-    as VARCHAR, whichever it offers first, any two of its values differ; it is delivered as VARCHAR too.
-    ``can_open``: it holds JSON objects, whose keys may be moved one by one. Such a key is a field too:
-    ``opened_from`` is its column, ``share`` how many of the sampled rows have it, 0 to 1.
+    ``choices`` are the target types that can store its data, the proposed one first. If there are none,
+    ``left_out`` gives the reason. ``longest_bytes`` and ``longest_items`` are the longest value and the
+    longest array in the sample. ``metric`` is the metric of the source's own index.
+
+    ``can_be_key``: different values stay different as INT64 or VARCHAR (the first of the two in ``choices``),
+    and the source can also deliver the field as VARCHAR. ``can_open``: the field holds JSON objects whose
+    document keys can be moved one by one. Such a document key is also a ``SourceField``: ``opened_from`` is
+    its column, and ``share`` is the share of the sampled rows that have it, 0 to 1.
     """
 
     name: str
@@ -59,11 +61,11 @@ class SourceKey:
 
 @dataclass(frozen=True, slots=True)
 class CollectionSchema:
-    """What ``Source.describe`` found. ``key`` is None where the source declares none; ``unique`` are other
-    sets of its fields that it declares unique.
+    """The result of ``Source.describe``. ``key`` is None if the source declares no key; ``unique`` are other
+    sets of fields that the source declares unique.
 
-    ``sample`` is a batch of at most 100 rows, a column a field, each in the Arrow type of its first choice.
-    ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
+    ``sample`` is a batch of at most 100 rows with one column per field, each in the Arrow type of its first
+    choice. ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
     """
 
     name: str

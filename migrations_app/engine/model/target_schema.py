@@ -1,4 +1,4 @@
-"""The schema of a Milvus collection: fields, functions and indexes."""
+"""Target schema: the fields, functions and indexes of a Milvus collection."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ META = "$meta"
 class TargetField:
     """One field of a Milvus collection. ``default`` is a Python scalar of the field's type, or None.
 
-    ``analyzer`` cuts a VARCHAR into words: the name of one of Milvus's own ("standard"), the JSON text of
-    another, empty for none. ``match`` says that filters may look for its words (TEXT_MATCH).
+    ``analyzer`` splits a VARCHAR into words: the name of a built-in analyzer ("standard"), the JSON text of a
+    custom one, or empty for none. ``match``: filters can search for its words (TEXT_MATCH).
     """
 
     name: str
@@ -38,7 +38,7 @@ BM25 = "BM25"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What the server makes by itself: from the fields ``inputs`` the ``outputs``, which are never sent."""
+    """A server function that fills the fields ``outputs`` from ``inputs``. Outputs are never sent."""
 
     name: str
     inputs: tuple[str, ...]
@@ -49,7 +49,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class TargetSchema:
-    """A Milvus collection to be made, or as it was found."""
+    """The schema of a Milvus collection that exists or will be created."""
 
     name: str
     fields: tuple[TargetField, ...]
@@ -69,7 +69,7 @@ class TargetSchema:
 
     @property
     def sent_fields(self) -> tuple[TargetField, ...]:
-        """The fields a request carries: all but an Auto ID key and what functions fill."""
+        """The fields in a request: all fields except an Auto ID key and the outputs of functions."""
         outputs = self.outputs
         return tuple(f for f in self.fields if not f.auto_id and f.name not in outputs)
 
@@ -78,7 +78,7 @@ class TargetSchema:
         return tuple(f for f in self.fields if f.spec.type.is_vector)
 
     def arrow_schema(self) -> pa.Schema:
-        """The columns of a mapped batch, in order; ``$meta`` last where the collection is dynamic."""
+        """The columns of a mapped batch, in order. ``$meta`` is last if there is a dynamic field."""
         columns = [pa.field(f.name, arrow_type(f.spec), f.nullable) for f in self.sent_fields]
         if self.dynamic:
             columns.append(pa.field(META, pa.string(), True))
@@ -87,7 +87,7 @@ class TargetSchema:
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """An index to make: ``type`` and ``metric`` in Milvus's names."""
+    """An index to create. ``type`` and ``metric`` are Milvus's names."""
 
     field: str
     type: str = "AUTOINDEX"

@@ -1,4 +1,4 @@
-"""Types and schemas of both sides, and the one Arrow encoding of each Milvus type."""
+"""Milvus types and their parameters, and the Arrow type of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 class MilvusType(StrEnum):
-    """Milvus's own names, as plans, pages and ``describe`` write them."""
+    """The type names of Milvus, as plans, pages and ``describe`` write them."""
 
     BOOL = "BOOL"
     INT8 = "INT8"
@@ -54,8 +54,8 @@ ELEMENT_TYPES = frozenset(SCALARS) - {MilvusType.JSON}
 class TypeSpec:
     """A Milvus type with its parameters.
 
-    ``dim`` counts elements (bits for BINARY_VECTOR), ``max_length`` bytes of UTF-8,
-    ``max_capacity`` elements of an ARRAY, whose elements have ``element_type`` (and ``max_length``).
+    ``dim`` counts elements (bits for BINARY_VECTOR), ``max_length`` counts bytes of UTF-8, ``max_capacity``
+    counts elements of an ARRAY, whose elements have ``element_type`` (and ``max_length``).
     """
 
     type: MilvusType
@@ -71,12 +71,12 @@ class TypeSpec:
 
 
 def arrow_type(spec: TypeSpec) -> pa.DataType:
-    """The Arrow type in which a value of ``spec`` travels from source to target.
+    """Return the Arrow type that carries values of ``spec`` from source to target.
 
-    JSON travels as its text, ARRAY as ``list<T>``, float16 and bfloat16 vectors as
-    ``fixed_size_binary[2*dim]`` little-endian, binary vectors as ``fixed_size_binary[dim/8]``, sparse
-    vectors as ``list<struct<index: uint32, value: float32>>`` with ascending unique indices.
-    A FLOAT_VECTOR of unknown dimension (``dim`` is None) travels as ``list<float32>``.
+    JSON is its text, ARRAY is ``list<T>``, float16 and bfloat16 vectors are ``fixed_size_binary[2*dim]``
+    little-endian, binary vectors are ``fixed_size_binary[dim/8]``, sparse vectors are
+    ``list<struct<index: uint32, value: float32>>`` with ascending unique indices. A FLOAT_VECTOR of unknown
+    dimension (``dim`` is None) is ``list<float32>``.
     """
     if spec.type in SCALARS:
         return SCALARS[spec.type]
@@ -95,9 +95,3 @@ def arrow_type(spec: TypeSpec) -> pa.DataType:
         MilvusType.BFLOAT16_VECTOR: pa.binary(2 * spec.dim),
         MilvusType.BINARY_VECTOR: pa.binary(spec.dim // 8),
     }[spec.type]
-
-
-# ---------------------------------------------------------------- source side
-
-
-# ---------------------------------------------------------------- target side

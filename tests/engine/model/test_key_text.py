@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.model.key_text import joined, parted
+from migrations_app.engine.model.key_text import joined, split_joined
 from tests.engine.mapping.mappings import applied, codes, mapping_of, text
 
 # Texts of what escaping is about, and any other.
@@ -21,7 +21,7 @@ def test_different_keys_never_meet(keys):
     if keys:
         found = join(*keys)
         assert len(set(found)) == len({tuple(key) for key in keys})
-        assert [parted(one, len(keys[0])) for one in found] == keys
+        assert [split_joined(one, len(keys[0])) for one in found] == keys
 
 
 def test_only_what_could_be_mistaken_is_escaped():

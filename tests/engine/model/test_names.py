@@ -51,7 +51,7 @@ def test_reserved_words_are_free_for_collections():
     assert name_problem("like", "collection") is None
     assert suggest("like", of="collection") == "like"
     assert name_problem("my-table", "collection").message == (
-        "“my-table” is not a legal collection name in Milvus."
+        "“my-table” is not a valid collection name in Milvus."
     )
 
 

@@ -217,8 +217,8 @@ def test_nullable_needs_a_target_that_has_it():
     ("type_", "value", "words"),
     [
         (T.INT8, 128, "128 does not fit INT8: -128 to 127."),
-        (T.INT64, "5", "“5” is no whole number."),
-        (T.BOOL, 1, "1 is no BOOL."),
+        (T.INT64, "5", "“5” is not a whole number."),
+        (T.BOOL, 1, "1 is not a BOOL value."),
         (T.FLOAT, 1e39, "1e+39 does not fit FLOAT."),
         (T.DOUBLE, float("nan"), "nan does not fit DOUBLE."),
         (T.VARCHAR, "éé", "“éé” is 4 bytes long; the field takes 3."),

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
-from migrations_app.engine.model.key_text import parted
+from migrations_app.engine.model.key_text import split_joined
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.types import TEXT, Reading, key_reading, reading_as
@@ -91,7 +91,7 @@ class Select:
         if len(columns) == 1:
             condition = sql.SQL("{} = ANY ({})").format(columns[0], sql.Literal(_array_text(values)))
         else:
-            keys = [sql.SQL("({})").format(_listed(parted(value, len(key)))) for value in values]
+            keys = [sql.SQL("({})").format(_listed(split_joined(value, len(key)))) for value in values]
             condition = sql.SQL("({}) IN ({})").format(sql.SQL(", ").join(columns), sql.SQL(", ").join(keys))
         self.conditions.append(condition if values else sql.SQL("false"))
 
