@@ -1,10 +1,11 @@
-"""What a source is. A new one subclasses ``Source`` in a file of its own and adds a line to the registry.
+"""Source: the base class of all sources. A new source subclasses it in a new file and adds a line to the
+registry.
 
-Three pydantic models build all its forms: ``Settings`` (the connection), ``Selection`` (what of a
-collection), ``Options`` (extras of the mapping). A field's ``title`` is its label, ``description`` its
-help, ``examples[0]`` its placeholder; ``SecretStr`` is a password; ``json_schema_extra`` may hold
-``{"widget": "textarea"}``, ``{"advanced": True}`` and ``{"group": "url"}``: of the groups of a model
-exactly one is filled in (fields without a group belong to all).
+Three pydantic models define all its forms: ``Settings`` (the connection), ``Selection`` (which part of a
+collection to move) and ``Options`` (additional options of the mapping). The ``title`` of a model field is its
+label, ``description`` its help text, ``examples[0]`` its placeholder. ``SecretStr`` is a password.
+``json_schema_extra`` may contain ``{"widget": "textarea"}``, ``{"advanced": True}`` and ``{"group": "url"}``.
+The user fills in exactly one of a model's groups; fields without a group belong to every group.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class VectorInfo:
-    """A vector field in a listing. ``dim`` is None where the source does not declare it."""
+    """A vector field in a listing. ``dim`` is None if the source does not declare it."""
 
     name: str
     native_type: str
@@ -38,10 +39,10 @@ class VectorInfo:
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """One line of the selection page. ``not_selectable`` is the reason, empty where it may be selected.
+    """One line of the selection page. ``not_selectable`` is the reason why it cannot be selected, or empty.
 
-    ``group`` is the schema or namespace it stands in, ``label`` its short name, ``kind`` the vendor's
-    word ("table", "view"). ``rows`` is None where unknown, ``rows_exact`` False for an estimate.
+    ``group`` is its schema or namespace, ``label`` its short name, ``kind`` the vendor's word for it
+    ("table", "view"). ``rows`` is None if unknown; ``rows_exact`` is False for an estimate.
     """
 
     name: str
@@ -57,11 +58,12 @@ class CollectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Facts over all rows, for preflight.
+    """Facts about all rows, for preflight.
 
-    ``dims`` gives for each asked vector field how many rows have which dimension, ``nulls`` how many
-    rows are NULL in each asked field, ``extremes`` the smallest and the largest value of each asked field
-    that is not NULL everywhere. ``duplicates`` are rows minus distinct keys, None if not counted.
+    ``dims`` gives the number of rows per dimension for each requested vector field, ``nulls`` the number of
+    NULLs in each requested field, ``extremes`` the smallest and the largest value of each requested field
+    that has a value. ``duplicates`` is the number of rows minus the number of distinct keys, or None if not
+    counted.
     """
 
     dims: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -72,15 +74,16 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class KeyRows:
-    """The rows whose keys are to be told apart: ``columns`` make a key, read as they are moved. Rows that are
-    NULL in one of ``present`` do not count; the columns of the key are among them."""
+    """The rows whose keys are checked for duplicates. ``columns`` make up the key, with the types in which
+    they are moved. Rows with a NULL in one of ``present`` do not count; ``present`` includes the key
+    columns."""
 
     columns: tuple[ReadColumn, ...]
     present: tuple[str, ...]
 
 
 class ReadContext:
-    """What a read may use: the stop, a deadline, a memory budget in bytes, and a pool that keeps order."""
+    """The resources of a read: a stop token, a deadline, a memory budget in bytes, and an ordered pool."""
 
     def __init__(
         self,
@@ -95,8 +98,8 @@ class ReadContext:
         self.workers = workers
 
     def ordered_map(self, fn: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """``map(fn, items)`` over ``workers`` threads: results in the order of ``items``, never more than
-        ``workers`` of them waiting, for a source where one lister feeds several fetchers."""
+        """Run ``map(fn, items)`` in ``workers`` threads. Results come in the order of ``items``, and at most
+        ``workers`` of them wait. For a source in which one list feeds several fetches."""
         pending: deque[Future[Result]] = deque()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="fetch") as pool:
             try:
@@ -114,66 +117,71 @@ class ReadContext:
 
 
 class Source(Endpoint):
-    """One open source. Cheap to make: it connects when first asked. Use as a context manager.
+    """One open source. Creating one is cheap: it connects at the first request. Use it as a context manager.
 
-    Only ``FerryError``s leave its methods. Threads may not share one, but for ``ordered_map``'s.
+    Its methods raise only ``FerryError``s. Threads must not share a source, except those of ``ordered_map``.
     """
 
     Selection: ClassVar[type[SettingsModel]] = NoSettings
     Options: ClassVar[type[SettingsModel]] = NoSettings
 
-    # What does the vendor call a collection?
+    # The vendor's word for a collection.
     collection_word: ClassVar[str] = "collection"
-    # What becomes of a name that is illegal in Milvus: "keep" (an error with a suggestion) or "underscore".
+    # What happens to a name that Milvus does not allow: "keep" (an error with a suggestion) or "underscore".
     naming_rule: ClassVar[str] = "keep"
-    # How many collections may one job take from it? None: as many as the console allows.
+    # The maximum number of collections in one job. None: as many as the console allows.
     max_collections: ClassVar[int | None] = None
-    # Which controls of the mapping page are shown but cannot be changed ("types", "dynamic_field", ...)?
+    # Controls of the mapping page that are shown but cannot be changed ("types", "dynamic_field", ...).
     locked: ClassVar[frozenset[str]] = frozenset()
-    # Do rows carry keys beyond the described fields?
+    # True if rows can have keys that ``describe`` does not list as fields.
     has_dynamic_fields: ClassVar[bool] = False
-    # Can such keys be made fixed fields?
+    # True if such keys can become fixed fields.
     can_convert_dynamic: ClassVar[bool] = False
-    # May fields be added that the source does not have?
+    # True if the user can add fields that the source does not have.
     can_add_fields: ClassVar[bool] = True
-    # Are an index and a load made after the migration unless told otherwise?
+    # True if the default is to create indexes and load the collection after the migration.
     indexes_by_default: ClassVar[bool] = False
 
     def __init__(self, settings: SettingsModel) -> None:
         super().__init__(settings)
-        # Whoever opens it may put a stop of his own here: what is asked about all rows (``counts``,
-        # ``has_rows``, ``measure``) can take long, and ends with its reason.
+        # The caller may set a stop token here. Questions about all rows (``counts``, ``has_rows``,
+        # ``measure``) can take long; they end with the reason of the stop.
         self.stop = StopToken()
 
     @abstractmethod
     def collections(self) -> Iterator[CollectionInfo]:
-        """Everything that is there, the unselectable with its reason, in a stable order."""
+        """Yield all collections in a stable order, with the reason for each that cannot be selected."""
 
     @abstractmethod
     def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
-        """Fields, types, key and at most ``sample`` rows. Raises ``SourceChanged`` where it is gone."""
+        """Return fields, types, key and at most ``sample`` rows.
+
+        Raises ``SourceChanged`` if the collection no longer exists.
+        """
 
     @abstractmethod
     def counts(self, ref: CollectionRef) -> dict[str | None, int]:
-        """Exact rows by partition; ``{None: n}`` where there are no partitions."""
+        """Return the exact number of rows per partition; ``{None: n}`` if there are no partitions."""
 
     @abstractmethod
     def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
-        """About ``wanted`` independent parts that together hold each row once."""
+        """Yield about ``wanted`` independent slices that together contain each row exactly once."""
 
     @abstractmethod
     def read(
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
     ) -> Iterator[Batch]:
-        """The rows of ``part`` after cursor ``after`` (None: all), in a stable order, at most ``plan.limit``.
+        """Yield the rows of ``part`` after the cursor ``after`` (None: all rows), in a stable order, at most
+        ``plan.limit`` rows.
 
-        Does not retry; raises ``SourceUnavailable`` where another try after the last cursor may help.
-        Closing the iterator early stops the server's work.
+        Does not retry; raises ``SourceUnavailable`` if a retry after the last cursor may help. If the
+        iterator is closed early, the server stops its work.
         """
 
     @abstractmethod
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
-        """The rows with these keys, in any order. Of several columns ``plan.key``, they are joined keys."""
+        """Return the rows with these keys, in any order. If ``plan.key`` has several columns, ``keys`` are
+        joined keys."""
 
     def measure(
         self,
@@ -183,20 +191,23 @@ class Source(Endpoint):
         duplicates_of: KeyRows | None = None,
         extremes_of: tuple[str, ...] = (),
     ) -> Measures:
-        """Facts over all rows, where the source can tell them without sending the rows.
+        """Return facts about all rows that the source can compute without sending the rows.
 
-        ``extremes_of`` are fields of whole numbers. Keys are equal where they are byte for byte.
+        ``extremes_of`` are fields of whole numbers. Keys are equal if they are equal byte for byte.
         """
         return Measures()
 
     def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
-        """How many rows have which value of ``field``, values as their exact texts (as a VARCHAR is read),
-        NULL as None. Of more than ``at_most`` values and NULL only some: at least ``at_most`` + 1 of them.
-        Long texts may be cut, but not below 1,025 characters."""
+        """Return the number of rows for each value of ``field``. The values are exact texts (as a VARCHAR is
+        read), NULL is None.
+
+        If there are more than ``at_most`` values (not counting NULL), the result contains only some of them:
+        at least ``at_most`` + 1. Long texts may be cut, but not below 1,025 characters.
+        """
         raise NotImplementedError
 
     def has_rows(self, ref: CollectionRef) -> bool:
-        """Whether there is any row at all: asked by existence, never by an estimate."""
+        """True if there is at least one row. Never based on an estimate."""
         return any(self.counts(ref).values())
 
 

@@ -1,4 +1,4 @@
-"""Which sources there are: a line each, loaded when first asked for."""
+"""Source registry: all kinds of sources, one entry each, imported at the first use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from migrations_app.engine.sources.base import Source
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """``dotted`` is ``module:Class``; ``package`` what to install where its import fails."""
+    """One kind of source. ``dotted`` is ``module:Class``; ``package`` is what to install if its import
+    fails."""
 
     kind: str
     title: str
@@ -20,10 +21,10 @@ class SourceEntry:
     package: str = ""
 
     def load(self) -> type[Source]:
-        """The class itself. Raises ``SettingsError`` naming the missing package."""
+        """Import and return the class. Raises ``SettingsError`` with the name of a missing package."""
         module, name = self.dotted.split(":")
         try:
-            found: type[Source] = getattr(import_module(module), name)
+            source: type[Source] = getattr(import_module(module), name)
         except ModuleNotFoundError as error:
             if (error.name or "").startswith("migrations_app"):
                 raise
@@ -32,7 +33,7 @@ class SourceEntry:
                 f"Install it where Vectorferry runs: pip install {self.package or error.name}",
                 code="connector_missing",
             ) from error
-        return found
+        return source
 
 
 SOURCES: dict[str, SourceEntry] = {
@@ -50,11 +51,11 @@ SOURCES: dict[str, SourceEntry] = {
 
 
 def source_class(kind: str) -> type[Source]:
-    """The class of a source. Raises ``SettingsError`` for a kind that does not exist."""
+    """Return the class of a source. Raises ``SettingsError`` if the kind does not exist."""
     if kind not in SOURCES:
         raise SettingsError(
             f"There is no source of kind “{kind}”.",
-            f"One of: {', '.join(sorted(SOURCES))}.",
+            f"Use one of: {', '.join(sorted(SOURCES))}.",
             code="kind_unknown",
             field="kind",
         )
