@@ -11,8 +11,9 @@ class MigrationsAppConfig(AppConfig):
 
 
 def create_first_administrator(using: str, **_signal: object) -> None:
-    """The account named in the settings, unless there is one of that name: its password may have been
-    changed.
+    """Create the administrator account that the settings name.
+
+    An existing account with that name is left unchanged: its password may have been changed.
     """
     from django.conf import settings
     from django.contrib.auth.models import User

@@ -1,4 +1,8 @@
-"""Opening the two ends: settings checked by the connector's own model, addresses by the host's rule."""
+"""Endpoints: opens the source and the target of a job.
+
+The settings are checked by the connector's own model, the addresses by the rule of this installation
+(``VECTORFERRY_ALLOW_PRIVATE_ADDRESSES``).
+"""
 
 from __future__ import annotations
 
@@ -21,11 +25,11 @@ TARGETS: dict[str, type[Target]] = {"milvus": MilvusTarget}
 
 
 def target_class(kind: str) -> type[Target]:
-    """The class of a target. Raises ``SettingsError`` for a kind that does not exist."""
+    """Return the class of a kind of target. Raises ``SettingsError`` if the kind does not exist."""
     if kind not in TARGETS:
         raise SettingsError(
             f"There is no target of kind “{kind}”.",
-            f"One of: {', '.join(sorted(TARGETS))}.",
+            f"Use one of: {', '.join(sorted(TARGETS))}.",
             code="kind_unknown",
             field="kind",
         )
@@ -37,7 +41,7 @@ def endpoint_class(kind: str, *, is_target: bool) -> type[Source] | type[Target]
 
 
 def settings_faults(model: type[SettingsModel], data: dict[str, Any]) -> tuple[Fault, ...]:
-    """What is wrong with ``data`` as settings; ``field`` and ``path`` name the setting."""
+    """Return the faults of ``data`` as settings; ``field`` and ``path`` of a fault name the setting."""
     try:
         model.model_validate(data)
     except ValidationError as error:
@@ -46,7 +50,7 @@ def settings_faults(model: type[SettingsModel], data: dict[str, Any]) -> tuple[F
 
 
 def parse_settings(model: type[SettingsModel], data: dict[str, Any]) -> SettingsModel:
-    """``data`` as the connector's settings. Raises ``SettingsError`` for the first fault, on its field."""
+    """Return ``data`` as the connector's settings. Raises ``SettingsError`` for the first fault."""
     if faults := settings_faults(model, data):
         first = faults[0]
         raise SettingsError(first.message, first.hint, field=first.field, path=first.path)
@@ -54,18 +58,18 @@ def parse_settings(model: type[SettingsModel], data: dict[str, Any]) -> Settings
 
 
 def secret_names(model: type[SettingsModel]) -> frozenset[str]:
-    """The settings that are secrets: those typed ``SecretStr`` (also optional ones)."""
+    """The names of the settings that are secrets: those of type ``SecretStr``, optional or not."""
     return frozenset(n for n, f in model.model_fields.items() if "SecretStr" in str(f.annotation))
 
 
 def plain(settings: SettingsModel) -> dict[str, Any]:
-    """Settings as JSON data with the secrets in clear: only for encrypted storage."""
+    """Settings as JSON data with the secrets in plain text. Use it only for encrypted storage."""
     data = settings.model_dump(exclude_none=True)
     return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in data.items()}
 
 
 def open_source(kind: str, settings: dict[str, Any]) -> Source:
-    """A source ready to use. It connects when first asked."""
+    """Return a source that is ready to use. It connects on its first request."""
     cls = source_class(kind)
     source = cls(parse_settings(cls.Settings, settings))
     _guard(source.hosts())
@@ -73,7 +77,7 @@ def open_source(kind: str, settings: dict[str, Any]) -> Source:
 
 
 def open_target(kind: str, settings: dict[str, Any], database: str = "default") -> Target:
-    """A target ready to use, in ``database``. It connects when first asked."""
+    """Return a target that is ready to use, in ``database``. It connects on its first request."""
     cls = target_class(kind)
     target = cls(parse_settings(cls.Settings, settings), database)
     _guard(target.hosts())
@@ -81,10 +85,10 @@ def open_target(kind: str, settings: dict[str, Any], database: str = "default") 
 
 
 def check(kind: str, settings: dict[str, Any], *, is_target: bool) -> ServerInfo:
-    """Connect, ask the server who it is, and let go. Raises ``FerryError`` with its field."""
-    end = open_target(kind, settings) if is_target else open_source(kind, settings)
-    with end:
-        return end.check()
+    """Connect, read the server's name and version, and disconnect. Raises ``FerryError`` with its field."""
+    endpoint = open_target(kind, settings) if is_target else open_source(kind, settings)
+    with endpoint:
+        return endpoint.check()
 
 
 def _guard(hosts: tuple[str, ...]) -> None:
@@ -92,39 +96,39 @@ def _guard(hosts: tuple[str, ...]) -> None:
         refuse_private(hosts)
 
 
-def saved(name: str, *, is_target: bool) -> Connection:
-    """The saved connection of that name. Raises ``SettingsError`` where there is none of that role."""
-    found = Connection.objects.filter(name=name, is_target=is_target).first()
-    if found is None:
+def saved_connection(name: str, *, is_target: bool) -> Connection:
+    """Return the saved connection with this name. Raises ``SettingsError`` if none has this name and role."""
+    connection = Connection.objects.filter(name=name, is_target=is_target).first()
+    if connection is None:
         names = Connection.objects.filter(is_target=is_target).order_by("name").values_list("name", flat=True)
         role = "target" if is_target else "source"
         raise SettingsError(
             f"There is no saved {role} connection “{name}”.",
-            f"There are: {', '.join(names)}." if names else "Save one on the Connections page.",
+            f"Use one of: {', '.join(names)}." if names else "Save one on the Connections page.",
             code="connection_unknown",
             field="connection",
         )
-    return found
+    return connection
 
 
 def job_source(job: Job) -> Source:
-    """The source of a job: its saved connection, or the settings typed into its plan."""
+    """Open the source of a job, from its saved connection or from the settings in its plan."""
     return open_source(*_kind_and_settings(job, "source", job.source_connection))
 
 
 def job_target(job: Job) -> Target:
-    """The target of a job, in its database."""
+    """Open the target of a job, in the job's database."""
     return open_target(*_kind_and_settings(job, "target", job.target_connection), job.database)
 
 
 def _kind_and_settings(job: Job, role: str, connection: Connection | None) -> tuple[str, dict[str, Any]]:
-    """Kind and settings of one end. Raises ``SettingsError`` where its saved connection was deleted."""
+    """Return kind and settings of an endpoint. Raises ``SettingsError`` if its connection was deleted."""
     if connection is not None:
         return connection.kind, connection.settings
     if role not in job.secrets:
         raise SettingsError(
             f"The {role} connection of this job was deleted.",
-            "Save it again, and migrate with a new job.",
+            "Save the connection again and start a new job.",
             code="connection_missing",
         )
     return job.plan[role]["kind"], job.secrets[role]

@@ -1,7 +1,8 @@
-"""Wake-ups for workers: the only file besides the settings that knows django_q.
+"""Queue: sends wake-ups to the workers. Apart from the settings and ``worker/cluster.py``, only this module
+uses django_q.
 
-The queue carries ids, the database the truth. A wake-up that is lost, doubled or late does no harm: leases
-decide who works, and the sweep asks again.
+A wake-up carries only the id of a job; the state is in the database. A wake-up that is lost, sent twice or
+late does no harm: leases decide who works, and the scheduler sends lost wake-ups again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ DATA, CONTROL = "data", "control"
 
 
 class Task(StrEnum):
-    """The functions of ``tasks.py``; each takes the id of a job."""
+    """The functions of ``worker/tasks.py``. Each takes the id of a job."""
 
     PREPARE = "prepare"
     WORK = "work"
@@ -39,14 +40,15 @@ TASKS = {f"migrations_app.worker.tasks.{task}": task for task in Task}
 
 
 def queue_of(task: Task) -> str:
-    """Only moving rows keeps a process busy for long; all else has a queue and a process of its own."""
+    """Return the queue of a task. Moving rows takes long, so all other tasks use a separate queue."""
     return DATA if task is Task.WORK else CONTROL
 
 
 def wake(job: Job, task: Task, *, delay_seconds: float = 0) -> None:
-    """Have a worker call ``task`` for ``job``, not before ``delay_seconds`` are over.
+    """Make a worker call ``task`` for ``job``, after ``delay_seconds`` at the earliest.
 
-    A job that a command runs in its own process wakes nobody, but to settle it where that process died.
+    For a job that a command runs in its own process this does nothing, except for ``SETTLE``: that process
+    may be dead.
     """
     if job.inline and task is not Task.SETTLE:
         return
@@ -55,20 +57,20 @@ def wake(job: Job, task: Task, *, delay_seconds: float = 0) -> None:
 
 
 def waiting() -> Counter[tuple[Task, int]]:
-    """How many wake-ups of each kind and job nobody has taken yet."""
-    found: Counter[tuple[Task, int]] = Counter()
+    """Count the wake-ups that no worker has taken yet, by task and job."""
+    counts: Counter[tuple[Task, int]] = Counter()
     for row in OrmQ.objects.all():
         task, arguments = TASKS.get(str(row.task.get("func", ""))), row.task.get("args") or ()
         if task is not None and len(arguments) == 1:
-            found[task, arguments[0]] += 1
-    return found
+            counts[task, arguments[0]] += 1
+    return counts
 
 
 # ---------------------------------------------------------------- in the processes of a cluster
 
 
 class Busy:
-    """Whether the one worker process of this cluster has a task. Shared by the cluster's processes."""
+    """True while the worker process of this cluster has a task. All processes of the cluster share it."""
 
     def __init__(self) -> None:
         self._has_task = multiprocessing.Value("b", 0)
@@ -84,10 +86,10 @@ busy = Busy()
 
 
 class Broker(ORM):
-    """Hands out a task once, when it is due, and only to a worker process that is free.
+    """Broker that hands out a task once, when it is due, and only to a worker process that is free.
 
-    django_q's own lets a busy process hoard two more tasks, and marks one taken for a day. What dies with
-    its process is delivered again by our leases and the sweep.
+    django_q's own broker gives a busy process two more tasks, and reserves a task for a day. If a process
+    dies, our leases and the scheduler deliver its task again.
     """
 
     def __init__(self, list_key: str | None = None, delay_seconds: float = 0) -> None:
@@ -108,5 +110,5 @@ class Broker(ORM):
         return None
 
     def fail(self, task_id: int) -> None:
-        """The task could not be read: it never comes to the worker process."""
+        """The task could not be read and does not reach the worker process: mark that process as free."""
         busy.set(False)

@@ -1,7 +1,7 @@
-"""The keys this installation generates for itself, and whether a process has the ones its database was made
-with.
+"""Secret keys: generates the keys of this installation, and checks that a process has the same keys as its
+database.
 
-Nothing here needs Django's settings, so that the settings themselves can be made of it.
+Nothing here needs Django's settings, because the settings themselves import this module.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from pathlib import Path
 
 
 def read_or_generate(path: Path, generate: Callable[[], str]) -> str:
-    """The secret stored in `path`, made by `generate` on first start with mode 0600.
+    """Return the secret stored in `path`. On the first start `generate` creates it, with file mode 0600.
 
-    Safe against two processes that start at once: the file appears whole or not at all, and only the first
-    one's counts.
+    Two processes may start at the same time: the file appears complete or not at all, and both use the
+    secret of the first one.
     """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # mkstemp gives mode 0600 from the first byte on.
+        # mkstemp creates the file with mode 0600.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         try:
             with os.fdopen(handle, "w") as file:
@@ -34,25 +34,25 @@ def read_or_generate(path: Path, generate: Callable[[], str]) -> str:
 
 
 def _link_unless_there(name: str, path: Path) -> None:
-    # Where another process was first, its secret is the one that counts.
+    # If another process was first, its secret is used.
     with suppress(FileExistsError):
         os.link(name, path)
 
 
 def fingerprint(secret_key: str, *encryption_keys: str) -> str:
-    """Names the key that signs, and those that encrypted, without giving them away: 16 hexadecimal digits
-    each."""
+    """Return a text that identifies the signing key and the encryption keys without revealing them: 16
+    hexadecimal digits each."""
     return "-".join(_digest(key) for key in (secret_key, *encryption_keys))
 
 
 def can_serve(stored: str, secret_key: str, encryption_keys: Sequence[str]) -> bool:
-    """Whether these keys can sign for, and decrypt, all that a database with this fingerprint holds."""
+    """True if these keys can sign and decrypt everything in a database with the fingerprint ``stored``."""
     signer, *needed = stored.split("-")
     return signer == _digest(secret_key) and {_digest(key) for key in encryption_keys}.issuperset(needed)
 
 
 def with_newest(stored: str, encryption_key: str) -> str:
-    """The fingerprint of a database in which from now on also `encryption_key` encrypts."""
+    """Return the fingerprint ``stored`` with `encryption_key` added as the newest encryption key."""
     signer, *needed = stored.split("-")
     newest = _digest(encryption_key)
     return "-".join((signer, newest, *(key for key in needed if key != newest)))

@@ -74,7 +74,7 @@ class Command(ConsoleCommand):
             if name is None:
                 continue
             try:
-                ends[role] = endpoints.saved(name, is_target=is_target)
+                ends[role] = endpoints.saved_connection(name, is_target=is_target)
             except FerryError as error:
                 faults.append(Fault(error.code, error.message, error.hint, f"{role}.connection"))
         return ends
