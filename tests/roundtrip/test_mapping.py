@@ -175,7 +175,7 @@ def test_a_misfit_is_rejected_or_stays_in_the_dynamic_field(mover, table):
         ("2", "m.n", "misfit"),
         ("3", "m.n", "misfit"),
     ]
-    assert moved.rejected[1]["reason"] == "“m.n” is 1.5, which is no whole number."
+    assert moved.rejected[1]["reason"] == "“m.n” is 1.5, which is not a whole number."
     moved = move(mover, number | {"misfit": "dynamic"}, **OPEN)
     assert column(moved, "n") == {0: 1, 1: 0, 2: 0, 3: 0}
     assert column(moved, "n_misfit")[1] == "two"

@@ -1,8 +1,8 @@
-"""From the rows of a source to rows of the target: pure, column by column, and nothing sent that Milvus
-would refuse or quietly change.
+"""Mapping: turns the rows of a source into rows of the target.
 
-``compile_mapping`` turns a completed collection of a plan into a ``Mapping``; ``Mapping.apply`` turns one
-batch into a ``MappedBatch``. A clean batch of vectors is only looked at, never copied.
+It works column by column and has no side effects. No row leaves it that Milvus would refuse or silently
+change. ``compile_mapping`` turns a completed collection of a plan into a ``Mapping``; ``Mapping.apply`` turns
+one batch into a ``MappedBatch``. Vectors without problems are only read, never copied.
 """
 
 from migrations_app.engine.mapping.apply import MappedBatch, Mapping

@@ -1,4 +1,4 @@
-"""A collection's mapping, applied to batch after batch."""
+"""The mapping of a collection, and what it makes of each batch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, named, rejected_rows
+from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, rejected_rows, with_field
 from migrations_app.engine.mapping.checks.server_checks import ServerChecks
 from migrations_app.engine.mapping.columns import MappedColumn
 from migrations_app.engine.mapping.dedup import last_of_each
@@ -24,11 +24,11 @@ from migrations_app.engine.model.target_schema import META, TargetSchema
 
 @dataclass(frozen=True, slots=True)
 class MappedBatch:
-    """What became of a batch: rows read = rows + rejected + skipped + collapsed.
+    """A batch after the mapping: rows read = rows + rejected + skipped + collapsed.
 
-    ``rows`` are in the target's ``arrow_schema()``, in the order of the source; ``locators`` name them,
-    ``places`` are their partitions (``dictionary<int32, string>``), where the plan makes some. ``cut`` counts
-    the values in them that were cut to fit.
+    ``rows`` have the target's ``arrow_schema()`` and are in the order of the source. ``locators`` identify
+    them. ``partitions`` has the partition of each row (``dictionary<int32, string>``) if the plan divides the
+    rows into partitions. ``cut`` counts the values in ``rows`` that were truncated.
     """
 
     rows: pa.RecordBatch
@@ -37,26 +37,27 @@ class MappedBatch:
     skipped: int = 0
     collapsed: int = 0
     cut: int = 0
-    places: pa.Array | None = None
+    partitions: pa.Array | None = None
 
 
 @dataclass(slots=True)
 class _BatchResult:
-    """What the columns made of all rows of a batch, the bad ones included."""
+    """The results of all columns for all rows of a batch, including rows that will be rejected."""
 
     fields: dict[str, pa.Array] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: list[Rows] = field(default_factory=list)
-    places: pa.Array | None = None
+    partitions: pa.Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """``read_plan`` is what to ask of the source, ``target`` the collection that the rows fit.
+    """How the rows of one collection become rows of the target.
 
-    ``upsert``: the key is kept, so a row may be sent twice without harm. ``server``: what the very server
-    refuses that is to take the rows.
+    ``read_plan`` lists what to read from the source; ``target`` is the collection that the rows go into.
+    ``upsert``: the target's key comes from the source, so a row may be sent twice without harm. ``server``
+    has the checks for values that only this server refuses.
     """
 
     target: TargetSchema
@@ -67,82 +68,84 @@ class Mapping:
     partitioning: Partitioning | None = None
 
     def apply(self, batch: Batch) -> MappedBatch:
-        """Map one batch, whose columns are those of ``read_plan``, in its order."""
-        made = self._made(batch.rows)
-        rows, locators, places = self._batch(made), batch.locators, made.places
-        rejected = rejected_rows(batch, made.findings, made.skipped)
-        good = _others(rows.num_rows, [*rejected, *made.skipped])
-        kept = self._last_of_each_key(rows, places, good)
-        if kept is not None:
-            rows, locators, places = (_taken(part, kept) for part in (rows, locators, places))
-        left_out = len(rejected) + len(made.skipped)
+        """Map one batch. Its columns are those of ``read_plan``, in the same order."""
+        result = self._map_columns(batch.rows)
+        rows, locators, partitions = self._record_batch(result), batch.locators, result.partitions
+        rejected = rejected_rows(batch, result.findings, result.skipped)
+        good = _remaining_rows(rows.num_rows, [*rejected, *result.skipped])
+        sent = self._rows_to_send(rows, partitions, good)
+        if sent is not None:
+            rows, locators, partitions = (_select(part, sent) for part in (rows, locators, partitions))
+        left_out = len(rejected) + len(result.skipped)
         return MappedBatch(
-            rows=_typed(rows, self.target.arrow_schema()),
+            rows=_with_schema(rows, self.target.arrow_schema()),
             locators=locators,
             rejected=tuple(rejected.values()),
-            skipped=len(made.skipped),
+            skipped=len(result.skipped),
             collapsed=batch.rows.num_rows - left_out - rows.num_rows,
-            cut=sum(len(cut) if kept is None else int(np.isin(cut, kept).sum()) for cut in made.cut),
-            places=places,
+            cut=sum(len(cut) if sent is None else int(np.isin(cut, sent).sum()) for cut in result.cut),
+            partitions=partitions,
         )
 
-    def _made(self, rows: pa.RecordBatch) -> _BatchResult:
-        given = dict(zip(self.read_plan.columns, rows.columns, strict=True))
+    def _map_columns(self, rows: pa.RecordBatch) -> _BatchResult:
+        source_columns = dict(zip(self.read_plan.columns, rows.columns, strict=True))
         fields = {field.name: field for field in self.target.fields}
-        made = _BatchResult()
+        result = _BatchResult()
         meta: list[DynamicColumnValues | DynamicObjects] = []
         for column in self.columns:
-            taken = column.take(given, rows.num_rows)
-            made.fields |= taken.fields
-            made.findings += named(taken.findings, column.name)
-            for name, values in taken.fields.items():
-                shown = column.name if len(taken.fields) == 1 else name
-                made.findings += named(tuple(self.server.findings(values, fields[name], shown)), shown)
-            meta += taken.meta
-            if taken.skipped.size:
-                made.skipped = np.union1d(made.skipped, taken.skipped)
-            if taken.cut.size:
-                made.cut.append(taken.cut)
+            mapped = column.map_rows(source_columns, rows.num_rows)
+            result.fields |= mapped.fields
+            result.findings += with_field(mapped.findings, column.name)
+            for name, values in mapped.fields.items():
+                label = column.name if len(mapped.fields) == 1 else name
+                findings = tuple(self.server.findings(values, fields[name], label))
+                result.findings += with_field(findings, label)
+            meta += mapped.meta
+            if mapped.skipped.size:
+                result.skipped = np.union1d(result.skipped, mapped.skipped)
+            if mapped.cut.size:
+                result.cut.append(mapped.cut)
         if self.target.dynamic:
             names = fields.keys() | self.server.hidden_keys
-            made.fields[META], found = dynamic_field_column(meta, rows.num_rows, names)
-            made.findings += found
+            result.fields[META], dynamic_findings = dynamic_field_column(meta, rows.num_rows, names)
+            result.findings += dynamic_findings
         if self.partitioning is not None:
-            made.places, strange = self.partitioning.places(given[self.partitioning.read])
-            made.findings += strange
-        return made
+            values = source_columns[self.partitioning.read]
+            result.partitions, partition_findings = self.partitioning.partitions_of(values)
+            result.findings += partition_findings
+        return result
 
-    def _batch(self, made: _BatchResult) -> pa.RecordBatch:
+    def _record_batch(self, result: _BatchResult) -> pa.RecordBatch:
         names = self.target.arrow_schema().names
-        return pa.RecordBatch.from_arrays([made.fields[name] for name in names], names=names)
+        return pa.RecordBatch.from_arrays([result.fields[name] for name in names], names=names)
 
-    def _last_of_each_key(
-        self, rows: pa.RecordBatch, places: pa.Array | None, good: Rows | None
+    def _rows_to_send(
+        self, rows: pa.RecordBatch, partitions: pa.Array | None, good: Rows | None
     ) -> Rows | None:
-        """Of the ``good`` rows those to send; None for all there are."""
+        """Return the ``good`` rows without those whose key a later row has. None means all rows."""
         if not self.upsert:
             return good
         if self.partitioning is not None and not self.partitioning.is_in_key:
-            places = None
+            partitions = None
         keys = rows.column(self.target.key.name)
-        last = last_of_each(_taken(keys, good), _taken(places, good))
+        last = last_of_each(_select(keys, good), _select(partitions, good))
         return good if last is None else last if good is None else good[last]
 
 
-def _others(rows: int, gone: list[int]) -> Rows | None:
-    """The numbers below ``rows`` that are not ``gone``; None for all of them."""
-    if not gone:
+def _remaining_rows(rows: int, left_out: list[int]) -> Rows | None:
+    """Return the row numbers below ``rows`` that are not in ``left_out``. None means all rows."""
+    if not left_out:
         return None
-    is_kept = np.ones(rows, np.bool_)
-    is_kept[gone] = False
-    return np.flatnonzero(is_kept)
+    remains = np.ones(rows, np.bool_)
+    remains[left_out] = False
+    return np.flatnonzero(remains)
 
 
-def _taken(values: Any, rows: Rows | None) -> Any:
-    """``values`` of these rows alone; of all rows, and where there are no values, as they are."""
+def _select(values: Any, rows: Rows | None) -> Any:
+    """Return ``values`` of these rows only. ``values`` of None, or ``rows`` of None (all), change nothing."""
     return values if values is None or rows is None else values.take(pa.array(rows))
 
 
-def _typed(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The same columns under the target's schema, which says which of them hold no NULL."""
+def _with_schema(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the same columns with the target's schema, which defines the fields that hold no NULL."""
     return pa.RecordBatch.from_arrays(rows.columns, schema=schema)

@@ -1,6 +1,6 @@
-"""The kinds of columns a mapping is made of: what each reads of a batch and what it makes of it.
+"""The kinds of columns of a mapping: what each reads from a batch and what it makes of it.
 
-A new kind is a frozen class with ``name``, ``reads`` and ``take``, and a line in ``compiling._columns``.
+A new kind is a frozen class with ``name``, ``reads`` and ``map_rows``, and a line in ``compile._columns``.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.target_schema import TargetField
 from migrations_app.engine.model.types import MilvusType, arrow_type
 
-Given = Mapping[ReadColumn, pa.Array]
-"""The columns of one batch by what was asked for; all of one length."""
+SourceColumns = Mapping[ReadColumn, pa.Array]
+"""The columns of one batch, by the ``ReadColumn`` that asked for them. All have the same length."""
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnResult:
-    """What one column made of a batch, a value for each of its rows, the bad ones included.
+    """The result of one column for a batch: a value for each row, including rows that will be rejected.
 
-    ``fields`` are target columns by name, ``meta`` what goes into the dynamic field. ``skipped`` are rows to
-    leave out and only count, ``cut`` those of which a text was cut to fit.
+    ``fields`` are target columns by name; ``meta`` goes into the dynamic field. ``skipped`` are rows to leave
+    out and only count; ``cut`` are rows with a truncated text.
     """
 
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
@@ -41,18 +41,18 @@ class ColumnResult:
 
 
 class MappedColumn(Protocol):
-    """One part of a mapping. ``name`` is what its findings are about where they do not say themselves."""
+    """One part of a mapping. ``name`` is the field of its findings that do not name a field themselves."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def reads(self) -> tuple[ReadColumn, ...]:
-        """What it wants of the source. Columns that want the same share it."""
+        """The columns to read from the source. Mapped columns that read the same column share it."""
         ...
 
-    def take(self, given: Given, rows: int) -> ColumnResult:
-        """Make its part of ``rows`` rows."""
+    def map_rows(self, columns: SourceColumns, rows: int) -> ColumnResult:
+        """Map this part of ``rows`` rows."""
         ...
 
 
@@ -60,14 +60,15 @@ class MappedColumn(Protocol):
 class FixedColumn:
     """A source column that becomes a field. ``fill`` replaces NULL.
 
-    ``skips_null``: a row where it is NULL is left out and only counted. ``cuts``: too long texts are cut.
+    ``skips_null``: a row with NULL is left out and only counted. ``truncates``: texts that are too long are
+    truncated.
     """
 
     read: ReadColumn
     target: TargetField
     fill: Any = None
     skips_null: bool = False
-    cuts: bool = False
+    truncates: bool = False
 
     @property
     def name(self) -> str:
@@ -77,21 +78,21 @@ class FixedColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return (self.read,)
 
-    def take(self, given: Given, rows: int) -> ColumnResult:
-        column = given[self.read]
-        values, found = cast_values(column, arrow_type(self.target.spec), self.name)
+    def map_rows(self, columns: SourceColumns, rows: int) -> ColumnResult:
+        column = columns[self.read]
+        values, findings = cast_values(column, arrow_type(self.target.spec), self.name)
         skipped = rows_where(column.is_null()) if self.skips_null and column.null_count else NO_ROWS
         if not skipped.size:
-            values, nulls = without_null(values, column, self.target, self.name, self.fill)
-            found = (*found, *nulls)
-        values, cut_rows = truncate(values, self.target.spec) if self.cuts else (values, NO_ROWS)
-        found = (*found, *checked(values, self.target, self.name))
-        return ColumnResult({self.target.name: values}, (), found, skipped, cut_rows)
+            values, null_findings = replace_nulls(values, column, self.target, self.name, self.fill)
+            findings = (*findings, *null_findings)
+        values, cut_rows = truncate(values, self.target.spec) if self.truncates else (values, NO_ROWS)
+        findings = (*findings, *check_values(values, self.target, self.name))
+        return ColumnResult({self.target.name: values}, (), findings, skipped, cut_rows)
 
 
 @dataclass(frozen=True, slots=True)
 class AddedColumn:
-    """A field that the source does not have: ``value`` in each row, or NULL."""
+    """A field that the source does not have: each row gets ``value`` (None is NULL)."""
 
     target: TargetField
     value: Any
@@ -104,7 +105,7 @@ class AddedColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return ()
 
-    def take(self, given: Given, rows: int) -> ColumnResult:
+    def map_rows(self, columns: SourceColumns, rows: int) -> ColumnResult:
         return ColumnResult({self.name: pa.repeat(pa.scalar(self.value, arrow_type(self.target.spec)), rows)})
 
 
@@ -124,43 +125,45 @@ class DynamicKeyColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return (self.read,)
 
-    def take(self, given: Given, rows: int) -> ColumnResult:
-        column, spec = given[self.read], self.read.spec
-        values, found = cast_values(column, arrow_type(spec), self.name)
+    def map_rows(self, columns: SourceColumns, rows: int) -> ColumnResult:
+        column, spec = columns[self.read], self.read.spec
+        values, findings = cast_values(column, arrow_type(spec), self.name)
         if self.fill is not None:
-            values = filled(values, column, self.fill)
+            values = fill_nulls(values, column, self.fill)
         return ColumnResult(
-            meta=(DynamicColumnValues(self.key, values, spec.type is MilvusType.JSON),), findings=found
+            meta=(DynamicColumnValues(self.key, values, spec.type is MilvusType.JSON),), findings=findings
         )
 
 
-def filled(values: pa.Array, given: pa.Array, fill: Any) -> pa.Array:
-    """``values`` with ``fill``, a Python value of their type, in the rows where ``given`` is NULL."""
-    return pc.if_else(given.is_null(), pa.scalar(fill, values.type), values) if given.null_count else values
+def fill_nulls(values: pa.Array, column: pa.Array, fill: Any) -> pa.Array:
+    """Return ``values`` with ``fill``, a Python value of their type, in the rows where ``column`` is NULL."""
+    if not column.null_count:
+        return values
+    return pc.if_else(column.is_null(), pa.scalar(fill, values.type), values)
 
 
-def without_null(
-    values: pa.Array, given: pa.Array, target: TargetField, name: str, fill: Any
+def replace_nulls(
+    values: pa.Array, column: pa.Array, target: TargetField, name: str, fill: Any
 ) -> tuple[pa.Array, tuple[Finding, ...]]:
-    """``values`` with ``fill`` where ``given`` is NULL; without one, those rows are found where ``target``
-    takes no NULL."""
+    """Return ``values`` with ``fill`` in the rows where ``column`` is NULL. Without a ``fill``, these rows
+    are a finding if ``target`` is not nullable."""
     if fill is not None:
-        return filled(values, given, fill), ()
-    if given.null_count and not target.nullable:
-        return values, (null_finding(target, name, rows_where(given.is_null())),)
+        return fill_nulls(values, column, fill), ()
+    if column.null_count and not target.nullable:
+        return values, (null_finding(target, name, rows_where(column.is_null())),)
     return values, ()
 
 
-def checked(values: pa.Array, target: TargetField, name: str) -> tuple[Finding, ...]:
-    """What Milvus would refuse of a field's values."""
+def check_values(values: pa.Array, target: TargetField, name: str) -> tuple[Finding, ...]:
+    """Return findings for the values of a field that Milvus would refuse."""
     check = CHECKS.get(target.spec.type)
     return tuple(check(values, target.spec, name)) if check else ()
 
 
 def null_finding(target: TargetField, name: str, rows: Rows) -> Finding:
-    """``rows`` are NULL where the field takes none."""
+    """Return the finding for ``rows`` that are NULL in a field that does not take NULL."""
     if target.is_key:
         return Finding(rows, "null_key", lambda row: f"The key “{name}” is NULL.")
     if target.spec.type.is_vector:
         return Finding(rows, "null_vector", lambda row: f"The vector “{name}” is NULL.")
-    return Finding(rows, "null", lambda row: f"“{name}” is NULL; the field takes no NULL.")
+    return Finding(rows, "null", lambda row: f"“{name}” is NULL; the field does not take NULL.")

@@ -1,4 +1,4 @@
-"""From a completed collection of a plan to its mapping."""
+"""Compiler: turns a completed collection of a plan into its mapping."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 
 def compile_mapping(collection: CollectionPlan, *, key_per_partition: bool = True) -> Mapping:
-    """The mapping of a collection that ``proposal.complete`` filled in and preflight found without fault.
+    """Return the mapping of a collection that ``defaults.complete`` has completed and preflight has accepted.
 
-    ``key_per_partition`` is the target's (``Capabilities``).
+    ``key_per_partition`` comes from the target's ``Capabilities``.
     """
     columns = tuple(_columns(collection))
     reads = dict.fromkeys(read for column in columns for read in column.reads)
@@ -40,18 +40,18 @@ def _partitioning(collection: CollectionPlan, is_in_key: bool) -> Partitioning |
 
 
 def target_schema(collection: CollectionPlan) -> TargetSchema:
-    """The collection to make; a key that is no field of the source stands first."""
+    """Return the collection to create. A key that is not a field of the source comes first."""
     assert collection.target is not None
     fixed = [_target_field(collection, field) for field in collection.fields or () if not field.dynamic]
     if collection.makes_key:
-        fixed.insert(0, _made_key(collection))
-    made = [
-        TargetField(wanted.output, TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
-        for wanted in collection.full_text
+        fixed.insert(0, _generated_key(collection))
+    outputs = [
+        TargetField(full_text.output, TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
+        for full_text in collection.full_text
     ]
     return TargetSchema(
         name=collection.target,
-        fields=(*fixed, *made),
+        fields=(*fixed, *outputs),
         description=collection.description,
         dynamic=collection.dynamic_field,
         shards=collection.shards,
@@ -59,7 +59,7 @@ def target_schema(collection: CollectionPlan) -> TargetSchema:
     )
 
 
-def _made_key(collection: CollectionPlan) -> TargetField:
+def _generated_key(collection: CollectionPlan) -> TargetField:
     assert collection.key_name is not None
     if collection.is_auto_id:
         return TargetField(collection.key_name, TypeSpec(MilvusType.INT64), is_key=True, auto_id=True)
@@ -68,9 +68,9 @@ def _made_key(collection: CollectionPlan) -> TargetField:
 
 
 def _columns(collection: CollectionPlan) -> Iterator[MappedColumn]:
-    """What makes the rows of a collection: its key, its fields in their order, then the columns it opens."""
+    """Yield the columns of the mapping: a joined key, the fields in their order, then the opened columns."""
     if collection.is_joined:
-        yield JoinedKey(collection.key_columns, _made_key(collection))
+        yield JoinedKey(collection.key_columns, _generated_key(collection))
     keys: list[tuple[OpenedPath, FieldPlan]] = []
     names = opened_columns(collection.select)
     for field in collection.fields or ():
@@ -102,16 +102,16 @@ def _opened(
 
 
 def fixed_key(collection: CollectionPlan, path: OpenedPath, field: FieldPlan) -> FixedKey:
-    """What makes the field of an opened key."""
+    """Return the mapping of a document key that becomes a field."""
     target = _target_field(collection, field)
     return FixedKey(
         path=field.source or "",
         parts=path.parts,
         target=target,
         fill=_fill(field, target),
-        cuts=field.too_long == "truncate",
-        keeps_misfits=field.misfit == "dynamic",
-        misfit_key=field.as_ or "",
+        truncates=field.too_long == "truncate",
+        keeps_mismatches=field.misfit == "dynamic",
+        mismatch_key=field.as_ or "",
     )
 
 
@@ -131,7 +131,7 @@ def _fixed(collection: CollectionPlan, field: FieldPlan) -> FixedColumn:
         target=target,
         fill=_fill(field, target),
         skips_null=target.spec.type.is_vector and not target.nullable and collection.skip_null_vectors,
-        cuts=field.too_long == "truncate",
+        truncates=field.too_long == "truncate",
     )
 
 
@@ -151,7 +151,8 @@ def _target_field(collection: CollectionPlan, field: FieldPlan) -> TargetField:
 
 
 def _fill(field: FieldPlan, target: TargetField) -> Any:
-    """What stands for NULL. Milvus puts the default there itself; here it is the same on every version."""
+    """Return the value that replaces NULL. Milvus could insert a default itself, but replacing it here works
+    the same way on every version."""
     return target.default if field.fill_null is None else _literal(field.fill_null, target.spec)
 
 

@@ -1,4 +1,4 @@
-"""Several source columns joined into the key."""
+"""Joined key: several source columns as one key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from migrations_app.engine.mapping.checks.column_checks import rows_where
 from migrations_app.engine.mapping.checks.findings import Finding
-from migrations_app.engine.mapping.columns import ColumnResult, Given, checked
+from migrations_app.engine.mapping.columns import ColumnResult, SourceColumns, check_values
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.key_text import PART, joined
 from migrations_app.engine.model.target_schema import TargetField
@@ -15,7 +15,7 @@ from migrations_app.engine.model.target_schema import TargetField
 
 @dataclass(frozen=True, slots=True)
 class JoinedKey:
-    """The columns ``parts``, each as its text, as one key. A row where one is NULL is rejected."""
+    """The columns ``parts``, each as text, joined into one key. If a part is NULL, the row is rejected."""
 
     parts: tuple[str, ...]
     target: TargetField
@@ -28,16 +28,16 @@ class JoinedKey:
     def reads(self) -> tuple[ReadColumn, ...]:
         return tuple(ReadColumn(part, PART) for part in self.parts)
 
-    def take(self, given: Given, rows: int) -> ColumnResult:
-        texts = [given[read] for read in self.reads]
+    def map_rows(self, columns: SourceColumns, rows: int) -> ColumnResult:
+        texts = [columns[read] for read in self.reads]
         keys = joined(texts)
         nulls = tuple(
-            Finding(rows_where(text.is_null()), "null_key", _is_null(part), part)
+            Finding(rows_where(text.is_null()), "null_key", _null_reason(part), part)
             for part, text in zip(self.parts, texts, strict=True)
             if text.null_count
         )
-        return ColumnResult({self.name: keys}, (), (*nulls, *checked(keys, self.target, self.name)))
+        return ColumnResult({self.name: keys}, (), (*nulls, *check_values(keys, self.target, self.name)))
 
 
-def _is_null(part: str) -> Callable[[int], str]:
+def _null_reason(part: str) -> Callable[[int], str]:
     return lambda row: f"“{part}”, a part of the key, is NULL."

@@ -1,4 +1,4 @@
-"""An opened column: keys of its JSON documents as fields, the rest in the dynamic field."""
+"""Opened column: some keys of its JSON documents become fields, the rest go into the dynamic field."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, found_at, named
+from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, finding_of, with_field
 from migrations_app.engine.mapping.checks.json_checks import check_json_text
-from migrations_app.engine.mapping.columns import ColumnResult, Given, checked, without_null
+from migrations_app.engine.mapping.columns import ColumnResult, SourceColumns, check_values, replace_nulls
 from migrations_app.engine.mapping.dynamic_field import DynamicObjects
 from migrations_app.engine.mapping.json_documents import (
     MAX_DEPTH,
@@ -30,12 +30,12 @@ from migrations_app.engine.mapping.values.truncate import truncate
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.target_schema import TargetField
 
-_KINDS = {"[": "a list", '"': "a text", "t": "true", "f": "false"}
+_KINDS = {"[": "a list", '"': "text", "t": "true", "f": "false"}
 
 
 @dataclass(frozen=True, slots=True)
 class MovedKey:
-    """A key that goes into the dynamic field under the name ``key``, as it is."""
+    """A key that goes into the dynamic field unchanged, under the name ``key``."""
 
     path: str
     parts: tuple[str, ...]
@@ -44,50 +44,53 @@ class MovedKey:
 
 @dataclass(frozen=True, slots=True)
 class FixedKey:
-    """A key that becomes a field. ``fill`` replaces null and stands where the key is missing; ``cuts``: too
-    long texts are cut.
+    """A key that becomes a field.
 
-    Values that do not fit stay in the dynamic field where ``keeps_misfits``: under the name ``misfit_key``,
-    without one in their place. Else their rows are rejected.
+    ``fill`` is used if the key is null or missing. ``truncates``: texts that are too long are truncated.
+    ``keeps_mismatches``: values of another type go into the dynamic field, under the name ``mismatch_key``
+    or, if that is empty, under their own path. Otherwise their rows are rejected.
     """
 
     path: str
     parts: tuple[str, ...]
     target: TargetField
     fill: Any = None
-    cuts: bool = False
-    keeps_misfits: bool = False
-    misfit_key: str = ""
+    truncates: bool = False
+    keeps_mismatches: bool = False
+    mismatch_key: str = ""
 
-    def take(self, documents: Sequence[Members]) -> tuple[ColumnResult, Rows]:
-        """The field, and the rows whose value it does not hold and the dynamic field is to keep."""
-        values, cut_rows, found = self._made(documents)
-        misfits = NO_ROWS
-        if found and self.keeps_misfits:
-            misfits = np.unique(np.concatenate([finding.rows for finding in found]))
-            values, cut_rows, found = _null_at(values, misfits), np.setdiff1d(cut_rows, misfits), ()
-        values, nulls = without_null(values, values, self.target, self.path, self.fill)
-        return ColumnResult(
-            {self.target.name: values}, (), named((*found, *nulls), self.path), cut=cut_rows
-        ), misfits
+    def map_documents(self, documents: Sequence[Members]) -> tuple[ColumnResult, Rows]:
+        """Return the field, and the rows whose value goes into the dynamic field instead."""
+        values, cut_rows, findings = self._convert(documents)
+        mismatched = NO_ROWS
+        if findings and self.keeps_mismatches:
+            mismatched = np.unique(np.concatenate([finding.rows for finding in findings]))
+            values, findings = _null_at(values, mismatched), ()
+            cut_rows = np.setdiff1d(cut_rows, mismatched)
+        values, null_findings = replace_nulls(values, values, self.target, self.path, self.fill)
+        findings = with_field((*findings, *null_findings), self.path)
+        return ColumnResult({self.target.name: values}, (), findings, cut=cut_rows), mismatched
 
-    def misfits(self, documents: Sequence[Members]) -> tuple[Finding, ...]:
-        """What the field cannot hold."""
-        return self._made(documents)[2]
+    def mismatches(self, documents: Sequence[Members]) -> tuple[Finding, ...]:
+        """Return findings for the values that the field cannot hold."""
+        return self._convert(documents)[2]
 
-    def _made(self, documents: Sequence[Members]) -> tuple[pa.Array, Rows, tuple[Finding, ...]]:
-        """The values, those that do not fit among them or NULL; which were cut; what does not fit."""
+    def _convert(self, documents: Sequence[Members]) -> tuple[pa.Array, Rows, tuple[Finding, ...]]:
+        """Return the values, the rows with a truncated text, and findings for values that do not fit.
+
+        Values of another type are NULL; values that break another rule of the field stay in.
+        """
         spec = self.target.spec
-        values, found = convert_values(
+        values, findings = convert_values(
             [find(document, self.parts) for document in documents], spec, self.path
         )
-        values, cut_rows = truncate(values, spec) if self.cuts else (values, NO_ROWS)
-        return values, cut_rows, (*found, *checked(values, self.target, self.path))
+        values, cut_rows = truncate(values, spec) if self.truncates else (values, NO_ROWS)
+        return values, cut_rows, (*findings, *check_values(values, self.target, self.path))
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedColumn:
-    """A column of JSON objects. ``keeps_rest``: what is not made fixed goes into the dynamic field."""
+    """A column of JSON objects. ``keeps_rest``: keys that do not become fields go into the dynamic field."""
 
     read: ReadColumn
     fixed: tuple[FixedKey, ...]
@@ -102,77 +105,84 @@ class OpenedColumn:
     def reads(self) -> tuple[ReadColumn, ...]:
         return (self.read,)
 
-    def take(self, given: Given, rows: int) -> ColumnResult:
-        documents, found = opened(given[self.read], self.name)
-        parts = [key.take(documents) for key in self.fixed]
-        misfits = [rows for _, rows in parts]
-        beside = tuple(self._beside(documents, misfits))
+    def map_rows(self, columns: SourceColumns, rows: int) -> ColumnResult:
+        documents, findings = read_documents(columns[self.read], self.name)
+        parts = [key.map_documents(documents) for key in self.fixed]
+        mismatched = [rows for _, rows in parts]
+        single_keys = tuple(self._single_keys(documents, mismatched))
         rest: list[DynamicObjects] = []
         if self.keeps_rest:
-            self._take_out(documents, misfits)
+            self._remove_mapped_keys(documents, mismatched)
             rest.append(DynamicObjects(self.name, documents))
         return ColumnResult(
-            {name: values for taken, _ in parts for name, values in taken.fields.items()},
-            (*rest, *beside),
-            (*found, *(finding for taken, _ in parts for finding in taken.findings)),
-            cut=np.concatenate([NO_ROWS, *(taken.cut for taken, _ in parts)]),
+            {name: values for result, _ in parts for name, values in result.fields.items()},
+            (*rest, *single_keys),
+            (*findings, *(finding for result, _ in parts for finding in result.findings)),
+            cut=np.concatenate([NO_ROWS, *(result.cut for result, _ in parts)]),
         )
 
-    def _beside(self, documents: Sequence[Members], misfits: Sequence[Rows]) -> Iterator[DynamicObjects]:
-        """What goes into the dynamic field by itself, a key at a time."""
+    def _single_keys(
+        self, documents: Sequence[Members], mismatched: Sequence[Rows]
+    ) -> Iterator[DynamicObjects]:
+        """Yield what goes into the dynamic field separately from the rest: moved keys and mismatches."""
         for key in self.moved:
             values = [find(document, key.parts, MISSING) for document in documents]
-            # A copy: another key may be taken out of it.
+            # A copy, because another key may be removed from the original.
             yield DynamicObjects(key.path, [{} if v is MISSING else {key.key: copied(v)} for v in values])
-        # Those without a name of their own may lie below one object.
+        # Values without a ``mismatch_key`` may be members of the same object, so they are collected first.
         in_place: list[Members] = [{} for _ in documents]
-        for fixed, rows in zip(self.fixed, misfits, strict=True):
-            named_alone: list[Members] = [{} for _ in documents]
-            for row in rows.tolist() if fixed.misfit_key or not self.keeps_rest else ():
+        for fixed, rows in zip(self.fixed, mismatched, strict=True):
+            renamed: list[Members] = [{} for _ in documents]
+            for row in rows.tolist() if fixed.mismatch_key or not self.keeps_rest else ():
                 value = copied(find(documents[row], fixed.parts))
-                if fixed.misfit_key:
-                    named_alone[row][fixed.misfit_key] = value
+                if fixed.mismatch_key:
+                    renamed[row][fixed.mismatch_key] = value
                 else:
                     place(in_place[row], fixed.parts, value)
-            if any(named_alone):
-                yield DynamicObjects(fixed.path, named_alone)
+            if any(renamed):
+                yield DynamicObjects(fixed.path, renamed)
         if any(in_place):
             yield DynamicObjects(self.name, in_place)
 
-    def _take_out(self, documents: Sequence[Members], misfits: Sequence[Rows]) -> None:
-        """Leave the rest in ``documents``; misfits without a name of their own stay in their place."""
+    def _remove_mapped_keys(self, documents: Sequence[Members], mismatched: Sequence[Rows]) -> None:
+        """Leave only the rest in ``documents``. Mismatches without a ``mismatch_key`` stay where they are."""
         for key in self.moved:
             for document in documents:
                 remove(document, key.parts)
-        for fixed, rows in zip(self.fixed, misfits, strict=True):
-            staying = frozenset() if fixed.misfit_key else frozenset(rows.tolist())
+        for fixed, rows in zip(self.fixed, mismatched, strict=True):
+            staying = frozenset() if fixed.mismatch_key else frozenset(rows.tolist())
             for row, document in enumerate(documents):
                 if row not in staying:
                     remove(document, fixed.parts)
 
 
-def opened(column: pa.Array, name: str) -> tuple[list[Members], tuple[Finding, ...]]:
-    """The keys of each document, none where it is NULL, null or at fault; and those that are."""
-    found = tuple(check_json_text(column, name, max_bytes=None))
-    faulty = {row for finding in found for row in finding.rows.tolist()}
-    odd: dict[str, dict[int, str]] = {"opened_not_object": {}, "json_too_deep": {}}
+def read_documents(column: pa.Array, name: str) -> tuple[list[Members], tuple[Finding, ...]]:
+    """Return the keys of each document, and findings for the documents that cannot be read.
+
+    A document that is NULL, null or cannot be read has no keys.
+    """
+    findings = tuple(check_json_text(column, name, max_bytes=None))
+    bad_rows = {row for finding in findings for row in finding.rows.tolist()}
+    reasons_by_code: dict[str, dict[int, str]] = {"opened_not_object": {}, "json_too_deep": {}}
     documents: list[Members] = [{} for _ in range(len(column))]
     for row, text in enumerate(column.cast(pa.binary()).to_pylist()):
-        if text is None or row in faulty or text.strip() == b"null":
+        if text is None or row in bad_rows or text.strip() == b"null":
             continue
         try:
             documents[row] = members(text)
         except TooDeep:
-            odd["json_too_deep"][row] = f"“{name}” is nested more than {MAX_DEPTH} levels deep."
+            reason = f"“{name}” is nested more than {MAX_DEPTH} levels deep."
+            reasons_by_code["json_too_deep"][row] = reason
         except ValueError:
             reason = f"“{name}” is {_kind(text)}; only the keys of an object can be opened."
-            odd["opened_not_object"][row] = reason
-    return documents, (*found, *(found_at(reasons, code, name) for code, reasons in odd.items() if reasons))
+            reasons_by_code["opened_not_object"][row] = reason
+    unreadable = (finding_of(reasons, code, name) for code, reasons in reasons_by_code.items() if reasons)
+    return documents, (*findings, *unreadable)
 
 
 def _kind(text: bytes) -> str:
     start = text.lstrip()[:1].decode(errors="replace")
-    return _KINDS.get(start, "a number" if start.isdigit() or start == "-" else "no JSON")
+    return _KINDS.get(start, "a number" if start.isdigit() or start == "-" else "not JSON")
 
 
 def _null_at(values: pa.Array, rows: Rows) -> pa.Array:

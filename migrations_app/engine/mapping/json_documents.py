@@ -1,8 +1,9 @@
-"""JSON documents as objects whose keys can be taken out, every number kept to the digit.
+"""JSON documents: objects whose keys can be removed, without changing a digit of any number.
 
-A document is read into ``Members``: its keys, of equal ones the last, as ``jsonb`` keeps them. Values are
-plain Python; but where writing a document again would change a number, all its numbers are ``Fragment``,
-their text. ``written`` makes text of both, ``plain`` numbers of both.
+A document is read into ``Members``, its keys and values. If a key occurs twice, the last one counts, as in
+``jsonb``. Values are plain Python. Only if writing the document back would change a number, all its numbers
+are stored as their text (``Fragment``). ``to_json`` writes both forms as JSON text; ``plain`` turns both into
+Python numbers.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from orjson import Fragment
 
 Members = dict[str, Any]
 
-# So many levels are written again (orjson).
+# The deepest nesting that orjson writes.
 MAX_DEPTH = 254
 MISSING = object()
-_NEXT_TO_ZERO = Decimal("1e-999999")
+_ALMOST_ZERO = Decimal("1e-999999")
 
 
 class TooDeep(ValueError):
@@ -28,54 +29,56 @@ class TooDeep(ValueError):
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON.")
+    raise ValueError(f"{name} is not JSON.")
 
 
 _DECODER = json.JSONDecoder(parse_float=Fragment, parse_int=Fragment, parse_constant=_no_constant)
 
 
 def members(text: bytes) -> Members:
-    """The keys of an object, of a text without half a surrogate pair. Raises ``TooDeep``, and ``ValueError``
-    for any other value and for what is no JSON."""
-    found = _unchanged(text)
-    if found is None:
-        found = _with_texts(text)
-    if not isinstance(found, dict):
-        raise ValueError("It is no object.")
-    return found
+    """Return the keys and values of an object. ``text`` must not hold half a surrogate pair.
+
+    Raises ``TooDeep``, or ``ValueError`` if the text is not JSON or not an object.
+    """
+    value = _read_if_exact(text)
+    if value is None:
+        value = _read_numbers_as_text(text)
+    if not isinstance(value, dict):
+        raise ValueError("It is not an object.")
+    return value
 
 
-def _unchanged(text: bytes) -> Any:
-    """The value of a text that is written again as it was read, but for blanks; else None.
+def _read_if_exact(text: bytes) -> Any:
+    """Return the value of a text if writing it back gives the same text (except for blanks), else None.
 
-    orjson rounds numbers that no double or 64-bit integer holds, and drops all but the last of equal keys:
-    either is seen in what it writes.
+    orjson rounds numbers that do not fit a double or a 64-bit integer, and drops all equal keys except the
+    last. Both change the text that it writes.
     """
     try:
-        found = orjson.loads(text)
-        is_same = orjson.dumps(found).replace(b" ", b"") == text.replace(b" ", b"")
+        value = orjson.loads(text)
+        is_same = orjson.dumps(value).replace(b" ", b"") == text.replace(b" ", b"")
     except (ValueError, TypeError):
         return None
-    return found if is_same else None
+    return value if is_same else None
 
 
-def _with_texts(text: bytes) -> Any:
-    """The value with each number as its text."""
+def _read_numbers_as_text(text: bytes) -> Any:
+    """Return the value with each number as its text."""
     try:
-        found = _DECODER.decode(text.decode())
-        orjson.dumps(found)
+        value = _DECODER.decode(text.decode())
+        orjson.dumps(value)
     except (RecursionError, orjson.JSONEncodeError):
         raise TooDeep from None
-    return found
+    return value
 
 
-def written(value: Any) -> bytes:
-    """The JSON text of a value, or of objects that hold such values."""
+def to_json(value: Any) -> bytes:
+    """Return the JSON text of a value, or of objects that hold such values."""
     return orjson.dumps(value)
 
 
 def plain(value: Any) -> Any:
-    """``value`` with numbers for their texts: int, or Decimal where they have a point or an exponent."""
+    """Return ``value`` with Python numbers: int, or Decimal if there is a point or an exponent."""
     if isinstance(value, Fragment):
         text = orjson.dumps(value).decode()
         return int(text) if text.lstrip("-").isdigit() else _decimal(text)
@@ -87,19 +90,20 @@ def plain(value: Any) -> Any:
 def _decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
-    except InvalidOperation:  # An exponent of 19 digits: what a double holds of such is zero, or next to it.
+    except InvalidOperation:
+        # The exponent has 19 digits or more. A double can hold such a number only if it is (almost) zero.
         digits = Decimal(text.lower().partition("e")[0])
-        return _NEXT_TO_ZERO.copy_sign(digits) if digits else digits
+        return _ALMOST_ZERO.copy_sign(digits) if digits else digits
 
 
 def find(document: Members, parts: Sequence[str], missing: Any = None) -> Any:
-    """The value at a path; ``missing`` where there is none. A null is None."""
-    inner = _inner(document, parts)
-    return missing if inner is None else inner.get(parts[-1], missing)
+    """Return the value at a path, or ``missing`` if there is none. A JSON null is None."""
+    parent = _parent(document, parts)
+    return missing if parent is None else parent.get(parts[-1], missing)
 
 
-def _inner(document: Members, parts: Sequence[str]) -> Members | None:
-    """The object that holds the last part; None where there is none on the way."""
+def _parent(document: Members, parts: Sequence[str]) -> Members | None:
+    """Return the object that holds the last part, or None if a part of the path is not an object."""
     for part in parts[:-1]:
         inner = document.get(part)
         if not isinstance(inner, dict):
@@ -109,22 +113,22 @@ def _inner(document: Members, parts: Sequence[str]) -> Members | None:
 
 
 def remove(document: Members, parts: Sequence[str]) -> None:
-    """Take a path out of a document, and the objects that become empty by it."""
-    inner = _inner(document, parts)
-    if inner is None or parts[-1] not in inner:
+    """Remove the value at a path from a document, and the objects that become empty because of it."""
+    parent = _parent(document, parts)
+    if parent is None or parts[-1] not in parent:
         return
-    del inner[parts[-1]]
-    if not inner and len(parts) > 1:
+    del parent[parts[-1]]
+    if not parent and len(parts) > 1:
         remove(document, parts[:-1])
 
 
 def copied(value: Any) -> Any:
-    """``value`` with objects of its own, so that what is taken out of one stays in the other."""
+    """Return a copy of ``value`` and its objects. Removing a key from one does not change the other."""
     return {key: copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
 def place(document: Members, parts: Sequence[str], value: Any) -> None:
-    """Put a value at a path. What stands on the way to it are objects, or nothing."""
+    """Put a value at a path. Each part before the last must be an object or missing."""
     for part in parts[:-1]:
         document = document.setdefault(part, {})
     document[parts[-1]] = value

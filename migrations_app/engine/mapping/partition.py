@@ -1,4 +1,4 @@
-"""Which partition each row of a batch goes into."""
+"""Partitioning: the partition that each row of a batch goes into."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, VALUE
 
 @dataclass(frozen=True, slots=True)
 class Partitioning:
-    """One partition for each value of the source field ``by``: ``names`` by value, NULL into the default one.
+    """One partition for each value of the source field ``by``; rows with NULL go into the default partition.
 
-    ``is_in_key``: the target keeps rows of equal keys apart that are in different partitions.
+    ``names`` has the partition name of each value. ``is_in_key``: in the target, rows with equal keys in
+    different partitions are different rows.
     """
 
     by: str
@@ -30,23 +31,23 @@ class Partitioning:
     def read(self) -> ReadColumn:
         return ReadColumn(self.by, VALUE)
 
-    def places(self, values: pa.Array) -> tuple[pa.Array, tuple[Finding, ...]]:
-        """The partition of each of ``values`` (``string``) as ``dictionary<int32, string>``; a value that has
-        none is found."""
+    def partitions_of(self, values: pa.Array) -> tuple[pa.Array, tuple[Finding, ...]]:
+        """Return the partition of each of ``values`` (``string``) as ``dictionary<int32, string>``, and a
+        finding for the values that have no partition."""
         known = pa.array(list(self.names), pa.string())
         index = pc.index_in(values, known).cast(pa.int32())
-        # The last is the default one.
-        places = pa.DictionaryArray.from_arrays(
+        # The last entry of the dictionary is the default partition.
+        partitions = pa.DictionaryArray.from_arrays(
             index.fill_null(len(known)), pa.array([*self.names.values(), DEFAULT_PARTITION], pa.string())
         )
-        is_strange = pc.and_(index.is_null(), values.is_valid())
-        if not pc.any(is_strange).as_py():
-            return places, ()
-        finding = Finding(rows_where(is_strange), "partition_unknown", self._is_strange(values), self.by)
-        return places, (finding,)
+        is_unknown = pc.and_(index.is_null(), values.is_valid())
+        if not pc.any(is_unknown).as_py():
+            return partitions, ()
+        finding = Finding(rows_where(is_unknown), "partition_unknown", self._reason(values), self.by)
+        return partitions, (finding,)
 
-    def _is_strange(self, values: pa.Array) -> Callable[[int], str]:
+    def _reason(self, values: pa.Array) -> Callable[[int], str]:
         return lambda row: (
-            f"“{self.by}” is “{shortened(values[row].as_py())}”, which no row had when the partitions "
-            "were made."
+            f"“{self.by}” is “{shortened(values[row].as_py())}”. No row had this value when the partitions "
+            "were created."
         )

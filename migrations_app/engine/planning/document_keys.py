@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from migrations_app.engine.mapping.json_column import opened
+from migrations_app.engine.mapping.json_column import read_documents
 from migrations_app.engine.mapping.json_documents import plain
 from migrations_app.engine.mapping.values.convert import convert_values, fits, shown
 from migrations_app.engine.model.batch import CollectionRef
@@ -108,7 +108,7 @@ class _Key:
 
 def _keys(name: str, column: pa.Array) -> list[_Key]:
     """The keys of the documents, the most frequent first."""
-    documents, _ = opened(column, name)
+    documents, _ = read_documents(column, name)
     keys: dict[str, _Key] = {}
     for row, document in enumerate(documents):
         for part, value in document.items():

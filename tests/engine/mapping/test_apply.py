@@ -83,7 +83,7 @@ def test_a_slice_of_a_larger_batch_is_checked_within_its_own_rows():
             ["éé", "abcd", ""],
             ["ééé", "abcde"],
             "too_long",
-            "6 bytes long; the field takes 4",
+            "6 bytes long; the field takes at most 4",
         ),
         (
             {"source": "j", "target": "j", "type": "JSON"},
@@ -99,7 +99,7 @@ def test_a_slice_of_a_larger_batch_is_checked_within_its_own_rows():
             "json_not_object",
             "the JSON value 3",
         ),
-        (array(), [[1, 2], []], [[1, 2, 3]], "too_many_items", "3 elements; the field takes 2"),
+        (array(), [[1, 2], []], [[1, 2, 3]], "too_many_items", "3 elements; the field takes at most 2"),
         (array(), [[1]], [[None], [1, None]], "null_item", "an element that is NULL"),
         (array("VARCHAR", max_length=3), [["abc"], []], [["a", "éé"]], "item_too_long", "of 4 bytes"),
         (
@@ -121,7 +121,7 @@ def test_a_slice_of_a_larger_batch_is_checked_within_its_own_rows():
             [[{"index": 1, "value": 0.5}], []],
             [[{"index": 1, "value": np.inf}]],
             "not_finite",
-            "no finite number",
+            "not a finite number",
         ),
         (
             {"source": "p", "target": "p", "type": "SPARSE_FLOAT_VECTOR"},
@@ -169,7 +169,7 @@ def test_an_integer_wider_than_its_field_is_rejected():
     wide = pa.array([127, 128, -128], pa.int64())
     mapped = mapping.apply(Batch(batch.rows.set_column(2, "n", wide), 0, batch.locators))
     assert codes(mapped) == [("row 1", "n", "misfit")]
-    assert mapped.rejected[0].reason == "“n” is 128, which is no int8."
+    assert mapped.rejected[0].reason == "“n” is 128, which is not a valid int8."
     assert mapped.rows.column("n").to_pylist() == [127, -128]
 
 
@@ -238,7 +238,7 @@ def test_null_goes_where_it_may_and_is_rejected_where_it_may_not():
     mapped = applied(mapping_of(text("t", nullable=True), text("u")), t=[None, "a"], u=["b", None])
     assert mapped.rows.column("t").to_pylist() == [None]
     assert codes(mapped) == [("row 1", "u", "null")]
-    assert mapped.rejected[0].reason == "“u” is NULL; the field takes no NULL."
+    assert mapped.rejected[0].reason == "“u” is NULL; the field does not take NULL."
 
 
 def test_null_is_filled_by_fill_null_or_else_by_the_default():

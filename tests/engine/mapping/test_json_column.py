@@ -132,8 +132,8 @@ def test_a_misfit_is_rejected_with_what_it_is():
     mapped = applied(opened(key("n", "INT64")), m=MISFITS)
     assert codes(mapped) == [(f"row {n}", "m.n", "misfit") for n in (1, 2, 3)]
     assert [r.reason for r in mapped.rejected] == [
-        '“m.n” is "x", which is no number.',
-        "“m.n” is 1.5, which is no whole number.",
+        '“m.n” is "x", which is not a number.',
+        "“m.n” is 1.5, which is not a whole number.",
         "“m.n” is 9223372036854775808, which does not fit INT64: -9,223,372,036,854,775,808 to "
         "9,223,372,036,854,775,807.",
     ]
@@ -302,8 +302,8 @@ def test_the_fields_and_the_rest_make_the_document_again(mapping, documents):
             if value is not None:
                 is_json = fixed.target.spec.type == "JSON"
                 again[name] = exactly(value) if is_json else value
-            elif fixed.misfit_key and fixed.misfit_key in again:
-                again[name] = again.pop(fixed.misfit_key)
+            elif fixed.mismatch_key and fixed.mismatch_key in again:
+                again[name] = again.pop(fixed.mismatch_key)
         given_document = exactly(documents[int(locator.split()[1])])
         gone = {f.parts[0] for f in column.fixed if given_document.get(f.parts[0], 0) is None}
         assert same(again) == same({k: v for k, v in given_document.items() if k not in gone})

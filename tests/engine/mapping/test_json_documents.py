@@ -16,7 +16,7 @@ from migrations_app.engine.mapping.json_documents import (
     members,
     place,
     remove,
-    written,
+    to_json,
 )
 from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.model.paths import OpenedPath, opened_path, parse_path, path_of
@@ -57,7 +57,7 @@ def exactly(text):
 
 @given(DOCUMENTS)
 def test_a_document_is_written_as_it_was_read(text):
-    assert exactly(written(members(text.encode()))) == exactly(text)
+    assert exactly(to_json(members(text.encode()))) == exactly(text)
 
 
 @given(DOCUMENTS, st.lists(st.lists(KEYS, min_size=1, max_size=3), max_size=4))
@@ -67,13 +67,13 @@ def test_what_is_taken_out_and_the_rest_make_the_document_again(text, paths):
     for path in paths:
         value = find(document, path, MISSING)
         if value is not MISSING:
-            taken[tuple(path)] = written(value)
+            taken[tuple(path)] = to_json(value)
             remove(document, path)
             assert find(document, path, MISSING) is MISSING
     for path, value in reversed(taken.items()):
         is_object = value.startswith(b"{")
         place(document, path, members(value) if is_object else Fragment(value))
-    assert exactly(written(document)) == exactly(text)
+    assert exactly(to_json(document)) == exactly(text)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_objects_that_become_empty_go_with_their_last_key_and_empty_ones_stay():
     document = members(b'{"a": {"b": {"c": 1}, "d": {}}, "e": {"f": 1.10}}')
     for path in (["a", "b", "c"], ["e", "f"], ["a", "x", "y"], ["z"]):
         remove(document, path)
-    assert written(document) == b'{"a":{"d":{}}}'
+    assert to_json(document) == b'{"a":{"d":{}}}'
 
 
 @pytest.mark.parametrize("number", ["1", "1.10"])
@@ -111,7 +111,7 @@ def test_a_document_is_as_deep_as_it_can_be_written_again(number):
     def nested(levels):
         return '{"a":' + "[" * (levels - 1) + number + "]" * (levels - 1) + "}"
 
-    assert written(members(nested(MAX_DEPTH).encode())).decode() == nested(MAX_DEPTH)
+    assert to_json(members(nested(MAX_DEPTH).encode())).decode() == nested(MAX_DEPTH)
     for levels in (MAX_DEPTH + 1, 5_000):
         with pytest.raises(TooDeep):
             members(nested(levels).encode())
@@ -177,24 +177,24 @@ def test_a_value_arrives_exactly(spec, texts, values):
     ("spec", "text", "words"),
     [
         (INT64, "9223372036854775808", "does not fit INT64"),
-        (INT64, "1.5", "is no whole number"),
-        (INT64, "9007199254740992.5", "is no whole number"),
-        (INT64, '"1"', "is no number"),
-        (INT64, "true", "is no number"),
+        (INT64, "1.5", "is not a whole number"),
+        (INT64, "9007199254740992.5", "is not a whole number"),
+        (INT64, '"1"', "is not a number"),
+        (INT64, "true", "is not a number"),
         (TypeSpec(T.INT32), "2147483648", "does not fit INT32"),
         (DOUBLE, "9007199254740993", "a DOUBLE would round"),
-        (DOUBLE, '"0.5"', "is no number"),
-        (DOUBLE, "false", "is no number"),
+        (DOUBLE, '"0.5"', "is not a number"),
+        (DOUBLE, "false", "is not a number"),
         (TypeSpec(T.FLOAT), "16777217", "a FLOAT would round"),
-        (TypeSpec(T.FLOAT), "1e39", "is more than any FLOAT"),
-        (TypeSpec(T.FLOAT), "-3.4028236e38", "is more than any FLOAT"),
+        (TypeSpec(T.FLOAT), "1e39", "is too large for a FLOAT"),
+        (TypeSpec(T.FLOAT), "-3.4028236e38", "is too large for a FLOAT"),
         (TypeSpec(T.BOOL), "1", "is neither true nor false"),
-        (TypeSpec(T.VARCHAR), "12", "is no text"),
-        (TypeSpec(T.VARCHAR), '{"a": 1.10}', "is no text"),
-        (ARRAY, "1", "is no list"),
+        (TypeSpec(T.VARCHAR), "12", "is not text"),
+        (TypeSpec(T.VARCHAR), '{"a": 1.10}', "is not text"),
+        (ARRAY, "1", "is not a list"),
         (ARRAY, "[1, null]", "has an element that is null"),
-        (ARRAY, '[1, "a"]', "has an element that is no number"),
-        (ARRAY, "[[1]]", "has an element that is no number"),
+        (ARRAY, '[1, "a"]', "has an element that is not a number"),
+        (ARRAY, "[[1]]", "has an element that is not a number"),
     ],
 )
 def test_a_value_that_its_type_cannot_hold_is_a_misfit(spec, text, words):

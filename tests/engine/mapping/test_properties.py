@@ -144,7 +144,7 @@ def settled(row, column):
     value = row[column.name]
     if value is None:
         return column.fill
-    if isinstance(column, FixedColumn) and column.cuts:
+    if isinstance(column, FixedColumn) and column.truncates:
         limit = column.target.spec.max_length
         texts = [item and shortened(item, limit) for item in ([value] if isinstance(value, str) else value)]
         return texts[0] if isinstance(value, str) else texts
@@ -152,7 +152,7 @@ def settled(row, column):
 
 
 def was_cut(row, column):
-    if not isinstance(column, FixedColumn) or not column.cuts or row[column.name] is None:
+    if not isinstance(column, FixedColumn) or not column.truncates or row[column.name] is None:
         return False
     return settled(row, column) != row[column.name]
 

@@ -97,7 +97,7 @@ def batch_of(ids, langs):
 
 def rows_by_partition(mapped):
     keys = mapped.rows.column("id").to_pylist()
-    return {name: [keys[row] for row in rows] for name, rows in groups(mapped.places)}
+    return {name: [keys[row] for row in rows] for name, rows in groups(mapped.partitions)}
 
 
 def test_each_row_goes_where_its_value_says_and_null_into_the_default_one():

@@ -1,4 +1,4 @@
-"""What is wrong with rows of a batch, and the rejected rows that come of it."""
+"""Findings: the problems of the rows of a batch, and the rejected rows that result from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_ROWS: Rows = np.empty(0, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault of one field, and the rows that have it. ``reason`` gives a row's sentence."""
+    """One problem of one field, and the rows that have it. ``reason`` returns the sentence for a row."""
 
     rows: Rows
     code: str
@@ -26,18 +26,18 @@ class Finding:
     field: str = ""
 
 
-def found_at(reasons: Mapping[int, str], code: str, name: str) -> Finding:
-    """A fault of the rows that ``reasons`` has a sentence for."""
+def finding_of(reasons: Mapping[int, str], code: str, name: str) -> Finding:
+    """Return a finding for the rows in ``reasons``, which has the sentence for each of them."""
     return Finding(np.array(sorted(reasons), np.int64), code, reasons.__getitem__, name)
 
 
-def named(findings: tuple[Finding, ...], name: str) -> tuple[Finding, ...]:
-    """The same, about ``name`` where they do not say what they are about."""
-    return tuple(found if found.field else replace(found, field=name) for found in findings)
+def with_field(findings: tuple[Finding, ...], name: str) -> tuple[Finding, ...]:
+    """Return the findings with the field ``name``, unless they already have a field."""
+    return tuple(finding if finding.field else replace(finding, field=name) for finding in findings)
 
 
 def rejected_rows(batch: Batch, findings: Iterable[Finding], skipped: Rows) -> dict[int, Rejected]:
-    """The rejected rows by their number, each with its first finding. Skipped rows are not rejected."""
+    """Return the rejected rows by row number, each with its first finding. Skipped rows are not rejected."""
     first: dict[int, Finding] = {}
     left_out = set(skipped.tolist())
     for finding in findings:

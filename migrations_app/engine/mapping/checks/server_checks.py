@@ -1,6 +1,7 @@
-"""What one server refuses of values that another one takes: found before it is sent, row by row.
+"""Server checks: values that one server refuses although others accept them.
 
-Asked only then, a server would refuse a whole request, and each row at fault would have to be searched for.
+They are found row by row before anything is sent. The server would refuse a whole request, and each bad row
+would have to be searched for.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ _LIST, _NULL = r"^\s*\[", r"^\s*null\s*$"
 
 @dataclass(frozen=True, slots=True)
 class ServerChecks:
-    """The defaults are those of a server that takes everything.
+    """Rules of one server. The defaults describe a server that accepts everything.
 
-    ``hidden_keys``: names that it does not show in the dynamic field. The rest as in ``Capabilities``.
+    ``hidden_keys``: names that the server does not return from the dynamic field. The others are the same as
+    in ``Capabilities``.
     """
 
     hidden_keys: frozenset[str] = frozenset()
@@ -45,22 +47,25 @@ class ServerChecks:
         )
 
     def findings(self, values: pa.Array, field: TargetField, name: str) -> Iterator[Finding]:
-        """The rows of a field that the server would refuse. NULLs are not its business."""
+        """Yield findings for the rows of a field that the server would refuse. NULLs are not checked."""
         spec = field.spec
         if spec.type in (MilvusType.FLOAT, MilvusType.DOUBLE) and not self.keeps_not_finite:
-            said = f"“{name}” is NaN or infinite, which this server does not take as {spec.type}."
-            yield from _found(pc.invert(pc.is_finite(values)), "not_finite", said)
+            reason = f"“{name}” is NaN or infinite, which this server does not take as {spec.type}."
+            yield from _findings(pc.invert(pc.is_finite(values)), "not_finite", reason)
         elif spec.type is MilvusType.SPARSE_FLOAT_VECTOR and not self.empty_sparse:
-            said = f"“{name}” is a sparse vector without an entry, which this server does not take."
-            yield from _found(pc.equal(pc.list_value_length(values), 0), "empty_sparse_vector", said)
+            reason = f"“{name}” is an empty sparse vector, which this server does not take."
+            yield from _findings(pc.equal(pc.list_value_length(values), 0), "empty_sparse_vector", reason)
         elif spec.type is MilvusType.JSON and self.json_objects_only:
-            said = f"“{name}” is a list; this server keeps JSON objects alone."
-            yield from _found(pc.match_substring_regex(values, _LIST), "json_list", said)
+            reason = f"“{name}” is a list; this server stores only JSON objects."
+            yield from _findings(pc.match_substring_regex(values, _LIST), "json_list", reason)
         elif spec.type is MilvusType.JSON and not (self.json_null or field.nullable):
-            said = f"“{name}” is JSON's null, which this server takes for NULL; the field takes no NULL."
-            yield from _found(pc.match_substring_regex(values, _NULL), "json_null", said)
+            reason = (
+                f"“{name}” is the JSON value null, which this server treats as NULL; "
+                "the field does not take NULL."
+            )
+            yield from _findings(pc.match_substring_regex(values, _NULL), "json_null", reason)
 
 
-def _found(is_bad: pa.Array, code: str, sentence: str) -> Iterator[Finding]:
+def _findings(is_bad: pa.Array, code: str, reason: str) -> Iterator[Finding]:
     if pc.any(is_bad).as_py():
-        yield Finding(rows_where(is_bad), code, lambda row: sentence)
+        yield Finding(rows_where(is_bad), code, lambda row: reason)

@@ -1,8 +1,8 @@
-"""Values of JSON documents as a column of a field's type: exactly, or not at all.
+"""Convert: turns values of JSON documents into a column of a field's type, exactly or not at all.
 
-A value that the type cannot hold as it is (a fraction or more than 64 bits in an INT64, a number in a
-VARCHAR, a whole number that a DOUBLE would round) is a misfit. A fraction is rounded to the nearest DOUBLE or
-FLOAT, as JSON numbers are everywhere.
+A value that the type cannot hold exactly is a type mismatch: a fraction or more than 64 bits in an INT64, a
+number in a VARCHAR, a whole number that a DOUBLE would round. Only fractions are rounded, to the nearest
+DOUBLE or FLOAT, as JSON numbers always are.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from migrations_app.engine.log import shortened
-from migrations_app.engine.mapping.checks.findings import Finding, found_at
-from migrations_app.engine.mapping.json_documents import plain, written
+from migrations_app.engine.mapping.checks.findings import Finding, finding_of
+from migrations_app.engine.mapping.json_documents import plain, to_json
 from migrations_app.engine.model.limits import FLOAT32_END, INTEGER_BITS
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 
@@ -27,28 +27,29 @@ SHOWN_BYTES = 40
 
 
 class TypeMismatch(ValueError):
-    """Why a value is none of a type: a sentence's end, after “which”."""
+    """Why a value does not fit a type. The message completes a sentence that ends with “which”."""
 
 
 def convert_values(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
-    """A column of ``arrow_type(spec)``; misfits are NULL in it and found. None is NULL.
+    """Return a column of ``arrow_type(spec)``. Type mismatches are NULL in it and are in the findings.
 
-    ``values`` are what ``documents.find`` gives.
+    ``values`` come from ``json_documents.find``; None is NULL.
     """
     wanted = arrow_type(spec)
     if spec.type is T.JSON:
-        texts = [None if value is None else written(value) for value in values]
+        texts = [None if value is None else to_json(value) for value in values]
         return pa.array(texts, pa.binary()).cast(wanted), ()
     bare = [plain(value) for value in values]
     if _are_all(bare, spec):
         try:
             return pa.array(bare, wanted), ()
         except (pa.ArrowInvalid, OverflowError):
-            pass  # which of them it was is found one by one
+            pass  # _one_by_one finds the values that do not fit
     return _one_by_one(values, spec, name)
 
 
-# What Arrow takes for these as it is, or refuses. It cuts fractions off, and rounds to a FLOAT without end.
+# The Python types that Arrow either stores exactly or refuses. For others it would cut off fractions, and
+# round any number to a FLOAT.
 _EXACT: dict[MilvusType, frozenset[type]] = {
     T.BOOL: frozenset({bool}),
     **dict.fromkeys(INTEGER_BITS, frozenset({int})),
@@ -68,23 +69,23 @@ def _are_all(values: Sequence[Any], spec: TypeSpec) -> bool:
 
 
 def _one_by_one(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
-    """The slow way, taken only where some value may not fit."""
+    """Convert each value separately. This is slow, so it is done only if a value may not fit."""
     fitting: list[Any] = []
     reasons: dict[int, str] = {}
     for row, value in enumerate(values):
         try:
             fitting.append(None if value is None else fit(plain(value), spec))
-        except TypeMismatch as misfit:
+        except TypeMismatch as mismatch:
             fitting.append(None)
-            reasons[row] = f"“{name}” is {shown(value)}, which {misfit}."
+            reasons[row] = f"“{name}” is {shown(value)}, which {mismatch}."
     column = pa.array(fitting, arrow_type(spec))
     if not reasons:
         return column, ()
-    return column, (found_at(reasons, "misfit", name),)
+    return column, (finding_of(reasons, "misfit", name),)
 
 
 def fit(value: Any, spec: TypeSpec) -> Any:
-    """One value, not None, as ``spec`` holds it. Raises ``TypeMismatch``."""
+    """Return a value, which must not be None, as ``spec`` holds it. Raises ``TypeMismatch``."""
     if spec.type is T.ARRAY:
         return _list(value, spec)
     if spec.type in INTEGER_BITS:
@@ -93,7 +94,7 @@ def fit(value: Any, spec: TypeSpec) -> Any:
 
 
 def fits(value: Any, spec: TypeSpec) -> bool:
-    """Whether ``fit`` takes a value; None is none."""
+    """True if ``fit`` accepts the value and it is not None."""
     try:
         return value is not None and fit(value, spec) is not None
     except TypeMismatch:
@@ -103,52 +104,52 @@ def fits(value: Any, spec: TypeSpec) -> bool:
 def _list(value: Any, spec: TypeSpec) -> list[Any]:
     assert spec.element_type is not None
     if not isinstance(value, list):
-        raise TypeMismatch("is no list")
+        raise TypeMismatch("is not a list")
     if None in value:
-        raise TypeMismatch("has an element that is null; an ARRAY takes none")
+        raise TypeMismatch("has an element that is null, and an ARRAY cannot hold null")
     element = TypeSpec(spec.element_type)
     try:
         return [fit(item, element) for item in value]
-    except TypeMismatch as misfit:
-        raise TypeMismatch(f"has an element that {misfit}") from None
+    except TypeMismatch as mismatch:
+        raise TypeMismatch(f"has an element that {mismatch}") from None
 
 
 def _whole(value: Any, type_: MilvusType) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise TypeMismatch("is no number")
+        raise TypeMismatch("is not a number")
     number = Decimal(repr(value)) if isinstance(value, float) else value
     end = 1 << (INTEGER_BITS[type_] - 1)
     if not -end <= number < end:
         raise TypeMismatch(f"does not fit {type_}: {-end:,} to {end - 1:,}")
     if number != int(number):
-        raise TypeMismatch("is no whole number")
+        raise TypeMismatch("is not a whole number")
     return int(number)
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise TypeMismatch("is no number")
+        raise TypeMismatch("is not a number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if math.isinf(number):
-        raise TypeMismatch("is more than any DOUBLE")
+        raise TypeMismatch("is too large for a DOUBLE")
     if isinstance(value, int) and int(number) != value and Decimal(repr(number)) != value:
         raise TypeMismatch("a DOUBLE would round")
     return number
 
 
-def _short_number(value: Any) -> float:
+def _float32(value: Any) -> float:
     number = _number(value)
     if abs(number) >= FLOAT32_END:
-        raise TypeMismatch("is more than any FLOAT")
+        raise TypeMismatch("is too large for a FLOAT")
     if isinstance(value, int) and int(np.float32(number)) != value:
         raise TypeMismatch("a FLOAT would round")
     return number
 
 
-def _truth(value: Any) -> bool:
+def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeMismatch("is neither true nor false")
     return value
@@ -156,18 +157,18 @@ def _truth(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeMismatch("is no text")
+        raise TypeMismatch("is not text")
     return value
 
 
 _FIT: dict[MilvusType, Callable[[Any], Any]] = {
     T.DOUBLE: _number,
-    T.FLOAT: _short_number,
-    T.BOOL: _truth,
+    T.FLOAT: _float32,
+    T.BOOL: _boolean,
     T.VARCHAR: _text,
 }
 
 
 def shown(value: Any) -> str:
-    """A value as a sentence names it: its JSON, cut."""
-    return shortened(written(value).decode(), SHOWN_BYTES)
+    """Return the JSON of a value, shortened, for use in a message."""
+    return shortened(to_json(value).decode(), SHOWN_BYTES)

@@ -1,4 +1,4 @@
-"""Texts cut to the length of their field, where the plan says ``too_long: truncate``."""
+"""Truncate: shortens texts to the length of their field if the plan says ``too_long: truncate``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from migrations_app.engine.model.types import TypeSpec
 
 
 def truncate(values: pa.Array, spec: TypeSpec) -> tuple[pa.Array, Rows]:
-    """``values`` (VARCHAR, or ARRAY of it) with no text longer than ``spec.max_length`` bytes of UTF-8, and
-    the rows that had one. No character is cut in two. Where nothing is too long nothing is copied."""
+    """Return ``values`` (VARCHAR, or ARRAY of VARCHAR) with all texts truncated to ``spec.max_length`` bytes
+    of UTF-8, and the rows with a truncated text.
+
+    A character is never split. If no text is too long, nothing is copied.
+    """
     assert spec.max_length is not None
     if not pa.types.is_list(values.type):
         texts, is_long = _truncate_texts(values, spec.max_length)
@@ -20,7 +23,7 @@ def truncate(values: pa.Array, spec: TypeSpec) -> tuple[pa.Array, Rows]:
     items, is_long = _truncate_texts(pc.list_flatten(values), spec.max_length)
     if is_long is None:
         return values, NO_ROWS
-    # NULL lists have no items, whatever their offsets say.
+    # The offsets of a NULL list may be anything, but it has no items in the flattened array.
     ends = pc.cumulative_sum(pc.list_value_length(values).fill_null(0).cast(pa.int32()))
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
     lists = pa.ListArray.from_arrays(offsets, items, type=values.type, mask=values.is_null())
@@ -28,7 +31,7 @@ def truncate(values: pa.Array, spec: TypeSpec) -> tuple[pa.Array, Rows]:
 
 
 def _truncate_texts(texts: pa.Array, limit: int) -> tuple[pa.Array, pa.Array | None]:
-    """The texts, and which of them were too long; None where none was."""
+    """Return the texts, and a mask of those that were too long, or None if there were none."""
     sizes = pc.binary_length(texts)
     if (pc.max(sizes).as_py() or 0) <= limit:
         return texts, None
@@ -38,5 +41,5 @@ def _truncate_texts(texts: pa.Array, limit: int) -> tuple[pa.Array, pa.Array | N
 
 
 def _truncate_text(text: bytes, limit: int) -> str:
-    # What is left of a character that the limit goes through is no UTF-8, and the only thing that is not.
+    # Only a character split by the limit is invalid UTF-8 here, so ignoring errors drops exactly that one.
     return text[:limit].decode(errors="ignore")

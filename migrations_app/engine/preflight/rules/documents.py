@@ -9,7 +9,7 @@ from itertools import chain
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.mapping.checks.findings import Finding
 from migrations_app.engine.mapping.compile import fixed_key
-from migrations_app.engine.mapping.json_column import opened
+from migrations_app.engine.mapping.json_column import read_documents
 from migrations_app.engine.mapping.json_documents import Members, remove
 from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.paths import opened_path, path_of
@@ -155,7 +155,7 @@ def check_opened_sample(subject: Subject) -> Iterator[Fault]:
         if path is None:
             continue
         key = fixed_key(subject.plan, path, _bare(entry.plan))
-        for found in key.misfits(sampled[path.column]):
+        for found in key.mismatches(sampled[path.column]):
             if found.code in _OF_A_TYPE:
                 yield _misfits(entry, found, len(sampled[path.column]))
                 break
@@ -190,4 +190,4 @@ def _sampled(subject: Subject) -> Iterator[tuple[str, list[Members]]]:
     for name in subject.opened:
         source = subject.schema.field(name)
         if source is not None and source.can_open:
-            yield name, opened(sample.column(name), name)[0]
+            yield name, read_documents(sample.column(name), name)[0]
