@@ -1,4 +1,4 @@
-"""The database of the console and its workers."""
+"""Models: the database tables of the console and its workers."""
 
 from migrations_app.models.collection import ActionState, JobCollection
 from migrations_app.models.connections import Connection, Draft

@@ -1,4 +1,4 @@
-"""JobCollection: one collection of a job, and what is known of it in the target."""
+"""JobCollection: one collection of a job, and its state in the target."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.models.job import Job
 from migrations_app.models.status import SliceState, TargetState
 
-# The columns of a slice that count.
+# The counter columns of a slice.
 COUNTERS = (
     *("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed"),
     *("bytes_written", "values_cut"),
@@ -19,7 +19,7 @@ COUNTERS = (
 
 
 class ActionState(models.TextChoices):
-    """What is to be done with the index or the load state of a collection, and how far it is."""
+    """State of a requested action: creating the index, or loading or releasing a collection."""
 
     NONE = "", "not asked"
     ASKED = "asked", "asked"
@@ -30,8 +30,8 @@ class ActionState(models.TextChoices):
 
 class JobCollectionQuerySet(models.QuerySet["JobCollection"]):
     def with_counters(self) -> Self:
-        """Each with the sums over its slices (``rows_read``, ``rows_written``, ..., ``rows_in_flight``) and
-        their number: ``slices_total``, ``slices_running``, ``slices_done``."""
+        """Annotate each collection with the sums over its slices (``rows_read``, ``rows_written``, ...,
+        ``rows_in_flight``) and with ``slices_total``, ``slices_running`` and ``slices_done``."""
         sums = {name: Coalesce(models.Sum(f"slices__{name}"), 0) for name in (*COUNTERS, "rows_in_flight")}
         counts = {
             f"slices_{name}": models.Count("slices", filter=models.Q(slices__state=state))
@@ -41,11 +41,13 @@ class JobCollectionQuerySet(models.QuerySet["JobCollection"]):
 
 
 class JobCollection(models.Model):
-    """One collection of a job. ``plan`` is the completed plan of it, which alone makes its mapping.
+    """One collection of a job. ``plan`` is its completed plan; the mapping is compiled from it alone.
 
-    Counted are: ``rows_source`` before and ``rows_source_after`` the move in the source, ``count_before`` in
-    a target collection that was there, ``rows_target`` after (None: not counted). ``limit_rows``: only the
-    first so many of the source are moved. ``verified`` is None where it is not known, and ``checks`` say why.
+    Row counts (None means not counted): ``rows_source`` and ``rows_source_after`` are the rows in the source
+    before and after the move. ``count_before`` are the rows that an existing target collection contained
+    before the job, ``rows_target`` the rows in the target after it. If ``limit_rows`` is set, only the first
+    ``limit_rows`` rows of the source are moved. ``verified`` is None if the result is not known; ``checks``
+    contains the reasons.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="collections")
@@ -54,11 +56,11 @@ class JobCollection(models.Model):
     target = models.CharField(max_length=255, blank=True, default="")
     plan = models.JSONField()
     target_state = models.CharField(max_length=20, choices=TargetState.choices, default=TargetState.NONE)
-    # Is the key kept as it is, and does the source declare it unique?
+    # The key is left unchanged, and the source declares it unique.
     key_unique = models.BooleanField(default=False)
-    # May its slices be moved one after another only (Auto ID, and where only the first rows are wanted)?
+    # The slices must be moved one after another (with Auto ID, and if only the first rows are wanted).
     one_slice_at_a_time = models.BooleanField(default=False)
-    # Has preflight completed its plan, and are its slices stored?
+    # Preflight has completed the plan; the slices are stored.
     is_prepared = models.BooleanField(default=False)
     is_sliced = models.BooleanField(default=False)
 
@@ -66,13 +68,13 @@ class JobCollection(models.Model):
     rows_source = models.PositiveBigIntegerField(null=True, blank=True)
     rows_source_after = models.PositiveBigIntegerField(null=True, blank=True)
     count_before = models.PositiveBigIntegerField(null=True, blank=True, default=0)
-    # Rows minus different keys in the source, before and after, where it does not declare the key unique.
+    # Rows minus distinct keys in the source, before and after, if it does not declare the key unique.
     duplicate_keys = models.PositiveBigIntegerField(null=True, blank=True)
     duplicate_keys_after = models.PositiveBigIntegerField(null=True, blank=True)
     rows_target = models.PositiveBigIntegerField(null=True, blank=True)
     verified = models.BooleanField(null=True, blank=True)
     checks = models.JSONField(default=list, blank=True)
-    # Where finishing stands: steps taken, and what a check found and has to restore.
+    # Progress of the finish stage: the steps that are done, and what a count has to restore.
     finish = models.JSONField(default=dict, blank=True)
 
     index_action_state = models.CharField(
@@ -80,7 +82,7 @@ class JobCollection(models.Model):
     )
     index_percent = models.PositiveSmallIntegerField(default=0)
     index_error = models.TextField(blank=True, default="")
-    # What is wished of the load state: "load" or "release".
+    # The requested action: "load" or "release".
     load_action = models.CharField(max_length=10, blank=True, default="")
     load_action_state = models.CharField(
         max_length=10, choices=ActionState.choices, blank=True, default=ActionState.NONE
@@ -107,5 +109,5 @@ class JobCollection(models.Model):
 
     @property
     def is_created(self) -> bool:
-        """Whether this job made the collection, and it is still there as far as is known."""
+        """True if this job created the collection and, as far as is known, it still exists."""
         return self.target_state == TargetState.CREATED

@@ -1,4 +1,4 @@
-"""Saved connections, and plans that are being made."""
+"""Connections and drafts: saved endpoints, and plans that are not finished."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from migrations_app.models.encrypted_json import EncryptedJSONField
 
 
 class Connection(models.Model):
-    """A saved address with credentials, of a source or a target.
+    """A saved source or target: its address and credentials.
 
-    ``address`` and ``server_info`` are for people and hold no secret. ``test_error`` is the sentence of
-    the last test where it failed, empty where it went well.
+    ``address`` and ``server_info`` are shown to people and contain no secret. ``test_error`` is the error
+    message of the last test, or empty if that test passed.
     """
 
     name = models.CharField(max_length=100, unique=True)
@@ -41,10 +41,11 @@ class Connection(models.Model):
 
 
 class Draft(models.Model):
-    """A plan on its way through the wizard.
+    """A plan that is being made in the wizard.
 
-    ``plan`` is what has been chosen so far, in the plan file's form; ``state`` is the wizard's own
-    (values as typed, the step). ``job`` is set once it became one: a draft makes one job, ever.
+    ``plan`` contains the choices so far, in the format of a plan file; ``state`` belongs to the wizard
+    (values as typed, the current step). ``job`` is the job that was started from this draft; a draft starts
+    one job only.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

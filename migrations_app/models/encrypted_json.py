@@ -1,4 +1,4 @@
-"""JSON that is encrypted at rest: connection settings and the secrets typed into a plan."""
+"""Encrypted JSON field: for connection settings and for the settings written in a plan."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def cipher() -> MultiFernet:
-    """Encrypts with the newest of ``VECTORFERRY_SECRETS_KEYS``, decrypts with any of them."""
+    """Return the cipher. It encrypts with the first of ``VECTORFERRY_SECRETS_KEYS`` and decrypts with any."""
     return _fernet(tuple(settings.VECTORFERRY_SECRETS_KEYS))
 
 
 def rotate(token: str) -> str:
-    """The same secret under the newest key. Raises ``SettingsError`` where no key opens it."""
+    """Encrypt a secret again, with the newest key. Raises ``SettingsError`` if no key can decrypt it."""
     try:
         return cipher().rotate(token.encode()).decode()
     except InvalidToken:
@@ -34,8 +34,8 @@ def rotate(token: str) -> str:
 
 def unreadable() -> SettingsError:
     return SettingsError(
-        "What is stored encrypted cannot be read with the keys of this process.",
-        "Give it the VECTORFERRY_SECRETS_KEYS that were used when it was saved; older ones go last.",
+        "The stored secrets cannot be decrypted with the keys of this process.",
+        "Set VECTORFERRY_SECRETS_KEYS to the keys that were used when they were saved; put older keys last.",
         code="secrets_unreadable",
     )
 
@@ -61,7 +61,7 @@ class EncryptedJSONField(models.TextField):
             raise unreadable() from None
 
     def get_lookup(self, lookup_name: str) -> Any:
-        raise FieldError(f"“{self.name}” is encrypted: no query can look into it.")
+        raise FieldError(f"“{self.name}” is encrypted, so queries cannot filter by it.")
 
     def value_to_string(self, obj: models.Model) -> str:
         """For ``dumpdata``: the token, never the secret."""

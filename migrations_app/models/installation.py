@@ -1,4 +1,4 @@
-"""This installation, and the hosts that work for it."""
+"""Installation and Worker: this installation, and the workers that run for it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Self
 from django.db import models
 from django.db.models.functions import Now
 
-# A page that looks every few seconds still says within half a minute that no worker lives.
+# A page that polls every few seconds shows within half a minute that no worker is alive.
 ALIVE_SECONDS = 25
 
 
 class Installation(models.Model):
-    """One row: which keys this database was made with. Also the lock that serialises rare decisions."""
+    """The single row of its table: identifies the keys of this database.
+
+    Decisions that must not run in parallel lock this row.
+    """
 
     key_fingerprint = models.CharField(max_length=100)
 
@@ -23,20 +26,20 @@ class Installation(models.Model):
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self) -> Self:
-        """Those heard of within ``ALIVE_SECONDS``, by the database's clock."""
+        """Workers with a heartbeat in the last ``ALIVE_SECONDS``, by the database's clock."""
         return self.filter(last_seen__gte=Now() - timedelta(seconds=ALIVE_SECONDS))
 
     def ready(self) -> Self:
-        """Those that take new work."""
+        """Workers that accept new work."""
         return self.alive().filter(draining=False)
 
     def slots(self) -> int:
-        """How many slices all hosts can move at once."""
+        """The number of slices that all hosts together can move at the same time."""
         return int(self.ready().aggregate(total=models.Sum("slots"))["total"] or 0)
 
 
 class Worker(models.Model):
-    """One running ``manage.py worker``. From these rows alone the console knows that workers live."""
+    """One running ``manage.py worker``. The console uses only these rows to see if workers are alive."""
 
     host = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
@@ -55,5 +58,5 @@ class Worker(models.Model):
 
     @staticmethod
     def alive() -> bool:
-        """Whether any worker would take up a waiting job."""
+        """True if any worker can start a waiting job."""
         return Worker.objects.ready().exists()

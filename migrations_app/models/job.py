@@ -18,16 +18,17 @@ ALPHABET = string.ascii_letters + string.digits
 
 
 def new_public_id() -> str:
-    """``job-`` and 22 letters and digits: the form Zilliz Cloud gives its jobs."""
+    """Return ``job-`` and 22 letters and digits: the format of job ids in Zilliz Cloud."""
     return "job-" + "".join(secrets.choice(ALPHABET) for _ in range(22))
 
 
 class Job(Leased):
-    """One run of a plan. ``plan`` is frozen, as it was written; ``secrets`` are the settings typed into it.
+    """One run of a plan. ``plan`` is stored as it was written and never changes; ``secrets`` are the endpoint
+    settings that were written in it.
 
-    An error on a job that is In Progress means it is stopping; Failed follows when the last slice is let go.
-    ``refused`` tells a failure in preparation, before anything was written. ``seconds`` holds what each
-    stage took. The lease is that of its control tasks (prepare, finish).
+    A job that is In Progress and has an error is stopping: it becomes Failed when its last slice is released.
+    ``refused`` means that the job failed in the prepare stage, before anything was written. ``seconds`` is
+    the duration of each stage. The lease of the job is for its control tasks (all tasks except moving rows).
     """
 
     public_id = models.CharField(max_length=26, unique=True, default=new_public_id, editable=False)
@@ -53,9 +54,9 @@ class Job(Leased):
     error_hint = models.TextField(blank=True, default="")
     refused = models.BooleanField(default=False)
     drop_requested = models.BooleanField(default=False)
-    # Run by a command in its own process: the sweep wakes no worker for it.
+    # A command runs the job in its own process: the scheduler wakes no worker for it.
     inline = models.BooleanField(default=False)
-    # Takes the target one writer at a time, and which target is that?
+    # The target accepts one writer at a time; the key that identifies the target server.
     single_writer = models.BooleanField(default=False)
     target_key = models.CharField(max_length=500, blank=True, default="", db_index=True)
 
@@ -98,7 +99,7 @@ class Job(Leased):
 
     @property
     def is_stopping(self) -> bool:
-        """Whether its slices are to stop: it is being canceled, or a failure is noted."""
+        """True if its slices must stop: the job is being canceled, or it has an error."""
         return self.status == Status.CANCELING or (
             self.status == Status.IN_PROGRESS and bool(self.error_code)
         )
@@ -109,7 +110,7 @@ class Job(Leased):
 
     @property
     def can_use_target(self) -> bool:
-        """Whether its collections may be indexed, loaded and released by hand."""
+        """True if a user may index, load and release its collections."""
         return self.status == Status.SUCCESSFUL
 
     @property

@@ -1,4 +1,4 @@
-"""Leased: base of the models that one worker at a time may hold."""
+"""Leased: base class of the models that only one worker at a time may hold."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from django.db.models.functions import Now
 
 class LeasedQuerySet(models.QuerySet[Any]):
     def leased(self) -> Self:
-        """Those somebody works on, or may still be working on, by the database's clock."""
+        """Rows whose lease has not ended, by the database's clock: a worker may be working on them."""
         return self.filter(lease_until__gt=Now())
 
     def free(self) -> Self:
-        """Those that nobody holds: never leased, released, or the lease ran out."""
+        """Rows without a lease: never leased, released, or the lease ran out."""
         return self.filter(models.Q(lease_until=None) | models.Q(lease_until__lte=Now()))
 
     def due(self) -> Self:
-        """Those that may be taken up now: free, and not waiting for another try."""
+        """Rows that a worker may take now: free, and not waiting for a retry."""
         return self.free().filter(models.Q(not_before=None) | models.Q(not_before__lte=Now()))
 
 
 class Leased(models.Model):
-    """What one worker at a time may hold. ``fence`` grows with each lease: a late writer does not match.
+    """A row that only one worker at a time may hold.
 
-    ``attempts`` counts retryable failures since the last progress; ``not_before`` is when to try again.
+    Each lease increases ``fence``, so a worker that lost its lease can no longer change the row. ``attempts``
+    counts the retryable failures since the last progress; ``not_before`` is the time of the next try.
     """
 
     lease_owner = models.CharField(max_length=100, blank=True, default="", editable=False)

@@ -1,4 +1,4 @@
-"""What a job leaves behind beside its rows: the run log, rejected rows and the rate curve."""
+"""Records of a job: the run log, the rejected rows and the samples of the rate curve."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from migrations_app.models.slice import JobSlice
 
 
 class LogEntry(models.Model):
-    """A line of the run log. ``details`` is a traceback or the facts of the message, a line each."""
+    """A line of the run log. ``details`` is a traceback, or the facts of the message, one per line."""
 
     class Level(models.TextChoices):
         DEBUG = "debug", "DEBUG"
@@ -32,11 +32,11 @@ class LogEntry(models.Model):
 
 
 class RejectedRow(models.Model):
-    """A row that could not be moved, kept with its reason. A replay of its slice does not double it.
+    """A row that could not be moved, with the reason. If its slice is read again, it is not stored twice.
 
-    ``locator_hash`` stands for ``locator`` in the unique constraint: an index entry takes no long text.
-    ``is_beyond``: it came after the checkpoint of its slice (``JobSlice.beyond``), and is void when that
-    goes on.
+    The unique constraint uses ``locator_hash`` because ``locator`` may be too long for an index entry.
+    ``is_beyond`` means that the row came after the checkpoint of its slice (see ``JobSlice.beyond``). Such
+    rows are deleted when the slice continues.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="rejected_rows")
@@ -62,7 +62,7 @@ class RejectedRow(models.Model):
 
 
 class RateSample(models.Model):
-    """Rows and bytes a slice moved in the time before ``at``: the rate curve is their sum over time."""
+    """The rows and bytes that a slice moved since its last sample. The rate curve adds up all slices."""
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="rate_samples")
     at = models.DateTimeField()

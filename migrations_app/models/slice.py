@@ -14,17 +14,17 @@ from migrations_app.models.status import SliceState
 
 class JobSliceQuerySet(LeasedQuerySet):
     def in_doubt(self) -> Self:
-        """Those that stand still, and nobody knows of some rows whether they are in the target."""
+        """Stopped slices of which some rows may or may not have arrived in the target."""
         return self.free().exclude(state=SliceState.DONE).filter(rows_in_flight__gt=0)
 
 
 class JobSlice(Leased):
-    """An independent part of a collection, as the source gave it, and how far it is.
+    """An independent part of a collection, as defined by the source, and its progress.
 
-    ``cursor`` is that of its checkpoint; so are the counters, but for ``beyond``: what of them, by column,
-    came after it in a run that broke off. ``rows_in_flight`` of a slice that stands still: nobody knows
-    whether they arrived. ``unclean`` says that requests may have landed that are not counted; ``repeated``
-    that a key was sent twice.
+    ``cursor`` is the cursor of its checkpoint. The counters also include rows after the checkpoint, from a
+    run that was interrupted; ``beyond`` contains that part of each counter. In a slice that is not running,
+    ``rows_in_flight`` are rows that may or may not have arrived. ``unclean`` means that requests may have
+    arrived that are not counted, ``repeated`` that a key may have been sent twice.
     """
 
     collection = models.ForeignKey(JobCollection, models.CASCADE, related_name="slices")
@@ -63,5 +63,5 @@ class JobSlice(Leased):
         return f"slice {self.number} of {self.collection_id}"
 
     def as_slice(self) -> Slice:
-        """As the source gave it."""
+        """Return the slice as the source defined it."""
         return Slice(self.part_id, self.bounds, self.rows_estimate, self.partition, self.resumable)

@@ -1,4 +1,4 @@
-"""Status: the states of a job, a slice and a target collection, and the table of moves of a job."""
+"""Status: the states of a job, a slice and a target collection, and the allowed status changes of a job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """The portal's words for the state of a job."""
+    """Status of a job, in the words that the pages show."""
 
     PENDING = "pending", "Pending"
     IN_PROGRESS = "in_progress", "In Progress"
@@ -20,21 +20,21 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.IN_PROGRESS, Status.CANCELED}),
     Status.IN_PROGRESS: frozenset({Status.SUCCESSFUL, Status.FAILED, Status.CANCELING}),
     Status.CANCELING: frozenset({Status.CANCELED, Status.SUCCESSFUL, Status.FAILED}),
-    # Resumed; or given up, and then it cannot be resumed.
+    # Resumed, or given up. A job that was given up cannot be resumed.
     Status.FAILED: frozenset({Status.PENDING, Status.CANCELED}),
     Status.CANCELED: frozenset({Status.PENDING}),
-    # Its rejected rows are tried again.
+    # Its rejected rows are retried.
     Status.SUCCESSFUL: frozenset({Status.PENDING}),
 }
 
-# Nothing happens to these by itself any more.
+# Jobs in these states no longer change automatically.
 ENDED = frozenset({Status.SUCCESSFUL, Status.FAILED, Status.CANCELED})
-# A worker has, or soon will have, something to do for these.
+# Jobs in these states need a worker, now or soon.
 RUNNING = frozenset({Status.IN_PROGRESS, Status.CANCELING})
 
 
 class Stage(models.TextChoices):
-    """Where a running job stands, and where one that ended stopped."""
+    """The current stage of a running job, or the stage in which a job ended."""
 
     WAITING = "", "waiting"
     PREPARING = "preparing", "preparing"
@@ -51,7 +51,7 @@ class SliceState(models.TextChoices):
 
 
 class TargetState(models.TextChoices):
-    """What is known of a collection in the target. Stored before and after the call that makes it."""
+    """State of a collection in the target. Stored before and after the call that creates it."""
 
     NONE = "none", "not created"
     CREATING = "creating", "being created"

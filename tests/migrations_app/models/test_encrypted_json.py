@@ -44,7 +44,7 @@ def test_the_newest_key_encrypts_and_an_older_one_still_decrypts(saved, settings
 
 def test_another_key_says_what_is_wrong(saved, settings):
     settings.VECTORFERRY_SECRETS_KEYS = (Fernet.generate_key().decode(),)
-    with pytest.raises(SettingsError, match="cannot be read") as refused:
+    with pytest.raises(SettingsError, match="cannot be decrypted") as refused:
         Connection.objects.get(pk=saved.pk)
     assert refused.value.code == "secrets_unreadable"
 

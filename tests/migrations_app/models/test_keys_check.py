@@ -27,13 +27,13 @@ def test_a_process_with_the_same_keys_may_start():
 
 def test_a_process_with_another_encryption_key_refuses_to_start(settings):
     settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
-    with pytest.raises(ImproperlyConfigured, match="not what this database was made with"):
+    with pytest.raises(ImproperlyConfigured, match="does not match this database"):
         ensure_keys_fit_database()
 
 
 def test_a_process_with_another_signing_key_refuses_to_start(settings):
     settings.SECRET_KEY = "another"
-    with pytest.raises(ImproperlyConfigured, match="not what this database was made with"):
+    with pytest.raises(ImproperlyConfigured, match="does not match this database"):
         ensure_keys_fit_database()
 
 
@@ -68,7 +68,7 @@ def test_one_key_after_another_without_a_rotation_ends_with_a_sentence(settings)
 
     for _ in range(3):
         put_in_front()
-    with pytest.raises(ImproperlyConfigured, match="several keys already"):
+    with pytest.raises(ImproperlyConfigured, match="already encrypted with several keys"):
         put_in_front()
 
 
