@@ -53,7 +53,7 @@ class _BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How the rows of one collection become rows of the target.
+    """The mapping of one collection: turns its rows into rows of the target.
 
     ``read_plan`` lists what to read from the source; ``target`` is the collection that the rows go into.
     ``upsert``: the target's key comes from the source, so a row may be sent twice without harm. ``server``

@@ -1,4 +1,4 @@
-"""What a plan leaves out of fields that no field of the source describes: added ones, and opened keys."""
+"""Defaults of fields that no source column describes: added fields and document keys."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
 
 
 def complete_added_field(field: FieldPlan, capabilities: Capabilities) -> FieldPlan:
-    """An added field with its sizes. A default that the target cannot keep is put into the rows alone, as
-    ``fill_null`` is."""
+    """Return an added field with its sizes filled in. If the target cannot store a default for the field, the
+    default becomes ``fill_null``, which is only written into the rows."""
     choice = written_choice(field)
     if choice is None:
         return field
     kind = choice.spec.type
-    known: dict[str, Any] = {}
+    update: dict[str, Any] = {}
     if field.default is not None and (kind in NO_DEFAULT or not capabilities.default_values):
-        known = {"default": None, "fill_null": field.default}
+        update = {"default": None, "fill_null": field.default}
     if field.nullable is None:
-        known["nullable"] = field.default is None and field.fill_null is None and capabilities.nullable
+        update["nullable"] = field.default is None and field.fill_null is None and capabilities.nullable
     if MilvusType.VARCHAR in (kind, choice.spec.element_type) and field.max_length is None:
         size = len(field.default.encode(errors="replace")) if isinstance(field.default, str) else None
-        known["max_length"] = head_room(size, UNSEEN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH)
+        update["max_length"] = head_room(size, UNSEEN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH)
     if kind is MilvusType.ARRAY and field.max_capacity is None:
         size = len(field.default) if isinstance(field.default, list) else None
-        known["max_capacity"] = head_room(size, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
-    return field.model_copy(update=known)
+        update["max_capacity"] = head_room(size, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
+    return field.model_copy(update=update)
 
 
 def written_choice(field: FieldPlan) -> TypeChoice | None:
-    """The type that a plan writes out; None where it is none, or a vector, which only a source field is."""
+    """Return the type written in a plan, or None if it is not a valid type or is a vector type. Only source
+    columns can be vectors."""
     kinds = [field.type, *([field.element_type] if field.element_type else ())]
     if not all(kind in MilvusType.__members__ for kind in kinds) or MilvusType(kinds[0]).is_vector:
         return None
@@ -55,16 +56,16 @@ def written_choice(field: FieldPlan) -> TypeChoice | None:
     return TypeChoice(TypeSpec(MilvusType(kinds[0]), element_type=element))
 
 
-def with_misfit_keys(collection: CollectionPlan, fields: Sequence[FieldPlan]) -> list[FieldPlan]:
-    """``fields`` with a name for the misfits of each, where their own place in the dynamic field has the name
-    of a field or of another key there."""
+def with_mismatch_keys(collection: CollectionPlan, fields: Sequence[FieldPlan]) -> list[FieldPlan]:
+    """Return ``fields`` with a key for type mismatches where one is needed: a mismatch goes into the dynamic
+    field, and its path there starts with the name of a field or of another key."""
     names = {name for field in fields if (name := field.as_ if field.dynamic else field.target)}
     names |= {META, collection.key_name or "id"}
-    done: list[FieldPlan] = []
+    completed: list[FieldPlan] = []
     for field in fields:
         path = opened_path(field.source, opened_columns(collection.select))
         if field.misfit == "dynamic" and not (field.as_ or field.dynamic) and path and path.parts[0] in names:
             field = field.model_copy(update={"as_": free_name(f"{field.target}_misfit", names)})
             names.add(field.as_ or "")
-        done.append(field)
-    return done
+        completed.append(field)
+    return completed

@@ -1,7 +1,7 @@
-"""The wizard's defaults: what a plan leaves out, filled in from the source's schema and what the target can.
+"""Defaults: fill in what a plan leaves out, from the source's schema and the target's capabilities.
 
-What is written out is respected, also where it is wrong: names are never changed, types never replaced
-(``preflight`` says what is wrong with them). Completing twice changes nothing.
+What the plan does contain is never changed, even if it is wrong; ``preflight`` reports what is wrong.
+Completing a plan twice gives the same result as completing it once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.planning.added_fields import complete_added_field, with_misfit_keys, written_choice
+from migrations_app.engine.planning.added_fields import (
+    complete_added_field,
+    with_mismatch_keys,
+    written_choice,
+)
 from migrations_app.engine.planning.from_existing import complete_from_existing
 from migrations_app.engine.planning.index_defaults import default_indexes
 from migrations_app.engine.planning.type_choices import (
@@ -48,14 +52,16 @@ class Named(Protocol):
 
 
 def default_targets(collections: Iterable[Named]) -> dict[str, str]:
-    """The proposed target of each: its label; where two are alike, group and label."""
-    named = list(collections)
-    twice = duplicates(c.label or c.name for c in named)
-    return {c.name: default_target(c, twice) for c in named}
+    """Return the default target name of each collection: its label, or group and label if two labels are the
+    same."""
+    listed = list(collections)
+    taken = duplicates(c.label or c.name for c in listed)
+    return {c.name: default_target(c, taken) for c in listed}
 
 
 def default_target(collection: Named, taken: Collection[str] = ()) -> str:
-    """Its label, or ``group_label`` where that is among ``taken``. Legal or not: names are kept."""
+    """Return the label, or ``group_label`` if the label is in ``taken``. The name may be invalid in Milvus;
+    names are never changed here."""
     label = collection.label or collection.name
     return f"{collection.group}_{label}" if label in taken and collection.group else label
 
@@ -63,7 +69,7 @@ def default_target(collection: Named, taken: Collection[str] = ()) -> str:
 def propose(
     schema: CollectionSchema, capabilities: Capabilities, *, taken: Collection[str] = ()
 ) -> CollectionPlan:
-    """What the wizard shows first. ``taken``: targets that other collections of the plan have."""
+    """Return the plan that the wizard shows first. ``taken``: target names of the other collections."""
     return complete(CollectionPlan(source=schema.name), schema, capabilities, taken=taken)
 
 
@@ -75,37 +81,39 @@ def complete(
     taken: Collection[str] = (),
     existing: TargetSchema | None = None,
 ) -> CollectionPlan:
-    """``collection`` with everything filled in: target, key, fields with their parameters, indexes.
+    """Return ``collection`` with everything filled in: target, key, fields with their parameters, indexes.
 
-    ``existing`` is the collection in the target that its rows are added to: what is left out comes from it.
+    ``existing`` is the collection in the target that the rows are added to. If given, the defaults come from
+    it.
     """
     if existing is not None:
         collection = complete_from_existing(collection, schema, capabilities, existing)
     target = default_target(schema, taken) if collection.target is None else collection.target
-    kept = _with_key(collection, schema, capabilities).model_copy(update={"target": target})
-    facts = _Facts(schema, capabilities, kept)
-    fields = with_misfit_keys(kept, [facts.completed(field) for field in _listed(kept, schema, capabilities)])
-    return kept.model_copy(
+    keyed = _with_key(collection, schema, capabilities).model_copy(update={"target": target})
+    completer = _FieldCompleter(schema, capabilities, keyed)
+    listed = _listed_fields(keyed, schema, capabilities)
+    fields = with_mismatch_keys(keyed, [completer.complete(field) for field in listed])
+    return keyed.model_copy(
         update={
             "fields": fields,
-            "key_name": kept.key_name or (_key_name(kept, fields, schema) if kept.makes_key else None),
-            "key_max_length": _key_length(kept, schema)
-            if kept.key_max_length is None and kept.is_joined
-            else kept.key_max_length,
-            "indexes": default_indexes(kept, fields, schema, capabilities),
+            "key_name": keyed.key_name or (_key_name(keyed, fields, schema) if keyed.makes_key else None),
+            "key_max_length": _key_length(keyed, schema)
+            if keyed.key_max_length is None and keyed.is_joined
+            else keyed.key_max_length,
+            "indexes": default_indexes(keyed, fields, schema, capabilities),
         }
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
-    """What completing a field looks at."""
+class _FieldCompleter:
+    """The completer of the fields of one collection."""
 
     schema: CollectionSchema
     capabilities: Capabilities
     collection: CollectionPlan
 
-    def completed(self, field: FieldPlan) -> FieldPlan:
+    def complete(self, field: FieldPlan) -> FieldPlan:
         if field.added:
             return complete_added_field(field, self.capabilities)
         source = source_of(self.schema, self.collection.select, field.source)
@@ -116,34 +124,37 @@ class _Facts:
         if field.dynamic or self._goes_dynamic(field, source):
             return self._dynamic(field, source)
         choice = self._choice(field, source)
-        known: dict[str, Any] = {"target": field.target or last_part(source)}
+        defaults: dict[str, Any] = {"target": field.target or last_part(source)}
         if choice is not None:
-            known |= self._parameters(choice.spec, source)
+            defaults |= self._parameters(choice.spec, source)
         if field.nullable is None:
-            known["nullable"] = choice is not None and self._is_nullable(known["target"], source, choice.spec)
-        return _filled(field, known)
+            defaults["nullable"] = choice is not None and self._is_nullable(
+                defaults["target"], source, choice.spec
+            )
+        return _with_defaults(field, defaults)
 
     def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
         if self.collection.is_kept_key(field.source):
             key = key_choice(source, self.capabilities)
             if key is not None and field.type in (None, key.spec.type):
                 return key
-        found = choice_of(source, self.capabilities, field.type, field.element_type)
-        return found or (written_choice(field) if source.opened_from else None)
+        choice = choice_of(source, self.capabilities, field.type, field.element_type)
+        return choice or (written_choice(field) if source.opened_from else None)
 
     def _dynamic(self, field: FieldPlan, source: SourceField) -> FieldPlan:
-        """Its first type that JSON can hold, whatever types the target has."""
-        if source.opened_from:  # it goes there as it is
-            return _filled(field, {"as_": field.target or last_part(source), "dynamic": True})
+        """Return ``field`` as a key of the dynamic field, with the first of its types that JSON can hold. The
+        types of the target do not matter."""
+        if source.opened_from:  # goes into the dynamic field unchanged
+            return _with_defaults(field, {"as_": field.target or last_part(source), "dynamic": True})
         specs = [choice.spec for choice in source.choices]
         spec = next((spec for spec in specs if not spec.type.is_vector), specs[0] if specs else None)
-        known: dict[str, Any] = {"as_": field.target or source.name, "dynamic": True}
+        defaults: dict[str, Any] = {"as_": field.target or source.name, "dynamic": True}
         if spec is not None and field.type is None:
-            known |= {"type": spec.type.value, "element_type": _value(spec.element_type)}
-        return _filled(field, known)
+            defaults |= {"type": spec.type.value, "element_type": _value(spec.element_type)}
+        return _with_defaults(field, defaults)
 
     def _goes_dynamic(self, field: FieldPlan, source: SourceField) -> bool:
-        """Whether the target cannot hold the values of a field of which nothing is said but its source."""
+        """True if the plan gives only the source of the field, and no target field can hold its values."""
         choice = choice_of(source, self.capabilities)
         return (
             field.model_fields_set <= {"source"}
@@ -180,7 +191,7 @@ class _Facts:
     def _parameters(self, spec: TypeSpec, source: SourceField) -> dict[str, Any]:
         element = spec.element_type
         texts = MilvusType.VARCHAR in (spec.type, element)
-        # Of a key's values no more was looked at than the sample shows.
+        # For a document key, only the values in the sample are known.
         least = UNSEEN_LENGTH if source.opened_from else MIN_LENGTH
         length = spec.max_length or head_room(source.longest_bytes, least, UNSEEN_LENGTH, MAX_LENGTH)
         items = head_room(source.longest_items, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
@@ -194,10 +205,11 @@ class _Facts:
         }
 
 
-def _listed(
+def _listed_fields(
     collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
 ) -> Iterator[FieldPlan]:
-    """The fields written out, with the key where it was forgotten; or all that can be proposed."""
+    """Yield the fields that the plan lists, and the key if the list lacks it. If the plan lists no fields,
+    yield all that can be proposed."""
     kept = set() if collection.makes_key else set(collection.key_columns)
     old = _old_key(schema) if collection.is_auto_id else set()
     unfit = set(left_out(schema, capabilities, len(collection.full_text))) - kept
@@ -208,7 +220,7 @@ def _listed(
                 yield FieldPlan(source=column)
         yield from collection.fields
         return
-    # The keys of opened columns go into the dynamic field by themselves.
+    # The keys of opened columns go into the dynamic field without being listed.
     names = set(opened_columns(collection.select))
     opened = {f.name for f in schema.fields if f.opened_from or (f.can_open and f.name in names)}
     without = opened - set(collection.key_columns) | (unfit if collection.keep_source_key else unfit | old)
@@ -216,7 +228,8 @@ def _listed(
 
 
 def _old_key(schema: CollectionSchema) -> set[str]:
-    """The source's key of one column, which Auto ID replaces; composite ones are ordinary fields."""
+    """Return the source's key if it is a single column: Auto ID replaces it. The columns of a composite key
+    are ordinary fields."""
     columns = schema.key.columns if schema.key else ()
     field = schema.field(columns[0]) if len(columns) == 1 else None
     return {field.name} if field is not None and not field.is_vector else set()
@@ -225,22 +238,22 @@ def _old_key(schema: CollectionSchema) -> set[str]:
 def _with_key(
     collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
 ) -> CollectionPlan:
-    """With the key that is proposed where none is named: the source's own where it is one column that Milvus
-    can take, else Auto ID, and then nothing of the old key is lost."""
+    """Return ``collection`` with a key. The default is the source's own key if it is one column that Milvus
+    can use as a key, else Auto ID. With Auto ID, the old key stays as an ordinary field."""
     if collection.key is not None:
         return collection
     columns = schema.key.columns if schema.key and schema.key.unique else ()
     own = schema.field(columns[0]) if len(columns) == 1 else None
     if own is not None and key_choice(own, capabilities):
-        # A column may be called “auto” as well.
+        # A list, because a column may have the name “auto”.
         return collection.model_copy(update={"key": [own.name] if own.name == AUTO else own.name})
-    keeps = collection.keep_source_key or "keep_source_key" not in collection.model_fields_set
+    keeps_key = collection.keep_source_key or "keep_source_key" not in collection.model_fields_set
     has_old_key = not _old_key(schema).issubset(left_out(schema, capabilities))
-    return collection.model_copy(update={"key": AUTO, "keep_source_key": keeps and has_old_key})
+    return collection.model_copy(update={"key": AUTO, "keep_source_key": keeps_key and has_old_key})
 
 
 def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], schema: CollectionSchema) -> str:
-    """A free name: of no field, nor of a key that the sample shows on its way into the dynamic field."""
+    """Return a free name: not the name of a field, nor of a sampled key that goes into the dynamic field."""
     taken = {name for field in fields for name in (field.target, field.as_) if name}
     if collection.rest == "dynamic":
         taken |= {last_part(field) for field in schema.fields if field.opened_from}
@@ -251,10 +264,10 @@ def _key_length(collection: CollectionPlan, schema: CollectionSchema) -> int:
     return joined_length(schema.field(column) for column in collection.key_columns)
 
 
-def _filled(field: FieldPlan, known: dict[str, Any]) -> FieldPlan:
-    """``field`` with what it leaves out taken from ``known``."""
+def _with_defaults(field: FieldPlan, defaults: dict[str, Any]) -> FieldPlan:
+    """Return ``field`` with what it leaves out taken from ``defaults``."""
     return field.model_copy(
-        update={n: v for n, v in known.items() if getattr(field, n) is None or n == "dynamic"}
+        update={n: v for n, v in defaults.items() if getattr(field, n) is None or n == "dynamic"}
     )
 
 

@@ -1,6 +1,6 @@
-"""What a sample tells of the keys of opened columns, and what a plan's path names.
+"""Document keys: the keys of opened columns that a sample shows, described as fields of the source.
 
-The keys themselves are taken out of the documents by the mapping.
+The mapping is the part that removes these keys from the documents.
 """
 
 from __future__ import annotations
@@ -22,38 +22,43 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources.base import Source
 
 T = MilvusType
-MOST_KEYS = 200
-_SHOWN = 3
+MAX_KEYS = 200
+_MAX_SAMPLES = 3
 
-_WHOLE, _NUMBER, _TEXT, _TRUTH = TypeSpec(T.INT64), TypeSpec(T.DOUBLE), TypeSpec(T.VARCHAR), TypeSpec(T.BOOL)
+_WHOLE, _NUMBER, _TEXT, _BOOLEAN = (
+    TypeSpec(T.INT64),
+    TypeSpec(T.DOUBLE),
+    TypeSpec(T.VARCHAR),
+    TypeSpec(T.BOOL),
+)
 _JSON = TypeSpec(T.JSON)
-_WORDS = {_WHOLE: "whole number", _NUMBER: "number", _TEXT: "text", _TRUTH: "true or false"}
-# What kind of value a type takes, the narrowest first.
-_SCALARS = (_TRUTH, _WHOLE, _NUMBER, _TEXT)
+_KIND_NAMES = {_WHOLE: "whole number", _NUMBER: "number", _TEXT: "text", _BOOLEAN: "true or false"}
+# Scalar types, the narrowest first.
+_SCALARS = (_BOOLEAN, _WHOLE, _NUMBER, _TEXT)
 
 
 def describe_with_keys(source: Source, ref: CollectionRef) -> CollectionSchema:
-    """What the source says of a collection, with a field for each key of the columns that ``ref`` opens.
+    """Return the schema of a collection, with a field for each key of the columns that ``ref`` opens.
 
-    Raises what ``Source.describe`` raises.
+    Raises the same errors as ``Source.describe``.
     """
     return with_opened_keys(source.describe(ref), ref.selection)
 
 
 def with_opened_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> CollectionSchema:
-    """``schema`` with a field for each key seen in its sample of the columns that ``select`` opens.
+    """Return ``schema`` with a field for each key that its sample shows in the columns that ``select`` opens.
 
-    They stand after the source's own fields, each with a column of the sample in its first type. Of a column
-    with more keys the ``MOST_KEYS`` most frequent ones are listed, as a note says.
+    These fields come after the source's own fields. Each gets a column in the sample, in its first type. If a
+    column has more than ``MAX_KEYS`` keys, only the most frequent ones are listed, and a note reports this.
     """
     keys: list[_Key] = []
     notes: list[str] = []
     own = {source.name for source in schema.fields}
     for name, column in _opened_columns(schema, select):
-        found = _keys(name, column)
-        keys += [key for key in found[:MOST_KEYS] if key.path not in own]
-        if len(found) > MOST_KEYS:
-            notes.append(_CUT.format(name, len(found), MOST_KEYS))
+        column_keys = _keys(name, column)
+        keys += [key for key in column_keys[:MAX_KEYS] if key.path not in own]
+        if len(column_keys) > MAX_KEYS:
+            notes.append(_MORE_KEYS.format(name, len(column_keys), MAX_KEYS))
     if schema.sample is None or not keys:
         return schema
     fields, sample = list(schema.fields), schema.sample
@@ -64,11 +69,11 @@ def with_opened_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> Col
     return replace(schema, fields=tuple(fields), sample=sample, notes=(*schema.notes, *notes))
 
 
-_CUT = "“{}” has {:,} keys in the sample: the {} most frequent are listed."
+_MORE_KEYS = "“{}” has {:,} keys in the sample: the {} most frequent are listed."
 
 
 def _opened_columns(schema: CollectionSchema, select: Mapping[str, Any]) -> Iterator[tuple[str, pa.Array]]:
-    """The columns to be opened that can be, with their documents in the sample."""
+    """Yield the columns to open that can be opened, with their documents in the sample."""
     for name in dict.fromkeys(opened_columns(select)):
         source = schema.field(name)
         if schema.sample is not None and source is not None and source.can_open:
@@ -77,7 +82,8 @@ def _opened_columns(schema: CollectionSchema, select: Mapping[str, Any]) -> Iter
 
 @dataclass(slots=True)
 class _Key:
-    """A key in the sample. ``values``, one a row, are what ``documents.find`` gives; ``rows`` have it."""
+    """A key in the sample. ``values`` has one value for each row, None if it is missing or null; ``rows`` is
+    the number of rows that have the key."""
 
     column: str
     name: str
@@ -89,17 +95,17 @@ class _Key:
         return path_of((self.column, self.name))
 
     def described(self) -> tuple[SourceField, pa.Array]:
-        """The field, and its column of the sample in its first type."""
-        found = [value for value in self.values if value is not None]
-        kind, specs = _choices([plain(value) for value in found])
-        texts = list(_texts(found))
+        """Return the field, and its column of the sample in its first type."""
+        values = [value for value in self.values if value is not None]
+        kind, specs = _choices([plain(value) for value in values])
+        texts = list(_texts(values))
         source = SourceField(
             name=self.path,
             native_type=kind,
             choices=tuple(map(TypeChoice, specs)),
             longest_bytes=max((len(text.encode(errors="replace")) for text in texts), default=None),
-            longest_items=max((len(v) for v in map(plain, found) if isinstance(v, list)), default=None),
-            samples=tuple(dict.fromkeys(map(_shown, found)))[:_SHOWN],
+            longest_items=max((len(v) for v in map(plain, values) if isinstance(v, list)), default=None),
+            samples=tuple(dict.fromkeys(map(_sample_text, values)))[:_MAX_SAMPLES],
             opened_from=self.column,
             share=self.rows / len(self.values),
         )
@@ -107,7 +113,7 @@ class _Key:
 
 
 def _keys(name: str, column: pa.Array) -> list[_Key]:
-    """The keys of the documents, the most frequent first."""
+    """Return the keys of the documents, the most frequent first."""
     documents, _ = read_documents(column, name)
     keys: dict[str, _Key] = {}
     for row, document in enumerate(documents):
@@ -119,35 +125,36 @@ def _keys(name: str, column: pa.Array) -> list[_Key]:
 
 
 def _choices(values: Sequence[Any]) -> tuple[str, tuple[TypeSpec, ...]]:
-    """What kind of values these are, and the types that hold them all, the proposed one first."""
+    """Return the kind of these values and the types that can hold all of them, the proposed type first."""
     if not values:
-        return "null", (_TEXT, _WHOLE, _NUMBER, _TRUTH, _JSON)
+        return "null", (_TEXT, _WHOLE, _NUMBER, _BOOLEAN, _JSON)
     if all(isinstance(value, list) for value in values):
         return _choices_of_lists(values)
     if all(isinstance(value, dict) for value in values):
         return "object", (_JSON,)
     specs = _scalars(values)
-    return (_WORDS[specs[0]], specs) if specs else ("mixed", (_JSON,))
+    return (_KIND_NAMES[specs[0]], specs) if specs else ("mixed", (_JSON,))
 
 
 def _choices_of_lists(values: Sequence[list[Any]]) -> tuple[str, tuple[TypeSpec, ...]]:
     items = list(chain.from_iterable(values))
     specs = _scalars(items) if items else ()
     arrays = tuple(TypeSpec(T.ARRAY, element_type=spec.type) for spec in specs)
-    return (f"list of {_WORDS[specs[0]]}", (*arrays, _JSON)) if specs else ("list", (_JSON,))
+    return (f"list of {_KIND_NAMES[specs[0]]}", (*arrays, _JSON)) if specs else ("list", (_JSON,))
 
 
 def _scalars(values: Sequence[Any]) -> tuple[TypeSpec, ...]:
-    """Of numbers only those without a point are proposed as whole ones: the next may have a fraction."""
+    """Return the scalar types that can hold all values. If one is written with a point (1.0), INT64 is not
+    among them, because later values may have fractions."""
     kinds = _SCALARS if all(isinstance(value, int) for value in values) else (_NUMBER, _TEXT)
     return tuple(spec for spec in kinds if all(fits(value, spec) for value in values))
 
 
 def _texts(values: Sequence[Any]) -> Iterator[str]:
-    """The texts among the values and in their lists."""
+    """Yield the texts among the values and in their lists."""
     for value in map(plain, values):
         yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
 
 
-def _shown(value: Any) -> str:
+def _sample_text(value: Any) -> str:
     return value if isinstance(value, str) and len(value) <= 60 else shown(value)

@@ -1,4 +1,4 @@
-"""What a plan leaves out, taken from the collection that its rows are added to."""
+"""Defaults from an existing collection: fill in what a plan leaves out if rows are added to a collection."""
 
 from __future__ import annotations
 
@@ -15,76 +15,78 @@ from migrations_app.engine.planning.type_choices import key_choice
 
 
 def complete_from_existing(
-    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities, found: TargetSchema
+    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities, existing: TargetSchema
 ) -> CollectionPlan:
-    """``collection`` with key, fields and options of ``found`` wherever it says nothing of them.
+    """Return ``collection`` with the key, fields and options of ``existing`` where the plan leaves them out.
 
-    Source fields go into the fields of their names, in the types there. What is written out stays, also where
-    it differs.
+    Source fields go into the target fields with the same names and get their types. What the plan contains
+    stays unchanged, even if it differs.
     """
-    kept = collection.model_copy(update=_options(collection, schema, capabilities, found))
-    fields = list(_matched(kept, schema, found)) if kept.fields is None else kept.fields
-    there = {field.name: field for field in found.sent_fields}
-    fields = [_like(field, kept, schema, capabilities, there) for field in fields]
-    named = {_target_of(field, schema, kept) for field in fields if not field.dynamic}
-    return kept.model_copy(update={"fields": [*fields, *_added(found, named)]})
+    completed = collection.model_copy(update=_options(collection, schema, capabilities, existing))
+    fields = list(_matched(completed, schema, existing)) if completed.fields is None else completed.fields
+    by_name = {field.name: field for field in existing.sent_fields}
+    fields = [_with_parameters(field, completed, schema, capabilities, by_name) for field in fields]
+    mapped = {_target_name(field, schema, completed) for field in fields if not field.dynamic}
+    return completed.model_copy(update={"fields": [*fields, *_added_fields(existing, mapped)]})
 
 
 def _options(
-    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities, found: TargetSchema
+    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities, existing: TargetSchema
 ) -> dict[str, Any]:
-    said = collection.model_fields_set
-    key = _key(schema, capabilities, found) if collection.key is None else collection.key
-    partition_key = next((field.name for field in found.fields if field.is_partition_key), None)
-    taken: dict[str, Any] = {
+    given = collection.model_fields_set
+    key = _key(schema, capabilities, existing) if collection.key is None else collection.key
+    partition_key = next((field.name for field in existing.fields if field.is_partition_key), None)
+    options: dict[str, Any] = {
         "key": key,
-        "dynamic_field": collection.dynamic_field if "dynamic_field" in said else found.dynamic,
+        "dynamic_field": collection.dynamic_field if "dynamic_field" in given else existing.dynamic,
         "partition_key": collection.partition_key or partition_key,
-        "shards": found.shards if collection.shards == 1 else collection.shards,
-        "description": collection.description or found.description,
-        "full_text": collection.full_text or full_text_of(found),
+        "shards": existing.shards if collection.shards == 1 else collection.shards,
+        "description": collection.description or existing.description,
+        "full_text": collection.full_text or full_text_of(existing),
     }
     if collection.model_copy(update={"key": key}).makes_key:
-        taken["key_name"] = collection.key_name or found.key.name
+        options["key_name"] = collection.key_name or existing.key.name
     if isinstance(key, list) and len(key) > 1:
-        said_length = collection.key_max_length
-        taken["key_max_length"] = found.key.spec.max_length if said_length is None else said_length
-    return taken
+        length = collection.key_max_length
+        options["key_max_length"] = existing.key.spec.max_length if length is None else length
+    return options
 
 
-def _key(schema: CollectionSchema, capabilities: Capabilities, found: TargetSchema) -> str | list[str] | None:
-    """Auto ID where the target makes the keys, else the source field of the key's name, or the source's own
-    key, joined where it has several columns. None: the usual proposal."""
-    if found.key.auto_id:
+def _key(
+    schema: CollectionSchema, capabilities: Capabilities, existing: TargetSchema
+) -> str | list[str] | None:
+    """Return Auto ID if the target generates the keys, else the source field with the name of the key, else
+    the source's own key (joined if it has several columns). None means the usual default."""
+    if existing.key.auto_id:
         return AUTO
     own = schema.key.columns if schema.key is not None and schema.key.unique else ()
-    for name in (found.key.name, *(own if len(own) == 1 else ())):
+    for name in (existing.key.name, *(own if len(own) == 1 else ())):
         field = schema.field(name)
         choice = key_choice(field, capabilities) if field is not None else None
-        if choice is not None and choice.spec.type is found.key.spec.type:
+        if choice is not None and choice.spec.type is existing.key.spec.type:
             return [name] if name == AUTO else name
-    is_text = found.key.spec.type is MilvusType.VARCHAR
-    return list(own) if len(own) > 1 and is_text and schema.field(found.key.name) is None else None
+    is_text = existing.key.spec.type is MilvusType.VARCHAR
+    return list(own) if len(own) > 1 and is_text and schema.field(existing.key.name) is None else None
 
 
-def full_text_of(found: TargetSchema) -> list[FullTextPlan]:
-    analyzers = {field.name: field.analyzer for field in found.fields}
+def full_text_of(existing: TargetSchema) -> list[FullTextPlan]:
+    analyzers = {field.name: field.analyzer for field in existing.fields}
     return [
         FullTextPlan(field=name, output=output, analyzer=analyzers.get(name) or "standard")
-        for function in found.functions
+        for function in existing.functions
         for name, output in zip(function.inputs, function.outputs, strict=False)
     ]
 
 
 def _matched(
-    collection: CollectionPlan, schema: CollectionSchema, found: TargetSchema
+    collection: CollectionPlan, schema: CollectionSchema, existing: TargetSchema
 ) -> Iterator[FieldPlan]:
-    """The source fields that have a field there; the others into the dynamic field, if it has one."""
-    names = {field.name for field in found.sent_fields}
+    """Yield the source fields with a target field, and the others for the dynamic field if there is one."""
+    names = {field.name for field in existing.sent_fields}
     opened = opened_columns(collection.select)
     for field in schema.fields:
-        if collection.is_kept_key(field.name) and schema.field(found.key.name) is None:
-            yield FieldPlan(source=field.name, target=found.key.name)
+        if collection.is_kept_key(field.name) and schema.field(existing.key.name) is None:
+            yield FieldPlan(source=field.name, target=existing.key.name)
         elif last_part(field) in names and field.choices:
             yield FieldPlan(source=field.name, target=last_part(field))
         elif _can_be_dynamic(field, collection, schema) and field.name not in opened:
@@ -102,32 +104,33 @@ def _can_be_dynamic(field: SourceField, collection: CollectionPlan, schema: Coll
     )
 
 
-def _like(
+def _with_parameters(
     field: FieldPlan,
     collection: CollectionPlan,
     schema: CollectionSchema,
     capabilities: Capabilities,
-    there: dict[str, TargetField],
+    by_name: dict[str, TargetField],
 ) -> FieldPlan:
-    """``field`` with the parameters of the target's field of its name, where it can have them."""
+    """Return ``field`` with the parameters of the target field of the same name, if it can have them."""
     source = source_of(schema, collection.select, field.source)
-    target = there.get(_target_of(field, schema, collection))
+    target = by_name.get(_target_name(field, schema, collection))
     if field.dynamic or field.added or source is None or target is None:
         return field
-    known: dict[str, Any] = {"nullable": target.nullable, "default": target.default}
+    defaults: dict[str, Any] = {"nullable": target.nullable, "default": target.default}
     specs = [choice.spec for choice in source.choices]
     if collection.is_kept_key(field.source) and (key := key_choice(source, capabilities)) is not None:
         specs = [key.spec]
     kinds = {(spec.type, spec.element_type) for spec in specs}
-    # A key of an opened column may become whatever is written.
+    # A document key may become any type.
     can_be = bool(source.opened_from) or (target.spec.type, target.spec.element_type) in kinds
     if field.type in (None, target.spec.type) and can_be:
-        known |= _parameters(target) | {"dim": None}
-    return field.model_copy(update={n: v for n, v in known.items() if getattr(field, n) is None})
+        defaults |= _parameters(target) | {"dim": None}
+    return field.model_copy(update={n: v for n, v in defaults.items() if getattr(field, n) is None})
 
 
-def _target_of(field: FieldPlan, schema: CollectionSchema, collection: CollectionPlan) -> str:
-    """What a field is called there: as written, else as its source, a key by its own name."""
+def _target_name(field: FieldPlan, schema: CollectionSchema, collection: CollectionPlan) -> str:
+    """Return the target name from the plan, else the name of the source field. For a document key, this is
+    the last part of its path."""
     source = source_of(schema, collection.select, field.source)
     return field.target or (last_part(source) if source else "")
 
@@ -142,11 +145,11 @@ def _parameters(field: TargetField) -> dict[str, Any]:
     }
 
 
-def _added(found: TargetSchema, named: Collection[str]) -> Iterator[FieldPlan]:
-    """The fields there that nothing is mapped to (not ``named``) and that take NULL or have a default."""
-    for field in found.sent_fields:
-        fills = (field.nullable or field.default is not None) and not field.spec.type.is_vector
-        if field.name not in named and fills and not field.is_key:
+def _added_fields(existing: TargetSchema, mapped: Collection[str]) -> Iterator[FieldPlan]:
+    """Yield the target fields that are not in ``mapped`` and that are nullable or have a default."""
+    for field in existing.sent_fields:
+        can_be_empty = (field.nullable or field.default is not None) and not field.spec.type.is_vector
+        if field.name not in mapped and can_be_empty and not field.is_key:
             default = field.default
             yield FieldPlan(
                 added=True,

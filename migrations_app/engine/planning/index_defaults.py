@@ -1,4 +1,4 @@
-"""Which metrics and kinds of index suit a vector field, and the index that is proposed."""
+"""Default indexes: the proposed index and metric of each vector field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from migrations_app.engine.model.types import MilvusType
 
 
 def default_metric(type_: MilvusType, source: SourceField | None) -> str:
-    """The metric of the source's index where it suits the type, else the type's usual one."""
+    """Return the metric of the source's index if it suits the type, else the usual metric of the type."""
     usual = METRICS[type_]
     return source.metric if source and source.metric in usual else usual[0]
 
@@ -18,14 +18,14 @@ def default_metric(type_: MilvusType, source: SourceField | None) -> str:
 def default_indexes(
     collection: CollectionPlan, fields: list[FieldPlan], schema: CollectionSchema, capabilities: Capabilities
 ) -> list[IndexPlan]:
-    """One index a vector field, those that full-text search makes included; where they are written out, with
-    their metric."""
+    """Return one index for each vector field, including those that full-text search creates. If the plan
+    lists indexes, return these, with their metric filled in."""
     metrics = {
         field.target: default_metric(MilvusType(field.type), schema.field(field.source or ""))
         for field in fields
         if field.target and not field.dynamic and field.type in set(METRICS)
     }
-    outputs = {made.output: FULL_TEXT_METRICS[0] for made in collection.full_text}
+    outputs = {full_text.output: FULL_TEXT_METRICS[0] for full_text in collection.full_text}
     if collection.indexes is None:
         dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
         kind = FULL_TEXT_INDEX if FULL_TEXT_INDEX in capabilities.index_types else "AUTOINDEX"

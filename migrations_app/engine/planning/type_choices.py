@@ -1,4 +1,4 @@
-"""Which target type a source field gets, with which parameters: the facts behind a proposal."""
+"""Type choices: the target type and the parameters that are proposed for a source field."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec
 
+# Sizes of fields: the smallest that is proposed, and the one without values in the sample.
 MIN_LENGTH, UNSEEN_LENGTH = 64, 1_024
 MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
 
 NARROW = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32})
 
 
-def left_out(schema: CollectionSchema, capabilities: Capabilities, made: int = 0) -> dict[str, str]:
-    """The source fields that are not proposed, each with the reason. ``made``: vector fields that the target
-    fills itself."""
+def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: int = 0) -> dict[str, str]:
+    """Return the source fields that are not proposed, each with the reason. ``generated``: the number of
+    vector fields that the target fills itself."""
     reasons: dict[str, str] = {}
-    vectors = made
+    vectors = generated
     for field in schema.fields:
         if field.opened_from:
             continue
@@ -41,7 +42,8 @@ def left_out(schema: CollectionSchema, capabilities: Capabilities, made: int = 0
 def choice_of(
     field: SourceField, capabilities: Capabilities, type_: str | None = None, element_type: str | None = None
 ) -> TypeChoice | None:
-    """The choice of a given type; without one the first that the target has. None: there is none."""
+    """Return the choice with the given type, or without a type the first one that the target has. None if
+    there is no such choice."""
     for choice in field.choices:
         spec = choice.spec
         has_type = spec.type in capabilities.types if type_ is None else spec.type == type_
@@ -51,7 +53,8 @@ def choice_of(
 
 
 def key_choice(field: SourceField, capabilities: Capabilities) -> TypeChoice | None:
-    """What ``field`` is as a key: its first INT64 or VARCHAR; narrower integers are widened."""
+    """Return the type of ``field`` as a key: its first INT64 or VARCHAR. Smaller integers become INT64. None
+    if it cannot be a key."""
     if not field.can_be_key:
         return None
     for choice in field.choices:
@@ -63,52 +66,53 @@ def key_choice(field: SourceField, capabilities: Capabilities) -> TypeChoice | N
 
 
 def can_be_part(field: SourceField) -> bool:
-    """Whether ``field`` may be a part of a joined key: it can be delivered as its exact text."""
+    """True if ``field`` may be part of a joined key, because the source can deliver it as exact text."""
     is_text = any(choice.spec.type is MilvusType.VARCHAR for choice in field.choices)
     return (is_text or (field.can_be_key and bool(field.choices))) and not field.opened_from
 
 
 def key_fields(schema: CollectionSchema, capabilities: Capabilities) -> tuple[SourceField, ...]:
-    """The fields that may be the key alone; where one may hold NULL, that is counted before the move."""
+    """Return the fields that may be the key alone. NULLs in them are counted before the move."""
     return tuple(field for field in schema.fields if key_choice(field, capabilities))
 
 
 def part_fields(schema: CollectionSchema, capabilities: Capabilities) -> tuple[SourceField, ...]:
-    """The fields of which any two or more, in any order, may be joined into the key; none where the target
-    has no VARCHAR."""
+    """Return the fields that may be joined into a key, two or more in any order. Empty if the target has no
+    VARCHAR."""
     if MilvusType.VARCHAR not in capabilities.types:
         return ()
     return tuple(field for field in schema.fields if can_be_part(field))
 
 
 def is_declared_unique(schema: CollectionSchema, columns: Iterable[str]) -> bool:
-    """Whether the source promises that no two rows agree in all of ``columns``."""
+    """True if the source guarantees that no two rows have the same values in all of ``columns``."""
     own = (schema.key.columns,) if schema.key and schema.key.unique else ()
     chosen = set(columns)
-    return any(chosen.issuperset(columns) for columns in (*own, *schema.unique))
+    return any(chosen.issuperset(unique) for unique in (*own, *schema.unique))
 
 
 def joined_length(fields: Iterable[SourceField | None]) -> int:
-    """A limit in bytes for a key joined of ``fields``, well above the longest of the sample."""
+    """Return a limit in bytes for a key joined from ``fields``, well above the longest in the sample."""
     seen = (field.longest_bytes if field else None for field in fields)
     longest = sum(head_room(size, MIN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH) for size in seen)
     return min(round_up(longest), MAX_LENGTH)
 
 
 def head_room(seen: int | None, least: int, unseen: int, most: int) -> int:
-    """A friendly limit well above the largest value seen: the power of two from twice of it on."""
+    """Return a round limit well above the largest value seen: twice that value, rounded up to a power of two,
+    but between ``least`` and ``most``. ``unseen`` is the limit if no value was seen."""
     if seen is None:
         return unseen
     return min(max(round_up(2 * seen), least), most)
 
 
 def round_up(number: int) -> int:
-    """The next power of two."""
+    """Return the smallest power of two that is not below ``number``."""
     return 1 << max(0, number - 1).bit_length()
 
 
 def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:
-    """The most frequent dimension in the sample of a dense vector field that does not declare one."""
+    """Return the most frequent dimension in the sample, for a dense vector field without a declared one."""
     if sample is None or name not in sample.schema.names:
         return None
     column = sample.column(name)
@@ -119,7 +123,8 @@ def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:
 
 
 def lists_in_sample(sample: pa.RecordBatch | None, field: SourceField) -> tuple[int, int]:
-    """How many sampled JSON values are lists, of how many. An array that becomes JSON is one always."""
+    """Return how many of the sampled JSON values are lists, and how many values there are. An array that
+    becomes JSON is always a list."""
     if sample is None or field.name not in sample.schema.names:
         return 0, 0
     values = sample.column(field.name).drop_null()

@@ -10,7 +10,7 @@ from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.defaults import complete
-from migrations_app.engine.planning.document_keys import MOST_KEYS, with_opened_keys
+from migrations_app.engine.planning.document_keys import MAX_KEYS, with_opened_keys
 from migrations_app.engine.preflight import check_collection
 from tests.kit.memory_target import EVERYTHING
 
@@ -93,10 +93,10 @@ def test_the_sample_has_a_column_for_each_key_in_its_first_type():
 def test_the_most_frequent_keys_come_first_and_very_many_are_cut_with_a_note():
     names = [f.name for f in schema().fields if f.opened_from]
     assert names[:3] == ["m.price", "m.lang", "m.odd"]
-    many = "{" + ",".join(f'"k{n:03}": 1' for n in range(MOST_KEYS + 5)) + "}"
+    many = "{" + ",".join(f'"k{n:03}": 1' for n in range(MAX_KEYS + 5)) + "}"
     found = schema(documents=[many, '{"k204": 1}'])
     listed = [f.name for f in found.fields if f.opened_from]
-    assert (len(listed), listed[0]) == (MOST_KEYS, "m.k204")
+    assert (len(listed), listed[0]) == (MAX_KEYS, "m.k204")
     assert found.notes == ("“m” has 205 keys in the sample: the 200 most frequent are listed.",)
 
 

@@ -27,7 +27,7 @@ SHOWN_BYTES = 40
 
 
 class TypeMismatch(ValueError):
-    """Why a value does not fit a type. The message completes a sentence that ends with “which”."""
+    """A value does not fit a type. The message completes a sentence that ends with “which”."""
 
 
 def convert_values(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
