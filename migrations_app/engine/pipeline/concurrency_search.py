@@ -1,15 +1,16 @@
-"""The number of requests in flight that serves best, found by comparing what the target acknowledges.
+"""Concurrency search: finds the number of requests in flight with the highest throughput.
 
-More in flight help while the way to the target is long; where it is busy all the time they only wait in front
-of it, and a small server gets slower by them. One request's time cannot tell these apart, and a server that
-compacts or collects garbage makes any single measure a poor one. So numbers are compared by bytes a second
-over some rounds each, in turns, and the other one must win twice::
+More requests in flight help if the network round trip is long. If the target is busy all the time, they only
+wait in front of it, and a small server even becomes slower. The duration of one request does not show which
+of the two is the case, and a server that compacts or collects garbage distorts any single measurement. So two
+numbers are compared by bytes per second, over several rounds each and in turns, and the new one must win
+twice. There are three phases::
 
-    grow      doubled for as long as that brings a good deal more: an unknown target
-    rest      stay; now and then try one more, or one fewer
-    recover   after trouble: halved at once, then one more after each round that went well
+    grow      an unknown target: double the number as long as that brings much more
+    rest      stay; from time to time try one more, or one fewer
+    recover   after trouble: halve the number at once, then add one after each round that succeeds
 
-It knows no clock and no thread: whoever calls says what time it is, and takes care that one does at a time.
+This module uses no clock and no threads. The caller passes the time, and calls from one thread at a time.
 """
 
 from __future__ import annotations
@@ -18,25 +19,27 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 START = 2
-# What doubling must bring to go on with it, and what one more must.
+# The gain in throughput that is needed to keep a doubled number, and to keep one more.
 GROWTH = 1.25
 GAIN = 1.05
-# A stretch is measured over so many rounds, acknowledgements and seconds at least.
+# An interval has at least so many rounds, acknowledgements and seconds.
 ROUNDS = 2
 LEAST_ACKNOWLEDGED = 4
 LEAST_SECONDS = 0.25
-# How long to rest between two tries; doubled while they bring nothing.
+# How long to rest between two tries. Doubled as long as they bring nothing.
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
-# A number at which the target asked to slow down is not tried again for so long.
+# If the target asked to slow down at some number, that number is not tried again for so long.
 REFUSED_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class Interval:
-    """What was acknowledged while ``limit`` requests were in flight.
+    """A measurement: the requests that were acknowledged while ``limit`` of them were in flight.
 
-    Measured from one acknowledgement to another; the first ``settling`` are of requests sent before it.
+    The first ``settling`` acknowledgements belong to requests that were sent before; they are not counted.
+    Then ``wanted`` acknowledgements and ``least_seconds`` are needed. ``full``: how many of the requests were
+    in flight together with all others that are allowed.
     """
 
     limit: int
@@ -68,56 +71,59 @@ class Interval:
         return self.size_bytes / max(self.ended - self.began, 1e-9)
 
     @property
-    def tells(self) -> bool:
-        """Whether it says something about the target: mostly, as many were in flight as might be."""
+    def is_conclusive(self) -> bool:
+        """True if the limit was reached most of the time, so that the result shows what the target can do."""
         return 2 * self.full >= self.acknowledged
 
     def beats(self, other: Interval, factor: float) -> bool:
-        return self.tells and other.tells and self.bytes_per_second >= factor * other.bytes_per_second
+        is_conclusive = self.is_conclusive and other.is_conclusive
+        return is_conclusive and self.bytes_per_second >= factor * other.bytes_per_second
 
 
-Course = Generator[Interval, None, None]
-Measured = Generator[Interval, None, Interval]
+# A phase yields each interval that it wants to be measured; a measurement also returns it.
+Phase = Generator[Interval, None, None]
+Measurement = Generator[Interval, None, Interval]
 
 
 class ConcurrencySearch:
-    """``limit`` is how many requests may be in flight now, from 1 to ``most``."""
+    """Search for the best number; ``limit`` is the number to use now, from 1 to ``most``."""
 
     def __init__(self, most: int) -> None:
         self.limit = min(START, most)
         self.is_recovering = False
-        # Nothing is known before the first acknowledgement: it alone sets the clock.
-        self._stretch = Interval(1, 0, 0, 0.0)
+        # Nothing is known before the first acknowledgement, which only sets the clock.
+        self._interval = Interval(1, 0, 0, 0.0)
         self._most = most
         self._goal = self.limit
         self._refused = most + 1
         self._refused_until = 0.0
-        self._follow(self._from_unknown())
+        self._enter(self._grow())
 
     def acknowledged(self, now: float, size_bytes: int, is_full: bool) -> None:
-        """A request was accepted. ``is_full``: as many were in flight with it as may be.
+        """Note that a request was accepted. ``is_full``: as many were in flight with it as are allowed.
 
-        ``now`` is in seconds, by any clock that does not go back."""
-        self._stretch.add(now, size_bytes, is_full)
-        if self._stretch.is_over:
-            self._stretch = next(self._course)
-            self.limit = self._stretch.limit
+        ``now`` is in seconds, from any clock that never goes back.
+        """
+        self._interval.add(now, size_bytes, is_full)
+        if self._interval.is_over:
+            self._interval = next(self._phase)
+            self.limit = self._interval.limit
 
     def halve(self, now: float, *, refused: bool) -> None:
-        """A request met trouble. ``refused``: the target asked to slow down, so it takes fewer than these."""
+        """Note that a request failed. ``refused``: the target asked to slow down: the number is too high."""
         if refused:
             self._goal = self._refused = max(1, self.limit - 1)
             self._refused_until = now + REFUSED_SECONDS
         elif not self.is_recovering:
             self._goal = self.limit
         self.limit = max(1, self.limit // 2)
-        self._follow(self._from_trouble())
+        self._enter(self._recover())
 
-    def _follow(self, course: Course) -> None:
-        self._course = course
-        self._stretch = next(course)
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._interval = next(phase)
 
-    def _from_unknown(self) -> Course:
+    def _grow(self) -> Phase:
         here = yield from self._measure(self.limit)
         while here.limit < self._most:
             more = yield from self._measure(min(2 * here.limit, self._most))
@@ -126,7 +132,7 @@ class ConcurrencySearch:
             here = more
         yield from self._rest(here.limit)
 
-    def _from_trouble(self) -> Course:
+    def _recover(self) -> Phase:
         self.is_recovering = True
         here = yield from self._round(self.limit)
         while here.limit < self._goal:
@@ -134,27 +140,27 @@ class ConcurrencySearch:
         self.is_recovering = False
         yield from self._rest(here.limit)
 
-    def _rest(self, home: int) -> Course:
-        """Stay at ``home``, and move it where that is better. Fewer need only be as good as more."""
+    def _rest(self, limit: int) -> Phase:
+        """Stay at ``limit``, and move to a neighbor if that is better. One fewer wins if it is as good."""
         pause, step, lost, until = FIRST_PAUSE_SECONDS, -1, 0, 0.0
         while True:
-            here = yield from self._measure(home)
-            other = home + step
-            if here.ended < until or not here.tells:
+            here = yield from self._measure(limit)
+            other = limit + step
+            if here.ended < until or not here.is_conclusive:
                 continue
-            if 1 <= other <= self._top(here.ended) and (yield from self._wins(other, here)):
-                home, lost, pause = other, 0, FIRST_PAUSE_SECONDS
+            if 1 <= other <= self._highest(here.ended) and (yield from self._wins_twice(other, here)):
+                limit, lost, pause = other, 0, FIRST_PAUSE_SECONDS
                 continue
             step, lost = -step, lost + 1
             if lost % 2 == 0:
-                until = self._stretch.ended + pause
+                until = self._interval.ended + pause
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def _top(self, now: float) -> int:
+    def _highest(self, now: float) -> int:
         return self._refused if now < self._refused_until else self._most
 
-    def _wins(self, other: int, here: Interval) -> Generator[Interval, None, bool]:
-        """Whether ``other`` beats the limit of ``here`` both before and after that is measured once more."""
+    def _wins_twice(self, other: int, here: Interval) -> Generator[Interval, None, bool]:
+        """True if ``other`` beats the limit of ``here`` in this measurement and in a repeated one."""
         factor = GAIN if other > here.limit else 1.0
         first = yield from self._measure(other)
         if not first.beats(here, factor):
@@ -163,17 +169,17 @@ class ConcurrencySearch:
         again = yield from self._measure(here.limit)
         return second.beats(again, factor)
 
-    def _measure(self, limit: int) -> Measured:
-        """A stretch at ``limit``, once what is in flight from before it has been acknowledged."""
-        before = self._stretch
+    def _measure(self, limit: int) -> Measurement:
+        """An interval at ``limit``, after the requests that are in flight now were acknowledged."""
+        before = self._interval
         settling = 0 if before.limit == limit and before.acknowledged else before.limit
         wanted = max(ROUNDS * limit, LEAST_ACKNOWLEDGED)
-        stretch = Interval(limit, settling, wanted, LEAST_SECONDS, began=before.ended)
-        yield stretch
-        return stretch
+        interval = Interval(limit, settling, wanted, LEAST_SECONDS, began=before.ended)
+        yield interval
+        return interval
 
-    def _round(self, limit: int) -> Measured:
-        """A stretch of one round, whatever its time."""
-        stretch = Interval(limit, 0, limit, 0.0)
-        yield stretch
-        return stretch
+    def _round(self, limit: int) -> Measurement:
+        """An interval of one round, of any duration."""
+        interval = Interval(limit, 0, limit, 0.0)
+        yield interval
+        return interval

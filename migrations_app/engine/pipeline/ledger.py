@@ -1,4 +1,4 @@
-"""What is stored of a slice: the cursor, the counters and the rejected rows it covers."""
+"""Ledger of a slice: keeps the cursor, the counters and the rejected rows that a checkpoint stores."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from migrations_app.engine.model.counters import Counters
 
 @dataclass(frozen=True, slots=True)
 class BeyondCheckpoint:
-    """What became of batches past the mark, once a run has ended; void when a resume reads them again.
+    """The results of batches after the checkpoint, once a run has ended. A resume reads these batches again,
+    and then this is void.
 
-    ``counters`` are of rows whose fate is known. Of ``in_doubt`` rows it is not: nobody answered.
+    ``counters`` are of rows whose result is known. The target did not answer for ``in_doubt`` rows, so they
+    may be in it or not.
     """
 
     counters: Counters = Counters()
@@ -27,11 +29,11 @@ class BeyondCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The low-water mark: everything up to ``after`` was accepted or rejected, and is counted.
+    """The low-water mark: every row up to ``after`` was accepted or rejected, and is counted.
 
-    ``rejected`` are the rows not yet stored; ``sequence`` tells ``Ledger.saved`` which were. ``repeated``
-    says that some row was, or after a resume will be, sent twice. When ``restarts`` is more than it was,
-    the slice started over: rejected rows stored for it before are void.
+    ``rejected`` are the rows that are not stored yet; ``Ledger.saved`` uses ``sequence`` to forget them.
+    ``repeated``: some rows were sent twice, or will be after a resume. If ``restarts`` has increased, the
+    slice started over, and the rejected rows that were stored for it before are void.
     """
 
     after: Cursor | None
@@ -45,7 +47,7 @@ class Checkpoint:
 
 @dataclass(slots=True)
 class _Entry:
-    """A batch under way. ``is_begun``: it was sent in part, ``in_doubt`` rows of that without an answer."""
+    """A batch in progress. ``is_begun``: a part of it was sent, ``in_doubt`` rows of it without an answer."""
 
     after: Cursor
     counters: Counters
@@ -56,19 +58,20 @@ class _Entry:
 
     @property
     def settled(self) -> Counters:
-        """Of the rows whose fate is known."""
-        found = self.counters
+        """The counters of the rows whose result is known."""
+        counters = self.counters
         if self.is_done:
-            return found
-        return replace(found, read=found.written + found.rejected + found.skipped + found.collapsed, cut=0)
+            return counters
+        read = counters.written + counters.rejected + counters.skipped + counters.collapsed
+        return replace(counters, read=read, cut=0)
 
 
 class Ledger:
-    """The books of one slice: which batches are under way, which are done, and what may be stored.
+    """Keeps account of one slice: which batches are in progress, which are done, and what may be stored.
 
-    The reader begins batches in their order, senders acknowledge them in any; the mark moves over what is
-    done without a gap. ``after`` and ``counters`` are what was stored when the slice was claimed. Any
-    thread may call any method.
+    The reader begins batches in order, and senders acknowledge them in any order. The mark moves over the
+    batches that are done, up to the first one that is not. ``after`` and ``counters`` are what was stored
+    when the slice was claimed. Any thread may call any method.
     """
 
     def __init__(
@@ -92,9 +95,9 @@ class Ledger:
         self._moved_at = clock()
 
     def begin(self, after: Cursor, counters: Counters, rejected: Sequence[Rejected] = ()) -> int:
-        """Note the next batch of the read and give its number.
+        """Note the next batch of the read and return its number.
 
-        ``counters`` are its rows read, skipped and collapsed; the ``rejected`` ones are counted here.
+        ``counters`` are its rows read, skipped and collapsed. The ``rejected`` rows are counted here.
         """
         with self._lock:
             self._begun += 1
@@ -111,7 +114,7 @@ class Ledger:
         *,
         repeated: bool = False,
     ) -> None:
-        """Note that every row of this batch was accepted, or refused and is among ``rejected``."""
+        """Note that every row of this batch was accepted, or refused and is in ``rejected``."""
         with self._lock:
             entry = self._entry_with(sequence, written, bytes_written, rejected)
             entry.is_done = True
@@ -128,7 +131,7 @@ class Ledger:
         *,
         in_doubt: int = 0,
     ) -> None:
-        """Note how far this batch came. ``in_doubt`` rows may be in the target, or not."""
+        """Note how far this batch got before it failed. ``in_doubt`` rows may be in the target or not."""
         with self._lock:
             entry = self._entry_with(sequence, written, bytes_written, rejected)
             entry.is_begun, entry.in_doubt = True, in_doubt
@@ -150,7 +153,7 @@ class Ledger:
             self._unsaved += [(self._mark, row) for row in entry.rejected]
 
     def reset(self) -> None:
-        """Start the slice over: no cursor, no counts, no rejected rows. No batch may be under way."""
+        """Start the slice over: no cursor, no counts, no rejected rows. No batch may be in progress."""
         with self._lock:
             assert not self._entries
             self._repeated |= self._counters.written > 0
@@ -160,23 +163,23 @@ class Ledger:
             self._moved_at = self._clock()
 
     def abandon(self) -> None:
-        """Give up what is under way: it will be read again, and what of it is in the target, sent twice.
+        """Give up the batches in progress. They will be read again, so rows that were written are sent twice.
 
-        For when no thread writes any more. The numbers given to it are given again.
+        Call it when no thread writes any longer. The numbers of these batches are used again.
         """
         with self._lock:
-            told = [entry for entry in self._entries.values() if entry.is_done or entry.is_begun]
+            sent = [entry for entry in self._entries.values() if entry.is_done or entry.is_begun]
             self._beyond = BeyondCheckpoint(
-                sum((entry.settled for entry in told), Counters()),
-                tuple(row for entry in told for row in entry.rejected),
-                sum(entry.in_doubt for entry in told),
+                sum((entry.settled for entry in sent), Counters()),
+                tuple(row for entry in sent for row in entry.rejected),
+                sum(entry.in_doubt for entry in sent),
             )
             self._repeated |= self._beyond.counters.written > 0 or self._beyond.in_doubt > 0
             self._entries.clear()
             self._begun = self._mark
 
     def checkpoint(self) -> Checkpoint:
-        """What may be stored now."""
+        """Return what may be stored now."""
         with self._lock:
             rejected = tuple(row for _, row in self._unsaved)
             return Checkpoint(
@@ -196,29 +199,29 @@ class Ledger:
 
     @property
     def in_flight_rows(self) -> int:
-        """Rows read whose fate is not known yet; once the run has ended, those of which nobody knows it."""
+        """The rows that were read and whose result is not known yet. After the run: the rows in doubt."""
         with self._lock:
-            under_way = (e.counters for e in self._entries.values() if not e.is_done)
-            return self._beyond.in_doubt + sum(found.read - found.rejected for found in under_way)
+            in_progress = (e.counters for e in self._entries.values() if not e.is_done)
+            return self._beyond.in_doubt + sum(rows.read - rows.rejected for rows in in_progress)
 
     @property
     def idle_seconds(self) -> float:
-        """How long nothing was read and nothing accepted."""
+        """The seconds since a batch was last read or accepted."""
         with self._lock:
             return self._clock() - self._moved_at
 
 
 class Allowance:
-    """How many rows may still be rejected before the job fails; ``rows`` None: any number."""
+    """The number of rows that may still be rejected before the job fails; ``rows`` None: any number."""
 
     def __init__(self, rows: int | None) -> None:
-        # Slices that run at once may have spent more together than there was.
+        # Slices that ran at the same time may together have spent more than was allowed.
         self._rows = None if rows is None else max(0, rows)
         self._spent = 0
         self._lock = threading.Lock()
 
     def spend(self, rejected: Sequence[Rejected]) -> None:
-        """Count these. Raises ``TooManyRejected``, with the last one's reason, where they are too many."""
+        """Count these rows. Raises ``TooManyRejected``, with the last row's reason, if they are too many."""
         if not rejected:
             return
         with self._lock:
@@ -227,9 +230,10 @@ class Allowance:
         if self._rows is not None and spent > self._rows:
             last = rejected[-1]
             raise TooManyRejected(
-                f"{counted(spent, 'row')} could not be moved; the plan allowed {self._rows:,} more. "
-                f"The last was row {last.locator}: {last.reason}",
-                "Look at the rejected rows, change the mapping, or allow more of them (max_rejected).",
+                f"{counted(spent, 'row')} could not be moved; the plan allows only {self._rows:,} more. "
+                f"The last one was row {last.locator}: {last.reason}",
+                "Look at the rejected rows. Then change the mapping, or allow more rejected rows "
+                "(max_rejected).",
             )
 
     def reset(self) -> None:

@@ -1,6 +1,6 @@
-"""The one loop, for every source: read → map → write → checkpoint.
+"""Pipeline of a slice, for every source: read → map → write → checkpoint.
 
-The calling thread reads and maps; senders (``sending.py``) encode and send, several at once::
+The calling thread reads and maps. Senders (``sender.py``) encode and send, several at the same time::
 
     source ──batch──▶ mapping ──mapped──▶ │ senders │ ──requests──▶ target
       ▲                  │begin           └────┬────┘
@@ -10,8 +10,8 @@ The calling thread reads and maps; senders (``sending.py``) encode and send, sev
                          ▼
                     the job's heartbeat
 
-It knows no database: the heartbeat of the job stores what ``Ledger.checkpoint`` says, and stops the run by
-``ctx.stop``.
+The pipeline does not use the console's database. The heartbeat of the job stores what ``Ledger.checkpoint``
+returns, and stops the run with ``ctx.stop``.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from migrations_app.engine.pipeline.writer import Piece, Writer
 from migrations_app.engine.sources.base import ReadContext, Source
 from migrations_app.engine.targets.base import Channel
 
-# What a mapped batch under way holds at most: its Arrow buffers, the encoded request, and gRPC's own copy.
+# The copies of a mapped batch in progress, at most: its Arrow buffers, the encoded request, and gRPC's copy.
 COPIES = 3
-# Where requests cannot be repeated, an unclean stop leaves no more than so many of them in doubt.
+# If requests cannot be repeated, an unclean stop leaves at most so many of them in doubt.
 INSERTS_IN_FLIGHT = 4
 
 
 class SliceEnd(StrEnum):
-    """How a run of a slice ended: all its rows are in, or its time was over and it goes on later."""
+    """How a run of a slice ended: all rows are written, or its time was over and it continues later."""
 
     DONE = "done"
     PAUSED = "paused"
@@ -50,10 +50,10 @@ class SliceEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SliceWork:
-    """What to move. ``max_rejected`` is what is left of the job's allowance (None: any number).
+    """The slice to move. ``max_rejected``: how many rows of the job may still be rejected (None: any number).
 
-    ``max_rows``: only the first so many rows of the part, those of earlier runs among them. ``throttle``
-    lets the rows pass that were read.
+    ``max_rows``: move only the first so many rows of the slice, including those of earlier runs. ``throttle``
+    limits how fast rows are read.
     """
 
     ref: CollectionRef
@@ -67,11 +67,11 @@ class SliceWork:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How to move it. ``memory_bytes`` counts all copies of the batches under way: Arrow, encoded, in gRPC.
+    """How to move a slice. ``memory_bytes``: all copies of the batches in progress (Arrow, encoded, gRPC).
 
-    The source's own buffers come on top (``ReadContext.memory_bytes``). How many requests are in flight, up
-    to ``max_in_flight``, the pace finds out. Where inserts cannot be repeated (Auto ID), batches that were
-    begun have ``grace_seconds`` after a stop to get in whole.
+    The buffers of the source are not included (``ReadContext.memory_bytes``). The concurrency limit finds the
+    best number of requests in flight, up to ``max_in_flight``. If inserts cannot be repeated (Auto ID),
+    batches that were begun get ``grace_seconds`` after a stop to be written completely.
     """
 
     max_in_flight: int = 8
@@ -90,12 +90,12 @@ def run_slice(
     policy: Policy,
     log: Log,
 ) -> SliceEnd:
-    """Move the rows of ``work.part`` after ``work.after``; ``ledger`` is right however this ends.
+    """Move the rows of ``work.part`` after ``work.after``. ``ledger`` is correct also if this fails.
 
-    Ends ``PAUSED`` once ``ctx.deadline`` is over and what was read is written; slices that cannot be resumed
-    are exempt. After ``ctx.stop`` no batch is begun any more, requests in flight are awaited (at most
-    ``policy.request_timeout_seconds``), and the stop's reason is raised. Raises whatever ``FerryError`` the
-    source or the target ends with; no thread outlives the call.
+    Returns ``PAUSED`` if ``ctx.deadline`` is over and all rows that were read are written. Slices that cannot
+    be resumed ignore the deadline. After ``ctx.stop`` no batch begins, requests in flight are awaited (for at
+    most ``policy.request_timeout_seconds``), and the reason of the stop is raised. Raises the ``FerryError``
+    with which the source or the target fails. All threads have ended when the call returns.
     """
     return _Run(source, channel, work, ledger, ctx, policy, log).run()
 
@@ -118,19 +118,19 @@ class _Run:
         self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes, ctx.workers)
         self._allowance = Allowance(work.max_rejected)
         plan = self._read_plan()
-        # Beside what is under way, the reader holds a batch as it was read and as it was mapped.
+        # Besides the batches in progress, the reader holds one batch twice: as read and as mapped.
         budget = ByteBudget(policy.memory_bytes - 2 * plan.batch_bytes, stop)
         most = policy.max_in_flight if work.mapping.upsert else min(policy.max_in_flight, INSERTS_IN_FLIGHT)
         most = 1 if channel.single_writer else most
         writer = self._writer(channel, most, policy, log)
-        # One more thread than requests in flight: it encodes the next one meanwhile.
+        # One more thread than requests in flight, so that it can encode the next request.
         self._senders = Senders(writer, ledger, budget, stop, most + 1)
         self._reader = SliceReader(
             source, work.ref, work.part, plan, retry=policy.retry, log=log, start_over=self._start_over
         )
 
     def _read_plan(self) -> ReadPlan:
-        """The mapping's, with what is left of the rows wanted, in batches that suit the throttle."""
+        """Return the mapping's read plan, limited to the rows left, with batches that suit the throttle."""
         work, plan = self._work, self._work.mapping.read_plan
         if work.throttle is not None:
             plan = replace(plan, batch_bytes=work.throttle.batch_bytes(plan))
@@ -162,7 +162,7 @@ class _Run:
         finally:
             self._ledger.abandon()
         if problem is not None:
-            raise self._verdict(problem)
+            raise self._error_to_raise(problem)
         return end
 
     def _read(self) -> SliceEnd:
@@ -184,23 +184,23 @@ class _Run:
         rejected = batch.rejected + mapped.rejected
         read = batch.rows_read
         gone = len(rejected) + mapped.skipped + mapped.collapsed
-        assert mapped.rows.num_rows + gone == read, "the mapping lost a row without a word"
+        assert mapped.rows.num_rows + gone == read, "the mapping lost a row and did not report it"
         counters = Counters(read=read, skipped=mapped.skipped, collapsed=mapped.collapsed, cut=mapped.cut)
         sequence = self._ledger.begin(batch.after, counters, rejected)
         held_bytes = batch.size_bytes + COPIES * mapped.rows.nbytes
         self._senders.submit(sequence, self._pieces(mapped), held_bytes)
-        # Only now, so that the rows that were one too many are stored with their batch.
+        # After the batch was submitted, so that rejected rows that exceed the allowance are stored too.
         self._allowance.spend(rejected)
 
     def _pieces(self, mapped: MappedBatch) -> list[Piece]:
-        """The rows by the partition they go into: by their own value, or all into that of the slice."""
+        """Return the rows by target partition: each row's own, or the partition of the slice for all."""
         whole = Piece(mapped.rows, mapped.locators, self._work.part.partition or "")
-        return [whole] if mapped.places is None else whole.by_partition(mapped.places)
+        return [whole] if mapped.partitions is None else whole.by_partition(mapped.partitions)
 
     def _forget_earlier_runs(self) -> None:
-        """A slice that cannot be resumed begins with empty books."""
-        found = self._ledger.checkpoint()
-        if found.counters.read or found.after is not None:
+        """Clear the ledger for a slice that cannot be resumed."""
+        checkpoint = self._ledger.checkpoint()
+        if checkpoint.counters.read or checkpoint.after is not None:
             self._start_over(None)
 
     def _start_over(self, error: FerryError | None) -> None:
@@ -209,15 +209,16 @@ class _Run:
         if written and not self._work.mapping.upsert:
             raise UncleanStop(
                 f"“{self._work.ref.name}” can only be read from its beginning, and "
-                f"{counted(written, 'row')} of it went to the target before the read broke off.",
+                f"{counted(written, 'row')} of it were written to the target before reading was interrupted.",
             ) from error
         self._ledger.reset()
         self._allowance.reset()
 
-    def _verdict(self, problem: BaseException) -> BaseException:
-        """What to raise: a stop's reason goes before what failed on the way out.
+    def _error_to_raise(self, problem: BaseException) -> BaseException:
+        """Return the error to raise: the reason of a stop, rather than what failed while stopping.
 
-        But a drained slice is handed to another worker. Where rows would then be doubled, that is said.
+        A drained slice is given to another worker. If rows would then be in the target twice, the error is an
+        ``UncleanStop``.
         """
         reason = self._outer_stop.reason
         if reason is None or not isinstance(problem, FerryError):
@@ -227,7 +228,7 @@ class _Run:
                 return problem
             if self._ledger.checkpoint().repeated:
                 return UncleanStop(
-                    f"The worker was stopped while requests to “{self._work.mapping.target.name}” overtook "
-                    "one another: a resume would send rows again that are in the collection.",
+                    f"The worker was stopped after requests to “{self._work.mapping.target.name}” were "
+                    "accepted out of order. Resuming would send some rows a second time.",
                 )
         return reason

@@ -1,4 +1,4 @@
-"""Trying again: how often, and after how long."""
+"""Retry policy: how often a failed operation is tried again, and how long to wait before each try."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from migrations_app.engine.errors import FerryError
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """``tries`` in all, the first included. Waits double from ``first_seconds`` up to ``most_seconds``.
+    """At most ``tries`` in all, including the first. Waits double from ``first_seconds`` to ``most_seconds``.
 
-    ``jitter`` is the share of a wait that is left to chance, so that many workers do not come back at once.
-    With the defaults an outage of about a minute and a half is sat out.
+    ``jitter`` is the random share of a wait, so that many workers do not all try again at the same moment.
+    The defaults bridge an outage of about a minute and a half.
     """
 
     tries: int = 10
@@ -28,9 +28,9 @@ class RetryPolicy:
         retry_after_seconds: float | None = None,
         chance: Callable[[], float] = random.random,
     ) -> float:
-        """How long to wait after so many ``failures`` in a row (from 1).
+        """Return how long to wait after this number of ``failures`` in a row (from 1).
 
-        What the server asked for is never cut short: there, jitter only adds.
+        If the server asked for a wait (Retry-After), jitter only adds to it and never shortens it.
         """
         if retry_after_seconds is not None:
             return retry_after_seconds * (1 + self.jitter * chance())
@@ -40,7 +40,7 @@ class RetryPolicy:
 
 
 class Backoff:
-    """The failures in a row of one thing that is tried again. ``worked`` once it did."""
+    """Counts the failures in a row of one operation. Call ``worked`` after a success."""
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
@@ -50,7 +50,7 @@ class Backoff:
         self._failures = 0
 
     def failed(self, error: FerryError) -> float:
-        """The seconds to wait before the next try. Raises ``error`` where none is left."""
+        """Count a failure and return the seconds to wait. Raises ``error`` if no try is left."""
         self._failures += 1
         if self._failures >= self._policy.tries:
             raise error

@@ -1,4 +1,4 @@
-"""The senders of one slice: threads that write batches, and the memory that batches under way may hold."""
+"""Senders of one slice: the threads that write batches, and the memory limit for batches in progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from migrations_app.engine.stop_token import StopToken
 
 
 class ByteBudget:
-    """Bytes that may be held at once. Something larger than all of it is let in alone."""
+    """The bytes that may be held at the same time. A batch larger than the whole budget is let in alone."""
 
     def __init__(self, size_bytes: int, stop: StopToken) -> None:
         self._size_bytes = size_bytes
@@ -47,9 +47,10 @@ class ByteBudget:
 
 
 class Senders:
-    """Threads that write batches and acknowledge them. As a context manager: none outlives it.
+    """Threads that write batches and acknowledge them. All have ended when the context manager exits.
 
-    The first one that fails stops ``stop``, and with it the reader and the others; ``failure`` keeps why.
+    The first thread that fails triggers ``stop``, which stops the reader and the other threads. ``failure``
+    is the reason.
     """
 
     def __init__(
@@ -61,52 +62,60 @@ class Senders:
         self._stop = stop
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="send")
         self._waiting: deque[tuple[int, Sequence[Piece], int]] = deque()
-        self._door = threading.Lock()
-        self._under_way: set[Future[None]] = set()
+        self._order = threading.Lock()
+        self._in_progress: set[Future[None]] = set()
         self._failures: list[BaseException] = []
 
     def submit(self, sequence: int, batch: Sequence[Piece], held_bytes: int) -> None:
-        """Hand over a batch, a piece a partition, once there is room for its ``held_bytes``."""
+        """Submit a batch, one piece for each partition, as soon as there is room for its ``held_bytes``."""
         self._budget.take(held_bytes)
-        self._collect({future for future in self._under_way if future.done()})
+        self._collect({future for future in self._in_progress if future.done()})
         self._waiting.append((sequence, batch, held_bytes))
-        self._under_way.add(self._pool.submit(self._send_next))
+        self._in_progress.add(self._pool.submit(self._send_next))
 
     def _send_next(self) -> None:
-        # One at a time, so that batches have their places in the order in which they were read.
-        with self._door:
+        # Under a lock, so that batches are queued in the order in which they were read.
+        with self._order:
             self._stop.check()
             sequence, batch, held_bytes = self._waiting.popleft()
-            place = self._writer.place()
-        done = Outcome()
+            position = self._writer.enqueue()
+        outcome = Outcome()
         try:
-            self._writer.write(place, batch, done)
+            self._writer.write(position, batch, outcome)
         except BaseException:
             self._ledger.broke_off(
-                sequence, done.written, done.bytes_written, done.rejected, in_doubt=done.in_doubt
+                sequence,
+                outcome.written,
+                outcome.bytes_written,
+                outcome.rejected,
+                in_doubt=outcome.in_doubt,
             )
             self._stop.stop(Interrupted("Another batch of the slice failed."))
             raise
         else:
             self._ledger.acknowledge(
-                sequence, done.written, done.bytes_written, done.rejected, repeated=done.repeated
+                sequence,
+                outcome.written,
+                outcome.bytes_written,
+                outcome.rejected,
+                repeated=outcome.repeated,
             )
         finally:
             self._budget.give(held_bytes)
 
     def _collect(self, done: set[Future[None]]) -> None:
-        self._under_way -= done
+        self._in_progress -= done
         self._failures += [error for future in done if (error := future.exception()) is not None]
 
     def settle(self) -> None:
-        """Wait until all that was handed over is written. Raises ``failure``."""
-        self._collect(wait(self._under_way).done)
+        """Wait until every submitted batch is written. Raises ``failure``."""
+        self._collect(wait(self._in_progress).done)
         if self.failure is not None:
             raise self.failure
 
     @property
     def failure(self) -> BaseException | None:
-        """Why a sender failed: the cause, rather than the stops that followed from it."""
+        """The error with which a sender failed: the cause, rather than the stops that followed from it."""
         causes = [error for error in self._failures if not isinstance(error, Interrupted)]
         return next(iter(causes or self._failures), None)
 
@@ -116,8 +125,8 @@ class Senders:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What was read before the source failed is good and still goes out; after a stop nothing does.
+        # Batches that were read before the source failed are still sent. After a stop, nothing is sent.
         if error is not None and (isinstance(error, Interrupted) or not isinstance(error, FerryError)):
             self._stop.stop(Interrupted("The reader stopped."))
         self._pool.shutdown(wait=True)
-        self._collect(set(self._under_way))
+        self._collect(set(self._in_progress))

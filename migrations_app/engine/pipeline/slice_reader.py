@@ -1,4 +1,4 @@
-"""The rows of one slice, over broken connections: the only place where a read is tried again."""
+"""Slice reader: reads the rows of one slice and reconnects. Reads are tried again only here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from migrations_app.engine.sources.base import Closable, ReadContext, Source
 
 
 class SliceReader:
-    """Reads ``part`` of ``ref``; opens the read again after its last cursor when it broke off.
+    """Reads ``part`` of ``ref``. If a read is interrupted, it is opened again after the last cursor.
 
-    A slice that cannot be resumed begins anew instead, once ``start_over`` has thrown away what was done.
+    A slice that cannot be resumed is read from the start instead, after ``start_over`` has discarded what was
+    done.
     """
 
     def __init__(
@@ -40,13 +41,13 @@ class SliceReader:
         self._start_over = start_over
 
     def batches(self, after: Cursor | None, ctx: ReadContext) -> Generator[Batch]:
-        """All batches after ``after``. Raises what the source raises once no further try may help."""
+        """Yield all batches after ``after``. Raises the source's error if another try cannot help."""
         plan = self._plan
         while plan.limit is None or plan.limit > 0:
             try:
-                for batch in self._once(after, plan, ctx):
+                for batch in self._try_once(after, plan, ctx):
                     after = batch.after
-                    plan = _rest(plan, batch)
+                    plan = _remaining(plan, batch)
                     yield batch
                 return
             except FerryError as error:
@@ -56,31 +57,31 @@ class SliceReader:
                     after, plan = None, self._plan
                 ctx.stop.wait(seconds)
 
-    def _once(self, after: Cursor | None, plan: ReadPlan, ctx: ReadContext) -> Iterator[Batch]:
+    def _try_once(self, after: Cursor | None, plan: ReadPlan, ctx: ReadContext) -> Iterator[Batch]:
         stream = self._source.read(self._ref, self._part, after, plan, ctx)
-        # Sources are generators: closing one stops the work of its server.
+        # A read is a generator: closing it also stops the query on the server.
         with closing(cast(Closable, stream)):
             for batch in stream:
-                # A slice that starts over each time gets nowhere by getting a little further.
+                # For a slice that starts over after each failure, a batch is not progress.
                 if self._part.resumable:
                     self._backoff.worked()
                 yield batch
 
     def _seconds_until_next_try(self, error: FerryError) -> float:
-        # The settings worked before: a server that is restarting refuses for a while.
+        # The connection settings worked before, but a server that is restarting refuses connections.
         if not error.retryable and not isinstance(error, ConnectionRefused):
             raise error
         seconds = self._backoff.failed(error)
-        again = "goes on" if self._part.resumable else "starts over"
+        next_step = "continues" if self._part.resumable else "starts over"
         self._log(
             "warning",
-            f"Reading “{self._ref.name}” broke off ({error.message.rstrip('.')}): "
-            f"it {again} in {seconds:.1f} s",
+            f"Reading “{self._ref.name}” was interrupted ({error.message.rstrip('.')}): "
+            f"it {next_step} in {seconds:.1f} s",
             code=error.code,
         )
         return seconds
 
 
-def _rest(plan: ReadPlan, batch: Batch) -> ReadPlan:
-    """What is still to be read once ``batch`` is."""
+def _remaining(plan: ReadPlan, batch: Batch) -> ReadPlan:
+    """Return the plan for the rows after ``batch``."""
     return plan if plan.limit is None else replace(plan, limit=plan.limit - batch.rows_read)

@@ -1,4 +1,4 @@
-"""Reading no faster than a plan allows (``source_rows_per_second``)."""
+"""Throttle: limits how fast rows are read from the source (``source_rows_per_second`` of a plan)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from migrations_app.engine.model.batch import ReadPlan
 from migrations_app.engine.model.types import TypeSpec, arrow_type
 from migrations_app.engine.stop_token import StopToken
 
-# Time that went by without a read is lost, but for so much of it: what was late may be made up for.
+# After a delay, a read may catch up by at most this time. Longer idle time is lost.
 GRACE_SECONDS = 1.0
-# A batch holds about as many rows as may be read in this time, so that they come evenly.
+# A batch holds about the rows that may be read in this time, so that rows arrive evenly.
 BATCH_SECONDS = 1.0
 LEAST_BATCH_BYTES = 4096
 TYPICAL_BYTES = 64
 
 
 class Throttle:
-    """Lets rows pass at ``rows_per_second`` on average, those of one batch together.
+    """Lets rows pass at ``rows_per_second`` on average, one batch at a time.
 
-    One thread pays; another may set ``sharers``, the number of reads that share the rate, at any time.
+    One thread calls ``pay``. Another may set ``sharers``, how many reads share the rate, at any time.
     """
 
     def __init__(self, rows_per_second: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,14 +32,14 @@ class Throttle:
         self._due = clock()
 
     def pay(self, rows: int, stop: StopToken) -> None:
-        """Wait until ``rows`` more may pass. Raises the reason of a stop, also while it waits."""
+        """Wait until ``rows`` more rows may pass. Raises the reason of a stop, also while it waits."""
         self._due = max(self._due + rows * self.sharers / self.rows_per_second, self._clock() - GRACE_SECONDS)
         seconds = self._due - self._clock()
         if seconds > 0:
             stop.wait(seconds)
 
     def batch_bytes(self, plan: ReadPlan) -> int:
-        """How large a batch of ``plan`` should be, at most as large as it asks for."""
+        """Return the size for batches of ``plan``, at most the size that the plan asks for."""
         row_bytes = sum(_typical_bytes(column.spec) for column in plan.columns)
         wanted = int(row_bytes * self.rows_per_second * BATCH_SECONDS)
         return min(max(wanted, LEAST_BATCH_BYTES), plan.batch_bytes)

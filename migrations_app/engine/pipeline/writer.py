@@ -1,12 +1,12 @@
-"""Writes one mapped batch: as requests of a good size, sent until their fate is known.
+"""Writer: sends a mapped batch as requests of a suitable size, until the result of each one is known.
 
-What a failure means decides what follows:
+What happens after a failure depends on its type:
 
-    TargetBusy          it has not landed; sent again for as long as it takes, at a slower pace
-    TargetUnavailable   it has not landed; sent again, a bounded number of times
-    UnknownOutcome      it may have landed; sent again where keys are kept (upsert: harmless), else never
-    RowsRefused         always refused; split, down to the rows at fault
-    anything else       the slice fails
+    TargetBusy          not written; sent again without limit, with fewer requests in flight
+    TargetUnavailable   not written; sent again, a limited number of times
+    UnknownOutcome      may be written; sent again if the keys come from the source (upsert), else never
+    RowsRefused         refused for good; split, down to the rows that are the cause
+    any other error     the slice fails
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, Q
 from migrations_app.engine.pipeline.ledger import Allowance
 from migrations_app.engine.targets.base import Channel, Request
 
-# A server takes 64 MB; a proxy before it often less. Batches are about 6 MB, so few are ever split.
+# A server takes 64 MB; a proxy in front of it often less. Batches are about 6 MB, so few are ever split.
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
-# A refused piece is tried again in so many parts: to find one bad row among n costs as many requests as
-# halving does, and where every row is bad a third less.
+# A refused piece is sent again in so many parts. Finding one bad row among n costs as many requests as with
+# two parts, and a third fewer if every row is bad.
 PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some rows of a mapped batch with the locator (``string``) of each, all for one partition."""
+    """Some rows of a mapped batch, all for one partition, with the locator (``string``) of each row."""
 
     rows: pa.RecordBatch
     locators: pa.Array
     partition: str = ""
 
     def split(self, parts: int) -> list[Piece]:
-        """Up to ``parts`` pieces of about equal length, in order; shares the buffers."""
+        """Return up to ``parts`` pieces of about equal length, in order. They share the buffers."""
         count = self.rows.num_rows
         edges = sorted({count * part // parts for part in range(parts + 1)})
         return [
@@ -60,9 +60,9 @@ class Piece:
             for a, b in pairwise(edges)
         ]
 
-    def by_partition(self, places: pa.Array) -> list[Piece]:
-        """A piece for each of ``places`` (one a row, a dictionary array); itself where all go to one."""
-        parts = list(groups(places))
+    def by_partition(self, partitions: pa.Array) -> list[Piece]:
+        """Return one piece for each partition. ``partitions``: the partition of each row (dictionary)."""
+        parts = list(groups(partitions))
         if len(parts) == 1:
             return [replace(self, partition=parts[0][0])]
         return [
@@ -73,10 +73,10 @@ class Piece:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch so far. ``bytes_written`` counts encoded requests.
+    """The result of a batch so far. ``bytes_written`` counts encoded requests.
 
-    ``repeated``: some rows were sent twice. ``in_doubt`` rows were sent, and whether they are in the target
-    nobody knows.
+    ``repeated``: some rows were sent twice. ``in_doubt`` rows were sent, but it is not known if they are in
+    the target.
     """
 
     written: int = 0
@@ -86,8 +86,8 @@ class Outcome:
     in_doubt: int = 0
 
     @contextmanager
-    def asking(self, rows: int) -> Iterator[None]:
-        """While so many rows are sent."""
+    def sending(self, rows: int) -> Iterator[None]:
+        """Count ``rows`` as in doubt while they are sent, and afterwards if the outcome is unknown."""
         before, self.in_doubt = self.in_doubt, rows
         try:
             yield
@@ -99,15 +99,15 @@ class Outcome:
 
 
 class Writer:
-    """Writes batches of one collection. Any thread may call ``write``; the pace is theirs together.
+    """Writes batches of one collection. Any thread may call ``write``; all share the concurrency limit.
 
-    ``tries`` bounds how often one request is sent while the target cannot be reached or does not answer.
+    ``tries``: how often one request is sent at most if the target cannot be reached or does not answer.
     """
 
     def __init__(
         self,
         channel: Channel,
-        pace: ConcurrencyLimit,
+        concurrency: ConcurrencyLimit,
         allowance: Allowance,
         *,
         upsert: bool,
@@ -116,29 +116,29 @@ class Writer:
         max_request_bytes: int = MAX_REQUEST_BYTES,
     ) -> None:
         self._channel = channel
-        self._pace = pace
+        self._concurrency = concurrency
         self._allowance = allowance
         self._upsert = upsert
         self._timeout_seconds = timeout_seconds
         self._tries = tries
         self._max_request_bytes = max_request_bytes
 
-    def place(self) -> QueuePosition:
-        """The next place among batches, which are begun in the order of theirs."""
-        return self._pace.place()
+    def enqueue(self) -> QueuePosition:
+        """Return the next queue position. Batches begin in the order of the queue."""
+        return self._concurrency.enqueue()
 
-    def write(self, place: QueuePosition, batch: Sequence[Piece], outcome: Outcome) -> None:
-        """Return once each row was accepted, or refused by itself; ``outcome`` is right also before that.
+    def write(self, position: QueuePosition, batch: Sequence[Piece], outcome: Outcome) -> None:
+        """Write ``batch`` until each row was accepted or refused. ``outcome`` is correct at any time.
 
-        Raises ``TooManyRejected``, ``UncleanStop``, ``TargetUnavailable`` (retryable), what ``Channel.send``
-        raises for good, and the reason of a stop (see ``ConcurrencyLimit``).
+        Raises ``TooManyRejected``, ``UncleanStop``, ``TargetUnavailable`` (retryable), permanent errors of
+        ``Channel.send``, and the reason of a stop (see ``ConcurrencyLimit``).
         """
         try:
-            self._write(place, batch, outcome)
+            self._write(position, batch, outcome)
         finally:
-            self._pace.leave(place)
+            self._concurrency.leave_queue(position)
 
-    def _write(self, place: QueuePosition, batch: Sequence[Piece], outcome: Outcome) -> None:
+    def _write(self, position: QueuePosition, batch: Sequence[Piece], outcome: Outcome) -> None:
         todo: deque[Piece] = deque()
         for part in batch:
             todo += part.split(1 + part.rows.nbytes // self._max_request_bytes)
@@ -149,7 +149,7 @@ class Writer:
                 todo.extendleft(reversed(piece.split(2)))
                 continue
             try:
-                self._deliver(request, place, outcome)
+                self._deliver(request, position, outcome)
             except RowsRefused as error:
                 outcome.in_doubt = 0
                 if piece.rows.num_rows == 1:
@@ -157,21 +157,21 @@ class Writer:
                 else:
                     todo.extendleft(reversed(piece.split(PARTS)))
 
-    def _deliver(self, request: Request, place: QueuePosition, outcome: Outcome) -> None:
+    def _deliver(self, request: Request, position: QueuePosition, outcome: Outcome) -> None:
         failures = 0
         while True:
             try:
-                with self._pace.turn(place) as turn, outcome.asking(request.rows.num_rows):
+                with self._concurrency.permit(position) as permit, outcome.sending(request.rows.num_rows):
                     accepted = self._channel.send(request, self._timeout_seconds)
             except TargetBusy as error:
-                self._pace.slow_down(error, turn)
+                self._concurrency.slow_down(error, permit)
             except (TargetUnavailable, UnknownOutcome) as error:
                 failures += 1
                 self._check_may_send_again(request, error, failures)
                 outcome.repeated |= isinstance(error, UnknownOutcome)
-                self._pace.slow_down(error, turn)
+                self._concurrency.slow_down(error, permit)
             else:
-                self._pace.succeeded(turn, request.size_bytes)
+                self._concurrency.succeeded(permit, request.size_bytes)
                 outcome.written += accepted
                 outcome.bytes_written += request.size_bytes
                 _check_complete(request, accepted)
@@ -183,17 +183,17 @@ class Writer:
         rows = counted(request.rows.num_rows, "row")
         if isinstance(error, UnknownOutcome) and not self._upsert:
             raise UncleanStop(
-                f"The answer to an insert of {rows} was lost ({error.message.rstrip('.')}): "
-                "it is not known whether they are in the collection.",
+                f"The target did not answer an insert of {rows} ({error.message.rstrip('.')}), "
+                "so it is not known if they are in the collection.",
             ) from error
         if failures >= self._tries:
             raise TargetUnavailable(
-                f"The target did not take {rows} in {failures} tries: {error.message}",
+                f"The target did not accept {rows} in {counted(failures, 'attempt')}: {error.message}",
                 error.hint,
             ) from error
 
     def _reject(self, piece: Piece, error: RowsRefused, outcome: Outcome) -> None:
-        """Note the one row of ``piece`` as refused."""
+        """Record the single row of ``piece`` as rejected."""
         locator = piece.locators[0].as_py()
         rejected = Rejected(locator, error.field, error.code, error.message, row_excerpt(piece.rows))
         outcome.rejected.append(rejected)
@@ -204,7 +204,7 @@ def _check_complete(request: Request, accepted: int) -> None:
     sent = request.rows.num_rows
     if accepted != sent:
         raise TargetError(
-            f"The target says that it took {accepted:,} of the {counted(sent, 'row')} sent to it.",
-            "Look at the target's own log. Nothing was dropped.",
+            f"The target reported that it accepted {accepted:,} of {counted(sent, 'row')} sent to it.",
+            "Look at the log of the target. Nothing was dropped.",
             code="rows_missing",
         )

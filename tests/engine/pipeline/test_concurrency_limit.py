@@ -32,7 +32,7 @@ class Paced:
         self.logged.append((level, message))
 
     def turn(self) -> AbstractContextManager[Permit]:
-        return self.pace.turn(self.pace.place())
+        return self.pace.permit(self.pace.enqueue())
 
     def one(self, error: TargetBusy | UnknownOutcome | TargetUnavailable | None = None) -> None:
         with self.turn() as turn:
@@ -120,7 +120,8 @@ def test_the_run_log_hears_of_slowing_down_and_of_its_end(paced: Paced) -> None:
     assert paced.logged == [
         (
             "warning",
-            "Target asked to slow down (Rate limit exceeded): 2 inserts in flight → 1, trying again in 0.0 s",
+            "The target asked to slow down (Rate limit exceeded): 2 inserts in flight → 1, "
+            "trying again in 0.0 s",
         ),
         ("info", "The target keeps up again: 1 insert in flight"),
     ]
@@ -136,10 +137,13 @@ def test_a_target_at_its_limit_does_not_flood_the_run_log(paced: Paced) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (UnknownOutcome("Cut."), "Target did not answer (Cut): 1 insert in flight, trying again in 0.0 s"),
+        (
+            UnknownOutcome("Cut."),
+            "The target did not answer (Cut): 1 insert in flight, trying again in 0.0 s",
+        ),
         (
             TargetUnavailable("Gone."),
-            "Target cannot be reached (Gone): 1 insert in flight, trying again in 0.0 s",
+            "The target cannot be reached (Gone): 1 insert in flight, trying again in 0.0 s",
         ),
     ],
 )
@@ -176,11 +180,11 @@ def test_after_a_stop_no_turn_is_given(paced: Paced) -> None:
 
 def test_within_its_grace_what_was_begun_may_be_finished_and_nothing_is_begun() -> None:
     paced = Paced(grace_seconds=600)
-    begun = paced.pace.place()
-    with paced.pace.turn(begun):
+    begun = paced.pace.enqueue()
+    with paced.pace.permit(begun):
         pass
     paced.stop.stop(Canceled("Stopped by the test."))
-    with paced.pace.turn(begun):
+    with paced.pace.permit(begun):
         pass
     with pytest.raises(Canceled):
         paced.one()
@@ -188,35 +192,35 @@ def test_within_its_grace_what_was_begun_may_be_finished_and_nothing_is_begun() 
 
 def test_grace_ends() -> None:
     paced = Paced(most=1, grace_seconds=0.01)
-    first, begun = paced.pace.place(), paced.pace.place()
-    with paced.pace.turn(first):
+    first, begun = paced.pace.enqueue(), paced.pace.enqueue()
+    with paced.pace.permit(first):
         pass
-    with paced.pace.turn(begun):
+    with paced.pace.permit(begun):
         pass
-    with paced.pace.turn(first):
+    with paced.pace.permit(first):
         paced.stop.stop(Canceled("Stopped by the test."))
-        with pytest.raises(Canceled), paced.pace.turn(begun):
+        with pytest.raises(Canceled), paced.pace.permit(begun):
             pass
 
 
 def test_who_would_have_to_wait_beyond_its_grace_gives_up_at_once() -> None:
     paced = Paced(grace_seconds=600)
-    begun = paced.pace.place()
-    with paced.pace.turn(begun) as turn:
+    begun = paced.pace.enqueue()
+    with paced.pace.permit(begun) as turn:
         pass
     paced.pace.slow_down(TargetBusy("Later.", retry_after_seconds=3600), turn)
     paced.stop.stop(Canceled("Stopped by the test."))
-    with pytest.raises(Canceled), paced.pace.turn(begun):
+    with pytest.raises(Canceled), paced.pace.permit(begun):
         pass
 
 
 def test_a_lost_lease_allows_no_grace() -> None:
     paced = Paced(grace_seconds=600)
-    begun = paced.pace.place()
-    with paced.pace.turn(begun):
+    begun = paced.pace.enqueue()
+    with paced.pace.permit(begun):
         pass
     paced.stop.stop(LeaseLost("Another worker has it."))
-    with pytest.raises(LeaseLost), paced.pace.turn(begun):
+    with pytest.raises(LeaseLost), paced.pace.permit(begun):
         pass
 
 
@@ -225,7 +229,7 @@ def test_a_lost_lease_allows_no_grace() -> None:
 
 def in_thread(paced: Paced, place: QueuePosition, went: list[str], name: str) -> threading.Thread:
     def send() -> None:
-        with paced.pace.turn(place):
+        with paced.pace.permit(place):
             went.append(name)
 
     thread = threading.Thread(target=send)
@@ -235,7 +239,7 @@ def in_thread(paced: Paced, place: QueuePosition, went: list[str], name: str) ->
 
 def test_first_turns_come_in_the_order_of_the_places(paced: Paced) -> None:
     went: list[str] = []
-    first, second = paced.pace.place(), paced.pace.place()
+    first, second = paced.pace.enqueue(), paced.pace.enqueue()
     hasty = in_thread(paced, second, went, "second")
     hasty.join(0.05)
     assert went == []
@@ -246,17 +250,17 @@ def test_first_turns_come_in_the_order_of_the_places(paced: Paced) -> None:
 
 def test_later_turns_wait_for_nobody(paced: Paced) -> None:
     went: list[str] = []
-    begun = paced.pace.place()
+    begun = paced.pace.enqueue()
     in_thread(paced, begun, went, "first turn").join(10)
-    paced.pace.place()
+    paced.pace.enqueue()
     in_thread(paced, begun, went, "second turn").join(10)
     assert went == ["first turn", "second turn"]
 
 
 def test_who_leaves_the_line_lets_the_next_go_ahead(paced: Paced) -> None:
     went: list[str] = []
-    first, second = paced.pace.place(), paced.pace.place()
+    first, second = paced.pace.enqueue(), paced.pace.enqueue()
     thread = in_thread(paced, second, went, "second")
-    paced.pace.leave(first)
+    paced.pace.leave_queue(first)
     thread.join(10)
     assert went == ["second"]

@@ -110,7 +110,9 @@ def test_a_broken_read_goes_on_after_its_last_cursor(any_move: Move) -> None:
     assert not any_move.ledger.checkpoint().repeated
     said = [message for level, message in any_move.logged if level == "warning"]
     assert len(said) == 4
-    assert said[0].startswith("Reading “books” broke off (The store went away at row 0): it goes on in ")
+    assert said[0].startswith(
+        "Reading “books” was interrupted (The store went away at row 0): it continues in "
+    )
 
 
 def test_a_source_that_stays_away_fails_the_slice_after_the_last_try(move: Move) -> None:
@@ -218,7 +220,7 @@ def test_with_auto_id_a_lost_answer_fails_the_job_and_nothing_is_sent_twice(
     auto_move.target_store.mishaps.append(mishap)
     with pytest.raises(UncleanStop) as caught:
         auto_move.run()
-    assert "The answer to an insert of" in caught.value.message
+    assert "The target did not answer an insert of" in caught.value.message
     assert caught.value.hint
     assert not caught.value.retryable
     written = auto_move.written()
@@ -231,7 +233,7 @@ def test_a_target_that_stays_away_fails_the_slice_and_can_be_tried_again(move: M
     with pytest.raises(TargetUnavailable) as caught:
         move.run()
     assert caught.value.retryable
-    assert "in 5 tries" in caught.value.message
+    assert "in 5 attempts" in caught.value.message
     move.target_store.mishaps.clear()
     assert move.resume(move.ledger.checkpoint()) is SliceEnd.DONE
     assert move.written() == ALL

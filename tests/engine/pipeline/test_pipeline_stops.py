@@ -202,4 +202,4 @@ def test_with_auto_id_a_worker_drained_while_requests_overtook_one_another_says_
     auto_move.target_store.on_request = on_request
     with pytest.raises(UncleanStop) as caught:
         auto_move.run()
-    assert "overtook" in caught.value.message
+    assert "accepted out of order" in caught.value.message

@@ -54,7 +54,7 @@ class Desk:
         )
         piece = Piece(books(rows), pa.array([f"row {n}" for n in range(rows)]))
         self.outcome = Outcome()
-        writer.write(writer.place(), [piece], self.outcome)
+        writer.write(writer.enqueue(), [piece], self.outcome)
         return self.outcome
 
     def written(self) -> list[int]:
@@ -164,7 +164,7 @@ def test_a_target_that_stays_away_is_given_up_after_the_last_try(desk: Desk) -> 
     with pytest.raises(TargetUnavailable) as caught:
         desk.write(10)
     assert desk.store.requests == QUICK.tries
-    assert "did not take 10 rows in 5 tries" in caught.value.message
+    assert "did not accept 10 rows in 5 attempts" in caught.value.message
     assert caught.value.retryable
     assert caught.value.hint
 
@@ -210,7 +210,7 @@ def test_a_request_in_flight_is_awaited_no_longer_than_its_deadline() -> None:
         tries=1,
     )
     with pytest.raises(UncleanStop, match="No answer came within"):
-        writer.write(writer.place(), [Piece(books(1), pa.array(["row 0"]))], Outcome())
+        writer.write(writer.enqueue(), [Piece(books(1), pa.array(["row 0"]))], Outcome())
 
 
 def test_a_target_that_takes_fewer_rows_than_it_was_sent_is_not_believed(desk: Desk) -> None:
@@ -219,7 +219,7 @@ def test_a_target_that_takes_fewer_rows_than_it_was_sent_is_not_believed(desk: D
             return super().send(request, timeout_seconds) - 1
 
     desk.channel = lambda: Forgetful(desk.store, "books", desk.upsert)  # type: ignore[method-assign]
-    with pytest.raises(TargetError, match="took 9 of the 10 rows") as caught:
+    with pytest.raises(TargetError, match="accepted 9 of 10 rows") as caught:
         desk.write(10)
     assert caught.value.code == "rows_missing"
 
