@@ -35,7 +35,7 @@ def test_rows_are_added_and_the_check_counts_the_difference(mover, items):
     assert added.rows().keys() == set(range(1, 151))
     assert (added.rows()[7]["title"], added.rows()[120]["title"]) == ("item 7", "more 120")
     assert (added.counts["rows_target"], added.counts["verified"]) == (150, True)
-    assert added.counts["checks"][1]["message"] == "The target holds 50 new rows; 50 were sent."
+    assert added.counts["checks"][1]["message"] == "50 rows sent; the target has 50 new rows."
     assert f"{moved.target} holds 100 rows before this job adds to it." in added.log
 
 
@@ -48,7 +48,7 @@ def test_rows_that_replace_others_are_proven_by_their_keys(mover, items):
     assert rows.keys() == set(range(1, 131))
     assert (rows[80]["title"], rows[81]["title"]) == ("item 80", "more 81")
     assert (added.counts["rows_target"], added.counts["verified"]) == (130, True)
-    assert "every key is there" in added.counts["checks"][1]["message"]
+    assert "the target has every key" in added.counts["checks"][1]["message"]
 
 
 def test_text_keys_of_every_kind_are_found_again(mover):

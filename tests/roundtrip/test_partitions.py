@@ -50,7 +50,7 @@ def test_each_value_has_a_partition_and_null_the_default_one(mover, pages):
         assert keys_in(moved, name) == set(range(number, 450, 9)), name
     check = moved.counts["checks"][-1]
     assert (check["check"], check["passed"]) == ("rows_in_partitions", True)
-    assert check["message"] == "9 partitions: each holds the rows of its value."
+    assert check["message"] == "9 partitions: each has exactly the rows of its value."
     assert moved.counts["verified"] is True
 
 

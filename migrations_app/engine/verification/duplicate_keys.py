@@ -1,8 +1,9 @@
-"""Rows of equal keys, where the source does not declare the key unique: how many there are, and how much they
-explain of a difference between the rows sent and the rows in the target.
+"""Duplicate keys: rows with equal keys, if the source does not declare the key unique. They may explain why
+the target has fewer new rows than were sent.
 
-Of rows with one key one stays. Where they meet in a batch, the others are collapsed there and counted; over
-several batches they replace each other in the target, and only the count of the source tells how many did.
+Only one row of each key remains in the target. If rows with equal keys are in the same batch, all but one are
+collapsed there and counted. If they are in different batches, they replace each other in the target, and only
+a count in the source shows how many were replaced.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from migrations_app.engine.sources.base import KeyRows
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """How many of the rows sent were replaced by later ones of the same key: from ``least`` to ``most``.
+    """The number of sent rows that later rows with the same key replaced: from ``least`` to ``most``.
 
-    ``unread`` rows of the source were counted and not asked for: nobody knows how many of them count.
+    ``unread`` rows of the source were counted but not read. It is not known how many of them have equal keys.
     """
 
     least: int = 0
@@ -32,16 +33,17 @@ class Replaced:
     def __str__(self) -> str:
         return f"{self.least:,}" if self.least == self.most else f"{self.least:,} to {self.most:,}"
 
-    def explains(self, lacking: int) -> bool:
-        return self.least <= lacking <= self.most
+    def explains(self, missing: int) -> bool:
+        return self.least <= missing <= self.most
 
 
 def replaced(counters: Counters, duplicates: Sequence[int], in_source: int) -> Replaced:
-    """What follows from ``duplicates``: rows minus different keys, counted once or more often in a source of
-    ``in_source`` rows.
+    """Return how many sent rows were replaced, given ``duplicates``: rows minus different keys, counted once
+    or several times in a source of ``in_source`` rows.
 
-    Each key that is there was sent, or all of its rows were rejected or not read: as many keys may be missing
-    in the target as there are such rows, and as many new ones as rows were read that were not counted.
+    A key of the source is missing in the target only if all its rows were rejected or not read, so at most as
+    many keys are missing as there are such rows. And if more rows were read than counted, at most so many
+    keys are new.
     """
     sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
     unread = max(0, in_source - counters.read)
@@ -49,15 +51,17 @@ def replaced(counters: Counters, duplicates: Sequence[int], in_source: int) -> R
     new = max(0, counters.read - in_source)
     least = min(duplicates) - counters.collapsed - gone
     most = max(duplicates) - counters.collapsed + new
-    # Of rows that replace each other one stays.
+    # At least one of the rows that replace each other remains.
     most = min(most, sent - 1)
     return Replaced(max(0, min(least, most)), max(0, most), unread)
 
 
 def key_rows(collection: CollectionPlan, *, key_per_partition: bool = True) -> KeyRows:
-    """What to count the duplicates of for a completed collection that keeps a key: the rows that are not
-    skipped, by the key that they will have, and by their partition where the target keeps equal keys in
-    different ones apart (``key_per_partition``)."""
+    """Return which duplicates to count for a completed collection whose key comes from the source.
+
+    Counted are the rows that are not skipped, by the key that they will have. They are also counted by
+    partition if the target stores equal keys in different partitions separately (``key_per_partition``).
+    """
     fields = collection.fields or ()
     skipped = [field.source for field in fields if field.source and _skips_null(collection, field)]
     present = tuple(dict.fromkeys([*collection.key_columns, *skipped]))

@@ -1,8 +1,8 @@
-"""Whether the keys that were sent are in the target: what a count of rows cannot tell where some of them
-replaced rows that were there before.
+"""Key check: finds out if the keys that were sent are in the target. A count of rows cannot show this if some
+of them replaced rows that were in the target before.
 
-The keys are read from the source once more, and counted in the target page by page. All that has to be
-remembered between two pages is a ``KeyCheckState``.
+The keys are read from the source again, and counted in the target page by page. Between two pages only a
+``KeyCheckState`` has to be stored.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ from migrations_app.engine.sources.base import Closable, ReadContext, Source
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
 
-# Of an expression: more would be a request of megabytes.
+# The keys of one filter expression. More of them would make a request of several megabytes.
 KEYS_AT_ONCE = 10_000
-NO_PLACE = "the table has no key of its own to go on after, and reading it takes longer than one turn"
+NOT_RESUMABLE = (
+    "the table has no key after which reading can continue, and reading all of it takes longer than one task "
+    "may run"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCheckState:
-    """How far a search came: ``read`` rows up to ``after`` in slice number ``part``. ``as_dict`` is JSON.
+    """The progress of a key check; ``as_dict`` returns JSON.
 
-    Of these, ``asked`` have a key that was sent, and ``found`` one that is in the target. ``reason`` says why
-    not all were looked for.
+    ``read`` rows were read, up to ``after`` in slice number ``part``. ``asked`` of them have a key that was
+    sent, and ``found`` have a key that is in the target. ``reason``: why the check ended early.
     """
 
     part: int = 0
@@ -48,9 +51,8 @@ class KeyCheckState:
 
 @dataclass(frozen=True, slots=True)
 class SentRows:
-    """What was sent: the slices of a collection, by a mapping, at most ``limit`` rows, all but those whose
-    locators are among ``rejected``. The keys of one batch are asked for in one expression, or in several of
-    ``KEYS_AT_ONCE``."""
+    """The rows that were sent: those of all slices, through ``mapping``, at most ``limit`` rows, without the
+    rows whose locators are in ``rejected``."""
 
     ref: CollectionRef
     parts: Sequence[Slice]
@@ -60,7 +62,7 @@ class SentRows:
 
 
 class KeyCheck:
-    """One search. ``save`` is given each new state."""
+    """One key check. ``save`` is called with each new state."""
 
     def __init__(
         self,
@@ -78,15 +80,16 @@ class KeyCheck:
         self.state = state or KeyCheckState()
 
     def run(self, stop: StopToken, deadline: Deadline) -> bool:
-        """Go on until done, or until ``deadline``: then run again from the saved state. Whether it is done.
+        """Continue until done or until ``deadline``, and return True if done. If not done, run it again later
+        with the saved state.
 
-        Raises the reason of ``stop``, and what source and target raise.
+        Raises the reason of ``stop``, and the errors of source and target.
         """
         while not self.state.is_done:
             if self.state.part >= len(self._sent.parts) or self._left == 0:
-                self._keep(is_done=True)
-            elif self._search(self._sent.parts[self.state.part], ReadContext(stop), deadline):
-                self._keep(part=self.state.part + 1, after=None)
+                self._update(is_done=True)
+            elif self._check_slice(self._sent.parts[self.state.part], ReadContext(stop), deadline):
+                self._update(part=self.state.part + 1, after=None)
             else:
                 break
         return self.state.is_done
@@ -95,26 +98,26 @@ class KeyCheck:
     def _left(self) -> int | None:
         return None if self._sent.limit is None else max(0, self._sent.limit - self.state.read)
 
-    def _search(self, part: Slice, ctx: ReadContext, deadline: Deadline) -> bool:
-        """Look for the keys of ``part``, from where an earlier turn stopped. Whether it is through."""
-        found = self.state
+    def _check_slice(self, part: Slice, ctx: ReadContext, deadline: Deadline) -> bool:
+        """Look for the keys of ``part``, from where the last run stopped. Return True at the end of it."""
+        state = self.state
         plan = replace(self._sent.mapping.read_plan, limit=self._left)
-        stream = self._source.read(self._sent.ref, part, found.after, plan, ctx)
+        stream = self._source.read(self._sent.ref, part, state.after, plan, ctx)
         with closing(cast(Closable, stream)):
             for batch in stream:
                 ctx.stop.check()
-                found = self._counted(found, batch)
+                state = self._after_batch(state, batch)
                 if part.resumable:
-                    self._keep(**found.as_dict())
+                    self._update(**state.as_dict())
                 if deadline.is_over and part.resumable:
                     return False
                 if deadline.is_over:
-                    self._keep(is_done=True, reason=NO_PLACE)
+                    self._update(is_done=True, reason=NOT_RESUMABLE)
                     return False
-        self._keep(**found.as_dict())
+        self._update(**state.as_dict())
         return True
 
-    def _counted(self, state: KeyCheckState, batch: Batch) -> KeyCheckState:
+    def _after_batch(self, state: KeyCheckState, batch: Batch) -> KeyCheckState:
         mapped = self._sent.mapping.apply(batch)
         keys = mapped.rows.column(self._sent.mapping.target.key.name)
         if self._sent.rejected is not None:
@@ -123,16 +126,16 @@ class KeyCheck:
             state,
             after=batch.after,
             read=state.read + batch.rows_read,
-            # A row whose key another one on the page has is not looked for a second time.
+            # Collapsed rows share their key with another row of the page, so they are not looked for again.
             asked=state.asked + len(keys) + mapped.collapsed,
-            found=state.found + self._found(keys) + mapped.collapsed,
+            found=state.found + self._count_keys(keys) + mapped.collapsed,
         )
 
-    def _found(self, keys: pa.Array) -> int:
+    def _count_keys(self, keys: pa.Array) -> int:
         name, key = self._sent.mapping.target.name, self._sent.mapping.target.key.name
         pages = (keys.slice(first, KEYS_AT_ONCE) for first in range(0, len(keys), KEYS_AT_ONCE))
         return sum(self._target.count_keys(name, key, page) for page in pages)
 
-    def _keep(self, **changes: Any) -> None:
+    def _update(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
         self._save(self.state)

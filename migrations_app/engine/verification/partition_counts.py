@@ -1,4 +1,4 @@
-"""What the counts of partitions prove: each value's rows are in its partition, and nowhere else."""
+"""Partition counts: check that the rows of each value are in its partition, and in no other one."""
 
 from __future__ import annotations
 
@@ -18,33 +18,34 @@ def check_partitions(
     *,
     is_whole: bool,
 ) -> Check:
-    """Compare rows by value, as the ``source`` holds them, with rows by partition, as the ``target`` does.
+    """Compare the rows of each value in the ``source`` with the rows of each partition in the ``target``.
 
-    ``is_whole``: each row of the source is to be there. Where some were left out, a partition may hold fewer
-    rows than have its value, but never more.
+    ``is_whole``: every row of the source must be in the target. If some were left out, a partition may have
+    fewer rows than the source has with its value, but not more.
     """
     expected = dict.fromkeys(target, 0)
     for value, rows in source.items():
         name = DEFAULT_PARTITION if value is None else names.get(value)
-        if name is not None:  # else it came after the partitions were made: its rows were rejected
+        if name is not None:  # else the value is newer than the partitions, and its rows were rejected
             expected[name] = expected.get(name, 0) + rows
-    odd = [name for name, rows in expected.items() if _is_odd(target.get(name, 0), rows, is_whole)]
-    message = _bad(odd, expected, target) if odd else _good(len(target), is_whole)
-    return Check(PARTITIONS_CHECK, sum(expected.values()), sum(target.values()), not odd, message)
+    wrong = [name for name, rows in expected.items() if _is_wrong(target.get(name, 0), rows, is_whole)]
+    message = _failed(wrong, expected, target) if wrong else _passed(len(target), is_whole)
+    return Check(PARTITIONS_CHECK, sum(expected.values()), sum(target.values()), not wrong, message)
 
 
-def _is_odd(found: int, expected: int, is_whole: bool) -> bool:
+def _is_wrong(found: int, expected: int, is_whole: bool) -> bool:
     return found != expected if is_whole else found > expected
 
 
-def _good(partitions: int, is_whole: bool) -> str:
+def _passed(partitions: int, is_whole: bool) -> str:
     number = counted(partitions, "partition")
     if is_whole:
-        return f"{number}: each holds the rows of its value."
-    return f"{number}: none holds more rows than have its value."
+        return f"{number}: each has exactly the rows of its value."
+    return f"{number}: none has more rows than the source has with its value."
 
 
-def _bad(odd: list[str], expected: Mapping[str, int], target: Mapping[str, int]) -> str:
-    name, more = odd[0], f"; {counted(len(odd), 'partition')} in all differ" if odd[1:] else ""
-    held = counted(target.get(name, 0), "row")
-    return f"The partition “{name}” holds {held}; {expected[name]:,} have its value{more}."
+def _failed(wrong: list[str], expected: Mapping[str, int], target: Mapping[str, int]) -> str:
+    name = wrong[0]
+    in_target, in_source = counted(target.get(name, 0), "row"), f"{expected[name]:,}"
+    total = f" In total, {len(wrong):,} partitions differ." if len(wrong) > 1 else ""
+    return f"The partition “{name}” has {in_target}; the source has {in_source} with its value.{total}"

@@ -1,8 +1,9 @@
-"""How many rows a collection of the target holds.
+"""Row count: counts the rows of a collection in the target.
 
 Milvus answers ``count(*)`` only for a loaded collection, and loads only an indexed one. So a count may have
-to index and load for the moment; what was found is put back. It goes in steps, so that it can be interrupted
-and gone on with by another process: all it has to remember is a ``CountState``.
+to create indexes and load the collection for a short time; afterwards it restores the previous state. It
+works in steps, so that it can be interrupted and another process can continue it: only a ``CountState`` has
+to be stored.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.verification.stall import StallDetector
 
-# What else is asked of a loaded collection: given its rows; whether it is through.
+# Other work on the loaded collection. It gets the number of rows, and returns True when it is finished.
 WhileLoaded = Callable[[int, StopToken, Deadline], bool]
 POLL_SECONDS = 0.5
 MAX_ASKS = 3
@@ -29,13 +30,13 @@ STATISTICS, COUNT = "statistics", "count(*)"
 
 @dataclass(frozen=True, slots=True)
 class CountState:
-    """How far a count came. ``as_dict`` is JSON.
+    """The progress of a count. ``as_dict`` is JSON.
 
-    ``unindexed`` and ``was_loaded`` are what was found, once ``is_prepared``; ``asks`` how often a load was
-    asked for, and ``watch`` how far it was last seen.
-    ``rows`` is None until counted, and stays so where the target refuses, as ``reason`` says; beside a count
-    it says what could not be put back.
-    ``by_partition`` are the rows of each partition that was asked for.
+    ``unindexed`` and ``was_loaded``: the state of the collection before the count, once ``is_prepared``.
+    ``asks``: how often a load was requested. ``watch``: the progress of the load.
+    ``rows`` is None until counted, and stays None if the target refuses the count. ``reason``: the error, or
+    (after a count) what could not be restored.
+    ``by_partition``: the rows of each partition that was to be counted.
     """
 
     is_flushed: bool = False
@@ -62,12 +63,12 @@ class CountState:
 class RowCount:
     """One count of one collection.
 
-    ``statistics_are_exact``: no key was sent twice, so that segment statistics will do.
-    ``indexes`` and ``keep_loaded``: what is wanted afterwards in any case, and so is not undone.
-    ``partitions``: those to count each by itself, too.
-    ``while_loaded`` is called after the count, before what was found is restored, until it says that it is
-    through. A load of which nothing moves for ``stall_seconds`` counts as refused.
-    ``save`` is given each new state, before what it says is done to the target.
+    ``statistics_are_exact``: no key was sent twice, so the segment statistics are enough.
+    ``indexes`` and ``keep_loaded``: what the collection needs after the count anyway, so it is not undone.
+    ``partitions``: the partitions to count separately too.
+    ``while_loaded`` is called after the count and before the previous state is restored, repeatedly until it
+    returns True. A load that makes no progress for ``stall_seconds`` counts as refused.
+    ``save`` is called with each new state, before the target is changed.
     """
 
     def __init__(
@@ -96,10 +97,11 @@ class RowCount:
         self.state = state or CountState()
 
     def run(self, stop: StopToken, deadline: Deadline) -> CountState:
-        """Go on until done, or until ``deadline``: then run again, in any process, from the saved state.
+        """Continue until done or until ``deadline``. If not done, run it again later with the saved state, in
+        any process.
 
-        Raises what ``stop`` was asked for (a cancel first puts back what was found), ``TargetChanged`` where
-        the collection is gone, and retryable errors. Any other refusal is a count without ``rows``.
+        Raises the reason of ``stop`` (a cancel first restores the previous state), ``TargetChanged`` if the
+        collection no longer exists, and retryable errors. After any other error the state has no ``rows``.
         """
         try:
             while not self.state.is_done and not deadline.is_over:
@@ -111,116 +113,121 @@ class RowCount:
         except FerryError as error:
             if error.retryable or isinstance(error, (Interrupted, TargetChanged)):
                 raise
-            self._keep(reason=error.message)
+            self._update(reason=error.message)
             self.restore()
-            self._keep(is_done=True)
+            self._update(is_done=True)
         return self.state
 
     def undo(self) -> None:
-        """Restore, and be as if nothing was counted: for a count that is not gone on with."""
+        """Restore the previous state and discard the count: for a count that will not be continued."""
         self.restore()
         self.state = CountState()
         self._save(self.state)
 
     def restore(self) -> None:
-        """Put back the indexes and the load state that were found. Safe to call twice, and at any time. What
-        the target refuses of it is noted in ``reason``."""
+        """Restore the previous indexes and load state. Safe to call at any time and more than once.
+
+        If the target refuses a step, its error is noted in ``reason``.
+        """
         if not self.state.is_prepared:
             return
         if not (self.state.was_loaded or self._keep_loaded):
-            self._put_back(self._target.release)
+            self._revert(self._target.release)
         for name in self.state.unindexed:
             if name not in self._indexes:
-                self._put_back(self._target.drop_index, name)
+                self._revert(self._target.drop_index, name)
 
-    def _put_back(self, ask: Callable[..., None], *more: str) -> None:
+    def _revert(self, action: Callable[..., None], *arguments: str) -> None:
         try:
-            ask(self._name, *more)
+            action(self._name, *arguments)
         except FerryError as error:
             if error.retryable or isinstance(error, (Interrupted, TargetChanged)):
                 raise
-            self._keep(reason=f"{self.state.reason} {error.message}".strip())
+            self._update(reason=f"{self.state.reason} {error.message}".strip())
 
     def _step(self, stop: StopToken, deadline: Deadline) -> None:
         capabilities = self._target.capabilities()
         if capabilities.flush_before_count and not self.state.is_flushed:
             self._target.flush(self._name, stop)
-            self._keep(is_flushed=True)
+            self._update(is_flushed=True)
         elif not capabilities.count_needs_load:
             self._count(stop, deadline)
         elif self._statistics_are_exact:
-            self._keep_rows(self._target.row_statistics, STATISTICS, stop)
-            self._keep(is_done=True)
+            self._count_rows(self._target.row_statistics, STATISTICS, stop)
+            self._update(is_done=True)
         elif not self.state.is_prepared:
-            self._look()
+            self._note_previous_state()
         elif self._is_loaded(stop):
             self._count(stop, deadline)
 
     def _count(self, stop: StopToken, deadline: Deadline) -> None:
         if self.state.rows is None:
-            self._keep_rows(self._target.count, COUNT, stop)
+            self._count_rows(self._target.count, COUNT, stop)
         assert self.state.rows is not None
         if self._while_loaded(self.state.rows, stop, deadline):
             self.restore()
-            self._keep(is_done=True)
+            self._update(is_done=True)
 
-    def _keep_rows(self, rows_of: Callable[..., int], method: str, stop: StopToken) -> None:
-        found: dict[str, int] = {}
+    def _count_rows(self, rows_of: Callable[..., int], method: str, stop: StopToken) -> None:
+        by_partition: dict[str, int] = {}
         for partition in self._partitions:
             stop.check()
-            found[partition] = rows_of(self._name, partition)
-        self._keep(rows=rows_of(self._name), method=method, by_partition=found)
+            by_partition[partition] = rows_of(self._name, partition)
+        self._update(rows=rows_of(self._name), method=method, by_partition=by_partition)
 
-    def _look(self) -> None:
+    def _note_previous_state(self) -> None:
         indexed = {index.spec.field for index in self._target.indexes(self._name)}
-        self._keep(
+        self._update(
             is_prepared=True,
             unindexed=tuple(f.name for f in self._schema().vector_fields if f.name not in indexed),
             was_loaded=self._target.load_state(self._name).is_loaded,
         )
 
     def _is_loaded(self, stop: StopToken) -> bool:
-        found = self._target.load_state(self._name)
-        if found.state == "not_loaded":
-            self._ask()
-        if not found.is_loaded:
-            self._look_for_a_stall(found.percent)
+        load = self._target.load_state(self._name)
+        if load.state == "not_loaded":
+            self._request_load()
+        if not load.is_loaded:
+            self._check_stall(load.percent)
             stop.wait(POLL_SECONDS)
-        return found.is_loaded
+        return load.is_loaded
 
-    def _look_for_a_stall(self, percent: int) -> None:
-        self._keep(watch=self.state.watch.look(percent, time.time()))
+    def _check_stall(self, percent: int) -> None:
+        self._update(watch=self.state.watch.look(percent, time.time()))
         if self.state.watch.idle_seconds > self._stall_seconds:
             raise TargetError(
-                f"“{self._name}” could not be loaded for counting: it stood at {percent} % for "
+                f"“{self._name}” could not be loaded to count its rows: loading stayed at {percent} % for "
                 f"{self._stall_seconds:g} seconds."
             )
 
-    def _ask(self) -> None:
-        """Index what has none, and load. Asking again for what is under way changes nothing."""
+    def _request_load(self) -> None:
+        """Create the missing indexes, and load. Requesting again what is in progress changes nothing."""
         if self.state.asks >= MAX_ASKS:
-            raise TargetError(f"“{self._name}” could not be loaded for counting.")
-        self._keep(asks=self.state.asks + 1)
+            raise TargetError(f"“{self._name}” could not be loaded to count its rows.")
+        self._update(asks=self.state.asks + 1)
         schema = self._schema()
         for vector in schema.vector_fields:
             if vector.name in self.state.unindexed:
                 wanted = self._indexes.get(vector.name)
-                is_made = vector.name in schema.outputs
-                self._target.create_index(self._name, wanted or momentary(vector, is_made=is_made))
+                is_output = vector.name in schema.outputs
+                self._target.create_index(self._name, wanted or temporary_index(vector, is_output=is_output))
         self._target.load(self._name)
 
     def _schema(self) -> TargetSchema:
         schema = self._target.describe(self._name)
         if schema is None:
-            raise TargetChanged(f"There is no collection “{self._name}” any more.")
+            raise TargetChanged(f"The collection “{self._name}” no longer exists.")
         return schema
 
-    def _keep(self, **changes: Any) -> None:
+    def _update(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
         self._save(self.state)
 
 
-def momentary(field: TargetField, *, is_made: bool = False) -> IndexSpec:
-    """An index that lets a collection be loaded, by any metric. ``is_made``: full-text search fills it."""
-    metric = FULL_TEXT_METRICS[0] if is_made else METRICS[field.spec.type][0]
+def temporary_index(field: TargetField, *, is_output: bool = False) -> IndexSpec:
+    """Return an index with which the collection can be loaded; the metric does not matter for counting.
+
+    ``is_output``: the field is the output of a full-text search function.
+    """
+    metric = FULL_TEXT_METRICS[0] if is_output else METRICS[field.spec.type][0]
     return IndexSpec(field.name, metric=metric)

@@ -1,25 +1,28 @@
-"""Whether something that is looked at now and then still moves."""
+"""Stall detector: notices when something in the target makes no progress."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-# Nobody looked for longer than this: what happened meanwhile is not known, and no standing still.
+# A longer gap between two looks counts only for this long: what happened in between is not known.
 LONGEST_LOOK_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class StallDetector:
-    """``seen`` is how far it was (any JSON value), unchanged for ``idle_seconds`` of looking at it; the last
-    look was at ``looked_at``, in seconds since 1970."""
+    """The last progress seen, and for how long it has not changed.
+
+    ``seen``: the progress (any JSON value), unchanged for ``idle_seconds``. ``looked_at``: the time of the
+    last look, in seconds since 1970.
+    """
 
     seen: Any = None
     idle_seconds: float = 0.0
     looked_at: float = 0.0
 
     def look(self, seen: Any, now: float) -> StallDetector:
-        """The watch after a look at ``now`` that found ``seen``."""
+        """Return the new state after a look at time ``now`` that showed the progress ``seen``."""
         if seen != self.seen:
             return StallDetector(seen, 0.0, now)
         spent = min(max(now - self.looked_at, 0.0), LONGEST_LOOK_SECONDS)

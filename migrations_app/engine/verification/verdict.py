@@ -1,4 +1,4 @@
-"""What the counts at the end of a job prove."""
+"""Verdict of a job: compares the row counts at its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READ_CHECK, TARGET_CHECK = "rows_read", "rows_in_target"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One comparison. ``passed`` is None where it could not be made, as ``message`` says."""
+    """One comparison. ``passed`` is None if it could not be made; ``message`` is the reason."""
 
     check: str
     expected: int | None
@@ -26,8 +26,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class KeyCheckCounts:
-    """How many of the keys that were sent were looked for in the target, and found; ``reason`` says why fewer
-    than all were looked for."""
+    """How many of the sent keys were looked for in the target, and how many were found.
+
+    ``reason``: why not all keys were looked for.
+    """
 
     asked: int = 0
     found: int = 0
@@ -38,7 +40,7 @@ class KeyCheckCounts:
 class Verdict:
     """``verified``: True, False (an unexplained difference), or None (not checkable).
 
-    ``explained``: verified, but not each row of the source is in the target, or it changed meanwhile.
+    ``explained``: verified, but the target does not have every row of the source, or the source has changed.
     """
 
     verified: bool | None
@@ -47,7 +49,7 @@ class Verdict:
     message: str
 
     def checks_as_dicts(self) -> list[dict[str, Any]]:
-        """The checks as a report's JSON."""
+        """Return the checks as the JSON of a report."""
         return [asdict(check) for check in self.checks]
 
 
@@ -64,55 +66,54 @@ def judge(
     reason: str = "",
     more: Sequence[Check] = (),
 ) -> Verdict:
-    """Compare what was read with what the source held, and what was sent with what the target holds.
+    """Compare the rows read with the rows of the source, and the rows sent with the rows of the target.
 
-    A count that nobody has is None; ``reason`` then says why the target's is missing. ``duplicates`` are the
-    source's rows minus its different keys, counted before the move and perhaps again after it; none where the
-    source declares its key unique. ``limit``: only the first so many rows were to be read. ``keys``: rows may
-    have replaced others of the same key that were in the target before. ``more`` are checks that were made
-    already.
+    A count is None if it is not known; ``reason`` is why the target was not counted. ``duplicates``: the rows
+    of the source minus its different keys, counted before the move and sometimes again after it; empty if the
+    source declares its key unique, None if they are not known. ``limit``: the plan asks for only the first so
+    many rows. ``keys``: the result of the key check, if rows may have replaced rows that were in the target
+    before. ``more``: checks that were already made.
     """
     added = None if target_after is None or target_before is None else target_after - target_before
     in_source = counters.read if source_before is None else source_before
     equal = replaced(counters, duplicates, in_source) if duplicates else Replaced()
-    of_target = _of_target(counters, added, None if duplicates is None else equal, keys, reason)
-    checks = (_of_source(counters.read, source_before, source_after, limit), of_target, *more)
+    target_check = _target_check(counters, added, None if duplicates is None else equal, keys, reason)
+    checks = (_source_check(counters.read, source_before, source_after, limit), target_check, *more)
     passed = {check.passed for check in checks}
     verified = False if False in passed else None if None in passed else True
     if verified is True:
         wanted = [_wanted(count, limit) for count in (source_before, source_after)]
-        has_replaced = of_target.found != of_target.expected
+        has_replaced = target_check.found != target_check.expected
         explained = _sent(counters) < counters.read or has_replaced or wanted[0] != wanted[1]
-        asked = " that were asked for" if limit is not None else ""
-        message = of_target.message if has_replaced else _arrived(counters, asked)
+        message = target_check.message if has_replaced else _all_arrived(counters, limit)
         return Verdict(verified, explained, checks, message)
     worst = next(check for check in checks if check.passed is verified)
     return Verdict(verified, explained=False, checks=checks, message=worst.message)
 
 
-def _of_source(read: int, before: int | None, after: int | None, limit: int | None) -> Check:
-    """A source that is written to meanwhile may show any number of rows between its two counts."""
+def _source_check(read: int, before: int | None, after: int | None, limit: int | None) -> Check:
+    """If the source changes meanwhile, a read may return any number of rows between the two counts."""
     known = [count for count in (before, after) if count is not None]
     if not known:
         return Check(READ_CHECK, None, read, None, "The rows of the source were not counted.")
     wanted = [_wanted(count, limit) or 0 for count in known]
     passed = min(wanted) <= read <= max(wanted)
-    held = f"{known[0]:,}"
+    in_source = f"{known[0]:,}"
     if len(set(known)) > 1:
-        held = f"{before:,} before and {after:,} after"
-    asked = f", and the first {limit:,} were asked for" if limit is not None else ""
-    sentence = f"{counted(read, 'row')} read; the source held {held}{asked}."
-    return Check(READ_CHECK, wanted[0], read, passed, sentence)
+        in_source = f"{before:,} before and {after:,} after the job"
+    limited = f", and the plan asks for the first {limit:,}" if limit is not None else ""
+    message = f"{counted(read, 'row')} read; the source had {in_source}{limited}."
+    return Check(READ_CHECK, wanted[0], read, passed, message)
 
 
 def _wanted(count: int | None, limit: int | None) -> int | None:
     return count if count is None or limit is None else min(count, limit)
 
 
-def _of_target(
+def _target_check(
     counters: Counters, added: int | None, equal: Replaced | None, keys: KeyCheckCounts | None, reason: str
 ) -> Check:
-    """``equal`` is None where nobody knows how many rows have the key of another."""
+    """``equal`` is None if it is not known how many rows have the key of another row."""
     sent = _sent(counters)
     if added is None:
         return Check(TARGET_CHECK, sent, None, None, reason or "The rows of the target were not counted.")
@@ -120,57 +121,70 @@ def _of_target(
     knows_keys = keys is not None and keys.asked == sent + counters.collapsed
     is_explained = equal is not None and equal.explains(sent - added)
     if keys is not None and knows_keys and keys.found > keys.asked:
-        # Where the source has equal keys they may be in several partitions by right.
-        passed, sentence = (None if equal is None or equal.most else False), _doubled(keys)
+        # If the source has equal keys, they may correctly be in several partitions.
+        passed, message = (None if equal is None or equal.most else False), _keys_twice(keys)
     elif keys is not None and added < sent and (knows_keys or not is_explained):
-        passed, sentence = _sought(counters, added, keys)
+        passed, message = _by_keys(counters, added, keys)
     elif equal is None and added < sent:
-        passed, sentence = None, _unknown(counters, added)
+        passed, message = None, _duplicates_unknown(counters, added)
     else:
-        passed, sentence = _explained(counters, added, equal or Replaced())
-    return Check(TARGET_CHECK, sent, added, passed, sentence)
+        passed, message = _by_duplicates(counters, added, equal or Replaced())
+    return Check(TARGET_CHECK, sent, added, passed, message)
 
 
-def _explained(counters: Counters, added: int, equal: Replaced) -> tuple[bool | None, str]:
-    """Whether rows of equal keys explain what is lacking, if anything is."""
+def _by_duplicates(counters: Counters, added: int, equal: Replaced) -> tuple[bool | None, str]:
+    """Return the result and the message if equal keys may explain missing rows."""
     sent = _sent(counters)
-    said = f"The target holds {counted(added, 'new row')}; {sent:,} were sent{_left_out(counters)}"
-    if equal.explains(sent - added) and added < sent and equal.least != equal.most:
-        lacking = f"The {sent - added:,} that it lacks are as many as equal keys may have replaced ({equal})"
-        if equal.unread:
-            return None, f"{said}. {lacking}, but not all rows were read: lost ones would look the same."
-        return True, f"{said}. {lacking}."
-    if equal.explains(sent - added):
-        replaced_rows = f", of which {sent - added:,} were replaced by others with the same key"
-        return True, f"{said}{replaced_rows if added < sent else ''}."
-    return False, f"{said}, of which equal keys replace {equal}." if equal.most else f"{said}."
+    missing = sent - added
+    if not equal.explains(missing) and equal.most:
+        most, least = sent - equal.least, sent - equal.most
+        expected = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        replaced_rows = f", {equal} of them replaced by others with the same key"
+        return False, f"{_sent_and_new(counters, added, replaced_rows)}, not {expected}."
+    if not equal.explains(missing) or missing <= 0:
+        return equal.explains(missing), f"{_sent_and_new(counters, added)}."
+    if equal.least == equal.most:
+        replaced_rows = f", {missing:,} of them replaced by others with the same key"
+        return True, f"{_sent_and_new(counters, added, replaced_rows)}."
+    counts = (
+        f"{_sent_and_new(counters, added)}. Rows with equal keys may have replaced {equal} of the sent rows"
+    )
+    if equal.unread:
+        return None, f"{counts}, but not all rows of the source were read, so rows may also have been lost."
+    return True, f"{counts}, which explains the difference of {missing:,}."
 
 
-def _unknown(counters: Counters, added: int) -> str:
+def _duplicates_unknown(counters: Counters, added: int) -> str:
     return (
-        f"The target holds {counted(added, 'new row')} for {_sent(counters):,} sent. The source does not "
-        "declare its key unique: rows with equal keys replace each other, and lost ones look the same."
+        f"{_sent_and_new(counters, added)}. The source does not declare its key unique, and rows with equal "
+        "keys replace each other. So the other rows may have been replaced, or they may be lost."
     )
 
 
-def _sought(counters: Counters, added: int, keys: KeyCheckCounts) -> tuple[bool | None, str]:
-    """Fewer new rows than were sent, into a collection that had rows: the keys tell whether all are there."""
-    new = f"The target holds {counted(added, 'new row')} for {_sent(counters):,} sent"
+def _by_keys(counters: Counters, added: int, keys: KeyCheckCounts) -> tuple[bool | None, str]:
+    """Return the result and the message if rows are missing and the keys were looked for in the target."""
+    counts = _sent_and_new(counters, added)
     rows = _sent(counters) + counters.collapsed
     if keys.asked != rows:
-        why = keys.reason or "the source was changed meanwhile"
-        return None, f"{new}. Whether the others replaced rows with the same keys is not known: {why}."
+        reason = keys.reason or "the source was changed meanwhile"
+        unknown = "It is not known if the other rows replaced rows with the same keys"
+        return None, f"{counts}. {unknown}: {reason}."
     if keys.found != rows:
-        return False, f"{new}, and of their keys it holds {keys.found:,} alone."
-    return True, f"{new}: the others replaced rows with the same keys, and every key is there."
+        return False, f"{counts}, and only {keys.found:,} of the {counted(rows, 'sent key')}."
+    return True, f"{counts}. The others replaced rows with the same keys: the target has every key."
 
 
-def _doubled(keys: KeyCheckCounts) -> str:
+def _keys_twice(keys: KeyCheckCounts) -> str:
     return (
-        f"The target holds {counted(keys.found, 'row')} with the {counted(keys.asked, 'key')} that were "
-        "sent. A key that was in another partition before is there twice: delete the older row, or replace "
-        "the collection."
+        f"{counted(keys.asked, 'key')} sent; the target has {counted(keys.found, 'row')} with these keys. "
+        "A key that was in another partition before is now in the target twice: delete the older row, or "
+        "replace the collection."
     )
+
+
+def _sent_and_new(counters: Counters, added: int, replaced_rows: str = "") -> str:
+    sent = f"{counted(_sent(counters), 'row')} sent{_left_out(counters)}{replaced_rows}"
+    return f"{sent}; the target has {counted(added, 'new row')}"
 
 
 def _sent(counters: Counters) -> int:
@@ -179,11 +193,12 @@ def _sent(counters: Counters) -> int:
 
 def _left_out(counters: Counters) -> str:
     parts = {"rejected": counters.rejected, "skipped": counters.skipped, "collapsed": counters.collapsed}
-    words = ", ".join(f"{number:,} {word}" for word, number in parts.items() if number)
-    return f" ({counters.read:,} read, {words})" if words else ""
+    listed = ", ".join(f"{number:,} {name}" for name, number in parts.items() if number)
+    return f" ({counters.read:,} read, {listed})" if listed else ""
 
 
-def _arrived(counters: Counters, asked: str) -> str:
+def _all_arrived(counters: Counters, limit: int | None) -> str:
     left_out = _left_out(counters)
     rows = counted(_sent(counters), "row")
-    return f"{rows if left_out else f'All {rows}{asked}'} arrived{left_out}."
+    limited = " that the plan asks for" if limit is not None else ""
+    return f"{rows if left_out else f'All {rows}{limited}'} arrived{left_out}."

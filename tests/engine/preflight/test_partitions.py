@@ -300,5 +300,5 @@ def test_what_differs_is_named():
     check = check_partitions(NAMES, source, target, is_whole=True)
 
     assert check.message == (
-        "The partition “english” holds 3 rows; 5 have its value; 2 partitions in all differ."
+        "The partition “english” has 3 rows; the source has 5 with its value. In total, 2 partitions differ."
     )

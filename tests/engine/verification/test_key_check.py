@@ -81,7 +81,7 @@ def test_a_search_that_cannot_be_gone_on_with_holds_nobody_up_for_long(moved: Mo
     looking = search(moved)
     assert looking.run(StopToken(), Deadline(0)) is True
     assert looking.state.asked < ROWS
-    assert "no key of its own" in looking.state.reason
+    assert "no key after which reading can continue" in looking.state.reason
 
 
 def test_a_stop_ends_the_search_with_its_reason(moved: Move) -> None:

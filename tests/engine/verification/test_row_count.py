@@ -17,7 +17,7 @@ from migrations_app.engine.model.target_schema import IndexSpec, TargetField, Ta
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import LoadState
-from migrations_app.engine.verification.row_count import CountState, RowCount, momentary
+from migrations_app.engine.verification.row_count import CountState, RowCount, temporary_index
 from tests.engine.milvus.rows import batch_of
 from tests.kit.memory_target import EVERYTHING, MemoryDatabase, MemoryTarget, memory_database
 
@@ -116,7 +116,7 @@ def test_what_is_wanted_afterwards_is_not_undone(target):
 
 @pytest.mark.parametrize("kind", [t for t in MilvusType if t.is_vector])
 def test_the_index_for_the_moment_has_a_metric_that_its_type_has(kind):
-    metric = momentary(TargetField("v", TypeSpec(kind, dim=8))).metric
+    metric = temporary_index(TargetField("v", TypeSpec(kind, dim=8))).metric
 
     assert metric == {"BINARY_VECTOR": "HAMMING", "SPARSE_FLOAT_VECTOR": "IP"}.get(kind, "COSINE")
 
@@ -124,7 +124,7 @@ def test_the_index_for_the_moment_has_a_metric_that_its_type_has(kind):
 def test_the_words_of_full_text_search_have_a_metric_of_their_own():
     words = TargetField("words", TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
 
-    assert momentary(words, is_made=True).metric == "BM25"
+    assert temporary_index(words, is_output=True).metric == "BM25"
 
 
 def test_a_count_that_was_interrupted_anywhere_is_gone_on_with_by_another(target):
@@ -255,7 +255,7 @@ def test_a_load_that_stands_still_is_given_up_and_what_was_found_put_back(target
     found = count(Stuck(target.settings), stall_seconds=0.05)
 
     assert found.rows is None
-    assert "it stood at 30 %" in found.reason
+    assert "loading stayed at 30 %" in found.reason
     assert_untouched(target)
 
 

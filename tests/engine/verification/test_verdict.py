@@ -49,38 +49,42 @@ def said(counters, *, before=100, after=100, holds=100, **more):
 def test_the_sentence_says_what_happened():
     assert said(CLEAN) == "All 100 rows arrived."
     assert said(LOSSY, holds=94) == "94 rows arrived (100 read, 3 rejected, 2 skipped, 1 collapsed)."
-    assert said(CLEAN, holds=99) == "The target holds 99 new rows; 100 were sent."
+    assert said(CLEAN, holds=99) == "100 rows sent; the target has 99 new rows."
     assert said(LOSSY, holds=1) == (
-        "The target holds 1 new row; 94 were sent (100 read, 3 rejected, 2 skipped, 1 collapsed)."
+        "94 rows sent (100 read, 3 rejected, 2 skipped, 1 collapsed); the target has 1 new row."
     )
-    assert said(CLEAN, before=101, after=101) == "100 rows read; the source held 101."
-    assert said(CLEAN, before=200, after=1101) == "100 rows read; the source held 200 before and 1,101 after."
+    assert said(CLEAN, before=101, after=101) == "100 rows read; the source had 101."
+    assert said(CLEAN, before=200, after=1101) == (
+        "100 rows read; the source had 200 before and 1,101 after the job."
+    )
     assert said(CLEAN, holds=None, reason="No right to load.") == "No right to load."
 
 
 EQUAL = Counters(read=100, written=96, rejected=1, collapsed=3)
 
 
-HELD = "The target holds {} new rows; 100 were sent"
-SOME = "The target holds {} new rows; 96 were sent (100 read, 1 rejected, 3 collapsed)"
-REPLACED = ", of which {} were replaced by others with the same key."
-MAY = ". The {} that it lacks are as many as equal keys may have replaced ({})."
+ALL_SENT = "100 rows sent; the target has {} new rows"
+SOME_SENT = "96 rows sent (100 read, 1 rejected, 3 collapsed); the target has {} new rows"
+REPLACED = "100 rows sent, {} of them replaced by others with the same key; the target has {} new rows"
+MAY_BE_REPLACED = (
+    ". Rows with equal keys may have replaced {} of the sent rows, which explains the difference of {}."
+)
 
 
 @pytest.mark.parametrize(
     ("counters", "duplicates", "holds", "verified", "sentence"),
     [
-        (CLEAN, (7,), 93, True, HELD.format(93) + REPLACED.format(7)),
+        (CLEAN, (7,), 93, True, REPLACED.format(7, 93) + "."),
         (CLEAN, (0,), 100, True, "All 100 rows arrived."),
-        (CLEAN, (7,), 92, False, HELD.format(92) + ", of which equal keys replace 7."),
-        (CLEAN, (7,), 94, False, HELD.format(94) + ", of which equal keys replace 7."),
-        (CLEAN, (0,), 99, False, HELD.format(99) + "."),
-        (CLEAN, (3, 9), 94, True, HELD.format(94) + MAY.format(6, "3 to 9")),
-        (EQUAL, (8,), 91, True, SOME.format(91) + MAY.format(5, "4 to 5")),
-        (EQUAL, (8,), 92, True, SOME.format(92) + MAY.format(4, "4 to 5")),
+        (CLEAN, (7,), 92, False, REPLACED.format(7, 92) + ", not 93."),
+        (CLEAN, (7,), 94, False, REPLACED.format(7, 94) + ", not 93."),
+        (CLEAN, (0,), 99, False, ALL_SENT.format(99) + "."),
+        (CLEAN, (3, 9), 94, True, ALL_SENT.format(94) + MAY_BE_REPLACED.format("3 to 9", 6)),
+        (EQUAL, (8,), 91, True, SOME_SENT.format(91) + MAY_BE_REPLACED.format("4 to 5", 5)),
+        (EQUAL, (8,), 92, True, SOME_SENT.format(92) + MAY_BE_REPLACED.format("4 to 5", 4)),
         (EQUAL, (3,), 96, True, "96 rows arrived (100 read, 1 rejected, 3 collapsed)."),
         (CLEAN, None, 100, True, "All 100 rows arrived."),
-        (CLEAN, None, 101, False, HELD.format(101) + "."),
+        (CLEAN, None, 101, False, ALL_SENT.format(101) + "."),
     ],
 )
 def test_rows_of_equal_keys_explain_as_many_as_the_source_has(
@@ -95,8 +99,8 @@ def test_rows_of_equal_keys_explain_as_many_as_the_source_has(
 
 def test_how_many_equal_keys_explain_is_said_as_far_as_it_is_known():
     assert said(EQUAL, holds=90, duplicates=(8,)) == (
-        "The target holds 90 new rows; 96 were sent (100 read, 1 rejected, 3 collapsed), of which equal keys "
-        "replace 4 to 5."
+        "96 rows sent (100 read, 1 rejected, 3 collapsed), 4 to 5 of them replaced by others with the same "
+        "key; the target has 90 new rows, not 91 to 92."
     )
 
 
@@ -140,15 +144,15 @@ def test_the_checks_are_json_for_a_report():
             "expected": 100,
             "found": 100,
             "passed": True,
-            "message": "100 rows read; the source held 100.",
+            "message": "100 rows read; the source had 100.",
         },
         {
             "check": "rows_in_target",
             "expected": 94,
             "found": 94,
             "passed": True,
-            "message": "The target holds 94 new rows; 94 were sent "
-            "(100 read, 3 rejected, 2 skipped, 1 collapsed).",
+            "message": "94 rows sent (100 read, 3 rejected, 2 skipped, 1 collapsed); "
+            "the target has 94 new rows.",
         },
     ]
 
@@ -160,18 +164,18 @@ def test_where_rows_were_left_unread_equal_keys_prove_nothing():
     verdict = judge(counters, **counts, limit=60, duplicates=(20,))
     assert verdict.verified is None
     assert verdict.message == (
-        "The target holds 50 new rows; 60 were sent. The 10 that it lacks are as many as equal keys may have "
-        "replaced (0 to 20), but not all rows were read: lost ones would look the same."
+        "60 rows sent; the target has 50 new rows. Rows with equal keys may have replaced 0 to 20 of the "
+        "sent rows, but not all rows of the source were read, so rows may also have been lost."
     )
 
 
 @pytest.mark.parametrize(
     ("keys", "verified", "words"),
     [
-        (KeyCheckCounts(100, 100), True, "every key is there"),
-        (KeyCheckCounts(100, 99), False, "of their keys it holds 99 alone"),
+        (KeyCheckCounts(100, 100), True, "the target has every key"),
+        (KeyCheckCounts(100, 99), False, "and only 99 of the 100 sent keys."),
         (KeyCheckCounts(90, 90), None, "the source was changed meanwhile"),
-        (KeyCheckCounts(0, 0, "No right to load"), None, "not known: No right to load."),
+        (KeyCheckCounts(0, 0, "No right to load"), None, "the same keys: No right to load."),
     ],
 )
 def test_rows_that_replaced_others_are_told_by_their_keys(keys, verified, words):
@@ -179,7 +183,7 @@ def test_rows_that_replaced_others_are_told_by_their_keys(keys, verified, words)
     assert (verdict.verified, verdict.explained) == (verified, verified is True)
     assert verdict.message == verdict.checks[1].message
     assert words in verdict.message
-    assert verdict.checks[1].message.startswith("The target holds 80 new rows for 100 sent")
+    assert verdict.checks[1].message.startswith("100 rows sent; the target has 80 new rows")
 
 
 @pytest.mark.parametrize("held", [50, 60])
@@ -196,7 +200,7 @@ def test_a_key_that_is_in_two_partitions_is_no_success(held, duplicates, verifie
         duplicates=duplicates,
     )
     assert verdict.verified is verified
-    assert "holds 103 rows with the 100 keys that were sent" in verdict.message
+    assert "100 keys sent; the target has 103 rows with these keys" in verdict.message
 
 
 def test_where_no_row_replaced_another_the_keys_need_not_be_asked_for():
@@ -237,4 +241,4 @@ def test_where_the_keys_were_looked_for_they_decide():
         duplicates=(20,),
     )
     assert verdict.verified is False
-    assert "holds 98 alone" in verdict.message
+    assert "only 98 of the 100 sent keys" in verdict.message

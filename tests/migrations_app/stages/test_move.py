@@ -403,7 +403,7 @@ def test_the_first_rows_are_those_of_the_first_slices(world, four_slices, work_o
     row = job.collections.with_counters().get()
     assert (row.rows_source, row.rows_read, row.rows_target, row.verified) == (100, most, most, True)
     assert row.checks[0]["message"] == (
-        f"{most} rows read; the source held 100, and the first {limit:,} were asked for."
+        f"{most} rows read; the source had 100, and the plan asks for the first {limit:,}."
     )
     assert job_totals(job).rows_total == most
     assert job_report(job)["collections"][0]["limit_rows"] == limit

@@ -55,7 +55,7 @@ def test_each_row_is_in_the_partition_of_its_value_and_that_is_checked(shelf, wo
     assert row.plan["partitions"] == {"de": "de", "en": "en", "en-GB": "en_GB_fb1d"}
     check = row.checks[-1]
     assert (check["check"], check["passed"]) == ("rows_in_partitions", True)
-    assert check["message"] == "4 partitions: each holds the rows of its value."
+    assert check["message"] == "4 partitions: each has exactly the rows of its value."
 
 
 def test_rows_in_the_wrong_partition_fail_the_job_though_the_sum_is_right(shelf, work_off):
@@ -67,7 +67,7 @@ def test_rows_in_the_wrong_partition_fail_the_job_though_the_sum_is_right(shelf,
 
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "verify_mismatch")
-    assert "“de” holds 24 rows; 25 have its value" in job.error_message
+    assert "“de” has 24 rows; the source has 25 with its value" in job.error_message
 
 
 def test_a_preparation_that_was_cut_off_goes_on_with_the_partitions_that_are_missing(shelf, monkeypatch):

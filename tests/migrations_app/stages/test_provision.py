@@ -212,7 +212,7 @@ def test_rows_are_added_to_a_collection_that_is_there(world, appended):
     assert len(world.target.collections["books"].rows) == 130
     assert (row.target_state, row.count_before, row.rows_target) == (TargetState.EXISTING, 30, 130)
     assert row.verified is True
-    assert row.checks[1]["message"] == "The target holds 100 new rows; 100 were sent."
+    assert row.checks[1]["message"] == "100 rows sent; the target has 100 new rows."
 
 
 def test_rows_that_replace_others_are_found_by_their_keys(world, appended):
@@ -226,8 +226,8 @@ def test_rows_that_replace_others_are_found_by_their_keys(world, appended):
         "expected": 100,
         "found": 90,
         "passed": True,
-        "message": "The target holds 90 new rows for 100 sent: the others replaced rows with the same keys, "
-        "and every key is there.",
+        "message": "100 rows sent; the target has 90 new rows. The others replaced rows with the same keys: "
+        "the target has every key.",
     }
 
 
@@ -250,7 +250,7 @@ def test_a_row_that_got_lost_among_those_replaced_is_noticed(world, work_off):
     del held.rows[20], held.rows[70]
     work_off()
     assert (ended(job).status, job.error_code) == (Status.FAILED, "verify_mismatch")
-    assert "of their keys it holds 98 alone" in job.error_message
+    assert "and only 98 of the 100 sent keys." in job.error_message
     assert "drop" not in job.error_hint.replace("Nothing was dropped", "")
 
 
@@ -264,7 +264,7 @@ def test_what_cannot_be_known_is_said(world, work_off, appended):
     assert ended(job).status == Status.SUCCESSFUL
     row = job.collections.get()
     assert row.verified is None
-    assert "is not known: the source was changed meanwhile." in row.checks[1]["message"]
+    assert "rows with the same keys: the source was changed meanwhile." in row.checks[1]["message"]
 
 
 @pytest.mark.parametrize("is_indexed", [True, False])
@@ -399,4 +399,4 @@ def test_a_count_before_that_gets_nowhere_is_given_up(world, work_off, monkeypat
     assert ended(job).status == Status.SUCCESSFUL, job.error
     row = job.collections.get()
     assert row.verified is None
-    assert "it stood at 10 %" in row.checks[1]["message"]
+    assert "loading stayed at 10 %" in row.checks[1]["message"]

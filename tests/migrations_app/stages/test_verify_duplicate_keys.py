@@ -55,7 +55,7 @@ def test_rows_that_replaced_each_other_over_several_batches_are_explained(moved)
     assert (job.status, row.verified, row.rows_target) == (Status.SUCCESSFUL, True, 40)
     assert (row.rows_written, row.rows_collapsed, row.duplicate_keys) == (100, 0, 60)
     assert row.checks[1]["message"] == (
-        "The target holds 40 new rows; 100 were sent, of which 60 were replaced by others with the same key."
+        "100 rows sent, 60 of them replaced by others with the same key; the target has 40 new rows."
     )
     assert job_report(job)["collections"][0]["duplicate_keys"] == 60
     said = "“title” unique: 60 rows will be replaced by others with the same key"
@@ -77,7 +77,10 @@ def test_a_row_that_got_lost_beside_those_replaced_is_noticed(world, moving, wor
     work_off()
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "verify_mismatch")
-    assert "39 new rows; 100 were sent, of which equal keys replace 60." in job.error_message
+    assert (
+        "100 rows sent, 60 of them replaced by others with the same key; the target has 39 new rows, not 40."
+        in job.error_message
+    )
 
 
 def test_a_key_that_is_unique_by_chance_is_checked_as_closely(world, moving, work_off):
@@ -141,4 +144,4 @@ def test_rows_that_replace_those_of_a_collection_and_each_other_are_found_by_the
     job = moved([f"Title {n % 40}" for n in range(100)], if_exists="append")
     row = row_of(job)
     assert (job.status, row.verified, row.rows_target) == (Status.SUCCESSFUL, True, 41), job.error
-    assert "every key is there" in row.checks[1]["message"]
+    assert "the target has every key" in row.checks[1]["message"]
