@@ -1,4 +1,4 @@
-"""Sheets as they are proposed: at first, and where one change changes the whole sheet. No HTTP, no forms."""
+"""Defaults of the mapping table: its first state, and changes to the whole table. No HTTP, no forms."""
 
 from __future__ import annotations
 
@@ -21,51 +21,55 @@ from migrations_app.engine.planning import defaults
 NEW_FIELD = "new_field"
 
 
-def proposed(
+def default_table(
     schema: CollectionSchema,
     capabilities: Capabilities,
     target: str | None = None,
     select: Mapping[str, Any] | None = None,
 ) -> MappingTable:
-    """The sheet as it is first shown. ``target``: another name than the collection's own; ``select``: what of
-    it was described."""
-    asked = CollectionPlan(source=schema.name, target=target, select=dict(select or {}))
-    plan = defaults.complete(asked, schema, capabilities)
+    """Return the mapping table as it is first shown. ``target`` replaces the default name of the target
+    collection; ``select`` is the plan's row selection, with which the collection was described."""
+    wanted = CollectionPlan(source=schema.name, target=target, select=dict(select or {}))
+    plan = defaults.complete(wanted, schema, capabilities)
     return MappingTable(schema, plan, _spare(schema, plan, capabilities))
 
 
 def _spare(
     schema: CollectionSchema, plan: CollectionPlan, capabilities: Capabilities
 ) -> dict[str, FieldPlan]:
-    """What would be proposed for the fields that the plan does not make fixed ones."""
+    """Return the default settings of the fields that are not fixed fields in the plan."""
     fixed = {f.source for f in plan.fields or () if not f.dynamic}
-    open_ones = [f for f in schema.fields if f.choices and f.name not in fixed]
-    names = {f.name for f in open_ones}
-    # A target name alone keeps a field from being proposed for the dynamic field.
-    fields = [FieldPlan(source=f.name, target=last_part(f)) for f in open_ones]
-    asked = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
-    found = defaults.complete(asked, schema, capabilities).fields or ()
-    return {f.source: f for f in found if f.source in names}
+    others = [f for f in schema.fields if f.choices and f.name not in fixed]
+    names = {f.name for f in others}
+    # With a target name the defaults never put a field into the dynamic field.
+    fields = [FieldPlan(source=f.name, target=last_part(f)) for f in others]
+    wanted = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
+    completed_fields = defaults.complete(wanted, schema, capabilities).fields or ()
+    return {f.source: f for f in completed_fields if f.source in names}
 
 
 def completed(table: MappingTable, capabilities: Capabilities) -> MappingTable:
-    """The sheet with all that follows from its settings filled in: lengths of a new type, the indexes."""
+    """Return the table with everything filled in that follows from its settings: lengths of a new type,
+    indexes."""
     plan = table.plan.model_copy(update={"indexes": None})
     if not is_unfinished(plan):
         return replace(
             table, plan=defaults.complete(plan, table.schema, capabilities, existing=table.added_to)
         )
-    # A key to be: as if there were a new one.
-    asked = plan.model_copy(update={"key": AUTO})
-    found = defaults.complete(asked, table.schema, capabilities, existing=table.added_to)
-    return replace(table, plan=found.model_copy(update={"key": plan.key}))
+    # The key is not chosen yet: complete the rest as for Auto ID.
+    with_auto_id = plan.model_copy(update={"key": AUTO})
+    complete = defaults.complete(with_auto_id, table.schema, capabilities, existing=table.added_to)
+    return replace(table, plan=complete.model_copy(update={"key": plan.key}))
 
 
 def reopened(
     table: MappingTable, schema: CollectionSchema, opened: tuple[str, ...], capabilities: Capabilities
 ) -> MappingTable:
-    """The sheet with these columns opened, as ``schema`` was described with them. A column that is opened is
-    no field any more, one that is closed becomes one again; what was set of others stays."""
+    """Return the table with exactly these columns opened; ``schema`` was described with them.
+
+    A column that is opened is no longer a field; a column that is closed becomes a field again. The settings
+    of other fields do not change.
+    """
     plan = table.plan
     select = {**plan.select, OPEN: list(opened)} if opened else table.row_selection
     before = {f.source: f for f in plan.fields or () if f.source is not None}
@@ -79,9 +83,9 @@ def reopened(
         "rest": rest,
         "fields": [*ordered, *(f for f in plan.fields or () if f.added)],
     }
-    asked = plan.model_copy(update=changes)
+    new_plan = plan.model_copy(update=changes)
     spare = {
-        **_spare(schema, asked, capabilities),
+        **_spare(schema, new_plan, capabilities),
         **table.spare,
         **{n: before[n] for n in newly if n in before},
     }
@@ -92,14 +96,15 @@ def reopened(
         if "-" not in key or key.partition("-")[0] in anchors
     }
     spare = {name: settings for name, settings in spare.items() if schema.field(name)}
-    found = replace(
-        table, schema=schema, plan=asked, spare=spare, invalid_inputs=invalid_inputs, is_edited=True
+    changed = replace(
+        table, schema=schema, plan=new_plan, spare=spare, invalid_inputs=invalid_inputs, is_edited=True
     )
-    return completed(found, capabilities)
+    return completed(changed, capabilities)
 
 
 def with_field_added(table: MappingTable, capabilities: Capabilities) -> MappingTable:
-    """The sheet with one more field that the source does not have: a text, until it is told otherwise."""
+    """Return the table with one more added field, which the source does not have; at first it is a
+    VARCHAR."""
     fields = table.plan.fields or []
     taken = {f.target or f.as_ or "" for f in fields} | {f.output for f in table.plan.full_text}
     name = free_name(NEW_FIELD, taken | {table.plan.key_name or ""})
@@ -108,48 +113,52 @@ def with_field_added(table: MappingTable, capabilities: Capabilities) -> Mapping
     return completed(replace(table, plan=plan, is_edited=True), capabilities)
 
 
-def beside(
+def with_existing(
     table: MappingTable, existing: Existing | None, capabilities: Capabilities, *, was_added_to: bool
 ) -> MappingTable:
-    """The sheet beside the collection that is in the target. Where rows are added to it from now on, key,
-    fields and options become those of the collection as far as they can; where no more, what they were."""
-    found = replace(table, existing=existing)
-    if found.added_to is not None and not was_added_to:
-        return _adopting(found, found.added_to, capabilities)
-    if found.added_to is None and found.own is not None:
-        plan, now = found.own, found.plan
+    """Return the table with this existing collection of the target.
+
+    If rows are now to be added to it, key, fields and options become those of the collection as far as
+    possible. If rows are no longer to be added, they become what they were before.
+    """
+    changed = replace(table, existing=existing)
+    if changed.added_to is not None and not was_added_to:
+        return _adopting(changed, changed.added_to, capabilities)
+    if changed.added_to is None and changed.own is not None:
+        plan, now = changed.own, changed.plan
         plan = plan.model_copy(
             update={name: getattr(now, name) for name in ("target", "if_exists", "select")}
         )
-        return completed(replace(found, plan=plan, own=None, invalid_inputs={}), capabilities)
-    return found
+        return completed(replace(changed, plan=plan, own=None, invalid_inputs={}), capabilities)
+    return changed
 
 
-def _adopting(table: MappingTable, there: TargetSchema, capabilities: Capabilities) -> MappingTable:
+def _adopting(table: MappingTable, existing: TargetSchema, capabilities: Capabilities) -> MappingTable:
+    """Return the table with key, fields and options of the existing collection."""
     plan = table.plan
-    asked = CollectionPlan(
+    wanted = CollectionPlan(
         source=plan.source,
         select=plan.select,
         target=plan.target,
         description=plan.description,
         if_exists="append",
         rest=plan.rest,
-        fields=[_placed(field, there) for field in plan.fields or () if _has_place(field, there)],
+        fields=[_placed(field, existing) for field in plan.fields or () if _has_place(field, existing)],
     )
-    adopted = defaults.complete(asked, table.schema, capabilities, existing=there)
+    adopted = defaults.complete(wanted, table.schema, capabilities, existing=existing)
     spare = {**_spare(table.schema, adopted, capabilities), **table.spare}
     own = table.own or plan
     return replace(table, plan=adopted, spare=spare, invalid_inputs={}, is_edited=True, own=own)
 
 
-def _has_place(field: FieldPlan, there: TargetSchema) -> bool:
-    """Whether a field has a place in the collection: a field of its name, or the dynamic field."""
+def _has_place(field: FieldPlan, existing: TargetSchema) -> bool:
+    """True if the collection can hold the field: it has a field of this name, or a dynamic field."""
     is_vector = bool(field.type) and MilvusType(field.type).is_vector
-    is_there = any(field.target == found.name for found in there.sent_fields)
-    return not field.added and (is_there or (there.dynamic and not is_vector))
+    has_field = any(field.target == other.name for other in existing.sent_fields)
+    return not field.added and (has_field or (existing.dynamic and not is_vector))
 
 
-def _placed(field: FieldPlan, there: TargetSchema) -> FieldPlan:
-    if any(field.target == found.name for found in there.sent_fields):
+def _placed(field: FieldPlan, existing: TargetSchema) -> FieldPlan:
+    if any(field.target == other.name for other in existing.sent_fields):
         return FieldPlan(source=field.source, target=field.target)
     return FieldPlan(source=field.source, dynamic=True, as_=field.as_ or field.target)

@@ -1,4 +1,4 @@
-"""The primary key as one choice: the source's own, new keys, another field, or several joined."""
+"""Choices of the primary key: the key of the source, Auto ID, another field, or several fields joined."""
 
 from __future__ import annotations
 
@@ -16,65 +16,66 @@ LEAST_PARTS = 2
 
 
 def own_key(schema: CollectionSchema, capabilities: Capabilities) -> tuple[str, MilvusType] | None:
-    """The source's key and its type in Milvus, if it is one unique column that can be a key there."""
+    """Return the source's key and its type in Milvus; None unless it is one unique column that can be a key
+    there."""
     if schema.key is None or len(schema.key.columns) != 1 or not schema.key.unique:
         return None
     return next(
-        (found for found in possible(schema, capabilities) if found[0] == schema.key.columns[0]), None
+        (field for field in possible(schema, capabilities) if field[0] == schema.key.columns[0]), None
     )
 
 
 def possible(schema: CollectionSchema, capabilities: Capabilities) -> list[tuple[str, MilvusType]]:
-    """Every field that could be the key alone, and its type then."""
-    found = [(field.name, key_choice(field, capabilities)) for field in key_fields(schema, capabilities)]
-    return [(name, choice.spec.type) for name, choice in found if choice is not None]
+    """Return each field that can be the key alone, with the type that it has as the key."""
+    fields = [(field.name, key_choice(field, capabilities)) for field in key_fields(schema, capabilities)]
+    return [(name, choice.spec.type) for name, choice in fields if choice is not None]
 
 
 def parts(schema: CollectionSchema, capabilities: Capabilities) -> list[str]:
-    """The fields that may be joined into a key."""
+    """Return the fields that may be joined into a key."""
     return [field.name for field in part_fields(schema, capabilities)]
 
 
 def choices(schema: CollectionSchema, capabilities: Capabilities) -> Choices:
-    """What *Primary key* offers, as groups of a select."""
+    """Return the options of *Primary key*, as groups of a select."""
     own = own_key(schema, capabilities)
     others = [
         (FIELD + name, f"{name} ({of})") for name, of in possible(schema, capabilities) if (name, of) != own
     ]
-    found: Choices = [(KEEP, f"Keep {own[0]} ({own[1]})")] if own else []
-    found.append((AUTO, "Auto ID (new keys)"))
+    options: Choices = [(KEEP, f"Keep {own[0]} ({own[1]})")] if own else []
+    options.append((AUTO, "Auto ID (new keys)"))
     if len(parts(schema, capabilities)) >= LEAST_PARTS:
-        found.append((JOINED, "Several joined…"))
-    return [*found, ("Another field", others)] if others else found
+        options.append((JOINED, "Join several fields…"))
+    return [*options, ("Another field", others)] if others else options
 
 
 def choice_of(name: str, schema: CollectionSchema) -> str:
-    """The choice of one field by name."""
+    """Return the option that stands for one field."""
     is_own = schema.key is not None and schema.key.unique and schema.key.columns == (name,)
     return KEEP if is_own else FIELD + name
 
 
 def chosen(plan: CollectionPlan, schema: CollectionSchema) -> str:
-    """The choice that the plan stands for."""
+    """Return the option that the plan has chosen."""
     if is_joined(plan):
         return JOINED
     return AUTO if plan.is_auto_id or not plan.key_columns else choice_of(plan.key_columns[0], schema)
 
 
 def is_joined(plan: CollectionPlan) -> bool:
-    """Whether several fields are to be joined, though fewer than two may be picked as yet."""
+    """True if several fields are to be joined, even if fewer than two are chosen so far."""
     return isinstance(plan.key, list) and plan.key != [AUTO]
 
 
 def is_unfinished(plan: CollectionPlan) -> bool:
-    """Whether fields are still to be picked: no plan that could run."""
+    """True if more fields must be chosen before the plan can run."""
     return is_joined(plan) and len(plan.key_columns) < LEAST_PARTS
 
 
 def key_of(
     choice: str, plan: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
 ) -> str | list[str]:
-    """``CollectionPlan.key`` for a choice; one that cannot be had is Auto ID."""
+    """Return ``CollectionPlan.key`` for an option; Auto ID if the option is not possible."""
     if choice == JOINED:
         return _first_parts(plan, schema, capabilities)
     own = own_key(schema, capabilities)
@@ -85,7 +86,7 @@ def key_of(
 
 
 def _first_parts(plan: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities) -> list[str]:
-    """What *Several joined* begins with: the columns of the source's key, where it has several, else the key
-    so far."""
+    """Return the first fields of a joined key: the columns of the source's key if it has several, else those
+    of the current key."""
     columns = schema.key.columns if schema.key and len(schema.key.columns) > 1 else plan.key_columns
     return [name for name in columns if name in parts(schema, capabilities)]

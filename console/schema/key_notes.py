@@ -1,4 +1,4 @@
-"""What a choice of the primary key means for the rows, in sentences."""
+"""Key notes: sentences that explain what the chosen primary key means for the rows."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from console.schema.table import MappingTable
 from migrations_app.engine.model.key_text import joined
 from migrations_app.engine.planning.type_choices import is_declared_unique
 
-COLLAPSED = "of rows with equal keys only the last that is read stays, the others are counted as collapsed"
+COLLAPSED = "only the last row read of each key is kept, the others are counted as collapsed"
 
 
 def key_notes(table: MappingTable) -> Iterator[str]:
-    """Nothing where the source's own key is kept."""
+    """The notes about the chosen key; none if the source's own key is kept."""
     plan, schema = table.plan, table.schema
     if plan.is_auto_id:
         yield _new_keys(table, schema.key.columns if schema.key else ())
     elif not (is_unfinished(plan) or is_declared_unique(schema, plan.key_columns)):
-        yield f"The source does not declare {' / '.join(plan.key_columns)} unique: {COLLAPSED}."
-    nullable = [name for name in plan.key_columns if (found := schema.field(name)) and found.nullable]
+        yield f"The source does not declare {' / '.join(plan.key_columns)} as unique: {COLLAPSED}."
+    nullable = [name for name in plan.key_columns if (field := schema.field(name)) and field.nullable]
     if nullable and plan.is_joined:
-        yield f"A row in which {' or '.join(nullable)} is NULL has no key: it is rejected."
+        yield f"Rows in which {' or '.join(nullable)} is NULL are rejected, because they have no key."
     elif nullable:
-        yield f"{nullable[0]} may be NULL, and a key never is: that is counted before anything is written."
+        yield f"{nullable[0]} may be NULL, but a key cannot. NULLs are counted before anything is written."
 
 
 def joined_example(table: MappingTable) -> str:
-    """The joined key of the first row in the sample that has one."""
+    """Return the joined key of the first sample row that has one; empty if there is none."""
     sample, names = table.schema.sample, table.plan.key_columns
     if sample is None or not table.plan.is_joined or not set(names) <= set(sample.schema.names):
         return ""
@@ -42,10 +42,11 @@ def joined_example(table: MappingTable) -> str:
 
 def _new_keys(table: MappingTable, columns: tuple[str, ...]) -> str:
     if not columns:
-        return "The source declares no key: Auto ID gives every row one."
+        return "The source declares no key. Auto ID gives each row a new key."
     if len(columns) > 1:
         names = ", ".join(columns)
-        return f"The key is made of {names}: Auto ID gives every row a new one, and these stay fields."
-    kept = table.plan.keep_source_key
-    what = "stay as an ordinary field" if kept else "are discarded, unless you keep them as an ordinary field"
-    return f"Auto ID gives every row a new key. The old keys ({columns[0]}) {what}."
+        return f"Auto ID gives each row a new key. The columns of the old key ({names}) stay fields."
+    is_kept = table.plan.keep_source_key
+    discarded = "are discarded, unless you keep them as an ordinary field"
+    old = "are kept as an ordinary field" if is_kept else discarded
+    return f"Auto ID gives each row a new key. The old keys ({columns[0]}) {old}."

@@ -1,4 +1,4 @@
-"""Step 3, Configure Schema: the mapping table of one collection as the template shows it."""
+"""Page of step 3, Configure Schema: the template context of one collection's mapping table."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft
 
-ADVANCED = frozenset({"if_exists", "rest", "shards", "full_text"})  # whose problems open the fold
+# A problem in one of these settings opens the advanced settings.
+ADVANCED = frozenset({"if_exists", "rest", "shards", "full_text"})
 EXISTS_TEXTS = {
-    "error": "a name that exists: error",
-    "append": "a name that exists: its rows are added to",
-    "replace": "a name that exists: replaced",
+    "error": "stop if the collection exists",
+    "append": "add rows if the collection exists",
+    "replace": "replace the collection if it exists",
 }
 
 
@@ -40,11 +41,11 @@ def locked(draft: Draft) -> frozenset[str]:
 
 
 def context(draft: Draft, index: int) -> dict[str, Any]:
-    """Everything on the page of collection ``index``."""
+    """Return the template context for the page of collection ``index``."""
     facts = contents.target_facts(draft)
     assert facts is not None
-    all_tables, found = tables.of(draft), tables.problems_of(draft)
-    errors = [problems.blocking(p) for p in found]
+    all_tables, all_problems = tables.of(draft), tables.problems_of(draft)
+    errors = [problems.blocking(p) for p in all_problems]
     table = all_tables[index]
     shown, preview_error = _preview(table, bool(errors[index]))
     first = next(((n, p[0]) for n, p in enumerate(errors) if p), None)
@@ -58,7 +59,7 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
             }
             for number, (s, p) in enumerate(zip(all_tables, errors, strict=True))
         ],
-        "collection": _collection(draft, table, facts, found[index]),
+        "collection": _collection(draft, table, facts, all_problems[index]),
         "preview": shown,
         "preview_error": preview_error,
         "problem_count": sum(map(len, errors)),
@@ -85,17 +86,17 @@ def _title(draft: Draft, table: MappingTable) -> str:
     return info.label if info else table.schema.name
 
 
-def _problem_text(draft: Draft, all_tables: list[MappingTable], found: list[list[Problem]]) -> str:
+def _problem_text(draft: Draft, all_tables: list[MappingTable], errors: list[list[Problem]]) -> str:
     parts = [
-        f"{len(p)} problem{'' if len(p) == 1 else 's'} in {_title(draft, s)}"
-        for s, p in zip(all_tables, found, strict=True)
+        f"{counted(len(p), 'problem')} in {_title(draft, s)}"
+        for s, p in zip(all_tables, errors, strict=True)
         if p
     ]
     return ", ".join(parts)
 
 
 def _collection(
-    draft: Draft, table: MappingTable, facts: TargetFacts, found: list[Problem]
+    draft: Draft, table: MappingTable, facts: TargetFacts, its_problems: list[Problem]
 ) -> dict[str, Any]:
     capabilities, is_locked = facts.capabilities, locked(draft)
     rows = table.rows(capabilities)
@@ -111,22 +112,22 @@ def _collection(
         "total": len(listed),
         "warnings": warnings(table),
         "advanced_text": _advanced_text(table, capabilities),
-        "advanced_open": any(p.field in ADVANCED for p in found),
+        "advanced_open": any(p.field in ADVANCED for p in its_problems),
         "form": CollectionForm(table, capabilities, is_locked),
         "joined_example": joined_example(table),
         "full_text": full_text_forms(table, capabilities),
         "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,
-        "problems": [problem for problem in found if not problem.anchor],
+        "problems": [problem for problem in its_problems if not problem.anchor],
         "fields": [
-            row_context(row, table, FieldForm(row, table, capabilities, is_locked), facts, found)
+            row_context(row, table, FieldForm(row, table, capabilities, is_locked), facts, its_problems)
             for row in rows
         ],
     }
 
 
 def _advanced_text(table: MappingTable, capabilities: Capabilities) -> str:
-    """What is set behind the fold."""
+    """Return a summary of the advanced settings."""
     plan = table.plan
     parts = [] if capabilities.max_shards == 1 else [counted(plan.shards, "shard")]
     parts.append(f"dynamic field {'on' if plan.dynamic_field else 'off'}")
@@ -137,26 +138,26 @@ def _advanced_text(table: MappingTable, capabilities: Capabilities) -> str:
 
 
 def warnings(table: MappingTable) -> list[str]:
-    """What a person should know before going on, though nothing is wrong."""
+    """Return the notes that the user should read before the next step; none of them is a problem."""
     return [*table.schema.notes, *key_notes(table), *_existing(table)]
 
 
 def _existing(table: MappingTable) -> Iterator[str]:
-    """What becomes of the collection that is there."""
-    there, plan = table.existing, table.plan
-    if there is None:
+    """The note about what the job does with the existing collection."""
+    existing, plan = table.existing, table.plan
+    if existing is None:
         return
-    held = f"“{there.schema.name}” ({number_of_rows(there.rows, there.is_exact)} rows)"
+    name = f"“{existing.schema.name}” ({number_of_rows(existing.rows, existing.is_exact)} rows)"
     if plan.if_exists == "replace":
-        yield f"{held} is dropped with all its rows before the first new one is written."
+        yield f"{name} is dropped with all its rows before the first new row is written."
     else:
-        same = "" if plan.is_auto_id else " A row with a key that is there replaces the old one."
-        yield f"Rows are added to {held}, and the fields follow those that it has.{same}"
+        equal_keys = "" if plan.is_auto_id else " A row whose key already exists replaces the old row."
+        yield f"Rows are added to {name}. The fields must match the fields of this collection.{equal_keys}"
 
 
 def next_url(draft: Draft) -> str:
-    """The last step, or the first problem that is in its way."""
-    for place, found in enumerate(tables.problems_of(draft)):
-        if errors := problems.blocking(found):
+    """Return the address of the last step or, if there are problems, of the first one."""
+    for place, its_problems in enumerate(tables.problems_of(draft)):
+        if errors := problems.blocking(its_problems):
             return f"{url(draft, place)}#{errors[0].anchor or 'schema'}"
     return reverse("wizard_migrate", args=[draft.pk])

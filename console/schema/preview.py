@@ -1,4 +1,4 @@
-"""The first rows of a collection as they will arrive: the sample, mapped as the job will map it."""
+"""Preview: the first rows of the sample, mapped in the same way as the job maps them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from console.draft.snapshot import PREVIEW_ROWS
 from console.schema.table import MappingTable
+from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import MappedBatch, Mapping, compile_mapping
 from migrations_app.engine.mapping.values.cast import cast_values
 from migrations_app.engine.model.batch import Batch
@@ -34,7 +35,7 @@ class PreviewColumn:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``rows`` hold a text for each of ``columns``."""
+    """The preview table. Each of ``rows`` holds one text per column."""
 
     columns: list[PreviewColumn]
     rows: list[list[str]]
@@ -42,13 +43,13 @@ class Preview:
 
 
 def preview(table: MappingTable) -> Preview | None:
-    """None where there is no sample to show. Only for a sheet without problems."""
+    """Return the preview of a mapping table that has no problems; None if there is no sample."""
     sample = table.schema.sample
     if sample is None or not sample.num_rows:
         return None
     sample = sample.slice(0, PREVIEW_ROWS)
     fields, stand_ins = _fields(table, sample)
-    # Which partitions there will be is asked of all rows, before they are moved.
+    # The partitions are found by preflight, which reads all rows; the preview does not need them.
     changes = {"fields": fields, "partition_by": None, "partitions": {}}
     mapping = compile_mapping(table.plan.model_copy(update=changes))
     locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
@@ -57,7 +58,7 @@ def preview(table: MappingTable) -> Preview | None:
 
 
 def _read(mapping: Mapping, sample: pa.RecordBatch) -> pa.RecordBatch:
-    """The columns that the mapping reads; a part of a joined key also as its text."""
+    """Return the columns that the mapping reads; the parts of a joined key are converted to text."""
     columns = [
         _as_text(sample.column(column.path)) if column.spec == PART else sample.column(column.path)
         for column in mapping.read_plan.columns
@@ -70,13 +71,15 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 
 def _fields(table: MappingTable, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list[str]]:
-    """The fields of the plan; one whose chosen type only the source can make of its values stands in its
-    first type, and is named."""
+    """Return the fields of the plan, and the names of the fields shown in another type.
+
+    If only the source can convert the values to the chosen type, the field is shown in its first type.
+    """
     fields, stand_ins = [], []
     for field in table.plan.fields or ():
         source = table.schema.field(field.source or "")
         if field.added or (source and source.opened_from):
-            fields.append(field)  # made of what is there, as the job makes it
+            fields.append(field)  # made from other columns, as in the job
             continue
         if field.source not in sample.schema.names:
             continue
@@ -91,7 +94,7 @@ def _fields(table: MappingTable, sample: pa.RecordBatch) -> tuple[list[FieldPlan
 
 
 def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
-    """Whether the values can be seen in a chosen type without asking the source for them again."""
+    """True if the values can be converted to the type here, without reading them from the source again."""
     is_vector = pa.types.is_fixed_size_list(wanted) or pa.types.is_fixed_size_binary(wanted)
     try:
         _ = cast_values(column, wanted, "") if is_vector else column.cast(wanted)
@@ -102,7 +105,7 @@ def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
 
 def _shown(mapping: Mapping, mapped: MappedBatch, sampled: int, stand_ins: list[str]) -> Preview:
     target = mapping.target
-    # What the target itself makes of the rows is not there yet, but for its keys.
+    # Fields that the target fills in are not known yet. Only the column of its new keys is shown.
     fields = [field for field in target.fields if field.auto_id or field in target.sent_fields]
     columns = [_column(field) for field in fields]
     cells = [_cells(field, mapped.rows) for field in fields]
@@ -128,7 +131,7 @@ def _cells(field: TargetField, rows: pa.RecordBatch) -> list[str]:
 
 
 def _vector(value: pa.Scalar) -> str:
-    """Its first numbers: a whole vector tells a person nothing more."""
+    """Return the first items of a vector; the others do not help the user."""
     if not value.is_valid:
         return "null"
     if pa.types.is_fixed_size_binary(value.type):
@@ -149,19 +152,20 @@ def _text(value: Any) -> str:
 
 
 def _note(mapped: MappedBatch, sampled: int, stand_ins: list[str]) -> str:
-    parts = [f"{mapped.rows.num_rows} row{'' if mapped.rows.num_rows == 1 else 's'} of the sample"]
+    parts = [f"{counted(mapped.rows.num_rows, 'row')} of the sample"]
     if mapped.rejected:
         first = mapped.rejected[0]
         parts.append(f"{len(mapped.rejected)} of {sampled} would be rejected: {first.reason}")
     if mapped.skipped:
-        parts.append(f"{mapped.skipped} without a vector would be skipped")
+        parts.append(f"{counted(mapped.skipped, 'row')} without a vector would be skipped")
     if stand_ins:
-        parts.append(f"{', '.join(stand_ins)} shown before the change of type")
+        parts.append(f"{', '.join(stand_ins)} shown in the original type")
     return " · ".join(parts)
 
 
 def bytes_per_row(table: MappingTable) -> float | None:
-    """About what a row takes in the target, by the first rows of the sample; None where there is none."""
+    """Return the approximate size of a row in the target, from the first rows of the sample; None without a
+    sample."""
     sample = table.schema.sample
     if sample is None or not sample.num_rows:
         return None
@@ -171,14 +175,15 @@ def bytes_per_row(table: MappingTable) -> float | None:
 
 
 def _stored(table: MappingTable) -> Iterator[str]:
-    """The columns of which the target holds the values, as often as it does."""
+    """The columns whose values the target stores, each as many times as it stores them."""
     plan = table.plan
     whole = table.opened if plan.rest == "dynamic" else ()
     for field in plan.fields or ():
         source = table.schema.field(field.source or "")
         if source is not None and source.opened_from not in whole:
             yield source.name
-            # The words of a text, each as a place and a weight, take about as much again.
+            # The vector of full-text search holds a position and a weight per word: about the size of the
+            # text.
             yield from [source.name] * any(words.field == field.target for words in plan.full_text)
     yield from whole
     yield from plan.key_columns if plan.is_joined else ()

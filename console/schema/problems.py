@@ -1,4 +1,4 @@
-"""What is wrong with a sheet, each problem at its control, with the repair one click away."""
+"""Problems of a mapping table: each is shown next to its control, with buttons that fix it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.model import names
 from migrations_app.engine.model.plan import AUTO
 
-# Which part of a row, or which setting of the collection, shows the problems of an option.
+# The part of a row, or the setting of the collection, that shows the problems of an option.
 COLUMNS = {
     "target": "target",
     "as": "target",
@@ -40,9 +40,9 @@ SETTINGS = {
     "shards": "shards",
     "description": "description",
 }
-# Of these a fault that names a field is shown in its row.
+# If a fault of one of these settings names a field, it is shown in the row of the field.
 OF_ROWS = frozenset({"rest"})
-# What a fault calls a setting of the collection, where its control has another name.
+# Options whose controls have another name.
 CONTROLS = {"collection_target": "target", "as": "target", "partition_by": "partition_key"}
 FIX_SEPARATOR = "="
 EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
@@ -51,8 +51,8 @@ TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_sour
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
-    """A fix as a button: ``value`` is ``control=text``."""
+class ProblemFix:
+    """A fix as a button. ``value`` is ``control=text``."""
 
     label: str
     value: str
@@ -61,46 +61,54 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``anchor`` is the row it belongs to, empty for the collection's own settings; ``column`` (of a row) and
-    ``field`` (of the collection) say where it is shown."""
+    """A problem, and the place where it is shown.
+
+    ``anchor`` is its row, empty for the settings of the collection. ``column`` is the part of the row;
+    ``field`` is the setting of the collection.
+    """
 
     message: str
     anchor: str = ""
     column: str = ""
     field: str = ""
-    fixes: tuple[Repair, ...] = ()
+    fixes: tuple[ProblemFix, ...] = ()
     is_warning: bool = False
 
 
 def of_all(mapping_tables: Sequence[MappingTable], facts: TargetFacts) -> list[list[Problem]]:
-    """The problems of each sheet, those between them included."""
-    twice = names.duplicates(table.plan.target or "" for table in mapping_tables)
+    """Return the problems of each table, including those between tables."""
+    duplicates = names.duplicates(table.plan.target or "" for table in mapping_tables)
     used = {table.plan.target or "" for table in mapping_tables} | set(facts.taken)
     return [
-        [*_typed(table), *_names(table, facts, twice, used), *_key(table), *_faults(table, facts)]
+        [
+            *_invalid_inputs(table),
+            *_names(table, facts, duplicates, used),
+            *_key(table),
+            *_faults(table, facts),
+        ]
         for table in mapping_tables
     ]
 
 
-def _typed(table: MappingTable) -> Iterator[Problem]:
-    """Controls that hold what is no value."""
+def _invalid_inputs(table: MappingTable) -> Iterator[Problem]:
+    """The controls whose input is not a valid value."""
     anchors = {anchor(f.name) for f in table.schema.fields} | set(_added(table).values())
-    for control, invalid_inputs in table.invalid_inputs.items():
+    for control, invalid in table.invalid_inputs.items():
         row, _, option = control.rpartition("-")
         if row in anchors:
-            yield Problem(invalid_inputs.message, row, COLUMNS.get(option, "options"))
+            yield Problem(invalid.message, row, COLUMNS.get(option, "options"))
         else:
-            yield Problem(invalid_inputs.message, field=_setting(control))
+            yield Problem(invalid.message, field=_setting(control))
 
 
 def _setting(control: str) -> str:
-    """Which setting of the collection a control belongs to."""
+    """Return the setting of the collection that a control belongs to."""
     name = control.partition("-")[0].rstrip("0123456789")
     return {PART: "key", PREFIX: "full_text"}.get(name) or SETTINGS.get(control, "target")
 
 
 def _added(table: MappingTable) -> dict[int, str]:
-    """The rows of added fields, by their place among the fields of the plan."""
+    """Return the row anchors of added fields, by their position among the fields of the plan."""
     places = [place for place, field in enumerate(table.plan.fields or ()) if field.added]
     return {place: added_anchor(number) for number, place in enumerate(places)}
 
@@ -111,34 +119,36 @@ def _key(table: MappingTable) -> Iterator[Problem]:
 
 
 def _names(
-    table: MappingTable, facts: TargetFacts, twice: frozenset[str], used: set[str]
+    table: MappingTable, facts: TargetFacts, duplicates: frozenset[str], used: set[str]
 ) -> Iterator[Problem]:
-    """A collection name that is not free in the target, or in this migration."""
+    """The problem of a collection name that is taken in the target or used twice in this migration."""
     name, plan = table.plan.target or "", table.plan
-    fixes: tuple[Repair, ...] = ()
+    fixes: tuple[ProblemFix, ...] = ()
     if name in facts.taken and plan.if_exists == "error":
-        message = f"The database “{facts.database}” has a collection “{name}” already."
-        fixes = tuple(Repair(label, f"if_exists{FIX_SEPARATOR}{value}") for value, label in EXISTS.items())
-    elif name in twice and name:
-        message = f"Two collections of this migration are called “{name}”."
+        message = f"The database “{facts.database}” already has a collection “{name}”."
+        fixes = tuple(
+            ProblemFix(label, f"if_exists{FIX_SEPARATOR}{value}") for value, label in EXISTS.items()
+        )
+    elif name in duplicates and name:
+        message = f"Two collections of this migration have the name “{name}”."
     else:
         return
     free = names.suggest(name, used, "collection")
-    yield Problem(message, field="target", fixes=(Repair(f"Use {free}", f"target={free}"), *fixes))
+    yield Problem(message, field="target", fixes=(ProblemFix(f"Use {free}", f"target={free}"), *fixes))
 
 
 def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:
     anchors, added = {f.name: anchor(f.name) for f in table.schema.fields}, _added(table)
-    # A key that is not chosen yet has no faults: as if there were a new one.
+    # A key that is not chosen yet is checked as Auto ID, which has no faults.
     plan = table.plan.model_copy(update={"key": AUTO}) if is_unfinished(table.plan) else table.plan
     for fault in preflight.check_collection(plan, table.schema, facts.capabilities, table.added_to):
         place = FIELD_PATH.match(fault.path)
         row = anchors.get(fault.field) or (added.get(int(place[1]), "") if place else "")
-        yield replace(_place(fault, row), fixes=tuple(repair(fix, row, table) for fix in fault.fixes))
+        yield replace(_place(fault, row), fixes=tuple(problem_fix(fix, row, table) for fix in fault.fixes))
 
 
 def _place(fault: Fault, row: str) -> Problem:
-    """The problem where its control is. A fix says what to do; without one the hint does."""
+    """Return the problem with the place of its control. The hint is added only if there is no fix."""
     message = fault.message if fault.fixes else f"{fault.message} {fault.hint}".strip()
     is_warning = fault.severity == "warning"
     option = fault.option.partition("[")[0]
@@ -147,8 +157,8 @@ def _place(fault: Fault, row: str) -> Problem:
     return Problem(message, field=SETTINGS.get(option, "target"), is_warning=is_warning)
 
 
-def repair(fix: Fix, row: str, table: MappingTable) -> Repair:
-    """A fix as the form would send it."""
+def problem_fix(fix: Fix, row: str, table: MappingTable) -> ProblemFix:
+    """Return the fix as a button that sends it with the form."""
     value = fix.value
     if fix.option == "key":
         value = AUTO if fix.value == AUTO else key_choices.choice_of(fix.value, table.schema)
@@ -158,16 +168,16 @@ def repair(fix: Fix, row: str, table: MappingTable) -> Repair:
     control = CONTROLS.get(fix.option, fix.option)
     is_of_row = row and fix.option not in (*SETTINGS, "dynamic_field")
     name = f"{row}-{control}" if is_of_row else control
-    return Repair(fix.label, f"{name}{FIX_SEPARATOR}{value}")
+    return ProblemFix(fix.label, f"{name}{FIX_SEPARATOR}{value}")
 
 
-def blocking(found: Sequence[Problem]) -> list[Problem]:
-    """Those that keep the migration from starting."""
-    return [problem for problem in found if not problem.is_warning]
+def blocking(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems that prevent the start of the migration."""
+    return [problem for problem in problems if not problem.is_warning]
 
 
 def applied(data: Mapping[str, Any], fix: str) -> dict[str, str]:
-    """The form as sent, with a fix in it. An off tick is not sent at all."""
+    """Return the sent form data with a fix applied. As in a browser, a checkbox that is off is left out."""
     control, _, value = fix.partition(FIX_SEPARATOR)
     changed = {name: str(data.get(name, "")) for name in data if name != "fix"}
     changed.pop(control, None)

@@ -1,4 +1,4 @@
-"""How many rows of a collection a plan chooses, and how sure that is."""
+"""Row counts: the number of rows that a plan selects from a collection."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from migrations_app.models import Draft
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """How many rows of a collection are to be moved. None: nobody knows."""
+    """The number of rows to move from a collection; ``number`` is None if it is not known."""
 
     number: int | None
     is_exact: bool
 
     def first(self, limit: int | None) -> Rows:
-        """The first ``limit`` of them."""
+        """Return the count of the first ``limit`` rows."""
         if limit is None:
             return self
         known = self.number is not None and (self.is_exact or self.number > limit)
         return Rows(limit if self.number is None else min(limit, self.number), is_exact=known)
 
 
-def rows_of(draft: Draft, table: MappingTable, found: CachedPreflight | None = None) -> Rows:
-    """The rows that the plan chooses, without its limit: counted, as listed, or as estimated."""
+def rows_of(draft: Draft, table: MappingTable, preflight: CachedPreflight | None = None) -> Rows:
+    """Return the rows that the plan selects, without its row limit: the count of preflight if there is one,
+    else the number from the listing or an estimate."""
     name = table.schema.name
-    if found and (counted_rows := (found.counts or {}).get(name)) is not None:
+    if preflight and (counted_rows := (preflight.counts or {}).get(name)) is not None:
         return Rows(counted_rows, is_exact=True)
     if table.row_selection:
         return Rows(table.schema.rows_estimate, is_exact=False)

@@ -1,4 +1,4 @@
-"""The rows of the mapping table as the template shows them: controls beside what a person should know."""
+"""Rows of the mapping table for the template: the controls of each field, and notes for the user."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from console.schema.forms.field import FieldForm
 from console.schema.parse.values import shown
 from console.schema.problems import Problem
 from console.schema.table import FieldRow, MappingTable, Placement
+from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.features import BROUGHT_BY
 from migrations_app.engine.model.types import MilvusType
 
-DETAILS = ("default", "too_long", "misfit")  # behind the fold
+DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
 CONTROLS = (
     *("include", "target", "type", "max_length", "max_capacity", "nullable", "on_null", "fill_null"),
     *("dynamic", *DETAILS),
@@ -22,9 +23,9 @@ DEFAULT_LENGTH = 24
 
 
 def row_context(
-    row: FieldRow, table: MappingTable, form: FieldForm, facts: TargetFacts, found: list[Problem]
+    row: FieldRow, table: MappingTable, form: FieldForm, facts: TargetFacts, problems: list[Problem]
 ) -> dict[str, Any]:
-    """The context of ``schema/_field_row.html``. A control that the row does not have is None."""
+    """Return the context of ``schema/_field_row.html``. A control that the row does not have is None."""
     controls = {name: form[name] if name in form.fields else None for name in CONTROLS}
     is_last_vector = row.source.is_vector and row.placement is Placement.FIXED and _vectors(table) == 1
     return controls | {
@@ -51,26 +52,26 @@ def row_context(
         "options_text": _options_text(row, table, facts),
         "details": _details(row),
         "is_details_open": any(form[name].errors for name in DETAILS if name in form.fields),
-        "problems": [problem for problem in found if problem.anchor == row.anchor],
+        "problems": [problem for problem in problems if problem.anchor == row.anchor],
     }
 
 
 def _share(row: FieldRow) -> str:
-    """How many of the sampled rows have the key."""
+    """Return a text for the share of the sampled rows that have this key."""
     share = row.source.share
     if share is None:
         return ""
-    return "in each row" if share == 1 else f"in {max(share, 0.01):.0%} of rows".replace("%", " %")
+    return "in all rows" if share == 1 else f"in {max(share, 0.01):.0%} of rows".replace("%", " %")
 
 
 def _details(row: FieldRow) -> str:
-    """What is set behind the fold, in few words; empty where it is as always."""
+    """Return a short text for the folded settings; empty if they have their defaults."""
     default = shown(row.settings.default)
     if len(default) > DEFAULT_LENGTH:
         default = default[:DEFAULT_LENGTH] + "…"
     parts = [f"default {default}"] if row.settings.default is not None else []
     parts += ["longer text is cut"] if row.settings.too_long == "truncate" else []
-    parts += ["misfits to the dynamic field"] if row.settings.misfit == "dynamic" else []
+    parts += ["type mismatches go to the dynamic field"] if row.settings.misfit == "dynamic" else []
     return ", ".join(parts)
 
 
@@ -90,16 +91,16 @@ def _note(row: FieldRow, table: MappingTable) -> str:
 
 
 def _left_note(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str:
-    """What becomes of a field that is not moved by itself, or why it was proposed so."""
-    rests = "stays in the dynamic field" if table.plan.rest == "dynamic" else "left out"
+    """Return a text for a field that is not moved as a field: where its values go, or why it is left out."""
+    destination = "stays in the dynamic field" if table.plan.rest == "dynamic" else "left out"
     if row.source.opened_from:
-        return rests
+        return destination
     if row.is_open:
-        return "its keys below"
+        return "see its keys below"
     capabilities = facts.capabilities
     is_too_many = row.source.is_vector and _vectors(table) >= capabilities.max_vector_fields
     return (
-        f"left out: {capabilities} takes {number(capabilities.max_vector_fields)} of them"
+        f"left out: {capabilities} allows {counted(capabilities.max_vector_fields, 'vector field')}"
         if is_too_many
         else "left out"
     )
@@ -123,11 +124,12 @@ def _options_text(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str
     if row.choice and row.choice.spec.type.is_vector:
         if facts.capabilities.null_vectors or not row.source.nullable:
             return ""
-        return f"rows without it are {'skipped and counted' if table.plan.skip_null_vectors else 'rejected'}"
+        handled = "skipped and counted" if table.plan.skip_null_vectors else "rejected"
+        return f"rows without a vector are {handled}"
     if not facts.capabilities.nullable and row.source.nullable and not row.source.opened_from:
         return f"nullable needs {BROUGHT_BY['nullable']} or later"
     if row.placement is Placement.DYNAMIC:
         return "in the dynamic field"
     if row.settings.nullable and row.settings.default is not None:
-        return "a null becomes the default"
+        return "null becomes the default"
     return ""

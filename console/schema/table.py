@@ -1,7 +1,7 @@
-"""The mapping table of one collection: what the source has, and what is to become of each field.
+"""Mapping table of one collection: the fields of the source and the target field of each.
 
-A sheet is the collection's part of the plan and, beside it, what a plan has no place for: the settings of
-fields that are left out, and what was typed that is no value yet. No HTTP, no forms.
+It consists of the collection's part of the plan and of facts that a plan cannot hold: the settings of fields
+that are left out, and inputs that are not valid values. No HTTP, no forms.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.type_choices import key_choice
 
 TYPED_LENGTH = 1_000
-# What an added field may be.
+# The types of an added field.
 SCALARS = (
     *(MilvusType.VARCHAR, MilvusType.INT64, MilvusType.DOUBLE, MilvusType.BOOL, MilvusType.JSON),
     *(MilvusType.INT32, MilvusType.INT16, MilvusType.INT8, MilvusType.FLOAT),
@@ -33,7 +33,7 @@ SCALARS = (
 
 
 class Placement(Enum):
-    """What becomes of a source field."""
+    """The destination of a source field."""
 
     FIXED = "a field of the collection"
     DYNAMIC = "a key of the dynamic field"
@@ -42,7 +42,7 @@ class Placement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InvalidInput:
-    """What stands in a control though it is no value, and why it is none."""
+    """The text of a control that is not a valid value, and the message that says why."""
 
     text: str
     message: str
@@ -50,11 +50,11 @@ class InvalidInput:
 
 @dataclass(frozen=True, slots=True)
 class FieldRow:
-    """One field in the table: of the source, or ``added`` (its number among those), which has none.
+    """One row of the table: a field of the source, or an added field (``added`` is its number among those).
 
-    ``settings`` are its own, also while it is left out; ``reason`` says why it cannot move, empty where it
-    can. ``part`` is its place in a joined key, from 1; ``is_searched`` by its words; ``is_open``: its keys
-    stand below it.
+    ``settings`` are those of the field, even while it is left out. ``reason`` says why it cannot be moved; it
+    is empty if the field can be moved. ``part`` is the position in a joined key, from 1. ``is_searched``: it
+    has full-text search. ``is_open``: it is an opened column, with its keys in the rows below.
     """
 
     source: SourceField
@@ -75,21 +75,22 @@ class FieldRow:
 
     @property
     def name(self) -> str:
-        """As a sentence and a label name it."""
+        """Return the name of the row in sentences and labels."""
         return self.source.name or self.settings.target or "the added field"
 
     @property
     def choice(self) -> TypeChoice | None:
-        """The type it is to have, among those it may have."""
+        """Return the chosen type; the first possible type if the chosen one is not possible."""
         settings = self.settings
         wanted = (settings.type, settings.element_type)
-        found = [c for c in self.choices if (c.spec.type, c.spec.element_type) == wanted]
-        return (found or [*self.choices, None])[0]
+        matching = [c for c in self.choices if (c.spec.type, c.spec.element_type) == wanted]
+        return (matching or [*self.choices, None])[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """A collection in the target as it was found, and about how many rows it held then."""
+    """A collection that exists in the target: its schema, and the number of its rows when it was looked
+    up."""
 
     schema: TargetSchema
     rows: int
@@ -103,10 +104,10 @@ _EXISTING = TypeAdapter(Existing | None)
 class MappingTable:
     """The mapping table of one collection.
 
-    ``spare`` keeps the settings of fields that are not fixed fields now; ``invalid_inputs`` keeps, by the
-    name of a control, what was typed into it and is not a value. ``is_edited``: a person changed the
-    defaults. ``existing`` is the collection of that name in the target, if it is to be replaced or added to;
-    ``own`` is the plan before rows were to be added.
+    ``spare`` holds the settings of fields that are not fixed fields now. ``invalid_inputs`` holds the inputs
+    that are not valid values, by the name of the control. ``is_edited``: the user changed the defaults.
+    ``existing`` is the collection of that name in the target, if it is to be replaced or added to; ``own`` is
+    the plan before *Add rows to it* was chosen.
     """
 
     schema: CollectionSchema
@@ -119,27 +120,27 @@ class MappingTable:
 
     @property
     def row_selection(self) -> dict[str, Any]:
-        """What of the collection is moved, where that is not all of it."""
+        """Return the settings that select rows of the collection; empty if all rows are moved."""
         return {key: value for key, value in self.plan.select.items() if key != OPEN and value}
 
     def is_old_key(self, name: str) -> bool:
-        """Whether this is the source's key, given up for Auto ID."""
+        """True if this is the source's key, and Auto ID replaces it."""
         key = self.schema.key
         return self.plan.is_auto_id and key is not None and key.columns == (name,)
 
     @property
     def added_to(self) -> TargetSchema | None:
-        """The collection that rows are added to."""
+        """Return the existing collection that rows are added to; None if there is none."""
         return self.existing.schema if self.existing and self.plan.if_exists == "append" else None
 
     @property
     def opened(self) -> tuple[str, ...]:
-        """The columns whose keys are moved one by one."""
+        """Return the opened columns."""
         return opened_columns(self.plan.select)
 
     def rows(self, capabilities: Capabilities) -> list[FieldRow]:
-        """A row for each field of the source, in its order, as this target can take it; the keys of an opened
-        column below it; added fields last."""
+        """Return the rows: the fields of the source in their order, with the types that this target has; the
+        keys of an opened column after the column; the added fields last."""
         planned = {f.source: f for f in self.plan.fields or () if f.source is not None}
         added = [f for f in self.plan.fields or () if f.added]
         return [
@@ -148,7 +149,7 @@ class MappingTable:
         ]
 
     def column_at(self, place: str) -> SourceField | None:
-        """The column whose row has this anchor, if it can be opened."""
+        """Return the column whose row has this anchor, if it can be opened."""
         return next((f for f in self.schema.fields if f.can_open and anchor(f.name) == place), None)
 
     def _sources(self) -> Iterator[SourceField]:
@@ -199,20 +200,17 @@ class MappingTable:
         if not choices:
             return f"{source.choices[0].spec.type} {capabilities.missing(source.choices[0].spec.type)}"
         if self.is_old_key(source.name) and not self.plan.keep_source_key:
-            return "Auto ID makes new keys; it can be kept as an ordinary field below"
+            return "Auto ID makes new keys; to keep it as an ordinary field, see Advanced settings"
         return ""
 
 
 def to_json(table: MappingTable, schema: Any = None) -> dict[str, Any]:
-    """Everything except the plan, which is stored in the draft's plan. ``schema`` is the JSON of the table's
-    schema, if it is known already."""
+    """Return everything except the plan, which is stored in the draft's plan. ``schema`` is the JSON of the
+    table's schema, if it is already known."""
     return {
         "schema": schema or schema_to_json(table.schema),
         "spare": {name: f.model_dump(mode="json", by_alias=True) for name, f in table.spare.items()},
-        "typed": {
-            name: [invalid_inputs.text, invalid_inputs.message]
-            for name, invalid_inputs in table.invalid_inputs.items()
-        },
+        "typed": {name: [invalid.text, invalid.message] for name, invalid in table.invalid_inputs.items()},
         "edited": table.is_edited,
         "existing": _EXISTING.dump_python(table.existing, mode="json"),
         "own": table.own and table.own.model_dump(mode="json", by_alias=True),
@@ -220,7 +218,7 @@ def to_json(table: MappingTable, schema: Any = None) -> dict[str, Any]:
 
 
 def from_json(data: Any, plan: Any) -> MappingTable | None:
-    """None where it was written by another version, or not at all."""
+    """Return the table; None if there is none or if another version wrote it in another format."""
     try:
         schema = schema_from_json(data["schema"])
         if schema is None:

@@ -1,4 +1,4 @@
-"""Step 3 of the wizard, Configure Schema."""
+"""Views of step 3 of the wizard, Configure Schema."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from migrations_app.models import Draft
 
 @step_view(Step.SCHEMA)
 def wizard_schema(request: ConsoleRequest, draft: Draft, index: int = 0) -> HttpResponse:
-    found = tables.of(draft)
-    if index >= len(found):
+    if index >= len(tables.of(draft)):
         raise Http404("This migration has no such collection.")
     if request.method == "POST":
         return _schema_sent(request, draft, index)
@@ -33,7 +32,7 @@ def wizard_schema(request: ConsoleRequest, draft: Draft, index: int = 0) -> Http
 
 
 def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpResponse:
-    """Save what was sent, whatever it is, and go where it asks to."""
+    """Save the form, even with invalid values, and redirect to the page that the pressed button leads to."""
     table, action = tables.of(draft)[index], request.POST.get("action", "")
     facts = contents.target_facts(draft)
     if action == "reset":
@@ -41,7 +40,7 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     fix = request.POST.get("fix", "")
     data = problems.applied(request.POST, fix) if fix else request.POST
     changed = read(table, facts.capabilities, data, schema_page.locked(draft))
-    draft = tables.store(draft, _beside_existing(request, draft, table, changed))
+    draft = tables.store(draft, _with_existing(request, draft, table, changed))
     if request.htmx and action == "check":
         context = schema_page.context(draft, index)
         return render(request, "schema/page.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)})
@@ -51,18 +50,19 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     )
 
 
-def _beside_existing(
+def _with_existing(
     request: ConsoleRequest, draft: Draft, before: MappingTable, changed: MappingTable
 ) -> MappingTable:
     try:
-        return tables.beside_existing(draft, before, changed)
+        return tables.with_existing(draft, before, changed)
     except FerryError as error:
         messages.error(request, f"{error.message} {error.hint}")
         return replace(changed, plan=changed.plan.model_copy(update={"if_exists": "error"}))
 
 
 def _changed_fields(request: ConsoleRequest, draft: Draft, index: int) -> str:
-    """Add a field, or open or close a column, where a button asks to; the row where that is seen."""
+    """Add a field, or open or close a column, if its button was pressed; return the anchor of the row to
+    show."""
     table = tables.of(draft)[index]
     if request.POST.get("action") == "add":
         return tables.add_field(draft, table)
@@ -91,7 +91,7 @@ def _schema_next(request: ConsoleRequest, draft: Draft, index: int) -> str:
 def _reset(request: ConsoleRequest, draft: Draft, name: str, here: str) -> HttpResponse:
     try:
         tables.reset(draft, name)
-        messages.success(request, f"{name} is as proposed again.")
+        messages.success(request, f"{name} is reset to its defaults.")
     except FerryError as error:
         messages.error(request, f"{error.message} {error.hint}")
     return redirect(here)

@@ -1,4 +1,4 @@
-"""The controls of the target collection itself. ``schema.parse`` reads them back."""
+"""Form of the target collection's settings. ``schema.parse`` reads it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from migrations_app.engine.preflight.rules.partitions import may_name_partitions
 
 NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 1_000
-PARTITION_KEY = "key:"  # before the name of the field
+PARTITION_KEY = "key:"  # followed by the name of the field
 PARTITION_BY = "by:"
-PART = "part"  # before the place of a part of a joined key, from 0
+PART = "part"  # followed by the position of the part in a joined key, from 0
 IF_EXISTS = {
-    "error": "Stop: choose another name",
+    "error": "Stop with an error",
     "append": "Add rows to it",
     "replace": "Replace it and all its rows",
 }
@@ -29,7 +29,7 @@ REST = {"dynamic": "Keep them in the dynamic field", "drop": "Leave them out"}
 
 
 class CollectionForm(forms.Form):
-    """The settings of the target collection itself: those that the sheet and the target leave open."""
+    """The settings of the target collection, as far as the mapping table and the target allow a choice."""
 
     target = forms.CharField(label="Target collection", required=False, max_length=NAME_LENGTH)
     description = forms.CharField(
@@ -42,9 +42,9 @@ class CollectionForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": "“%(value).100s” cannot be the key."},
     )
-    key_name = forms.CharField(label="Name of the key", required=False, max_length=NAME_LENGTH)
+    key_name = forms.CharField(label="Key name", required=False, max_length=NAME_LENGTH)
     key_max_length = forms.CharField(
-        label="Longest key, in bytes",
+        label="Maximum key length, in bytes",
         required=False,
         max_length=10,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
@@ -52,7 +52,7 @@ class CollectionForm(forms.Form):
     partition_key = forms.ChoiceField(
         label="Partition key",
         required=False,
-        error_messages={"invalid_choice": "There are no partitions by “%(value).100s”."},
+        error_messages={"invalid_choice": "“%(value).100s” cannot be used for partitions."},
     )
     if_exists = forms.ChoiceField(
         label="If the collection exists", required=False, choices=list(IF_EXISTS.items())
@@ -62,15 +62,13 @@ class CollectionForm(forms.Form):
         required=False,
         max_length=10,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
-        help_text="One is enough up to about 200 million rows of 768 dimensions.",
+        help_text="One shard is enough for up to about 200 million rows of 768 dimensions.",
     )
-    dynamic_field = forms.BooleanField(
-        required=False, help_text="Takes the keys that have no field of their own."
-    )
+    dynamic_field = forms.BooleanField(required=False, help_text="Holds the keys that are not fields.")
     skip_null_vectors = forms.BooleanField(
         label="Skip rows without a vector",
         required=False,
-        help_text="They are counted. Else they are rejected: kept with the reason.",
+        help_text="Skipped rows are counted. If this is off, they are rejected and stored with the reason.",
     )
     keep_source_key = forms.BooleanField(label="Keep the old key as an ordinary field", required=False)
 
@@ -86,16 +84,16 @@ class CollectionForm(forms.Form):
         self.fields["partition_key"].choices = partition_choices(table, capabilities)
         if key_choices.is_joined(table.plan):
             self._add_parts(table, capabilities)
-        for name in _closed(table, capabilities, locked):
+        for name in _without_choice(table, capabilities, locked):
             del self.fields[name]
 
     def _add_parts(self, table: MappingTable, capabilities: Capabilities) -> None:
-        """A control for each part of a joined key, and an empty one to add another."""
+        """Add a control for each part of a joined key, and an empty one for the next part."""
         names = [(name, name) for name in key_choices.parts(table.schema, capabilities)]
         number = max(len(table.plan.key_columns) + 1, key_choices.LEAST_PARTS)
         for place in range(min(number, len(names))):
             self.fields[f"{PART}{place}"] = forms.ChoiceField(
-                label=f"Part {place + 1} of the key", required=False, choices=[("", "choose…"), *names]
+                label=f"Part {place + 1} of the key", required=False, choices=[("", "Choose…"), *names]
             )
 
     @property
@@ -103,10 +101,10 @@ class CollectionForm(forms.Form):
         return [field for field in self if field.name.removeprefix(PART).isdecimal()]
 
 
-def _closed(table: MappingTable, capabilities: Capabilities, locked: frozenset[str]) -> list[str]:
-    """The settings that there is nothing to choose of."""
+def _without_choice(table: MappingTable, capabilities: Capabilities, locked: frozenset[str]) -> list[str]:
+    """Return the settings that are not shown because there is no choice."""
     plan, key = table.plan, table.schema.key
-    closed = {
+    is_fixed = {
         "shards": capabilities.max_shards == 1 or "shards" in locked,
         "dynamic_field": "dynamic_field" in locked,
         "keep_source_key": not plan.is_auto_id or key is None or len(key.columns) != 1,
@@ -116,28 +114,28 @@ def _closed(table: MappingTable, capabilities: Capabilities, locked: frozenset[s
         "skip_null_vectors": capabilities.null_vectors
         or not any(f.is_vector and f.nullable for f in table.schema.fields),
     }
-    return [name for name, is_closed in closed.items() if is_closed]
-
-
-def _may_lack_vectors(table: MappingTable) -> bool:
-    return any(field.is_vector and field.nullable for field in table.schema.fields)
+    return [name for name, fixed in is_fixed.items() if fixed]
 
 
 def may_partition(row: FieldRow) -> bool:
-    """Whether a field may be the partition key."""
-    is_open = not (row.is_key or row.reason) and row.added is None
-    return is_open and row.choice is not None and row.choice.spec.type in KEY_TYPES
+    """True if a field may be the partition key."""
+    is_free = not (row.is_key or row.reason) and row.added is None
+    return is_free and row.choice is not None and row.choice.spec.type in KEY_TYPES
 
 
 def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choices:
-    """The fields that may be the partition key, and those of which each value may get a partition of its own.
-    By source name: a rename does not change the choice."""
+    """Return the fields that may be the partition key, and the fields that may get one partition per value.
+
+    The options use source names, so a rename does not change the choice.
+    """
     rows = table.rows(capabilities)
     keys = [row for row in rows if may_partition(row) and row.placement is not Placement.LEFT]
     by = [row for row in rows if row.added is None and may_name_partitions(row.source)]
     groups = {
         "Partition key": [(PARTITION_KEY + r.source.name, r.settings.target or r.source.name) for r in keys],
-        "Or partitions": [(PARTITION_BY + r.source.name, f"one per value of {r.source.name}") for r in by],
+        "Partitions by value": [
+            (PARTITION_BY + r.source.name, f"one per value of {r.source.name}") for r in by
+        ],
     }
     return [("", "None"), *((name, choices) for name, choices in groups.items() if choices)]
 
@@ -157,9 +155,7 @@ def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
     }
     if key_choices.is_joined(plan):
         values |= {f"{PART}{place}": name for place, name in enumerate(plan.key_columns)}
-    return values | {
-        name: invalid_inputs.text for name, invalid_inputs in table.invalid_inputs.items() if name in values
-    }
+    return values | {name: invalid.text for name, invalid in table.invalid_inputs.items() if name in values}
 
 
 def _partition(table: MappingTable, capabilities: Capabilities) -> str:

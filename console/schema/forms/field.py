@@ -1,4 +1,4 @@
-"""The controls of one row of the mapping table. ``schema.parse`` reads them back."""
+"""Form of one row of the mapping table. ``schema.parse`` reads it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ NAME_LENGTH = 255
 VALUE_LENGTH = 70_000
 NOTE_LENGTH = 24
 NULL_RULES = {
-    "dynamic": "move it to the dynamic field",
-    "fill": "null: fill with",
+    "dynamic": "move the field to the dynamic field",
+    "fill": "null: replace with",
     "reject": "null: reject the row",
 }
-TOO_LONG = {"reject": "reject the row", "truncate": "cut it"}
-MISFITS = {"reject": "reject the row", "dynamic": "to the dynamic field"}
+TOO_LONG = {"reject": "reject the row", "truncate": "truncate the text"}
+MISFITS = {"reject": "reject the row", "dynamic": "put it into the dynamic field"}
 NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
 
 
 class FieldForm(forms.Form):
-    """The controls of one row: those that its type, its place and the target leave open."""
+    """The controls of one row, as far as its type, its placement and the target allow a choice."""
 
     include = forms.BooleanField(required=False)
     target = forms.CharField(required=False, max_length=NAME_LENGTH)
@@ -56,7 +56,7 @@ def _controls(
         return controls
     if len(row.choices) > 1 and "types" not in locked:
         controls["type"] = forms.ChoiceField(choices=[(type_value(c.spec), _label(c)) for c in row.choices])
-    is_fixed = row.placement is not Placement.DYNAMIC  # the dynamic field knows no lengths
+    is_fixed = row.placement is not Placement.DYNAMIC  # values in the dynamic field have no maximum length
     if is_fixed and MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):
         controls["max_length"] = _number()
     if is_fixed and choice.spec.type is MilvusType.ARRAY:
@@ -65,20 +65,20 @@ def _controls(
         return controls
     if row.added is not None:
         return controls | _value_of_all(capabilities, choice.spec.type)
-    if not is_fixed and capabilities.nullable:  # not there for its NULLs: one button takes it back
+    if not is_fixed and capabilities.nullable:  # a button makes it a field again
         return controls | {"dynamic": forms.BooleanField(widget=forms.HiddenInput)}
     controls |= _null_controls(row, table, capabilities, choice.spec.type)
     if "max_length" in controls:
         controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
     if is_fixed and table.plan.dynamic_field and not row.is_partition_key:
         if row.source.opened_from:
-            controls["misfit"] = forms.ChoiceField(label="Misfit", choices=list(MISFITS.items()))
+            controls["misfit"] = forms.ChoiceField(label="Type mismatch", choices=list(MISFITS.items()))
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
 
 
 def _value_of_all(capabilities: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
-    """An added field holds the same value in each row, or none."""
+    """Return the controls of an added field, which has the same value, or no value, in all rows."""
     nullable = {"nullable": forms.BooleanField()} if capabilities.nullable else {}
     return {**nullable, "default": _value_control(of, "no value")}
 
@@ -86,7 +86,7 @@ def _value_of_all(capabilities: Capabilities, of: MilvusType) -> dict[str, forms
 def _null_controls(
     row: FieldRow, table: MappingTable, capabilities: Capabilities, of: MilvusType
 ) -> dict[str, forms.Field]:
-    """What becomes of NULL, and the default."""
+    """Return the controls for NULL and for the default value."""
     controls: dict[str, forms.Field] = {}
     is_never_null = row.is_partition_key or (row.is_searched and not capabilities.full_text_null)
     if capabilities.nullable and not is_never_null:
@@ -113,12 +113,13 @@ def _number() -> forms.Field:
 
 
 def type_value(spec: TypeSpec) -> str:
-    """A choice of type as a form sends it."""
+    """Return a type as the form sends it."""
     return f"{spec.type}:{spec.element_type}" if spec.element_type else str(spec.type)
 
 
 def _label(choice: TypeChoice) -> str:
-    """Short, for a narrow column; the note of the chosen one stands below in full."""
+    """Return a short label for the narrow column; the full note of the chosen type is shown below the
+    control."""
     note = choice.note.rstrip(".")
     if len(note) > NOTE_LENGTH:
         note = note[:NOTE_LENGTH].rsplit(" ", 1)[0] + "…"
@@ -127,7 +128,7 @@ def _label(choice: TypeChoice) -> str:
 
 def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
     settings = row.settings
-    rule = "fill" if settings.fill_null is not None else _usual_rule(row, table)
+    rule = "fill" if settings.fill_null is not None else _default_rule(row, table)
     values = {
         "include": row.placement is not Placement.LEFT,
         "target": settings.target,
@@ -144,21 +145,23 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
     }
     prefix = f"{row.anchor}-"
     invalid_inputs = {
-        name.removeprefix(prefix): t.text
-        for name, t in table.invalid_inputs.items()
+        name.removeprefix(prefix): invalid.text
+        for name, invalid in table.invalid_inputs.items()
         if name.startswith(prefix)
     }
     return values | invalid_inputs
 
 
 def _default(row: FieldRow) -> Any:
-    """Of an added field also what is put into the rows, where the target keeps no defaults."""
+    """Return the default value; for an added field of a target without default values, the value of all
+    rows."""
     settings = row.settings
     return settings.fill_null if settings.default is None and row.added is not None else settings.default
 
 
-def _usual_rule(row: FieldRow, table: MappingTable) -> str:
-    """What is chosen for NULL once *Nullable* is taken away; a field fixed without it rejects already."""
-    is_open = row.placement is Placement.LEFT or bool(row.settings.nullable)
-    is_open = is_open and row.source.nullable and not row.is_searched
-    return "dynamic" if is_open and table.plan.dynamic_field else "reject"
+def _default_rule(row: FieldRow, table: MappingTable) -> str:
+    """Return the rule for NULL that is selected when *Nullable* is turned off."""
+    # A fixed field that is not nullable already rejects NULL.
+    may_be_null = row.placement is Placement.LEFT or bool(row.settings.nullable)
+    may_be_null = may_be_null and row.source.nullable and not row.is_searched
+    return "dynamic" if may_be_null and table.plan.dynamic_field else "reject"

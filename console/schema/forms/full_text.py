@@ -1,6 +1,6 @@
-"""Full-text search: a line of controls for each field that is searched by its words, and an empty one.
+"""Forms of full-text search: one line for each field with full-text search, and an empty line to add one.
 
-A line names its field by the anchor of its row: a rename does not change it.
+A line refers to its field by the anchor of the row, which a rename does not change.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ NAME_LENGTH = 255
 
 
 class FullTextForm(forms.Form):
-    """One line. Its settings stand in ``now``; None: a line to add another."""
+    """One line. ``now`` holds its current settings; None is the line that adds a field."""
 
     field = forms.ChoiceField(label="Field", required=False)
-    output = forms.CharField(label="Vectors in", required=False, max_length=NAME_LENGTH)
+    output = forms.CharField(label="Output field", required=False, max_length=NAME_LENGTH)
     analyzer = forms.ChoiceField(required=False)
 
     def __init__(
@@ -38,10 +38,12 @@ class FullTextForm(forms.Form):
         data: Mapping[str, Any] | None = None,
     ) -> None:
         prefix = f"{PREFIX}{number}"
-        super().__init__(data, prefix=prefix, initial=_initial(rows, now) | _typed(invalid_inputs, prefix))
+        super().__init__(
+            data, prefix=prefix, initial=_initial(rows, now) | _invalid_texts(invalid_inputs, prefix)
+        )
         self.now = now
         names = [(row.anchor, row.settings.target or row.name) for row in rows]
-        self.fields["field"].choices = [("", "add a field…" if now is None else "no field"), *names]
+        self.fields["field"].choices = [("", "Add a field…" if now is None else "No field"), *names]
         known = dict.fromkeys([*capabilities.analyzers, *([now.analyzer] if now else [])])
         self.fields["analyzer"].choices = [(name, name) for name in known]
         if now is None:
@@ -51,11 +53,11 @@ class FullTextForm(forms.Form):
 def _initial(rows: Sequence[FieldRow], now: FullTextPlan | None) -> dict[str, Any]:
     if now is None:
         return {"field": ""}
-    found = next((row.anchor for row in rows if row.settings.target == now.field), "")
-    return {"field": found, "output": now.output, "analyzer": now.analyzer}
+    place = next((row.anchor for row in rows if row.settings.target == now.field), "")
+    return {"field": place, "output": now.output, "analyzer": now.analyzer}
 
 
-def _typed(invalid_inputs: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+def _invalid_texts(invalid_inputs: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {
         key.removeprefix(f"{prefix}-"): value.text
         for key, value in invalid_inputs.items()
@@ -66,7 +68,8 @@ def _typed(invalid_inputs: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 def full_text_forms(
     table: MappingTable, capabilities: Capabilities, data: Mapping[str, Any] | None = None
 ) -> list[FullTextForm]:
-    """A line for each entry of the plan and one more; none where the target cannot search so."""
+    """Return a line for each entry of the plan and an empty one; no lines if the target has no full-text
+    search."""
     rows = [row for row in table.rows(capabilities) if _is_text(row)]
     entries = table.plan.full_text
     free = [row for row in rows if row.settings.target not in {entry.field for entry in entries}]
@@ -91,9 +94,9 @@ def read_full_text(
     capabilities: Capabilities,
     submitted: SubmittedForm,
 ) -> list[FullTextPlan]:
-    """The entries as sent. ``fields`` are those of the collection by the anchors of their rows: one that
-    holds no text any more is searched no more."""
-    found: list[FullTextPlan] = []
+    """Return the sent entries. ``fields`` are the fixed fields by the anchors of their rows; the entry of a
+    field that is no longer a VARCHAR is dropped."""
+    entries: list[FullTextPlan] = []
     taken = {field.target or "" for field in fields.values()}
     for line in lines:
         chosen = submitted.take(line, "field", str, line.initial["field"])
@@ -101,13 +104,13 @@ def read_full_text(
         if field is None or field.type != MilvusType.VARCHAR:
             continue
         target = field.target or ""
-        usual = free_name(f"{target}_words", taken)
-        output = submitted.take(line, "output", str, line.now.output if line.now else usual) or usual
+        default = free_name(f"{target}_words", taken)
+        output = submitted.take(line, "output", str, line.now.output if line.now else default) or default
         analyzer = submitted.take(
             line, "analyzer", str, line.now.analyzer if line.now else capabilities.analyzers[0]
         )
-        found.append(
+        entries.append(
             FullTextPlan(field=target, output=output, analyzer=analyzer or capabilities.analyzers[0])
         )
         taken.add(output)
-    return found
+    return entries

@@ -1,4 +1,4 @@
-"""One row of the mapping table as it was sent: the settings of its field, and what becomes of it."""
+"""Row of the mapping table: reads the sent controls into the settings of its field and its placement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import FieldPlan
 from migrations_app.engine.model.types import MilvusType
 
-# What a key never has, whatever the field had before it became the key.
+# These options are reset when a field becomes the key.
 KEY_OPTIONS = {"nullable": False, "default": None, "fill_null": None, "too_long": "reject"}
 
 
@@ -27,11 +27,15 @@ def read_row(
     locked: frozenset[str],
     submitted: SubmittedForm,
 ) -> tuple[FieldPlan, Placement]:
-    """The settings of a row and what becomes of it. ``before`` is the row as it was on the page that was
-    sent, which had no controls for one that could not move, and none for the NULLs of a key."""
-    row = _with_a_type_it_may_have(row)
+    """Return the settings of a row and its placement.
+
+    ``before`` is the row as it was on the page that was sent. That page had no controls for a row that could
+    not be moved, and no NULL rules for a key.
+    """
+    row = _with_possible_type(row)
     if capabilities.nullable and before.placement is Placement.DYNAMIC and f"{row.anchor}-on_null" in data:
-        # The page was not drawn anew since its NULLs sent it there: it still shows the field.
+        # The NULL rule put the field into the dynamic field, but the page was not reloaded and still shows it
+        # as a field.
         row = before = replace(row, placement=Placement.FIXED)
     form = FieldForm(row, table, capabilities, locked, data)
     if row.reason:
@@ -54,8 +58,9 @@ def read_row(
     return settings, Placement.LEFT if not moves else Placement.DYNAMIC if is_dynamic else Placement.FIXED
 
 
-def _with_a_type_it_may_have(row: FieldRow) -> FieldRow:
-    """A key may be what the same field is not: an INT64 of a smaller number."""
+def _with_possible_type(row: FieldRow) -> FieldRow:
+    """Return the row without its type if this type is not possible now: as a key a field can have another
+    type, such as INT64 for a smaller integer."""
     settings = row.settings
     kinds = {(choice.spec.type, choice.spec.element_type) for choice in row.choices}
     if not kinds or settings.type is None or (settings.type, settings.element_type) in kinds:
@@ -65,7 +70,8 @@ def _with_a_type_it_may_have(row: FieldRow) -> FieldRow:
 
 
 def _read_type(row: FieldRow, form: FieldForm, submitted: SubmittedForm) -> FieldPlan:
-    """Type and lengths. Where the type changed, lengths are proposed anew, and values of the old one go."""
+    """Return the settings with the sent type and lengths. A new type gets its default lengths, and values of
+    the old type are removed."""
     by_value = {type_value(choice.spec): choice.spec for choice in row.choices}
     now = row.choice.spec if row.choice else None
     chosen = submitted.take(form, "type", by_value.__getitem__, now) if row.choice else None
@@ -83,7 +89,8 @@ def _read_type(row: FieldRow, form: FieldForm, submitted: SubmittedForm) -> Fiel
 
 
 def _read_options(settings: FieldPlan, form: FieldForm, submitted: SubmittedForm) -> tuple[FieldPlan, bool]:
-    """What becomes of NULL and of what does not fit; whether the field goes into the dynamic field."""
+    """Return the settings with the rules for NULL, long text and type mismatches; and True if the field goes
+    into the dynamic field."""
     of = MilvusType(settings.type or MilvusType.VARCHAR)
     parse = PARSERS.get(of, str)
     nullable = "nullable" in form.fields and form.add_prefix("nullable") in form.data
@@ -99,5 +106,5 @@ def _read_options(settings: FieldPlan, form: FieldForm, submitted: SubmittedForm
         "too_long": too_long if is_text else "reject",
         "misfit": submitted.take(form, "misfit", str, "reject") or "reject",
     }
-    is_put_there = "dynamic" in form.fields and form.add_prefix("dynamic") in form.data
-    return settings.model_copy(update=update), is_put_there or rule == "dynamic"
+    is_dynamic = "dynamic" in form.fields and form.add_prefix("dynamic") in form.data
+    return settings.model_copy(update=update), is_dynamic or rule == "dynamic"

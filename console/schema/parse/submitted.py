@@ -1,4 +1,4 @@
-"""Values taken out of a sent form, one by one: what is no value is noted, and refuses nothing."""
+"""Submitted form: takes values from a sent form one by one and collects the invalid inputs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from console.schema.table import TYPED_LENGTH, InvalidInput
 
 @dataclass
 class SubmittedForm:
-    """Collects what is no value, by its control's name, while a page is read."""
+    """The invalid inputs found so far, by the name of the control."""
 
     invalid_inputs: dict[str, InvalidInput] = field(default_factory=dict)
 
     def take(self, form: forms.Form, name: str, parse: Callable[[str], Any], otherwise: Any) -> Any:
-        """The value in a control; ``otherwise`` where it was not sent or is none, which is then noted."""
+        """Return the value of a control; ``otherwise`` if it was not sent or is invalid. Invalid input is
+        noted."""
         key = form.add_prefix(name)
         if name not in form.fields or key not in form.data:
             return otherwise

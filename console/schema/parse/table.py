@@ -1,7 +1,6 @@
-"""The mapping table as it was sent, read back into its sheet.
+"""Mapping table: reads the sent form into it.
 
-What is typed and is no value is not refused: the sheet keeps it with the reason, and the plan keeps the last
-value that was one.
+Invalid input is not refused: the table stores it with the reason, and the plan keeps the last valid value.
 """
 
 from __future__ import annotations
@@ -27,7 +26,8 @@ def read(
     data: Mapping[str, Any],
     locked: frozenset[str] = frozenset(),
 ) -> MappingTable:
-    """The sheet as a form sent it. What was not sent stays as it was; nothing sent can make it fail."""
+    """Return the table with the values of the sent form. Controls that were not sent stay unchanged; no input
+    raises an error."""
     submitted = SubmittedForm()
     form = CollectionForm(table, capabilities, locked, data)
     lines = full_text_forms(table, capabilities, data)
@@ -65,18 +65,18 @@ def read(
 
 
 def _planned(row: FieldRow, settings: FieldPlan, placement: Placement) -> FieldPlan:
-    """The settings as the plan holds them."""
+    """Return the settings as the plan stores them."""
     if placement is not Placement.DYNAMIC:
         return settings.model_copy(update={"dynamic": False, "as_": None})
     off: dict[str, Any] = {"target": None, "nullable": None, "default": None, "fill_null": None}
     off |= {"too_long": "reject", "misfit": "reject", "max_length": None, "max_capacity": None}
-    if row.source.opened_from:  # it goes there as it is
+    if row.source.opened_from:  # a document key goes into the dynamic field unchanged
         off |= {"type": None, "element_type": None}
     return settings.model_copy(update={"dynamic": True, "as_": settings.target, **off})
 
 
 def _never_null(field: FieldPlan, searched: list[FullTextPlan], capabilities: Capabilities) -> FieldPlan:
-    """A text that is searched by its words is never NULL where the target cannot search it then."""
+    """Return the field as not nullable if it has full-text search and the target cannot search NULLs."""
     if capabilities.full_text_null or field.target not in {entry.field for entry in searched}:
         return field
     return field.model_copy(update={"nullable": False})

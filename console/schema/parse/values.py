@@ -1,4 +1,4 @@
-"""Texts of controls as the values they stand for. ``ValueError`` with a sentence where one is none."""
+"""Parsers from the text of a control to its value. They raise ``ValueError`` with a message for the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WHOLE = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32, MilvusTy
 
 
 def shown(value: Any) -> str:
-    """A value as it is typed."""
+    """Return a value as the text of a control."""
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False)
@@ -32,7 +32,7 @@ def _decimal(text: str) -> float:
     except ValueError:
         raise ValueError(f"“{text[:40]}” is not a number." if text else "Type a number.") from None
     if not math.isfinite(value):
-        raise ValueError("Milvus takes no NaN and no infinity.")
+        raise ValueError("Milvus does not accept NaN or infinity.")
     return value
 
 
@@ -40,7 +40,7 @@ def _json_text(text: str) -> str:
     try:
         json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("This is not JSON: text stands in double quotes.") from None
+        raise ValueError("This is not JSON. Put text in double quotes.") from None
     return text
 
 
@@ -50,7 +50,7 @@ def _list(text: str) -> list[Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, list):
-        raise ValueError('Type a list as JSON: ["a", "b"], or [] for an empty one.')
+        raise ValueError('Type a list as JSON: ["a", "b"], or [] for an empty list.')
     return value
 
 

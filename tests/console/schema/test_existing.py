@@ -57,8 +57,8 @@ def test_rows_are_added_and_the_fields_follow_those_that_are_there(web: Client, 
     shown = page(web, taken).context
     assert shown["problem_count"] == 0
     assert shown["collection"]["warnings"] == [
-        "Rows are added to “books” (about 7 rows), and the fields follow those that it has. "
-        "A row with a key that is there replaces the old one."
+        "Rows are added to “books” (about 7 rows). The fields must match the fields of this collection. "
+        "A row whose key already exists replaces the old row."
     ]
 
 

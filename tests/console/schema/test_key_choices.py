@@ -26,7 +26,7 @@ def key_choices(table: MappingTable) -> list[str]:
 
 
 def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
-    table = table_defaults.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
+    table = table_defaults.default_table(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
     assert key_choices(table) == ["auto", "joined", "field:id", "field:created"]
     assert plan_field(table, "id").target == "id"
     assert "keep_source_key" not in CollectionForm(table, EVERYTHING).fields
@@ -73,7 +73,7 @@ def test_what_cannot_be_a_key_changes_nothing_and_is_a_problem(proposed: Mapping
 
 
 def joined(table: MappingTable, *names: str) -> MappingTable:
-    """Several joined, these parts picked one after the other."""
+    """Choose *Join several fields* and these parts, one after the other."""
     table = changed(table, key="joined")
     for place, name in enumerate(names):
         table = changed(table, **{f"part{place}": name})
@@ -106,10 +106,10 @@ def test_joining_begins_with_the_key_and_wants_two_fields(proposed: MappingTable
 
 
 def test_a_key_of_several_columns_is_joined_with_one_choice() -> None:
-    table = table_defaults.proposed(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
+    table = table_defaults.default_table(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
     table = changed(table, key="joined")
     assert table.plan.key == ["id", "created"]
-    assert list(key_notes(table)) == ["A row in which created is NULL has no key: it is rejected."]
+    assert list(key_notes(table)) == ["Rows in which created is NULL are rejected, because they have no key."]
 
 
 def test_a_part_is_taken_out_twice_named_counted_once_and_may_be_no_field(proposed: MappingTable) -> None:
@@ -145,9 +145,9 @@ def test_auto_id_may_be_called_otherwise(proposed: MappingTable) -> None:
 def test_what_a_choice_means_is_said_in_words(proposed: MappingTable) -> None:
     assert list(key_notes(proposed)) == []
     unsure, null = key_notes(changed(proposed, key="field:created"))
-    assert unsure.startswith("The source does not declare created unique")
+    assert unsure.startswith("The source does not declare created as unique")
     assert null.startswith("created may be NULL")
-    assert next(key_notes(joined(proposed, "id", "created"))).startswith("A row in which created is NULL")
+    assert next(key_notes(joined(proposed, "id", "created"))).startswith("Rows in which created is NULL")
 
 
 def test_beside_auto_id_the_old_keys_own_tick_and_the_setting_are_one(proposed: MappingTable) -> None:

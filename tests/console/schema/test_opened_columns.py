@@ -124,7 +124,7 @@ def test_an_added_field_of_another_type_begins_without_a_value(proposed: Mapping
 
 
 def test_where_the_target_keeps_no_defaults_the_value_is_put_into_each_row() -> None:
-    table = with_field_added(table_defaults.proposed(SCHEMA, MODEST), MODEST)
+    table = with_field_added(table_defaults.default_table(SCHEMA, MODEST), MODEST)
     facts = replace(FACTS, capabilities=MODEST)
     (problem,) = of_all([table], facts)[0]
     assert (problem.anchor, "without a value" in problem.message) == ("a0", True)

@@ -213,7 +213,7 @@ def test_a_name_taken_in_the_database_is_known_here(
     vault.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
     select(web, connected, target, "books")
     (problem,) = page(web, connected).context["collection"]["problems"]
-    assert problem.message == "The database “default” has a collection “books” already."
+    assert problem.message == "The database “default” already has a collection “books”."
     web.post(url("schema", connected), form_of(web, connected) | {"fix": problem.fixes[0].value})
     assert collection(connected)["target"] == "books_2"
 
@@ -225,7 +225,7 @@ def test_two_collections_of_one_name_are_a_problem_of_both(
     change(web, connected, target="reviews")
     for index in (0, 1):
         (problem,) = page(web, connected, index).context["collection"]["problems"]
-        assert "Two collections of this migration are called “reviews”." in problem.message
+        assert "Two collections of this migration have the name “reviews”." in problem.message
     assert [tab["problems"] for tab in page(web, connected).context["tabs"]] == [2, 2]
 
 

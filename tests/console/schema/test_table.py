@@ -27,14 +27,14 @@ from tests.kit.memory_target import EVERYTHING
 
 @pytest.mark.parametrize("capabilities", [EVERYTHING, MODEST], ids=str)
 def test_what_is_sent_back_unchanged_changes_nothing(capabilities: Capabilities) -> None:
-    table = table_defaults.proposed(SCHEMA, capabilities)
+    table = table_defaults.default_table(SCHEMA, capabilities)
     again = changed(table, capabilities)
     assert again.plan == table.plan
     assert again.invalid_inputs == {}
 
 
 def test_where_nothing_may_be_null_columns_go_into_the_dynamic_field_and_come_back_fixed() -> None:
-    table = table_defaults.proposed(SCHEMA, MODEST)
+    table = table_defaults.default_table(SCHEMA, MODEST)
     assert plan_field(table, "created").dynamic
     table = changed(table, MODEST, created__on_null="reject", tags__on_null="fill", tags__fill_null="[]")
     created, tags = plan_field(table, "created"), plan_field(table, "tags")
@@ -152,7 +152,7 @@ def test_a_field_left_out_comes_back_as_it_was(proposed: MappingTable) -> None:
 
 def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brings_it() -> None:
     capabilities = replace(EVERYTHING, types=EVERYTHING.types - {MilvusType.FLOAT16_VECTOR}, version="2.3.5")
-    table = table_defaults.proposed(SCHEMA, capabilities)
+    table = table_defaults.default_table(SCHEMA, capabilities)
     half = next(row for row in table.rows(capabilities) if row.source.name == "half")
     assert half.placement is Placement.LEFT
     assert half.reason == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5"
@@ -265,7 +265,7 @@ def test_the_preview_writes_every_type_as_a_person_reads_it(proposed: MappingTab
 def test_a_type_that_only_the_source_can_make_is_shown_as_it_was_before(proposed: MappingTable) -> None:
     shown = preview(changed(proposed, created__type="INT64", tags__type="JSON"))
     assert shown.rows[0][2:4] == ["2026-01-01T00:00:00", '["a", "b"]']
-    assert shown.note == "5 rows of the sample · created, tags shown before the change of type"
+    assert shown.note == "5 rows of the sample · created, tags shown in the original type"
 
 
 def test_halves_are_shown_as_the_floats_they_become(proposed: MappingTable) -> None:
@@ -275,7 +275,7 @@ def test_halves_are_shown_as_the_floats_they_become(proposed: MappingTable) -> N
     shown = preview(replace(proposed, plan=proposed.plan.model_copy(update={"fields": fields})))
     place = [column.name for column in shown.columns].index("half")
     assert shown.rows[0][place] == "[1.000, 2.000]"
-    assert "before the change of type" not in shown.note
+    assert "in the original type" not in shown.note
 
 
 def test_a_row_is_as_large_as_its_columns(proposed: MappingTable) -> None:
