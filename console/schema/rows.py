@@ -11,7 +11,7 @@ from console.schema.parse.values import shown
 from console.schema.problems import Problem
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.log import counted
-from migrations_app.engine.milvus.features import BROUGHT_BY
+from migrations_app.engine.milvus.features import INTRODUCED_IN
 from migrations_app.engine.model.types import MilvusType
 
 DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
@@ -127,7 +127,7 @@ def _options_text(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str
         handled = "skipped and counted" if table.plan.skip_null_vectors else "rejected"
         return f"rows without a vector are {handled}"
     if not facts.capabilities.nullable and row.source.nullable and not row.source.opened_from:
-        return f"nullable needs {BROUGHT_BY['nullable']} or later"
+        return f"nullable needs {INTRODUCED_IN['nullable']} or later"
     if row.placement is Placement.DYNAMIC:
         return "in the dynamic field"
     if row.settings.nullable and row.settings.default is not None:

@@ -1,1 +1,1 @@
-"""Milvus as a target: its wire, its versions, its errors."""
+"""Milvus protocol: connections, requests, versions and errors of a Milvus server."""

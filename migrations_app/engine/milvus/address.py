@@ -1,4 +1,4 @@
-"""The address of a Milvus server, parsed from what people type."""
+"""Address: parses the address of a Milvus server as users type it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 MILVUS_PORT = 19530
-
-
 TLS_PORT = 443
-
-
 ZILLIZ_DOMAINS = ("zillizcloud.com", "zilliz.com", "zilliz.com.cn", "zilliz.cc")
 
 
 @dataclass(frozen=True, slots=True)
 class MilvusAddress:
-    """Where a server listens. ``str()`` is what a person would type."""
+    """The address that a server listens on. ``str()`` returns it as a URL."""
 
     host: str
     port: int
@@ -35,37 +31,36 @@ class MilvusAddress:
 
 
 def is_zilliz_host(host: str) -> bool:
-    """Whether ``host`` is an endpoint of Zilliz Cloud."""
+    """True if ``host`` belongs to Zilliz Cloud."""
     return any(host == domain or host.endswith("." + domain) for domain in ZILLIZ_DOMAINS)
 
 
 def parse_address(uri: str) -> MilvusAddress:
-    """``http(s)://host[:port]``, ``host[:port]``. Raises ``ValueError`` with a sentence for anything else.
+    """Parse ``http(s)://host[:port]`` or ``host[:port]``. Raises ``ValueError`` for other texts.
 
-    Without a port: 443 with https and on Zilliz Cloud, else 19530. Without a scheme: TLS on port 443.
+    The default port is 443 for https and for Zilliz Cloud, else 19530. Without a scheme, TLS is used if the
+    port is 443 or the host belongs to Zilliz Cloud.
     """
     if _is_local_path(uri):
         raise ValueError(
             f"“{uri}” is a file on this machine, which only one process can open. "
-            "Start a server on it (milvus-lite server --data-dir FOLDER --port 19530) and give its address."
+            "Start a server on it (milvus-lite server --data-dir FOLDER --port 19530) and enter its address."
         )
     scheme, _, rest = uri.rpartition("://")
     if scheme.lower() not in ("", "http", "https"):
-        raise ValueError(
-            f"“{scheme}://” is not an address of Milvus: use http://host:port or https://host:port."
-        )
+        raise ValueError(f"“{scheme}://” is not a Milvus address: use http://host:port or https://host:port.")
     parts = urlsplit("//" + rest)
     if parts.username is not None:
-        raise ValueError("The address holds a user or password: put them into their own fields.")
+        raise ValueError("The address contains a user or password: enter them in their own fields.")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("The address ends after the port: the database is chosen later, by its name.")
+        raise ValueError("The address must end after the port. Choose the database later, by its name.")
     return _address(scheme.lower(), parts, uri)
 
 
 def _address(scheme: str, parts: SplitResult, uri: str) -> MilvusAddress:
     host = parts.hostname or ""
     if not host or any(c.isspace() for c in host):
-        raise ValueError(f"“{uri}” names no host: write it as http://host:port.")
+        raise ValueError(f"“{uri}” has no host: write it as http://host:port.")
     try:
         port = parts.port
     except ValueError:

@@ -1,4 +1,7 @@
-"""What cuts a text into words for full-text search: Milvus's analyzers, by name or by their parameters."""
+"""Analyzers: the parts of Milvus that split a text into words for full-text search.
+
+An analyzer is written as its name, or as its parameters in JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ from collections.abc import Mapping
 
 import orjson
 
-# Milvus's own (docs/v2.5.x/analyzer-overview: "Built-in analyzer").
+# The analyzers that Milvus provides (docs/v2.5.x/analyzer-overview: "Built-in analyzer").
 STANDARD = "standard"
 BUILT_IN = (STANDARD, "english", "chinese")
 
 
 def params_of(analyzer: str) -> dict[str, str]:
-    """The type parameters of a field whose ``analyzer`` has this name or these parameters (JSON); empty
-    without one."""
+    """Return the type parameters of a field with this analyzer (a name, or parameters in JSON). Empty if
+    ``analyzer`` is empty."""
     if not analyzer:
         return {}
     written = analyzer if analyzer.startswith("{") else orjson.dumps({"type": analyzer}).decode()
@@ -21,14 +24,14 @@ def params_of(analyzer: str) -> dict[str, str]:
 
 
 def from_params(params: Mapping[str, str]) -> str:
-    """The analyzer that type parameters describe: its name where that says all, else the JSON."""
+    """Return the analyzer in the type parameters of a field: its name if that is all, else its JSON."""
     if params.get("enable_analyzer") != "true":
         return ""
     written = params.get("analyzer_params", "")
     try:
-        said = orjson.loads(written or "{}")
+        parsed = orjson.loads(written or "{}")
     except ValueError:
         return written
-    if said in ({}, {"type": STANDARD}):
+    if parsed in ({}, {"type": STANDARD}):
         return STANDARD
-    return said["type"] if list(said) == ["type"] and isinstance(said["type"], str) else written
+    return parsed["type"] if list(parsed) == ["type"] and isinstance(parsed["type"], str) else written

@@ -1,7 +1,7 @@
-"""What a Milvus server can do, by its version and flavour, not from hope.
+"""Capabilities: the features and limits of a Milvus server, derived from its version and flavour.
 
-Milvus 2.3.5 accepts schemas with nullable, sparse or float16 fields, and then fails or forgets: what counts
-is the version that documents a feature (``features.py``).
+They are not probed, because Milvus 2.3.5 accepts schemas with nullable, sparse or float16 fields and then
+fails or loses them. A server has a feature if its version documents it (``features.py``).
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from migrations_app.engine.milvus.analyzers import BUILT_IN, STANDARD
 from migrations_app.engine.milvus.features import (
-    BROUGHT_BY,
     INDEX_TYPES,
+    INTRODUCED_IN,
     LITE_HIDDEN_KEYS,
     LITE_RESERVED,
     ZILLIZ_LACKS,
@@ -21,16 +21,16 @@ from migrations_app.engine.milvus.features import (
 from migrations_app.engine.milvus.server import PRODUCTS, Server
 from migrations_app.engine.model.types import MilvusType
 
-# The defaults of Milvus's settings proxy.maxFieldNum, proxy.maxVectorFieldNum and proxy.maxShardNum; the
-# first two are Zilliz Cloud's limits as well (docs.zilliz.com/docs/limits). Of vector fields an operator may
-# allow up to ten (milvus.io/docs/v2.5.x/multi-vector-search.md). Lite has no limits of its own: what is moved
-# there is kept within Milvus's, so that it can go there later.
-MAX_FIELDS, MAX_VECTOR_FIELDS, MOST_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 10, 16
-# rootCoord.maxPartitionNum: 4,096, and 1,024 since 2.4.5 (its release notes, pull request 33950); 1,024 on
-# every Zilliz Cloud.
+# The defaults of Milvus's settings proxy.maxFieldNum, proxy.maxVectorFieldNum and proxy.maxShardNum. The
+# first two are also Zilliz Cloud's limits (docs.zilliz.com/docs/limits). An operator may raise the limit of
+# vector fields to ten (milvus.io/docs/v2.5.x/multi-vector-search.md). Lite has no limits. Milvus's limits are
+# applied there anyway, so that the data can be moved to Milvus later.
+MAX_FIELDS, MAX_VECTOR_FIELDS, CONFIGURABLE_VECTOR_FIELDS, MAX_SHARDS = 64, 4, 10, 16
+# rootCoord.maxPartitionNum: 4,096 before 2.4.5, 1,024 since then (release notes of 2.4.5, pull request
+# 33950); always 1,024 on Zilliz Cloud.
 MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_4_5 = 1024, 4096
-# proxy.maxDimension; since 2.4 it is that of a binary vector's bytes (validateDimension in
-# internal/proxy/util.go, pull request 30676). Zilliz Cloud documents one limit for all.
+# proxy.maxDimension. Since 2.4 it limits the bytes of a binary vector, not its bits (validateDimension in
+# internal/proxy/util.go, pull request 30676). Zilliz Cloud documents one limit for all vectors.
 MAX_DIM = 32_768
 METRICS = frozenset({"COSINE", "L2", "IP", "HAMMING", "JACCARD", "MHJACCARD", "BM25"})
 
@@ -50,71 +50,69 @@ class Capabilities:
     max_fields: int
     max_shards: int
     max_partitions: int
-    # How many bits may a binary vector have?
+    # The maximum number of bits of a binary vector.
     max_bits: int
-    # May only one writer at a time send rows?
+    # Only one writer at a time may send rows.
     single_writer: bool
-    # Must a collection be indexed and loaded before count(*) answers?
+    # A collection must be indexed and loaded before count(*) works.
     count_needs_load: bool
-    # Is a flush worth its time before counting?
+    # A flush is needed before counting.
     flush_before_count: bool
     databases: bool
-    # Which field names does this server keep for itself, beyond those of every Milvus?
+    # Field names that this server reserves in addition to those that every Milvus reserves.
     reserved_names: frozenset[str] = frozenset()
-    # Which keys of the dynamic field are never seen again?
+    # Keys of the dynamic field that the server stores but never returns.
     hidden_keys: frozenset[str] = frozenset()
-    # Must the value of a JSON field be an object? (2.3.5 refuses lists; the checks of 2.4 do not look.)
+    # The value of a JSON field must be an object. (2.3.5 refuses lists; 2.4 does not check.)
     json_objects_only: bool = False
-    # May the field that full-text search reads be nullable?
+    # The input field of full-text search may be nullable.
     full_text_null: bool = True
-    # Which analyzers cut its texts?
+    # The analyzers for full-text search.
     analyzers: tuple[str, ...] = BUILT_IN
-    # Which kinds of index does it build, by which metrics?
+    # The index types and metrics that the server supports.
     index_types: frozenset[str] = INDEX_TYPES
     metrics: frozenset[str] = METRICS
-    # Do the parameters of an index have defaults?
+    # All index parameters have defaults.
     index_defaults: bool = True
-    # Does an index on a GPU go with COSINE?
+    # GPU indexes support COSINE.
     gpu_cosine: bool = True
-    # Does it keep the descriptions of a collection and its fields?
+    # The server stores the descriptions of a collection and its fields.
     keeps_descriptions: bool = True
-    # Are two rows of one key in different partitions two rows? (Where there is a partition key, never.)
+    # Rows with the same key in different partitions are different rows. (Never true with a partition key.)
     key_per_partition: bool = True
-
-    # Do filters find the INT64 values -2^63 and 2^63-1? Until 2.6.7 Milvus does not parse the one, and no
-    # query returns the row of the other (its issue 46075, pull request 46136).
-    filters_find_ends: bool = True
-
-    # Does a FLOAT or DOUBLE field keep NaN and infinity? Until 2.3; since 2.4 a request that holds one is
-    # refused (internal/proxy/validate_util.go, checkFloatFieldData).
+    # Filters find the INT64 values -2^63 and 2^63-1. Up to 2.6.7, Milvus cannot parse the first one, and no
+    # query returns a row with the second one (issue 46075, pull request 46136).
+    filters_find_int64_limits: bool = True
+    # A FLOAT or DOUBLE field can store NaN and infinity. Only up to 2.3; since 2.4 a request with such a
+    # value is refused (internal/proxy/validate_util.go, checkFloatFieldData).
     keeps_not_finite: bool = True
-    # May a sparse vector have no entry? Since 2.4.12; Lite wants one.
+    # A sparse vector may be empty. True since 2.4.12; Lite refuses empty ones.
     empty_sparse: bool = True
-    # May a JSON field that takes no NULL hold JSON's null? Lite takes the one for the other.
+    # A JSON field that is not nullable can hold the JSON value null. Lite treats that value as NULL.
     json_null: bool = True
 
     @property
-    def most_vector_fields(self) -> int:
-        """How many vector fields there may be at most, where an operator allows more than the usual."""
-        return MOST_VECTOR_FIELDS if self.max_vector_fields > 1 else 1
+    def configurable_vector_fields(self) -> int:
+        """The highest limit of vector fields that an operator can configure."""
+        return CONFIGURABLE_VECTOR_FIELDS if self.max_vector_fields > 1 else 1
 
     @property
-    def limits(self) -> str:
-        """Whose limits these are, as a sentence names them."""
+    def limited_by(self) -> str:
+        """The name of the product whose limits apply, for messages."""
         return PRODUCTS["milvus"] if self.flavour == "lite" else str(self)
 
     def missing(self, feature: str) -> str:
-        """Which version brings a type (``"FLOAT16_VECTOR"``), an index type or an option (``"nullable"``),
-        as words: "needs Milvus 2.5 or later; this is Milvus 2.3.5"."""
+        """Return the part of a message that names the version with a type (``"FLOAT16_VECTOR"``), an index
+        type or an option (``"nullable"``): "needs Milvus 2.5 or later; this is Milvus 2.3.5"."""
         if self.flavour == "zilliz" and feature in ZILLIZ_LACKS:
             return f"is not offered by {PRODUCTS[self.flavour]}"
-        if self.flavour == "lite" and feature not in BROUGHT_BY:
+        if self.flavour == "lite" and feature not in INTRODUCED_IN:
             return f"needs a Milvus server; this is {PRODUCTS['lite']}"
-        brings = f"{BROUGHT_BY.get(feature, 'a later Milvus')} or later"
-        # The versions of Milvus Lite are numbers of its own, not to be compared with those of servers.
+        needed = f"{INTRODUCED_IN.get(feature, 'a later Milvus')} or later"
+        # Versions of Milvus Lite cannot be compared with versions of Milvus.
         if self.flavour == "lite":
-            return f"needs a server ({brings}); this is {PRODUCTS['lite']}"
-        return f"needs {brings}; this is {self}"
+            return f"needs a server ({needed}); this is {PRODUCTS['lite']}"
+        return f"needs {needed}; this is {self}"
 
     def __str__(self) -> str:
         return f"{PRODUCTS[self.flavour]} {self.version}"
@@ -123,11 +121,11 @@ class Capabilities:
 def _vector_fields(server: Server, features: Features) -> int:
     if "several_vectors" not in features:
         return 1
-    return MOST_VECTOR_FIELDS if server.flavour == "lite" else MAX_VECTOR_FIELDS
+    return CONFIGURABLE_VECTOR_FIELDS if server.flavour == "lite" else MAX_VECTOR_FIELDS
 
 
 def capabilities_of(server: Server) -> Capabilities:
-    """What ``server`` can do. A build that does not say its version counts as the newest."""
+    """Return the capabilities of ``server``. A build without a version counts as the newest."""
     is_lite = server.flavour == "lite"
     features = features_of(server)
     few_partitions = is_lite or server.flavour == "zilliz" or server.has((2, 4, 5))
@@ -152,7 +150,7 @@ def capabilities_of(server: Server) -> Capabilities:
         hidden_keys=LITE_HIDDEN_KEYS if is_lite else frozenset(),
         json_objects_only="json_lists" not in features,
         full_text_null="full_text_null" in features,
-        # Lite's others want a package that nobody can know to be there.
+        # Lite's other analyzers need a package that may not be installed there.
         analyzers=(STANDARD,) if is_lite else BUILT_IN,
         index_types=features & INDEX_TYPES,
         metrics=features & METRICS,
@@ -160,7 +158,7 @@ def capabilities_of(server: Server) -> Capabilities:
         keeps_descriptions=not is_lite,
         gpu_cosine="gpu_cosine" in features,
         key_per_partition=not is_lite,
-        filters_find_ends=is_lite or server.has((2, 6, 8)),
+        filters_find_int64_limits=is_lite or server.has((2, 6, 8)),
         keeps_not_finite=is_lite or not server.has((2, 4)),
         json_null=not is_lite,
         empty_sparse=not is_lite and server.has((2, 4, 12)),

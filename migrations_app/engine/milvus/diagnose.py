@@ -1,4 +1,7 @@
-"""Why a server cannot be reached, found layer by layer: name, port, TLS. gRPC only says "unavailable"."""
+"""Diagnosis: finds out why a server cannot be reached, layer by layer: host name, port, TLS.
+
+gRPC reports only "unavailable".
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,25 @@ from migrations_app.engine.errors import (
 )
 from migrations_app.engine.milvus.address import MilvusAddress
 
-LOOK_SECONDS = 3.0
+TIMEOUT_SECONDS = 3.0
 FIELD = "uri"
 
 
 def explain(address: MilvusAddress, ca_cert: str | None, otherwise: str) -> ConnectionFailed:
-    """The error that says best why ``address`` does not answer; ``otherwise`` is gRPC's own sentence."""
+    """Return the best error for an ``address`` that does not answer. ``otherwise`` is gRPC's message."""
     try:
         with _connected(address) as raw:
-            return _look_at_tls(address, ca_cert, raw) or ConnectionFailed(
-                f"Something listens on {address}, but it does not answer as Milvus does. {otherwise}",
+            return _check_tls(address, ca_cert, raw) or ConnectionFailed(
+                f"A program listens on {address}, but it does not answer like Milvus. {otherwise}",
                 "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?",
                 field=FIELD,
             )
-    except (socket.gaierror, UnicodeError):  # no such name, or one that can be none of a host (“a..b”)
-        hint = "Check the spelling, and that the machine Vectorferry runs on can resolve it."
+    except (socket.gaierror, UnicodeError):  # unknown name, or not a valid host name (“a..b”)
+        hint = "Check the spelling. The machine that runs Vectorferry must be able to resolve this name."
         return HostUnknown(f"There is no host “{address.host}”.", hint, field=FIELD)
     except TimeoutError:
         hint = f"Allow connections from here to {address.host}, port {address.port} (firewall, allow list)."
-        return ConnectTimeout(f"{address} did not answer within {LOOK_SECONDS:g} s.", hint, field=FIELD)
+        return ConnectTimeout(f"{address} did not answer within {TIMEOUT_SECONDS:g} s.", hint, field=FIELD)
     except OSError as error:
         hint = "Check host and port, and that Milvus is running there."
         reason = "nothing listens there" if isinstance(error, ConnectionRefusedError) else error.strerror
@@ -41,14 +44,14 @@ def explain(address: MilvusAddress, ca_cert: str | None, otherwise: str) -> Conn
 
 
 def _connected(address: MilvusAddress) -> socket.socket:
-    return socket.create_connection((address.host, address.port), timeout=LOOK_SECONDS)
+    return socket.create_connection((address.host, address.port), timeout=TIMEOUT_SECONDS)
 
 
-def _look_at_tls(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
-    return _shake_hands(address, ca_cert, raw) if address.tls else _notice_tls(address, raw)
+def _check_tls(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
+    return _try_handshake(address, ca_cert, raw) if address.tls else _detect_tls(address, raw)
 
 
-def _shake_hands(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
+def _try_handshake(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
     try:
         context = ssl.create_default_context(cadata=ca_cert)
     except ssl.SSLError:
@@ -59,7 +62,7 @@ def _shake_hands(address: MilvusAddress, ca_cert: str | None, raw: socket.socket
     except ssl.SSLCertVerificationError as error:
         return TlsFailed(
             f"The certificate of {address} is not trusted: {error.verify_message}.",
-            "Give the certificate of the authority that signed it, and the host name that it is for.",
+            "Enter the certificate of the authority that signed it, and use the host name it was issued for.",
             field="ca_cert" if ca_cert else FIELD,
         )
     except OSError:
@@ -67,8 +70,9 @@ def _shake_hands(address: MilvusAddress, ca_cert: str | None, raw: socket.socket
         return TlsFailed(f"{address} does not speak TLS.", hint, field=FIELD)
 
 
-def _notice_tls(address: MilvusAddress, raw: socket.socket) -> TlsFailed | None:
-    """A TLS server hangs up on plain gRPC; a handshake without any check shows it."""
+def _detect_tls(address: MilvusAddress, raw: socket.socket) -> TlsFailed | None:
+    """Return an error if the server expects TLS. Such a server closes a plain gRPC connection, but it
+    completes a TLS handshake without certificate checks."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,8 +1,9 @@
-"""What Milvus and gRPC answer, as errors of ours: the only place that knows their codes.
+"""Errors of Milvus and gRPC: the only module that knows their codes; it turns them into Vectorferry's errors.
 
 A Milvus status carries two numbers: ``code`` (since 2.3; names in Milvus's ``pkg/util/merr/errors.go``) and
 ``error_code``, the older enum (``ErrorCode`` in milvus-proto's ``common.proto``). Milvus Lite writes the
-older number into both, and 1 beside 0 for what it did not expect. ``status_code`` makes one of them.
+older number into both, and 1 with an older number of 0 for unexpected errors. ``status_code`` combines both
+numbers into one.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ from migrations_app.engine.errors import (
 
 UNEXPECTED = 65535
 
-# What the older enum (and Lite, 6 and from 35 on) means in the newer numbers.
+# The newer number for each number of the older enum. Lite uses 6, and the numbers from 35 on.
 FROM_LEGACY = {
     **dict.fromkeys((5, 6, 7, 9, 11), 1100),
     **{3: 1401, 4: 100, 28: 100, 25: 700, 35: 702, 48: 9, 49: 8, 53: 9, 54: 9, 55: 11, 56: 1, 57: 1, 62: 109},
     **{101: 101, 200: 200},
 }
 
-BUSY = "Vectorferry slows down and tries again by itself; the server's quotas or size limit the rate."
-WAIT = "It is tried again by itself."
-LOGIN = "Check the token, or user and password."
-RIGHTS = "Ask the server's administrator for the right."
+BUSY = "Vectorferry slows down and retries automatically; the server's quotas or size limit the rate."
+WAIT = "Vectorferry retries automatically."
+LOGIN = "Check the token, or the user and password."
+PRIVILEGE = "Ask the server's administrator for this privilege."
 CHANGED = "Undo the change and resume the job, or start over."
 
 
 class StatusMeaning(NamedTuple):
-    """What a number stands for; ``code`` where it is finer than the error's own."""
+    """The meaning of a status. ``code`` replaces the error code of ``kind`` if it is more precise."""
 
     kind: type[FerryError]
     hint: str = ""
@@ -53,29 +54,32 @@ class StatusMeaning(NamedTuple):
 
 COLLECTION_MISSING = "collection_missing"
 INDEX_MISSING = "index_missing"
-# Codes of what gRPC, not Milvus, says: a look at host, port and TLS may tell why.
+# Codes of errors that come from gRPC, not from Milvus. Checking host, port and TLS may show the reason.
 UNREACHABLE, TIMED_OUT, BROKEN = "target_unreachable", "target_timeout", "target_call_broken"
 TRANSPORT_CODES = frozenset({UNREACHABLE, TIMED_OUT, BROKEN})
 BY_CODE: dict[int, StatusMeaning] = {
     1: StatusMeaning(TargetUnavailable, WAIT),
     2: StatusMeaning(TargetUnavailable, WAIT),
     **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), StatusMeaning(TargetBusy, BUSY)),
-    7: StatusMeaning(TargetError, "The server's disk is full: make room, then resume."),
-    10: StatusMeaning(VersionUnsupported, "This server has no such feature: a newer Milvus may."),
+    7: StatusMeaning(TargetError, "The server's disk is full: free some space, then resume."),
+    10: StatusMeaning(
+        VersionUnsupported, "This server does not have this feature. A newer Milvus may have it."
+    ),
     100: StatusMeaning(TargetChanged, CHANGED, COLLECTION_MISSING),
     106: StatusMeaning(TargetUnavailable, WAIT),
-    109: StatusMeaning(TargetChanged, "Resume the job: the collection is looked at again."),
+    109: StatusMeaning(TargetChanged, "Resume the job: the collection is checked again."),
     200: StatusMeaning(TargetChanged, CHANGED),
-    700: StatusMeaning(TargetError, "Make an index first.", INDEX_MISSING),
-    800: StatusMeaning(DatabaseMissing, "Choose a database that exists, or make this one first."),
+    700: StatusMeaning(TargetError, "Create an index first.", INDEX_MISSING),
+    800: StatusMeaning(DatabaseMissing, "Choose a database that exists, or create this one first."),
     1400: StatusMeaning(AuthRefused, LOGIN),
-    1401: StatusMeaning(PrivilegeMissing, RIGHTS),
+    1401: StatusMeaning(PrivilegeMissing, PRIVILEGE),
 }
-# A status with one of these says nothing of whether the rows were written.
+# After one of these, it is unknown if the rows were written.
 UNKNOWN_WHEN_SENDING = frozenset({2, 10000, 10001})
 # Invalid, missing or too large parameter; unknown field; bad insert data; bad key.
 REFUSES_ROWS = frozenset({1100, 1101, 1102, 1700, 1804, 1806})
-# Milvus 2.3 gives these under UNEXPECTED or "IO failed" (seen on 2.3.5); the last two are Python's, in Lite.
+# Milvus 2.3 sends these with the code UNEXPECTED or "IO failed" (seen on 2.3.5). The last two are Python
+# errors of Lite.
 REFUSES_ROWS_TEXT = re.compile(
     r"should divide the dim|not a number or infinity|json: |invalid character|JSON input|exceeds max"
     r"|codec can't encode|recursion depth",
@@ -86,7 +90,7 @@ RATE_TEXT = re.compile(r"\[rate=([0-9.e+-]+)\]")
 
 
 def status_code(status: Status) -> int:
-    """The newer number of a status, 0 for success."""
+    """Return the newer number of a status, 0 for success."""
     code, legacy = int(status.code), int(status.error_code)
     if code == 0 and legacy == 0:
         return 0
@@ -95,29 +99,30 @@ def status_code(status: Status) -> int:
     return UNEXPECTED if legacy == 0 else code
 
 
-def from_status(status: Status, what: str, *, sending: bool = False) -> FerryError | None:
-    """The error a status stands for, None for success. ``what`` was asked ("create “items”");
-    ``sending`` says that rows went with it."""
+def from_status(status: Status, action: str, *, sending: bool = False) -> FerryError | None:
+    """Return the error for a status, None for success. ``action`` is what Milvus was asked to do ("create
+    “items”"). ``sending``: the request contained rows."""
     code = status_code(status)
     if code == 0:
         return None
     reason = (status.reason or f"code {code}")[:500].rstrip(".")
-    message = f"Milvus did not {what}: {reason}."
+    message = f"Milvus did not {action}: {reason}."
     if NO_DATABASE_TEXT.search(reason):
         return DatabaseMissing(message, BY_CODE[800].hint, field="database")
     if sending and (code in REFUSES_ROWS or REFUSES_ROWS_TEXT.search(reason)):
         return RowsRefused(message)
     if sending and code in UNKNOWN_WHEN_SENDING:
         return UnknownOutcome(message, WAIT)
-    kind, hint, finer = BY_CODE.get(code, StatusMeaning(TargetError))
+    kind, hint, precise = BY_CODE.get(code, StatusMeaning(TargetError))
     wait = _retry_after(reason) if kind is TargetBusy else None
-    return kind(message, hint, code=finer, retry_after_seconds=wait)
+    return kind(message, hint, code=precise, retry_after_seconds=wait)
 
 
 def _retry_after(reason: str) -> float | None:
-    """Seconds until the next request, where Milvus names a rate of requests (0.1 = one in ten seconds).
+    """Return the seconds until the next request if Milvus reports a request rate (0.1 = one in ten seconds).
 
-    Rates of rows are in bytes a second: far above, and no reason to wait."""
+    Rates of rows are in bytes per second. They are much higher and not a reason to wait.
+    """
     match = RATE_TEXT.search(reason)
     rate = float(match[1]) if match else 0.0
     return 1 / rate if 0 < rate < 10 else None
@@ -125,8 +130,8 @@ def _retry_after(reason: str) -> float | None:
 
 BY_GRPC_CODE: dict[grpc.StatusCode, StatusMeaning] = {
     grpc.StatusCode.UNAUTHENTICATED: StatusMeaning(AuthRefused, LOGIN),
-    grpc.StatusCode.PERMISSION_DENIED: StatusMeaning(PrivilegeMissing, RIGHTS),
-    grpc.StatusCode.UNIMPLEMENTED: StatusMeaning(VersionUnsupported, "A newer Milvus may know this call."),
+    grpc.StatusCode.PERMISSION_DENIED: StatusMeaning(PrivilegeMissing, PRIVILEGE),
+    grpc.StatusCode.UNIMPLEMENTED: StatusMeaning(VersionUnsupported, "A newer Milvus may support this call."),
     grpc.StatusCode.RESOURCE_EXHAUSTED: StatusMeaning(TargetBusy, BUSY),
     grpc.StatusCode.UNAVAILABLE: StatusMeaning(TargetUnavailable, WAIT, UNREACHABLE),
     grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(TargetUnavailable, WAIT, TIMED_OUT),
@@ -135,15 +140,15 @@ NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|conn
 TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
 
 
-def from_rpc(error: grpc.RpcError, what: str, *, sending: bool = False) -> FerryError:
-    """The error a failed gRPC call stands for."""
+def from_rpc(error: grpc.RpcError, action: str, *, sending: bool = False) -> FerryError:
+    """Return the error for a failed gRPC call."""
     code, details = error.code(), (error.details() or "")[:300].rstrip(".")
-    message = f"Milvus did not {what}: {details or code.name}."
+    message = f"Milvus did not {action}: {details or code.name}."
     if sending and TOO_LARGE_TEXT.search(details):
         return RowsRefused(message, code="request_too_large")
-    kind, hint, finer = BY_GRPC_CODE.get(
+    kind, hint, precise = BY_GRPC_CODE.get(
         code, StatusMeaning(UnknownOutcome if sending else TargetError, "", BROKEN)
     )
     if sending and kind is TargetUnavailable and not NEVER_CONNECTED_TEXT.search(details):
         return UnknownOutcome(message, WAIT)
-    return kind(message, hint, code=finer)
+    return kind(message, hint, code=precise)

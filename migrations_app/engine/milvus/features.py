@@ -1,7 +1,8 @@
-"""Which Milvus has what: types and index types by name, options by the names of ``Capabilities``.
+"""Features: a table of what each Milvus version supports.
 
-A table of facts. Where a row says ``milvus.io`` or ``docs.zilliz.com``, that documentation is its source;
-what it says of Milvus 2.3.5 and Milvus Lite 3.2.2 was seen there (tests/integration/test_milvus_features.py).
+Types and index types have their own names; options have the names of the fields of ``Capabilities``. Links to
+``milvus.io`` or ``docs.zilliz.com`` are the sources. Facts about Milvus 2.3.5 and Milvus Lite 3.2.2 were
+confirmed on these versions (tests/integration/milvus/test_features.py).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from migrations_app.engine.milvus.server import Server, Version
 
 Features = frozenset[str]
 
-# What every Milvus has had since 2.3, of what this table knows.
-EVER = frozenset(
+# Features of every Milvus since 2.3.
+ALWAYS = frozenset(
     {
         *("BOOL", "INT8", "INT16", "INT32", "INT64", "FLOAT", "DOUBLE", "VARCHAR", "JSON"),
         *("FLOAT_VECTOR", "BINARY_VECTOR"),
@@ -26,8 +27,8 @@ EVER = frozenset(
 SINCE: tuple[tuple[Version, Features], ...] = (
     # Release notes of 2.3.2: "Array datatype now supported".
     ((2, 3, 2), frozenset({"ARRAY"})),
-    # Release notes of 2.4.0-rc.1: sparse vectors, multi-vector search, CAGRA; float16 could be stored before,
-    # not indexed. GPU_BRUTE_FORCE: milvus.io/docs/v2.4.x/gpu_index.md.
+    # Release notes of 2.4.0-rc.1: sparse vectors, multi-vector search, CAGRA. Before, float16 could be stored
+    # but not indexed. GPU_BRUTE_FORCE: milvus.io/docs/v2.4.x/gpu_index.md.
     (
         (2, 4),
         frozenset(
@@ -38,8 +39,8 @@ SINCE: tuple[tuple[Version, Features], ...] = (
         ),
     ),
     # milvus.io/docs/v2.5.x: nullable-and-default.md (scalar fields, no partition key), full-text-search.md,
-    # hnsw-sq.md, hnsw-pq.md, hnsw-prq.md. gpu_cosine: pkg/util/indexparamcheck/constraints.go of 2.4 takes L2
-    # and IP alone (RaftMetrics); 2.5.0 asks its knowhere, whose GPU indexes name COSINE.
+    # hnsw-sq.md, hnsw-pq.md, hnsw-prq.md. gpu_cosine: pkg/util/indexparamcheck/constraints.go of 2.4
+    # accepts only L2 and IP (RaftMetrics); 2.5.0 asks knowhere, whose GPU indexes include COSINE.
     (
         (2, 5),
         frozenset(
@@ -56,31 +57,32 @@ SINCE: tuple[tuple[Version, Features], ...] = (
     # docs.zilliz.com/docs/release-notes-2606: "requires the latest Milvus 2.6.x".
     ((2, 6, 18), frozenset({"null_vectors"})),
 )
-BROUGHT_BY: dict[str, str] = {
+INTRODUCED_IN: dict[str, str] = {
     feature: f"Milvus {'.'.join(map(str, version))}" for version, features in SINCE for feature in features
 }
 
-# It takes an index of any name and says that it is finished; what it can build its index/factory.py says.
-LITE: Features = EVER - {
+# Milvus Lite accepts an index of any name and reports it as finished. The index types that it can really
+# build are in its index/factory.py.
+LITE: Features = ALWAYS - {
     *("BINARY_VECTOR", "HAMMING", "JACCARD", "IVF_PQ", "SCANN", "DISKANN"),
     *("GPU_IVF_FLAT", "GPU_IVF_PQ", "BIN_FLAT", "BIN_IVF_FLAT"),
 } | {
     *("ARRAY", "SPARSE_FLOAT_VECTOR", "several_vectors", "json_lists", "nullable", "default_values"),
     *("full_text", "full_text_null", "BM25", "SPARSE_INVERTED_INDEX", "HNSW_SQ", "index_defaults"),
 }
-# Lite stores keys of these names in the dynamic field and gives them to nobody.
+# Lite stores keys with these names in the dynamic field, but never returns them.
 LITE_HIDDEN_KEYS = frozenset({"_seq", "_partition"})
 LITE_RESERVED = frozenset({"_seq", "_partition", "interval", "iso", "INTERVAL", "ISO"})
 
 INDEX_TYPES: Features = frozenset(PARAMS)
-# docs.zilliz.com/docs/indexes: on vectors it "currently supports only AUTOINDEX, MINHASH_LSH"; sparse
-# ones and those of BM25 are indexed by AUTOINDEX as well.
+# docs.zilliz.com/docs/indexes: for vectors, Zilliz Cloud "currently supports only AUTOINDEX, MINHASH_LSH".
+# Sparse vectors, including those of BM25, also use AUTOINDEX.
 ZILLIZ_LACKS = INDEX_TYPES - {"AUTOINDEX", "MINHASH_LSH"}
 
 
 def features_of(server: Server) -> Features:
-    """Everything in this table that ``server`` has."""
+    """Return all features of ``server``."""
     if server.flavour == "lite":
         return LITE
-    found = EVER.union(*(new for since, new in SINCE if server.has(since)))
-    return found - ZILLIZ_LACKS if server.flavour == "zilliz" else found
+    features = ALWAYS.union(*(new for since, new in SINCE if server.has(since)))
+    return features - ZILLIZ_LACKS if server.flavour == "zilliz" else features

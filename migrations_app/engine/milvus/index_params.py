@@ -1,6 +1,6 @@
-"""What building each kind of index may be told, as Milvus's documentation lists it.
+"""Index parameters: the build parameters of each index type, as Milvus documents them.
 
-Sources: milvus.io/docs/v2.6.x, the page of each index, "Index building params"; for what it leaves open
+Sources: milvus.io/docs/v2.6.x, the page of each index, "Index building params". Where that is incomplete:
 milvus.io/docs/v2.4.x/index.md and gpu_index.md.
 """
 
@@ -14,18 +14,22 @@ INT_MAX = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter: the values it takes, in words for a sentence, and how to tell them."""
+    """A parameter and the values it accepts. ``str()`` describes these values for a message.
+
+    ``without_ends``: limits that are not accepted themselves. ``words``: if given, the only accepted texts.
+    """
 
     least: float = 0
     most: float = 0
     is_whole: bool = True
     without_ends: tuple[float, ...] = ()
     words: tuple[str, ...] = ()
-    # Must the vector's dimension be a multiple of it?
+    # The dimension of the vector must be a multiple of the value.
     divides_dim: bool = False
 
     def takes(self, value: object) -> bool:
-        """Whether ``value`` is one of these. Texts count as what they say: Milvus takes them all as texts."""
+        """True if the parameter accepts ``value``. A text like "8" counts as a number, because Milvus
+        receives all values as texts."""
         if self.words:
             return str(value).lower() in {word.lower() for word in self.words}
         if isinstance(value, bool):
@@ -51,17 +55,17 @@ def _ratio(least: float, most: float, *without_ends: float) -> Param:
     return Param(least, most, is_whole=False, without_ends=without_ends)
 
 
-TRUTH = Param(words=("true", "false"))
+BOOLEAN = Param(words=("true", "false"))
 NLIST = {"nlist": Param(1, 65_536)}
-REFINE = {"refine": TRUTH, "refine_type": Param(words=("SQ6", "SQ8", "BF16", "FP16", "FP32"))}
+REFINE = {"refine": BOOLEAN, "refine_type": Param(words=("SQ6", "SQ8", "BF16", "FP16", "FP32"))}
 PQ = {"m": Param(1, 65_536, divides_dim=True), "nbits": Param(1, 64)}
 GRAPH = {"M": Param(2, 2048), "efConstruction": Param(1, INT_MAX)}
-ON_DEVICE = {"cache_dataset_on_device": TRUTH}
+ON_DEVICE = {"cache_dataset_on_device": BOOLEAN}
 SPARSE = {"drop_ratio_build": _ratio(0, 1)}
-# What has no default before Milvus 2.5 (seen on 2.3.5).
+# Parameters without a default before Milvus 2.5 (seen on 2.3.5).
 WITHOUT_DEFAULT = frozenset({"nlist", "M", "efConstruction", "m"})
-# Of every kind of index (milvus.io/docs/v2.6.x/mmap.md).
-EVERYWHERE = {"mmap.enabled": TRUTH}
+# Parameters of all index types (milvus.io/docs/v2.6.x/mmap.md).
+COMMON_PARAMS = {"mmap.enabled": BOOLEAN}
 
 PARAMS: dict[str, dict[str, Param]] = {
     "AUTOINDEX": {},
@@ -74,7 +78,7 @@ PARAMS: dict[str, dict[str, Param]] = {
     "HNSW_SQ": GRAPH | REFINE | {"sq_type": Param(words=("SQ4U", "SQ6", "SQ8", "BF16", "FP16"))},
     "HNSW_PQ": GRAPH | PQ | REFINE,
     "HNSW_PRQ": GRAPH | PQ | REFINE | {"nrq": Param(1, 16)},
-    "SCANN": NLIST | {"with_raw_data": TRUTH},
+    "SCANN": NLIST | {"with_raw_data": BOOLEAN},
     "DISKANN": {
         "MaxDegree": Param(1, 512),
         "SearchListSize": Param(1, INT_MAX),
@@ -85,7 +89,7 @@ PARAMS: dict[str, dict[str, Param]] = {
         "intermediate_graph_degree": Param(1, INT_MAX),
         "graph_degree": Param(1, INT_MAX),
         "build_algo": Param(words=("IVF_PQ", "NN_DESCENT")),
-        "adapt_for_cpu": TRUTH,
+        "adapt_for_cpu": BOOLEAN,
         **ON_DEVICE,
     },
     "GPU_IVF_FLAT": NLIST | ON_DEVICE,
@@ -96,8 +100,8 @@ PARAMS: dict[str, dict[str, Param]] = {
     "MINHASH_LSH": {
         "mh_element_bit_width": Param(words=("8", "16", "32", "64")),
         "mh_lsh_band": Param(1, INT_MAX),
-        "mh_lsh_code_in_mem": TRUTH,
-        "with_raw_data": TRUTH,
+        "mh_lsh_code_in_mem": BOOLEAN,
+        "with_raw_data": BOOLEAN,
         "mh_lsh_bloom_false_positive_prob": _ratio(0.001, 0.1),
     },
     "SPARSE_INVERTED_INDEX": {

@@ -1,11 +1,10 @@
-"""The metrics and index types that Milvus has for each type of vector."""
+"""Metrics: the metrics and index types that Milvus has for each vector type."""
 
 from __future__ import annotations
 
 from migrations_app.engine.model.types import MilvusType
 
 _DENSE = ("COSINE", "L2", "IP")
-
 
 METRICS: dict[MilvusType, tuple[str, ...]] = {
     MilvusType.FLOAT_VECTOR: _DENSE,
@@ -16,30 +15,26 @@ METRICS: dict[MilvusType, tuple[str, ...]] = {
     MilvusType.SPARSE_FLOAT_VECTOR: ("IP",),
 }
 
-
-# milvus.io/docs/v2.6.x/minhash-lsh.md: MHJACCARD goes with MINHASH_LSH and BIN_FLAT, and that with no other.
+# milvus.io/docs/v2.6.x/minhash-lsh.md: MHJACCARD works only with MINHASH_LSH and BIN_FLAT, and MINHASH_LSH
+# works with no other metric.
 METRICS_OF_INDEX: dict[str, tuple[str, ...]] = {
     "MINHASH_LSH": ("MHJACCARD",),
     "BIN_IVF_FLAT": ("HAMMING", "JACCARD"),
 }
 
-
-# Of the sparse vectors that full-text search makes.
+# For the sparse vectors that full-text search creates.
 FULL_TEXT_METRICS = ("BM25",)
 
-
-# By kind of vector, as Milvus's documentation (milvus.io/docs, "Index Explained") lists them up to 2.6.
+# The index types for dense vectors, as Milvus documents them up to 2.6 (milvus.io/docs, "Index Explained").
 _DENSE_INDEXES = (
     *("AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "HNSW", "HNSW_SQ", "HNSW_PQ"),
     *("HNSW_PRQ", "SCANN", "DISKANN", "GPU_CAGRA", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_BRUTE_FORCE"),
 )
 
-
-# What include/knowhere/index/index_table.h of knowhere 2.6.0, which Milvus 2.6.0 builds with, lists for int8.
+# The index types for int8 in include/knowhere/index/index_table.h of knowhere 2.6.0, which Milvus 2.6.0 uses.
 _INT8_INDEXES = (
     *("AUTOINDEX", "HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_CAGRA"),
 )
-
 
 INDEX_TYPES: dict[MilvusType, tuple[str, ...]] = {
     **dict.fromkeys(METRICS, _DENSE_INDEXES),
@@ -47,6 +42,5 @@ INDEX_TYPES: dict[MilvusType, tuple[str, ...]] = {
     MilvusType.BINARY_VECTOR: ("AUTOINDEX", "BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH"),
     MilvusType.SPARSE_FLOAT_VECTOR: ("AUTOINDEX", "SPARSE_INVERTED_INDEX", "SPARSE_WAND"),
 }
-
 
 FULL_TEXT_INDEX = "SPARSE_INVERTED_INDEX"

@@ -1,7 +1,7 @@
-"""Protocol-buffers encoding from Arrow's buffers, whole columns at a time.
+"""Protocol Buffers encoder: encodes whole columns at once, directly from Arrow's buffers.
 
-The format: https://protobuf.dev/programming-guides/encoding. What follows one another in a message is a list
-of buffers (``Chunks``), joined once at the end. Byte strings, one an element, are an Arrow ``binary`` array.
+The format: https://protobuf.dev/programming-guides/encoding. A message is a list of buffers (``Chunks``) that
+are joined once at the end. A column of byte strings is an Arrow ``binary`` array.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 VARINT, LENGTH_DELIMITED = 0, 2
-# A VARCHAR or a JSON value is no longer: the heads of all such are made once.
+# Longer than any VARCHAR or JSON value. The heads (tag and length) for all shorter lengths are cached.
 KNOWN_LENGTHS = 65_537
 Chunks: TypeAlias = list[bytes | memoryview]
 Array: TypeAlias = npt.NDArray[Any]
 
 
 def varint(value: int) -> bytes:
-    """``value`` (0 or more) in seven bits a byte, the lowest first."""
+    """Encode ``value`` (0 or more) with seven bits per byte, the lowest bits first."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -32,7 +32,8 @@ def varint(value: int) -> bytes:
 
 
 def tag(number: int, wire_type: int) -> int:
-    """What goes before a field's value: one byte for the numbers up to 15, and Milvus uses no others."""
+    """Return the tag that precedes a field's value. For field numbers up to 15, it fits one byte. Milvus uses
+    no higher numbers."""
     return number << 3 | wire_type
 
 
@@ -41,39 +42,40 @@ def size_bytes(chunks: Chunks) -> int:
 
 
 def message(number: int, body: Chunks) -> Chunks:
-    """Field ``number`` holding ``body``: a submessage, a packed list, a text or bytes. Also if empty."""
+    """Encode ``body`` (a submessage, packed list, text or bytes) as field ``number``, even if it is empty."""
     return [bytes([tag(number, LENGTH_DELIMITED)]) + varint(size_bytes(body)), *body]
 
 
 def integer(number: int, value: int) -> Chunks:
-    """Field ``number`` holding a number of 0 or more, or a truth; left out at 0, as proto3 does."""
+    """Encode a number of 0 or more, or a boolean, as field ``number``. As in proto3, 0 is left out."""
     return [bytes([tag(number, VARINT)]) + varint(value)] if value else []
 
 
 def text(number: int, value: str) -> Chunks:
-    """Field ``number`` holding a text; left out if empty."""
+    """Encode a text as field ``number``. An empty text is left out."""
     return message(number, [value.encode()]) if value else []
 
 
 def packed(number: int, data: memoryview) -> Chunks:
-    """Field ``number`` holding a packed list; left out if empty."""
+    """Encode a packed list as field ``number``. An empty list is left out."""
     return message(number, [data]) if len(data) else []
 
 
 def raw(values: Array) -> memoryview:
-    """The bytes of a numpy array, without a copy where it is contiguous."""
+    """Return the bytes of a numpy array, without a copy if it is contiguous."""
     flat: Any = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
     return memoryview(flat)
 
 
 def varints(values: Array) -> tuple[Array, Array]:
-    """All ``values`` as varints one after another (uint8), and the bytes of each; negative ones take ten."""
+    """Return all ``values`` as consecutive varints (uint8), and the number of bytes of each. A negative value
+    has ten bytes."""
     digits, used = _digits(values)
     return digits[used], np.count_nonzero(used, axis=1)
 
 
 def _digits(values: Array) -> tuple[Array, Array]:
-    """The varint of each value as a row of bytes (n × width), and which of them are used."""
+    """Return the varint of each value as a row of bytes (n × width), and a mask of the used bytes."""
     unsigned = values.astype(np.int64).view(np.uint64)
     width = max(1, -(-int(unsigned.max(initial=0)).bit_length() // 7))
     rest = unsigned[:, None] >> np.arange(0, 7 * width, 7, dtype=np.uint64)
@@ -85,32 +87,33 @@ def _digits(values: Array) -> tuple[Array, Array]:
 
 
 def ends_of(lengths: Array) -> Array:
-    """The n + 1 offsets of n neighbours with these lengths."""
+    """Return the n + 1 offsets of n consecutive items with these lengths."""
     ends = np.zeros(len(lengths) + 1, dtype=np.int32)
     np.cumsum(lengths, out=ends[1:])
     return ends
 
 
 def strings(data: Array | memoryview, ends: Array) -> pa.Array:
-    """Byte strings that lie one after another in ``data``; ``ends`` are their n + 1 offsets in bytes."""
+    """Return consecutive byte strings in ``data`` as an array. ``ends`` are their n + 1 offsets in bytes."""
     offsets = np.ascontiguousarray(ends, np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
     return pa.Array.from_buffers(pa.binary(), len(ends) - 1, buffers)
 
 
 def repeated(number: int, values: pa.Array, *, skip_empty: bool = False) -> pa.Array:
-    """Each of ``values`` (binary or string, no nulls) as field ``number``: tag, length, bytes.
+    """Encode each of ``values`` (binary or string, no nulls) as field ``number``: tag, length, bytes.
 
-    ``skip_empty`` leaves nothing of an empty one, as proto3 does with an empty packed list."""
+    ``skip_empty``: an empty value becomes an empty byte string, as proto3 does with an empty packed list.
+    """
     lengths = pc.binary_length(values)
     is_known = len(values) > 0 and pc.max(lengths).as_py() < KNOWN_LENGTHS
     heads = _known_heads(number).take(lengths) if is_known else _heads(number, lengths.to_numpy())
     if skip_empty:
         heads = pc.if_else(pc.greater(lengths, 0), heads, b"")
-    # Copying each head and each value to its place is what ``take`` is fastest at.
-    places = np.arange(2 * len(values)).reshape(2, -1).T.reshape(-1)
-    taken = pa.concat_arrays([heads, values.cast(pa.binary())]).take(pa.array(places))
-    return strings(joined(taken), _inner_ends(taken)[::2])
+    # ``take`` is the fastest way to interleave heads and values.
+    order = np.arange(2 * len(values)).reshape(2, -1).T.reshape(-1)
+    interleaved = pa.concat_arrays([heads, values.cast(pa.binary())]).take(pa.array(order))
+    return strings(joined(interleaved), _inner_ends(interleaved)[::2])
 
 
 @cache
@@ -119,7 +122,7 @@ def _known_heads(number: int) -> pa.Array:
 
 
 def _heads(number: int, lengths: Array) -> pa.Array:
-    """What goes before values of these lengths: tag and length."""
+    """Return the bytes that precede values of these lengths: tag and length."""
     digits, used = _digits(lengths)
     heads = np.insert(digits, 0, tag(number, LENGTH_DELIMITED), axis=1)
     used = np.insert(used, 0, True, axis=1)
@@ -127,7 +130,7 @@ def _heads(number: int, lengths: Array) -> pa.Array:
 
 
 def joined(values: pa.Array) -> memoryview:
-    """The bytes of a binary array, one value after another, without a copy."""
+    """Return the bytes of all values of a binary array, without a copy."""
     if len(values) == 0 or values.buffers()[2] is None:
         return memoryview(b"")
     ends = _inner_ends(values)
@@ -135,7 +138,7 @@ def joined(values: pa.Array) -> memoryview:
 
 
 def grouped(values: pa.Array, ends: Array) -> pa.Array:
-    """Neighbouring byte strings made one: group i is ``values[ends[i]:ends[i + 1]]``."""
+    """Join consecutive byte strings: group i is ``values[ends[i]:ends[i + 1]]``."""
     if len(values) == 0:
         return strings(memoryview(b""), np.zeros_like(ends))
     return strings(memoryview(values.buffers()[2] or b""), _inner_ends(values)[ends])

@@ -1,7 +1,7 @@
-"""One gRPC connection to a Milvus server: a deadline on every call, statuses as errors.
+"""gRPC connection to a Milvus server. Every call has a deadline, and error statuses are raised as errors.
 
-pymilvus's generated messages are used without its client: that keeps connections in a global table, retries
-by itself and waits for ever where nothing listens.
+It uses pymilvus's generated messages, but not its client. The client keeps connections in a global table,
+retries automatically, and waits forever if nothing listens at the address.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from migrations_app.engine.milvus.settings import MilvusSettings
 
 CALL_SECONDS = 30.0
 SERVICE = "/milvus.proto.milvus.MilvusService/"
-# No keepalive: a server cuts the connection of a client that pings more often than it likes ("too many
-# pings"), and every call has a deadline of its own.
+# Without keepalive: a server closes the connection of a client that pings too often ("too many pings"), and
+# every call has a deadline anyway.
 OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # A request that may have been read is never sent twice behind our back.
+    # gRPC must not silently resend a request that the server may have read.
     ("grpc.enable_retries", 0),
-    # No connection, and no back-off after a failed one, is shared with another channel.
+    # Channels do not share connections, nor the back-off after a failed connection.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 1000),
@@ -38,7 +38,7 @@ Send = Callable[..., Any]
 
 
 class Rpc:
-    """Calls in one database of one server. Connects when first used, and anew after a fork. Thread-safe."""
+    """Calls to one database of one server. Connects on first use, and again after a fork. Thread-safe."""
 
     def __init__(self, settings: MilvusSettings, database: str) -> None:
         self.address = settings.address
@@ -51,28 +51,29 @@ class Rpc:
         self._lock = threading.Lock()
         self._opened: tuple[int, grpc.Channel, Any] | None = None
 
-    def call(self, method: str, request: Any, what: str, timeout_seconds: float = CALL_SECONDS) -> Any:
-        """The answer to ``request``. ``what`` completes "Milvus did not …" where it is an error."""
+    def call(self, method: str, request: Any, action: str, timeout_seconds: float = CALL_SECONDS) -> Any:
+        """Return the answer to ``request``. ``action`` completes the error message "Milvus did not …"."""
         invoke = getattr(self._open()[1], method)
-        return self._checked(invoke, request, timeout_seconds, what, sending=False)
+        return self._invoke(invoke, request, timeout_seconds, action, sending=False)
 
     def sender(self, method: str) -> Send:
-        """Sends serialized rows by "Insert" or "Upsert": ``(payload, timeout, what) -> MutationResult``."""
+        """Return a function that sends serialized rows with "Insert" or "Upsert":
+        ``(payload, timeout, action) -> MutationResult``."""
         invoke = self._open()[0].unary_unary(
             SERVICE + method, response_deserializer=milvus_pb2.MutationResult.FromString
         )
-        return partial(self._checked, invoke, sending=True)
+        return partial(self._invoke, invoke, sending=True)
 
-    def _checked(
-        self, invoke: Send, request: Any, timeout_seconds: float, what: str, *, sending: bool
+    def _invoke(
+        self, invoke: Send, request: Any, timeout_seconds: float, action: str, *, sending: bool
     ) -> Any:
         try:
             answer = invoke(request, timeout=timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise from_rpc(error, what, sending=sending) from None
-        except ValueError as error:  # how grpc says that the channel was closed meanwhile
-            raise TargetUnavailable(f"Milvus did not {what}: the connection was closed.") from error
-        if problem := from_status(getattr(answer, "status", answer), what, sending=sending):
+            raise from_rpc(error, action, sending=sending) from None
+        except ValueError as error:  # grpc raises this if the channel was closed meanwhile
+            raise TargetUnavailable(f"Milvus did not {action}: the connection was closed.") from error
+        if problem := from_status(getattr(answer, "status", answer), action, sending=sending):
             raise problem
         return answer
 

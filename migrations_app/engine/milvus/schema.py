@@ -1,7 +1,7 @@
-"""A collection's schema, between our words and Milvus's messages (``schema.proto`` of milvus-proto).
+"""Schema messages: converts schemas to and from Milvus's messages (``schema.proto`` of milvus-proto).
 
-What is sent to make a collection is, byte for byte, what pymilvus sends for the same schema; but for the
-default of a small integer, which pymilvus 3.0.2 puts where the server does not look for it.
+The request that creates a collection is byte for byte the same as pymilvus's for the same schema. The only
+exception is the default of a small integer, which pymilvus 3.0.2 puts where the server does not look for it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ NUMBERS: dict[MilvusType, int] = {
 }
 TYPES = {number: kind for kind, number in NUMBERS.items()}
 PARAMS = ("dim", "max_length", "max_capacity")
-# Where schema.proto's ValueField keeps a default of each type.
+# The member of schema.proto's ValueField that holds a default of each type.
 DEFAULT_SLOTS: dict[MilvusType, str] = {
     MilvusType.BOOL: "bool_data",
     MilvusType.INT8: "int_data",
@@ -58,7 +58,7 @@ DEFAULT_SLOTS: dict[MilvusType, str] = {
 
 
 def pairs(values: Mapping[str, object]) -> list[KeyValuePair]:
-    """Milvus's way to send options: texts by name."""
+    """Return options in the form that Milvus expects: pairs of a name and a text."""
     return [KeyValuePair(key=key, value=str(value)) for key, value in values.items()]
 
 
@@ -67,7 +67,8 @@ def unpaired(values: Iterable[KeyValuePair]) -> dict[str, str]:
 
 
 def create_request(schema: TargetSchema, database: str = "") -> CreateCollectionRequest:
-    """What makes the collection. A partition key gets as many partitions as the server gives it."""
+    """Return the request that creates the collection. For a partition key, the server chooses the number of
+    partitions."""
     return CreateCollectionRequest(
         db_name=database,
         collection_name=schema.name,
@@ -78,7 +79,7 @@ def create_request(schema: TargetSchema, database: str = "") -> CreateCollection
 
 
 def to_message(schema: TargetSchema) -> CollectionSchema:
-    """``schema`` as Milvus takes it. The server adds ``$meta`` itself."""
+    """Return ``schema`` as Milvus's message. The server itself adds ``$meta``."""
     return CollectionSchema(
         name=schema.name,
         description=schema.description,
@@ -123,7 +124,8 @@ def _function_message(function: Function) -> FunctionSchema:
 
 
 def from_message(answer: DescribeCollectionResponse) -> TargetSchema:
-    """What the server says a collection is. Raises ``TargetError`` for a type this program does not know."""
+    """Return the schema in a server's description. Raises ``TargetError`` if Vectorferry does not know a
+    type."""
     schema = answer.schema
     return TargetSchema(
         name=schema.name or answer.collection_name,
@@ -138,14 +140,14 @@ def from_message(answer: DescribeCollectionResponse) -> TargetSchema:
 
 
 def field_of(message: FieldSchema, auto_id: bool = False) -> TargetField:
-    """A field as the server describes it; ``auto_id`` is what it says of the collection."""
+    """Return a field from a server's description. ``auto_id`` is the value of the collection."""
     slot = message.default_value.WhichOneof("data") if message.HasField("default_value") else None
     params = unpaired(message.type_params)
     return TargetField(
         name=message.name,
         spec=_spec(message, params),
         is_key=message.is_primary_key,
-        # The server keeps Auto ID on the field, on the collection, or on both.
+        # The server reports Auto ID on the field, on the collection, or on both.
         auto_id=message.is_primary_key and (message.autoID or auto_id),
         nullable=message.nullable,
         default=getattr(message.default_value, slot) if slot else None,
@@ -159,9 +161,9 @@ def field_of(message: FieldSchema, auto_id: bool = False) -> TargetField:
 def _spec(message: FieldSchema, params: Mapping[str, str]) -> TypeSpec:
     if message.data_type not in TYPES:
         raise TargetError(
-            f"The field “{message.name}” has a type this version does not know: "
+            f"The field “{message.name}” has a type that this version of Vectorferry does not know: "
             f"{DataType.Name(message.data_type)}.",
-            "Leave that collection alone, or migrate into a new one.",
+            "Choose another collection, or migrate into a new one.",
         )
     dim, max_length, max_capacity = (int(params[name]) if name in params else None for name in PARAMS)
     kind = TYPES[message.data_type]
@@ -179,6 +181,6 @@ def _function(message: FunctionSchema) -> Function:
     )
 
 
-def as_kept(field: TargetField) -> TargetField:
-    """``field`` as a message keeps it: a FLOAT default is rounded there."""
+def as_stored(field: TargetField) -> TargetField:
+    """Return ``field`` as Milvus stores it: a default of a FLOAT is rounded."""
     return field_of(_field_message(field))

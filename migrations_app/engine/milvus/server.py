@@ -1,4 +1,4 @@
-"""Who answers: product, version and flavour."""
+"""Server: the product, version and flavour of the server that answers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from migrations_app.engine.milvus.rpc import Rpc
 
 Version = tuple[int, ...]
 OLDEST: Version = (2, 3)
-# Stands for what a build leaves out: of "2.6" the newest patch, of "master-…" the newest version.
+# Replaces missing parts of a version: "2.6" counts as its newest patch, "master-…" as the newest version.
 NEWEST = 9999
 PRODUCTS = {"lite": "Milvus Lite", "milvus": "Milvus", "zilliz": "Zilliz Cloud"}
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """``flavour`` is "lite", "milvus" or "zilliz"; ``numbers`` the version, empty where it gives none.
+    """A server. ``flavour`` is "lite", "milvus" or "zilliz". ``numbers`` is the version, empty if unknown.
 
-    Of Zilliz Cloud it is the version of Milvus it says it is compatible with.
+    For Zilliz Cloud, it is the version of Milvus that the server reports to be compatible with.
     """
 
     flavour: str
@@ -37,13 +37,13 @@ class Server:
         return ".".join(map(str, self.numbers)) or "of unknown version"
 
     def has(self, since: Version) -> bool:
-        """Whether it is that version or a later one. Parts that a build does not say count as the newest."""
+        """True if the server has this version or a later one. Missing parts count as the newest."""
         known = self.numbers + (NEWEST,) * (3 - len(self.numbers))
         return known >= since
 
 
 def identify(reported: str, build: str, *, is_zilliz: bool) -> Server:
-    """From what GetVersion reports and Connect calls its build tags.
+    """Return the server for the version from GetVersion and the build tags from Connect.
 
     Milvus Lite reports "milvus_lite-3.2.2", Milvus "v2.3.5" or "2.6-20260404-31fb3fc", the server of the
     ``milvus`` wheel (a whole standalone) "v2.3.5-lite". Zilliz Cloud reports a build without a version
@@ -61,10 +61,10 @@ def _numbers(words: str) -> Version:
 
 
 def ask(rpc: Rpc, timeout_seconds: float) -> Server:
-    """The server at the other end. Raises ``VersionUnsupported`` below Milvus 2.3, which cannot upsert."""
-    version = rpc.call("GetVersion", milvus_pb2.GetVersionRequest(), "say its version", timeout_seconds)
-    hello = milvus_pb2.ConnectRequest(client_info=ClientInfo(sdk_type="Vectorferry"))
-    build = rpc.call("Connect", hello, "accept the connection", timeout_seconds).server_info.build_tags
+    """Identify a server. Raises ``VersionUnsupported`` before Milvus 2.3, because it cannot upsert."""
+    version = rpc.call("GetVersion", milvus_pb2.GetVersionRequest(), "report its version", timeout_seconds)
+    request = milvus_pb2.ConnectRequest(client_info=ClientInfo(sdk_type="Vectorferry"))
+    build = rpc.call("Connect", request, "accept the connection", timeout_seconds).server_info.build_tags
     server = identify(version.version, build, is_zilliz=rpc.address.is_zilliz)
     if server.flavour != "lite" and not server.has(OLDEST):
         raise VersionUnsupported(

@@ -1,4 +1,4 @@
-"""How to reach a Milvus: the address as people write it, and who asks."""
+"""Settings of a Milvus connection: the address and the login."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ class MilvusSettings(SettingsModel):
 
     uri: str = Field(
         title="Address",
-        description="Of a Milvus server, or the public endpoint of a Zilliz Cloud cluster.",
+        description="The address of a Milvus server, or the public endpoint of a Zilliz Cloud cluster.",
         examples=["http://127.0.0.1:19530"],
         min_length=1,
     )
     token: SecretStr | None = Field(
         default=None,
         title="Token",
-        description="An API key, or user:password. Leave empty where the server asks for none.",
+        description="An API key, or user:password. Leave it empty if the server needs no login.",
     )
-    user: str | None = Field(default=None, title="User", description="Instead of a token.", examples=["root"])
+    user: str | None = Field(
+        default=None,
+        title="User",
+        description="Use a user and password instead of a token.",
+        examples=["root"],
+    )
     password: SecretStr | None = Field(default=None, title="Password", validate_default=True)
     ca_cert: str | None = Field(
         default=None,
         title="CA certificate",
-        description="PEM text. Only for https with a certificate that no public authority has signed.",
+        description="PEM text. Only needed for https with a certificate not signed by a public authority.",
         json_schema_extra={"widget": "textarea", "advanced": True},
     )
 
@@ -55,7 +60,7 @@ class MilvusSettings(SettingsModel):
     @field_validator("password", mode="before")
     @classmethod
     def _password_as_typed(cls, value: object) -> object:
-        """Other texts are stripped; a password may begin or end with a space."""
+        """Spaces are removed from other texts, but a password may begin or end with a space."""
         return SecretStr(value) if isinstance(value, str) else value
 
     @field_validator("password")
@@ -64,11 +69,11 @@ class MilvusSettings(SettingsModel):
         password = value if value and value.get_secret_value() else None
         user, token = info.data.get("user"), info.data.get("token")
         if token and (user or password):
-            raise ValueError("Give a token, or user and password, not both.")
+            raise ValueError("Enter a token, or a user and password, but not both.")
         if user and not password:
             raise ValueError(f"User “{user}” needs a password.")
         if password and not user:
-            raise ValueError("A password needs its user.")
+            raise ValueError("A password needs a user.")
         return password
 
     @field_validator("ca_cert")
@@ -84,11 +89,11 @@ class MilvusSettings(SettingsModel):
 
     @property
     def secret_field(self) -> str:
-        """The field a refused login is shown on."""
+        """The field that shows the error if the login is rejected."""
         return "password" if self.user else "token"
 
     def authorization(self) -> str | None:
-        """The value of gRPC's ``authorization`` header, or None: base64 of the token or of user:password."""
+        """Return gRPC's ``authorization`` header (base64 of the token or of user:password), or None."""
         if self.token:
             clear = self.token.get_secret_value()
         elif self.user and self.password:

@@ -1,7 +1,8 @@
-"""Rows as Milvus's Insert and Upsert requests, column by column from Arrow's buffers (``milvus.proto``).
+"""Wire format: encodes rows as Milvus's Insert and Upsert requests (``milvus.proto``).
 
-Both messages have the same fields with the same numbers. What comes out is what pymilvus would send for the
-same rows, byte for byte. Milvus 2.3.5 dies of an ARRAY value whose kind is not named: here it always is.
+It works column by column, directly from Arrow's buffers. Both messages have the same fields with the same
+numbers. The result is byte for byte what pymilvus sends for the same rows. An ARRAY value always names its
+element type, because Milvus 2.3.5 crashes without it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from migrations_app.engine.milvus.schema import NUMBERS
 from migrations_app.engine.model.target_schema import META, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
-# The slot of each type in schema.proto's ScalarField and VectorField.
+# The field number of each type in schema.proto's ScalarField and VectorField.
 SCALAR_SLOTS = {
     MilvusType.BOOL: 1,
     MilvusType.INT8: 2,
@@ -50,10 +51,10 @@ def encode(
     partition: str = "",
     timestamp: int = 0,
 ) -> bytes:
-    """``rows`` (of ``schema.arrow_schema()``) as one serialized request, all of them into one ``partition``.
+    """Encode ``rows`` (of ``schema.arrow_schema()``) as one serialized request, for one ``partition``.
 
-    ``timestamp`` is the collection's ``update_timestamp``, by which newer servers notice a changed schema.
-    Raises ``RowsRefused`` for a NULL where the field takes none.
+    ``timestamp`` is the collection's ``update_timestamp``. Newer servers use it to detect a changed schema.
+    Raises ``RowsRefused`` for a NULL in a field that does not take NULL.
     """
     chunks = [*pb.text(2, database), *pb.text(3, schema.name), *pb.text(4, partition)]
     for field in schema.sent_fields:
@@ -65,10 +66,10 @@ def encode(
 
 
 def _field(field: TargetField, column: pa.Array) -> pb.Chunks:
-    """A FieldData: number of the type, name, the values that are not NULL, and which rows those are."""
+    """Encode a FieldData: type number, name, the values that are not NULL, and a mask of their rows."""
     optional = field.nullable or field.default is not None
     if column.null_count and not optional:
-        raise RowsRefused(f"The field “{field.name}” takes no NULL.", code="null_refused")
+        raise RowsRefused(f"The field “{field.name}” does not take NULL.", code="null_refused")
     values = column.drop_null() if column.null_count else column
     body = [*pb.integer(1, NUMBERS[field.spec.type]), *pb.text(2, field.name), *_values(field.spec, values)]
     if optional:
@@ -84,7 +85,7 @@ def _meta(column: pa.Array) -> pb.Chunks:
 
 
 def _values(spec: TypeSpec, values: pa.Array) -> pb.Chunks:
-    """Field 3 (scalars) or 4 (vectors) of a FieldData. ``values`` hold no NULL."""
+    """Encode field 3 (scalars) or 4 (vectors) of a FieldData. ``values`` contain no NULL."""
     if spec.type not in VECTOR_SLOTS:
         return pb.message(3, pb.message(SCALAR_SLOTS[spec.type], _scalars(spec, values)))
     dim = pb.integer(1, spec.dim or 0)
@@ -100,7 +101,7 @@ def _values(spec: TypeSpec, values: pa.Array) -> pb.Chunks:
 
 
 def _vectors(values: pa.Array) -> memoryview:
-    """Fixed-width vectors as they lie in memory: little-endian, one after another."""
+    """Return the bytes of fixed-width vectors as they are in memory: little-endian, without gaps."""
     if pa.types.is_fixed_size_binary(values.type):
         width = values.type.byte_width
         start = values.offset * width
@@ -109,14 +110,14 @@ def _vectors(values: pa.Array) -> memoryview:
 
 
 def _sparse(values: pa.Array) -> pa.Array:
-    """Each vector as pairs of index (uint32) and value (float32), little-endian."""
+    """Return each vector as pairs of index (uint32) and value (float32), little-endian."""
     flat, ends = _flat(values)
     index, value = flat.field(0).to_numpy(), flat.field(1).to_numpy()
     return pb.strings(pb.raw(np.stack([index, value.view(np.uint32)], axis=1)), ends * 8)
 
 
 def _scalars(spec: TypeSpec, values: pa.Array) -> pb.Chunks:
-    """The body of a BoolArray, IntArray, ..., which all keep their values in field 1."""
+    """Encode the body of a BoolArray, IntArray, ..., which all have their values in field 1."""
     if spec.type is MilvusType.ARRAY:
         return _repeated(_arrays(spec, values))
     if spec.type in TEXTS:
@@ -129,19 +130,20 @@ def _repeated(values: pa.Array) -> pb.Chunks:
 
 
 def _arrays(spec: TypeSpec, values: pa.Array) -> pa.Array:
-    """Each list as a ScalarField of its own."""
+    """Encode each list as a separate ScalarField."""
     assert spec.element_type is not None
     flat, ends = _flat(values)
     if spec.element_type in TEXTS:
         bodies = pb.grouped(pb.repeated(1, flat), ends)
     else:
-        data, places = _numbers(spec.element_type, flat)
-        bodies = pb.repeated(1, pb.strings(pb.raw(data), places(ends)), skip_empty=True)
+        data, byte_offset = _numbers(spec.element_type, flat)
+        bodies = pb.repeated(1, pb.strings(pb.raw(data), byte_offset(ends)), skip_empty=True)
     return pb.repeated(SCALAR_SLOTS[spec.element_type], bodies)
 
 
 def _numbers(kind: MilvusType, values: pa.Array) -> tuple[pb.Array, Callable[[pb.Array], pb.Array]]:
-    """Numbers or truths as a packed list holds them, and where in its bytes the nth begins."""
+    """Return numbers or booleans as the content of a packed list, and a function that returns the byte offset
+    of the nth value."""
     data = values.to_numpy(zero_copy_only=False)
     if kind in (MilvusType.BOOL, MilvusType.FLOAT, MilvusType.DOUBLE):
         return data, lambda nth: nth * data.itemsize
@@ -150,6 +152,6 @@ def _numbers(kind: MilvusType, values: pa.Array) -> tuple[pb.Array, Callable[[pb
 
 
 def _flat(values: pa.Array) -> tuple[pa.Array, pb.Array]:
-    """All elements of a list array, and the n + 1 offsets of its lists among them."""
+    """Return all elements of a list array, and the n + 1 offsets of its lists in these elements."""
     ends = values.offsets.to_numpy()
     return values.flatten(), ends - ends[0] if len(ends) else ends

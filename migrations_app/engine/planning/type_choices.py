@@ -35,7 +35,7 @@ def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: in
             vectors += 1
             if vectors > capabilities.max_vector_fields:
                 most = counted(capabilities.max_vector_fields, "vector field")
-                reasons[field.name] = f"{capabilities.limits} takes {most}"
+                reasons[field.name] = f"{capabilities.limited_by} takes {most}"
     return reasons
 
 

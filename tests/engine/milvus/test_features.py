@@ -6,7 +6,7 @@ What can be had is in tests/integration/test_milvus_features.py, by experiment.
 import pytest
 
 from migrations_app.engine.milvus.capabilities import capabilities_of
-from migrations_app.engine.milvus.features import BROUGHT_BY, EVER, LITE, SINCE
+from migrations_app.engine.milvus.features import INTRODUCED_IN, ALWAYS, LITE, SINCE
 from migrations_app.engine.milvus.metrics import INDEX_TYPES
 from migrations_app.engine.milvus.server import Server
 from migrations_app.engine.model.types import MilvusType
@@ -66,7 +66,7 @@ def test_a_feature_is_offered_from_the_version_that_brings_it(feature, version, 
     assert not has(Server("milvus", BEFORE[version]), feature)
     assert has(Server("milvus", version), feature)
     assert has(Server("milvus", ()), feature), "a build that does not say its version counts as the newest"
-    assert BROUGHT_BY[feature] == f"Milvus {'.'.join(map(str, version))}"
+    assert INTRODUCED_IN[feature] == f"Milvus {'.'.join(map(str, version))}"
 
 
 def test_no_feature_goes_without_its_document():
@@ -99,7 +99,7 @@ def test_bits_of_a_binary_vector_by_version(server, bits):
 @pytest.mark.parametrize(("numbers", "finds"), [((2, 3, 5), False), ((2, 6, 7), False), ((2, 6, 8), True)])
 def test_filters_find_the_largest_and_the_least_key_by_version(numbers, finds):
     """milvus-io/milvus, issue 46075; pull request 46136 came between 2.6.7 and 2.6.8."""
-    assert capabilities_of(Server("milvus", numbers)).filters_find_ends is finds
+    assert capabilities_of(Server("milvus", numbers)).filters_find_int64_limits is finds
 
 
 @pytest.mark.parametrize("numbers", [(2, 4), (2, 5), (2, 6)])
@@ -133,5 +133,5 @@ def test_a_vector_type_always_has_an_index():
 
 
 def test_every_type_is_somewhere_in_the_table():
-    assert set(map(str, MilvusType)) <= EVER | set(BROUGHT_BY)
-    assert EVER | set(BROUGHT_BY) >= LITE
+    assert set(map(str, MilvusType)) <= ALWAYS | set(INTRODUCED_IN)
+    assert ALWAYS | set(INTRODUCED_IN) >= LITE

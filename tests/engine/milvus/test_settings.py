@@ -43,13 +43,13 @@ def test_an_address_is_understood_as_people_write_it(uri, address):
         ("~/data", "a file on this machine"),
         ("file:///data/x", "a file on this machine"),
         ("unix:/tmp/milvus.sock", "a file on this machine"),
-        ("grpc://host:19530", "“grpc://” is not an address of Milvus"),
-        ("http://", "names no host"),
-        ("http://my host:19530", "names no host"),
+        ("grpc://host:19530", "“grpc://” is not a Milvus address"),
+        ("http://", "has no host"),
+        ("http://my host:19530", "has no host"),
         ("http://host:banana", "port"),
         ("http://host:99999", "port"),
         ("http://host:0", "port"),
-        ("http://host:19530/shop", "database is chosen later"),
+        ("http://host:19530/shop", "Choose the database later"),
         ("http://root:Milvus@host:19530", "own fields"),
     ],
 )
@@ -94,7 +94,7 @@ def test_the_login_is_sent_as_milvus_wants_it(typed, clear):
     [
         ({"token": "t", "user": "u", "password": "p"}, "not both"),
         ({"user": "u"}, "User “u” needs a password"),
-        ({"password": "p"}, "needs its user"),
+        ({"password": "p"}, "needs a user"),
     ],
 )
 def test_half_a_login_is_refused_on_the_password(typed, sentence):

@@ -184,7 +184,7 @@ def test_what_is_declared_unique_is_not_counted(key):
 
 def test_keys_that_filters_do_not_find_are_said():
     ends = (-(2**63), 2**63 - 1, 0)
-    old = MemoryDatabase(capabilities=replace(EVERYTHING, version="2.3.5", filters_find_ends=False))
+    old = MemoryDatabase(capabilities=replace(EVERYTHING, version="2.3.5", filters_find_int64_limits=False))
     (one,) = keyed("id", ids=ends, database=old).collections
     assert one.notes == (
         "“id” holds 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no query "

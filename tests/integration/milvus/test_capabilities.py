@@ -9,7 +9,7 @@ import pytest
 from pymilvus import DataType, MilvusException
 
 from migrations_app.engine.errors import TargetChanged, TargetError
-from migrations_app.engine.milvus.schema import as_kept
+from migrations_app.engine.milvus.schema import as_stored
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.model.target_schema import Function, IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
@@ -241,7 +241,7 @@ def test_everything_at_once_is_described_as_it_was_made(milvus):
 
 def as_lite_keeps_it(made):
     spec = replace(made.spec, max_length=None) if made.spec.type is T.ARRAY else made.spec
-    return replace(as_kept(made), spec=spec, description="")
+    return replace(as_stored(made), spec=spec, description="")
 
 
 @pytest.mark.parametrize("name", ["_seq", "_partition", "interval", "ISO"])

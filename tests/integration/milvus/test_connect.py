@@ -82,7 +82,7 @@ def test_a_port_where_nothing_listens():
 def test_a_server_that_never_answers(monkeypatch):
     """A full backlog drops whoever else wants to connect, as a firewall does."""
     monkeypatch.setattr(target_module, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr("migrations_app.engine.milvus.diagnose.LOOK_SECONDS", 0.5)
+    monkeypatch.setattr("migrations_app.engine.milvus.diagnose.TIMEOUT_SECONDS", 0.5)
     with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
         silent.bind(("127.0.0.1", 0))
         silent.listen(0)
@@ -223,7 +223,7 @@ def test_a_server_that_hides_its_version_is_taken_for_the_newest(emulator):
     with target(emulator.uri) as milvus:
         found = milvus.check()
 
-    assert "does not say its version" in found.warnings[0]
+    assert "does not report its version" in found.warnings[0]
 
 
 def test_a_server_that_is_starting_is_not_mistaken_for_another_program(emulator):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.log import counted
-from migrations_app.engine.milvus.schema import as_kept
+from migrations_app.engine.milvus.schema import as_stored
 from migrations_app.engine.model.literals import literal
 from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
@@ -205,6 +205,6 @@ def _default(entry: FieldEntry, there: TargetField) -> object:
     if entry.plan.default is None:
         return None
     try:
-        return as_kept(replace(there, default=literal(entry.plan.default, there.spec))).default
+        return as_stored(replace(there, default=literal(entry.plan.default, there.spec))).default
     except ValueError:
         return there.default

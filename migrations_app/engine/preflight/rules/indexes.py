@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrations_app.engine.errors import Fault
-from migrations_app.engine.milvus.index_params import EVERYWHERE, PARAMS, WITHOUT_DEFAULT
+from migrations_app.engine.milvus.index_params import COMMON_PARAMS, PARAMS, WITHOUT_DEFAULT
 from migrations_app.engine.milvus.metrics import FULL_TEXT_METRICS, INDEX_TYPES, METRICS, METRICS_OF_INDEX
 from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.plan import IndexPlan
@@ -89,7 +89,7 @@ def _check_missing(subject: Subject, path: str, index: IndexPlan) -> Iterator[Fa
 
 def _check_params(subject: Subject, path: str, index: IndexPlan, dim: int | None) -> Iterator[Fault]:
     """What is documented is checked; what is not may be known to a later Milvus."""
-    known = PARAMS.get(index.type, {}) | EVERYWHERE
+    known = PARAMS.get(index.type, {}) | COMMON_PARAMS
     for name, value in index.params.items():
         place = f"{path}.params.{name}"
         param = known.get(name)

@@ -25,7 +25,7 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
     number = len(fixed) + made + subject.plan.makes_key
     if number > capabilities.max_fields:
         most = capabilities.max_fields
-        message = f"The collection would have {number} fields; {capabilities.limits} takes {most}."
+        message = f"The collection would have {number} fields; {capabilities.limited_by} takes {most}."
         hint = f"Leave out {number - most}, or move them into the dynamic field."
         yield subject.fault("fields", "too_many_fields", message, hint)
     vectors = [entry for entry in fixed if entry.is_vector]
@@ -40,8 +40,8 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
 
 def _too_many_vectors(entry: FieldEntry, place: int, capabilities: Capabilities) -> Fault:
     """A warning where the target's operator may have allowed so many."""
-    most = capabilities.most_vector_fields
-    message = f"“{entry.name}” is vector field {place}; {capabilities.limits} takes "
+    most = capabilities.configurable_vector_fields
+    message = f"“{entry.name}” is vector field {place}; {capabilities.limited_by} takes "
     if place > most:
         message += f"{most}." if most > 1 else f"1. More {capabilities.missing('several_vectors')}."
         return entry.fault("type", "too_many_vectors", message, "Leave it out.", LEAVE_OUT)

@@ -78,7 +78,11 @@ def _may_be_extreme(subject: Subject) -> tuple[str, ...]:
     """The key, where its type has values that the target's filters do not find."""
     keys = [e for e in subject.fixed() if subject.is_key(e) and e.source]
     is_wide = [e.source.choices[0].spec.type is MilvusType.INT64 for e in keys if e.source]
-    return subject.plan.key_columns if any(is_wide) and not subject.capabilities.filters_find_ends else ()
+    return (
+        subject.plan.key_columns
+        if any(is_wide) and not subject.capabilities.filters_find_int64_limits
+        else ()
+    )
 
 
 def _nulls(subject: Subject, nulls: Mapping[str, int]) -> Iterator[Fault]:

@@ -43,7 +43,7 @@ def name_partitions(subject: Subject, source: Source) -> Partitions:
 def _too_many(subject: Subject, by: str, values: Collection[str], most: int) -> Iterator[Fault]:
     if len({*values, *subject.plan.partitions}) > most:
         message = (
-            f"“{by}” has more than {most:,} values; {subject.capabilities.limits} takes {most + 1:,} "
+            f"“{by}” has more than {most:,} values; {subject.capabilities.limited_by} takes {most + 1:,} "
             f"partitions, “{DEFAULT_PARTITION}” among them."
         )
         hint = "Make it the partition key instead: any number of values share a few partitions."

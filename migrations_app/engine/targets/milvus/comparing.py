@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migrations_app.engine.milvus.schema import as_kept
+from migrations_app.engine.milvus.schema import as_stored
 from migrations_app.engine.model.target_schema import META, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
 
@@ -26,7 +26,7 @@ def _shapes(schema: TargetSchema) -> dict[str, TargetField]:
 
 
 def _shape(field: TargetField) -> TargetField:
-    kept = replace(as_kept(field), description="", analyzer="", match=False)
+    kept = replace(as_stored(field), description="", analyzer="", match=False)
     if kept.spec.type is MilvusType.ARRAY:
         return replace(kept, spec=replace(kept.spec, max_length=None))
     return kept
