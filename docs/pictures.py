@@ -115,7 +115,7 @@ def walk_and_take(admin: Person) -> None:
     admin.turn_to("docs")
     take(page, "configure-light")
     admin.go_on_to_migrate()
-    for choice in ("Create indexes", "Load, so that it can be searched"):
+    for choice in ("Create indexes", "Load collections for search"):
         admin.field(choice).check()
     take(page, "migrate-light")
     admin.migrate()

@@ -49,8 +49,8 @@ def groups() -> list[dict[str, Any]]:
     ]
 
 
-def proposed_name(title: str) -> str:
-    """``title``, or with the first number that is free."""
+def default_name(title: str) -> str:
+    """Return ``title`` if no connection has this name, else ``title`` with the first free number."""
     taken = set(Connection.objects.filter(name__startswith=title).values_list("name", flat=True))
     names = (title if number == 1 else f"{title} {number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from console import catalogue
 from console.connections import list as connections_list
 from console.connections.form import ConnectionForm
-from console.connections.list import proposed_name, row, server_panel
+from console.connections.list import default_name, row, server_panel
 from console.http import ConsoleRequest, is_own_page
 from console.permissions import administrator_required
 from migrations_app import endpoints, services
@@ -55,7 +55,7 @@ def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection 
     form = ConnectionForm(
         endpoints.endpoint_class(kind.kind, is_target=kind.is_target).Settings,
         request.POST if request.method == "POST" else None,
-        name=connection.name if connection else proposed_name(kind.title),
+        name=connection.name if connection else default_name(kind.title),
         stored=connection.settings if connection else None,
     )
     server = None

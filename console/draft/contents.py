@@ -1,4 +1,4 @@
-"""A draft read as what it stands for: how far it is, what was chosen, where to go on. No HTTP."""
+"""Contents of a draft: its progress, its selection, and the step to resume at. No HTTP."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any, TypeVar
 from console import catalogue
 from console.draft.snapshot import TargetFacts, listing_from_json, target_from_json
 from console.draft.steps import Progress, Step
+from migrations_app.engine.log import counted
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.models import Draft
 
-TABLES = "tables"  # state: what the wizard knows of each collection that was ever selected, by source name
-LISTING = "listing"  # state: what the source showed when the selection page was last opened
-TARGET = "target"  # state: what was learned of the target
+TABLES = "tables"  # in the state: the mapping table of each collection that was ever selected, by source name
+LISTING = "listing"  # in the state: the collections of the source when the selection page was last opened
+TARGET = "target"  # in the state: the facts about the target
 DEFAULT_DATABASE = "default"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """From where to where, as the head of each page says it."""
+    """Source and target, as shown at the top of each page."""
 
     source_title: str = ""
     source_name: str = ""
@@ -33,16 +34,16 @@ Value = TypeVar("Value")
 
 
 def decoded(draft: Draft, name: str, raw: tuple[Any, ...], decode: Callable[[], Value]) -> Value:
-    """``decode()``, remembered under ``name`` until one of ``raw`` is another object."""
-    found = draft.__dict__.setdefault("_decoded", {}).get(name)
-    if found is None or not _are_same(found[0], raw):
+    """Return ``decode()``; the result is remembered under ``name`` until one of ``raw`` is another object."""
+    entry = draft.__dict__.setdefault("_decoded", {}).get(name)
+    if entry is None or not _are_same(entry[0], raw):
         return remember(draft, name, raw, decode())
-    value: Value = found[1]
+    value: Value = entry[1]
     return value
 
 
 def remember(draft: Draft, name: str, raw: tuple[Any, ...], value: Value) -> Value:
-    """Have ``decoded`` return ``value`` as long as ``raw`` holds the same objects."""
+    """Make ``decoded`` return ``value`` as long as ``raw`` holds the same objects."""
     draft.__dict__.setdefault("_decoded", {})[name] = (raw, value)
     return value
 
@@ -52,13 +53,13 @@ def _are_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 
 
 def part(draft: Draft, name: str) -> dict[str, Any]:
-    """A part of the state that is an object; empty where it is not there, or was another version's."""
-    found = draft.state.get(name)
-    return found if isinstance(found, dict) else {}
+    """Return a part of the state that is a JSON object; empty if it is missing or has another format."""
+    value = draft.state.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def progress(draft: Draft | None) -> Progress:
-    """How far a draft is. None: not yet begun."""
+    """Return the progress of a draft; None is a migration that has no draft yet."""
     if draft is None:
         return Progress()
     mapping_tables = [part(draft, TABLES).get(name) for name in chosen(draft)]
@@ -72,7 +73,7 @@ def progress(draft: Draft | None) -> Progress:
 
 
 def chosen(draft: Draft) -> list[str]:
-    """The selected collections by their source names, in the order of the plan."""
+    """Return the source names of the selected collections, in the order of the plan."""
     return [collection["source"] for collection in draft.plan.get("collections", [])]
 
 
@@ -82,12 +83,12 @@ def listing(draft: Draft) -> tuple[CollectionInfo, ...]:
 
 
 def info(draft: Draft, name: str) -> CollectionInfo | None:
-    """What the selection page showed of a collection."""
+    """Return the facts of a collection from the stored listing; None if it is not listed."""
     return next((found for found in listing(draft) if found.name == name), None)
 
 
 def target_facts(draft: Draft) -> TargetFacts | None:
-    """What was learned of the chosen target; None where another one was chosen since."""
+    """Return the facts of the chosen target; None if they belong to another target."""
     raw = draft.state.get(TARGET)
     facts = decoded(draft, TARGET, (raw,), lambda: target_from_json(raw))
     return facts if facts and facts.connection == draft.target_connection_id else None
@@ -112,25 +113,26 @@ def route(draft: Draft | None) -> Route:
 
 
 def detail(draft: Draft) -> str:
-    """What was chosen, in the vendor's word: "3 tables chosen"."""
+    """Return the number of selected collections, in the words of the source: "3 tables selected"."""
     count, kind = len(chosen(draft)), catalogue.find(draft.kind, is_target=False)
     word = kind.word if kind else "collection"
-    return f"{count} {word}{'' if count == 1 else 's'} chosen" if count else ""
+    return f"{counted(count, word)} selected" if count else ""
 
 
 def name(draft: Draft) -> str:
-    """The two ends, as far as they are known: "shop-db → prod"."""
+    """Return the names of source and target, as far as they are chosen: "shop-db → prod"."""
     ends = [end.name if end else "…" for end in (draft.source_connection, draft.target_connection)]
     return " → ".join(ends)
 
 
 def step(draft: Draft) -> Step:
-    """Where to go on."""
+    """Return the step to resume at."""
     return progress(draft).furthest
 
 
 def plan_head(draft: Draft) -> dict[str, Any]:
-    """The plan without its collections: the ends by the names of their connections."""
+    """Return the plan without its collections. Source and target are given by the names of their
+    connections."""
     source, target = draft.source_connection, draft.target_connection
     return {
         "version": 1,

@@ -1,4 +1,4 @@
-"""What the pages of the wizard have in common: who may enter a step, and the frame around it."""
+"""Frame of the wizard's pages: the permission to enter a step, and the context that all steps share."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ StepView = Callable[..., HttpResponse]
 
 
 def draft_of(pk: uuid.UUID) -> Draft:
-    """Whoever may make plans may go on with anybody's."""
-    found = Draft.objects.select_related("source_connection", "target_connection", "owner", "job")
-    return get_object_or_404(found, pk=pk)
+    """Return a draft; each administrator may continue the drafts of the others."""
+    drafts = Draft.objects.select_related("source_connection", "target_connection", "owner", "job")
+    return get_object_or_404(drafts, pk=pk)
 
 
 def step_view(step: Step) -> Callable[[StepView], StepView]:
-    """A page of a step: for administrators, of a draft that has come so far and is no job yet."""
+    """Decorate the view of a step: for administrators only, and only if the draft may enter this step and is
+    not a job yet."""
 
     def decorate(view: StepView) -> StepView:
         @require_http_methods(["GET", "POST"])
@@ -42,20 +43,21 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
                 return redirect("job", draft.job.public_id)
             if not contents.progress(draft).may_enter(step):
                 furthest = contents.step(draft)
-                messages.info(request, f"First comes “{furthest.title}”.")
+                messages.info(request, f"Complete “{furthest.title}” first.")
                 return redirect(furthest.url_name, pk)
             try:
                 return view(request, draft, **places)
-            except FerryError as error:  # what no field of the page could show: the draft is gone, say
-                return _gone(request, pk, error)
+            except FerryError as error:  # for example, the draft was deleted
+                return _redirect_from_draft(request, pk, error)
 
         return entered
 
     return decorate
 
 
-def _gone(request: ConsoleRequest, pk: uuid.UUID, error: FerryError) -> HttpResponse:
-    """Where to go from a draft that cannot be gone on with: to the job that another click made of it."""
+def _redirect_from_draft(request: ConsoleRequest, pk: uuid.UUID, error: FerryError) -> HttpResponse:
+    """Redirect from a draft that cannot be continued: to its job if another click has started it, else to the
+    Migrations page with the error."""
     draft = Draft.objects.filter(pk=pk).select_related("job").first()
     if draft is not None and draft.job is not None:
         return redirect("job", draft.job.public_id)
@@ -72,7 +74,7 @@ def step_page(
     is_refused: bool = False,
     template: str = "",
 ) -> HttpResponse:
-    """The page of a step, in the frame that all of them have."""
+    """Return the page of a step with the context that all steps share."""
     progress = contents.progress(draft)
     frame = {
         "steps": [

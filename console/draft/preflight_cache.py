@@ -1,4 +1,5 @@
-"""What preflight found of a draft, kept until the plan changes: it asks both servers, which takes time."""
+"""Preflight cache: the result of preflight for a draft, stored until the plan changes. Preflight is slow,
+because it asks both servers."""
 
 from __future__ import annotations
 
@@ -26,15 +27,18 @@ from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Target
 from migrations_app.models import Draft
 
-CHECKED = "checked"  # state
+CHECKED = "checked"  # the key in the state of a draft
 SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class CachedPreflight:
-    """By source name: ``notes``; ``counts`` of rows, where not all are chosen; and ``held``, what stands in
-    the target where it is to be replaced or added to. ``is_whole`` is False where time ran out: the job
-    checks again before it writes anything."""
+    """The result of preflight.
+
+    By source name: ``notes``; ``counts``, the rows of collections with a row selection; ``held``, the
+    existing collections in the target that are to be replaced or added to. ``is_whole`` is False if the time
+    ran out; the job checks again before it writes anything.
+    """
 
     plan: str
     at: datetime
@@ -49,7 +53,7 @@ _ADAPTER = TypeAdapter(CachedPreflight)
 
 
 def known(draft: Draft, plan: Plan) -> CachedPreflight | None:
-    """What was found of this very plan, if it was checked."""
+    """Return the cached result for this plan; None if the plan was not checked."""
     try:
         found = _ADAPTER.validate_python(draft.state.get(CHECKED))
     except ValidationError:
@@ -58,21 +62,21 @@ def known(draft: Draft, plan: Plan) -> CachedPreflight | None:
 
 
 def check(draft: Draft, plan: Plan) -> CachedPreflight:
-    """Ask both servers, for at most ``SECONDS``, and remember the answer. Raises ``FerryError`` where one of
-    them cannot be asked."""
+    """Check the plan with both servers, for at most ``SECONDS``, and store the result in the draft. Raises
+    ``FerryError`` if one of them cannot be reached."""
     source, target = draft.source_connection, draft.target_connection
     stop = StopToken()
-    timer = threading.Timer(SECONDS, stop.stop, (Draining("The time for a check is over."),))
+    timer = threading.Timer(SECONDS, stop.stop, (Draining("The time limit of the check was reached."),))
     timer.daemon = True
     timer.start()
     try:
         with (
-            endpoints.open_source(source.kind, source.settings) as opened,
-            endpoints.open_target(target.kind, target.settings, contents.database(draft)) as reached,
+            endpoints.open_source(source.kind, source.settings) as open_source,
+            endpoints.open_target(target.kind, target.settings, contents.database(draft)) as open_target,
         ):
-            opened.stop = stop
-            result = preflight.check_plan(plan, opened, reached, stop=stop)
-            found = _found(draft, plan, result, _counts(plan, opened), _held(plan, reached))
+            open_source.stop = stop
+            result = preflight.check_plan(plan, open_source, open_target, stop=stop)
+            found = _found(draft, plan, result, _counts(plan, open_source), _held(plan, open_target))
     except Interrupted:
         found = CachedPreflight(_digest(draft, plan), timezone.now(), is_whole=False)
     finally:
@@ -83,7 +87,7 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
 
 
 def _counts(plan: Plan, source: Source) -> dict[str, int]:
-    """The rows that are chosen where not all are: nobody has counted them yet. As far as time allows."""
+    """Count the rows of collections with a row selection, as far as the time allows."""
     counts: dict[str, int] = {}
     with suppress(Interrupted, SourceError):
         for collection in plan.collections:
@@ -94,7 +98,7 @@ def _counts(plan: Plan, source: Source) -> dict[str, int]:
 
 
 def _held(plan: Plan, target: Target) -> dict[str, ExistingRows]:
-    """What the collections hold that are to be replaced or added to."""
+    """Return the existing collections that are to be replaced or added to, with their rows."""
     held: dict[str, ExistingRows] = {}
     with suppress(Interrupted, TargetError):
         taken = target.collections()
@@ -117,6 +121,6 @@ def _found(
 
 
 def _digest(draft: Draft, plan: Plan) -> str:
-    """Names what was checked: the collections, between these two servers."""
+    """Return a hash of everything that was checked: the collections of the plan, and both servers."""
     data: list[Any] = [plan.dump()["collections"], draft.source_connection_id, draft.target_connection_id]
     return hashlib.sha256(json.dumps([*data, contents.database(draft)], sort_keys=True).encode()).hexdigest()

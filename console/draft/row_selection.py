@@ -1,4 +1,5 @@
-"""What of a collection is to be moved, as its source asks it: built from the connector's ``Selection``."""
+"""Row selection: the form that selects rows of a collection, built from the connector's ``Selection``
+model."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from migrations_app.engine.model.paths import OPEN
 
 
 class RowSelectionForm(forms.Form):
-    """The ``select`` of collection ``name``, but for the columns to open, which the mapping page asks."""
+    """The ``select`` of collection ``name``, except the opened columns, which are set in the mapping
+    table."""
 
     def __init__(
         self,
@@ -41,16 +43,16 @@ class RowSelectionForm(forms.Form):
         return {key: value for key, value in self.cleaned_data.items() if value not in ("", None)}
 
     def selection(self) -> dict[str, Any]:
-        """The ``select`` of the plan, as it was sent."""
+        """Return the ``select`` of the plan with the sent values."""
         return {key: value for key, value in self.select.items() if key == OPEN} | self._given()
 
     def refuse(self, field: str, message: str) -> None:
-        """Show what the source has against it; on its field, where there is one of that name."""
+        """Show an error of the source on the field of this name; on the first field if there is none."""
         self.add_error(field if field in self.fields else next(iter(self.fields)), message)
 
     @property
     def words(self) -> str:
-        """What is chosen, as a summary says it; empty where all is."""
+        """Return a summary of the selection; empty if all rows are selected."""
         if any(field.errors for field in self):
             return ""
         return ", ".join(row_selection_text(self.model, {field.name: field.value() for field in self}))
@@ -61,7 +63,7 @@ class RowSelectionForm(forms.Form):
 
 
 def row_selection_text(model: type[SettingsModel], select: Mapping[str, Any]) -> Iterator[str]:
-    """What of a collection is moved: “only rows where price > 0”."""
+    """A text for each setting of the row selection: “only rows where price > 0”."""
     for key, info in model.model_fields.items():
         if key != OPEN and select.get(key):
             title = info.title or key

@@ -1,6 +1,6 @@
-"""What a draft remembers of its two ends, as JSON: so that no page asks a server again for what it knows.
+"""Snapshot of source and target, stored as JSON in a draft, so that the pages need not ask the servers again.
 
-Nothing here is trusted to be readable: what another version wrote comes back as None, and is asked for anew.
+If another version wrote it in another format, it is read as None, and the server is asked again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class TargetFacts:
-    """What was learned of the target when it was chosen: who it is, what it can, which names are taken."""
+    """The facts about the target when it was chosen: server, capabilities, databases, names of its
+    collections."""
 
     connection: int
     database: str
@@ -78,9 +79,9 @@ def target_from_json(data: Any) -> TargetFacts | None:
 
 
 def schema_to_json(schema: CollectionSchema) -> Any:
-    """The schema with its sample, as far as it is small."""
-    known = {f.name: getattr(schema, f.name) for f in fields(SchemaFacts)}
-    return _SCHEMA.dump_python(SchemaFacts(**known | {"sample": _packed(schema.sample)}), mode="json")
+    """Return the schema with its sample, which is shortened if it is large."""
+    facts = {f.name: getattr(schema, f.name) for f in fields(SchemaFacts)}
+    return _SCHEMA.dump_python(SchemaFacts(**facts | {"sample": _packed(schema.sample)}), mode="json")
 
 
 def schema_from_json(data: Any) -> CollectionSchema | None:
@@ -89,8 +90,8 @@ def schema_from_json(data: Any) -> CollectionSchema | None:
 
 
 def _packed(sample: pa.RecordBatch | None) -> str:
-    """The sample as a compressed Arrow stream in base64: vectors for the rows of the preview alone, and fewer
-    rows where they are large."""
+    """Return the sample as a compressed Arrow stream in base64: with vectors only for the rows of the
+    preview, and with fewer rows if they are large."""
     rows = sample.num_rows if sample else 0
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     while rows:
@@ -105,7 +106,7 @@ def _packed(sample: pa.RecordBatch | None) -> str:
 
 
 def _slim(sample: pa.RecordBatch) -> pa.RecordBatch:
-    """The sample with NULL for the vectors that no preview shows."""
+    """Return the sample with NULL for the vectors that the preview does not show."""
     is_shown = pa.array([row < PREVIEW_ROWS for row in range(sample.num_rows)])
     columns = [
         pc.if_else(is_shown, column, pa.scalar(None, column.type)) if _is_vector(column.type) else column

@@ -1,4 +1,4 @@
-"""The four steps of a migration: their order, their titles, and whether one may be entered. No HTTP."""
+"""Steps of the wizard: their order, their titles, and the conditions to enter them. No HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class Step(IntEnum):
-    """A step by its number. ``url_name`` is the page that shows it."""
+    """A step and its number. ``url_name`` is the URL name of its page."""
 
     CONNECT = 1
     SELECT = 2
@@ -37,7 +37,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a draft has come: the facts that open the steps."""
+    """The progress of a draft: the facts that decide which steps may be entered."""
 
     has_source: bool = False
     has_target: bool = False
@@ -47,7 +47,7 @@ class Progress:
 
     @property
     def furthest(self) -> Step:
-        """The last step that may be entered; every one before it may be, too."""
+        """Return the last step that may be entered; all steps before it may be entered too."""
         if not self.has_source:
             return Step.CONNECT
         if not (self.has_target and self.collections):
@@ -62,7 +62,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A step as the stepper shows it: ``state`` is "done", "current" or "todo"."""
+    """A step in the stepper. ``state`` is "done", "current" or "todo"."""
 
     step: Step
     state: str
@@ -78,7 +78,7 @@ class Mark:
 
 
 def marks(current: Step, progress: Progress) -> list[Mark]:
-    """All steps, seen from ``current``."""
+    """Return the marks of all steps for the page of ``current``."""
     return [Mark(step, _state(step, current, progress), progress.may_enter(step)) for step in Step]
 
 

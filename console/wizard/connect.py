@@ -1,4 +1,4 @@
-"""Step 1, Connect to Data Source: a saved connection, or a new one that is tested and saved."""
+"""Step 1, Connect to Data Source: choose a saved connection, or test and save a new one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from console.connections.form import ConnectionForm
-from console.connections.list import proposed_name, server_panel
+from console.connections.list import default_name, server_panel
 from console.draft import contents
 from migrations_app import endpoints, services
 from migrations_app.engine.endpoint import ServerInfo
@@ -22,7 +22,8 @@ NEW = "new"
 
 @dataclass
 class ConnectPage:
-    """What the page shows. ``tested`` is what the server said of itself; ``error`` is one of no field."""
+    """The state of the page. ``tested`` is set after a successful test; ``error`` belongs to no field of the
+    form."""
 
     kind: str
     form: ConnectionForm
@@ -45,19 +46,21 @@ class ConnectPage:
         }
 
 
-def opened(kind: str, title: str, draft: Draft | None, data: Mapping[str, Any] | None = None) -> ConnectPage:
-    """The page as a draft left it, or as it was sent (``data``)."""
+def open_page(
+    kind: str, title: str, draft: Draft | None, data: Mapping[str, Any] | None = None
+) -> ConnectPage:
+    """Return the page with the values of the draft, or with those of the sent form (``data``)."""
     saved = list(Connection.objects.filter(kind=kind, is_target=False))
-    kept = str(draft.source_connection_id) if draft and draft.source_connection_id else NEW
-    choice = (data.get("connection") or NEW) if data else kept
+    stored = str(draft.source_connection_id) if draft and draft.source_connection_id else NEW
+    choice = (data.get("connection") or NEW) if data else stored
     model = source_class(kind).Settings
-    form = ConnectionForm(model, data if choice == NEW else None, name=proposed_name(title))
+    form = ConnectionForm(model, data if choice == NEW else None, name=default_name(title))
     return ConnectPage(kind, form, choice, saved)
 
 
 def test(page: ConnectPage) -> Connection | None:
-    """Connect as the page says. On success ``page.tested``, and the saved connection if one was chosen;
-    what fails is put where it belongs."""
+    """Connect with the settings of the page. On success, set ``page.tested`` and return the saved connection
+    if one was chosen. A failure is put on its form field or in ``page.error``."""
     try:
         if page.choice != NEW:
             connection = _chosen(page)
@@ -74,7 +77,7 @@ def test(page: ConnectPage) -> Connection | None:
 
 
 def connection(page: ConnectPage, user: User) -> Connection | None:
-    """The connection of the page, tested, and saved if it is new. None where it was refused."""
+    """Return the tested connection of the page, and save it if it is new. None if it was refused."""
     chosen = test(page)
     if chosen is not None or page.tested is None:
         return chosen
@@ -92,14 +95,15 @@ def connection(page: ConnectPage, user: User) -> Connection | None:
         return None
 
 
-def keep(draft: Draft | None, kind: str, connection: Connection, user: User) -> Draft:
-    """The draft, begun if there is none, with this source. From another one, nothing known is of use."""
+def save_draft(draft: Draft | None, kind: str, connection: Connection, user: User) -> Draft:
+    """Return the draft with this source; create it if there is none. With another source than before, its
+    collections are removed."""
     if draft is None:
         return services.draft_create(kind=kind, user=user, source_connection=connection)
     if draft.source_connection_id != connection.pk:
         plan = {key: value for key, value in draft.plan.items() if key != "collections"}
-        kept = {key: value for key, value in draft.state.items() if key == contents.TARGET}
-        return services.draft_save(draft=draft, plan=plan, state=kept, source_connection=connection)
+        state = {key: value for key, value in draft.state.items() if key == contents.TARGET}
+        return services.draft_save(draft=draft, plan=plan, state=state, source_connection=connection)
     return draft
 
 
@@ -108,9 +112,7 @@ def _chosen(page: ConnectPage) -> Connection:
         if str(connection.pk) == page.choice:
             return connection
     page.choice = NEW
-    raise SettingsError(
-        "This connection is not there any more.", "Choose another one.", code="connection_unknown"
-    )
+    raise SettingsError("This connection no longer exists.", "Choose another one.", code="connection_unknown")
 
 
 def _choice(connection: Connection) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Step 4, Migrate: a summary in words, what preflight found, the choices, and the start."""
+"""Step 4, Migrate: the summary, the results of preflight, the options, and the start of the job."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft, Job
 
 TRY_ROWS = 1_000
-LIMITS = {"try": str(TRY_ROWS), "all": ""}  # what a button types into the field of the limit
-SAVING = frozenset({"save", *LIMITS})  # actions that leave everything else as it is
-MEANWHILE = "rows written or changed in the source while it runs may be missed"
+LIMITS = {"try": str(TRY_ROWS), "all": ""}  # the row limit that a button sets
+SAVING = frozenset({"save", *LIMITS})  # actions that only save the options
+CHANGES_NOTE = "rows that are written or changed in the source during the job may be missed"
 
 
 def plan_of(draft: Draft) -> Plan:
-    """The plan as it stands."""
+    """Return the plan of the draft."""
     return Plan.model_validate(
         draft.plan | contents.plan_head(draft) | {"options": options_of(draft).model_dump()}
     )
 
 
 def options_of(draft: Draft) -> Options:
-    usual = {"create_index": source_class(draft.kind).indexes_by_default}
-    return Options.model_validate(usual | draft.plan.get("options", {}))
+    defaults = {"create_index": source_class(draft.kind).indexes_by_default}
+    return Options.model_validate(defaults | draft.plan.get("options", {}))
 
 
 def form_of(draft: Draft, data: Any = None) -> OptionsForm:
@@ -49,7 +49,7 @@ def form_of(draft: Draft, data: Any = None) -> OptionsForm:
 
 
 def sent(data: QueryDict) -> QueryDict:
-    """What was sent, with what the button that was pressed stands for."""
+    """Return the sent form with the row limit that the pressed button sets."""
     data = data.copy()
     if (limit := LIMITS.get(data.get("action", ""))) is not None:
         data["limit_rows"] = limit
@@ -62,8 +62,8 @@ def save_options(draft: Draft, form: OptionsForm) -> Draft:
 
 
 def start(draft: Draft, user: User) -> Job:
-    """Make the job. The second click gets the first one's. Raises ``PlanRefused`` with what preflight has
-    against it."""
+    """Create the job; a second click returns the job of the first. Raises ``PlanRefused`` with the errors of
+    preflight."""
     plan = plan_of(draft)
     found = preflight_cache.known(draft, plan) or preflight_cache.check(draft, plan)
     if errors := tuple(fault for fault in found.faults if fault.severity == "error"):
@@ -78,14 +78,15 @@ def start(draft: Draft, user: User) -> Job:
 
 
 def replaced(plan: Plan, found: CachedPreflight | None) -> dict[str, ExistingRows]:
-    """The collections that the job drops before it makes its own, by their names."""
+    """Return the existing collections that the job drops before it creates its own, by name."""
     sources = {c.source for c in plan.collections if c.if_exists == "replace"}
-    held = (found.held or {}) if found else {}
-    return {rows.name: rows for source, rows in held.items() if source in sources}
+    existing = (found.held or {}) if found else {}
+    return {rows.name: rows for source, rows in existing.items() if source in sources}
 
 
 def unconfirmed(draft: Draft, confirmed: list[str]) -> str:
-    """What is to be asked before the job is made; empty where nothing is dropped, or all was confirmed."""
+    """Return the question to ask before the job is created; empty if nothing is dropped or all is
+    confirmed."""
     plan = plan_of(draft)
     dropped = replaced(plan, preflight_cache.known(draft, plan) or preflight_cache.check(draft, plan))
     return dropped_text(draft, dropped) if set(dropped) - set(confirmed) else ""
@@ -98,18 +99,21 @@ def dropped_text(draft: Draft, dropped: dict[str, ExistingRows]) -> str:
     is_one = len(dropped) == 1
     return (
         f"{names} in “{ends.database}” of {ends.target_name} {'is' if is_one else 'are'} dropped with all "
-        f"{'its' if is_one else 'their'} rows before the first new one is written. This cannot be undone."
+        f"{'its' if is_one else 'their'} rows before the first new row is written. This cannot be undone."
     )
 
 
 def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str, Any]:
-    """Everything on the page. Checks the plan where it was not yet, or ``again``."""
+    """Return the template context. Checks the plan if it was not checked before, or if ``again``."""
     plan, error = plan_of(draft), None
     found = None if again else preflight_cache.known(draft, plan)
     try:
         found = found or preflight_cache.check(draft, plan)
     except FerryError as failed:
-        error = failed.as_dict() | {"url": _repair(draft, failed), "url_label": "Look at the connections"}
+        error = failed.as_dict() | {
+            "url": reverse("wizard_select", args=[draft.pk]),
+            "url_label": "Check the connections",
+        }
     all_tables, options = tables.of(draft), plan.options
     rows = [line(draft, table, place, found, options.limit_rows) for place, table in enumerate(all_tables)]
     counts = [row["rows"] for row in rows]
@@ -131,31 +135,27 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
     }
 
 
-def _repair(draft: Draft, error: FerryError) -> str:
-    return reverse("wizard_select", args=[draft.pk])
-
-
 def _checks(
     draft: Draft, all_tables: list[MappingTable], found: CachedPreflight | None
 ) -> list[dict[str, Any]]:
     if found is None:
         return []
-    told = {fault.message for fault in found.faults}  # they stand below, each with what to do
+    messages = {fault.message for fault in found.faults}  # shown below, each with its hint
     lines = [
         _line("warn", "note", f"{table.plan.source}: {note}", schema_url(draft, place))
         for place, table in enumerate(all_tables)
         for note in (found.notes or {}).get(table.plan.source, ())
-        if note not in told
+        if note not in messages
     ]
     if not found.is_whole:
-        text = "There was not time enough to check all rows; the job does it before it writes anything."
+        text = "There was not enough time to check all rows. The job checks them before it writes anything."
         lines.append(_line("warn", "not finished", text))
     for fault in found.faults:
         if fault.severity == "warning":
             problem = _problem(draft, fault)
             lines.append(_line("warn", "note", f"{fault.message} {fault.hint}", problem["url"]))
     if found.is_whole and not lines and not _problems(draft, found):
-        lines.append(_line("ok", "fine", "names, types, lengths, keys, the collections of the target"))
+        lines.append(_line("ok", "passed", "names, types, lengths, keys and target collections"))
     return lines
 
 
@@ -189,19 +189,19 @@ def _problem(draft: Draft, fault: Fault) -> dict[str, str]:
 
 def _facts(draft: Draft) -> list[dict[str, str]]:
     facts = contents.target_facts(draft)
-    found = []
+    lines = []
     if facts is not None:
-        taken = f"{counted(len(facts.taken), 'collection')} in “{facts.database}” already"
-        found.append({"label": "Target", "text": facts.server, "note": taken})
-        found.append(
+        taken = f"“{facts.database}” already has {counted(len(facts.taken), 'collection')}"
+        lines.append({"label": "Target", "text": facts.server, "note": taken})
+        lines.append(
             {
                 "label": "Capacity",
-                "text": "has to hold what is moved",
+                "text": "must have room for the moved data",
                 "note": _capacity(facts.capabilities.flavour),
             }
         )
-    found.append({"label": "Meanwhile", "text": MEANWHILE, "note": ""})
-    return found
+    lines.append({"label": "Note", "text": CHANGES_NOTE, "note": ""})
+    return lines
 
 
 def _capacity(flavour: str) -> str:

@@ -1,4 +1,4 @@
-"""The choices of the last step: how much is moved and how fast, what is done after the last row."""
+"""Form of the last step: row limit, read speed, and the actions after the rows are moved."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from migrations_app.engine.model.plan import Options
 
 VERIFY = [("counts", "Compare row counts"), ("none", "Do not verify")]
 MOST = 2**31 - 1
-
-
 PACE = ("limit_rows", "source_rows_per_second")
 
 
@@ -28,26 +26,26 @@ def _limit(label: str, help_text: str, least: int = 0) -> forms.IntegerField:
 
 
 class OptionsForm(forms.Form):
-    """``Options`` of the plan. Nothing in a number means no limit."""
+    """The ``Options`` of the plan. An empty number means no limit."""
 
-    limit_rows = _limit("Only the first rows of each", "Empty: all of them.", least=1)
+    limit_rows = _limit("Maximum rows per collection", "Empty: all rows.", least=1)
     source_rows_per_second = _limit(
-        "Rows read per second, at most",
-        "Spares the source. Without one: as fast as the target takes them.",
+        "Maximum rows read per second",
+        "Limits the load on the source. Empty: as fast as the target accepts rows.",
         least=1,
     )
 
     create_index = forms.BooleanField(label="Create indexes", required=False)
     load = forms.BooleanField(
-        label="Load, so that it can be searched", required=False, help_text="Needs an index."
+        label="Load collections for search", required=False, help_text="Needs an index."
     )
     verify = forms.ChoiceField(
         choices=VERIFY,
-        help_text="Counting may index and load a collection for the moment; what was found is put back.",
+        help_text="To count the rows, the job may index and load a collection, then it undoes this.",
     )
     max_rejected = _limit(
-        "Stop after so many rejected rows",
-        "Rejected rows are kept with their reason. 0 stops once there is one, empty never stops.",
+        "Maximum rejected rows",
+        "Rejected rows are stored with the reason. 0: stop at the first one. Empty: never stop.",
     )
 
     def __init__(
@@ -64,7 +62,7 @@ class OptionsForm(forms.Form):
 
     @property
     def pace(self) -> list[BoundField]:
-        """The controls of how much and how fast."""
+        """Return the controls of row limit and read speed."""
         return [self[name] for name in PACE]
 
     @property
@@ -74,9 +72,9 @@ class OptionsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("load") and self.needs_index and not cleaned.get("create_index"):
-            self.add_error("load", "Only an indexed collection can be loaded: tick “Create indexes”, too.")
+            self.add_error("load", "Only an indexed collection can be loaded. Select “Create indexes” too.")
         return cleaned
 
     def options(self, before: Options) -> Options:
-        """The options as chosen; what this page does not show stays as it was."""
+        """Return the chosen options; options that are not on this page do not change."""
         return before.model_copy(update=self.cleaned_data)

@@ -1,4 +1,4 @@
-"""Step 2, Select Source and Target: what is there, what to move, and where to."""
+"""Step 2, Select Source and Target: the collections to move, and the target to move them into."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from console.wizard.select_form import SelectionForm, TargetForm
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.milvus.features import BROUGHT_BY
+from migrations_app.engine.milvus.features import INTRODUCED_IN
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Connection, Draft
@@ -27,7 +27,8 @@ FLOAT_BYTES = 4
 
 @dataclass
 class SelectPage:
-    """What the page shows. ``ticked`` is what is or was selected; errors of the servers stand apart."""
+    """The state of the page. ``ticked`` are the selected collections; ``error`` is from the source,
+    ``target_error`` from the target."""
 
     draft: Draft
     listing: tuple[CollectionInfo, ...]
@@ -44,16 +45,16 @@ class SelectPage:
 
     @property
     def is_refused(self) -> bool:
-        faulty = any(form.errors for form in self.row_selection.values())
+        has_errors = any(form.errors for form in self.row_selection.values())
         return bool(
-            faulty or self.selection.errors or self.target_form.errors or self.error or self.target_error
+            has_errors or self.selection.errors or self.target_form.errors or self.error or self.target_error
         )
 
     @property
     def is_valid(self) -> bool:
-        """Whether all that was sent may be. Every form is asked, so that all faults show at once."""
-        narrowed = [form.is_valid() for form in self.row_selection.values() if form.is_bound]
-        return self.selection.is_valid() & self.target_form.is_valid() & all(narrowed)
+        """True if the sent values are valid. All forms are checked, so that all errors are shown together."""
+        valid_selections = [form.is_valid() for form in self.row_selection.values() if form.is_bound]
+        return self.selection.is_valid() & self.target_form.is_valid() & all(valid_selections)
 
     def context(self) -> dict[str, Any]:
         return {
@@ -71,9 +72,9 @@ class SelectPage:
         }
 
 
-def opened(draft: Draft, data: Any = None) -> SelectPage:
-    """The page as a draft left it, with a fresh listing; or as it was sent (``data``), with the listing that
-    was sent to."""
+def open_page(draft: Draft, data: Any = None) -> SelectPage:
+    """Return the page with the values of the draft and a new listing; or, with ``data``, with the values of
+    the sent form and the stored listing."""
     error, listing = None, contents.listing(draft)
     if data is None or not listing:
         error = _list_again(draft)
@@ -98,15 +99,15 @@ def opened(draft: Draft, data: Any = None) -> SelectPage:
         one=one,
         many=many,
         most=most,
-        row_selection=_narrowing(draft, listing, set(ticked), data),
+        row_selection=_row_selections(draft, listing, set(ticked), data),
     )
 
 
-def _narrowing(
+def _row_selections(
     draft: Draft, listing: tuple[CollectionInfo, ...], ticked: set[str], data: Any
 ) -> dict[str, RowSelectionForm]:
-    """A form for what of each collection, where the source can tell parts of it apart. What was sent of one
-    that is not ticked is not looked at."""
+    """Return a row selection form for each collection, if the source supports it. Sent values of a collection
+    that is not selected are ignored."""
     model, known = source_class(draft.kind).Selection, tables.selections(draft)
     forms = {
         info.name: RowSelectionForm(
@@ -119,20 +120,20 @@ def _narrowing(
 
 
 def _list_again(draft: Draft) -> Any:
-    """Ask the source what is there. The error, as the page shows it, where it cannot tell."""
+    """List the collections of the source and store the list. Return the error for the page if this fails."""
     connection = draft.source_connection
     try:
         with endpoints.open_source(connection.kind, connection.settings) as source:
             listing = tuple(source.collections())
     except FerryError as error:
-        repair = reverse("wizard_connect", args=[draft.pk])
-        return error.as_dict() | {"url": repair, "url_label": "Look at the connection"}
+        url = reverse("wizard_connect", args=[draft.pk])
+        return error.as_dict() | {"url": url, "url_label": "Check the connection"}
     services.draft_save(draft=draft, state=draft.state | {contents.LISTING: listing_to_json(listing)})
     return None
 
 
 def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
-    """Connect to the target that was sent, and offer its databases."""
+    """Connect to the target that was sent, and show its databases."""
     connection = page.target_form.connections.get(data.get("target") or "")
     page.facts = None
     if connection is not None:
@@ -149,12 +150,13 @@ def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
 
 
 def learn(connection: Connection, database: str) -> TargetFacts:
-    """What a target says of itself. ``database``: the one wanted, else the default, else its first."""
+    """Return the facts of a target, in ``database`` if it exists, else in the default database, else in its
+    first."""
     with endpoints.open_target(connection.kind, connection.settings) as target:
         server, capabilities, databases = target.check(), target.capabilities(), target.databases()
     wanted = [name for name in (database, contents.DEFAULT_DATABASE, *databases) if name in databases]
     if not wanted:
-        raise SettingsError("The target has no database.", "Make one there, and choose it here.")
+        raise SettingsError("The target has no database.", "Create a database there, and choose it here.")
     with endpoints.open_target(connection.kind, connection.settings, wanted[0]) as target:
         taken = target.collections()
     title = f"{server.product} {server.version}"
@@ -162,10 +164,10 @@ def learn(connection: Connection, database: str) -> TargetFacts:
 
 
 def save(page: SelectPage, data: Mapping[str, Any]) -> bool:
-    """Store the selection in the draft, each collection described and proposed. False: refused."""
+    """Describe the selected collections and store them in the draft with their defaults. False if refused."""
     connection = page.target_form.connections.get(data.get("target") or "")
     if connection is None:
-        _ = page.is_valid  # for what else is wrong
+        _ = page.is_valid  # to show the other errors too
         return False
     try:
         page.facts = learn(connection, data.get("database") or contents.DEFAULT_DATABASE)
@@ -179,7 +181,7 @@ def save(page: SelectPage, data: Mapping[str, Any]) -> bool:
 
 
 def _sent(data: Mapping[str, Any], page: SelectPage) -> dict[str, Any]:
-    """The form as sent; a database that was not asked for yet is the one that was found."""
+    """Return the sent values; if the page had no database control yet, with the database that was found."""
     assert page.facts is not None
     return {"target": data.get("target"), "database": data.get("database") or page.facts.database}
 
@@ -218,12 +220,13 @@ def _row(info: CollectionInfo, selected: bool, row_selection: RowSelectionForm |
         "selectable": not info.not_selectable,
         "reason": info.not_selectable,
         "selected": selected and not info.not_selectable,
-        "narrowing": row_selection,
+        "row_selection": row_selection,
     }
 
 
 def _size_bytes(info: CollectionInfo) -> int | None:
-    """About what the vectors alone take; the source's own size where that is larger or alone known."""
+    """Return the approximate size of the vectors; the size in the source if it is larger, or if the size of
+    the vectors is not known."""
     if info.rows is None or not all(vector.dim for vector in info.vectors):
         return info.size_bytes
     vectors = info.rows * sum(vector.dim or 0 for vector in info.vectors) * FLOAT_BYTES
@@ -248,11 +251,11 @@ OPTIONS = {
 
 
 def missing_features(capabilities: Capabilities) -> list[str]:
-    """What this target has not, and which version brings it."""
+    """Return the features that this target does not have, with the version that adds them."""
     missing = [words for feature, words in OPTIONS.values() if not getattr(capabilities, feature)]
     types = [
         name
-        for name in BROUGHT_BY
+        for name in INTRODUCED_IN
         if name.endswith("_VECTOR") and name not in {str(t) for t in capabilities.types}
     ]
     by_version: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""What to move, and where to."""
+"""Forms of the selection: the collections to move, and the target."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from migrations_app.models import Connection
 
 
 class SelectionForm(forms.Form):
-    """The collections ticked: those of ``listing`` that may be selected, ``most`` of them.
+    """The selected collections of ``listing``, at most ``most``.
 
-    ``one`` and ``many`` are what the source calls them.
+    ``one`` and ``many`` are the source's word for a collection, in singular and plural.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class SelectionForm(forms.Form):
             choices=[(name, name) for name in self.listing],
             error_messages={
                 "required": f"Choose at least one {one}.",
-                "invalid_choice": f"There is no {one} “%(value).200s” (any more). Choose again.",
+                "invalid_choice": f"There is no {one} “%(value).200s”. Was it deleted? Choose again.",
             },
         )
 
     def clean_collections(self) -> list[str]:
-        """The names in the order of the listing."""
+        """Return the names in the order of the listing."""
         ticked = set(self.cleaned_data["collections"])
         found = [info for name, info in self.listing.items() if name in ticked]
         for info in found:
@@ -47,8 +47,8 @@ class SelectionForm(forms.Form):
                 raise ValidationError(f"“{info.name}” cannot be selected: {info.not_selectable}")
         if len(found) > self.most:
             raise ValidationError(
-                f"One job takes {self.most} {self.many if self.most != 1 else self.one}, and {len(found)} "
-                "are chosen. Move the rest with another migration."
+                f"One job can move {self.most} {self.many if self.most != 1 else self.one}, but {len(found)} "
+                "are selected. Move the others in another migration."
             )
         return [info.name for info in found]
 
@@ -58,13 +58,14 @@ class SelectionForm(forms.Form):
 
 
 class TargetForm(forms.Form):
-    """The target connection and a database in it. ``databases`` are those of the target chosen before."""
+    """The target connection and a database in it. ``databases`` are those of the target that was last
+    chosen."""
 
     target = forms.ChoiceField(
         label="Connection",
         error_messages={
-            "required": "Choose where to move to.",
-            "invalid_choice": "This connection is not there any more. Choose again.",
+            "required": "Choose a target.",
+            "invalid_choice": "This connection no longer exists. Choose again.",
         },
     )
     database = forms.ChoiceField(
@@ -87,5 +88,5 @@ class TargetForm(forms.Form):
         self.fields["database"].width = "full"
         self.fields["database"].disabled = not databases
         self.fields["database"].required = bool(databases)
-        if not databases:  # no target is chosen yet: nothing to be wrong about its database
+        if not databases:  # no target is chosen yet, so the database cannot be invalid
             self.initial["database"] = ""

@@ -1,4 +1,4 @@
-"""What the last step says of the plan: a sentence for the whole, a line for each collection."""
+"""Summary of the plan in the last step: sentences for the plan, and a line for each collection."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from migrations_app.models import Draft
 
 
 def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced: list[str]) -> str:
-    """What a press on Migrate does, in sentences. ``replaced`` are the collections that are dropped first."""
+    """Return sentences that say what *Migrate* does. ``replaced`` are the collections that are dropped
+    first."""
     ends, counts = contents.route(draft), [row["rows"] for row in rows]
     is_exact = all(row["rows_exact"] for row in rows)
     moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
@@ -46,18 +47,18 @@ def _into(rows: list[dict[str, Any]]) -> str:
     added = sum(row["is_added_to"] for row in rows)
     new = len(rows) - added
     parts = [counted(new, "new collection")] if new else []
-    return " and ".join([*parts, f"{added} that {'is' if added == 1 else 'are'} there"] if added else parts)
+    return " and ".join([*parts, counted(added, "existing collection")] if added else parts)
 
 
 def line(
     draft: Draft, table: MappingTable, place: int, found: CachedPreflight | None, limit: int | None
 ) -> dict[str, Any]:
-    """One collection: what of it is moved, how much that is, and what becomes of it."""
+    """Return the line of one collection: its source, target, rows, size, key, fields and notes."""
     plan = table.plan
     rows = rows_of(draft, table, found).first(limit)
     per_row = bytes_per_row(table)
     fixed = [field for field in plan.fields or () if not field.dynamic]
-    held = (found.held or {}).get(plan.source) if found else None
+    existing = (found.held or {}).get(plan.source) if found else None
     discards = plan.is_auto_id and table.schema.key is not None and not plan.keep_source_key
     return {
         "source_name": plan.source,
@@ -69,8 +70,8 @@ def line(
         "key_warning": "old keys discarded" if discards and len(table.schema.key.columns) == 1 else "",
         "fields": len(fixed) + plan.makes_key + len(plan.full_text),
         "vectors": _vectors(fixed) + len(plan.full_text),
-        "notes": [*_existing(table, held), *_notes(draft, table)],
-        "is_added_to": plan.if_exists == "append" and held is not None,
+        "notes": [*_existing(table, existing), *_notes(draft, table)],
+        "is_added_to": plan.if_exists == "append" and existing is not None,
         "url": schema_url(draft, place),
     }
 
@@ -79,16 +80,16 @@ def _vectors(fields: list[FieldPlan]) -> int:
     return sum(MilvusType(field.type).is_vector for field in fields if field.type in set(MilvusType))
 
 
-def _existing(table: MappingTable, held: ExistingRows | None) -> Iterator[str]:
-    """What becomes of the rows that are in the target already."""
-    if held is not None:
-        about = number_of_rows(held.rows, held.is_exact)
-        done = "added to the" if table.plan.if_exists == "append" else "in place of the"
-        yield f"{done} {about} row{'' if held.rows == 1 else 's'} that are there"
+def _existing(table: MappingTable, existing: ExistingRows | None) -> Iterator[str]:
+    """A note about the rows that already exist in the target."""
+    if existing is not None:
+        number = number_of_rows(existing.rows, existing.is_exact)
+        action = "added to" if table.plan.if_exists == "append" else "replaces"
+        yield f"{action} {number} existing {'row' if existing.rows == 1 else 'rows'}"
 
 
 def _notes(draft: Draft, table: MappingTable) -> Iterator[str]:
-    """What is not as always, in few words."""
+    """Short notes about the settings that differ from the defaults."""
     plan = table.plan
     fields = plan.fields or []
     yield from row_selection_text(source_class(draft.kind).Selection, plan.select)
@@ -103,11 +104,11 @@ def _notes(draft: Draft, table: MappingTable) -> Iterator[str]:
     if added := [field.target or "" for field in fields if field.added]:
         yield f"added: {', '.join(added)}"
     if cut := [field.target or "" for field in fields if field.too_long == "truncate"]:
-        yield f"longer texts of {', '.join(cut)} are cut"
+        yield f"long text is truncated in {', '.join(cut)}"
 
 
 def _opened_words(table: MappingTable, name: str) -> str:
-    """What becomes of the keys of an opened column."""
+    """Return a text that says where the keys of an opened column go."""
     sources = [table.schema.field(f.source or "") for f in table.plan.fields or () if not f.dynamic]
     fixed = sum(source is not None and source.opened_from == name for source in sources)
     rest = "go into the dynamic field" if table.plan.rest == "dynamic" else "are left out"

@@ -1,4 +1,4 @@
-"""The wizard: Connect, Select, Configure Schema, Migrate; and the page it starts from."""
+"""Views of the wizard: the Migrations page, Connect, Select, Migrate. Configure Schema has its own views."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _draft_row(draft: Draft) -> dict[str, Any]:
 @administrator_required
 def wizard_discard(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
     services.draft_discard(draft=draft_of(pk))
-    messages.success(request, "The draft is discarded.")
+    messages.success(request, "The draft was discarded.")
     return redirect("migrations")
 
 
@@ -81,13 +81,13 @@ def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpRes
     found = catalogue.find(kind, is_target=False)
     if found is None or not found.available:
         raise Http404(found.reason if found else "There is no source of this kind.")
-    page = connect.opened(kind, found.title, draft, request.POST if request.method == "POST" else None)
+    page = connect.open_page(kind, found.title, draft, request.POST if request.method == "POST" else None)
     if request.POST.get("action") == "test":
         connect.test(page)
     elif request.method == "POST":
         connection = connect.connection(page, request.user)
         if connection is not None:
-            draft = connect.keep(draft, kind, connection, request.user)
+            draft = connect.save_draft(draft, kind, connection, request.user)
             return redirect("wizard_select", draft.pk)
     return step_page(
         request, Step.CONNECT, draft, {"source": found} | page.context(), is_refused=page.is_refused
@@ -99,7 +99,7 @@ def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpRes
 
 @step_view(Step.SELECT)
 def wizard_select(request: ConsoleRequest, draft: Draft) -> HttpResponse:
-    page = select.opened(draft, request.POST if request.method == "POST" else None)
+    page = select.open_page(draft, request.POST if request.method == "POST" else None)
     action = request.POST.get("action")
     if action == "target":
         select.choose_target(page, request.POST)
@@ -126,7 +126,7 @@ def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
             try:
                 return _start(request, draft)
             except PlanRefused:
-                is_refused = True  # the page says why, fault by fault
+                is_refused = True  # the page shows the faults
             except FerryError as refused:
                 error, is_refused = refused, True
     context = migrate.context(draft, form, again=action == "check")
@@ -135,7 +135,7 @@ def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 
 
 def _start(request: ConsoleRequest, draft: Draft) -> HttpResponse:
-    """Make the job; where it drops what nobody confirmed, ask first."""
+    """Create the job; ask first if it drops collections and the user did not confirm it."""
     confirmed = request.POST.getlist("replace") if request.POST.get("action") == "replace" else []
     if migrate.unconfirmed(draft, confirmed):
         return redirect("wizard_replace", draft.pk)
@@ -144,7 +144,7 @@ def _start(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 
 @step_view(Step.MIGRATE)
 def wizard_replace(request: ConsoleRequest, draft: Draft) -> HttpResponse:
-    """Asks before collections are dropped, where the browser could not."""
+    """Ask before collections are dropped, if the browser could not show the dialog."""
     form = migrate.form_of(draft)
     context = migrate.context(draft, form)
     return step_page(request, Step.MIGRATE, draft, context, template="wizard/replace.html")

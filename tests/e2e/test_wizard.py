@@ -32,7 +32,7 @@ def test_a_table_is_migrated_by_clicks_and_arrives_whole(
     expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
     ada.go_on_to_migrate()
     ada.field("Create indexes").check()
-    ada.field("Load, so that it can be searched").check()
+    ada.field("Load collections for search").check()
     job = ada.migrate()
     ada.waits_for("Successful")
 
@@ -63,13 +63,13 @@ def test_two_tables_are_migrated_in_one_job(worker, ada, library, vault, milvus_
     ada.page.get_by_label("Include of like").uncheck()
     ada.turn_to("reviews")
     ada.name_target(names["reviews"])
-    expect(ada.page.get_by_text("Auto ID gives every row a new one")).to_be_visible()
+    expect(ada.page.get_by_text("Auto ID gives each row a new key")).to_be_visible()
     ada.turn_to("books")
     expect(ada.page.get_by_label("Include of like")).not_to_be_checked()
     ada.name_target(names["books"])
     ada.go_on_to_migrate()
     ada.field("Create indexes").check()
-    ada.field("Load, so that it can be searched").check()
+    ada.field("Load collections for search").check()
     ada.migrate()
     ada.waits_for("Successful")
 
@@ -125,8 +125,8 @@ def test_a_draft_outlives_the_browser_and_back_and_forth_loses_nothing(
 
     again = Person(open_browser(), PASSWORD)
     again.log_in("ada")
-    expect(again.page.get_by_text("2 tables chosen")).to_be_visible()
-    again.page.get_by_role("link", name="Go on").click()
+    expect(again.page.get_by_text("2 tables selected")).to_be_visible()
+    again.page.get_by_role("link", name="Resume").click()
     shows_what_was_typed(again, f"books_{unique}")
     again.press("Back")
     for table in ("books", "reviews"):

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from console.connections.list import proposed_name
+from console.connections.list import default_name
 from migrations_app.models import Connection, Draft, Job
 from tests.kit import MemoryDatabase, MemoryStore
 
@@ -54,9 +54,9 @@ def test_a_connection_is_saved_and_listed_under_its_role(web: Client, shelf: Mem
 
 
 def test_a_name_is_proposed_that_is_free(web: Client, saved: Connection) -> None:
-    assert proposed_name("Memory") == "Memory"
+    assert default_name("Memory") == "Memory"
     Connection.objects.create(name="Memory", kind="memory", is_target=True)
-    assert proposed_name("Memory") == "Memory 2"
+    assert default_name("Memory") == "Memory 2"
     url = reverse("connection_new", args=["memory"]) + "?role=source"
     assert web.get(url).context["form"]["name"].value() == "Memory 2"
 

@@ -86,8 +86,8 @@ def test_who_thinks_better_of_it_finds_the_fields_as_they_were(web: Client, take
 def test_the_summary_says_what_rows_are_added_to(web: Client, taken: Draft) -> None:
     press(web, taken, fixes(web, taken)["Add rows to it"])
     context = web.get(url("migrate", taken)).context
-    assert "into 1 that is there in “default” of vault" in context["summary"]
-    assert context["collections"][0]["notes"][0] == "added to the about 7 rows that are there"
+    assert "into 1 existing collection in “default” of vault" in context["summary"]
+    assert context["collections"][0]["notes"][0] == "added to about 7 existing rows"
     assert start(web, taken)["Location"] == reverse("job", args=[Job.objects.get().public_id])
 
 

@@ -21,7 +21,7 @@ def test_a_draft_can_be_gone_on_with_where_it_stands(web: Client, selected: Draf
     (draft,) = web.get(reverse("migrations")).context["drafts"]
     assert draft["name"] == "shelf → vault"
     assert draft["step_title"] == "Configure Schema"
-    assert draft["detail"] == "1 collection chosen"
+    assert draft["detail"] == "1 collection selected"
     assert web.get(reverse("migrations")).context["drafts"][0]["source_title"] == "Memory"
     assert draft["created_by"] == "ada"
     assert web.get(draft["url"]).status_code == 200
@@ -90,7 +90,7 @@ def test_a_saved_connection_is_chosen_instead(web: Client, connected: Draft, she
 
 def test_a_connection_that_was_deleted_meanwhile_is_said(web: Client, connected: Draft) -> None:
     answer = web.post(url("connect", connected), {"connection": "4242", "action": "next"})
-    assert "not there any more" in answer.content.decode()
+    assert "This connection no longer exists." in answer.content.decode()
 
 
 def test_another_source_forgets_the_selection_and_keeps_the_target(

@@ -192,7 +192,7 @@ def test_a_draft_that_is_gone_in_mid_request_is_said(
     shelf.collections = Vanishing(shelf.collections)
     answer = web.get(url("select", connected), follow=True)
     assert answer.redirect_chain == [(reverse("migrations"), 302)]
-    assert "This draft is not there any more." in answer.content.decode()
+    assert "This draft no longer exists." in answer.content.decode()
 
 
 def test_a_table_of_very_many_fields_can_be_sent(

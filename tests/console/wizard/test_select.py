@@ -48,7 +48,7 @@ def test_a_target_that_cannot_be_reached_is_said(
     [
         ([], "Choose at least one collection."),
         (["authors"], "“authors” cannot be selected: It has no vector field."),
-        (["nothing"], "There is no collection “nothing” (any more)."),
+        (["nothing"], "There is no collection “nothing”. Was it deleted?"),
         (["books\0"], "There is no collection"),
         (["x" * 100_000], "There is no collection"),
     ],
@@ -67,7 +67,7 @@ def test_no_more_than_the_most_a_job_takes(
 ) -> None:
     settings.VECTORFERRY_MAX_COLLECTIONS = 1
     answer = select(web, connected, target, "books", "reviews")
-    assert "One job takes 1 collection, and 2 are chosen." in answer.context["collections_error"]
+    assert "One job can move 1 collection, but 2 are selected." in answer.context["collections_error"]
 
 
 @pytest.mark.parametrize("data", [{"target": "4242"}, {"target": "\0"}, {"target": ""}, {"database": "moon"}])
@@ -81,7 +81,7 @@ def test_a_target_or_database_that_is_not_there_is_refused(
 
 def test_where_no_target_was_chosen_its_database_is_no_second_fault(web: Client, connected: Draft) -> None:
     answer = web.post(url("select", connected), {"collections": ["books"], "target": "", "action": "next"})
-    assert dict(answer.context["target_form"].errors) == {"target": ["Choose where to move to."]}
+    assert dict(answer.context["target_form"].errors) == {"target": ["Choose a target."]}
 
 
 def test_choosing_again_keeps_what_was_configured(web: Client, selected: Draft, target: Connection) -> None:
@@ -115,7 +115,7 @@ def test_only_some_rows_are_chosen_and_said_on_every_page(
     assert (first["rows"], first["rows_exact"], first["notes"]) == (9, True, ["only rows where title"])
     assert (second["rows"], second["notes"]) == (5, [])
     rows = web.get(url("select", connected)).context["collections"]
-    assert [row["narrowing"] and row["narrowing"].words for row in rows] == [
+    assert [row["row_selection"] and row["row_selection"].words for row in rows] == [
         None, "only rows where title", None, ""
     ]  # fmt: skip
 
@@ -129,8 +129,8 @@ def test_a_condition_that_is_none_is_said_beside_it(
     answer = select(web, connected, target, "books", where={"books": typed, "reviews": "two words"})
     assert answer.status_code == 422
     row = next(row for row in answer.context["collections"] if row["name"] == "books")
-    assert said in row["narrowing"].errors["where"][0]
-    assert row["narrowing"]["where"].value() == typed
+    assert said in row["row_selection"].errors["where"][0]
+    assert row["row_selection"]["where"].value() == typed
     assert "collections" not in Draft.objects.get().plan
 
 
@@ -159,6 +159,6 @@ def test_steps_are_not_entered_before_their_time(web: Client, connected: Draft) 
     for step in ("schema", "migrate", "plan"):
         answer = web.get(url(step, connected), follow=True)
         assert answer.redirect_chain[-1][0] == url("select", connected)
-        assert "First comes “Select Source and Target”." in answer.content.decode()
+        assert "Complete “Select Source and Target” first." in answer.content.decode()
     states = [s["state"] for s in web.get(url("select", connected)).context["steps"]]
     assert states == ["done", "current", "todo", "todo"]
