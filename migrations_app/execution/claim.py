@@ -1,4 +1,4 @@
-"""Which slice a worker takes next."""
+"""Claim: selects the next slice for a worker and takes its lease."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from migrations_app.execution import lease
 from migrations_app.models import Installation, Job, JobCollection, JobSlice, LogEntry, SliceState
 from migrations_app.models.status import Stage, Status
 
-TRIED_AT_ONCE = 5
-WAITS = "Waiting for the target: it takes one writer at a time, and {other} is writing to it."
+MAX_CANDIDATES = 5
+WAITING = "Waiting for the target: it accepts one writer at a time, and {other} is writing to it."
 
 
-def claim(job: Job, how: lease.Terms) -> JobSlice | None:
-    """Take the lease of a slice that waits, or whose worker is gone. None where there is none to take.
+def claim(job: Job, terms: lease.Terms) -> JobSlice | None:
+    """Take the lease of a slice that is waiting, or whose worker is gone. None if there is none to take.
 
-    The job is locked meanwhile: none is taken of one that is being ended. A slice that writes into a
-    collection with Auto ID is unclean from here until it is let go in order.
+    The job is locked meanwhile, so that no slice is claimed from a job that is being ended. A slice that
+    writes into a collection with Auto ID is marked unclean until it is released normally.
     """
     with transaction.atomic():
         locked = Job.objects.select_for_update().get(pk=job.pk)
@@ -31,37 +31,38 @@ def claim(job: Job, how: lease.Terms) -> JobSlice | None:
         due = claimable(locked)
         if due.filter(unclean=True).exists():
             return None
-        for found in due[:TRIED_AT_ONCE]:
-            if lease.take(found, how, **_on_claim(found)):
-                found.rejected.filter(is_beyond=True).delete()
-                return found
+        for candidate in due[:MAX_CANDIDATES]:
+            if lease.take(candidate, terms, **_changes_on_claim(candidate)):
+                candidate.rejected.filter(is_beyond=True).delete()
+                return candidate
     return None
 
 
-def _on_claim(found: JobSlice) -> dict[str, Any]:
-    counted = {column: getattr(found, column) - count for column, count in found.beyond.items()}
-    return counted | {
+def _changes_on_claim(candidate: JobSlice) -> dict[str, Any]:
+    """Set the counters back to the checkpoint, and mark the slice as running."""
+    counters = {column: getattr(candidate, column) - count for column, count in candidate.beyond.items()}
+    return counters | {
         "beyond": {},
         "state": SliceState.RUNNING,
         "rows_in_flight": 0,
-        "unclean": found.collection.completed.is_auto_id,
-        # Whoever held it went without a word: rows after his last checkpoint are sent again.
-        "repeated": found.repeated or found.state == SliceState.RUNNING,
+        "unclean": candidate.collection.completed.is_auto_id,
+        # A slice that is still RUNNING lost its worker: rows after the checkpoint are sent again.
+        "repeated": candidate.repeated or candidate.state == SliceState.RUNNING,
     }
 
 
 def claimable(job: Job) -> Any:
-    """The slices that a worker could take now, in their order."""
+    """The slices that a worker can take now, in order."""
     siblings = JobSlice.objects.filter(collection=OuterRef("collection"), number__lt=OuterRef("number"))
     earlier = siblings.exclude(state=SliceState.DONE)
-    found = JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE).due()
+    due = JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE).due()
     in_turn = JobCollection.objects.filter(pk=OuterRef("collection"), one_slice_at_a_time=True)
     blocked = Exists(in_turn) & Exists(earlier)
-    return found.exclude(blocked).select_related("collection").order_by("collection__position", "number")
+    return due.exclude(blocked).select_related("collection").order_by("collection__position", "number")
 
 
-def say_why_not(job: Job) -> None:
-    """Why nothing could be claimed: fail the job where that stays so, tell what it waits for otherwise."""
+def report_nothing_claimed(job: Job) -> None:
+    """Fail the job if no slice can ever be claimed, otherwise log what the job is waiting for."""
     job.refresh_from_db()
     if job.status != Status.IN_PROGRESS or job.error_code:
         return
@@ -69,45 +70,48 @@ def say_why_not(job: Job) -> None:
     if stopped is not None:
         error = _unclean_stop(stopped)
         if services.job_note_failure(job=job, error=error):
-            _tell(job, LogEntry.Level.ERROR, error.message)
+            _log(job, LogEntry.Level.ERROR, error.message)
     elif job.single_writer and (writer := writers(job).exclude(collection__job=job).first()):
-        sentence = WAITS.format(other=writer.collection.job.public_id)
+        message = WAITING.format(other=writer.collection.job.public_id)
         last = job.log.order_by("-pk").first()
-        if last is None or last.message != sentence:
-            _tell(job, LogEntry.Level.INFO, sentence)
+        if last is None or last.message != message:
+            _log(job, LogEntry.Level.INFO, message)
 
 
-def _tell(job: Job, level: LogEntry.Level, sentence: str) -> None:
-    LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=sentence)
+def _log(job: Job, level: LogEntry.Level, message: str) -> None:
+    LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=message)
 
 
 def _unclean_stop(stopped: JobSlice) -> UncleanStop:
     row = stopped.collection
     return UncleanStop(
-        f"The worker that wrote into “{row.target}” went away, and whether its last requests arrived is not "
-        f"known. {stopped.rows_written:,} rows were acknowledged.",
+        f"The worker that wrote into “{row.target}” stopped, and it is not known whether its last requests "
+        f"arrived. {stopped.rows_written:,} rows were acknowledged.",
     )
 
 
 def has_turn(job: Job) -> bool:
-    """Whether no other job writes to a target that takes one writer at a time. Asked in a transaction."""
+    """True if the job may write to its target now. Some targets accept one writer at a time.
+
+    Call it in a transaction.
+    """
     if not job.single_writer:
         return True
-    # Two jobs that look at once would each find the other idle.
+    # Without this lock, two jobs that check at the same time would both start.
     Installation.objects.select_for_update().first()
     return not writers(job).exists()
 
 
 def writers(job: Job) -> Any:
-    """The slices that are being written to the target of ``job``."""
-    found = JobSlice.objects.filter(
+    """The slices that workers are writing to the target of ``job``, if it accepts one writer at a time."""
+    slices = JobSlice.objects.filter(
         collection__job__target_key=job.target_key, collection__job__single_writer=True
     )
-    return found.leased().select_related("collection__job")
+    return slices.leased().select_related("collection__job")
 
 
 def waiting_for_target(job: Job) -> Any:
-    """The jobs that may have waited for ``job`` to let go of its target."""
+    """The jobs that may have been waiting until ``job`` releases its target."""
     if not job.single_writer:
         return Job.objects.none()
     others = Job.objects.filter(target_key=job.target_key, single_writer=True, stage=Stage.MOVING)

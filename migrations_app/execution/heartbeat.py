@@ -1,4 +1,4 @@
-"""A thread that keeps a lease while another works, and tells it to stop when it must."""
+"""Heartbeat: a thread that renews a lease while another thread works, and stops the work if it must end."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from migrations_app.engine.stop_token import StopToken
 from migrations_app.execution.lease import Terms
 
 logger = logging.getLogger(__name__)
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
 
 class Drain:
-    """Whether this process is to let go of its work. A signal handler may set it: it takes no lock."""
+    """Request to this process to release its work and end. It has no lock, so a signal handler may set it."""
 
     def __init__(self) -> None:
-        self.is_asked = False
+        self.is_requested = False
 
-    def ask(self) -> None:
-        self.is_asked = True
+    def request(self) -> None:
+        self.is_requested = True
 
 
 drain = Drain()
 
 
 class Heartbeat:
-    """Calls ``beat`` every ``terms.interval_seconds`` as long as the ``with`` block runs.
+    """Calls ``beat`` every ``terms.interval_seconds`` while the ``with`` block runs.
 
-    ``beat`` renews the lease and gives the reason to stop, or None. Where it fails (the database is away) it
-    is tried again until the lease is over; then, as after a beat that lost the lease, ``stop`` is told.
-    ``held_since`` is the monotonic time just before the lease was taken.
+    ``beat`` renews the lease and returns the reason to stop, or None. If it fails because the database is
+    unavailable, it is called again until the lease runs out. ``stop`` is set if ``beat`` returns a reason, or
+    if the lease runs out. ``held_since`` is the monotonic time just before the lease was taken.
     """
 
     def __init__(
@@ -64,19 +64,19 @@ class Heartbeat:
     def _run(self) -> None:
         due = time.monotonic() + self._terms.interval_seconds
         try:
-            while not self._over.wait(LOOK_SECONDS):
-                if drain.is_asked:
+            while not self._over.wait(POLL_SECONDS):
+                if drain.is_requested:
                     self._stop.stop(Draining("The worker is shutting down."))
                 if time.monotonic() >= due:
-                    self._try()
+                    self._beat_once()
                     due = time.monotonic() + self._terms.interval_seconds
         finally:
-            # Without a heartbeat nobody may go on, whatever ended it.
+            # Without a heartbeat the work must stop, even if the thread ended with an exception.
             if not self._over.is_set():
-                self._stop.stop(LeaseLost("The heartbeat ended."))
+                self._stop.stop(LeaseLost("The heartbeat stopped."))
             connections.close_all()
 
-    def _try(self) -> None:
+    def _beat_once(self) -> None:
         started = time.monotonic()
         try:
             reason = self._beat()
@@ -84,7 +84,7 @@ class Heartbeat:
             logger.warning("A lease could not be renewed: %s", error)
             connections.close_all()
             if time.monotonic() >= self._lease_end:
-                self._stop.stop(LeaseLost("The lease ran out while the database was away."))
+                self._stop.stop(LeaseLost("The lease ran out while the database was unavailable."))
             return
         self._lease_end = started + self._terms.lease_seconds
         if reason is not None:

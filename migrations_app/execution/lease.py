@@ -1,7 +1,7 @@
-"""Leases: who works on a job or a slice, and until when.
+"""Leases: a worker takes a lease on a job or a slice, renews it while it works, and releases it.
 
-All times are the database's: hosts whose clocks differ agree on when a lease is over. A lease carries a
-fencing number; whoever lost it changes nothing any more, however late.
+All times come from the database's clock, so hosts with different clocks agree when a lease ends. Each lease
+has a fencing number (``fence``): a worker that lost its lease cannot change the row any more.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from django.db.models.functions import Now
 
 from migrations_app.models import JobSlice, Leased
 
-# All running slices together renew their leases, and draw the rate curve, no more often than this.
+# The most lease renewals and rate samples per second, for all running slices together.
 BEATS_A_SECOND = 25
 SAMPLES_A_SECOND = 5
 MANY_SLICES = 250
 SHORTEST_INTERVAL_SECONDS = 2.0
-# Waits before the next try of something that failed but may work again.
+# Waiting times before a retry, after a failure that may be temporary.
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 60.0
 MAX_ATTEMPTS = 6
@@ -32,9 +32,11 @@ MAX_ATTEMPTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long a lease holds, and how often it is renewed (never later than after a third of it).
+    """Terms of a lease.
 
-    ``sample_seconds`` lie between two samples of the rate.
+    ``lease_seconds`` is the time after which a lease that was not renewed ends. ``interval_seconds`` is the
+    time between two renewals, at most a third of the lease. ``sample_seconds`` is the time between two
+    samples of the rate.
     """
 
     lease_seconds: float
@@ -43,12 +45,12 @@ class Terms:
 
     @property
     def request_timeout_seconds(self) -> float:
-        """The deadline of a request that writes rows."""
+        """The timeout of a request that writes rows."""
         return self.lease_seconds / 2
 
 
 def terms() -> Terms:
-    """The terms of a lease taken now: the more slices run, the longer."""
+    """Return the terms for a lease taken now. The more slices run, the less often each lease is renewed."""
     return terms_for(JobSlice.objects.leased().count(), settings.VECTORFERRY_LEASE_SECONDS)
 
 
@@ -60,41 +62,43 @@ def terms_for(running: int, lease_seconds: float) -> Terms:
 
 
 def owner() -> str:
-    """This process, as a lease names it."""
+    """The name of this process as the owner of a lease."""
     return f"{socket.gethostname()[:80]}:{os.getpid()}"
 
 
 def after(seconds: float) -> Combinable:
-    """The moment so many seconds from now, by the database's clock."""
+    """The time ``seconds`` from now, by the database's clock."""
     return Now() + timedelta(seconds=seconds)
 
 
-def take(thing: Leased, how: Terms, where: Q | None = None, **changes: Any) -> bool:
-    """Take the lease of ``thing`` if nobody holds it, it is due and ``where`` holds. Refreshes it."""
-    found = type(thing).objects.filter(where or Q(), pk=thing.pk).due()
-    taken = found.update(
-        lease_owner=owner(), lease_until=after(how.lease_seconds), fence=F("fence") + 1, **changes
+def take(row: Leased, terms: Terms, where: Q | None = None, **changes: Any) -> bool:
+    """Take the lease of ``row`` and refresh it, if it is free, due and matches ``where``. False if not."""
+    due = type(row).objects.filter(where or Q(), pk=row.pk).due()
+    taken = due.update(
+        lease_owner=owner(), lease_until=after(terms.lease_seconds), fence=F("fence") + 1, **changes
     )
     if taken:
-        thing.refresh_from_db()
+        row.refresh_from_db()
     return taken == 1
 
 
-def renew(thing: Leased, how: Terms, where: Any = None, **changes: Any) -> bool:
-    """Hold ``thing`` longer and store ``changes``, in one statement. False: someone else has it, or not
-    ``where``."""
-    return _held(thing, where).update(lease_until=after(how.lease_seconds), **changes) == 1
+def renew(row: Leased, terms: Terms, where: Any = None, **changes: Any) -> bool:
+    """Renew the lease of ``row`` and store ``changes``, in one statement.
+
+    False if another worker took the lease, or if ``row`` does not match ``where``.
+    """
+    return _held(row, where).update(lease_until=after(terms.lease_seconds), **changes) == 1
 
 
-def release(thing: Leased, **changes: Any) -> bool:
-    """Let go of ``thing`` and store ``changes``, in one statement. False: someone else has it."""
-    return _held(thing).update(lease_until=None, lease_owner="", **changes) == 1
+def release(row: Leased, **changes: Any) -> bool:
+    """Release ``row`` and store ``changes``, in one statement. False if another worker took the lease."""
+    return _held(row).update(lease_until=None, lease_owner="", **changes) == 1
 
 
-def _held(thing: Leased, where: Any = None) -> Any:
-    return type(thing).objects.filter(where or Q(), pk=thing.pk, fence=thing.fence)
+def _held(row: Leased, where: Any = None) -> Any:
+    return type(row).objects.filter(where or Q(), pk=row.pk, fence=row.fence)
 
 
 def retry_seconds(attempts: int) -> float:
-    """How long to wait after so many failures in a row (from 1)."""
+    """The waiting time after ``attempts`` failures in a row (1 or more)."""
     return float(min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** (attempts - 1)))

@@ -1,4 +1,4 @@
-"""The frame of a control task: its lease, its heartbeat, its log, and what becomes of its errors."""
+"""Task runner: runs a control task under a lease, with a heartbeat and a run log, and handles its errors."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from migrations_app.models import Job
 from migrations_app.models.status import Status
 from migrations_app.reporting.run_log import RunLog
 
-# A wake-up must not come before the database's clock lets the task be taken up again.
+# Added to the delay of a wake-up, so that it does not come before the retry time by the database's clock.
 CLOCK_SLACK_SECONDS = 0.3
-TAKEN_OVER = "Another worker took this task over."
-GOING = Q(status=Status.IN_PROGRESS, error_code="")
+TAKEN_OVER = "Another worker took over this task."
+ACTIVE = Q(status=Status.IN_PROGRESS, error_code="")
 STOPPING = Q(status=Status.CANCELING) | (Q(status=Status.IN_PROGRESS) & ~Q(error_code=""))
 
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:
-    """A job whose lease this process holds, until ``stop`` says otherwise."""
+    """A job whose lease this process holds. ``stop`` is set when the task must stop."""
 
     job: Job
     log: RunLog
@@ -37,35 +37,35 @@ class HeldJob:
 
 @dataclass(frozen=True, slots=True)
 class RunAgain:
-    """The task is not through: it goes on where it stored its position, after ``seconds``."""
+    """The result of a task that is not finished: it continues from its stored position after ``seconds``."""
 
     seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class ControlTask:
-    """A kind of control task: ``body`` is run as long as ``while_`` holds of the job; ``failed`` stores the
-    error where another try makes no sense."""
+    """A kind of control task. ``body`` runs while the job matches ``condition``; ``failed`` stores an error
+    that a retry cannot fix.
+    """
 
     task: queue.Task
     body: Callable[[HeldJob], RunAgain | None]
-    while_: Q
+    condition: Q
     failed: Callable[[Job, FerryError], object]
 
 
 def run_under_lease(job: Job, control: ControlTask) -> None:
-    """Run the body under the job's lease. Nothing where it is held already.
+    """Run the body under the job's lease. Does nothing if another process holds the lease.
 
-    The lease is given back, then the next wake-up sent.
+    Afterwards the lease is released, and then the next wake-up is sent.
     """
-    how, since = lease.terms(), time.monotonic()
-    task, while_ = control.task, control.while_
-    if not lease.take(job, how, while_):
+    terms, since = lease.terms(), time.monotonic()
+    if not lease.take(job, terms, control.condition):
         return
-    # The body reads the job anew now and then: the fence that counts is the one that was taken.
+    # The copy keeps the fence of this lease: the body may reload the job.
     log, stop, held = RunLog(job), StopToken(), copy(job)
     try:
-        with Heartbeat(lambda: _beat(held, how, while_, log), how, stop, since):
+        with Heartbeat(lambda: _beat(held, terms, control.condition, log), terms, stop, since):
             again = control.body(HeldJob(job, log, stop))
         lease.release(held, attempts=0, not_before=None)
     except LeaseLost as lost:
@@ -75,48 +75,48 @@ def run_under_lease(job: Job, control: ControlTask) -> None:
         lease.release(held)
         again = RunAgain(1.0) if isinstance(reason, Draining) else None
     except Exception as error:  # noqa: BLE001 (a task's outermost frame)
-        again = _failed(held, control, how, error, log)
+        again = _failed(held, control, terms, error, log)
     finally:
         log.flush()
     if again is not None:
-        queue.wake(job, task, delay_seconds=again.seconds)
+        queue.wake(job, control.task, delay_seconds=again.seconds)
 
 
-def _beat(job: Job, how: lease.Terms, while_: Q, log: RunLog) -> Interrupted | None:
+def _beat(job: Job, terms: lease.Terms, condition: Q, log: RunLog) -> Interrupted | None:
     log.flush()
-    if lease.renew(job, how, while_):
+    if lease.renew(job, terms, condition):
         return None
-    if lease.renew(job, how):
-        return Canceled("The job is to stop.")
+    if lease.renew(job, terms):
+        return Canceled("The job must stop.")
     return LeaseLost(TAKEN_OVER)
 
 
 def _failed(
-    job: Job, control: ControlTask, how: lease.Terms, error: Exception, log: RunLog
+    job: Job, control: ControlTask, terms: lease.Terms, error: Exception, log: RunLog
 ) -> RunAgain | None:
-    """Try again later where that may help, else store the failure; then give the lease back.
+    """Schedule a retry if that may help, else store the failure; then release the lease.
 
-    What befell a worker that had lost its lease says nothing about the job.
+    If the worker had lost its lease, its error does not concern the job and is only logged.
     """
     known = explain(error, log)
-    if not lease.renew(job, how):
+    if not lease.renew(job, terms):
         log("warning", TAKEN_OVER)
         return None
-    if known.retryable and job.attempts + 1 < lease.MAX_ATTEMPTS and not drain.is_asked:
+    if known.retryable and job.attempts + 1 < lease.MAX_ATTEMPTS and not drain.is_requested:
         wait = lease.retry_seconds(job.attempts + 1)
         log("warning", f"Trying again in {wait:.0f} seconds.")
         lease.release(job, attempts=job.attempts + 1, not_before=lease.after(wait))
         return RunAgain(wait + CLOCK_SLACK_SECONDS)
-    log.flush()  # the sentence of the end comes last
+    log.flush()  # the last line must be the end of the job
     control.failed(job, known)
     lease.release(job, attempts=0, not_before=None)
     return None
 
 
 def explain(error: BaseException, log: RunLog) -> FerryError:
-    """Log ``error``, and give what a person is told of it: itself, or for what nobody foresaw, a sentence.
+    """Log ``error``, and return the error to show to users. Secrets are removed from its message.
 
-    Without secrets, whatever a driver put into its message.
+    A ``FerryError`` is returned itself; every other error is replaced by a ``FerryError``.
     """
     if isinstance(error, PlanRefused):
         for fault in error.faults:
@@ -128,8 +128,8 @@ def explain(error: BaseException, log: RunLog) -> FerryError:
         log.traceback(message, error)
         error = FerryError(message, "See the run log.", code="database_unavailable", retryable=True)
     else:
-        message = f"Something went wrong that Vectorferry does not know: {type(error).__name__}."
+        message = f"Unexpected error: {type(error).__name__}."
         log.traceback(message, error)
-        error = FerryError(message, "The run log holds the details for a report to the developers.")
+        error = FerryError(message, "The run log contains the details. Report them to the developers.")
     error.message, error.hint = log.clean(error.message), log.clean(error.hint)
     return error

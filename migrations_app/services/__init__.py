@@ -1,4 +1,4 @@
-"""What a person can do, page and command line alike; and what workers do to the state of a job."""
+"""Services: the actions of users (pages and command line), and the changes workers make to a job's state."""
 
 from migrations_app.services.connections import (
     connection_delete,

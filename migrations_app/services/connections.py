@@ -1,4 +1,4 @@
-"""Saved connections: made, changed, tested, deleted."""
+"""Connection services: save, test and delete connections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.models import Connection, Job
 from migrations_app.models.status import ENDED
 
-MOST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 
 def connection_settings(
@@ -27,23 +27,26 @@ def connection_settings(
     connection: Connection | None = None,
     forget: Collection[str] = (),
 ) -> dict[str, Any]:
-    """``settings`` checked, as they are stored. Blank secrets are taken from ``connection``, if given, but
-    for those to ``forget``.
+    """Check ``settings``, and return them as they are stored.
 
-    Raises ``SettingsError`` for the first fault, on its field.
+    Secrets left blank are taken from ``connection`` if it is given, except those named in ``forget``. Raises
+    ``SettingsError`` for the first fault, with its field.
     """
     model = endpoints.endpoint_class(kind, is_target=is_target).Settings
     given = {name: value for name, value in settings.items() if value not in (None, "")}
     if connection is not None and connection.kind == kind:
         stored = {name: value for name, value in connection.settings.items() if name not in forget}
-        given = _kept_secrets(model, given, stored) | given
+        given = _stored_secrets(model, given, stored) | given
     return endpoints.plain(endpoints.parse_settings(model, given))
 
 
-def _kept_secrets(
+def _stored_secrets(
     model: type[SettingsModel], given: dict[str, Any], stored: dict[str, Any]
 ) -> dict[str, Any]:
-    """The stored secrets that a form left blank; not those of another way to give the address."""
+    """Return the stored secrets that a form may leave blank.
+
+    A form gives the address in one of several ways (groups of settings): other groups are left out.
+    """
     fields = model.model_fields
     chosen = (n for n, value in given.items() if n in fields and value not in (fields[n].default, None))
     groups = {_group(model, name) for name in chosen} - {""}
@@ -71,12 +74,13 @@ def connection_save(
     server: ServerInfo | None = None,
     forget: Collection[str] = (),
 ) -> Connection:
-    """Save a new connection, or change ``connection``; a secret left blank then stays as it was, unless it is
-    among those to ``forget``.
+    """Save a new connection, or change ``connection``.
 
-    ``is_target`` is guessed from the kind where it is not given; ``server`` is what a test just found.
-    Nothing is connected to. Raises ``SettingsError`` with its field, and for another address while a job
-    that has not ended uses it: the half of its rows would come from, or go to, another place.
+    In a change, a secret left blank keeps its stored value, unless it is named in ``forget``. If
+    ``is_target`` is not given, it follows from the kind. ``server`` is the result of a test that was just
+    made. This function does not connect. Raises ``SettingsError`` with its field. The address cannot change
+    while a job that has not ended uses the connection: part of its rows would come from, or go to, another
+    server.
     """
     saved = connection or Connection(kind=kind, created_by=user)
     saved.is_target = kind in endpoints.TARGETS if is_target is None else is_target
@@ -85,8 +89,8 @@ def connection_save(
         kind=kind, settings=settings, is_target=saved.is_target, connection=connection, forget=forget
     )
     saved.kind = kind
-    with _open(saved) as end:
-        address = end.address()[:500]
+    with _open(saved) as endpoint:
+        address = endpoint.address()[:500]
     if connection is not None and address != connection.address:
         _refuse_in_use(connection)
     saved.address = address
@@ -97,17 +101,17 @@ def connection_save(
             saved.save()
     except IntegrityError:
         raise SettingsError(
-            f"There is a connection named “{saved.name}” already.", "Choose another name.", field="name"
+            f"A connection named “{saved.name}” already exists.", "Choose another name.", field="name"
         ) from None
     return saved
 
 
 def _checked_name(name: str) -> str:
     name = name.strip()
-    if not name or len(name) > MOST_NAME or not name.isprintable():
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise SettingsError(
-            "A connection needs a name." if not name else f"“{name[:40]}” cannot be a name.",
-            f"Up to {MOST_NAME} printable characters, by which people will know it.",
+            "A connection needs a name." if not name else f"“{name[:40]}” is not a valid name.",
+            f"Use 1 to {MAX_NAME_LENGTH} printable characters.",
             field="name",
         )
     return name
@@ -120,17 +124,17 @@ def _open(connection: Connection) -> Any:
 
 
 def connection_test(*, connection: Connection) -> ServerInfo:
-    """Connect and ask the server who it is; what came of it is stored. Raises ``ConnectionFailed``."""
+    """Connect, read the server's name and version, and store the result. Raises ``ConnectionFailed``."""
     try:
-        with _open(connection) as end:
-            found: ServerInfo = end.check()
+        with _open(connection) as endpoint:
+            server: ServerInfo = endpoint.check()
     except FerryError as error:
         connection.tested_at, connection.test_error = timezone.now(), error.message
         connection.save(update_fields=("tested_at", "test_error"))
         raise
-    _note_test(connection, found)
+    _note_test(connection, server)
     connection.save(update_fields=("tested_at", "test_error", "server_info"))
-    return found
+    return server
 
 
 def _note_test(connection: Connection, server: ServerInfo) -> None:
@@ -139,7 +143,7 @@ def _note_test(connection: Connection, server: ServerInfo) -> None:
 
 
 def connection_delete(*, connection: Connection) -> None:
-    """Raises ``SettingsError`` while a job that has not ended uses it."""
+    """Delete a connection. Raises ``SettingsError`` while a job that has not ended uses it."""
     with transaction.atomic():
         _refuse_in_use(connection)
         connection.delete()
@@ -151,6 +155,6 @@ def _refuse_in_use(connection: Connection) -> None:
     if job is not None:
         raise SettingsError(
             f"“{connection.name}” is used by {job.public_id}, which has not ended.",
-            "Wait for its end, or cancel it.",
+            "Wait until the job has ended, or cancel it.",
             code="connection_in_use",
         )

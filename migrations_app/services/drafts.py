@@ -1,4 +1,4 @@
-"""Drafts: plans on their way through the wizard."""
+"""Draft services: create, save and discard the plans that are being made in the wizard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def draft_save(
     source_connection: Connection | None = None,
     target_connection: Connection | None = None,
 ) -> Draft:
-    """Store what is given, and leave the rest as it was. Raises ``SettingsError`` once it became a job."""
+    """Store the given values, leave the others unchanged. Raises ``SettingsError`` if it became a job."""
     given = {
         "plan": plan,
         "state": state,
@@ -31,26 +31,25 @@ def draft_save(
         "target_connection": target_connection,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    found = Draft.objects.filter(pk=draft.pk, job=None)
     changes["updated_at"] = timezone.now()
-    if not found.update(**changes):
-        raise gone(draft)
+    if not Draft.objects.filter(pk=draft.pk, job=None).update(**changes):
+        raise draft_error(draft)
     for name, value in changes.items():
         setattr(draft, name, value)
     return draft
 
 
 def draft_discard(*, draft: Draft) -> None:
-    """Gone after this, also where it was not there. What became a job stays."""
+    """Delete the draft if it still exists. A draft that became a job stays."""
     Draft.objects.filter(pk=draft.pk, job=None).delete()
 
 
-def gone(draft: Draft) -> SettingsError:
-    """Why ``draft`` cannot be changed any more."""
+def draft_error(draft: Draft) -> SettingsError:
+    """Return the error for a draft that can no longer be changed."""
     if Draft.objects.filter(pk=draft.pk).exists():
         return SettingsError(
-            "This draft became a job; it cannot be changed any more.",
-            "Find the job on the Jobs page, or begin a new migration.",
+            "This draft became a job and can no longer be changed.",
+            "Find the job on the Jobs page, or start a new migration.",
             code="draft_started",
         )
-    return SettingsError("This draft is not there any more.", "Begin a new migration.", code="draft_missing")
+    return SettingsError("This draft no longer exists.", "Start a new migration.", code="draft_missing")

@@ -1,4 +1,4 @@
-"""Jobs as a person starts and steers them."""
+"""Job services for users: create and cancel jobs; index, load and release their collections."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from migrations_app import endpoints, queue
 from migrations_app.engine.errors import Fault, PlanRefused, SettingsError
-from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 from migrations_app.models import ActionState, Connection, Draft, Job, JobCollection, LogEntry
 from migrations_app.models.status import Status
-from migrations_app.services.drafts import gone
+from migrations_app.services.drafts import draft_error
 from migrations_app.services.lifecycle import job_settle, wake_next_pending
 from migrations_app.services.transitions import move
 
@@ -33,10 +33,10 @@ def job_create(
     description: str = "",
     inline: bool = False,
 ) -> Job:
-    """Make a job of a plan and hand it to the queue.
+    """Create a job from a plan and wake a worker for it.
 
-    ``secrets`` are the settings written out in the plan, by end ("source", "target"). A draft makes one job,
-    whatever the clicks: the second one gets the first one's. With ``inline`` no worker is woken.
+    ``secrets`` are the endpoint settings written in the plan, by role ("source", "target"). A draft creates
+    only one job: a second call returns the job of the first. With ``inline`` no worker is woken.
     Raises ``PlanRefused`` for too many collections, ``SettingsError`` for settings that cannot be used.
     """
     _refuse_too_many(plan)
@@ -64,55 +64,57 @@ def job_create(
 
 
 def _insert(job: Job, plan: Plan, draft: Draft | None) -> bool:
-    """Store the job and wake a worker; False, and nothing stored, where its draft made one already."""
+    """Store the job and wake a worker. If its draft already has a job, store nothing and return False."""
     with transaction.atomic():
         job.save()
-        # The state of the wizard, with rows of the source in it, has served its turn.
+        # The wizard no longer needs its state, which contains rows of the source: it is cleared.
         if draft is not None and not Draft.objects.filter(pk=draft.pk, job=None).update(job=job, state={}):
             transaction.set_rollback(True)
             return False
         JobCollection.objects.bulk_create(
-            JobCollection(job=job, position=number, source=c.source, target=c.target or "", plan=_dumped(c))
+            JobCollection(job=job, position=number, source=c.source, target=c.target or "", plan=_as_json(c))
             for number, c in enumerate(plan.collections)
         )
         queue.wake(job, queue.Task.PREPARE)
     return True
 
 
-def _dumped(collection: Any) -> dict[str, Any]:
-    dumped: dict[str, Any] = collection.model_dump(mode="json", by_alias=True)
-    return dumped
+def _as_json(collection: CollectionPlan) -> dict[str, Any]:
+    return collection.model_dump(mode="json", by_alias=True)
 
 
 def _job_of(draft: Draft) -> Job:
-    """The job that another click made of it."""
+    """Return the job that an earlier call created from the draft."""
     draft.refresh_from_db()
     if draft.job is None:
-        raise gone(draft)
+        raise draft_error(draft)
     return draft.job
 
 
 def _refuse_too_many(plan: Plan) -> None:
-    most = host_settings.VECTORFERRY_MAX_COLLECTIONS
-    if len(plan.collections) > most:
+    limit = host_settings.VECTORFERRY_MAX_COLLECTIONS
+    if len(plan.collections) > limit:
         raise PlanRefused(
             (
                 Fault(
                     "too_many_collections",
-                    f"The plan has {len(plan.collections)} collections, and one job takes {most}.",
-                    "Make several plans of it; the operator can raise VECTORFERRY_MAX_COLLECTIONS.",
+                    f"The plan has {len(plan.collections)} collections; one job can have {limit}.",
+                    "Split it into several plans. The operator can raise VECTORFERRY_MAX_COLLECTIONS.",
                     path="collections",
                 ),
             )
         )
 
 
-def _hosts(end: Source | Target) -> str:
-    return ", ".join(end.hosts())[:500]
+def _hosts(endpoint: Source | Target) -> str:
+    return ", ".join(endpoint.hosts())[:500]
 
 
 def target_key(target: Target) -> str:
-    """Which server a target is, whatever database or user: jobs compare it to take turns where they must."""
+    """Return a text that identifies the server of a target, without database and user.
+
+    Jobs compare it: at some targets they must take turns.
+    """
     uri = getattr(target.settings, "uri", None)
     if not isinstance(uri, str):
         return f"{target.kind}:{_hosts(target)}"[:500]
@@ -122,20 +124,20 @@ def target_key(target: Target) -> str:
 
 
 def job_cancel(*, job: Job, user: User | None, drop: bool) -> None:
-    """Stop a job. ``drop`` also drops the collections it created, once nobody writes to them any more.
+    """Cancel a job. ``drop`` also drops the collections it created, once no worker writes to them.
 
-    A job that no worker holds is canceled before this returns. Raises ``SettingsError`` where it has ended.
+    If no worker holds the job, it is canceled before this returns. Raises ``SettingsError`` if it has ended.
     """
     if _cancel_pending(job, user):
         return
     if not move(job, Status.CANCELING, only_from=frozenset({Status.IN_PROGRESS}), drop_requested=drop):
         job.refresh_from_db()
         raise SettingsError(
-            f"{job.public_id} is {job.get_status_display()} and cannot be canceled any more.",
+            f"{job.public_id} is {job.get_status_display()} and can no longer be canceled.",
             code="not_cancelable",
         )
-    what = "what it created is to be dropped" if drop else "what it wrote stays"
-    note(job, f"Canceled by {_name(user)}; {what}.")
+    rest = "the collections it created will be dropped" if drop else "the rows it wrote stay"
+    note(job, f"Canceled by {_name(user)}; {rest}.")
     if not job_settle(job=job):
         queue.wake(job, queue.Task.SETTLE)
 
@@ -143,13 +145,13 @@ def job_cancel(*, job: Job, user: User | None, drop: bool) -> None:
 def _cancel_pending(job: Job, user: User | None) -> bool:
     if not move(job, Status.CANCELED, only_from=frozenset({Status.PENDING}), ended_at=timezone.now()):
         return False
-    note(job, f"Canceled by {_name(user)} before it began; nothing was written.")
+    note(job, f"Canceled by {_name(user)} before it started; nothing was written.")
     wake_next_pending()
     return True
 
 
 def job_index(*, job: Job, user: User | None, collection: str = "") -> None:
-    """Have the indexes of the plan made on the finished job's collections, or on the one named."""
+    """Request the indexes of the plan, for all collections of a Successful job or for the one named."""
     _request_action(
         job,
         user,
@@ -187,28 +189,28 @@ def job_release(*, job: Job, user: User | None, collection: str = "") -> None:
     )
 
 
-def _request_action(job: Job, user: User | None, collection: str, what: str, **changes: Any) -> None:
+def _request_action(job: Job, user: User | None, collection: str, action: str, **changes: Any) -> None:
     job.refresh_from_db()
     if not job.can_use_target:
         raise SettingsError(
-            f"{job.public_id} is {job.get_status_display()}; this needs a Successful job.",
+            f"{job.public_id} is {job.get_status_display()}; this action needs a Successful job.",
             code="not_finished",
         )
     _refuse_another_target(job)
-    found = job.collections.filter(**({"target": collection} if collection else {}))
-    if not found.update(**changes):
+    rows = job.collections.filter(**({"target": collection} if collection else {}))
+    if not rows.update(**changes):
         raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")
-    note(job, f"{what}: asked by {_name(user)}.")
+    note(job, f"{action}: requested by {_name(user)}.")
     queue.wake(job, queue.Task.POST_MIGRATION)
 
 
 def _refuse_another_target(job: Job) -> None:
-    """Refuses where the target's connection was deleted, or leads elsewhere by now."""
+    """Raise ``SettingsError`` if the target's connection was deleted, or now points to another server."""
     with endpoints.job_target(job) as target:
         if target_key(target) != job.target_key:
             raise SettingsError(
-                f"The connection “{job.target_name}” leads to another server than this job wrote to.",
-                "Change it back, or use the server's own tools.",
+                f"The connection “{job.target_name}” no longer points to the server that this job wrote to.",
+                "Change the connection back, or use the server's own tools.",
                 code="target_elsewhere",
             )
 
@@ -218,5 +220,5 @@ def _name(user: User | None) -> str:
 
 
 def note(job: Job, message: str) -> None:
-    """A line in the run log, from outside a worker."""
+    """Add a line to the run log, from outside a worker."""
     LogEntry.objects.create(job=job, at=timezone.now(), level=LogEntry.Level.INFO, message=message)

@@ -1,4 +1,4 @@
-"""What workers do to the state of a job: it starts, enters a stage, fails, ends."""
+"""Job lifecycle: the functions with which workers start a job, change its stage, and end it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from migrations_app.services.transitions import move
 
 
 def job_start(*, job: Job) -> bool:
-    """Pending → In Progress, as long as fewer than ``VECTORFERRY_JOBS_AT_ONCE`` are. Whether it did."""
+    """Pending → In Progress, if fewer than ``VECTORFERRY_JOBS_AT_ONCE`` jobs run. True if the job started."""
     with transaction.atomic():
-        # Two starts at once would each count the other out.
+        # Without this lock two jobs could start at the same time and exceed the limit.
         Installation.objects.select_for_update().first()
         if Job.objects.filter(status__in=RUNNING).count() >= settings.VECTORFERRY_JOBS_AT_ONCE:
             return False
@@ -36,28 +36,28 @@ def job_start(*, job: Job) -> bool:
 
 
 def wake_next_pending() -> None:
-    """Have the job that waits longest prepared: another one made room."""
+    """Wake a worker for the job that has waited longest, after another job ended."""
     job = Job.objects.filter(status=Status.PENDING, inline=False).order_by("created_at", "pk").first()
     if job is not None:
         queue.wake(job, queue.Task.PREPARE)
 
 
 def job_enter_stage(*, job: Job, stage: Stage) -> None:
-    """Close the books of the stage that is over, and begin ``stage``. Nothing where it is in it already.
+    """Store the duration of the current stage and enter ``stage``, unless the job is already in it.
 
-    Raises ``LeaseLost`` where another worker took the job's lease meanwhile.
+    Raises ``LeaseLost`` if another worker took the job's lease in the meantime.
     """
     if job.stage == stage:
         return
     now = timezone.now()
     held = Job.objects.filter(pk=job.pk, fence=job.fence)
     if not held.update(stage=stage, stage_started_at=now, seconds=_seconds(job, now)):
-        raise LeaseLost("Another worker took this task over.")
+        raise LeaseLost("Another worker took over this task.")
     job.refresh_from_db()
 
 
 def _seconds(job: Job, now: datetime) -> dict[str, Any]:
-    """What each stage took so far, the current one up to ``now``."""
+    """Return the duration of each stage so far; the current stage counts up to ``now``."""
     seconds = dict(job.seconds)
     if job.stage == Stage.MOVING:
         span = JobSlice.objects.filter(collection__job=job).aggregate(
@@ -72,12 +72,12 @@ def _seconds(job: Job, now: datetime) -> dict[str, Any]:
 
 
 def job_note_failure(*, job: Job, error: FerryError, refused: bool = False) -> bool:
-    """Note on a running job that it fails, and why; the first failure counts. It stops from now on.
+    """Store the error of a running job, which then stops. False if the job already had an error.
 
-    ``refused``: it was found in preparation, before anything was written.
+    ``refused`` means that the job failed in the prepare stage, before anything was written.
     """
-    found = Job.objects.filter(pk=job.pk, status=Status.IN_PROGRESS, error_code="")
-    noted = found.update(
+    running = Job.objects.filter(pk=job.pk, status=Status.IN_PROGRESS, error_code="")
+    noted = running.update(
         error_code=error.code, error_message=error.message, error_hint=error.hint, refused=refused
     )
     job.refresh_from_db()
@@ -85,39 +85,40 @@ def job_note_failure(*, job: Job, error: FerryError, refused: bool = False) -> b
 
 
 def job_settle(*, job: Job) -> bool:
-    """Stopping → Failed or Canceled, once no lease of it is alive and nothing is left to be undone.
+    """Stopping → Failed or Canceled, if no worker holds a lease and no cleanup is left. True if it ended.
 
-    Whether it ended now. Both, the look at the leases and the move, see one state of the job: who takes a
-    lease locks the job, too.
+    The lock on the job covers both steps, checking the leases and changing the status: a worker that claims a
+    slice locks the job as well.
     """
     with transaction.atomic():
         locked = Job.objects.select_for_update().get(pk=job.pk)
-        if not locked.is_stopping or job_is_held(job=locked) or _is_to_undo(locked):
+        if not locked.is_stopping or job_is_held(job=locked) or _needs_cleanup(locked):
             return False
         stopped = JobSlice.objects.filter(collection__job=locked).exclude(state=SliceState.DONE)
-        # A worker that fell silent and comes back finds its lease gone.
+        # A worker that stopped responding and comes back must find that it lost its lease.
         stopped.update(
             state=SliceState.WAITING,
             lease_until=None,
             lease_owner="",
             fence=F("fence") + 1,
         )
-        to = Status.CANCELED if locked.status == Status.CANCELING else Status.FAILED
-        _end(locked, to)
-        _say_end(locked)
+        status = Status.CANCELED if locked.status == Status.CANCELING else Status.FAILED
+        _end(locked, status)
+        _log_end(locked)
     job.refresh_from_db()
     wake_next_pending()
     return True
 
 
 def job_is_moved(*, job: Job) -> bool:
-    """Whether every slice is through."""
-    is_cut = not job.collections.filter(is_sliced=False).exists()
-    return is_cut and not JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE).exists()
+    """True if every slice is done."""
+    is_sliced = not job.collections.filter(is_sliced=False).exists()
+    unfinished = JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE)
+    return is_sliced and not unfinished.exists()
 
 
 def job_is_held(*, job: Job) -> bool:
-    """Whether anyone works on the job, or may still be working."""
+    """True if a worker works on the job, or may still be working on it."""
     return (
         Job.objects.filter(pk=job.pk).leased().exists()
         or JobSlice.objects.filter(collection__job=job).leased().exists()
@@ -125,59 +126,60 @@ def job_is_held(*, job: Job) -> bool:
 
 
 def to_drop(job: Job) -> Any:
-    """The collections that a canceled job is to drop yet."""
-    made = (TargetState.CREATING, TargetState.CREATED)
-    asked = job.status == Status.CANCELING and job.drop_requested
-    return job.collections.filter(target_state__in=made) if asked else job.collections.none()
+    """The collections that a job in cancellation still has to drop."""
+    created = (TargetState.CREATING, TargetState.CREATED)
+    is_requested = job.status == Status.CANCELING and job.drop_requested
+    return job.collections.filter(target_state__in=created) if is_requested else job.collections.none()
 
 
-def half_counted(job: Job) -> Any:
-    """The collections that a count may have indexed or loaded for the moment, and did not put back yet."""
-    at_the_end = Q(finish__count__is_prepared=True, finish__count__is_done=False)
+def with_unfinished_count(job: Job) -> Any:
+    """The collections that a count may have indexed or loaded temporarily and has not restored."""
+    after = Q(finish__count__is_prepared=True, finish__count__is_done=False)
     before = Q(finish__before__is_prepared=True, finish__before__is_done=False)
-    return job.collections.filter(before | at_the_end)
+    return job.collections.filter(before | after)
 
 
-def _is_to_undo(job: Job) -> bool:
-    return bool(to_drop(job).exists() or half_counted(job).exists())
+def _needs_cleanup(job: Job) -> bool:
+    return bool(to_drop(job).exists() or with_unfinished_count(job).exists())
 
 
-def _end(job: Job, to: Status) -> bool:
+def _end(job: Job, status: Status) -> bool:
     now = timezone.now()
-    return move(job, to, ended_at=now, seconds=_seconds(job, now))
+    return move(job, status, ended_at=now, seconds=_seconds(job, now))
 
 
-def _say_end(job: Job) -> None:
+def _log_end(job: Job) -> None:
     level = LogEntry.Level.ERROR if job.status == Status.FAILED else LogEntry.Level.INFO
     sentence = f"{Status(job.status).label}: {_written(job)}"
     LogEntry.objects.create(job=job, at=timezone.now(), level=level, message=sentence)
 
 
 def _written(job: Job) -> str:
-    """What the job leaves in the target, as far as it is known."""
+    """Describe the rows that the job left in the target, as far as is known."""
     rows = sum(c.rows_written for c in job.collections.with_counters())
-    # Of rows with equal keys one stays; and what the count at the end did not find is not there.
-    is_less = (
+    # Fewer rows than were sent may be in the target: rows with equal keys replace each other, or the final
+    # count found fewer.
+    may_be_less = (
         job.error_code == VerifyMismatch.default_code or job.collections.filter(key_unique=False).exists()
     )
-    written = f"{rows:,} rows were {'sent' if is_less else 'written'}" if rows else "nothing was written"
+    written = f"{rows:,} rows were {'sent' if may_be_less else 'written'}" if rows else "nothing was written"
     if job.collections.filter(target_state=TargetState.DROPPED).exists():
         return f"{written}; the collections it created were dropped."
     if JobSlice.objects.filter(collection__job=job).in_doubt().exists():
-        written = written if rows else "nothing is known to be written"
-        return f"{written}. Some of what was sent last, and not answered, may be there as well."
+        written = written if rows else "no rows are known to be written"
+        return f"{written}. Rows whose last requests were not answered may be in the target as well."
     if not rows or job.status == Status.SUCCESSFUL:
         return f"{written}."
-    return f"{written}; what of them is in the target stays." if is_less else f"{written} and stay."
+    return f"{written}; those in the target stay." if may_be_less else f"{written}; they stay in the target."
 
 
 def job_succeed(*, job: Job) -> bool:
-    """In Progress → Successful. False where it was canceled or failed meanwhile."""
+    """In Progress → Successful. False if the job was canceled or failed in the meantime."""
     with transaction.atomic():
         locked = Job.objects.select_for_update().get(pk=job.pk)
         if locked.is_stopping or not _end(locked, Status.SUCCESSFUL):
             return False
-        _say_end(locked)
+        _log_end(locked)
     job.refresh_from_db()
     wake_next_pending()
     return True

@@ -11,7 +11,7 @@ from migrations_app.models.status import MOVES, Status
 
 
 def origins(to: Status) -> frozenset[Status]:
-    """The states from which a job may come to ``to``."""
+    """The states from which a job may change to ``to``."""
     return frozenset(status for status, targets in MOVES.items() if to in targets)
 
 
@@ -23,13 +23,14 @@ def move(
     where: models.Q | None = None,
     **changes: Any,
 ) -> bool:
-    """Bring ``job`` to ``to``, with ``changes``, in one statement. False where someone else was first.
+    """Change the status of ``job`` to ``to`` and store ``changes``, in one statement.
 
-    ``only_from`` and ``where`` narrow it further. Called by ``services`` alone.
+    False if the job was in another state. ``only_from`` and ``where`` restrict it further. Only ``services``
+    may call this.
     """
     allowed = origins(to) if only_from is None else origins(to) & only_from
-    found = Job.objects.filter(where or models.Q(), pk=job.pk, status__in=allowed)
-    if found.update(status=to, **changes) != 1:
+    matching = Job.objects.filter(where or models.Q(), pk=job.pk, status__in=allowed)
+    if matching.update(status=to, **changes) != 1:
         return False
     job.refresh_from_db()
     return True

@@ -9,7 +9,7 @@ from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob
 from migrations_app.models import Job, JobCollection, TargetState
-from migrations_app.services.lifecycle import half_counted, to_drop
+from migrations_app.services.lifecycle import to_drop, with_unfinished_count
 from migrations_app.stages.count import BEFORE, COUNT, count_after, count_before
 from migrations_app.stages.provision import is_ours
 
@@ -20,7 +20,7 @@ def cleanup(held: HeldJob) -> None:
         for row in to_drop(held.job):
             held.stop.check()
             _drop(held, row, target)
-        for row in half_counted(held.job):
+        for row in with_unfinished_count(held.job):
             held.stop.check()
             _restore(held, row, target)
 
@@ -62,7 +62,7 @@ def _forget_counts(row: JobCollection) -> None:
 
 def cleanup_failed(job: Job, error: FerryError) -> None:
     """The job ends all the same; where it was to drop something, its page says what was left where it is."""
-    for row in half_counted(job):
+    for row in with_unfinished_count(job):
         _forget_counts(row)
     if not to_drop(job).exists():
         return

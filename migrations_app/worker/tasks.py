@@ -9,7 +9,7 @@ from django.db.models import Q
 from migrations_app import services
 from migrations_app.execution import claim, lease
 from migrations_app.execution.heartbeat import drain
-from migrations_app.execution.task_runner import GOING, STOPPING, ControlTask, run_under_lease
+from migrations_app.execution.task_runner import ACTIVE, STOPPING, ControlTask, run_under_lease
 from migrations_app.models import Job
 from migrations_app.models.status import Stage, Status
 from migrations_app.queue import Task, wake
@@ -23,8 +23,8 @@ from migrations_app.stages.prepare import prepare as prepare_job
 from migrations_app.stages.prepare import prepare_failed
 from migrations_app.worker.scheduler import top_up
 
-PREPARE = ControlTask(Task.PREPARE, prepare_job, GOING & Q(stage=Stage.PREPARING), prepare_failed)
-FINISH = ControlTask(Task.FINISH, finish_job, GOING & ~Q(stage=Stage.PREPARING), finish_failed)
+PREPARE = ControlTask(Task.PREPARE, prepare_job, ACTIVE & Q(stage=Stage.PREPARING), prepare_failed)
+FINISH = ControlTask(Task.FINISH, finish_job, ACTIVE & ~Q(stage=Stage.PREPARING), finish_failed)
 SETTLE = ControlTask(Task.SETTLE, cleanup, STOPPING, cleanup_failed)
 POST_MIGRATION = ControlTask(
     Task.POST_MIGRATION, run_post_migration, Q(status=Status.SUCCESSFUL), post_migration_failed
@@ -43,13 +43,13 @@ def work(job_id: int) -> None:
     """Claim a slice and move its rows for a while."""
     if (job := _job(job_id, Task.WORK)) is None:
         return
-    how, since = lease.terms(), time.monotonic()
-    if (claimed := claim.claim(job, how)) is not None:
-        run(job, claimed, how, since)
+    terms, since = lease.terms(), time.monotonic()
+    if (claimed := claim.claim(job, terms)) is not None:
+        run(job, claimed, terms, since)
         for other in claim.waiting_for_target(job):
             top_up(other)
     else:
-        claim.say_why_not(job)
+        claim.report_nothing_claimed(job)
     top_up(job)
 
 
@@ -79,7 +79,7 @@ def post_migration(job_id: int) -> None:
 def _job(job_id: int, task: Task) -> Job | None:
     """The job, if it is there and this process may begin something new."""
     job = Job.objects.select_related("source_connection", "target_connection").filter(pk=job_id).first()
-    if job is not None and drain.is_asked:
+    if job is not None and drain.is_requested:
         wake(job, task, delay_seconds=1)
         return None
     return job

@@ -54,4 +54,4 @@ class Command(BaseCommand):
 
         # The tasks are loaded once, before the processes that run them are forked.
         import_module("migrations_app.worker.tasks")
-        cluster.run_cluster(drain.ask, say_alive)
+        cluster.run_cluster(drain.request, say_alive)

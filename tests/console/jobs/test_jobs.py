@@ -250,7 +250,7 @@ def test_canceling_a_pending_job_ends_it_at_once(administrator):
 def test_canceling_what_has_ended_is_answered_with_a_sentence(administrator):
     job = make_job(Status.SUCCESSFUL)
     page = administrator.post(reverse("job_cancel", args=[job.public_id]), follow=True)
-    assert "cannot be canceled any more" in text(page)
+    assert "can no longer be canceled" in text(page)
 
 
 def test_a_finished_job_offers_index_load_and_release(administrator):

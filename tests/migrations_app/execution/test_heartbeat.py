@@ -73,5 +73,5 @@ def test_a_heartbeat_that_broke_stops_the_work():
 
 
 def test_a_worker_that_is_to_end_stops_its_work_at_once(monkeypatch):
-    monkeypatch.setattr(heartbeat.drain, "is_asked", True)
+    monkeypatch.setattr(heartbeat.drain, "is_requested", True)
     assert isinstance(reason_of(lambda: None, Terms(600, 200)), Draining)

@@ -217,7 +217,7 @@ def test_jobs_cancels_a_waiting_job(run):
     assert Job.objects.get().status == Status.CANCELED
     code, _, err = command("jobs", "cancel", public_id)
     assert code == 2
-    assert "cannot be canceled any more" in err
+    assert "can no longer be canceled" in err
 
 
 def test_jobs_prints_rejected_rows_a_line_each(run):

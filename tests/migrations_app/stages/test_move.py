@@ -222,12 +222,12 @@ def test_a_cancel_stops_a_busy_worker(world, ready, pages_of_ten):
 
 
 def test_a_draining_worker_stores_its_place_and_lets_go(world, ready, pages_of_ten, monkeypatch):
-    monkeypatch.setattr(heartbeat.drain, "is_asked", False)
+    monkeypatch.setattr(heartbeat.drain, "is_requested", False)
     job = ready()
     pause = threading.Event()
 
     def on_request(number):
-        heartbeat.drain.ask()
+        heartbeat.drain.request()
         pause.wait(0.5)
 
     world.target.on_request = on_request
@@ -236,7 +236,7 @@ def test_a_draining_worker_stores_its_place_and_lets_go(world, ready, pages_of_t
     assert (drained.state, drained.lease_until) == (SliceState.WAITING, None)
     assert 0 < drained.rows_written < 100
     assert queue.waiting() == {(queue.Task.WORK, job.pk): 1}
-    heartbeat.drain.is_asked = False
+    heartbeat.drain.is_requested = False
     world.target.on_request = lambda number: None
     tasks.work(job.pk)
     assert len(world.target.collections["books"].rows) == 100
@@ -244,7 +244,7 @@ def test_a_draining_worker_stores_its_place_and_lets_go(world, ready, pages_of_t
 
 def test_a_draining_worker_begins_nothing_new(ready, monkeypatch):
     job = ready()
-    monkeypatch.setattr(heartbeat.drain, "is_asked", True)
+    monkeypatch.setattr(heartbeat.drain, "is_requested", True)
     tasks.work(job.pk)
     assert the_slice().fence == 0
     assert queue.waiting() == {(queue.Task.WORK, job.pk): 1}

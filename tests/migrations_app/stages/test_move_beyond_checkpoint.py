@@ -33,7 +33,10 @@ def test_rows_refused_beyond_the_last_whole_batch_are_kept_and_counted(world, re
     assert stopped.rows_rejected == RejectedRow.objects.filter(job=job, is_beyond=True).count() > 5
     assert stopped.rows_written == in_target(world) > 0
     assert (stopped.cursor, stopped.rows_in_flight) == (None, 0)
-    assert job.log.last().message == f"Failed: {stopped.rows_written} rows were written and stay."
+    assert (
+        job.log.last().message
+        == f"Failed: {stopped.rows_written} rows were written; they stay in the target."
+    )
 
 
 def test_what_came_beyond_the_checkpoint_is_void_when_the_slice_goes_on(world, ready):
@@ -61,8 +64,8 @@ def test_a_job_whose_last_requests_were_not_answered_says_so(world, ready, work_
     assert job.status == Status.FAILED
     assert the_slice().rows_in_flight == 100
     assert job.log.last().message == (
-        "Failed: nothing is known to be written. Some of what was sent last, and not answered, may be there "
-        "as well."
+        "Failed: no rows are known to be written. Rows whose last requests were not answered may be in the "
+        "target as well."
     )
 
 
@@ -72,4 +75,4 @@ def test_where_equal_keys_replace_one_another_rows_were_sent_not_written(world, 
     JobCollection.objects.update(key_unique=False)
     JobSlice.objects.update(state="waiting")
     services.job_cancel(job=job, user=None, drop=False)
-    assert job.log.last().message == "Canceled: 100 rows were sent; what of them is in the target stays."
+    assert job.log.last().message == "Canceled: 100 rows were sent; those in the target stay."

@@ -138,7 +138,7 @@ def test_what_befalls_a_late_task_whose_job_another_took_over_changes_nothing(wo
     job.refresh_from_db()
     assert (job.status, job.error) == (Status.IN_PROGRESS, None)
     assert job.lease_until is not None
-    assert job.log.filter(message__contains="took this task over").exists()
+    assert job.log.filter(message__contains="took over this task").exists()
 
 
 def test_a_late_task_whose_job_another_took_over_enters_no_stage(world):
@@ -264,7 +264,7 @@ def test_a_canceled_job_says_what_was_written_and_keeps_it(world, work_off):
     OrmQ.objects.all().delete()
     tasks.work(job.pk)
     assert ended(job).status == Status.CANCELED
-    assert job.log.last().message == "Canceled: 100 rows were written and stay."
+    assert job.log.last().message == "Canceled: 100 rows were written; they stay in the target."
     assert len(world.target.collections["books"].rows) == 100
 
 
