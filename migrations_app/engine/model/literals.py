@@ -62,8 +62,9 @@ def _text(value: str, spec: TypeSpec) -> str:
         size = len(value.encode())
     except UnicodeEncodeError:
         raise ValueError(f"{_shown(value)} is not valid Unicode text.") from None
-    if spec.max_length is not None and size > spec.max_length:
-        raise ValueError(f"{_shown(value)} is {size:,} bytes long; the field takes {spec.max_length:,}.")
+    limit = spec.max_length
+    if limit is not None and size > limit:
+        raise ValueError(f"{_shown(value)} is {size:,} bytes long; the field takes at most {limit:,}.")
     return value
 
 
@@ -71,8 +72,9 @@ def _array(value: Any, spec: TypeSpec) -> list[Any]:
     assert spec.element_type is not None
     if not isinstance(value, list):
         raise ValueError(f"{_shown(value)} is not a list.")
-    if spec.max_capacity is not None and len(value) > spec.max_capacity:
-        raise ValueError(f"The list has {len(value):,} elements; the field takes {spec.max_capacity:,}.")
+    limit = spec.max_capacity
+    if limit is not None and len(value) > limit:
+        raise ValueError(f"The list has {len(value):,} elements; the field takes at most {limit:,}.")
     element = TypeSpec(spec.element_type, max_length=spec.max_length)
     return [literal(item, element) for item in value]
 
@@ -88,7 +90,7 @@ def _json(value: Any) -> str:
     if not isinstance(document, (dict, list)):
         raise ValueError(f"{_shown(value)} is not a JSON object or list.")
     if size > MAX_JSON_BYTES:
-        raise ValueError(f"The JSON is {size:,} bytes long; Milvus takes {MAX_JSON_BYTES:,}.")
+        raise ValueError(f"The JSON is {size:,} bytes long; Milvus takes at most {MAX_JSON_BYTES:,}.")
     if depth > MAX_LITERAL_DEPTH:
         raise ValueError(f"{_shown(value)} is nested more than {MAX_LITERAL_DEPTH} levels deep.")
     return value if isinstance(value, str) else text

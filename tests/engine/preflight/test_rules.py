@@ -221,7 +221,7 @@ def test_nullable_needs_a_target_that_has_it():
         (T.BOOL, 1, "1 is not a BOOL value."),
         (T.FLOAT, 1e39, "1e+39 does not fit FLOAT."),
         (T.DOUBLE, float("nan"), "nan does not fit DOUBLE."),
-        (T.VARCHAR, "éé", "“éé” is 4 bytes long; the field takes 3."),
+        (T.VARCHAR, "éé", "“éé” is 4 bytes long; the field takes at most 3."),
     ],
 )
 def test_a_default_must_be_a_value_of_its_type(type_, value, words):
