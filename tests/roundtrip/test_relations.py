@@ -242,7 +242,7 @@ def test_rows_that_policies_hide_stay_and_the_log_says_so(guarded):
     assert moved.report["status"] == "Successful", moved.log
     assert moved.rows().keys() == {2, 4, 6, 8, 10}
     assert (
-        "public.guarded: Row-level security: only those rows are moved that its policies show to this user."
+        "public.guarded: Row-level security: only the rows that its policies show to this user are moved."
         in (moved.log)
     )
     whole = guarded.move("public.guarded")

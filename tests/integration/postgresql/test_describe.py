@@ -331,12 +331,12 @@ def test_comments_are_the_descriptions(database: Database) -> None:
 def test_a_view_too_slow_for_samples_is_described_without(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sample, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(sample, "SAMPLE_SECONDS", 0.2)
     database.execute("CREATE VIEW slow AS SELECT 'x' AS t, '[1,2]'::vector(2) AS v FROM pg_sleep(600)")
     schema = describe(database, "public.slow")
     assert [str(f.choices[0].spec) for f in schema.fields] == ["VARCHAR", "FLOAT_VECTOR · 2"]
     assert schema.sample is None
-    assert len([note for note in schema.notes if "too slow" in note]) == 2
+    assert len([note for note in schema.notes if "took too long" in note]) == 2
 
 
 def test_measures_over_all_rows_count_dimensions_and_nulls(database: Database) -> None:

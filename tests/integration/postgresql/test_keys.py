@@ -139,7 +139,8 @@ def test_operators_out_of_sight_give_no_order(keyed):
             assert not part.resumable
             notes = source.describe(KEYED).notes
             assert notes == (
-                "The key of the table gives its rows no order: an interrupted read starts over.",
+                "The rows of the table cannot be read in the order of its key: "
+                "an interrupted read starts again from the first row.",
             )
             assert len(set(locators_of(list(batches_of(source, KEYED.name))))) == 200
     finally:

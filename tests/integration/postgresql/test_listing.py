@@ -136,7 +136,7 @@ def test_every_kind_of_vector_makes_a_table_selectable(listed: dict[str, Collect
         ("public.emptied", "no rows"),
         ("public.seen_empty", "no rows"),
         ("public.no_vector", "no column of type vector"),
-        ("public.unfilled", "never been filled"),
+        ("public.unfilled", "contains no data yet"),
         ("public.breaking", "division by zero"),
     ],
 )

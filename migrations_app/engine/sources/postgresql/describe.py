@@ -1,4 +1,4 @@
-"""A relation as ``describe`` gives it: fields with their choices, key, sample."""
+"""Describe: the schema of a relation, with the type choices of its fields, its key and a sample."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
 
 Sampler = Callable[[tuple[ReadColumn, ...]], pa.RecordBatch]
-_TOO_SLOW = "The {} was too slow to show samples."
+_TOO_SLOW = "No samples are shown: reading the {} took too long."
 
 
-def described(session: Session, relation: Relation, sampler: Sampler) -> CollectionSchema:
-    """``sampler`` reads some rows of the columns given; one too slow for it is described without."""
+def describe_relation(session: Session, relation: Relation, sampler: Sampler) -> CollectionSchema:
+    """Return the schema of ``relation``. ``sampler`` reads some rows of the given columns; if it takes too
+    long, the schema has no sample."""
     lengths, notes = measure_lengths(session, relation)
     fields = tuple(_field(column, lengths.get(column.name, Lengths())) for column in relation.columns)
     sample = _sample(sampler, fields)
@@ -77,7 +78,7 @@ def _field(column: PostgresColumn, lengths: Lengths) -> SourceField:
 
 
 def _choices(column: PostgresColumn, lengths: Lengths) -> tuple[TypeChoice, ...]:
-    """The offered types; JSON before ARRAY where the sample holds what an ARRAY cannot."""
+    """The type choices of a column. JSON comes before ARRAY if some sampled values do not fit an ARRAY."""
     choices = tuple(choice_of(column, reading) for reading in readings_of(column))
     note = _array_note(lengths)
     if not note or not choices or choices[0].spec.type is not MilvusType.ARRAY:
@@ -89,11 +90,14 @@ def _choices(column: PostgresColumn, lengths: Lengths) -> tuple[TypeChoice, ...]
 def _array_note(lengths: Lengths) -> str:
     if lengths.odd_arrays:
         return (
-            f"{lengths.odd_arrays:,} of the sampled rows hold a NULL element or more than one dimension: "
+            f"{lengths.odd_arrays:,} of the sampled rows have a NULL element or more than one dimension: "
             "as ARRAY they are rejected."
         )
     if (lengths.longest_items or 0) > MAX_CAPACITY:
-        return f"One in the sample has {lengths.longest_items:,} elements; Milvus takes {MAX_CAPACITY:,}."
+        return (
+            f"An array in the sample has {lengths.longest_items:,} elements; "
+            f"Milvus takes at most {MAX_CAPACITY:,}."
+        )
     return ""
 
 
@@ -106,12 +110,15 @@ def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
 
 def _notes(relation: Relation) -> Iterator[str]:
     if relation.is_filtered:
-        yield "Row-level security: only those rows are moved that its policies show to this user."
+        yield "Row-level security: only the rows that its policies show to this user are moved."
     if relation.order:
         return
     if not relation.keys.own:
-        yield f"The {relation.kind} has no key: an interrupted read starts over."
+        yield f"The {relation.kind} has no key: an interrupted read starts again from the first row."
     elif relation.is_parent:
-        yield "Tables inherit from this one, so its key may occur twice."
+        yield "Other tables inherit from this table, so its key may occur twice."
     else:
-        yield f"The key of the {relation.kind} gives its rows no order: an interrupted read starts over."
+        yield (
+            f"The rows of the {relation.kind} cannot be read in the order of its key: "
+            "an interrupted read starts again from the first row."
+        )

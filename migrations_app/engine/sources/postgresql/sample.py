@@ -1,4 +1,4 @@
-"""What a look at some rows tells: the longest values, arrays that are not flat, and texts to show."""
+"""Sample: the longest values in some rows of a table, unusual arrays among them, and texts to show."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from migrations_app.engine.sources.postgresql.types import readings_of
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 SAMPLE_ROWS = 10_000
-LOOK_SECONDS = 8
+SAMPLE_SECONDS = 8
 _TEXTS = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
 _SAMPLED_KINDS = frozenset({"table", "partitioned table", "materialized view"})
 _SHOWN = 3
@@ -33,8 +33,11 @@ _SHOWN_NUMBERS = 2
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """Of one column in the sample: the longest text (an array's element) in bytes, the most elements, and
-    how many rows hold an array that is not flat or has a NULL in it."""
+    """The lengths of one column in the sample.
+
+    ``longest_bytes`` is the size of the longest text or array element, ``longest_items`` the largest number
+    of array elements, ``odd_arrays`` the number of arrays with a NULL element or more than one dimension.
+    """
 
     longest_bytes: int | None = None
     longest_items: int | None = None
@@ -42,7 +45,7 @@ class Lengths:
 
 
 def _bytes(text: LiteralString) -> LiteralString:
-    """The size of a text in UTF-8, as it travels; an unchecked database sends its bytes as they are."""
+    """The SQL for the size of a text in UTF-8. A SQL_ASCII database sends its bytes unchanged."""
     return (
         "CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN octet_length(" + text + ")"
         " ELSE octet_length(convert_to(" + text + ", 'UTF8')) END"
@@ -58,25 +61,24 @@ _ARRAY: tuple[LiteralString, ...] = (
 
 
 def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Lengths], tuple[str, ...]]:
-    """Lengths by column, over up to ``SAMPLE_ROWS`` rows, and notes on how far they can be trusted."""
-    asked = {column.name: found for column in relation.columns if (found := lengthy(column))}
-    if not asked:
+    """Return the lengths by column, from up to ``SAMPLE_ROWS`` rows, and a note if it took too long."""
+    aggregates = {column.name: parts for column in relation.columns if (parts := length_aggregates(column))}
+    if not aggregates:
         return {}, ()
     try:
-        with session.look(str(relation), LOOK_SECONDS) as connection:
+        with session.query(str(relation), SAMPLE_SECONDS) as connection:
             cursor = connection.cursor(row_factory=tuple_row)
-            (row,) = cursor.execute(_statement(relation, asked)).fetchall()
+            (row,) = cursor.execute(_statement(relation, aggregates)).fetchall()
     except SourceError as error:
         if not is_timeout(error):
             raise
-        return {}, (f"The {relation} was too slow to measure its longest values: check each max_length.",)
+        return {}, (f"Measuring the longest values of the {relation} took too long: check each max_length.",)
     values = iter(row)
-    return {name: Lengths(*islice(values, len(found))) for name, found in asked.items()}, ()
+    return {name: Lengths(*islice(values, len(parts))) for name, parts in aggregates.items()}, ()
 
 
-def lengthy(column: PostgresColumn) -> tuple[LiteralString, ...]:
-    """What to ask of a column, an aggregate for each of ``Lengths``' numbers; nothing of one whose values
-    all have one size."""
+def length_aggregates(column: PostgresColumn) -> tuple[LiteralString, ...]:
+    """The SQL aggregates for a column, one per number in ``Lengths``. Empty for values of a fixed size."""
     readings = readings_of(column)
     if not readings:
         return ()
@@ -86,21 +88,21 @@ def lengthy(column: PostgresColumn) -> tuple[LiteralString, ...]:
     return ("max(" + _bytes("(" + first.sql + ")::text") + ")",) if first.type in _TEXTS else ()
 
 
-def _statement(relation: Relation, asked: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:
-    aggregates = [
-        expand(expression, relation.column(name)) for name, found in asked.items() for expression in found
+def _statement(relation: Relation, aggregates: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:
+    expressions = [
+        expand(part, relation.column(name)) for name, parts in aggregates.items() for part in parts
     ]
     return sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS t").format(
-        sql.SQL(", ").join(aggregates),
-        sql.SQL(", ").join(map(sql.Identifier, asked)),
+        sql.SQL(", ").join(expressions),
+        sql.SQL(", ").join(map(sql.Identifier, aggregates)),
         _spread(relation),
         SAMPLE_ROWS,
     )
 
 
 def _spread(relation: Relation) -> sql.Composable:
-    """Pages from all over a large table, not only from where it begins. But a few pages may hold none of the
-    rows that a condition chooses."""
+    """The rows to sample: random pages of a large table, instead of the first rows. Not if there is a
+    condition: the pages might contain none of its rows."""
     rows = relation.rows_estimate or 0
     if rows < 2 * SAMPLE_ROWS or relation.kind not in _SAMPLED_KINDS or relation.where:
         return relation.rows
@@ -112,7 +114,7 @@ def _spread(relation: Relation) -> sql.Composable:
 
 
 def sample_texts(column: pa.Array, kind: MilvusType) -> tuple[str, ...]:
-    """The first few different values of a column that is read as ``kind``, short enough for a page."""
+    """Return the first few different values of a column that is read as ``kind``, shortened for a page."""
     texts: dict[str, None] = {}
     for value in column.drop_null():
         texts[_text(value.as_py(), kind)] = None

@@ -1,4 +1,4 @@
-"""PostgreSQL as a source."""
+"""PostgreSQL source: the ``Source`` class for PostgreSQL with pgvector."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from migrations_app.engine.sources.postgresql.connect.conninfo import address_of
 from migrations_app.engine.sources.postgresql.connect.server import check_server
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
-from migrations_app.engine.sources.postgresql.describe import described
-from migrations_app.engine.sources.postgresql.read.condition import checked
+from migrations_app.engine.sources.postgresql.describe import describe_relation
+from migrations_app.engine.sources.postgresql.read.condition import check_condition
 from migrations_app.engine.sources.postgresql.read.measure import TableMeasurer
 from migrations_app.engine.sources.postgresql.read.reader import BatchReader
 from migrations_app.engine.sources.postgresql.read.select import Select, select_columns, select_slice
@@ -28,13 +28,13 @@ from migrations_app.engine.sources.postgresql.read.selection import PostgresSele
 from migrations_app.engine.stop_token import StopToken
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
-# Of what a condition chooses, so many rows may be found by any index and then sorted: walking the key's own
-# index past all others would take longer.
+# If a condition selects up to this many rows, the planner may use any index and sort the rows. Reading the
+# whole index of the key and skipping all other rows would take longer.
 SORTED_ROWS = 50_000
 
 
 class PostgresSource(Source):
-    """Tables, views, materialized views, partitioned and foreign tables of one database. Never writes."""
+    """The tables, views, materialized views, partitioned and foreign tables of one database. Never writes."""
 
     kind: ClassVar[str] = "postgresql"
     title: ClassVar[str] = "PostgreSQL"
@@ -43,10 +43,10 @@ class PostgresSource(Source):
     collection_word: ClassVar[str] = "table"
     before_you_start: ClassVar[tuple[str, ...]] = (
         "PostgreSQL 12 or later with the pgvector extension in the database to read.",
-        "Its host and port can be reached from the machine that Vectorferry runs on: firewall, allow list, "
+        "The machine that Vectorferry runs on can reach its host and port: check firewall, allow list and "
         "pg_hba.conf.",
         "A user who may CONNECT to the database and SELECT from the tables. Nothing is written.",
-        "A direct connection rather than a pooler, where there is the choice.",
+        "If possible, a direct connection instead of a pooler.",
     )
 
     def __init__(self, settings: SettingsModel) -> None:
@@ -72,18 +72,20 @@ class PostgresSource(Source):
         yield from list_collections(self._session)
 
     def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
-        relation = checked(self._session, self._relation(ref))
-        return described(self._session, relation, lambda columns: self._sample(relation, columns, sample))
+        relation = check_condition(self._session, self._relation(ref))
+        return describe_relation(
+            self._session, relation, lambda columns: self._sample(relation, columns, sample)
+        )
 
     def counts(self, ref: CollectionRef) -> dict[str | None, int]:
-        return {None: self._measuring(ref).count()}
+        return {None: self._measurer(ref).count()}
 
     def has_rows(self, ref: CollectionRef) -> bool:
-        return self._measuring(ref).has_rows()
+        return self._measurer(ref).has_rows()
 
     def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
-        """One slice: in key order and resumable where a unique key gives it an order, else as it comes."""
-        relation = checked(self._session, self._relation(ref))
+        """Yield one slice. It is in key order and resumable if there is a unique key to order by."""
+        relation = check_condition(self._session, self._relation(ref))
         key = list(relation.order)
         bounds = {"key": key, "after": None, "to": None}
         yield Slice("all", bounds, relation.rows_estimate, resumable=bool(key))
@@ -96,7 +98,7 @@ class PostgresSource(Source):
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         select = select_columns(self._relation(ref), plan)
-        select.among(plan.key, [str(key) for key in keys.to_pylist()])
+        select.filter_keys(plan.key, [str(key) for key in keys.to_pylist()])
         return BatchReader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
 
     def measure(
@@ -107,18 +109,18 @@ class PostgresSource(Source):
         duplicates_of: KeyRows | None = None,
         extremes_of: tuple[str, ...] = (),
     ) -> Measures:
-        measuring = self._measuring(ref)
+        measurer = self._measurer(ref)
         return Measures(
-            dims={name: measuring.dims(name) for name in dims_of},
-            nulls=measuring.nulls(nulls_of) if nulls_of else {},
-            extremes={name: found for name in extremes_of if (found := measuring.extremes(name))},
-            duplicates=measuring.duplicates(duplicates_of) if duplicates_of else None,
+            dims={name: measurer.dims(name) for name in dims_of},
+            nulls=measurer.nulls(nulls_of) if nulls_of else {},
+            extremes={name: extremes for name in extremes_of if (extremes := measurer.extremes(name))},
+            duplicates=measurer.duplicates(duplicates_of) if duplicates_of else None,
         )
 
     def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
-        return self._measuring(ref).distinct(field, at_most + 2)
+        return self._measurer(ref).distinct(field, at_most + 2)
 
-    # ------------------------------------------------------------ within
+    # ------------------------------------------------------------ helpers
 
     def _relation(self, ref: CollectionRef) -> Relation:
         where = PostgresSelection.model_validate(ref.selection).where
@@ -126,16 +128,16 @@ class PostgresSource(Source):
 
     def _select(self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan) -> Select:
         select = select_slice(self._relation(ref), plan, part.bounds, after)
-        few = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
-        select.may_sort = few and bool(select.relation.where)
+        is_small = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
+        select.may_sort = is_small and bool(select.relation.where)
         select.limit = plan.limit
         return select
 
-    def _measuring(self, ref: CollectionRef) -> TableMeasurer:
+    def _measurer(self, ref: CollectionRef) -> TableMeasurer:
         return TableMeasurer(self._session, self._relation(ref), self.stop)
 
     def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
         select.limit = rows
-        reader = BatchReader(self._session, select, _SAMPLE_BYTES, StopToken(), sampling.LOOK_SECONDS)
+        reader = BatchReader(self._session, select, _SAMPLE_BYTES, StopToken(), sampling.SAMPLE_SECONDS)
         return reader.first_rows()

@@ -137,7 +137,11 @@ def test_every_host_is_told_before_connecting(values: dict[str, Any], hosts: tup
     [
         ({}, "host", "Host and database and user must be given, or a connection string."),
         ({"host": "db", "user": "u"}, "database", "Database must be given, or a connection string."),
-        ({"url": URL, "host": "db"}, "url", "Give a connection string, or host, database, user and password"),
+        (
+            {"url": URL, "host": "db"},
+            "url",
+            "Enter a connection string, or host, database, user and password",
+        ),
     ],
 )
 def test_what_is_missing_is_told_beside_its_field(values: dict[str, str], field: str, sentence: str) -> None:

@@ -83,7 +83,7 @@ def test_a_text_that_is_none_in_utf8_is_rejected_by_itself(unchecked, native, sp
     assert "é漢" in str(batch.rows.column("v")[0].as_py())
     (row,) = batch.rejected
     assert (row.locator, row.field, row.code) == ("2", "v", "text_invalid")
-    assert row.reason == "“v” is no text in UTF-8."
+    assert row.reason == "“v” is not valid UTF-8."
     assert r"\xff" in json.loads(row.row)["v"]
 
 

@@ -1,4 +1,4 @@
-"""What a relation declares unique, and which of it gives its rows an order to read them in."""
+"""Keys: the unique indexes of a relation, and the one whose order is used to read the rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import LiteralString
 
 from migrations_app.engine.sources.postgresql.types.column import NOT_NULL
 
-# An index sorts as its column is sorted and compared where nothing is said: by the column's collation, by the
-# type's usual operators, which the session's search_path lets find (an extension's may be out of its sight:
-# citext would then be compared as text, and rows passed over). A record has no text that can be compared.
+# True if the index sorts in the same way as ORDER BY and comparisons on the column: with the column's
+# collation and the default operators of its type. The operators must be visible in the session's search_path:
+# those of an extension may not be, and then citext is compared as text and the read skips rows. A record has
+# no text form that can be compared.
 _SORTS_AS_THE_COLUMN: LiteralString = """
     i.indcollation[(u.place - 1)::int] = a.attcollation AND EXISTS (
         SELECT FROM pg_catalog.pg_opclass c
@@ -41,7 +42,7 @@ UNIQUE_INDEXES: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class UniqueIndex:
-    """A row of ``UNIQUE_INDEXES``: ``columns`` in the index's order, and what makes it a key."""
+    """A row of ``UNIQUE_INDEXES``: the columns in the order of the index, and the conditions for a key."""
 
     columns: Sequence[str]
     not_null: bool
@@ -50,9 +51,9 @@ class UniqueIndex:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """``own``: the primary key, else a unique index without NULLs; ``order``: such columns as rows can be
-    read in the order of; ``unique``: all sets of columns of which no two rows have the same values. Empty
-    where there is none."""
+    """The keys of a relation. ``own`` is the primary key, or else a unique index without NULLs. ``order`` is
+    such a key whose order can be used to read the rows. ``unique`` are all sets of columns in which no two
+    rows have the same values. Each is empty if there is none."""
 
     own: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
@@ -60,11 +61,12 @@ class Keys:
 
 
 def keys_of(indexes: Sequence[UniqueIndex], readable: Collection[str]) -> Keys:
-    """The keys among unique indexes, the primary key's first, of which the user may read all columns."""
-    known = [index for index in indexes if set(readable).issuperset(index.columns)]
-    keys = [index for index in known if index.not_null]
+    """Return the keys among ``indexes`` (that of the primary key first). Uses only indexes of which the user
+    may read all columns."""
+    usable = [index for index in indexes if set(readable).issuperset(index.columns)]
+    keys = [index for index in usable if index.not_null]
     return Keys(
         own=next((tuple(index.columns) for index in keys), ()),
         order=next((tuple(index.columns) for index in keys if index.sorts_as_columns), ()),
-        unique=tuple(dict.fromkeys(tuple(index.columns) for index in known)),
+        unique=tuple(dict.fromkeys(tuple(index.columns) for index in usable)),
     )

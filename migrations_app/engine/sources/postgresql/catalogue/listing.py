@@ -1,4 +1,4 @@
-"""Every table, view and the like of one database, and why one cannot be selected."""
+"""Listing: all tables, views and similar of one database, with the reason if one cannot be selected."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from migrations_app.engine.sources.postgresql.types.column import (
     BASE,
     OPERATOR_CLASS,
     PostgresColumn,
-    searched,
+    mark_vectors,
 )
 
-# Up to so many rows are counted, where the catalogue does not know of more; above, its estimate stands.
+# Tables with up to this many rows are counted. For larger tables, the estimate in the catalogue is shown.
 COUNTED_ROWS = 10_000
 _TABLES_SECONDS = 10
 _ONE_SECONDS = 3
-# After so long the rest of the views is listed without a look into them.
+# After this time, the remaining views are listed without a query on them.
 _ALL_SECONDS = 15
 
 _RELATIONS: LiteralString = (
@@ -66,8 +66,8 @@ _RELATIONS: LiteralString = (
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One line of the catalogue. ``tuples`` is what ANALYZE saw last, -1 or 0 where it did not."""
+class ListedTable:
+    """One relation in the catalogue. ``tuples`` is the row count of the last ANALYZE; -1 or 0 without it."""
 
     name: TableName
     kind: str
@@ -85,7 +85,7 @@ class Listed:
 
     @property
     def obstacle(self) -> str:
-        """Why it cannot be selected, as far as the catalogue tells."""
+        """The reason in the catalogue why it cannot be selected, or empty."""
         if not self.may_enter:
             return f"The user may not use schema {self.name.schema} (GRANT USAGE ON SCHEMA)."
         if not self.may_read:
@@ -93,48 +93,48 @@ class Listed:
         if not self.vectors and self.unreadable_vectors:
             return "The user may not read its vector column (GRANT SELECT)."
         if not self.vectors:
-            return "It has no column of type vector, halfvec, sparsevec or bit(n), n a multiple of 8."
+            return "It has no column of type vector, halfvec, sparsevec or bit(n) with n a multiple of 8."
         if not self.populated:
-            return "It has never been filled (REFRESH MATERIALIZED VIEW)."
+            return "It contains no data yet (REFRESH MATERIALIZED VIEW)."
         return ""
 
     @property
     def is_stored(self) -> bool:
-        """Whether a look at its first rows is cheap: a view may have to compute them all."""
+        """True if reading its first rows is cheap. A view may have to compute all rows."""
         return self.kind not in ("view", "foreign table")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a look into a table told: its rows as far as known, and why it cannot be selected."""
+class Inspection:
+    """The result of a query on one table: its number of rows, and the reason if it cannot be selected."""
 
     rows: int | None = None
     is_exact: bool = False
     obstacle: str = ""
 
 
-UNSEEN = Seen()
+NOT_INSPECTED = Inspection()
 
 
 def list_collections(session: Session) -> Iterator[CollectionInfo]:
-    """All of them by schema and name: one statement for the catalogue, one for the rows of all tables."""
-    with session.look("the list of tables") as connection:
-        listed = [_listed(row) for row in connection.execute(_RELATIONS)]
-    seen = _look_into_all(session, [one for one in listed if not one.obstacle])
-    for one in listed:
-        yield _info(one, seen.get(one.name) or _known(one))
+    """Yield all tables by schema and name. Runs one statement for the catalogue and one for the rows of all
+    stored tables."""
+    with session.query("the list of tables") as connection:
+        tables = [_listed(row) for row in connection.execute(_RELATIONS)]
+    inspections = _inspect_all(session, [table for table in tables if not table.obstacle])
+    for table in tables:
+        yield _info(table, inspections.get(table.name) or _from_catalogue(table))
 
 
-def _known(one: Listed) -> Seen:
-    """What the catalogue alone tells of one that was not looked into."""
-    return Seen(one.tuples) if one.is_stored and one.tuples > 0 else UNSEEN
+def _from_catalogue(table: ListedTable) -> Inspection:
+    """The facts in the catalogue about a table that was not inspected."""
+    return Inspection(table.tuples) if table.is_stored and table.tuples > 0 else NOT_INSPECTED
 
 
-def _listed(row: Any) -> Listed:
-    vectors = [
-        column for column in searched(PostgresColumn(**found) for found in row.columns) if column.is_searched
-    ]
-    return Listed(
+def _listed(row: Any) -> ListedTable:
+    columns = mark_vectors(PostgresColumn(**column) for column in row.columns)
+    vectors = [column for column in columns if column.is_vector]
+    return ListedTable(
         name=TableName(row.schema, row.name),
         kind=KINDS[row.relkind],
         populated=row.populated,
@@ -150,77 +150,79 @@ def _listed(row: Any) -> Listed:
     )
 
 
-def _info(one: Listed, seen: Seen) -> CollectionInfo:
+def _info(table: ListedTable, inspection: Inspection) -> CollectionInfo:
     return CollectionInfo(
-        name=str(one.name),
-        label=one.name.table,
-        group=one.name.schema,
-        kind=one.kind,
-        rows=seen.rows,
-        rows_exact=seen.is_exact,
-        vectors=one.vectors,
-        not_selectable=one.obstacle or seen.obstacle,
-        size_bytes=one.size_bytes or None,
+        name=str(table.name),
+        label=table.name.table,
+        group=table.name.schema,
+        kind=table.kind,
+        rows=inspection.rows,
+        rows_exact=inspection.is_exact,
+        vectors=table.vectors,
+        not_selectable=table.obstacle or inspection.obstacle,
+        size_bytes=table.size_bytes or None,
     )
 
 
 # ---------------------------------------------------------------- rows
 
 
-def _look_into_all(session: Session, listed: Sequence[Listed]) -> dict[TableName, Seen]:
-    """Stored tables in one statement; the others, and all where one of them spoils it, one by one."""
-    seen = _look_into_stored(session, [one for one in listed if one.is_stored])
+def _inspect_all(session: Session, tables: Sequence[ListedTable]) -> dict[TableName, Inspection]:
+    """Inspect all stored tables in one statement and the others one by one. If the statement fails, inspect
+    every table one by one."""
+    inspections = _inspect_stored(session, [table for table in tables if table.is_stored])
     until = time.monotonic() + _ALL_SECONDS
-    for one in listed:
-        if one.name not in seen and time.monotonic() < until:
-            seen[one.name] = _look_into(session, one)
-    return seen
+    for table in tables:
+        if table.name not in inspections and time.monotonic() < until:
+            inspections[table.name] = _inspect(session, table)
+    return inspections
 
 
-def _look_into_stored(session: Session, tables: Sequence[Listed]) -> dict[TableName, Seen]:
+def _inspect_stored(session: Session, tables: Sequence[ListedTable]) -> dict[TableName, Inspection]:
     if not tables:
         return {}
-    counts = [_count(one, place) for place, one in enumerate(tables)]
+    counts = [_count(table, place) for place, table in enumerate(tables)]
     try:
-        with session.look("the tables", _TABLES_SECONDS) as connection:
+        with session.query("the tables", _TABLES_SECONDS) as connection:
             rows = connection.execute(sql.SQL(" UNION ALL ").join(counts)).fetchall()
     except (SourceError, PrivilegeMissing):
         return {}
-    return {tables[row.place].name: _seen(session, tables[row.place], row.rows) for row in rows}
+    return {tables[row.place].name: _judge(session, tables[row.place], row.rows) for row in rows}
 
 
-def _look_into(session: Session, one: Listed) -> Seen:
-    """One table alone. One that is too slow to tell may be selected: preflight asks again."""
+def _inspect(session: Session, table: ListedTable) -> Inspection:
+    """Inspect one table. If it is too slow, it can be selected anyway: preflight checks again."""
     try:
-        with session.look(str(one), _ONE_SECONDS) as connection:
-            (row,) = connection.execute(_count(one)).fetchall()
-        return _seen(session, one, row.rows)
+        with session.query(str(table), _ONE_SECONDS) as connection:
+            (row,) = connection.execute(_count(table)).fetchall()
+        return _judge(session, table, row.rows)
     except (SourceError, PrivilegeMissing) as error:
-        return UNSEEN if error.retryable else Seen(obstacle=f"It cannot be read. {error}")
+        return NOT_INSPECTED if error.retryable else Inspection(obstacle=f"It cannot be read. {error}")
 
 
-def _count(one: Listed, place: int = 0) -> sql.Composed:
-    """Counts up to the limit, or looks for a first row where more are known of or looking is dear."""
-    limit = COUNTED_ROWS + 1 if one.is_stored and one.tuples <= COUNTED_ROWS else 1
+def _count(table: ListedTable, place: int = 0) -> sql.Composed:
+    """The statement that counts rows up to ``COUNTED_ROWS`` + 1. It only checks for a first row if the
+    catalogue already knows of more rows, or if reading is expensive."""
+    limit = COUNTED_ROWS + 1 if table.is_stored and table.tuples <= COUNTED_ROWS else 1
     return sql.SQL("SELECT {} AS place, count(*) AS rows FROM (SELECT FROM {} LIMIT {}) AS t").format(
-        place, one.name.identifier, limit
+        place, table.name.identifier, limit
     )
 
 
-def _seen(session: Session, one: Listed, counted: int) -> Seen:
+def _judge(session: Session, table: ListedTable, counted: int) -> Inspection:
     if counted == 0:
-        shown = " that row-level security shows to this user" if one.is_filtered else ""
-        return Seen(0, True, f"It has no rows{shown}.")
-    if one.is_stored and one.tuples > COUNTED_ROWS:
-        return Seen(one.tuples)
-    if one.is_stored and counted <= COUNTED_ROWS:
-        return Seen(counted, True)
-    return Seen(_guess(session, one))
+        shown = " that row-level security shows to this user" if table.is_filtered else ""
+        return Inspection(0, True, f"It has no rows{shown}.")
+    if table.is_stored and table.tuples > COUNTED_ROWS:
+        return Inspection(table.tuples)
+    if table.is_stored and counted <= COUNTED_ROWS:
+        return Inspection(counted, True)
+    return Inspection(_estimate(session, table))
 
 
-def _guess(session: Session, one: Listed) -> int:
-    """How many rows the planner expects, where nothing else is known."""
-    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {}").format(one.name.identifier)
-    with session.look(str(one), _ONE_SECONDS) as connection:
+def _estimate(session: Session, table: ListedTable) -> int:
+    """The number of rows that the planner expects."""
+    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {}").format(table.name.identifier)
+    with session.query(str(table), _ONE_SECONDS) as connection:
         (row,) = connection.execute(statement).fetchall()
     return int(row[0][0]["Plan"]["Plan Rows"])

@@ -1,7 +1,7 @@
-"""``schema.table`` as plans and pages write it.
+"""Table names: ``schema.table`` as plans and pages write it.
 
-The parts stand as they are, case and spaces kept; a part with a dot or a double quote is written in
-PostgreSQL's own quoting (``"Odd ""Schema"."t'q"``), which is always accepted.
+The parts are written unchanged, including case and spaces. A part with a dot or a double quote is written
+with PostgreSQL's quoting (``"Odd ""Schema"."t'q"``). Quoting is accepted for every part.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from psycopg import sql
 
-# Neither NUL nor half a surrogate pair can stand in a name.
+# A name cannot contain NUL or half a surrogate pair.
 _PART = r'(?:"((?:[^"\0\ud800-\udfff]|"")+)"|([^".\0\ud800-\udfff]+))'
 _NAME = re.compile(rf"{_PART}\.{_PART}")
 
@@ -23,7 +23,7 @@ class TableName(NamedTuple):
     table: str
 
     def __str__(self) -> str:
-        return f"{_written(self.schema)}.{_written(self.table)}"
+        return f"{_quoted(self.schema)}.{_quoted(self.table)}"
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -31,11 +31,11 @@ class TableName(NamedTuple):
 
 
 def parse_name(text: str) -> TableName | None:
-    """The table that ``text`` names; None where it does not have the form ``schema.table``."""
-    found = _NAME.fullmatch(text)
-    if found is None:
+    """Return the table that ``text`` names, or None if it does not have the form ``schema.table``."""
+    match = _NAME.fullmatch(text)
+    if match is None:
         return None
-    quoted_schema, schema, quoted_table, table = found.groups()
+    quoted_schema, schema, quoted_table, table = match.groups()
     return TableName(_unquoted(quoted_schema, schema), _unquoted(quoted_table, table))
 
 
@@ -43,7 +43,7 @@ def _unquoted(quoted: str | None, plain: str) -> str:
     return plain if quoted is None else quoted.replace('""', '"')
 
 
-def _written(part: str) -> str:
+def _quoted(part: str) -> str:
     if "." not in part and '"' not in part:
         return part
     return '"' + part.replace('"', '""') + '"'

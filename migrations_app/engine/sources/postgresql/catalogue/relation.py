@@ -1,4 +1,4 @@
-"""One table, view or the like, as the server's catalogue has it."""
+"""Relation: one table, view or similar, as the server's catalogue describes it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.sources.postgresql.catalogue.keys import UNIQUE_INDEXES, Keys, UniqueIndex, keys_of
 from migrations_app.engine.sources.postgresql.catalogue.names import TableName, parse_name
 from migrations_app.engine.sources.postgresql.connect.session import Session
-from migrations_app.engine.sources.postgresql.types.column import COLUMNS, PostgresColumn, searched
+from migrations_app.engine.sources.postgresql.types.column import COLUMNS, PostgresColumn, mark_vectors
 
 KINDS: dict[str, str] = {
     "r": "table",
@@ -38,10 +38,11 @@ _RELATION: LiteralString = """
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One table or the like.
+    """One table, view or similar.
 
-    ``is_parent``: tables inherit from it, which may hold its keys again. ``is_filtered``: row-level security
-    may hide rows from this user. ``where`` chooses some of its rows (``condition.py``); empty: all.
+    ``is_parent``: other tables inherit from it, so its keys may occur again in them. ``is_filtered``:
+    row-level security may hide rows from this user. ``where`` is the condition that selects its rows
+    (``condition.py``); empty for all rows.
     """
 
     name: TableName
@@ -59,74 +60,76 @@ class Relation:
         return f"{self.kind} {self.name}"
 
     @property
-    def chosen(self) -> str:
-        """Its rows as a sentence names them."""
+    def description(self) -> str:
+        """The selected rows, for use in a message."""
         return f"{self} where {self.where}" if self.where else str(self)
 
     @property
     def condition(self) -> sql.Composable | None:
-        """The expression that chooses its rows, in parentheses; the table is called ``t`` in it."""
+        """The condition in parentheses. It calls the table ``t``."""
         return sql.SQL(f"({self.where})") if self.where else None
 
     @property
     def rows(self) -> sql.Composable:
-        """What stands after FROM for all of its rows that are chosen."""
+        """The FROM item (with WHERE) for the selected rows."""
         return self.rows_where(())
 
     def rows_where(self, conditions: Iterable[sql.Composable]) -> sql.Composable:
-        """Those of them for which all of ``conditions`` are true as well."""
+        """Like ``rows``, but only the rows for which all of ``conditions`` are true."""
         table = sql.SQL("{} AS t").format(self.name.identifier)
-        told = [condition for condition in (self.condition, *conditions) if condition is not None]
-        return sql.SQL("{} WHERE {}").format(table, sql.SQL(" AND ").join(told)) if told else table
+        all_of = [condition for condition in (self.condition, *conditions) if condition is not None]
+        return sql.SQL("{} WHERE {}").format(table, sql.SQL(" AND ").join(all_of)) if all_of else table
 
     @property
     def rows_estimate(self) -> int | None:
-        """What the last ANALYZE saw, or a planner guessed; None where nobody did."""
+        """The row count from the last ANALYZE or the planner's estimate; None if there is neither."""
         return self.tuples if self.tuples > 0 else None
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Columns in whose order it can be read, no two rows alike in them; empty where there are none."""
+        """The unique columns in whose order the rows can be read; empty if there are none."""
         return () if self.is_parent else self.keys.order
 
     def column(self, name: str) -> PostgresColumn:
-        """Raises ``SourceChanged`` where there is no such column."""
-        found = next((column for column in self.columns if column.name == name), None)
-        if found is None:
+        """Return the column of this name. Raises ``SourceChanged`` if there is none."""
+        column = next((column for column in self.columns if column.name == name), None)
+        if column is None:
             raise SourceChanged(
                 f"The {self} has no column “{name}”.",
-                "It was dropped or renamed: look at the table again under Configure Schema.",
+                "It was dropped or renamed: check the table again under Configure Schema.",
             )
-        return found
+        return column
 
 
 def load_relation(session: Session, name: str) -> Relation:
-    """The relation of this name. Raises ``SourceChanged`` where there is none."""
+    """Read the relation of this name. Raises ``SourceChanged`` if there is none."""
     table = parse_name(name)
     if table is None:
         raise SourceChanged(f"“{name}” does not name a table.", "Write it as schema.table.")
-    with session.look(f"table {table}") as connection:
-        found = connection.execute(_RELATION, table).fetchone()
-        if found is None:
+    with session.query(f"table {table}") as connection:
+        row = connection.execute(_RELATION, table).fetchone()
+        if row is None:
             raise SourceChanged(
                 f"There is no table {table} in database “{session.address.database}”.",
-                "It was dropped or renamed, or its name is written otherwise: case counts.",
+                "It was dropped or renamed, or its name is misspelled: names are case-sensitive.",
             )
-        return _relation(connection, table, found)
+        return _relation(connection, table, row)
 
 
-def _relation(connection: psycopg.Connection[Any], table: TableName, found: Any) -> Relation:
-    columns = searched(PostgresColumn(**row._asdict()) for row in connection.execute(COLUMNS, (found.oid,)))
+def _relation(connection: psycopg.Connection[Any], table: TableName, relation: Any) -> Relation:
+    columns = mark_vectors(
+        PostgresColumn(**row._asdict()) for row in connection.execute(COLUMNS, (relation.oid,))
+    )
     readable = {column.name for column in columns if column.readable}
-    indexes = [UniqueIndex(**row._asdict()) for row in connection.execute(UNIQUE_INDEXES, (found.oid,))]
+    indexes = [UniqueIndex(**row._asdict()) for row in connection.execute(UNIQUE_INDEXES, (relation.oid,))]
     return Relation(
         name=table,
-        oid=found.oid,
-        kind=KINDS[found.relkind],
-        tuples=found.tuples or 0,
+        oid=relation.oid,
+        kind=KINDS[relation.relkind],
+        tuples=relation.tuples or 0,
         columns=columns,
         keys=keys_of(indexes, readable),
-        is_parent=found.relkind == "r" and found.has_children,
-        pgvector_schema=found.pgvector,
-        is_filtered=found.is_filtered,
+        is_parent=relation.relkind == "r" and relation.has_children,
+        pgvector_schema=relation.pgvector,
+        is_filtered=relation.is_filtered,
     )

@@ -1,4 +1,4 @@
-"""Ending a statement that the server has not answered yet."""
+"""Cancel: stops a statement while the server still works on it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from migrations_app.engine.errors import SourceError
 from migrations_app.engine.sources.postgresql.connect.failures import VENDOR_ERRORS
 from migrations_app.engine.stop_token import StopToken
 
-_LOOK_SECONDS = 0.5
+_CHECK_SECONDS = 0.5
 
 
 @contextmanager
 def stoppable(cancel: Callable[[], None], stop: StopToken) -> Iterator[None]:
-    """Calls ``cancel`` from another thread when a stop is asked for inside, and raises its reason."""
+    """Call ``cancel`` from another thread if a stop is requested inside the block, and raise its reason."""
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(_LOOK_SECONDS):
+        while not ended.wait(_CHECK_SECONDS):
             if stop.is_stopped:
                 with suppress(*VENDOR_ERRORS):
                     cancel()

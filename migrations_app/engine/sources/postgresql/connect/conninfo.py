@@ -1,4 +1,4 @@
-"""What libpq is told: addresses, defaults, certificates in files."""
+"""Conninfo: the connection string for libpq, with defaults and with certificates in files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from migrations_app.engine.sources.postgresql.connect.settings import PostgresSe
 APPLICATION_NAME = "vectorferry"
 CONNECT_TIMEOUT_SECONDS = 10
 _LOCAL = "localhost"
-# Where no file can be: keeps libpq from looking into the home folder of whoever runs the worker.
+# A path that cannot exist: it keeps libpq from reading files in the home folder of the worker's user.
 _NO_FILE = "/dev/null/none"
-# Debian, Red Hat, Alpine and the BSDs.
+# The CA files of Debian, of Red Hat, and of Alpine and the BSDs.
 _AUTHORITIES = (
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
 
-# An empty password is said, lest libpq take one from the worker's own environment.
+# The password is always set, even if empty: otherwise libpq would use one from the worker's environment.
 _DEFAULTS = {
     "password": "",
     "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
@@ -37,7 +37,7 @@ _FIXED = {"application_name": APPLICATION_NAME, "client_encoding": "UTF8"}
 
 @dataclass(frozen=True, slots=True)
 class PostgresAddress:
-    """Where a connection goes, as sentences name it: no secret in it."""
+    """The address of a connection, for use in messages. Contains no secrets."""
 
     host: str
     port: str
@@ -47,7 +47,7 @@ class PostgresAddress:
     is_url: bool = False
 
     def field(self, name: str) -> str:
-        """The settings field in which ``name`` was typed."""
+        """The settings field in which the user typed ``name``."""
         return "url" if self.is_url and name in ("host", "port", "database", "user", "password") else name
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class PostgresAddress:
 
 
 def address_of(settings: PostgresSettings) -> PostgresAddress:
-    """The address in ``settings``, with libpq's defaults where a connection string leaves something out."""
+    """The address in ``settings``, with libpq's defaults for what a connection string leaves out."""
     parts = _parameters(settings)
     user = parts.get("user", "")
     return PostgresAddress(
@@ -72,13 +72,13 @@ def hosts_of(settings: PostgresSettings) -> tuple[str, ...]:
     """Every host name and address that libpq may try. A Unix socket is this machine."""
     parts = _parameters(settings)
     named = f"{parts.get('host', '')},{parts.get('hostaddr', '')}".split(",")
-    found = tuple(dict.fromkeys(_LOCAL if host[:1] in "/@" else host for host in named if host))
-    return found or (_LOCAL,)
+    hosts = tuple(dict.fromkeys(_LOCAL if host[:1] in "/@" else host for host in named if host))
+    return hosts or (_LOCAL,)
 
 
 class Conninfo:
-    """libpq's connection string. Certificates, if any, lie in a folder of their own (mode 0700, files
-    0600) until ``close``: libpq reads them from files only."""
+    """The connection string for libpq. Certificates are stored in a temporary folder (mode 0700, files 0600)
+    until ``close``, because libpq reads them only from files."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         self._settings = settings
@@ -89,7 +89,7 @@ class Conninfo:
         return "<conninfo>"
 
     def text(self) -> str:
-        """The whole of it, password included: for the drivers alone."""
+        """The complete connection string, including the password. Only for the drivers."""
         if not self._text:
             self._text = make_conninfo(**self._tls_files(_parameters(self._settings)))
         return self._text
@@ -110,13 +110,13 @@ class Conninfo:
         parts |= dict.fromkeys(("passfile", "sslcert", "sslkey"), _NO_FILE)
         for name, text in texts.items():
             if text:
-                parts[name] = str(_written(self._place() / f"{name}.pem", text))
+                parts[name] = str(_written(self._certificate_folder() / f"{name}.pem", text))
         if not settings.sslrootcert:
             parts |= _trusted(parts.get("sslmode", ""))
         return parts
 
-    def _place(self) -> Path:
-        """The folder, made when there is something to put into it."""
+    def _certificate_folder(self) -> Path:
+        """The folder for certificates, created at the first use."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="vectorferry-", ignore_cleanup_errors=True)
         return Path(self._folder.name)
@@ -129,14 +129,14 @@ def _written(path: Path, text: str) -> Path:
 
 
 def _trusted(sslmode: str) -> dict[str, str]:
-    """Which authorities are trusted where no certificate was given."""
+    """The trusted authorities if the user gave no CA certificate."""
     if sslmode == "verify-full":
-        # The drivers bring an OpenSSL of their own, which may look elsewhere than this machine keeps them.
-        places = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
-        return {"sslrootcert": next((place for place in places if place and Path(place).is_file()), "system")}
+        # The drivers include their own OpenSSL, which may look in other places than this machine uses.
+        paths = (ssl.get_default_verify_paths().cafile, *_AUTHORITIES)
+        return {"sslrootcert": next((path for path in paths if path and Path(path).is_file()), "system")}
     if sslmode == "verify-ca":
         raise SettingsError(
-            "TLS mode verify-ca needs the certificate of the authority.",
+            "TLS mode verify-ca needs the CA certificate.",
             "Paste the CA certificate, or choose verify-full to trust the authorities this machine trusts.",
             field="sslrootcert",
         )
@@ -144,7 +144,7 @@ def _trusted(sslmode: str) -> dict[str, str]:
 
 
 def _parameters(settings: PostgresSettings) -> dict[str, str]:
-    """libpq's parameters, without the certificates."""
+    """The parameters for libpq, without the certificates."""
     if settings.has_url:
         parts = {"sslmode": str(settings.sslmode)} | url_parts(settings.url.get_secret_value())
         if "sslmode" in settings.model_fields_set and settings.sslmode != "prefer":

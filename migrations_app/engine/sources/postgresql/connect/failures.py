@@ -1,4 +1,4 @@
-"""What a driver said, be it psycopg, ADBC or libpq below both."""
+"""Failure: the SQLSTATE and the message in an error of psycopg, ADBC or libpq (which both use)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ VENDOR_ERRORS = (psycopg.Error, adbc_driver_manager.Error)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a driver said: the five letters of SQLSTATE, or none, and the server's own words."""
+    """An error of a driver: the five characters of the SQLSTATE, or empty, and the server's message."""
 
     sqlstate: str
     message: str
 
 
 def failure_of(error: Exception) -> Failure:
-    """Reads an error of psycopg, of ADBC, or of pyarrow around ADBC."""
+    """Return the failure in an error of psycopg, of ADBC, or of pyarrow around ADBC."""
     if isinstance(error, psycopg.Error):
         return Failure(error.sqlstate or "", _tidy(error.diag.message_primary or str(error)))
-    details: list[tuple[str, bytes]] = getattr(error, "details", [])
-    said = {_text(name): _text(value) for name, value in details}
-    message = said.get("PG_DIAG_MESSAGE_PRIMARY") or str(error).split("[libpq]")[-1]
+    pairs: list[tuple[str, bytes]] = getattr(error, "details", [])
+    details = {_text(name): _text(value) for name, value in pairs}
+    message = details.get("PG_DIAG_MESSAGE_PRIMARY") or str(error).split("[libpq]")[-1]
     return Failure(getattr(error, "sqlstate", None) or "", _tidy(message))
 
 
@@ -34,7 +34,7 @@ def _text(value: Any) -> str:
 
 
 def _tidy(message: str) -> str:
-    """One line, without the driver's own beginnings."""
+    """Return the message as one line, without the prefixes that the driver adds."""
     line = " ".join(message.split())
     for start in ("connection failed: ", "connection is bad: ", "Failed to connect: "):
         line = line.removeprefix(start)

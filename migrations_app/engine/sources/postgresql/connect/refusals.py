@@ -1,6 +1,6 @@
-"""Why a server cannot be connected to: one table.
+"""Refusals: one table of the reasons why a connection fails.
 
-libpq gives a refusal's text alone, without SQLSTATE, so the table matches texts.
+When a connection fails, libpq gives only a text, no SQLSTATE. So the table matches texts.
 """
 
 from __future__ import annotations
@@ -26,25 +26,26 @@ from migrations_app.engine.sources.postgresql.connect.failures import failure_of
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A way not to get in: ``said`` is found in the message. The texts may name parts of the address, and
-    with ``{said}`` what the server said; ``setting`` is what a person has to change."""
+    """One reason for a failed connection: ``pattern`` matches the server's message. ``message`` and ``hint``
+    may contain parts of the address and ``{said}``, the server's message. ``setting`` is the field that the
+    user must change."""
 
-    said: str
+    pattern: str
     error: type[ConnectionFailed]
     setting: str
     message: str
     hint: str
-    more: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-# The first that is found counts.
+# The first match counts.
 REFUSALS = (
     Refusal(
         "could not translate host name|failed to resolve host|'idna' codec",
         HostUnknown,
         "host",
         "There is no host named “{host}”.",
-        "Check its spelling. The name must be known to the machine that Vectorferry runs on.",
+        "Check its spelling. The machine that Vectorferry runs on must be able to resolve the name.",
     ),
     Refusal(
         "Connection refused|No such file or directory",
@@ -58,13 +59,13 @@ REFUSALS = (
         ConnectTimeout,
         "host",
         "{address} did not answer within {seconds} seconds.",
-        "A firewall may drop the packets: let the address of this machine connect to {address}.",
+        "A firewall may drop the packets: allow the address of this machine to connect to {address}.",
     ),
     Refusal(
         "unreachable|No route to host",
         ConnectionFailed,
         "host",
-        "There is no way to {address} from this machine.",
+        "This machine has no network route to {address}.",
         "Check the network between the two: a VPN, a private network, IPv6 only.",
         {"code": "network_unreachable", "retryable": True},
     ),
@@ -73,22 +74,22 @@ REFUSALS = (
         "server does not support SSL",
         TlsFailed,
         "sslmode",
-        "{address} does not speak TLS, and TLS mode “{sslmode}” asks for it.",
-        "Turn TLS on in the server, or choose “prefer” or “disable”.",
+        "{address} does not support TLS, but TLS mode “{sslmode}” requires it.",
+        "Turn on TLS in the server, or choose “prefer” or “disable”.",
     ),
     Refusal(
         "certificate verify failed|root certificate|sslrootcert",
         TlsFailed,
         "sslrootcert",
-        "The certificate of {address} was not signed by an authority that is trusted here.",
-        "Paste the certificate of the authority that signed it. OpenSSL said: {said}",
+        "The certificate of {address} was not signed by an authority that this machine trusts.",
+        "Paste the certificate of the authority that signed it. OpenSSL reported: {said}",
     ),
     Refusal(
         "server certificate for|does not match host name",
         TlsFailed,
         "host",
-        "The certificate of {address} is for another name.",
-        "Use the host name in the certificate, or TLS mode “verify-ca”. It said: {said}",
+        "The certificate of {address} is for another host name.",
+        "Use the host name in the certificate, or TLS mode “verify-ca”. The driver reported: {said}",
     ),
     Refusal(
         "private key file|key values mismatch",
@@ -102,31 +103,31 @@ REFUSALS = (
         "|unknown ca",
         TlsFailed,
         "sslcert",
-        "{address} wants a client certificate that it trusts.",
-        "Paste the PEM text of one, and its key. The server said: {said}",
+        "{address} requires a client certificate that it trusts.",
+        "Paste the PEM text of one, and its key. The server reported: {said}",
     ),
     Refusal(
         r"SSL encryption|SSL on|pg_hba\.conf(?!.*(no encryption|SSL off))",
         ConnectionFailed,
         "host",
-        "The server on {address} does not let user “{user}” in from this machine.",
-        "Add this machine's address to the server's pg_hba.conf or allow list. It said: {said}",
+        "The server on {address} does not allow user “{user}” to connect from this machine.",
+        "Add this machine's address to the server's pg_hba.conf or allow list. The server reported: {said}",
         {"code": "address_not_allowed"},
     ),
     Refusal(
         "no encryption|SSL off|requires SSL|SSL/TLS required|SSL connection is required",
         TlsFailed,
         "sslmode",
-        "{address} does not let user “{user}” in without TLS.",
-        "Choose TLS mode “require” or “verify-full”. It said: {said}",
+        "{address} does not allow user “{user}” to connect without TLS.",
+        "Choose TLS mode “require” or “verify-full”. The server reported: {said}",
     ),
     Refusal(
         "received invalid response|expected authentication request|unexpected message|lost synchronization"
         "|unsupported frontend protocol",
         ConnectionFailed,
         "port",
-        "What answers on {address} is not PostgreSQL.",
-        "Check the port: PostgreSQL's own is 5432.",
+        "The server on {address} is not PostgreSQL.",
+        "Check the port: the default port of PostgreSQL is 5432.",
         {"code": "not_postgresql"},
     ),
     Refusal(
@@ -134,44 +135,44 @@ REFUSALS = (
         TlsFailed,
         "sslmode",
         "TLS with {address} failed.",
-        "Try another TLS mode. OpenSSL said: {said}",
+        "Try another TLS mode. OpenSSL reported: {said}",
     ),
-    # ---- who
+    # ---- user
     Refusal(
         "password authentication failed|no password supplied|empty password|SASL authentication failed",
         AuthRefused,
         "password",
         "The server refused the password of user “{user}”.",
-        "Type user and password again; both are case-sensitive.",
+        "Type user and password again. Both are case-sensitive.",
     ),
     Refusal(
         'role ".*" does not exist|is not permitted to log in|Tenant or user not found|no such user',
         AuthRefused,
         "user",
         "User “{user}” cannot log in on {address}.",
-        "Check the name: it is case-sensitive. The server said: {said}",
+        "Check the name: it is case-sensitive. The server reported: {said}",
     ),
     Refusal(
         "authentication failed|authentication method|require_auth",
         AuthRefused,
         "user",
-        "The server on {address} does not take user “{user}” by password.",
-        "Ask for a user with a password (scram-sha-256). The server said: {said}",
+        "The server on {address} does not allow user “{user}” to log in with a password.",
+        "Ask for a user with a password (scram-sha-256). The server reported: {said}",
     ),
-    # ---- where to
+    # ---- database
     Refusal(
         "permission denied for database",
         PrivilegeMissing,
         "database",
         "User “{user}” may not connect to database “{database}”.",
-        "As its owner: GRANT CONNECT ON DATABASE … TO …",
+        "Ask its owner to run: GRANT CONNECT ON DATABASE … TO …",
     ),
     Refusal(
         "is not currently accepting connections",
         ConnectionFailed,
         "database",
-        "Database “{database}” takes no connections.",
-        "It is closed to them (ALLOW_CONNECTIONS): choose another database.",
+        "Database “{database}” does not allow connections.",
+        "They are turned off (ALLOW_CONNECTIONS): choose another database.",
         {"code": "database_closed"},
     ),
     Refusal(
@@ -181,13 +182,13 @@ REFUSALS = (
         "There is no database “{database}” on {address}.",
         "Check its name: it is case-sensitive.",
     ),
-    # ---- not now
+    # ---- temporary problems
     Refusal(
         "too many (clients|connections)|remaining connection slots|max_client_conn|MaxClients",
         ConnectionFailed,
         "",
         "{address} has no connection left for user “{user}”.",
-        "Try again later, or raise the limit of the server, the user or the pooler. It said: {said}",
+        "Try again later, or raise the limit of the server, the user or the pooler. It reported: {said}",
         {"code": "too_many_connections", "retryable": True},
     ),
     Refusal(
@@ -195,30 +196,30 @@ REFUSALS = (
         ConnectionFailed,
         "",
         "The server on {address} is not ready.",
-        "Try again in a minute. It said: {said}",
+        "Try again in a minute. The server reported: {said}",
         {"code": "server_not_ready", "retryable": True},
     ),
     Refusal(
         "unsupported startup parameter",
         ConnectionFailed,
         "port",
-        "The pooler on {address} does not take connections such as Vectorferry's.",
-        "Connect straight to the server. It said: {said}",
+        "The pooler on {address} does not accept the connections of Vectorferry.",
+        "Connect directly to the server. The pooler reported: {said}",
         {"code": "pooler_unsupported"},
     ),
     Refusal(
         "server closed the connection|could not receive data|Connection reset",
         ConnectionFailed,
         "port",
-        "{address} took the connection and closed it again.",
-        "Check that this port is PostgreSQL's, and the server's log.",
+        "{address} accepted the connection and then closed it.",
+        "Check that this is the port of PostgreSQL, and see the server's log.",
         {"code": "connection_closed", "retryable": True},
     ),
 )
 
 
 def connect_error(error: Exception, address: PostgresAddress) -> ConnectionFailed:
-    """The error to raise where connecting failed with ``error``."""
+    """Return the error to raise for a connection that failed with ``error``."""
     said = failure_of(error).message
     values = {
         "host": address.host,
@@ -229,10 +230,10 @@ def connect_error(error: Exception, address: PostgresAddress) -> ConnectionFaile
         "seconds": CONNECT_TIMEOUT_SECONDS,
         "said": said,
     }
-    for row in REFUSALS:
-        if re.search(row.said, said):
-            message, hint = row.message.format_map(values), row.hint.format_map(values)
-            return row.error(message, hint, field=address.field(row.setting), **row.more)
+    for refusal in REFUSALS:
+        if re.search(refusal.pattern, said):
+            message, hint = refusal.message.format_map(values), refusal.hint.format_map(values)
+            return refusal.error(message, hint, field=address.field(refusal.setting), **refusal.extra)
     return ConnectionFailed(
         f"The connection to {address} failed: {said}", "See the server's log.", field=address.field("host")
     )

@@ -1,4 +1,4 @@
-"""Proving a connection: which server answers, and whether it can be a source."""
+"""Server check: tests a connection and checks that the server can be a source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.engine.errors import ExtensionMissing, PrivilegeMissing, VersionUnsupported
 from migrations_app.engine.sources.postgresql.connect.session import Session
 
-OLDEST = 12
+MIN_VERSION = 12
 
 _SERVER: LiteralString = """
     SELECT pg_catalog.version() AS product, pg_catalog.current_setting('server_version') AS version,
@@ -23,27 +23,27 @@ _SERVER: LiteralString = """
                     AND t.typname IN ('vector', 'halfvec', 'sparsevec')
             WHERE NOT a.attisdropped) AS may_read"""
 
-POOLED = (
-    "A connection pooler stands in between (PgBouncer or the like). Vectorferry reads through it in single "
-    "transactions; a time limit of the pooler on queries (query_timeout) would break long reads off. "
-    "Connect straight to the server where you can."
+POOLER_WARNING = (
+    "The connection goes through a pooler (PgBouncer or similar). Vectorferry reads through it in single "
+    "transactions; a time limit of the pooler on queries (query_timeout) would cancel long reads. "
+    "Connect directly to the server if you can."
 )
-STANDBY = (
-    "This is a standby: it may break off long reads that hinder its recovery "
+STANDBY_WARNING = (
+    "This is a standby: it may cancel long reads that delay its recovery "
     "(max_standby_streaming_delay, hot_standby_feedback)."
 )
 
 
 def check_server(session: Session) -> ServerInfo:
-    """Raises ``ConnectionFailed`` with the field at fault."""
-    with session.look("the server's version") as connection:
+    """Return facts about the server. Raises ``ConnectionFailed`` with the field at fault."""
+    with session.query("the server's version") as connection:
         (row,) = connection.execute(_SERVER).fetchall()
-        # A pooler answers with a process number of its own.
+        # A pooler reports a different process ID from that of the server process.
         is_pooled = row.pid != connection.info.backend_pid
     _refuse_old(session, row)
     _refuse_without_pgvector(session, row)
     _refuse_without_tables(session, row)
-    warnings = ((POOLED,) if is_pooled else ()) + ((STANDBY,) if row.is_standby else ())
+    warnings = ((POOLER_WARNING,) if is_pooled else ()) + ((STANDBY_WARNING,) if row.is_standby else ())
     return ServerInfo("PostgreSQL", row.version.split()[0], (f"pgvector {row.pgvector}",), warnings)
 
 
@@ -52,13 +52,13 @@ def _refuse_old(session: Session, row: Any) -> None:
     if not row.product.startswith("PostgreSQL"):
         raise VersionUnsupported(
             f"{session.address} is not PostgreSQL but {row.product.split(' (')[0]}.",
-            "Only PostgreSQL itself, with pgvector, is read.",
+            "Use a PostgreSQL server with pgvector.",
             field=field,
         )
-    if row.number < OLDEST * 10_000:
+    if row.number < MIN_VERSION * 10_000:
         raise VersionUnsupported(
             f"{session.address} runs PostgreSQL {row.version}.",
-            f"Version {OLDEST} or later is needed.",
+            f"Version {MIN_VERSION} or later is required.",
             field=field,
         )
 
@@ -67,17 +67,18 @@ def _refuse_without_pgvector(session: Session, row: Any) -> None:
     if row.pgvector is None:
         raise ExtensionMissing(
             f"Database “{session.address.database}” does not have pgvector.",
-            "Choose the database that holds the vectors, or as its administrator: CREATE EXTENSION vector",
+            "Choose the database that contains the vectors, or ask its administrator to run: "
+            "CREATE EXTENSION vector",
             field=session.address.field("database"),
         )
 
 
 def _refuse_without_tables(session: Session, row: Any) -> None:
-    # None where there is no table with vectors yet: that is for the list of tables to say.
+    # None if there is no table with vectors: the list of tables shows that.
     if row.may_read is False:
         raise PrivilegeMissing(
-            f"User “{session.address.user}” may read none of the tables with vectors in database "
+            f"User “{session.address.user}” may not read any table with vectors in database "
             f"“{session.address.database}”.",
-            "As their owner: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …",
+            "Ask their owner to run: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …",
             field=session.address.field("user"),
         )

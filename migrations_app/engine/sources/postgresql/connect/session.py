@@ -1,5 +1,8 @@
-"""Connections to one database. Every look is a read-only transaction of its own, so that it writes nothing
-and holds through a pooler that gives each transaction another server connection."""
+"""Session: the connections to one database.
+
+Each query is a separate read-only transaction. So it cannot write, and it works through a pooler that gives
+each transaction another server connection.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,15 @@ from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.conninfo import Conninfo, address_of
 from migrations_app.engine.sources.postgresql.connect.refusals import connect_error
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
-from migrations_app.engine.sources.postgresql.connect.sqlstate import reading
+from migrations_app.engine.sources.postgresql.connect.sqlstate import mapped_errors
 from migrations_app.engine.stop_token import StopToken
 
-LOOK_SECONDS = 20
+QUERY_SECONDS = 20
 CANCEL_SECONDS = 5
-# VACUUM FULL, ALTER TABLE or LOCK may hold a table for hours: somebody should hear of it.
+# VACUUM FULL, ALTER TABLE or LOCK may lock a table for hours: the user gets a message instead of waiting.
 LOCK_SECONDS = 30.0
 
-# The text forms that cursors, locators and values rely on, whatever the role or database sets.
+# Cursors, locators and values need these text forms, so the settings of the role or database are overridden.
 _SETTINGS = {
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
@@ -37,7 +40,7 @@ _SETTINGS = {
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
     "array_nulls": "on",
-    # A read without an order begins at the table's first row, whoever else reads it.
+    # A read without an order begins at the table's first row, even if other sessions read the table.
     "synchronize_seqscans": "off",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
@@ -47,7 +50,7 @@ _BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 
 
 class Session:
-    """One psycopg connection for looking, opened when first asked for, and ADBC connections for reading."""
+    """One psycopg connection for queries, opened at the first use, and ADBC connections for bulk reads."""
 
     def __init__(self, settings: PostgresSettings) -> None:
         self.address = address_of(settings)
@@ -61,42 +64,41 @@ class Session:
         self._conninfo.close()
 
     @contextmanager
-    def look(self, what: str, seconds: float | None = LOOK_SECONDS) -> Iterator[psycopg.Connection[Any]]:
-        """A read-only transaction in which each statement ends after ``seconds`` (None: never).
+    def query(self, what: str, seconds: float | None = QUERY_SECONDS) -> Iterator[psycopg.Connection[Any]]:
+        """Open a read-only transaction in which each statement is limited to ``seconds`` (None: no limit).
 
-        Raises ``ConnectionFailed`` where there is no connection to be had, and whatever happens inside as
-        an error about ``what``.
+        Raises ``ConnectionFailed`` if it cannot connect. Errors in the block become errors about ``what``.
         """
         connection = self._open()
-        with reading(what), connection.transaction():
+        with mapped_errors(what), connection.transaction():
             connection.execute(_prepared(seconds))
             yield connection
 
     @contextmanager
-    def count(self, what: str, stop: StopToken) -> Iterator[psycopg.Connection[Any]]:
-        """As ``look``, for questions about all rows: they take as long as they take, or until ``stop``."""
+    def long_query(self, what: str, stop: StopToken) -> Iterator[psycopg.Connection[Any]]:
+        """Like ``query``, for questions about all rows: without a time limit, but ``stop`` cancels them."""
         connection = self._open()
 
         def cancel() -> None:
             connection.cancel_safe(timeout=CANCEL_SECONDS)
 
-        with stoppable(cancel, stop), self.look(what, None) as asked:
-            yield asked
+        with stoppable(cancel, stop), self.query(what, None) as opened:
+            yield opened
 
     @contextmanager
     def stream(
         self, what: str, seconds: float | None = None, planner: Mapping[str, str] = MappingProxyType({})
     ) -> Iterator[adbc.Connection]:
-        """An ADBC connection of its own in a read-only transaction, for one bulk read. ``planner`` are
-        settings for it."""
-        more = {"client_encoding": sql_ascii.ENCODING} if self.is_unchecked else {}
+        """Open a new ADBC connection in a read-only transaction, for one bulk read. ``planner`` are planner
+        settings for this transaction."""
+        more = {"client_encoding": sql_ascii.ENCODING} if self.is_sql_ascii else {}
         conninfo = self._bulk_conninfo(what)
         try:
             connection = adbc.connect(conninfo, autocommit=True)
         except adbc_driver_manager.Error as error:
             raise connect_error(error, self.address) from None
         try:
-            with reading(what):
+            with mapped_errors(what):
                 for statement in (_BEGIN, _prepared(seconds, **planner, **more).as_string()):
                     with connection.cursor() as cursor:
                         cursor.execute(statement)
@@ -105,16 +107,20 @@ class Session:
             connection.close()
 
     def _bulk_conninfo(self, what: str) -> str:
-        """The driver asks for the types' names as it connects, and cannot read them where the server quotes
-        them all. Set otherwise for that server alone: a pooler may not pass it on."""
-        with self.look(what) as connection:
+        """The connection string for a bulk read. Turns identifier quoting off if the server turns it on.
+
+        The driver reads the names of all types when it connects and cannot handle quoted names. The option is
+        set only if necessary, because a pooler may not pass it on.
+        """
+        with self.query(what) as connection:
             (row,) = connection.execute("SHOW quote_all_identifiers").fetchall()
         text = self._conninfo.text()
         return make_conninfo(text, options=_UNQUOTED) if row[0] == "on" else text
 
     @property
-    def is_unchecked(self) -> bool:
-        """Whether the database holds bytes that need not be UTF-8: it streams them as they are."""
+    def is_sql_ascii(self) -> bool:
+        """True if the encoding of the database is SQL_ASCII: its texts may not be valid UTF-8 and are read as
+        bytes."""
         return self._open().info.parameter_status("server_encoding") == sql_ascii.ENCODING
 
     def _open(self) -> psycopg.Connection[Any]:
@@ -126,9 +132,9 @@ class Session:
                     prepare_threshold=None,
                     row_factory=namedtuple_row,
                 )
-            # A UnicodeError is Python's way to say that a name can be none of a host (“a..b”).
+            # Python raises a UnicodeError for a name that cannot be a host name (“a..b”).
             except (psycopg.Error, OSError, UnicodeError) as error:
-                # Not “from error”: its text may repeat what was typed.
+                # Not “from error”: its text may repeat what the user typed.
                 raise connect_error(error, self.address) from None
             self._connection.read_only = True
             self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
@@ -136,7 +142,8 @@ class Session:
 
 
 def _prepared(seconds: float | None, **more: str) -> sql.Composed:
-    """One statement that sets for the transaction all of it that this version knows."""
+    """One statement that sets everything for the transaction, except settings that the server does not
+    know."""
     milliseconds = 0 if seconds is None else int(seconds * 1000)
     limits = {"statement_timeout": str(milliseconds), "lock_timeout": str(int(LOCK_SECONDS * 1000))}
     settings = {**_SETTINGS, **more, **limits}

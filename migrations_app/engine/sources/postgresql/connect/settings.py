@@ -1,4 +1,4 @@
-"""What a person types to connect: host, database and user, or one connection string."""
+"""Connection settings: host, database and user, or one connection string."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from migrations_app.engine.endpoint import SettingsModel
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
-# What a connection string may say. Left out on purpose: whatever names a file of the machine that the
-# worker runs on (passfile, service, sslkeylogfile, a certificate's path).
+# The parameters that a connection string may contain. Those that name a file on the worker's machine are left
+# out on purpose (passfile, service, sslkeylogfile, a certificate's path).
 _URL_OPTIONS = frozenset(
     [
         "host",
@@ -60,26 +60,26 @@ class PostgresSettings(SettingsModel):
     url: SecretStr = Field(
         SecretStr(""),
         title="Connection string",
-        description="Instead of the fields above: a URL or key=value pairs, as psql takes them.",
+        description="Instead of the fields above: a URL or key=value pairs, as for psql.",
         examples=["postgresql://reader:…@db.example.com:5432/shop"],
         json_schema_extra={"group": "url"},
     )
     sslmode: SslMode = Field(
         "prefer",
         title="TLS mode",
-        description="“require” encrypts; “verify-full” also proves that it is this server.",
+        description="“require” encrypts; “verify-full” also checks the identity of the server.",
     )
     sslrootcert: str = Field(
         "",
         title="CA certificate",
         description="PEM text of the authority that signed the server's certificate. "
-        "Empty with verify-full: the authorities this machine trusts.",
+        "If empty with verify-full: the authorities that this machine trusts.",
         json_schema_extra=_PEM,
     )
     sslcert: str = Field(
         "",
         title="Client certificate",
-        description="PEM text, where the server asks for one.",
+        description="PEM text, if the server requires one.",
         json_schema_extra=_PEM,
     )
     sslkey: SecretStr = Field(
@@ -100,7 +100,7 @@ class PostgresSettings(SettingsModel):
         if self.has_url:
             filled = [name for name in ("host", "database", "user") if getattr(self, name)]
             if filled or self.password.get_secret_value():
-                sentence = "Give a connection string, or host, database, user and password, not both"
+                sentence = "Enter a connection string, or host, database, user and password, but not both"
                 raise PydanticCustomError("address_twice", sentence, {"field": "url"})
             return self
         missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
@@ -116,16 +116,16 @@ class PostgresSettings(SettingsModel):
 
 
 def url_parts(url: str) -> dict[str, str]:
-    """libpq's parameters in a connection string. Raises ``ValueError`` that does not repeat any of it."""
+    """The libpq parameters in a connection string. The text of a ``ValueError`` never repeats the string."""
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        # Its message quotes what it could not read: perhaps half a password.
+        # The driver's message quotes the part it could not read, possibly part of a password.
         raise ValueError(
-            "this is not a connection string as libpq takes it: "
-            "postgresql://user:password@host:port/database, special characters percent-encoded"
+            "this is not a connection string for libpq; write "
+            "postgresql://user:password@host:port/database, with special characters percent-encoded"
         ) from None
     unknown = sorted(set(parts) - _URL_OPTIONS)
     if unknown:
-        raise ValueError(f"{unknown[0]} cannot be given in a connection string, only in a field of its own")
+        raise ValueError(f"{unknown[0]} cannot be given in a connection string, only in a separate field")
     return {name: str(value) for name, value in parts.items()}

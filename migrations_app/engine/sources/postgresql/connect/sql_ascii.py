@@ -1,8 +1,8 @@
-"""Texts of a SQL_ASCII database: it stores any bytes, and what is none in UTF-8 is found here.
+"""SQL_ASCII: finds the texts of a SQL_ASCII database that are not valid UTF-8.
 
-Asked for UTF-8, such a server ends the whole answer at the first text that is none (PostgreSQL's
-documentation, "Character Set Support"). So it is asked for the bytes as they are, and each row is judged by
-itself.
+Such a database stores any bytes. If the client asks for UTF-8, the server cancels the whole read at the first
+invalid text (PostgreSQL's documentation, "Character Set Support"). So the client asks for the raw bytes, and
+each row is checked separately.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ ENCODING = "SQL_ASCII"
 CODE = "text_invalid"
 
 
-def readable(values: pa.Array) -> tuple[pa.Array, Mapping[int, str]]:
-    """``values`` with NULL in place of each text, or list of texts, that is none in UTF-8; and these by their
-    row, with ``\\xff`` for each byte that cannot be read. Rows are looked at where there is one only."""
+def separate_unreadable(values: pa.Array) -> tuple[pa.Array, Mapping[int, str]]:
+    """Return ``values`` with NULL in place of each text, or list of texts, that is not valid UTF-8, and these
+    texts by row number, with ``\\xff`` for each invalid byte. Rows are checked one by one only if some text
+    is invalid."""
     if not _holds_text(values.type) or _is_readable(values):
         return values, {}
     unreadable = dict(_unreadable(values))
@@ -32,12 +33,13 @@ def readable(values: pa.Array) -> tuple[pa.Array, Mapping[int, str]]:
 
 
 def refuse_unreadable(keys: pa.Array, what: str) -> None:
-    """A row whose key cannot be read cannot be named, nor gone on after."""
+    """Raise ``SourceDataError`` if a key is not valid UTF-8: without it, the row has no name and the read no
+    cursor."""
     if _holds_text(keys.type) and not _is_readable(keys):
         shown = next(text for _, text in _unreadable(keys))
         raise SourceDataError(
-            f"A key of {what} is no text in UTF-8: {shown[:100]}",
-            "Put it right in the source, or leave its row out by a condition.",
+            f"A key of {what} is not valid UTF-8: {shown[:100]}",
+            "Correct it in the source, or exclude its row with a condition.",
             code=CODE,
         )
 
@@ -66,5 +68,5 @@ def _unreadable(values: pa.Array) -> Iterator[tuple[int, str]]:
 
 
 def _texts(value: Any) -> list[bytes]:
-    found = value if isinstance(value, list) else [value]
-    return [text for text in found if text is not None]
+    texts = value if isinstance(value, list) else [value]
+    return [text for text in texts if text is not None]

@@ -1,4 +1,4 @@
-"""What goes wrong while reading, by SQLSTATE: one table.
+"""Read failures: one table of the errors that can happen while reading, by SQLSTATE.
 
 The codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
@@ -24,124 +24,126 @@ from migrations_app.engine.sources.postgresql.connect.failures import VENDOR_ERR
 
 
 @dataclass(frozen=True, slots=True)
-class ReadFault:
-    """What a SQLSTATE, or the class of its first two letters, means while reading."""
+class ReadFailure:
+    """The meaning of a SQLSTATE, or of its class (the first two characters), while reading."""
 
     error: type[FerryError]
     message: str
     hint: str
-    more: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-_GONE = ReadFault(
+_CHANGED = ReadFailure(
     SourceChanged,
-    "{what} is not what it was: {said}",
-    "Somebody changed it: look at it again under Configure Schema.",
+    "The definition of {what} changed: {said}",
+    "Check it again under Configure Schema.",
 )
-_DENIED = ReadFault(
+_DENIED = ReadFailure(
     PrivilegeMissing,
     "The user may not read {what}: {said}",
-    "Grant it: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …",
+    "Grant the privileges: GRANT USAGE ON SCHEMA … TO …; GRANT SELECT ON … TO …",
 )
-_AWAY = ReadFault(
+_UNAVAILABLE = ReadFailure(
     SourceUnavailable,
     "PostgreSQL stopped sending {what}: {said}",
-    "It goes on after the last row once the server answers again.",
+    "The read continues after the last row when the server answers again.",
 )
-_BUSY = ReadFault(SourceUnavailable, "PostgreSQL cannot send {what} now: {said}", "Try again later.")
-_LOCKED = ReadFault(
+_BUSY = ReadFailure(SourceUnavailable, "PostgreSQL cannot send {what} now: {said}", "Try again later.")
+_LOCKED = ReadFailure(
     SourceUnavailable,
-    "Somebody holds a lock on {what}, and did not let go of it: {said}",
-    "VACUUM FULL, ALTER TABLE and LOCK do so. Try again when it is over: pg_locks and pg_stat_activity tell.",
+    "Another session holds a lock on {what}: {said}",
+    "VACUUM FULL, ALTER TABLE and LOCK lock a table. Try again when the lock is released: pg_locks and "
+    "pg_stat_activity show it.",
     {"code": "source_locked"},
 )
-_UNREADY = ReadFault(
+_NOT_READY = ReadFailure(
     SourceDataError,
-    "PostgreSQL cannot read {what} as it is: {said}",
-    "Make it readable in the source (REFRESH MATERIALIZED VIEW; a foreign table's wrapper), or copy its rows "
-    "into an ordinary table.",
+    "PostgreSQL cannot read {what} in its current state: {said}",
+    "Make it readable in the source (REFRESH MATERIALIZED VIEW; the wrapper of a foreign table), or copy its "
+    "rows into an ordinary table.",
     {"code": "source_unready"},
 )
-_CONFLICT = ReadFault(
+_CONFLICT = ReadFailure(
     SourceUnavailable,
-    "PostgreSQL broke off reading {what}: {said}",
-    "On a standby, raise max_standby_streaming_delay or turn hot_standby_feedback on.",
+    "PostgreSQL canceled the read of {what}: {said}",
+    "On a standby, raise max_standby_streaming_delay or turn on hot_standby_feedback.",
 )
-_STOPPED = ReadFault(
+_STOPPED = ReadFailure(
     SourceUnavailable,
     "PostgreSQL stopped the query on {what}: {said}",
-    "A time limit of the server or an operator ended it: see statement_timeout.",
+    "A time limit of the server or an operator stopped it: see statement_timeout.",
     {"code": "query_stopped"},
 )
-_WRITES = ReadFault(
+_WRITES = ReadFailure(
     SourceDataError,
     "Reading {what} would write: {said}",
-    "Vectorferry reads in a read-only transaction. Use a view that writes nothing.",
+    "Vectorferry reads in a read-only transaction. Use a view that does not write.",
     {"code": "source_writes"},
 )
-_DATA = ReadFault(
+_DATA = ReadFailure(
     SourceDataError,
-    "PostgreSQL cannot give the rows of {what}: {said}",
-    "Put the value right in the source, or leave the column out.",
+    "PostgreSQL cannot send the rows of {what}: {said}",
+    "Correct the value in the source, or leave out the column.",
 )
-_NO_TEXT = ReadFault(
+_NOT_UTF8 = ReadFailure(
     SourceDataError,
-    "A text of {what} is none in UTF-8: {said}",
-    "Put it right in the source, leave its column out, or leave its rows out by a condition.",
+    "A text of {what} cannot be converted to UTF-8: {said}",
+    "Correct it in the source, leave out its column, or exclude its rows with a condition.",
     {"code": "text_invalid"},
 )
-_NO_EXTENSION = ReadFault(
+_NO_EXTENSION = ReadFailure(
     ExtensionMissing,
-    "pgvector does not answer for {what}: {said}",
-    "As an administrator of the database: CREATE EXTENSION vector",
+    "A function of pgvector is missing for {what}: {said}",
+    "Ask an administrator of the database to run: CREATE EXTENSION vector",
 )
 
-_POOLER = ReadFault(
+_POOLER = ReadFailure(
     ConnectionFailed,
-    "The pooler in between pools single statements: {said}",
-    "Connect straight to the server, or to a pooler in session or transaction mode.",
+    "The pooler uses statement pooling: {said}",
+    "Connect directly to the server, or to a pooler in session or transaction mode.",
     {"code": "pooler_unsupported"},
 )
 
 _NO_FUNCTION = "42883"
-READ_FAULTS: dict[str, ReadFault] = {
-    "42P01": _GONE, "42703": _GONE, "3F000": _GONE, "42704": _GONE, "42809": _GONE,
+READ_FAILURES: dict[str, ReadFailure] = {
+    "42P01": _CHANGED, "42703": _CHANGED, "3F000": _CHANGED, "42704": _CHANGED, "42809": _CHANGED,
     "42501": _DENIED,
     _NO_FUNCTION: _NO_EXTENSION,
     "25006": _WRITES,
     "57014": _STOPPED,
-    "22021": _NO_TEXT, "22P05": _NO_TEXT,
+    "22021": _NOT_UTF8, "22P05": _NOT_UTF8,
     "40001": _CONFLICT, "40P01": _CONFLICT,
-    "55P03": _LOCKED, "55006": _BUSY, "55000": _UNREADY, "0A000": _UNREADY,
+    "55P03": _LOCKED, "55006": _BUSY, "55000": _NOT_READY, "0A000": _NOT_READY,
     "XX000": _DATA,
-    "08": _AWAY, "53": _BUSY, "57": _AWAY, "58": _BUSY,
+    "08": _UNAVAILABLE, "53": _BUSY, "57": _UNAVAILABLE, "58": _BUSY,
 }  # fmt: skip
-# A lost connection has no SQLSTATE, and neither has a value that a driver cannot decode.
-_LOST = ("connection", "PQgetCopyData", "SSL", "could not receive", "could not send", "EOF")
+# Two errors have no SQLSTATE: a lost connection, and a value that a driver cannot decode. These words tell
+# the first from the second.
+_CONNECTION_WORDS = ("connection", "PQgetCopyData", "SSL", "could not receive", "could not send", "EOF")
 
 
 def read_error(error: Exception, what: str) -> FerryError:
-    """The error to raise where reading ``what`` ("table shop.items") failed with ``error``."""
+    """Return the error to raise for a read of ``what`` ("table shop.items") that failed with ``error``."""
     failure = failure_of(error)
-    fault = _read_fault(failure)
-    message = fault.message.format(what=what, said=failure.message)
-    return fault.error(message, fault.hint, **fault.more)
+    meaning = _read_failure(failure)
+    message = meaning.message.format(what=what, said=failure.message)
+    return meaning.error(message, meaning.hint, **meaning.extra)
 
 
-def _read_fault(failure: Failure) -> ReadFault:
+def _read_failure(failure: Failure) -> ReadFailure:
     state = failure.sqlstate
     if "statement pooling" in failure.message:
         return _POOLER
     if state == _NO_FUNCTION and "vector" not in failure.message:
-        return _DATA  # one that a view or a condition calls
+        return _DATA  # a function that a view or a condition calls
     if not state:
-        return _AWAY if any(word in failure.message for word in _LOST) else _DATA
-    return READ_FAULTS.get(state) or READ_FAULTS.get(state[:2]) or _DATA
+        return _UNAVAILABLE if any(word in failure.message for word in _CONNECTION_WORDS) else _DATA
+    return READ_FAILURES.get(state) or READ_FAILURES.get(state[:2]) or _DATA
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Maps whatever a driver raises inside."""
+def mapped_errors(what: str) -> Iterator[None]:
+    """Convert the errors of the drivers inside the block."""
     try:
         yield
     except VENDOR_ERRORS as error:
@@ -149,5 +151,5 @@ def reading(what: str) -> Iterator[None]:
 
 
 def is_timeout(error: FerryError) -> bool:
-    """Whether the time limit of a look ended it."""
+    """True if the time limit of a query caused the error."""
     return isinstance(error, SourceError) and error.code == "query_stopped"

@@ -1,8 +1,9 @@
-"""The condition of a selection: one boolean SQL expression over a table's columns, and nothing else.
+"""Condition: the boolean SQL expression of a selection, over the columns of one table.
 
-It is put between two parentheses of a statement, in a read-only transaction. So that it stays between them,
-its text is taken apart as PostgreSQL's own scanner does with standard_conforming_strings on, which each
-transaction sets (PostgreSQL's documentation, "Lexical Structure"); what it means is the server's to judge.
+It is put in parentheses into a statement that runs in a read-only transaction. To make sure that it cannot
+leave the parentheses, its text is split into tokens as PostgreSQL does with standard_conforming_strings on,
+which each transaction sets (PostgreSQL's documentation, "Lexical Structure"). The server checks everything
+else.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from migrations_app.engine.sources.postgresql.connect.session import Session
 MAX_CHARACTERS = 10_000
 PATH = "select.where"
 
-# An E'…' may go on after a line break, and backslashes escape there, too.
+# An E'…' may continue after a line break. There, too, a backslash is an escape.
 _ESCAPED = r"'(?:[^'\\]|\\.|'')*+'"
-_GOES_ON = r"[ \t\f\v]*[\n\r]\s*"
+_CONTINUATION = r"[ \t\f\v]*[\n\r]\s*"
 _TOKEN = re.compile(
-    rf"""(?P<text>[eE]{_ESCAPED}(?:{_GOES_ON}{_ESCAPED})*+(?!{_GOES_ON}')|'(?:[^']|'')*+')
+    rf"""(?P<text>[eE]{_ESCAPED}(?:{_CONTINUATION}{_ESCAPED})*+(?!{_CONTINUATION}')|'(?:[^']|'')*+')
     |(?P<unclosed>[eE]')
     |(?P<name>"(?:[^"]|"")*+")
     |(?P<dollars>\$(?P<tag>(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?)\$.*?\$(?P=tag)\$)
@@ -40,7 +41,7 @@ _TOKEN = re.compile(
 _UNCLOSED = "a quote that is not closed"
 _PAIRS = {")": "(", "]": "["}
 _STRAY = {
-    ";": "a semicolon: it is one expression, not a statement",
+    ";": "a semicolon: write one expression, not a statement",
     "'": _UNCLOSED,
     '"': "a double quote that is not closed",
     "$": "a parameter or a dollar sign: write the value itself",
@@ -49,49 +50,51 @@ _STRAY = {
 
 
 def refusal_of(condition: str) -> str:
-    """Why ``condition`` cannot be one expression, as it is written; empty where it may be."""
+    """Return the reason why ``condition`` cannot be one expression, or an empty text if it can."""
     if len(condition) > MAX_CHARACTERS:
         return f"is longer than {MAX_CHARACTERS:,} characters"
-    tokens = [(found.lastgroup or "", found[0]) for found in _TOKEN.finditer(condition)]
-    return next(_unfit(tokens), "") or _unbalanced(tokens)
+    tokens = [(match.lastgroup or "", match[0]) for match in _TOKEN.finditer(condition)]
+    return next(_forbidden(tokens), "") or _unbalanced(tokens)
 
 
-def _unfit(tokens: list[tuple[str, str]]) -> Iterator[str]:
+def _forbidden(tokens: list[tuple[str, str]]) -> Iterator[str]:
     for number, (kind, token) in enumerate(tokens):
         word = token.lower() if kind == "word" else ""
         if kind == "comment":
-            yield f"holds a comment ({token})"
+            yield f"contains a comment ({token})"
         elif kind == "unclosed":
-            yield f"holds {_UNCLOSED}"
+            yield f"contains {_UNCLOSED}"
         elif kind == "other" and token in _STRAY:
-            yield f"holds {_STRAY[token]}"
-        elif word in ("select", "table") or (word == "values" and _next_sign(tokens, number) == "("):
-            yield f"holds a query of its own ({word.upper()}): it may speak of this table's columns alone"
+            yield f"contains {_STRAY[token]}"
+        elif word in ("select", "table") or (word == "values" and _next_token(tokens, number) == "("):
+            yield f"contains a query ({word.upper()}): use only the columns of this table"
 
 
-def _next_sign(tokens: list[tuple[str, str]], number: int) -> str:
+def _next_token(tokens: list[tuple[str, str]], number: int) -> str:
     return next((token for _, token in tokens[number + 1 :] if not token.isspace()), "")
 
 
 def _unbalanced(tokens: list[tuple[str, str]]) -> str:
-    open_ones: list[str] = []
+    unclosed: list[str] = []
     for kind, token in tokens:
         if kind != "other":
             continue
         if token in _PAIRS.values():
-            open_ones.append(token)
-        elif token in _PAIRS and (not open_ones or open_ones.pop() != _PAIRS[token]):
+            unclosed.append(token)
+        elif token in _PAIRS and (not unclosed or unclosed.pop() != _PAIRS[token]):
             return f"closes a parenthesis that is not open: “{token}”"
-    return f"leaves a parenthesis open: “{open_ones[-1]}”" if open_ones else ""
+    return f"leaves a parenthesis open: “{unclosed[-1]}”" if unclosed else ""
 
 
-# ---------------------------------------------------------------- what the server says
+# ---------------------------------------------------------------- check by the server
 
-# A query in FROM is merged into the one around it, and so gone from the plan, unless a column of it is
-# volatile (PostgreSQL's is_simple_subquery): its own way to say that two looks may differ.
+# The planner merges a subquery in FROM into the outer query, so that its alias disappears from the plan,
+# unless one of its columns is volatile (PostgreSQL's is_simple_subquery). So the condition is volatile if the
+# plan contains this alias.
 _ALIAS = "vectorferry_chosen"
-# Classes of SQLSTATE: not supported, data (a division by zero found in planning), right, syntax, limits.
-_ABOUT_IT = ("0A", "22", "42", "54")
+# The SQLSTATE classes of errors in the condition: feature not supported, data (a division by zero found in
+# planning), syntax or access rights, limits.
+_CONDITION_ERRORS = ("0A", "22", "42", "54")
 _ROWS = sql.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {rows}")
 _IS_VOLATILE = sql.SQL(
     "EXPLAIN (FORMAT JSON) SELECT FROM (SELECT (({condition})::boolean) AS chosen FROM {table} AS t)"
@@ -99,25 +102,26 @@ _IS_VOLATILE = sql.SQL(
 )
 
 
-def checked(session: Session, relation: Relation) -> Relation:
-    """``relation``, with its planner's guess of the rows that its condition chooses. Nothing is executed.
+def check_condition(session: Session, relation: Relation) -> Relation:
+    """Return ``relation`` with the planner's estimate of the rows that its condition selects. Executes
+    nothing.
 
-    Raises ``SourceError`` with the server's own words where it is no condition over its columns, and where
-    it is volatile: each read would choose other rows.
+    Raises ``SourceError`` with the server's message if the condition is not valid for its columns, and if it
+    is volatile: each read would select other rows.
     """
     if relation.condition is None:
         return relation
     volatile = _IS_VOLATILE.format(
         condition=relation.condition, table=relation.name.identifier, alias=sql.Identifier(_ALIAS)
     )
-    with session.look(str(relation)) as connection, _judging(relation):
+    with session.query(str(relation)) as connection, _condition_errors(relation):
         (rows,) = connection.execute(_ROWS.format(rows=relation.rows)).fetchall()
         (plan,) = connection.execute(volatile).fetchall()
     if _ALIAS in _aliases(plan[0][0]["Plan"]):
         raise SourceError(
-            f"The condition “{relation.where}” gives another answer each time it is asked: it calls a "
-            "volatile function, such as random() or clock_timestamp().",
-            "Write one that depends on the columns alone.",
+            f"The condition “{relation.where}” may give a different result each time: it calls a volatile "
+            "function, such as random() or clock_timestamp().",
+            "Write a condition that depends only on the columns.",
             code="where_volatile",
             path=PATH,
         )
@@ -125,17 +129,18 @@ def checked(session: Session, relation: Relation) -> Relation:
 
 
 @contextmanager
-def _judging(relation: Relation) -> Iterator[None]:
-    """What the server has against the expression is a fault of the plan; that it is away is not."""
+def _condition_errors(relation: Relation) -> Iterator[None]:
+    """Convert the server's errors in the condition to faults of the plan. Other errors, such as a lost
+    connection, pass through."""
     try:
         yield
     except psycopg.Error as error:
-        said = failure_of(error)
-        if not said.sqlstate.startswith(_ABOUT_IT):
+        failure = failure_of(error)
+        if not failure.sqlstate.startswith(_CONDITION_ERRORS):
             raise
-        names = ", ".join(_as_written(column.name) for column in relation.columns if column.readable)
+        names = ", ".join(_quoted(column.name) for column in relation.columns if column.readable)
         raise SourceError(
-            f"PostgreSQL does not take “{relation.where}” as a condition on {relation}: {said.message}.",
+            f"PostgreSQL does not accept “{relation.where}” as a condition on {relation}: {failure.message}.",
             f"Write one boolean expression over its columns: {names}.",
             code="where_invalid",
             path=PATH,
@@ -148,6 +153,6 @@ def _aliases(plan: dict[str, Any]) -> Iterator[str]:
         yield from _aliases(part)
 
 
-def _as_written(column: str) -> str:
-    """A column as an expression names it: in double quotes where PostgreSQL would read it otherwise."""
+def _quoted(column: str) -> str:
+    """Return a column name for an expression: in double quotes if PostgreSQL requires them."""
     return column if re.fullmatch(r"[a-z_][a-z0-9_]*", column) else sql.Identifier(column).as_string()

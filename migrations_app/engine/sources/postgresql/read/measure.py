@@ -1,4 +1,4 @@
-"""Questions about all rows of a relation, answered by the server alone, however long it takes."""
+"""Table measurer: questions about all rows of a relation that the server answers, without a time limit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from migrations_app.engine.model.partition_names import MAX_VALUE_BYTES, VALUE
 from migrations_app.engine.sources.base import KeyRows
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.connect.session import Session
-from migrations_app.engine.sources.postgresql.read.select import bytes_of
+from migrations_app.engine.sources.postgresql.read.select import exact_value
 from migrations_app.engine.sources.postgresql.types import dims_of
 from migrations_app.engine.stop_token import StopToken
 
 
 @dataclass(frozen=True, slots=True)
 class TableMeasurer:
-    """Asks until ``stop``, and then raises its reason."""
+    """Questions about all rows of ``relation``. A stop cancels a question and raises its reason."""
 
     session: Session
     relation: Relation
@@ -33,7 +33,7 @@ class TableMeasurer:
         return bool(self._row(sql.SQL("SELECT EXISTS (SELECT FROM {rows})"))[0])
 
     def dims(self, name: str) -> dict[int, int]:
-        """How many vectors have which dimension."""
+        """The number of vectors per dimension."""
         column = self.relation.column(name)
         function = sql.Identifier(self.relation.pgvector_schema or "public", "vector_dims")
         dims = sql.SQL(dims_of(column)).format(c=sql.Identifier(column.name), vector_dims=function)
@@ -41,18 +41,18 @@ class TableMeasurer:
         return {dim: count for dim, count in rows if dim is not None}
 
     def nulls(self, names: tuple[str, ...]) -> dict[str, int]:
-        """How many rows are NULL in each column."""
+        """The number of NULLs in each column."""
         counts = [sql.SQL("count(*) FILTER (WHERE {} IS NULL)").format(self._name(name)) for name in names]
         row = self._row(sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
         return dict(zip(names, row, strict=True))
 
     def extremes(self, name: str) -> tuple[int, int] | None:
-        """The smallest and the largest value; an index over the column alone answers it."""
+        """The smallest and the largest value, or None. With an index on the column, this is fast."""
         least, most = self._row(sql.SQL("SELECT min({c}), max({c}) FROM {rows}"), c=self._name(name))
         return None if least is None else (int(least), int(most))
 
     def duplicates(self, keys: KeyRows) -> int:
-        """Rows minus different keys, among those that are NULL in none of ``keys.present``."""
+        """The number of rows minus that of different keys, among rows without NULL in ``keys.present``."""
         present = [sql.SQL("{} IS NOT NULL").format(self._name(name)) for name in keys.present]
         row = self._row(
             sql.SQL(
@@ -60,15 +60,15 @@ class TableMeasurer:
                 " (SELECT count(*) AS rows FROM {chosen} GROUP BY {key}) alike"
             ),
             chosen=self.relation.rows_where(present),
-            key=sql.SQL(", ").join(bytes_of(self.relation, column) for column in keys.columns),
+            key=sql.SQL(", ").join(exact_value(self.relation, column) for column in keys.columns),
         )
         return int(row[0])
 
     def distinct(self, name: str, most: int) -> dict[str | None, int]:
-        """How many rows have which value, as its text, perhaps cut; of more than ``most`` values some."""
+        """The number of rows per value. Values are texts and may be cut. At most ``most`` values."""
         rows = self._rows(
             sql.SQL("SELECT left({text}, {longest}) AS value, count(*) FROM {rows} GROUP BY 1 LIMIT {most}"),
-            text=bytes_of(self.relation, ReadColumn(name, VALUE)),
+            text=exact_value(self.relation, ReadColumn(name, VALUE)),
             longest=sql.Literal(MAX_VALUE_BYTES + 1),
             most=sql.Literal(most),
         )
@@ -83,5 +83,5 @@ class TableMeasurer:
 
     def _rows(self, question: sql.SQL, **parts: sql.Composable) -> list[Any]:
         statement = question.format(rows=self.relation.rows, **parts)
-        with self.session.count(self.relation.chosen, self.stop) as connection:
+        with self.session.long_query(self.relation.description, self.stop) as connection:
             return connection.cursor(row_factory=tuple_row).execute(statement).fetchall()

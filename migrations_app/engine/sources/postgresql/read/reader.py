@@ -1,4 +1,7 @@
-"""A statement's rows as batches, straight from COPY into Arrow (ADBC streams while nothing is bound)."""
+"""Batch reader: the rows of a statement as batches, directly from COPY into Arrow.
+
+ADBC streams only statements without bound parameters.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# The public way, fetch_record_batch, gives pyarrow's reader, whose errors carry no SQLSTATE.
+# The public method, fetch_record_batch, returns pyarrow's reader, whose errors have no SQLSTATE.
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 
 from migrations_app.engine.model.batch import Batch, Cursor
@@ -20,7 +23,7 @@ from migrations_app.engine.model.key_text import joined
 from migrations_app.engine.model.types import arrow_type
 from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.session import Session
-from migrations_app.engine.sources.postgresql.connect.sql_ascii import readable, refuse_unreadable
+from migrations_app.engine.sources.postgresql.connect.sql_ascii import refuse_unreadable, separate_unreadable
 from migrations_app.engine.sources.postgresql.read.rejects import RejectedRows
 from migrations_app.engine.sources.postgresql.read.select import Select
 from migrations_app.engine.sources.postgresql.types import storage_of
@@ -31,7 +34,7 @@ _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
 
 @dataclass(frozen=True, slots=True)
 class BatchReader:
-    """Runs one statement. ``seconds`` limits it where somebody only looks."""
+    """A reader that runs one statement. ``seconds`` is its time limit, for samples."""
 
     session: Session
     select: Select
@@ -40,9 +43,9 @@ class BatchReader:
     seconds: float | None = None
 
     def batches(self) -> Generator[Batch, None, None]:
-        """The rows in the statement's order. Raises the stop's reason within half a second, whatever the
-        server does meanwhile."""
-        what, done = self.select.relation.chosen, 0
+        """Yield the rows in the statement's order. After a stop, its reason is raised within half a second,
+        even if the server is busy."""
+        what, done = self.select.relation.description, 0
         streamed = self.session.stream(what, self.seconds, self.select.planner)
         with streamed as connection, connection.cursor() as cursor:
             options = {_BATCH_BYTES: str(self.batch_bytes)}
@@ -50,19 +53,19 @@ class BatchReader:
             with stoppable(cursor.adbc_cancel, self.stop), _stream(cursor, self.select.text()) as stream:
                 for rows in stream:
                     self.stop.check()
-                    yield _batch(self.select, rows, done, is_unchecked=self.session.is_unchecked)
+                    yield _batch(self.select, rows, done, is_sql_ascii=self.session.is_sql_ascii)
                     done += rows.num_rows
                     self.stop.check()
 
     def all_rows(self) -> pa.RecordBatch:
-        """All rows of a statement that gives few."""
+        """All rows, for a statement that returns few rows."""
         empty = _schema(self.select).empty_table()
         table = pa.concat_tables([empty, *(pa.Table.from_batches([b.rows]) for b in self.batches())])
         arrays = [column.combine_chunks() for column in table.columns]
         return pa.RecordBatch.from_arrays(arrays, schema=table.schema)
 
     def first_rows(self) -> pa.RecordBatch:
-        """The first batch alone: however large the rows, no more than ``batch_bytes`` of them."""
+        """The rows of the first batch: about ``batch_bytes`` at most, even if the rows are large."""
         with closing(self.batches()) as batches:
             first = next(batches, None)
         return first.rows if first else pa.RecordBatch.from_pylist([], _schema(self.select))
@@ -70,14 +73,14 @@ class BatchReader:
 
 @contextmanager
 def _stream(cursor: adbc.Cursor, statement: str) -> Iterator[AdbcRecordBatchReader]:
-    """The answer to a statement. Left early, the server is told to stop."""
+    """Run a statement and stream its rows. If the block ends early, cancel the statement on the server."""
     cursor.execute(statement)
     handle = cursor.fetch_arrow()
     stream = AdbcRecordBatchReader._import_from_c(handle.address)
     try:
         yield stream
     except adbc_driver_manager.Error:
-        # The server ended it: there is nothing to cancel, and perhaps nobody to tell.
+        # The server ended the statement: there is nothing to cancel, and the connection may be gone.
         raise
     except BaseException:
         with suppress(adbc_driver_manager.Error):
@@ -91,9 +94,10 @@ def _schema(select: Select) -> pa.Schema:
     return pa.schema([(d.column.path, arrow_type(d.column.spec)) for d in select.delivered])
 
 
-def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_unchecked: bool) -> Batch:
-    """One answer's rows as the plan wants them, the misfits set apart. ``done`` rows came before."""
-    for place in {*select.cursor, *select.locators} if is_unchecked else ():
+def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_sql_ascii: bool) -> Batch:
+    """Convert received rows to the types of the plan and separate the rejected rows. ``done`` is the number
+    of rows before them."""
+    for place in {*select.cursor, *select.locators} if is_sql_ascii else ():
         refuse_unreadable(storage_of(rows.column(place)), str(select.relation))
     misfits = RejectedRows(rows.num_rows)
     values = []
@@ -103,8 +107,8 @@ def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_unchecked: boo
         if delivered.misfit is not None:
             misfits.note(delivered, rows.column(delivered.misfit))
         column = converted.values
-        if is_unchecked:
-            column, unreadable = readable(column)
+        if is_sql_ascii:
+            column, unreadable = separate_unreadable(column)
             misfits.note_unreadable(delivered, unreadable)
         values.append(column)
     batch = pa.RecordBatch.from_arrays(values, schema=_schema(select))
@@ -117,13 +121,14 @@ def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_unchecked: boo
 
 
 def _cursor(select: Select, rows: pa.RecordBatch) -> Cursor:
-    """The key of the last row, rejected or not: where to go on. None where there is no order."""
+    """The key of the last row (even a rejected one), for resuming. None if the read has no order."""
     last = rows.num_rows - 1
     return [str(storage_of(rows.column(place))[last].as_py()) for place in select.cursor] or None
 
 
 def _locators(select: Select, rows: pa.RecordBatch, done: int) -> pa.Array:
-    """The key of each row, parts joined as a joined key is; without an order its number in this read too."""
+    """The key of each row, with its parts joined as in a joined key. Without an order, also the row's number
+    in this read."""
     numbers = pa.array(np.arange(done + 1, done + rows.num_rows + 1)).cast(pa.string())
     numbered = pc.binary_join_element_wise("row", numbers, " ")
     if not select.locators:

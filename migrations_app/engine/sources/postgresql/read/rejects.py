@@ -1,4 +1,4 @@
-"""Rows that PostgreSQL holds and a reading cannot take: found column by column, told row by row."""
+"""Rejected rows: rows whose values do not fit the requested types, found column by column."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from migrations_app.engine.sources.postgresql.types import Converted, Mask
 
 
 class RejectedRows:
-    """What was found wrong in one batch of ``rows`` rows; a row's first fault counts."""
+    """The rejected rows in a batch of ``rows`` rows. The first reason found for a row counts."""
 
     def __init__(self, rows: int) -> None:
         self.mask: Mask = np.zeros(rows, bool)
-        self._found: dict[int, tuple[str, str, str, str]] = {}
+        self._reasons: dict[int, tuple[str, str, str, str]] = {}
 
-    def note(self, delivered: Delivered, told: pa.Array) -> None:
-        """``told``: by row, the text of a value that is the reading's misfit; NULL where it fits."""
+    def note(self, delivered: Delivered, texts: pa.Array) -> None:
+        """Add the rows whose value does not fit. ``texts`` contains its text, or NULL if the value fits."""
         misfit = delivered.reading.misfit
-        if misfit is None or told.null_count == len(told):
+        if misfit is None or texts.null_count == len(texts):
             return
-        told = told.cast(pa.binary())  # of an unchecked database they may be no UTF-8
-        for row in np.flatnonzero(np.asarray(told.is_valid())):
-            text = told[int(row)].as_py().decode(errors="backslashreplace")
+        texts = texts.cast(pa.binary())  # texts of a SQL_ASCII database may not be valid UTF-8
+        for row in np.flatnonzero(np.asarray(texts.is_valid())):
+            text = texts[int(row)].as_py().decode(errors="backslashreplace")
             self._add(int(row), delivered.column.path, misfit.code, misfit.reason, text)
 
     def note_dimensions(self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch) -> None:
-        """Vectors of another dimension than asked for."""
+        """Add the rows whose vector does not have the requested dimension."""
         if converted.misfits is None or converted.dims is None:
             return
         native = rows.column(delivered.value).type.type_name
@@ -43,25 +43,25 @@ class RejectedRows:
             self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"{native}({dim})")
 
     def note_unreadable(self, delivered: Delivered, unreadable: Mapping[int, str]) -> None:
-        """Texts that are none in UTF-8, by row."""
+        """Add the rows with a text that is not valid UTF-8."""
         for row, text in unreadable.items():
-            self._add(row, delivered.column.path, CODE, "is no text in UTF-8", text)
+            self._add(row, delivered.column.path, CODE, "is not valid UTF-8", text)
 
     def rejected(self, batch: pa.RecordBatch, locators: pa.Array) -> tuple[Rejected, ...]:
-        """A ``Rejected`` for each row noted, in the batch's order."""
+        """Return a ``Rejected`` for each added row, in the order of the batch."""
         return tuple(
             Rejected(
                 locators[row].as_py(), field, code, f"“{field}” {reason}.", _row(batch, row, field, text)
             )
-            for row, (field, code, reason, text) in sorted(self._found.items())
+            for row, (field, code, reason, text) in sorted(self._reasons.items())
         )
 
     def _add(self, row: int, field: str, code: str, reason: str, text: str) -> None:
         self.mask[row] = True
-        self._found.setdefault(row, (field, code, reason, text))
+        self._reasons.setdefault(row, (field, code, reason, text))
 
 
 def _row(batch: pa.RecordBatch, row: int, field: str, text: str) -> str:
-    """The row as JSON text, the value at fault as PostgreSQL's own text."""
+    """Return the row as JSON text, with the wrong value as PostgreSQL's text."""
     excerpt = orjson.loads(row_excerpt(batch, row))
     return orjson.dumps(excerpt | {field: text[:TEXT_CHARACTERS]}).decode()

@@ -1,4 +1,4 @@
-"""The statement of one read: what it selects, in which order, after which row."""
+"""Select: the statement of one read, with its columns, its order and the row it starts after."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from migrations_app.engine.sources.postgresql.types import TEXT, Reading, key_re
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 _ALIAS = "t"
-# A read in the order of a key should walk its index: sorting first would keep the target waiting, and be
-# done again by each continuation. Where no index gives the order, PostgreSQL sorts all the same.
+# A read in key order should use the index of the key: sorting first would delay the first row, and each
+# resumed read would sort again. Without a suitable index, PostgreSQL sorts anyway.
 _IN_ORDER = {"enable_sort": "off"}
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A column of the plan in the answer: ``value`` is its place there, ``misfit`` that of the texts of those
-    values that are the reading's misfits (NULL for all others)."""
+    """A column of the plan in the result. ``value`` is its position there. ``misfit`` is the position of the
+    texts of the values that the reading cannot take (NULL for all other values)."""
 
     column: ReadColumn
     reading: Reading
@@ -35,7 +35,7 @@ class Delivered:
 
 @dataclass
 class Select:
-    """The expressions of a statement, each selected once, however many ask for it."""
+    """The parts of a statement. An expression that is needed several times is selected only once."""
 
     relation: Relation
     expressions: dict[str, int] = field(default_factory=dict)
@@ -48,12 +48,12 @@ class Select:
     may_sort: bool = False
 
     def add(self, expression: LiteralString, column: PostgresColumn) -> int:
-        """The place of an expression in the answer."""
+        """Select an expression and return its position in the result."""
         text = expand(expression, column).as_string()
         return self.expressions.setdefault(text, len(self.expressions))
 
     def deliver(self, wanted: ReadColumn) -> None:
-        """Selects a column as its type. Raises ``SourceChanged`` where it has none such."""
+        """Select a column as the wanted type. Raises ``SourceChanged`` if it cannot be read as that type."""
         column = self.relation.column(wanted.path)
         reading = _reading(self.relation, wanted)
         value: LiteralString = reading.sql
@@ -64,29 +64,29 @@ class Select:
             misfit = self.add(f"CASE WHEN {condition} THEN {TEXT} END", column)
         self.delivered.append(Delivered(wanted, reading, self.add(value, column), misfit))
 
-    def ordered_by(self, key: Sequence[str]) -> None:
-        """Orders by a key, and selects the exact text of its parts for the cursor."""
+    def order_by(self, key: Sequence[str]) -> None:
+        """Order by a key, and select the exact text of its parts for the cursor."""
         self.order = tuple(key)
         for name in key:
             column = self.relation.column(name)
             whole = column.family in ("int2", "int4", "int8")
             self.cursor.append(self.add("{c}" if whole else TEXT, column))
 
-    def named_by(self, key: Iterable[str]) -> None:
-        """Selects what names a row in reports."""
+    def add_locators(self, key: Iterable[str]) -> None:
+        """Select the columns that name a row in reports."""
         for name in key:
             column = self.relation.column(name)
             self.locators.append(self.add(key_reading(column).sql, column))
 
     def compare(self, key: Sequence[str], operator: LiteralString, values: Sequence[str]) -> None:
-        """Only rows whose key compares so with ``values``, their exact texts."""
+        """Select only rows whose key compares with ``values`` (exact texts) by ``operator``."""
         columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
         self.conditions.append(
             sql.SQL("({}) {} ({})").format(sql.SQL(", ").join(columns), sql.SQL(operator), _listed(values))
         )
 
-    def among(self, key: Sequence[str], values: Sequence[str]) -> None:
-        """Only rows whose key is one of ``values``, texts of it; of several columns, joined."""
+    def filter_keys(self, key: Sequence[str], values: Sequence[str]) -> None:
+        """Select only rows whose key is one of ``values``: texts, joined if the key has several columns."""
         columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
         if len(columns) == 1:
             condition = sql.SQL("{} = ANY ({})").format(columns[0], sql.Literal(_array_text(values)))
@@ -97,14 +97,14 @@ class Select:
 
     @property
     def planner(self) -> dict[str, str]:
-        """What PostgreSQL's planner is told, so that rows come in their order and soon."""
+        """The planner settings that make the first rows arrive in order and without delay."""
         if not self.order:
             return {"max_parallel_workers_per_gather": "0"} if self.limit is not None else {}
         return {} if self.may_sort else _IN_ORDER
 
     def text(self) -> str:
-        """The statement, with nothing left to bind."""
-        # A statement must select something: an empty plan still has rows to count.
+        """The statement, without parameters to bind."""
+        # A statement must select something, even for a plan without columns: its rows are still counted.
         items = [f"{text} AS c{place}" for text, place in self.expressions.items()] or ["1 AS c0"]
         parts = [f"SELECT {', '.join(items)} FROM {self.relation.name.identifier.as_string()} AS {_ALIAS}"]
         conditions = [c for c in (self.relation.condition, *self.conditions) if c is not None]
@@ -119,7 +119,7 @@ class Select:
 
 
 def select_columns(relation: Relation, plan: ReadPlan) -> Select:
-    """The columns of a plan."""
+    """Return the statement that reads the columns of a plan."""
     select = Select(relation)
     for column in plan.columns:
         select.deliver(column)
@@ -127,14 +127,15 @@ def select_columns(relation: Relation, plan: ReadPlan) -> Select:
 
 
 def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequence[str] | None) -> Select:
-    """The rows of a slice after a cursor. ``bounds`` as ``PostgresSource.slices`` made them."""
+    """Return the statement that reads the rows of a slice after a cursor. ``bounds`` come from
+    ``PostgresSource.slices``."""
     select = select_columns(relation, plan)
     key = bounds["key"]
-    # Two rows may have the same key of a plan, but never the same name in a report.
-    select.named_by(plan.key if set(key).issubset(plan.key) else key)
+    # Two rows may have the same key in the plan, but must not have the same locator in a report.
+    select.add_locators(plan.key if set(key).issubset(plan.key) else key)
     if not key:
         return select
-    select.ordered_by(key)
+    select.order_by(key)
     if start := after or bounds["after"]:
         select.compare(key, ">", start)
     if bounds["to"]:
@@ -142,9 +143,9 @@ def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequenc
     return select
 
 
-def bytes_of(relation: Relation, wanted: ReadColumn) -> sql.Composed:
-    """The expression of a column as it is delivered, texts equal only where they are byte for byte. Raises
-    ``SourceChanged`` where it has no such type."""
+def exact_value(relation: Relation, wanted: ReadColumn) -> sql.Composed:
+    """Return the expression of a column as it is delivered. Texts are equal only if they are equal byte for
+    byte. Raises ``SourceChanged`` if the column cannot be read as the wanted type."""
     value = expand(_reading(relation, wanted).sql, relation.column(wanted.path))
     is_text = wanted.spec.type is MilvusType.VARCHAR
     return sql.SQL('({})::text COLLATE "C"').format(value) if is_text else value
@@ -156,22 +157,22 @@ def _reading(relation: Relation, wanted: ReadColumn) -> Reading:
     if reading is None:
         raise SourceChanged(
             f"Column “{column.name}” of {relation} is {column.native} and cannot be read as {wanted.spec}.",
-            "Its type changed: look at the table again under Configure Schema.",
+            "Its type changed: check the table again under Configure Schema.",
         )
     return reading
 
 
 def expand(expression: LiteralString, column: PostgresColumn) -> sql.Composed:
-    """``expression`` with the column's quoted name for ``{c}``."""
+    """Return ``expression`` with the column's quoted name in place of ``{c}``."""
     return sql.SQL(expression).format(c=sql.Identifier(_ALIAS, column.name))
 
 
 def _listed(values: Iterable[str]) -> sql.Composed:
-    """Texts without a type: PostgreSQL reads them as the column's, and compares by its collation."""
+    """Return texts without a type: PostgreSQL converts them to the column's type and uses its collation."""
     return sql.SQL(", ").join(sql.Literal(value) for value in values)
 
 
 def _array_text(values: Iterable[str]) -> str:
-    """PostgreSQL's text form of an array, every element quoted."""
+    """Return the text form of a PostgreSQL array, with every element quoted."""
     quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in quoted) + "}"

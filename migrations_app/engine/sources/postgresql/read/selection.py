@@ -1,4 +1,4 @@
-"""What of a table is to be moved: the connector's own part of a plan's collection."""
+"""Selection: which part of a table is moved. This is ``select`` in a collection of the plan."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from migrations_app.engine.sources.postgresql.read.condition import refusal_of
 
 
 class PostgresSelection(SettingsModel):
-    """``select`` of a collection. ``where``: only the rows for which it is true; left out: all. ``open``: the
-    columns of JSON objects whose keys are moved one by one."""
+    """``select`` of a collection. ``where`` is the condition for the rows to move; all rows if left out.
+    ``open`` are the columns of JSON objects whose document keys are moved one by one."""
 
     where: str = Field(
         default="",
         title="Only rows where",
         description="One boolean SQL expression over the table's columns. Rows for which it is false or NULL "
-        "stay behind.",
+        "are not moved.",
         examples=["price > 0 AND category = 'books'"],
     )
 
@@ -30,7 +30,7 @@ class PostgresSelection(SettingsModel):
     @field_validator("where", mode="before")
     @classmethod
     def _is_not_blank(cls, condition: object) -> object:
-        """Somebody who wrote one that came out blank did not mean all rows."""
+        """A blank condition is probably a mistake and does not mean all rows."""
         if isinstance(condition, str) and not condition.strip():
             raise ValueError("the condition is blank; leave it out to move all rows")
         return condition

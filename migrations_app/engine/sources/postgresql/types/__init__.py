@@ -1,19 +1,21 @@
-"""Which Milvus types a column may become, the SQL that reads it so, and what its bytes become: a file for
-each family of types, one table of them all.
+"""PostgreSQL types: the Milvus types that a column can become, the SQL that reads them, and their conversion.
 
-reading.py    what a way to read a column is
-arriving.py   what arrives from the wire, as the Arrow types of ``schema.arrow_type``
-vectors.py    pgvector's dense vectors
-sparse.py     pgvector's sparse vectors
-bits.py       bit strings
-numbers.py    integers, floats, numeric, boolean
-texts.py      texts, and what is read as its text
-times.py      dates, times, points in time
-documents.py  json, hstore, composite types
-ranges.py     ranges and multiranges
-geometry.py   points, lines, circles ...
-arrays.py     arrays of any of them
-families.py   the table, and what is asked of it
+Each family of types has a file, and one table lists all families.
+
+column.py         a column and its type in the server's catalogue
+family.py         ``Reading`` (one way to read a column) and ``Family`` (all ways of one native type)
+families.py       the table of all families, and functions that use it
+arrow_buffers.py  conversion of received values to the Arrow types of ``types.arrow_type``
+vectors.py        pgvector's dense vectors
+sparse.py         pgvector's sparse vectors
+bits.py           bit strings
+numbers.py        integers, floats, numeric, boolean
+texts.py          texts, and types that are read as text
+times.py          dates, times of day, timestamps
+json.py           json, hstore, composite types
+ranges.py         ranges and multiranges
+geometry.py       points, lines, circles and other shapes
+arrays.py         arrays of all other types
 """
 
 from migrations_app.engine.sources.postgresql.types.arrow_buffers import Converted, Mask, storage_of

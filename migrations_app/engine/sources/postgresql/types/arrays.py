@@ -1,6 +1,6 @@
-"""Arrays. PostgreSQL's types carry no dimensions: whether one is an ARRAY is seen value by value.
+"""Arrays. A PostgreSQL array type does not fix the number of dimensions, so each value is checked.
 
-Elements that Milvus has no type for are texts in an ARRAY; in JSON each is what ``to_json`` makes of it.
+Elements without a Milvus type become texts in an ARRAY. In JSON, each element is the result of ``to_json``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from migrations_app.engine.sources.postgresql.types.times import iso, iso_utc
 
 T = MilvusType
 
-# The driver would read it as one flat list. A NULL in an array is left to the mapping to reject.
+# The driver would flatten such an array into one list. The mapping rejects arrays with a NULL element.
 _NOT_FLAT = UnreadableValues(
     "array_ndims({c}) > 1", "array_dimensions", "has more than one dimension; an ARRAY has one"
 )
@@ -27,8 +27,8 @@ _OWN_TEXTS = "Each element as PostgreSQL writes it."
 def _array(
     element: MilvusType, texts: LiteralString = "{c}", json: Reading = _JSON, note: str = ""
 ) -> Family:
-    """``texts`` gives the elements as the driver takes them. Cutting an array out of itself makes it begin
-    at 1, as the driver wants it."""
+    """``texts`` is the SQL for elements that the driver can read. The slice ``[:]`` makes the array begin at
+    index 1, as the driver requires."""
     return Family((Reading(T.ARRAY, "(" + texts + ")[:]", element, misfit=_NOT_FLAT, note=note), json))
 
 
@@ -37,12 +37,12 @@ def _texts(cast: LiteralString = "{c}::text[]", note: str = "") -> Family:
 
 
 def _each(expression: LiteralString) -> LiteralString:
-    """``expression`` of each element ``e``."""
+    """The array of ``expression`` for each element ``e``."""
     return "CASE WHEN {c} IS NOT NULL THEN ARRAY(SELECT " + expression + " FROM unnest({c}) AS e) END"
 
 
 _EXACT_TEXTS = Reading(T.JSON, "array_to_json({c}::text[])")
-# The array's own text, read as one of texts: elements as they write themselves, where a cast does otherwise.
+# The text form of the array, read as an array of texts. For some types, a direct cast changes the elements.
 _WRITTEN: LiteralString = "{c}::text::text[]"
 
 ARRAYS: dict[str, Family] = {
@@ -72,5 +72,5 @@ ARRAYS: dict[str, Family] = {
     **{f"{name}[]": Family((_JSON,)) for name in DOCUMENTS},
     **{f"{name}[]": Family((Reading(T.JSON, _JSON.sql, note=_OWN_TEXTS),)) for name in (*RANGES, *GEOMETRY)},
 }
-# An array of a domain over arrays.
+# Arrays of a domain over arrays.
 ARRAYS |= {f"{name}[]": Family((family.readings[-1],)) for name, family in ARRAYS.items()}

@@ -1,4 +1,4 @@
-"""What arrives from the wire, as the Arrow types of ``schema.arrow_type``. Column-wise: no loop over rows."""
+"""Arrow buffers: conversion of received columns to the types of ``arrow_type``, without a loop over rows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from migrations_app.engine.model.types import TypeSpec, arrow_type
 
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]
-# What stands before a vector's numbers and a bit string's bits.
+# The length of the header before the numbers of a vector and the bits of a bit string.
 HEADER_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A column as its Arrow type. Vectors where ``misfits`` is set have another dimension, told in ``dims``,
-    than was asked for, and are null in it."""
+    """A column in its Arrow type. ``misfits`` marks the vectors without the requested dimension: they are
+    NULL in ``values``, and ``dims`` contains their dimensions."""
 
     values: pa.Array
     misfits: Mask | None = None
@@ -31,25 +31,24 @@ Converter = Callable[[pa.Array, TypeSpec], Converted]
 
 
 def storage_of(array: pa.Array) -> pa.Array:
-    """The array below the driver's extension types (``arrow.json``, ``arrow.opaque``)."""
+    """Return the storage array of the driver's extension types (``arrow.json``, ``arrow.opaque``)."""
     return array.storage if isinstance(array, pa.ExtensionArray) else array
 
 
 def plain(array: pa.Array, spec: TypeSpec) -> Converted:
-    """The same values, widened where the type asked for is wider."""
+    """Return the same values, cast if the requested type is wider."""
     values, wanted = storage_of(array), arrow_type(spec)
     return Converted(values if values.type == wanted else values.cast(wanted))
 
 
 def offsets_of(wire: pa.Array) -> npt.NDArray[np.int32]:
-    """Where each value of a binary column begins in its data, and where the last one ends; NULLs have no
-    length."""
+    """Return the start of each value in a binary column's data, and the end of the last. NULLs are empty."""
     offsets = np.frombuffer(wire.buffers()[1], np.int32)
     return offsets[wire.offset : wire.offset + len(wire) + 1]
 
 
 def bytes_of(wire: pa.Array) -> Bytes:
-    """All bytes of a binary column, one value after another."""
+    """Return all bytes of a binary column, one value after another."""
     offsets = offsets_of(wire)
     if not len(wire) or offsets[0] == offsets[-1]:
         return np.empty(0, np.uint8)
@@ -57,7 +56,7 @@ def bytes_of(wire: pa.Array) -> Bytes:
 
 
 def fixed_size_binary(values: Bytes, valid: Mask | None = None) -> pa.Array:
-    """``values``, ``(rows, width)`` bytes, as one value a row; NULL where not ``valid``."""
+    """Return ``values``, ``(rows, width)`` bytes, as one value per row; NULL if not ``valid``."""
     rows, width = values.shape
     bitmap = None if valid is None else pa.array(valid).buffers()[1]
     buffers = [bitmap, pa.py_buffer(values)]

@@ -1,7 +1,8 @@
 """Bit strings: binary vectors, or texts of zeros and ones.
 
-``bit_send`` writes the number of bits as a big-endian int32, then the bits, the first of them highest in its
-byte (PostgreSQL, src/backend/utils/adt/varbit.c), as Milvus and numpy's ``packbits`` have them.
+``bit_send`` writes the number of bits as a big-endian int32, then the bits (PostgreSQL,
+src/backend/utils/adt/varbit.c). The first bit is the highest bit of its byte, as in Milvus and in numpy's
+``packbits``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, 
 
 
 def bits(array: pa.Array, spec: TypeSpec) -> Converted:
-    """``bit(n)`` as ``fixed_size_binary[n/8]``. Another number of bits than ``spec.dim`` is a misfit."""
+    """Convert ``bit(n)`` to ``fixed_size_binary[n/8]``. A value is a misfit if ``n`` is not ``spec.dim``."""
     assert spec.dim is not None
     wire = storage_of(array)
     width = spec.dim // 8
@@ -49,16 +50,16 @@ def _dims(wire: pa.Array) -> npt.NDArray[np.int32]:
 
 
 def _payload(wire: pa.Array, width: int) -> npt.NDArray[np.uint8]:
-    """The bits of rows that all have ``width`` bytes of them."""
+    """The bits of rows that all have ``width`` bytes."""
     return np.ascontiguousarray(bytes_of(wire).reshape(len(wire), HEADER_BYTES + width)[:, HEADER_BYTES:])
 
 
 def _is_vector(column: PostgresColumn) -> bool:
-    return column.is_searched
+    return column.is_vector
 
 
 def _may_be_vector(column: PostgresColumn) -> bool:
-    return column.has_whole_bytes and not column.is_searched
+    return column.has_whole_bytes and not column.is_vector
 
 
 BITS: dict[str, Family] = {

@@ -1,4 +1,4 @@
-"""A column as the server's catalogue has it: what its type comes down to, and whether it is searched."""
+"""Column: a column in the server's catalogue, with its base type, and whether it is a vector."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import LiteralString
 
 VECTOR_FAMILIES = frozenset({"vector", "halfvec", "sparsevec"})
 
-# What a type is called in ``types.families``: PostgreSQL's own and those of three extensions by name, others
-# by their kind. NULL for all else, whatever it is named.
+# The name of a type in ``types.families``. Built-in types and those of three extensions have their own name,
+# other types the name of their kind. NULL for all other types, even if the name is the same.
 _NAMED: LiteralString = """
     CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'c' THEN 'composite' WHEN 'r' THEN 'range'
         WHEN 'm' THEN 'multirange'
@@ -20,8 +20,8 @@ _NAMED: LiteralString = """
         THEN t.typname END
     END"""
 
-# What the type of a column ``a`` comes down to, through domains and arrays of any depth: its family, with
-# "[]" for each array, and the parameter of the innermost type.
+# The base type of a column ``a``, found through domains and arrays of any depth: its family, with "[]" for
+# each array, and the parameter of the innermost type.
 BASE: LiteralString = (
     """
     LATERAL (
@@ -41,7 +41,7 @@ BASE: LiteralString = (
         FROM walk JOIN pg_catalog.pg_type t ON t.oid = walk.oid ORDER BY depth DESC LIMIT 1) base"""
 )
 
-# The operator class of an index over a column ``a``, or over an expression of it.
+# The operator class of a vector index on a column ``a``, or on an expression that uses it.
 OPERATOR_CLASS: LiteralString = """
     (SELECT o.opcname FROM pg_catalog.pg_index i
         JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
@@ -53,7 +53,7 @@ OPERATOR_CLASS: LiteralString = """
                 AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum))
         ORDER BY i.indkey[0] = 0, i.indexrelid LIMIT 1)"""
 
-# Since PostgreSQL 18 a NOT NULL that was never checked against the rows (NOT VALID) counts as attnotnull.
+# Since PostgreSQL 18, attnotnull is also true for a NOT NULL that was never checked on the rows (NOT VALID).
 NOT_NULL: LiteralString = """
     (a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid
         AND k.contype = 'n' AND NOT k.convalidated AND k.conkey[1] = a.attnum))"""
@@ -79,10 +79,10 @@ COLUMNS: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class PostgresColumn:
-    """One column. ``native`` is its type as PostgreSQL writes it, ``family`` as ``types.families`` calls it.
+    """One column. ``native`` is its type as PostgreSQL writes it, ``family`` its name in ``types.families``.
 
-    ``typmod`` is -1 where the type has no parameter; a vector's is its dimension, a bit string's its length.
-    ``is_searched``: it is a vector, as far as its table tells (see ``searched``).
+    ``typmod`` is the dimension of a vector, the length of a bit string, or -1 if the type has no parameter.
+    ``is_vector``: the column is used as a vector (see ``mark_vectors``).
     """
 
     name: str
@@ -93,20 +93,23 @@ class PostgresColumn:
     readable: bool = True
     description: str = ""
     operator_class: str | None = None
-    is_searched: bool = False
+    is_vector: bool = False
 
     @property
     def has_whole_bytes(self) -> bool:
-        """Whether it is a bit string that could be a binary vector."""
+        """True if it is a bit string that can be a binary vector."""
         return self.family == "bit" and self.typmod > 0 and self.typmod % 8 == 0
 
 
-def searched(columns: Iterable[PostgresColumn]) -> tuple[PostgresColumn, ...]:
-    """The same columns, the vectors among them marked: pgvector's types, and bit strings with an index of
-    pgvector's; without any of these, every bit string that could be one."""
+def mark_vectors(columns: Iterable[PostgresColumn]) -> tuple[PostgresColumn, ...]:
+    """Return the same columns with the vectors marked.
+
+    Vectors are the types of pgvector and the bit strings with a pgvector index. If a table has none of these,
+    every bit string that can be a binary vector is a vector.
+    """
     columns = tuple(columns)
     bits = [column for column in columns if column.has_whole_bytes]
-    found = {column.name for column in columns if column.family in VECTOR_FAMILIES}
-    found |= {column.name for column in bits if column.operator_class}
-    found = found or {column.name for column in bits}
-    return tuple(replace(column, is_searched=column.name in found) for column in columns)
+    vectors = {column.name for column in columns if column.family in VECTOR_FAMILIES}
+    vectors |= {column.name for column in bits if column.operator_class}
+    vectors = vectors or {column.name for column in bits}
+    return tuple(replace(column, is_vector=column.name in vectors) for column in columns)

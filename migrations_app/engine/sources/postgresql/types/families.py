@@ -1,4 +1,4 @@
-"""The table of all families, and what is asked of it."""
+"""Families: the table of all type families, and functions that use it."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ FAMILIES: dict[str, Family] = {
 
 _NO_BYTES = "Milvus has no type for raw bytes."
 _NO_VECTORS = "Milvus has no arrays of vectors."
-_WORDS = "It is made of a text for searching: full-text search makes its like of that text's column."
+_WORDS = "It is made from a text for searching: use full-text search on the column of that text instead."
 LEFT_OUT: dict[str, str] = {
     "bytea": _NO_BYTES,
     "bytea[]": _NO_BYTES,
     **{f"{name}[]": _NO_VECTORS for name in (*VECTORS, *SPARSES)},
     "tsvector": _WORDS,
-    "money": "Its text depends on the server's language: a view that casts it to numeric takes it along.",
+    "money": "Its text depends on the server's language: to move it, read a view that casts it to numeric.",
 }
 _LENGTH_HEADER = 4
 
 
 def readings_of(column: PostgresColumn) -> tuple[Reading, ...]:
-    """The offered ways to read a column; none where it is left out."""
+    """The ways to read a column that the user can choose. Empty if the column is left out."""
     family = FAMILIES.get(column.family)
     if family is None or not column.readable:
         return ()
@@ -60,42 +60,42 @@ def can_be_key(column: PostgresColumn) -> bool:
 
 
 def metric_of(column: PostgresColumn) -> str | None:
-    """The metric of the index over a vector column, in Milvus's name or one that Milvus has no counterpart
-    of in that type."""
+    """The metric of the index on a vector column. Milvus may not support it for the type of the column."""
     family = FAMILIES.get(column.family)
     return family.metrics.get(column.operator_class or "") if family else None
 
 
 def dims_of(column: PostgresColumn) -> LiteralString:
-    """The expression that tells the dimension of a vector. ``{vector_dims}`` is pgvector's function."""
+    """The SQL expression for the dimension of a vector. ``{vector_dims}`` is pgvector's function."""
     return FAMILIES[column.family].dims
 
 
 def left_out(column: PostgresColumn) -> str:
-    """Why a column has no target type, in a sentence."""
+    """The reason why a column has no target type, as a sentence."""
     if not column.readable:
         return "The user may not read this column (GRANT SELECT)."
     return LEFT_OUT.get(
-        column.family, f"Milvus has no type for {column.native}: a view that casts it to text takes it along."
+        column.family,
+        f"Milvus has no type for {column.native}: to move it, read a view that casts it to text.",
     )
 
 
 def key_reading(column: PostgresColumn) -> Reading:
-    """How a column is read where it names a row: as the key it would become, else as its text."""
+    """The reading of a column whose value names a row: the type it has as a key, or else its text."""
     family = FAMILIES.get(column.family, AS_TEXT)
     keyed = (reading for reading in family.readings if reading.type in KEY_TYPES and not reading.misfit)
     return next(keyed, Reading(MilvusType.VARCHAR, TEXT))
 
 
 def reading_as(column: PostgresColumn, spec: TypeSpec) -> Reading | None:
-    """The reading that delivers ``spec``; None where the column cannot be read so."""
+    """Return the reading that delivers ``spec``, or None if the column cannot be read as that type."""
     family = FAMILIES.get(column.family)
     wanted = (spec.type, spec.element_type)
     return next((r for r in family.readings if (r.type, r.element) == wanted), None) if family else None
 
 
 def choice_of(column: PostgresColumn, reading: Reading) -> TypeChoice:
-    """What the mapping page offers for a reading."""
+    """Return the type choice that the mapping page offers for a reading."""
     has_dim = reading.type.is_vector and reading.type is not MilvusType.SPARSE_FLOAT_VECTOR
     dim = column.typmod if has_dim and column.typmod > 0 else None
     choice = TypeChoice(TypeSpec(reading.type, dim, element_type=reading.element), reading.note)

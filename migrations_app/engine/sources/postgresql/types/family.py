@@ -1,4 +1,4 @@
-"""What a way to read a column is. ``{c}`` in an expression is the column."""
+"""Family and reading: the ways to read a native type. ``{c}`` in an expression is the column."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ TEXT: LiteralString = "{c}::text"
 
 @dataclass(frozen=True, slots=True)
 class UnreadableValues:
-    """Values that this reading cannot take: those for which ``condition`` holds are rejected. ``reason`` goes
-    on after the column's name."""
+    """The values that a reading cannot take: rows for which ``condition`` is true are rejected. ``reason``
+    follows the column's name in the message."""
 
     condition: LiteralString
     code: str
     reason: str
 
 
-def for_all(column: PostgresColumn) -> bool:
-    """A reading that suits every column of its family."""
+def suits_all(column: PostgresColumn) -> bool:
+    """True: the reading suits every column of its family."""
     return True
 
 
-def for_keys(column: PostgresColumn) -> bool:
-    """A reading that is not offered: a column is read so where it is a key."""
+def only_for_keys(column: PostgresColumn) -> bool:
+    """False: the user cannot choose the reading. It is used if the column is a key."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a column. It is offered for those that it ``suits``."""
+    """One way to read a column. It is offered for the columns for which ``suits`` is true."""
 
     type: MilvusType
     sql: LiteralString = "{c}"
@@ -43,15 +43,15 @@ class Reading:
     convert: Converter = plain
     misfit: UnreadableValues | None = None
     note: str = ""
-    suits: Callable[[PostgresColumn], bool] = for_all
+    suits: Callable[[PostgresColumn], bool] = suits_all
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """One native type: its readings, the proposed one first, and whether it may be a key.
+    """One native type: its readings, the proposed one first, and whether it can be a key.
 
-    Of vectors: ``metrics`` by operator class of an index, and ``dims``, the expression that tells a value's
-    dimension (``{vector_dims}`` is pgvector's function, wherever it lives).
+    For vectors: ``metrics`` by operator class of an index, and ``dims``, the expression for the dimension of
+    a value (``{vector_dims}`` is pgvector's function with its schema).
     """
 
     readings: tuple[Reading, ...]

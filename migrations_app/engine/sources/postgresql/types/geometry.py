@@ -1,7 +1,7 @@
-"""Geometric types, as JSON objects of float8 numbers, exact.
+"""Geometric types, as JSON objects of exact float8 numbers.
 
-A coordinate that is NaN or infinite is the text "NaN", "Infinity" or "-Infinity". What has no function to
-take it apart is taken apart as its text, in which numbers are exact too.
+A coordinate that is NaN or infinite becomes the text "NaN", "Infinity" or "-Infinity". Shapes without
+functions for their parts are parsed from their text form, in which numbers are exact, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def _point(p: LiteralString) -> LiteralString:
 
 
 def _ends(first: LiteralString, second: LiteralString) -> LiteralString:
-    """Of an lseg or a box, each of which is two points."""
+    """The object for an lseg or a box: each consists of two points."""
     return (
         "json_build_object('"
         + first

@@ -1,8 +1,8 @@
-"""What becomes JSON as it is: json, jsonb, hstore and composite types.
+"""JSON types: json, jsonb, hstore and composite types.
 
 PostgreSQL writes the JSON (``to_json``): numbers are exact, a float that is NaN or infinite is the text
-"NaN", "Infinity" or "-Infinity", points in time are ISO 8601, anything that JSON has no form for is
-PostgreSQL's own text. The driver takes json and jsonb for what they are: no cast.
+"NaN", "Infinity" or "-Infinity", timestamps are ISO 8601, and a type without a JSON form is PostgreSQL's
+text. The driver can read json and jsonb without a cast.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ DOCUMENTS: dict[str, Family] = {
     "json": _JSON,
     "jsonb": _JSON,
     "hstore": Family((Reading(MilvusType.JSON, "{c}::json", note="An object of texts and nulls."),)),
-    "composite": Family((Reading(MilvusType.JSON, "to_json({c})", note="An object with a key a column."),)),
+    "composite": Family(
+        (Reading(MilvusType.JSON, "to_json({c})", note="An object with one key per column."),)
+    ),
 }
 
 
 def unless_null(document: LiteralString) -> LiteralString:
-    """``document`` made of a column's parts, NULL where the column is."""
+    """Return ``document``, the SQL for an object of a column's parts, but NULL if the column is NULL."""
     return "CASE WHEN {c} IS NOT NULL THEN " + document + " END"

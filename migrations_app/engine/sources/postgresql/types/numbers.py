@@ -10,13 +10,13 @@ from migrations_app.engine.sources.postgresql.types.family import (
     Family,
     Reading,
     UnreadableValues,
-    for_keys,
+    only_for_keys,
 )
 
 T = MilvusType
 
-# The doubles end here (what is next to it is rounded to the last of them); PostgreSQL raises an error for a
-# numeric beyond either end.
+# The largest DOUBLE (numbers close to it are rounded to it). PostgreSQL raises an error if a numeric is too
+# large or too close to zero for a DOUBLE.
 _TOO_LARGE: LiteralString = (
     "abs({c}) > 1.7976931348623158e308 AND {c}::text NOT IN ('NaN', 'Infinity', '-Infinity')"
 )
@@ -25,8 +25,8 @@ _DOUBLE: LiteralString = (
     " WHEN {c} <> 0 AND abs({c}) < 4.9406564584124655e-324 THEN 0::float8"
     " ELSE {c}::float8 END"
 )
-_LONG = Reading(T.INT64, suits=for_keys)
-_PART = Reading(T.VARCHAR, TEXT, suits=for_keys)
+_LONG = Reading(T.INT64, suits=only_for_keys)
+_PART = Reading(T.VARCHAR, TEXT, suits=only_for_keys)
 
 NUMBERS: dict[str, Family] = {
     "int8": Family((Reading(T.INT64), _PART), can_be_key=True),
@@ -42,8 +42,8 @@ NUMBERS: dict[str, Family] = {
             Reading(
                 T.DOUBLE,
                 _DOUBLE,
-                misfit=UnreadableValues(_TOO_LARGE, "out_of_range", "is more than any DOUBLE"),
-                note="Rounded to about 15 digits; a row with a number past 1.8e308 is rejected.",
+                misfit=UnreadableValues(_TOO_LARGE, "out_of_range", "is outside the range of a DOUBLE"),
+                note="Rounded to about 15 digits; a row with a number above 1.8e308 is rejected.",
             ),
         ),
         can_be_key=True,

@@ -1,7 +1,7 @@
 """Ranges and multiranges, as JSON objects.
 
-``{"empty": false, "lower": 1, "upper": 5, "lower_inclusive": true, "upper_inclusive": false}``; an end that
-is null is unbounded. A multirange is ``{"ranges": [...]}``.
+``{"empty": false, "lower": 1, "upper": 5, "lower_inclusive": true, "upper_inclusive": false}``. A null end is
+unbounded. A multirange is ``{"ranges": [...]}``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MULTIRANGE: LiteralString = (
     + _range("r")
     + ") FROM unnest({c}) AS r), '[]'))"
 )
-_NOTE = "An object: empty, lower, upper, lower_inclusive, upper_inclusive; null is unbounded."
+_NOTE = "An object: empty, lower, upper, lower_inclusive, upper_inclusive; a null end is unbounded."
 
 RANGES: dict[str, Family] = {
     "range": Family((Reading(MilvusType.JSON, unless_null(_range("{c}")), note=_NOTE),)),

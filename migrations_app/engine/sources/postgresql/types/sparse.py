@@ -1,7 +1,7 @@
-"""pgvector's sparse vectors, from their binary form.
+"""Sparse vectors of pgvector, from their binary form.
 
-``sparsevec_send`` writes int32 dimension, int32 count, an int32 that is 0, the indices as int32 counted from
-0 (the text form counts from 1) and ascending, then the values as float32, all big-endian (pgvector,
+``sparsevec_send`` writes an int32 dimension, an int32 count, an int32 that is 0, the ascending indices as
+int32 counted from 0 (the text form counts from 1), then the values as float32, all big-endian (pgvector,
 src/sparsevec.c).
 """
 
@@ -24,13 +24,13 @@ _WORD = np.dtype(">u4")
 
 
 def sparsevec(array: pa.Array, spec: TypeSpec) -> Converted:
-    """``sparsevec`` as ``list<struct<index: uint32, value: float32>>``. Milvus knows no dimension of it."""
+    """Convert ``sparsevec`` to ``list<struct<index: uint32, value: float32>>``. Milvus needs no dimension."""
     wire = storage_of(array)
     offsets = offsets_of(wire)
     counts = np.maximum(np.diff(offsets) - _HEADER_BYTES, 0) // 8
     ends = np.concatenate([[0], np.cumsum(counts)])
     words = bytes_of(wire).view(_WORD)
-    # Where each index stands: its vector's first, and as many further as entries of that vector came before.
+    # The position of each index: the first index of its vector, plus the entries of that vector before it.
     firsts = (offsets[:-1] - offsets[0] + _HEADER_BYTES) // 4
     places = np.repeat(firsts - ends[:-1], counts) + np.arange(ends[-1])
     indices = words[places].astype(np.uint32)

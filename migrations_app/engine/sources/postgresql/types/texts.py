@@ -1,4 +1,4 @@
-"""Texts, and what is read as its text, exactly."""
+"""Texts, and types that are read as their exact text."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ def _text(sql: LiteralString, *, can_be_key: bool = False, note: str = "") -> Fa
     return Family((Reading(MilvusType.VARCHAR, sql, note=note),), can_be_key)
 
 
-# Whatever has no other reading names a row by its text.
+# A column without any other reading is read as its text if it names a row.
 AS_TEXT = _text(TEXT)
 
 TEXTS: dict[str, Family] = {
     "text": _text("{c}", can_be_key=True),
     "varchar": _text("{c}", can_be_key=True),
-    "bpchar": _text(TEXT, can_be_key=True, note="The blanks that pad char(n) at its end are left off."),
+    "bpchar": _text(TEXT, can_be_key=True, note="The trailing blanks that pad char(n) are removed."),
     "name": _text("{c}"),
-    "citext": _text("{c}", note="As it was written: Milvus tells capitals from small letters."),
+    "citext": _text("{c}", note="The text is unchanged, but comparisons in Milvus are case-sensitive."),
     "uuid": _text(TEXT, can_be_key=True),
     # An enum's binary form is its label.
     "enum": _text("{c}", can_be_key=True),
-    # A cast to text would show the mask of a single address, which inet itself does not.
+    # A cast to text would add the netmask to a single address; the text form of inet does not contain it.
     "inet": _text("abbrev({c})"),
     "cidr": _text(TEXT),
     "macaddr": _text(TEXT),
     "macaddr8": _text(TEXT),
-    # As clients are shown it: a cast to text would keep a declared encoding, which holds no longer.
+    # The text that clients get. A cast to text would keep an encoding declaration that is no longer correct.
     "xml": _text("textin(xml_out({c}))"),
 }

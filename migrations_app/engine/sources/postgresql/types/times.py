@@ -1,4 +1,4 @@
-"""Dates, times of day and points in time."""
+"""Dates, times of day and timestamps."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = MilvusType
 
 
 def _iso(c: LiteralString, value: LiteralString, zone: LiteralString) -> LiteralString:
-    """ISO 8601 with microseconds; PostgreSQL's own text where ISO has none. ``value`` is ``c`` in UTC."""
+    """ISO 8601 with microseconds, or PostgreSQL's text if ISO has no form. ``value`` is ``c`` in UTC."""
     return ("CASE WHEN " + c + " >= '0001-01-01' AND " + c + " < '10000-01-01' THEN to_char(" + value) + (
         """, 'YYYY-MM-DD"T"HH24:MI:SS.US')""" + zone + " ELSE " + c + "::text END"
     )
 
 
 def iso(c: LiteralString) -> LiteralString:
-    """A timestamp as ISO 8601, its zone untold."""
+    """A timestamp as ISO 8601, without a time zone."""
     return _iso(c, c, "")
 
 
@@ -27,11 +27,11 @@ def iso_utc(c: LiteralString) -> LiteralString:
     return _iso(c, c + " AT TIME ZONE 'UTC'", " || '+00:00'")
 
 
-# Floored: date_trunc cuts towards the past on both sides of 1970.
+# Rounded down: date_trunc rounds towards the past, also before 1970.
 _MILLISECONDS: LiteralString = (
     "CASE WHEN isfinite({c}) THEN (EXTRACT(epoch FROM date_trunc('milliseconds', {c})) * 1000)::bigint END"
 )
-_INFINITE = UnreadableValues("NOT isfinite({c})", "not_finite", "is infinity, which is no point in time")
+_INFINITE = UnreadableValues("NOT isfinite({c})", "not_finite", "is infinity, which is not a point in time")
 _ISO_NOTE = "ISO 8601 with microseconds; before year 1 and after 9999 as PostgreSQL writes it."
 _MILLISECONDS_NOTE = "Milliseconds since 1970 UTC, rounded down; a row with infinity is rejected."
 # The session sets IntervalStyle.

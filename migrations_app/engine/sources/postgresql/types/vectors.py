@@ -1,4 +1,4 @@
-"""pgvector's dense vectors, from their binary form: a header of four bytes, then one number after another.
+"""Dense vectors of pgvector, from their binary form: a header of four bytes, then the numbers.
 
 ``vector_send`` and ``halfvec_send`` write the dimension as int16, an int16 that is 0, and big-endian float32
 or float16 numbers (pgvector, src/vector.c and src/halfvec.c).
@@ -28,27 +28,27 @@ _HALF = np.dtype(">f2")
 
 
 def vector(array: pa.Array, spec: TypeSpec) -> Converted:
-    """``vector`` as ``fixed_size_list<float32>[dim]``, or as ``list<float32>`` where ``spec.dim`` is None.
+    """Convert ``vector`` to ``fixed_size_list<float32>[dim]``; to ``list<float32>`` if ``spec.dim`` is None.
 
-    A vector of another dimension than ``spec.dim`` is a misfit.
+    A vector whose dimension is not ``spec.dim`` is a misfit.
     """
     return _floats(storage_of(array), _FLOAT, spec.dim)
 
 
 def halfvec(array: pa.Array, spec: TypeSpec) -> Converted:
-    """``halfvec`` as ``vector`` does it: each float16 is a float32 too."""
+    """Convert ``halfvec`` in the same way as ``vector``: float32 can store every float16 exactly."""
     return _floats(storage_of(array), _HALF, spec.dim)
 
 
 def halfvec_bytes(array: pa.Array, spec: TypeSpec) -> Converted:
-    """``halfvec`` as ``fixed_size_binary[2*dim]`` little-endian; where ``spec.dim`` is None, as ``halfvec``
-    does it."""
+    """Convert ``halfvec`` to ``fixed_size_binary[2*dim]`` little-endian, or to ``list<float32>`` if
+    ``spec.dim`` is None."""
     wire = storage_of(array)
     if spec.dim is None:
         return _floats(wire, _HALF, None)
     numbers, fits = _of_one_dim(wire, _HALF, spec.dim)
     values = fixed_size_binary(numbers.astype("<f2", copy=False).view(np.uint8), fits)
-    return _told(values, wire, _HALF, fits)
+    return _with_misfits(values, wire, _HALF, fits)
 
 
 def _floats(wire: pa.Array, item: np.dtype[np.floating], dim: int | None) -> Converted:
@@ -57,11 +57,13 @@ def _floats(wire: pa.Array, item: np.dtype[np.floating], dim: int | None) -> Con
     numbers, fits = _of_one_dim(wire, item, dim)
     mask = None if fits is None else pa.array(~fits)
     floats = numbers.astype(np.float32, copy=False).ravel()
-    return _told(pa.FixedSizeListArray.from_arrays(floats, dim, mask=mask), wire, item, fits)
+    return _with_misfits(pa.FixedSizeListArray.from_arrays(floats, dim, mask=mask), wire, item, fits)
 
 
-def _told(values: pa.Array, wire: pa.Array, item: np.dtype[np.floating], fits: Mask | None) -> Converted:
-    """With the misfits, if there are any: NULL is none."""
+def _with_misfits(
+    values: pa.Array, wire: pa.Array, item: np.dtype[np.floating], fits: Mask | None
+) -> Converted:
+    """Return the column with its misfits, if there are any. NULL is not a misfit."""
     if fits is None:
         return Converted(values)
     dims = (np.diff(offsets_of(wire)) - HEADER_BYTES) // item.itemsize
@@ -69,8 +71,8 @@ def _told(values: pa.Array, wire: pa.Array, item: np.dtype[np.floating], fits: M
 
 
 def _of_one_dim(wire: pa.Array, item: np.dtype[np.floating], dim: int) -> tuple[Numbers, Mask | None]:
-    """The numbers, ``(rows, dim)`` in this machine's order, and which rows have so many: None where all do.
-    The others are zeros."""
+    """Return the numbers, ``(rows, dim)`` in native byte order, and a mask of the rows that have dimension
+    ``dim`` (None if all do). The other rows are zeros."""
     fits = np.diff(offsets_of(wire)) == HEADER_BYTES + item.itemsize * dim
     if fits.all():
         return _numbers(wire, item, dim), None
@@ -80,7 +82,7 @@ def _of_one_dim(wire: pa.Array, item: np.dtype[np.floating], dim: int) -> tuple[
 
 
 def _numbers(wire: pa.Array, item: np.dtype[np.floating], dim: int) -> Numbers:
-    """The numbers of vectors that all have ``dim`` of them."""
+    """Return the numbers of vectors that all have dimension ``dim``."""
     header = HEADER_BYTES // item.itemsize
     numbers = bytes_of(wire).view(item).reshape(len(wire), header + dim)[:, header:]
     return numbers.astype(item.newbyteorder("="))
@@ -100,7 +102,7 @@ def _of_any_dim(wire: pa.Array, item: np.dtype[np.floating]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(numbers), mask=wire.is_null())
 
 
-# By operator class of an index; L1 has no counterpart in Milvus.
+# Milvus's metrics by operator class of an index. Milvus has no L1 metric.
 _METRICS: dict[str, str] = {
     f"{name}_{distance}_ops": metric
     for name in ("vector", "halfvec")
