@@ -1,4 +1,5 @@
-"""What a target is to the pipeline and to a job: Milvus (``milvus/target.py``), or memory in tests."""
+"""Target interface for the pipeline and for jobs: implemented by Milvus (``milvus/target.py``) and by a
+memory target for tests."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from migrations_app.engine.stop_token import StopToken
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Some rows in the form the target takes. ``rows`` is what a refusal is bisected on."""
+    """Rows in the form that the target takes. If it refuses them, ``rows`` are split to find the bad rows."""
 
     payload: bytes
     rows: pa.RecordBatch
@@ -27,20 +28,21 @@ class Request:
 
 
 class Channel(Protocol):
-    """The way rows of one collection enter the target. ``send`` may be called by several threads, but with
-    ``single_writer`` by one at a time."""
+    """A connection that sends the rows of one collection. Several threads may call ``send`` at the same time,
+    but only one thread if ``single_writer`` is true."""
 
     single_writer: bool
 
     def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
-        """``rows`` in the collection's ``arrow_schema()`` as one request, all into one partition. Pure."""
+        """Encode ``rows`` (of the collection's ``arrow_schema()``) as one request for one partition."""
         ...
 
     def send(self, request: Request, timeout_seconds: float) -> int:
-        """Send once and return the rows accepted.
+        """Send once and return the number of accepted rows.
 
-        Raises ``TargetBusy`` (slow down), ``UnknownOutcome`` (it may have landed), ``TargetUnavailable``
-        (it has not), ``RowsRefused`` (these rows, always), ``TargetChanged``, ``AuthRefused``.
+        Raises ``TargetBusy`` (send more slowly), ``UnknownOutcome`` (the rows may have been written),
+        ``TargetUnavailable`` (they were not written), ``RowsRefused`` (the target will never accept these
+        rows), ``TargetChanged``, ``AuthRefused``.
         """
         ...
 
@@ -49,7 +51,7 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadState:
-    """``state`` is "loaded", "loading" or "not_loaded"; ``percent`` 0..100."""
+    """The load state of a collection: "loaded", "loading" or "not_loaded". ``percent`` is from 0 to 100."""
 
     state: str
     percent: int = 0
@@ -61,7 +63,7 @@ class LoadState:
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """An index found: what it is, and how many of the rows it covers."""
+    """An existing index, and how many of the rows it covers."""
 
     spec: IndexSpec
     rows_indexed: int
@@ -71,9 +73,9 @@ class IndexState:
 
 
 class Target(Endpoint):
-    """One open target, in one of its databases. Only ``FerryError``s leave its methods.
+    """One open target and one of its databases. Its methods raise only ``FerryError``s.
 
-    ``flush``, ``create_index`` and ``load`` only ask; the caller polls under its own lease.
+    ``create_index`` and ``load`` only start the work; the caller holds a lease and polls until it is done.
     """
 
     def __init__(self, settings: SettingsModel, database: str = "default") -> None:
@@ -82,59 +84,63 @@ class Target(Endpoint):
 
     @abstractmethod
     def capabilities(self) -> Capabilities:
-        """What this server can do, by its version and flavour."""
+        """Return the capabilities of this server, derived from its version and flavour."""
 
     @abstractmethod
     def databases(self) -> tuple[str, ...]: ...
 
     @abstractmethod
     def collections(self) -> tuple[str, ...]:
-        """Names taken in the database."""
+        """Return the names of the collections in the database."""
 
     @abstractmethod
     def aliases(self, name: str) -> tuple[str, ...]:
-        """Other names that lead to the collection."""
+        """Return the aliases of the collection."""
 
     @abstractmethod
     def describe(self, name: str) -> TargetSchema | None:
-        """The collection as it is, or None."""
+        """Return the schema of the existing collection, or None if there is none."""
 
     @abstractmethod
     def create(self, schema: TargetSchema) -> None: ...
 
     @abstractmethod
     def drop(self, name: str) -> None:
-        """Gone after this, also where it was not there."""
+        """Drop the collection if it exists."""
 
     @abstractmethod
     def partitions(self, name: str) -> tuple[str, ...]:
-        """The partitions of the collection, its default one among them."""
+        """Return the partitions of the collection, including the default one."""
 
     @abstractmethod
     def create_partition(self, name: str, partition: str) -> None:
-        """Make one that is not there."""
+        """Create a partition that does not exist yet."""
 
     @abstractmethod
-    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
-        """``may_replace``: there may be rows, of this job or from before, with the keys of others to come."""
+    def channel(
+        self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True
+    ) -> Channel:
+        """Return a channel into the collection. ``may_replace``: rows to be sent may have the same keys as
+        rows that are already there, from this job or from before."""
 
     @abstractmethod
     def flush(self, name: str, stop: StopToken | None = None) -> None:
-        """Ask for everything sent so far to be sealed, and wait: at most a minute, or until ``stop``."""
+        """Flush everything that was sent so far, and wait at most a minute, or until ``stop``."""
 
     @abstractmethod
     def row_statistics(self, name: str, partition: str = "") -> int:
-        """Rows by segment statistics, of one partition if named: exact after a flush while no key was sent
-        twice."""
+        """Return the number of rows from segment statistics, of one partition if named. It is exact after a
+        flush if no key was sent twice."""
 
     @abstractmethod
     def count(self, name: str, partition: str = "") -> int:
-        """Strong ``count(*)``, of one partition if named. The collection must be loaded where
-        ``capabilities().count_needs_load``."""
+        """Return ``count(*)`` with strong consistency, of one partition if named. The collection must be
+        loaded if ``capabilities().count_needs_load``."""
 
     @abstractmethod
     def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
-        """Strong count of the rows whose key, in ``field``, is among ``keys``; loaded as for ``count``."""
+        """Count the rows whose key field ``field`` has one of ``keys``, with strong consistency. The
+        collection must be loaded as for ``count``."""
 
     @abstractmethod
     def indexes(self, name: str) -> tuple[IndexState, ...]: ...

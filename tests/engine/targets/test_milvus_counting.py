@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.targets.milvus.counting import among
+from migrations_app.engine.targets.milvus.counting import key_filter
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from migrations_app.engine.targets.milvus.counting import among
     ],
 )
 def test_keys_are_written_as_every_milvus_reads_them(keys, expected):
-    assert among("id", keys) == expected
+    assert key_filter("id", keys) == expected

@@ -600,7 +600,7 @@ def test_a_flush_that_never_ends_is_given_up(emulator, filled, monkeypatch):
 
 def test_a_load_that_takes_longer_than_a_call_is_only_asked_for(emulator, filled, monkeypatch):
     target, _, _ = filled
-    monkeypatch.setattr("migrations_app.engine.targets.milvus.indexing.ASK_SECONDS", 0.2)
+    monkeypatch.setattr("migrations_app.engine.targets.milvus.indexing.START_SECONDS", 0.2)
     release, answered = threading.Event(), threading.Event()
 
     def slow(request, context):

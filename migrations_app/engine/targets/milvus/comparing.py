@@ -1,4 +1,4 @@
-"""Whether a collection that was found is the one that a job means."""
+"""Comparison of an existing collection with the one that a job expects."""
 
 from __future__ import annotations
 
@@ -10,33 +10,45 @@ from migrations_app.engine.model.types import MilvusType
 
 
 def differences(found: TargetSchema, wanted: TargetSchema) -> tuple[str, ...]:
-    """Names of the fields in which ``found`` is not what creating ``wanted`` leaves behind ("$meta" too).
+    """Return the names of the fields in which ``found`` differs from a new collection ``wanted``. If the
+    dynamic field differs, "$meta" is one of them.
 
-    Milvus Lite keeps no descriptions, no shards and no ``max_length`` of an ARRAY: these do not count.
+    Descriptions, shards and the ``max_length`` of an ARRAY are ignored: Milvus Lite does not store them.
     """
-    there, here = _shapes(found), _shapes(wanted)
-    names = {name for name in there | here if there.get(name) != here.get(name)}
-    made_there, made_here = _made(found), _made(wanted)
-    names |= {name for name in made_there | made_here if made_there.get(name) != made_here.get(name)}
+    found_fields, wanted_fields = _comparable_fields(found), _comparable_fields(wanted)
+    names = {
+        name
+        for name in found_fields | wanted_fields
+        if found_fields.get(name) != wanted_fields.get(name)
+    }
+    found_outputs, wanted_outputs = _function_outputs(found), _function_outputs(wanted)
+    names |= {
+        name
+        for name in found_outputs | wanted_outputs
+        if found_outputs.get(name) != wanted_outputs.get(name)
+    }
     return tuple(sorted(names | ({META} if found.dynamic != wanted.dynamic else set())))
 
 
-def _shapes(schema: TargetSchema) -> dict[str, TargetField]:
-    return {field.name: _shape(field) for field in schema.fields}
+def _comparable_fields(schema: TargetSchema) -> dict[str, TargetField]:
+    return {field.name: _comparable(field) for field in schema.fields}
 
 
-def _shape(field: TargetField) -> TargetField:
-    kept = replace(as_stored(field), description="", analyzer="", match=False)
-    if kept.spec.type is MilvusType.ARRAY:
-        return replace(kept, spec=replace(kept.spec, max_length=None))
-    return kept
+def _comparable(field: TargetField) -> TargetField:
+    stored = replace(as_stored(field), description="", analyzer="", match=False)
+    if stored.spec.type is MilvusType.ARRAY:
+        return replace(stored, spec=replace(stored.spec, max_length=None))
+    return stored
 
 
-def _made(schema: TargetSchema) -> dict[str, tuple[str, dict[str, str]]]:
-    """What functions make: of each output which kind of function, of which fields, cut by which analyzers."""
+def _function_outputs(schema: TargetSchema) -> dict[str, tuple[str, dict[str, str]]]:
+    """Return the type of function that fills each output field, and its input fields with their analyzers."""
     analyzers = {field.name: field.analyzer for field in schema.fields}
     return {
-        output: (function.type, {name: analyzers.get(name, "") for name in function.inputs})
+        output: (
+            function.type,
+            {name: analyzers.get(name, "") for name in function.inputs},
+        )
         for function in schema.functions
         for output in function.outputs
     }

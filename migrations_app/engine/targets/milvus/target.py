@@ -1,4 +1,4 @@
-"""Milvus and Zilliz Cloud as a target."""
+"""Milvus target: Milvus, Milvus Lite and Zilliz Cloud."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from migrations_app.engine.targets.milvus.channel import MilvusChannel
 from migrations_app.engine.targets.milvus.comparing import differences
 
 CONNECT_SECONDS = 5.0
-LITE_WARNING = "Milvus Lite is one process that takes one writer: right for trying out and for small data."
-VERSION_WARNING = "The server does not say its version: it is taken for the newest Milvus."
+LITE_WARNING = "Milvus Lite is a single process that takes one writer at a time. Use it for trials and small data sets."
+VERSION_WARNING = "The server does not report its version. Vectorferry treats it as the newest Milvus."
 
 
 class MilvusTarget(Target):
-    """One database of a Milvus server. It connects when first asked; threads may share it."""
+    """One database of a Milvus server. It connects on the first request. Threads may share it."""
 
     kind: ClassVar[str] = "milvus"
     title: ClassVar[str] = "Milvus"
     Settings: ClassVar[type[SettingsModel]] = MilvusSettings
     before_you_start: ClassVar[tuple[str, ...]] = (
-        "The machine Vectorferry runs on must reach the server's port: 19530, or 443 for Zilliz Cloud. "
-        "Add it to the allow list where there is one.",
-        "The user or API key needs the right to create collections, indexes and rows in the database.",
+        "The machine that runs Vectorferry must be able to connect to the server's port: 19530, or 443 for "
+        "Zilliz Cloud. If the server has an allow list, add the machine to it.",
+        "The user or API key needs the privileges to create collections and indexes and to write rows.",
         "Milvus 2.3 or later, Milvus Lite as a server, or Zilliz Cloud.",
     )
 
@@ -54,13 +54,13 @@ class MilvusTarget(Target):
         assert isinstance(settings, MilvusSettings)
         super().__init__(settings, database or "default")
         if not (self.database.isascii() and self.database.isprintable()):
-            # It could not even be asked for: it travels in a header.
+            # The name is sent in a gRPC header, which cannot contain other characters.
             raise DatabaseMissing(
                 f"There is no database {self.database[:40]!r}.",
-                "Milvus names databases with letters, digits and _.",
+                "Names of Milvus databases contain only letters, digits and _.",
                 field="database",
             )
-        self._login = settings
+        self._milvus_settings = settings
         self._rpc = Rpc(settings, self.database)
         self._server: server.Server | None = None
 
@@ -68,53 +68,70 @@ class MilvusTarget(Target):
         self._rpc.close()
 
     def hosts(self) -> tuple[str, ...]:
-        return (self._login.address.host,)
+        return (self._milvus_settings.address.host,)
 
     def address(self) -> str:
-        return str(self._login.address)
+        return str(self._milvus_settings.address)
 
     def check(self) -> ServerInfo:
-        found = self._connect()
-        warnings: tuple[str, ...] = (LITE_WARNING,) if found.flavour == "lite" else ()
-        if not found.numbers:
+        server_info = self._connect()
+        warnings: tuple[str, ...] = (
+            (LITE_WARNING,) if server_info.flavour == "lite" else ()
+        )
+        if not server_info.numbers:
             warnings += (VERSION_WARNING,)
-        return ServerInfo(found.product, found.version, warnings=warnings)
+        return ServerInfo(server_info.product, server_info.version, warnings=warnings)
 
     def capabilities(self) -> Capabilities:
         return capabilities_of(self._server or self._connect())
 
     def _connect(self) -> server.Server:
-        """Who answers, with the login and the database proven."""
+        """Identify the server, and check that the login and the database are valid."""
         try:
-            self._server = server.ask(self._rpc, CONNECT_SECONDS)
+            self._server = server.detect(self._rpc, CONNECT_SECONDS)
             self.collections()
         except AuthRefused as error:
-            field = self._login.secret_field
-            raise AuthRefused(f"{self._login.address} refuses the login.", error.hint, field=field) from None
+            field = self._milvus_settings.secret_field
+            raise AuthRefused(
+                f"{self._milvus_settings.address} rejected the login.",
+                error.hint,
+                field=field,
+            ) from None
         except TargetError as error:
             if error.code not in TRANSPORT_CODES:
                 raise
-            raise explain(self._login.address, self._login.ca_cert, error.message) from None
+            raise explain(
+                self._milvus_settings.address,
+                self._milvus_settings.ca_cert,
+                error.message,
+            ) from None
         return self._server
 
     def databases(self) -> tuple[str, ...]:
-        """Their names; only the one asked for where the server does not let itself be asked."""
+        """Return the names of the databases. If the server does not support or allow listing them, return
+        only the one of this connection."""
         try:
-            answer = self._rpc.call("ListDatabases", m.ListDatabasesRequest(), "list the databases")
+            answer = self._rpc.call(
+                "ListDatabases", m.ListDatabasesRequest(), "list the databases"
+            )
         except (PrivilegeMissing, VersionUnsupported):
             return (self.database,)
         return tuple(sorted(answer.db_names))
 
     def collections(self) -> tuple[str, ...]:
         request = m.ShowCollectionsRequest(db_name=self.database)
-        what = f"list the collections of “{self.database}”"
-        return tuple(sorted(self._rpc.call("ShowCollections", request, what).collection_names))
+        action = f"list the collections of “{self.database}”"
+        return tuple(
+            sorted(self._rpc.call("ShowCollections", request, action).collection_names)
+        )
 
     def aliases(self, name: str) -> tuple[str, ...]:
-        """None where the server does not know, or does not tell, of aliases."""
+        """Return the aliases. Empty if the server does not support or allow listing them."""
         request = m.ListAliasesRequest(db_name=self.database, collection_name=name)
         try:
-            answer = self._rpc.call("ListAliases", request, f"list the aliases of “{name}”")
+            answer = self._rpc.call(
+                "ListAliases", request, f"list the aliases of “{name}”"
+            )
         except (PrivilegeMissing, VersionUnsupported):
             return ()
         return tuple(sorted(answer.aliases))
@@ -128,11 +145,17 @@ class MilvusTarget(Target):
             return None
 
     def _description(self, name: str) -> Any:
-        request = m.DescribeCollectionRequest(db_name=self.database, collection_name=name)
+        request = m.DescribeCollectionRequest(
+            db_name=self.database, collection_name=name
+        )
         return self._rpc.call("DescribeCollection", request, f"describe “{name}”")
 
     def create(self, schema: TargetSchema) -> None:
-        self._rpc.call("CreateCollection", create_request(schema, self.database), f"create “{schema.name}”")
+        self._rpc.call(
+            "CreateCollection",
+            create_request(schema, self.database),
+            f"create “{schema.name}”",
+        )
 
     def drop(self, name: str) -> None:
         request = m.DropCollectionRequest(db_name=self.database, collection_name=name)
@@ -144,29 +167,37 @@ class MilvusTarget(Target):
 
     def partitions(self, name: str) -> tuple[str, ...]:
         request = m.ShowPartitionsRequest(db_name=self.database, collection_name=name)
-        what = f"list the partitions of “{name}”"
-        return tuple(self._rpc.call("ShowPartitions", request, what).partition_names)
+        action = f"list the partitions of “{name}”"
+        return tuple(self._rpc.call("ShowPartitions", request, action).partition_names)
 
     def create_partition(self, name: str, partition: str) -> None:
         request = m.CreatePartitionRequest(
             db_name=self.database, collection_name=name, partition_name=partition
         )
-        self._rpc.call("CreatePartition", request, f"create the partition “{partition}” of “{name}”")
+        self._rpc.call(
+            "CreatePartition",
+            request,
+            f"create the partition “{partition}” of “{name}”",
+        )
 
-    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
-        """Raises ``TargetChanged`` where the collection is gone or is not ``schema``.
+    def channel(
+        self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True
+    ) -> Channel:
+        """Return a channel. Raises ``TargetChanged`` if the collection is missing or differs from ``schema``.
 
-        Milvus Lite's upsert leaves those keys of the dynamic field there that the new row does not have:
-        where rows may replace others, the old ones are deleted first.
+        Milvus Lite's upsert keeps the keys of the dynamic field that the new row does not have. So if rows
+        may replace others, the old rows are deleted first.
         """
         description = self._description(schema.name)
         if names := differences(from_message(description), schema):
             raise TargetChanged(
-                f"“{schema.name}” is not what this job made: {', '.join(names)} differ.",
+                f"“{schema.name}” is not the collection that this job created: {', '.join(names)} differ.",
                 "Choose another name, or drop that collection and start over.",
             )
         capabilities = self.capabilities()
-        merges = upsert and may_replace and schema.dynamic and capabilities.flavour == "lite"
+        merges = (
+            upsert and may_replace and schema.dynamic and capabilities.flavour == "lite"
+        )
         return MilvusChannel(
             self._rpc,
             schema,
@@ -184,25 +215,27 @@ class MilvusTarget(Target):
 
     def count(self, name: str, partition: str = "") -> int:
         if partition and self.capabilities().flavour == "lite":
-            # Its count(*) does not look at the partition; its statistics are of the rows that are there.
+            # The count(*) of Milvus Lite ignores the partition. Its statistics are the exact number of rows.
             return counting.row_statistics(self._rpc, name, partition)
         return counting.count(self._rpc, name, partition=partition)
 
     def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
-        return counting.count(self._rpc, name, counting.among(field, keys))
+        return counting.count(self._rpc, name, counting.key_filter(field, keys))
 
     def indexes(self, name: str) -> tuple[IndexState, ...]:
         return indexing.indexes(self._rpc, name)
 
     def create_index(self, name: str, index: IndexSpec) -> None:
-        indexing.create_index(self._rpc, name, self._on_lite(name, index))
+        indexing.create_index(self._rpc, name, self._index_for_server(name, index))
 
-    def _on_lite(self, name: str, index: IndexSpec) -> IndexSpec:
-        """Milvus Lite's AUTOINDEX does not know sparse vectors."""
+    def _index_for_server(self, name: str, index: IndexSpec) -> IndexSpec:
+        """Replace AUTOINDEX on sparse vectors if the server is Milvus Lite, which does not support it."""
         if index.type != "AUTOINDEX" or self.capabilities().flavour != "lite":
             return index
         fields = (self.describe(name) or TargetSchema(name, ())).fields
-        kind = next((field.spec.type for field in fields if field.name == index.field), None)
+        kind = next(
+            (field.spec.type for field in fields if field.name == index.field), None
+        )
         is_sparse = kind is MilvusType.SPARSE_FLOAT_VECTOR
         return replace(index, type="SPARSE_INVERTED_INDEX") if is_sparse else index
 
