@@ -5,11 +5,14 @@ BIND ?= 127.0.0.1:8000
 ENV_FILE ?= ./.env
 BIN := .venv/bin
 STAMP := .venv/.requirements-installed
+# Tests wait for engines most of the time: more processes than processors.
+PROCESSES ?= 4
+PARALLEL := --dist loadfile --no-loadscope-reorder
 # The demo keeps to itself: whatever this shell is set up for, it touches .demo/ alone.
 DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \
   VECTORFERRY_DATA_DIR=.demo/console
 
-.PHONY: help setup demo demo-stop demo-reset run test check pictures bench bench-all
+.PHONY: help setup demo demo-stop demo-reset run test test-fast test-long check pictures bench bench-all
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,9 +47,15 @@ run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with what 
 	trap 'kill -TERM $$web $$worker 2>/dev/null' INT TERM EXIT; \
 	wait -n; ended=$$?; kill -TERM $$web $$worker 2>/dev/null; wait; exit $$ended
 
-test: check ## every test, on SQLite and then on PostgreSQL
-	@$(BIN)/python -m pytest
-	@$(BIN)/python -m tests.engines.on_postgres tests/migrations_app tests/console --ignore tests/migrations_app/demo
+test: check ## every test, in parallel; those about the console's own database again on PostgreSQL
+	@$(BIN)/python -m pytest $(PARALLEL) -n $(PROCESSES)
+	@$(BIN)/python -m tests.engines.on_postgres $(PARALLEL) -n logical -m database
+
+test-fast: setup ## every test that needs neither an engine nor a browser: under three minutes
+	@$(BIN)/python -m pytest $(PARALLEL) -n logical -m "not engine and not browser and not long"
+
+test-long: setup ## many more examples for each property, and random tables through real engines: half an hour
+	@$(BIN)/python -m pytest $(PARALLEL) -n $(PROCESSES) --hypothesis-profile=long -m "hypothesis or long"
 
 check: setup ## lint, format, types, import contracts, templates, migrations
 	$(BIN)/ruff check .

@@ -6,7 +6,13 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+# `make test-long` takes the long profile. A machine under load misses deadlines without a fault.
+hypothesis.settings.register_profile("default", max_examples=100, deadline=None)
+hypothesis.settings.register_profile("long", max_examples=2_000, deadline=None)
+hypothesis.settings.load_profile("default")
 
 pytest.register_assert_rewrite("tests.kit.source_case", "tests.kit.source_contract")
 
@@ -24,6 +30,10 @@ MARKERS = {
 }
 
 
+# Folders of tests by how long their files take, the slowest first.
+SLOW_FIRST = {folder: place for place, folder in enumerate(("faults", "e2e", "roundtrip", "integration"))}
+
+
 @pytest.fixture(params=["milvus-lite", "milvus-2.3.5"], scope="session")
 def milvus_uri(request: pytest.FixtureRequest) -> str:
     """Each Milvus in turn: a test that asks for it runs on both."""
@@ -32,11 +42,18 @@ def milvus_uri(request: pytest.FixtureRequest) -> str:
     return uri
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """Each process has a database of its own already (``tests.settings``)."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker, fixtures in MARKERS.items():
             if fixtures & set(getattr(item, "fixturenames", ())):
                 item.add_marker(marker)
+    # Slow files first, so that no process of pytest-xdist is left with one of them at the end.
+    items.sort(key=lambda item: SLOW_FIRST.get(item.path.relative_to(item.config.rootpath).parts[1], 9))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -50,7 +67,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_unconfigure() -> None:
-    from tests.settings import DATA_DIR, IS_OURS
+    from tests.settings import IS_OURS
 
     if IS_OURS:
-        shutil.rmtree(DATA_DIR, ignore_errors=True)
+        shutil.rmtree(os.environ["VECTORFERRY_TEST_DATA_DIR"], ignore_errors=True)

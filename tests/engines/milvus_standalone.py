@@ -1,7 +1,8 @@
 """A whole Milvus 2.3.5 from the `milvus` wheel.
 
-The etcd inside it always listens on port 2380, so a machine can run one at a time: whoever comes second waits
-for the first. VECTORFERRY_TEST_MILVUS_URI names one that runs already.
+The etcd inside it always listens on port 2380, so only one can run on a machine at a time. All processes of a
+test session share it; a second session waits for the first. VECTORFERRY_TEST_MILVUS_URI names one that runs
+already.
 """
 
 import fcntl
@@ -21,6 +22,7 @@ from urllib.error import URLError
 import pytest
 
 from migrations_app.demo.processes import LOOPBACK, free_port
+from tests.engines.shared import shared
 
 ETCD_PORT = 2380
 # Milvus looks at its own work every second or so: a test that flushes and loads a small collection waits for
@@ -42,7 +44,14 @@ def milvus_235_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     if find_spec("milvus") is None:
         pytest.skip("Milvus 2.3.5 is missing: install milvus==2.3.5 (`make setup`)")
-    with _our_turn(), _server(tmp_path_factory.mktemp("milvus-235")) as uri:
+
+    @contextmanager
+    def start() -> Iterator[str]:
+        with _our_turn(), _server(tmp_path_factory.mktemp("milvus-235")) as uri:
+            yield uri
+
+    folder = tmp_path_factory.getbasetemp()
+    with shared("milvus-235", folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder, start) as uri:
         yield uri
 
 

@@ -6,7 +6,7 @@ from migrations_app import queue
 from migrations_app.models import Job
 from migrations_app.queue import Broker, Task
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 @pytest.fixture

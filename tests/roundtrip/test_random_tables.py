@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
@@ -54,6 +55,7 @@ def tables(draw):
     return natives, [draw(st.tuples(vector, *values)), *rows]
 
 
+@pytest.mark.long
 @settings(
     max_examples=3,
     deadline=None,

@@ -11,6 +11,8 @@ from console.connections.list import default_name
 from migrations_app.models import Connection, Draft, Job
 from tests.kit import MemoryDatabase, MemoryStore
 
+pytestmark = pytest.mark.database
+
 SECRET = "opensesame"
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from migrations_app.models import Job, JobCollection, JobSlice, LogEntry, RateSample, RejectedRow, Worker
 from migrations_app.models.status import Stage, Status
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 PLAN = {
     "version": 1,

@@ -26,6 +26,8 @@ from tests.console.walking import (
 from tests.kit import MemoryDatabase, MemoryRows, MemorySource, MemoryStore, memory_collection
 from tests.kit.memory_target import EVERYTHING
 
+pytestmark = pytest.mark.database
+
 
 def test_the_summary_says_what_will_be_moved(web: Client, ready: Draft) -> None:
     context = web.get(url("migrate", ready)).context

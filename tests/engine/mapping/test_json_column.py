@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations_app.engine.mapping.json_column import OpenedColumn
@@ -288,7 +288,6 @@ def plans(draw):
     return opened(*fields)
 
 
-@settings(max_examples=300)
 @given(plans(), st.lists(DOCUMENTS, min_size=1, max_size=4))
 def test_the_fields_and_the_rest_make_the_document_again(mapping, documents):
     mapped = applied(mapping, m=documents)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import orjson
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations_app.engine.mapping import compile_mapping
@@ -84,7 +84,6 @@ VECTOR_SPECS = st.sampled_from(
 )
 INT_KEYS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, None])
 TEXT_KEYS = st.sampled_from(["", "a", "A", "b", "c", "d", "cccc", "ä", "äää", None])
-MANY = settings(max_examples=300)
 
 
 def written(name, spec):
@@ -201,7 +200,6 @@ def fits_dynamic(row, columns):
     return len(orjson.dumps(meta)) + sum(len(text.encode()) + 8 for text in raw) <= MAX_JSON_BYTES
 
 
-@MANY
 @given(cases())
 def test_every_row_is_written_rejected_skipped_or_collapsed_for_the_right_reason(case):
     mapping, batch = case
@@ -226,7 +224,6 @@ def test_every_row_is_written_rejected_skipped_or_collapsed_for_the_right_reason
     assert skipped == mapped.skipped
 
 
-@MANY
 @given(cases())
 def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
     mapping, batch = case
@@ -262,7 +259,6 @@ def in_float32(value, spec):
     return float(np.float32(value))
 
 
-@MANY
 @given(cases())
 def test_a_rejected_row_says_why_and_keeps_what_it_was(case):
     mapping, batch = case

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from migrations_app.engine.errors import Fix
@@ -272,7 +272,6 @@ def sources(draw):
     st.booleans(),
     st.sampled_from((None, "auto", "joined")),
 )
-@settings(max_examples=300, deadline=None)
 def test_what_was_proposed_and_made_agrees_with_its_own_source(schema, capabilities, dynamic, key):
     columns = schema.key.columns if schema.key else ()
     given_plan = {"source": "public.books", "target": "books", "dynamic_field": dynamic}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations_app.engine.model.plan import CollectionPlan
@@ -66,7 +66,6 @@ def errors(plan, schema, capabilities):
     return [f for f in check_collection(plan, schema, capabilities) if f.severity == "error"]
 
 
-@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, capabilities):
     plan = propose(schema, capabilities)
@@ -77,14 +76,12 @@ def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, capabi
     assert all(reasons.values())
 
 
-@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_a_proposal_is_refused_only_for_its_names(schema, capabilities):
     found = errors(propose(schema, capabilities), schema, capabilities)
     assert {f.option for f in found} <= {"collection_target", "target", "as", "key_name"}
 
 
-@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_completing_a_proposal_again_changes_nothing(schema, capabilities):
     plan = propose(schema, capabilities)
@@ -92,7 +89,6 @@ def test_completing_a_proposal_again_changes_nothing(schema, capabilities):
     assert complete(again, schema, capabilities) == plan
 
 
-@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_a_click_on_each_repair_leaves_no_fault(schema, capabilities):
     plan = propose(schema, capabilities)
@@ -114,7 +110,6 @@ def repaired(plan, fault):
     return plan.model_copy(update={"fields": fields, "indexes": None})
 
 
-@settings(max_examples=300)
 @given(schemas(), CAPS)
 def test_all_repairs_of_names_can_be_taken_at_once(schema, capabilities):
     plan = propose(schema, capabilities)

@@ -3,7 +3,7 @@
 import psycopg
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations_app.engine.errors import SourceDataError, SourceError
@@ -200,7 +200,6 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=9).map("".join))
-@settings(max_examples=400, deadline=None)
 def test_no_text_that_is_accepted_gets_out_of_its_parentheses(pg: Database, text: str) -> None:
     if refusal_of(text):
         return

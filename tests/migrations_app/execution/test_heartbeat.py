@@ -10,6 +10,8 @@ from migrations_app.execution import heartbeat
 from migrations_app.execution.heartbeat import Heartbeat
 from migrations_app.execution.lease import Terms
 
+pytestmark = pytest.mark.database
+
 TERMS = Terms(lease_seconds=0.9, interval_seconds=0.3)
 
 

@@ -8,7 +8,7 @@ from migrations_app.execution import lease
 from migrations_app.models import Job
 from migrations_app.models.status import Status
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 TERMS = lease.Terms(lease_seconds=30, interval_seconds=2)
 
 

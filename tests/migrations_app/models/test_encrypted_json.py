@@ -7,7 +7,7 @@ from django.db import connection as database
 from migrations_app.engine.errors import SettingsError
 from migrations_app.models import Connection
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 SECRET = {"host": "db.example", "password": "grüße, “quoted” \x00"}
 
 

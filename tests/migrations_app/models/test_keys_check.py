@@ -10,6 +10,8 @@ from django.db import connection as database
 from migrations_app.models import Connection, Installation
 from migrations_app.models.keys_check import ensure_keys_fit_database
 
+pytestmark = pytest.mark.database
+
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 

@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 from migrations_app.execution.lease import after
 from migrations_app.models import Job, JobCollection, JobSlice, RejectedRow, SliceState, Worker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from migrations_app.models import Job, JobCollection, JobSlice, RateSample
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting.report import job_rate, job_report, job_totals, rate_curve, totals
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 @pytest.fixture

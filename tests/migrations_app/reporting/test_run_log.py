@@ -5,6 +5,8 @@ from migrations_app.models import Job, LogEntry
 from migrations_app.reporting.run_log import HIDDEN, RunLog, Scrubber, storable
 from tests.migrations_app.conftest import SOURCE_PASSWORD, TARGET_TOKEN
 
+pytestmark = pytest.mark.database
+
 
 @pytest.fixture
 def job(world, db) -> Job:

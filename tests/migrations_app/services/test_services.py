@@ -15,7 +15,7 @@ from migrations_app.services.jobs import target_key
 from tests.kit import MemoryDatabase, memory_database
 from tests.migrations_app.conftest import SOURCE_PASSWORD, TARGET_TOKEN
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 def save(world, **changes):

@@ -7,7 +7,7 @@ from migrations_app.models import Job
 from migrations_app.models.status import ENDED, MOVES, RUNNING, Status
 from migrations_app.services.transitions import move
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 @pytest.mark.parametrize(("was", "to"), list(product(Status, Status)))

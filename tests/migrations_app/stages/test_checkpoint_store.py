@@ -11,7 +11,7 @@ from migrations_app.reporting.run_log import RunLog
 from migrations_app.stages.checkpoint_store import CheckpointStore
 from migrations_app.worker import tasks
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 def test_where_many_slices_run_a_heartbeat_is_one_statement(world):

@@ -15,7 +15,7 @@ from migrations_app.worker import scheduler, tasks
 from tests.kit import MemoryTarget
 from tests.migrations_app.conftest import books
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

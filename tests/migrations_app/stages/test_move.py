@@ -21,7 +21,7 @@ from migrations_app.worker import tasks
 from tests.kit import Mishap
 from tests.migrations_app.conftest import PagedSource, books, the_slice
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 # ---------------------------------------------------------------- checkpoints

@@ -17,7 +17,7 @@ from tests.kit import MemoryTarget
 from tests.kit.memory_target import MemoryRows
 from tests.migrations_app.conftest import books
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 OTHER = TargetSchema(
     "books",

@@ -11,7 +11,7 @@ from migrations_app.models import Job, JobCollection, JobSlice, LogEntry, Reject
 from migrations_app.models.status import Status
 from migrations_app.worker.retention import prune
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 def ended(days_ago: float | None) -> Job:

@@ -12,7 +12,7 @@ from migrations_app.queue import Task
 from migrations_app.worker import scheduler, tasks
 from tests.migrations_app.conftest import books
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 def lost():

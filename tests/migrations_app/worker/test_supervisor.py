@@ -15,7 +15,7 @@ from migrations_app.models import Job, Worker
 from migrations_app.models.status import Status
 from migrations_app.worker import supervisor as supervising
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_SECONDS = 30
 

@@ -15,7 +15,7 @@ from migrations_app.worker import tasks
 from tests.kit import MemoryTarget
 from tests.migrations_app.conftest import SOURCE_PASSWORD, TARGET_TOKEN, books
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
 def ended(job):
