@@ -24,11 +24,7 @@ class MilvusAddress:
 
     @property
     def grpc_target(self) -> str:
-        return (
-            f"[{self.host}]:{self.port}"
-            if ":" in self.host
-            else f"{self.host}:{self.port}"
-        )
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{'https' if self.tls else 'http'}://{self.grpc_target}"
@@ -36,9 +32,7 @@ class MilvusAddress:
 
 def is_zilliz_host(host: str) -> bool:
     """True if ``host`` belongs to Zilliz Cloud."""
-    return any(
-        host == domain or host.endswith("." + domain) for domain in ZILLIZ_DOMAINS
-    )
+    return any(host == domain or host.endswith("." + domain) for domain in ZILLIZ_DOMAINS)
 
 
 def parse_address(uri: str) -> MilvusAddress:
@@ -54,18 +48,12 @@ def parse_address(uri: str) -> MilvusAddress:
         )
     scheme, _, rest = uri.rpartition("://")
     if scheme.lower() not in ("", "http", "https"):
-        raise ValueError(
-            f"“{scheme}://” is not a Milvus address: use http://host:port or https://host:port."
-        )
+        raise ValueError(f"“{scheme}://” is not a Milvus address: use http://host:port or https://host:port.")
     parts = urlsplit("//" + rest)
     if parts.username is not None:
-        raise ValueError(
-            "The address contains a user or password: enter them in their own fields."
-        )
+        raise ValueError("The address contains a user or password: enter them in their own fields.")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(
-            "The address must end after the port. Choose the database later, by its name."
-        )
+        raise ValueError("The address must end after the port. Choose the database later, by its name.")
     return _address(scheme.lower(), parts, uri)
 
 
@@ -76,18 +64,12 @@ def _address(scheme: str, parts: SplitResult, uri: str) -> MilvusAddress:
     try:
         port = parts.port
     except ValueError:
-        raise ValueError(
-            f"“{uri}” has a port that is not a number from 1 to 65535."
-        ) from None
+        raise ValueError(f"“{uri}” has a port that is not a number from 1 to 65535.") from None
     if port == 0:
         raise ValueError(f"“{uri}” has a port that is not a number from 1 to 65535.")
-    tls = scheme == "https" or (
-        not scheme and (port == TLS_PORT or is_zilliz_host(host))
-    )
+    tls = scheme == "https" or (not scheme and (port == TLS_PORT or is_zilliz_host(host)))
     return MilvusAddress(host, port or (TLS_PORT if tls else MILVUS_PORT), tls)
 
 
 def _is_local_path(uri: str) -> bool:
-    return uri.startswith(("/", "./", "../", "~", "file:", "unix:")) or uri.endswith(
-        ".db"
-    )
+    return uri.startswith(("/", "./", "../", "~", "file:", "unix:")) or uri.endswith(".db")

@@ -19,11 +19,7 @@ def params_of(analyzer: str) -> dict[str, str]:
     ``analyzer`` is empty."""
     if not analyzer:
         return {}
-    written = (
-        analyzer
-        if analyzer.startswith("{")
-        else orjson.dumps({"type": analyzer}).decode()
-    )
+    written = analyzer if analyzer.startswith("{") else orjson.dumps({"type": analyzer}).decode()
     return {"enable_analyzer": "true", "analyzer_params": written}
 
 
@@ -38,8 +34,4 @@ def from_params(params: Mapping[str, str]) -> str:
         return written
     if parsed in ({}, {"type": STANDARD}):
         return STANDARD
-    return (
-        parsed["type"]
-        if list(parsed) == ["type"] and isinstance(parsed["type"], str)
-        else written
-    )
+    return parsed["type"] if list(parsed) == ["type"] and isinstance(parsed["type"], str) else written

@@ -140,12 +140,8 @@ def capabilities_of(server: Server) -> Capabilities:
         max_vector_fields=_vector_fields(server, features),
         max_fields=MAX_FIELDS,
         max_shards=1 if is_lite else MAX_SHARDS,
-        max_partitions=MAX_PARTITIONS
-        if few_partitions
-        else MAX_PARTITIONS_BEFORE_2_4_5,
-        max_bits=8 * MAX_DIM
-        if server.flavour == "milvus" and server.has((2, 4))
-        else MAX_DIM,
+        max_partitions=MAX_PARTITIONS if few_partitions else MAX_PARTITIONS_BEFORE_2_4_5,
+        max_bits=8 * MAX_DIM if server.flavour == "milvus" and server.has((2, 4)) else MAX_DIM,
         single_writer=is_lite,
         count_needs_load=not is_lite,
         flush_before_count=not is_lite,

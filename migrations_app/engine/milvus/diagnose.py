@@ -22,9 +22,7 @@ TIMEOUT_SECONDS = 3.0
 FIELD = "uri"
 
 
-def explain(
-    address: MilvusAddress, ca_cert: str | None, otherwise: str
-) -> ConnectionFailed:
+def explain(address: MilvusAddress, ca_cert: str | None, otherwise: str) -> ConnectionFailed:
     """Return the best error for an ``address`` that does not answer. ``otherwise`` is gRPC's message."""
     try:
         with _connected(address) as raw:
@@ -33,56 +31,31 @@ def explain(
                 "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?",
                 field=FIELD,
             )
-    except (
-        socket.gaierror,
-        UnicodeError,
-    ):  # unknown name, or not a valid host name (“a..b”)
+    except (socket.gaierror, UnicodeError):  # unknown name, or not a valid host name (“a..b”)
         hint = "Check the spelling. The machine that runs Vectorferry must be able to resolve this name."
         return HostUnknown(f"There is no host “{address.host}”.", hint, field=FIELD)
     except TimeoutError:
         hint = f"Allow connections from here to {address.host}, port {address.port} (firewall, allow list)."
-        return ConnectTimeout(
-            f"{address} did not answer within {TIMEOUT_SECONDS:g} s.", hint, field=FIELD
-        )
+        return ConnectTimeout(f"{address} did not answer within {TIMEOUT_SECONDS:g} s.", hint, field=FIELD)
     except OSError as error:
         hint = "Check host and port, and that Milvus is running there."
-        reason = (
-            "nothing listens there"
-            if isinstance(error, ConnectionRefusedError)
-            else error.strerror
-        )
-        return ConnectionRefused(
-            f"{address} cannot be reached: {reason}.", hint, field=FIELD
-        )
+        reason = "nothing listens there" if isinstance(error, ConnectionRefusedError) else error.strerror
+        return ConnectionRefused(f"{address} cannot be reached: {reason}.", hint, field=FIELD)
 
 
 def _connected(address: MilvusAddress) -> socket.socket:
-    return socket.create_connection(
-        (address.host, address.port), timeout=TIMEOUT_SECONDS
-    )
+    return socket.create_connection((address.host, address.port), timeout=TIMEOUT_SECONDS)
 
 
-def _check_tls(
-    address: MilvusAddress, ca_cert: str | None, raw: socket.socket
-) -> TlsFailed | None:
-    return (
-        _try_handshake(address, ca_cert, raw)
-        if address.tls
-        else _detect_tls(address, raw)
-    )
+def _check_tls(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
+    return _try_handshake(address, ca_cert, raw) if address.tls else _detect_tls(address, raw)
 
 
-def _try_handshake(
-    address: MilvusAddress, ca_cert: str | None, raw: socket.socket
-) -> TlsFailed | None:
+def _try_handshake(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
     try:
         context = ssl.create_default_context(cadata=ca_cert)
     except ssl.SSLError:
-        return TlsFailed(
-            "The CA certificate cannot be read.",
-            "Paste the whole PEM text.",
-            field="ca_cert",
-        )
+        return TlsFailed("The CA certificate cannot be read.", "Paste the whole PEM text.", field="ca_cert")
     try:
         with context.wrap_socket(raw, server_hostname=address.host):
             return None
@@ -103,10 +76,7 @@ def _detect_tls(address: MilvusAddress, raw: socket.socket) -> TlsFailed | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with (
-        contextlib.suppress(OSError),
-        context.wrap_socket(raw, server_hostname=address.host),
-    ):
+    with contextlib.suppress(OSError), context.wrap_socket(raw, server_hostname=address.host):
         hint = f"Write https://{address.grpc_target} instead."
         return TlsFailed(f"{address} expects TLS.", hint, field=FIELD)
     return None

@@ -33,21 +33,7 @@ UNEXPECTED = 65535
 # The newer number for each number of the older enum. Lite uses 6, and the numbers from 35 on.
 FROM_LEGACY = {
     **dict.fromkeys((5, 6, 7, 9, 11), 1100),
-    **{
-        3: 1401,
-        4: 100,
-        28: 100,
-        25: 700,
-        35: 702,
-        48: 9,
-        49: 8,
-        53: 9,
-        54: 9,
-        55: 11,
-        56: 1,
-        57: 1,
-        62: 109,
-    },
+    **{3: 1401, 4: 100, 28: 100, 25: 700, 35: 702, 48: 9, 49: 8, 53: 9, 54: 9, 55: 11, 56: 1, 57: 1, 62: 109},
     **{101: 101, 200: 200},
 }
 
@@ -69,33 +55,22 @@ class StatusMeaning(NamedTuple):
 COLLECTION_MISSING = "collection_missing"
 INDEX_MISSING = "index_missing"
 # Codes of errors that come from gRPC, not from Milvus. Checking host, port and TLS may show the reason.
-UNREACHABLE, TIMED_OUT, BROKEN = (
-    "target_unreachable",
-    "target_timeout",
-    "target_call_broken",
-)
+UNREACHABLE, TIMED_OUT, BROKEN = "target_unreachable", "target_timeout", "target_call_broken"
 TRANSPORT_CODES = frozenset({UNREACHABLE, TIMED_OUT, BROKEN})
 BY_CODE: dict[int, StatusMeaning] = {
     1: StatusMeaning(TargetUnavailable, WAIT),
     2: StatusMeaning(TargetUnavailable, WAIT),
     **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), StatusMeaning(TargetBusy, BUSY)),
-    7: StatusMeaning(
-        TargetError, "The server's disk is full: free some space, then resume."
-    ),
+    7: StatusMeaning(TargetError, "The server's disk is full: free some space, then resume."),
     10: StatusMeaning(
-        VersionUnsupported,
-        "This server does not have this feature. A newer Milvus may have it.",
+        VersionUnsupported, "This server does not have this feature. A newer Milvus may have it."
     ),
     100: StatusMeaning(TargetChanged, CHANGED, COLLECTION_MISSING),
     106: StatusMeaning(TargetUnavailable, WAIT),
-    109: StatusMeaning(
-        TargetChanged, "Resume the job: the collection is checked again."
-    ),
+    109: StatusMeaning(TargetChanged, "Resume the job: the collection is checked again."),
     200: StatusMeaning(TargetChanged, CHANGED),
     700: StatusMeaning(TargetError, "Create an index first.", INDEX_MISSING),
-    800: StatusMeaning(
-        DatabaseMissing, "Choose a database that exists, or create this one first."
-    ),
+    800: StatusMeaning(DatabaseMissing, "Choose a database that exists, or create this one first."),
     1400: StatusMeaning(AuthRefused, LOGIN),
     1401: StatusMeaning(PrivilegeMissing, PRIVILEGE),
 }
@@ -124,9 +99,7 @@ def status_code(status: Status) -> int:
     return UNEXPECTED if legacy == 0 else code
 
 
-def from_status(
-    status: Status, action: str, *, sending: bool = False
-) -> FerryError | None:
+def from_status(status: Status, action: str, *, sending: bool = False) -> FerryError | None:
     """Return the error for a status, None for success. ``action`` is what Milvus was asked to do ("create
     “items”"). ``sending``: the request contained rows."""
     code = status_code(status)
@@ -158,18 +131,12 @@ def _retry_after(reason: str) -> float | None:
 BY_GRPC_CODE: dict[grpc.StatusCode, StatusMeaning] = {
     grpc.StatusCode.UNAUTHENTICATED: StatusMeaning(AuthRefused, LOGIN),
     grpc.StatusCode.PERMISSION_DENIED: StatusMeaning(PrivilegeMissing, PRIVILEGE),
-    grpc.StatusCode.UNIMPLEMENTED: StatusMeaning(
-        VersionUnsupported, "A newer Milvus may support this call."
-    ),
+    grpc.StatusCode.UNIMPLEMENTED: StatusMeaning(VersionUnsupported, "A newer Milvus may support this call."),
     grpc.StatusCode.RESOURCE_EXHAUSTED: StatusMeaning(TargetBusy, BUSY),
     grpc.StatusCode.UNAVAILABLE: StatusMeaning(TargetUnavailable, WAIT, UNREACHABLE),
-    grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(
-        TargetUnavailable, WAIT, TIMED_OUT
-    ),
+    grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(TargetUnavailable, WAIT, TIMED_OUT),
 }
-NEVER_CONNECTED_TEXT = re.compile(
-    r"failed to connect|DNS resolution failed|connection refused", re.I
-)
+NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|connection refused", re.I)
 TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
 
 
@@ -182,10 +149,6 @@ def from_rpc(error: grpc.RpcError, action: str, *, sending: bool = False) -> Fer
     kind, hint, precise = BY_GRPC_CODE.get(
         code, StatusMeaning(UnknownOutcome if sending else TargetError, "", BROKEN)
     )
-    if (
-        sending
-        and kind is TargetUnavailable
-        and not NEVER_CONNECTED_TEXT.search(details)
-    ):
+    if sending and kind is TargetUnavailable and not NEVER_CONNECTED_TEXT.search(details):
         return UnknownOutcome(message, WAIT)
     return kind(message, hint, code=precise)

@@ -15,29 +15,10 @@ Features = frozenset[str]
 # Features of every Milvus since 2.3.
 ALWAYS = frozenset(
     {
-        *(
-            "BOOL",
-            "INT8",
-            "INT16",
-            "INT32",
-            "INT64",
-            "FLOAT",
-            "DOUBLE",
-            "VARCHAR",
-            "JSON",
-        ),
+        *("BOOL", "INT8", "INT16", "INT32", "INT64", "FLOAT", "DOUBLE", "VARCHAR", "JSON"),
         *("FLOAT_VECTOR", "BINARY_VECTOR"),
         # milvus.io/docs/v2.3.x/index.md
-        *(
-            "AUTOINDEX",
-            "FLAT",
-            "IVF_FLAT",
-            "IVF_SQ8",
-            "IVF_PQ",
-            "HNSW",
-            "SCANN",
-            "DISKANN",
-        ),
+        *("AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "HNSW", "SCANN", "DISKANN"),
         *("GPU_IVF_FLAT", "GPU_IVF_PQ", "BIN_FLAT", "BIN_IVF_FLAT"),
         # milvus.io/docs/v2.3.x/metric.md
         *("COSINE", "L2", "IP", "HAMMING", "JACCARD"),
@@ -52,19 +33,8 @@ SINCE: tuple[tuple[Version, Features], ...] = (
         (2, 4),
         frozenset(
             {
-                *(
-                    "SPARSE_FLOAT_VECTOR",
-                    "FLOAT16_VECTOR",
-                    "BFLOAT16_VECTOR",
-                    "several_vectors",
-                ),
-                *(
-                    "SPARSE_INVERTED_INDEX",
-                    "SPARSE_WAND",
-                    "GPU_CAGRA",
-                    "GPU_BRUTE_FORCE",
-                    "json_lists",
-                ),
+                *("SPARSE_FLOAT_VECTOR", "FLOAT16_VECTOR", "BFLOAT16_VECTOR", "several_vectors"),
+                *("SPARSE_INVERTED_INDEX", "SPARSE_WAND", "GPU_CAGRA", "GPU_BRUTE_FORCE", "json_lists"),
             }
         ),
     ),
@@ -88,9 +58,7 @@ SINCE: tuple[tuple[Version, Features], ...] = (
     ((2, 6, 18), frozenset({"null_vectors"})),
 )
 INTRODUCED_IN: dict[str, str] = {
-    feature: f"Milvus {'.'.join(map(str, version))}"
-    for version, features in SINCE
-    for feature in features
+    feature: f"Milvus {'.'.join(map(str, version))}" for version, features in SINCE for feature in features
 }
 
 # Milvus Lite accepts an index of any name and reports it as finished. The index types that it can really
@@ -99,22 +67,8 @@ LITE: Features = ALWAYS - {
     *("BINARY_VECTOR", "HAMMING", "JACCARD", "IVF_PQ", "SCANN", "DISKANN"),
     *("GPU_IVF_FLAT", "GPU_IVF_PQ", "BIN_FLAT", "BIN_IVF_FLAT"),
 } | {
-    *(
-        "ARRAY",
-        "SPARSE_FLOAT_VECTOR",
-        "several_vectors",
-        "json_lists",
-        "nullable",
-        "default_values",
-    ),
-    *(
-        "full_text",
-        "full_text_null",
-        "BM25",
-        "SPARSE_INVERTED_INDEX",
-        "HNSW_SQ",
-        "index_defaults",
-    ),
+    *("ARRAY", "SPARSE_FLOAT_VECTOR", "several_vectors", "json_lists", "nullable", "default_values"),
+    *("full_text", "full_text_null", "BM25", "SPARSE_INVERTED_INDEX", "HNSW_SQ", "index_defaults"),
 }
 # Lite stores keys with these names in the dynamic field, but never returns them.
 LITE_HIDDEN_KEYS = frozenset({"_seq", "_partition"})

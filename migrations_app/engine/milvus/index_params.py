@@ -57,10 +57,7 @@ def _ratio(least: float, most: float, *without_ends: float) -> Param:
 
 BOOLEAN = Param(words=("true", "false"))
 NLIST = {"nlist": Param(1, 65_536)}
-REFINE = {
-    "refine": BOOLEAN,
-    "refine_type": Param(words=("SQ6", "SQ8", "BF16", "FP16", "FP32")),
-}
+REFINE = {"refine": BOOLEAN, "refine_type": Param(words=("SQ6", "SQ8", "BF16", "FP16", "FP32"))}
 PQ = {"m": Param(1, 65_536, divides_dim=True), "nbits": Param(1, 64)}
 GRAPH = {"M": Param(2, 2048), "efConstruction": Param(1, INT_MAX)}
 ON_DEVICE = {"cache_dataset_on_device": BOOLEAN}
@@ -78,9 +75,7 @@ PARAMS: dict[str, dict[str, Param]] = {
     "IVF_PQ": NLIST | PQ,
     "IVF_RABITQ": NLIST | REFINE,
     "HNSW": GRAPH,
-    "HNSW_SQ": GRAPH
-    | REFINE
-    | {"sq_type": Param(words=("SQ4U", "SQ6", "SQ8", "BF16", "FP16"))},
+    "HNSW_SQ": GRAPH | REFINE | {"sq_type": Param(words=("SQ4U", "SQ6", "SQ8", "BF16", "FP16"))},
     "HNSW_PQ": GRAPH | PQ | REFINE,
     "HNSW_PRQ": GRAPH | PQ | REFINE | {"nrq": Param(1, 16)},
     "SCANN": NLIST | {"with_raw_data": BOOLEAN},
@@ -111,9 +106,7 @@ PARAMS: dict[str, dict[str, Param]] = {
     },
     "SPARSE_INVERTED_INDEX": {
         **SPARSE,
-        "inverted_index_algo": Param(
-            words=("DAAT_MAXSCORE", "DAAT_WAND", "TAAT_NAIVE")
-        ),
+        "inverted_index_algo": Param(words=("DAAT_MAXSCORE", "DAAT_WAND", "TAAT_NAIVE")),
         # milvus.io/docs/v2.5.x/full-text-search.md
         "bm25_k1": _ratio(1.2, 2.0),
         "bm25_b": _ratio(0, 1),

@@ -27,51 +27,20 @@ FULL_TEXT_METRICS = ("BM25",)
 
 # The index types for dense vectors, as Milvus documents them up to 2.6 (milvus.io/docs, "Index Explained").
 _DENSE_INDEXES = (
-    *(
-        "AUTOINDEX",
-        "FLAT",
-        "IVF_FLAT",
-        "IVF_SQ8",
-        "IVF_PQ",
-        "IVF_RABITQ",
-        "HNSW",
-        "HNSW_SQ",
-        "HNSW_PQ",
-    ),
-    *(
-        "HNSW_PRQ",
-        "SCANN",
-        "DISKANN",
-        "GPU_CAGRA",
-        "GPU_IVF_FLAT",
-        "GPU_IVF_PQ",
-        "GPU_BRUTE_FORCE",
-    ),
+    *("AUTOINDEX", "FLAT", "IVF_FLAT", "IVF_SQ8", "IVF_PQ", "IVF_RABITQ", "HNSW", "HNSW_SQ", "HNSW_PQ"),
+    *("HNSW_PRQ", "SCANN", "DISKANN", "GPU_CAGRA", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_BRUTE_FORCE"),
 )
 
 # The index types for int8 in include/knowhere/index/index_table.h of knowhere 2.6.0, which Milvus 2.6.0 uses.
 _INT8_INDEXES = (
-    *(
-        "AUTOINDEX",
-        "HNSW",
-        "HNSW_SQ",
-        "HNSW_PQ",
-        "HNSW_PRQ",
-        "GPU_IVF_FLAT",
-        "GPU_IVF_PQ",
-        "GPU_CAGRA",
-    ),
+    *("AUTOINDEX", "HNSW", "HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "GPU_IVF_FLAT", "GPU_IVF_PQ", "GPU_CAGRA"),
 )
 
 INDEX_TYPES: dict[MilvusType, tuple[str, ...]] = {
     **dict.fromkeys(METRICS, _DENSE_INDEXES),
     MilvusType.INT8_VECTOR: _INT8_INDEXES,
     MilvusType.BINARY_VECTOR: ("AUTOINDEX", "BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH"),
-    MilvusType.SPARSE_FLOAT_VECTOR: (
-        "AUTOINDEX",
-        "SPARSE_INVERTED_INDEX",
-        "SPARSE_WAND",
-    ),
+    MilvusType.SPARSE_FLOAT_VECTOR: ("AUTOINDEX", "SPARSE_INVERTED_INDEX", "SPARSE_WAND"),
 }
 
 FULL_TEXT_INDEX = "SPARSE_INVERTED_INDEX"

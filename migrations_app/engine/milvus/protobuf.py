@@ -107,18 +107,12 @@ def repeated(number: int, values: pa.Array, *, skip_empty: bool = False) -> pa.A
     """
     lengths = pc.binary_length(values)
     is_known = len(values) > 0 and pc.max(lengths).as_py() < KNOWN_LENGTHS
-    heads = (
-        _known_heads(number).take(lengths)
-        if is_known
-        else _heads(number, lengths.to_numpy())
-    )
+    heads = _known_heads(number).take(lengths) if is_known else _heads(number, lengths.to_numpy())
     if skip_empty:
         heads = pc.if_else(pc.greater(lengths, 0), heads, b"")
     # ``take`` is the fastest way to interleave heads and values.
     order = np.arange(2 * len(values)).reshape(2, -1).T.reshape(-1)
-    interleaved = pa.concat_arrays([heads, values.cast(pa.binary())]).take(
-        pa.array(order)
-    )
+    interleaved = pa.concat_arrays([heads, values.cast(pa.binary())]).take(pa.array(order))
     return strings(joined(interleaved), _inner_ends(interleaved)[::2])
 
 

@@ -51,13 +51,7 @@ class Rpc:
         self._lock = threading.Lock()
         self._opened: tuple[int, grpc.Channel, Any] | None = None
 
-    def call(
-        self,
-        method: str,
-        request: Any,
-        action: str,
-        timeout_seconds: float = CALL_SECONDS,
-    ) -> Any:
+    def call(self, method: str, request: Any, action: str, timeout_seconds: float = CALL_SECONDS) -> Any:
         """Return the answer to ``request``. ``action`` completes the error message "Milvus did not …"."""
         invoke = getattr(self._open()[1], method)
         return self._invoke(invoke, request, timeout_seconds, action, sending=False)
@@ -71,27 +65,15 @@ class Rpc:
         return partial(self._invoke, invoke, sending=True)
 
     def _invoke(
-        self,
-        invoke: Send,
-        request: Any,
-        timeout_seconds: float,
-        action: str,
-        *,
-        sending: bool,
+        self, invoke: Send, request: Any, timeout_seconds: float, action: str, *, sending: bool
     ) -> Any:
         try:
             answer = invoke(request, timeout=timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise from_rpc(error, action, sending=sending) from None
-        except (
-            ValueError
-        ) as error:  # grpc raises this if the channel was closed meanwhile
-            raise TargetUnavailable(
-                f"Milvus did not {action}: the connection was closed."
-            ) from error
-        if problem := from_status(
-            getattr(answer, "status", answer), action, sending=sending
-        ):
+        except ValueError as error:  # grpc raises this if the channel was closed meanwhile
+            raise TargetUnavailable(f"Milvus did not {action}: the connection was closed.") from error
+        if problem := from_status(getattr(answer, "status", answer), action, sending=sending):
             raise problem
         return answer
 
@@ -105,17 +87,11 @@ class Rpc:
         with self._lock:
             if self._opened is None or self._opened[0] != os.getpid():
                 channel = self._channel()
-                self._opened = (
-                    os.getpid(),
-                    channel,
-                    milvus_pb2_grpc.MilvusServiceStub(channel),
-                )
+                self._opened = (os.getpid(), channel, milvus_pb2_grpc.MilvusServiceStub(channel))
             return self._opened[1], self._opened[2]
 
     def _channel(self) -> grpc.Channel:
         target = self.address.grpc_target
         if not self.address.tls:
             return grpc.insecure_channel(target, OPTIONS)
-        return grpc.secure_channel(
-            target, grpc.ssl_channel_credentials(self._ca_cert), OPTIONS
-        )
+        return grpc.secure_channel(target, grpc.ssl_channel_credentials(self._ca_cert), OPTIONS)

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pymilvus.grpc_gen.common_pb2 import ConsistencyLevel, KeyValuePair
-from pymilvus.grpc_gen.milvus_pb2 import (
-    CreateCollectionRequest,
-    DescribeCollectionResponse,
-)
+from pymilvus.grpc_gen.milvus_pb2 import CreateCollectionRequest, DescribeCollectionResponse
 from pymilvus.grpc_gen.schema_pb2 import (
     CollectionSchema,
     DataType,
@@ -24,12 +21,7 @@ from pymilvus.grpc_gen.schema_pb2 import (
 
 from migrations_app.engine.errors import TargetError
 from migrations_app.engine.milvus import analyzers
-from migrations_app.engine.model.target_schema import (
-    META,
-    Function,
-    TargetField,
-    TargetSchema,
-)
+from migrations_app.engine.model.target_schema import META, Function, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 NUMBERS: dict[MilvusType, int] = {
@@ -93,19 +85,14 @@ def to_message(schema: TargetSchema) -> CollectionSchema:
         description=schema.description,
         autoID=schema.key.auto_id,
         enable_dynamic_field=schema.dynamic,
-        fields=[
-            _field_message(field, field.name in schema.outputs)
-            for field in schema.fields
-        ],
+        fields=[_field_message(field, field.name in schema.outputs) for field in schema.fields],
         functions=[_function_message(function) for function in schema.functions],
     )
 
 
 def _field_message(field: TargetField, is_output: bool = False) -> FieldSchema:
     spec = field.spec
-    params = {
-        name: getattr(spec, name) for name in PARAMS if getattr(spec, name) is not None
-    }
+    params = {name: getattr(spec, name) for name in PARAMS if getattr(spec, name) is not None}
     if field.match:
         params["enable_match"] = "true"
     message = FieldSchema(
@@ -122,9 +109,7 @@ def _field_message(field: TargetField, is_output: bool = False) -> FieldSchema:
     if spec.element_type is not None:
         message.element_type = NUMBERS[spec.element_type]
     if field.default is not None:
-        message.default_value.CopyFrom(
-            ValueField(**{DEFAULT_SLOTS[spec.type]: field.default})
-        )
+        message.default_value.CopyFrom(ValueField(**{DEFAULT_SLOTS[spec.type]: field.default}))
     return message
 
 
@@ -145,9 +130,7 @@ def from_message(answer: DescribeCollectionResponse) -> TargetSchema:
     return TargetSchema(
         name=schema.name or answer.collection_name,
         fields=tuple(
-            field_of(f, schema.autoID)
-            for f in schema.fields
-            if not f.is_dynamic and f.name != META
+            field_of(f, schema.autoID) for f in schema.fields if not f.is_dynamic and f.name != META
         ),
         description=schema.description,
         dynamic=schema.enable_dynamic_field,
@@ -158,11 +141,7 @@ def from_message(answer: DescribeCollectionResponse) -> TargetSchema:
 
 def field_of(message: FieldSchema, auto_id: bool = False) -> TargetField:
     """Return a field from a server's description. ``auto_id`` is the value of the collection."""
-    slot = (
-        message.default_value.WhichOneof("data")
-        if message.HasField("default_value")
-        else None
-    )
+    slot = message.default_value.WhichOneof("data") if message.HasField("default_value") else None
     params = unpaired(message.type_params)
     return TargetField(
         name=message.name,
@@ -186,9 +165,7 @@ def _spec(message: FieldSchema, params: Mapping[str, str]) -> TypeSpec:
             f"{DataType.Name(message.data_type)}.",
             "Choose another collection, or migrate into a new one.",
         )
-    dim, max_length, max_capacity = (
-        int(params[name]) if name in params else None for name in PARAMS
-    )
+    dim, max_length, max_capacity = (int(params[name]) if name in params else None for name in PARAMS)
     kind = TYPES[message.data_type]
     element = TYPES[message.element_type] if kind is MilvusType.ARRAY else None
     return TypeSpec(kind, dim, max_length, element, max_capacity)

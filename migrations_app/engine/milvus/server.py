@@ -62,16 +62,9 @@ def _numbers(words: str) -> Version:
 
 def detect(rpc: Rpc, timeout_seconds: float) -> Server:
     """Identify a server. Raises ``VersionUnsupported`` before Milvus 2.3, because it cannot upsert."""
-    version = rpc.call(
-        "GetVersion",
-        milvus_pb2.GetVersionRequest(),
-        "report its version",
-        timeout_seconds,
-    )
+    version = rpc.call("GetVersion", milvus_pb2.GetVersionRequest(), "report its version", timeout_seconds)
     request = milvus_pb2.ConnectRequest(client_info=ClientInfo(sdk_type="Vectorferry"))
-    build = rpc.call(
-        "Connect", request, "accept the connection", timeout_seconds
-    ).server_info.build_tags
+    build = rpc.call("Connect", request, "accept the connection", timeout_seconds).server_info.build_tags
     server = identify(version.version, build, is_zilliz=rpc.address.is_zilliz)
     if server.flavour != "lite" and not server.has(OLDEST):
         raise VersionUnsupported(

@@ -32,9 +32,7 @@ class MilvusSettings(SettingsModel):
         description="Use a user and password instead of a token.",
         examples=["root"],
     )
-    password: SecretStr | None = Field(
-        default=None, title="Password", validate_default=True
-    )
+    password: SecretStr | None = Field(default=None, title="Password", validate_default=True)
     ca_cert: str | None = Field(
         default=None,
         title="CA certificate",
@@ -67,9 +65,7 @@ class MilvusSettings(SettingsModel):
 
     @field_validator("password")
     @classmethod
-    def _fits_user_and_token(
-        cls, value: SecretStr | None, info: ValidationInfo
-    ) -> SecretStr | None:
+    def _fits_user_and_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         password = value if value and value.get_secret_value() else None
         user, token = info.data.get("user"), info.data.get("token")
         if token and (user or password):

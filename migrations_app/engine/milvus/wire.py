@@ -69,15 +69,9 @@ def _field(field: TargetField, column: pa.Array) -> pb.Chunks:
     """Encode a FieldData: type number, name, the values that are not NULL, and a mask of their rows."""
     optional = field.nullable or field.default is not None
     if column.null_count and not optional:
-        raise RowsRefused(
-            f"The field “{field.name}” does not take NULL.", code="null_refused"
-        )
+        raise RowsRefused(f"The field “{field.name}” does not take NULL.", code="null_refused")
     values = column.drop_null() if column.null_count else column
-    body = [
-        *pb.integer(1, NUMBERS[field.spec.type]),
-        *pb.text(2, field.name),
-        *_values(field.spec, values),
-    ]
+    body = [*pb.integer(1, NUMBERS[field.spec.type]), *pb.text(2, field.name), *_values(field.spec, values)]
     if optional:
         valid = column.is_valid().to_numpy(zero_copy_only=False)
         body += pb.packed(7, pb.raw(valid))
@@ -93,9 +87,7 @@ def _meta(column: pa.Array) -> pb.Chunks:
 def _values(spec: TypeSpec, values: pa.Array) -> pb.Chunks:
     """Encode field 3 (scalars) or 4 (vectors) of a FieldData. ``values`` contain no NULL."""
     if spec.type not in VECTOR_SLOTS:
-        return pb.message(
-            3, pb.message(SCALAR_SLOTS[spec.type], _scalars(spec, values))
-        )
+        return pb.message(3, pb.message(SCALAR_SLOTS[spec.type], _scalars(spec, values)))
     dim = pb.integer(1, spec.dim or 0)
     slot = VECTOR_SLOTS[spec.type]
     if len(values) == 0:
@@ -121,9 +113,7 @@ def _sparse(values: pa.Array) -> pa.Array:
     """Return each vector as pairs of index (uint32) and value (float32), little-endian."""
     flat, ends = _flat(values)
     index, value = flat.field(0).to_numpy(), flat.field(1).to_numpy()
-    return pb.strings(
-        pb.raw(np.stack([index, value.view(np.uint32)], axis=1)), ends * 8
-    )
+    return pb.strings(pb.raw(np.stack([index, value.view(np.uint32)], axis=1)), ends * 8)
 
 
 def _scalars(spec: TypeSpec, values: pa.Array) -> pb.Chunks:
@@ -147,15 +137,11 @@ def _arrays(spec: TypeSpec, values: pa.Array) -> pa.Array:
         bodies = pb.grouped(pb.repeated(1, flat), ends)
     else:
         data, byte_offset = _numbers(spec.element_type, flat)
-        bodies = pb.repeated(
-            1, pb.strings(pb.raw(data), byte_offset(ends)), skip_empty=True
-        )
+        bodies = pb.repeated(1, pb.strings(pb.raw(data), byte_offset(ends)), skip_empty=True)
     return pb.repeated(SCALAR_SLOTS[spec.element_type], bodies)
 
 
-def _numbers(
-    kind: MilvusType, values: pa.Array
-) -> tuple[pb.Array, Callable[[pb.Array], pb.Array]]:
+def _numbers(kind: MilvusType, values: pa.Array) -> tuple[pb.Array, Callable[[pb.Array], pb.Array]]:
     """Return numbers or booleans as the content of a packed list, and a function that returns the byte offset
     of the nth value."""
     data = values.to_numpy(zero_copy_only=False)

@@ -117,9 +117,7 @@ class Target(Endpoint):
         """Create a partition that does not exist yet."""
 
     @abstractmethod
-    def channel(
-        self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True
-    ) -> Channel:
+    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
         """Return a channel into the collection. ``may_replace``: rows to be sent may have the same keys as
         rows that are already there, from this job or from before."""
 

@@ -42,11 +42,7 @@ class MilvusChannel:
 
     def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
         payload = encode(
-            rows,
-            self._schema,
-            database=self._database,
-            partition=partition,
-            timestamp=self._timestamp,
+            rows, self._schema, database=self._database, partition=partition, timestamp=self._timestamp
         )
         return Request(payload, rows)
 

@@ -17,15 +17,11 @@ def differences(found: TargetSchema, wanted: TargetSchema) -> tuple[str, ...]:
     """
     found_fields, wanted_fields = _comparable_fields(found), _comparable_fields(wanted)
     names = {
-        name
-        for name in found_fields | wanted_fields
-        if found_fields.get(name) != wanted_fields.get(name)
+        name for name in found_fields | wanted_fields if found_fields.get(name) != wanted_fields.get(name)
     }
     found_outputs, wanted_outputs = _function_outputs(found), _function_outputs(wanted)
     names |= {
-        name
-        for name in found_outputs | wanted_outputs
-        if found_outputs.get(name) != wanted_outputs.get(name)
+        name for name in found_outputs | wanted_outputs if found_outputs.get(name) != wanted_outputs.get(name)
     }
     return tuple(sorted(names | ({META} if found.dynamic != wanted.dynamic else set())))
 
@@ -45,10 +41,7 @@ def _function_outputs(schema: TargetSchema) -> dict[str, tuple[str, dict[str, st
     """Return the type of function that fills each output field, and its input fields with their analyzers."""
     analyzers = {field.name: field.analyzer for field in schema.fields}
     return {
-        output: (
-            function.type,
-            {name: analyzers.get(name, "") for name in function.inputs},
-        )
+        output: (function.type, {name: analyzers.get(name, "") for name in function.inputs})
         for function in schema.functions
         for output in function.outputs
     }

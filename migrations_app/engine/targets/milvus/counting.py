@@ -35,9 +35,7 @@ def flush(rpc: Rpc, name: str, stop: StopToken) -> None:
         segmentIDs=answer.coll_segIDs[name].data,
         flush_ts=answer.coll_flush_ts[name],
     )
-    while not rpc.call(
-        "GetFlushState", state, f"report the flush state of “{name}”"
-    ).flushed:
+    while not rpc.call("GetFlushState", state, f"report the flush state of “{name}”").flushed:
         if deadline.is_over:
             raise TargetBusy(f"“{name}” was not flushed within {FLUSH_SECONDS:g} s.")
         stop.wait(POLL_SECONDS)
@@ -59,9 +57,7 @@ def row_statistics(rpc: Rpc, name: str, partition: str = "") -> int:
     collection = {"db_name": rpc.database, "collection_name": name}
     request: Any = m.GetCollectionStatisticsRequest(**collection)
     if partition:
-        request = m.GetPartitionStatisticsRequest(
-            **collection, partition_name=partition
-        )
+        request = m.GetPartitionStatisticsRequest(**collection, partition_name=partition)
     method = "GetPartitionStatistics" if partition else "GetCollectionStatistics"
     answer = rpc.call(method, request, f"return the statistics of “{name}”")
     return int(unpaired(answer.stats).get("row_count", 0))
@@ -88,11 +84,7 @@ def key_filter(field: str, keys: pa.Array) -> str:
     """Return the filter for rows whose ``field`` has one of ``keys`` (int64 or string)."""
     if pa.types.is_string(keys.type):
         return f"{field} in [{','.join(_quoted(key) for key in keys.to_pylist())}]"
-    smallest = (
-        f" or {field} < {MIN_INT64 + 1}"
-        if pc.any(pc.equal(keys, MIN_INT64)).as_py()
-        else ""
-    )
+    smallest = f" or {field} < {MIN_INT64 + 1}" if pc.any(pc.equal(keys, MIN_INT64)).as_py() else ""
     listed = keys.filter(pc.not_equal(keys, MIN_INT64)).to_pylist()
     return f"{field} in [{','.join(map(str, listed))}]{smallest}"
 

@@ -10,11 +10,7 @@ from pymilvus.grpc_gen.common_pb2 import IndexState as Stage
 from pymilvus.grpc_gen.common_pb2 import LoadState as Loaded
 
 from migrations_app.engine.errors import TargetChanged, TargetError, TargetUnavailable
-from migrations_app.engine.milvus.errors import (
-    COLLECTION_MISSING,
-    INDEX_MISSING,
-    TIMED_OUT,
-)
+from migrations_app.engine.milvus.errors import COLLECTION_MISSING, INDEX_MISSING, TIMED_OUT
 from migrations_app.engine.milvus.rpc import Rpc
 from migrations_app.engine.milvus.schema import pairs, unpaired
 from migrations_app.engine.model.target_schema import IndexSpec
@@ -32,11 +28,7 @@ def indexes(rpc: Rpc, name: str) -> tuple[IndexState, ...]:
 def _descriptions(rpc: Rpc, name: str) -> list[Any]:
     request = m.DescribeIndexRequest(db_name=rpc.database, collection_name=name)
     try:
-        return list(
-            rpc.call(
-                "DescribeIndex", request, f"list the indexes of “{name}”"
-            ).index_descriptions
-        )
+        return list(rpc.call("DescribeIndex", request, f"list the indexes of “{name}”").index_descriptions)
     except TargetError as error:
         if error.code != INDEX_MISSING:
             raise
@@ -53,23 +45,14 @@ def _state(description: Any) -> IndexState:
         rows_indexed=description.indexed_rows,
         rows_total=description.total_rows,
         is_finished=description.state == Stage.Finished,
-        failed=description.index_state_fail_reason
-        if description.state == Stage.Failed
-        else "",
+        failed=description.index_state_fail_reason if description.state == Stage.Failed else "",
     )
 
 
 def create_index(rpc: Rpc, name: str, index: IndexSpec) -> None:
-    values = {
-        "index_type": index.type,
-        "metric_type": index.metric,
-        "params": json.dumps(index.params),
-    }
+    values = {"index_type": index.type, "metric_type": index.metric, "params": json.dumps(index.params)}
     request = m.CreateIndexRequest(
-        db_name=rpc.database,
-        collection_name=name,
-        field_name=index.field,
-        extra_params=pairs(values),
+        db_name=rpc.database, collection_name=name, field_name=index.field, extra_params=pairs(values)
     )
     action = f"create the index {index.type} ({index.metric}) on “{name}.{index.field}”"
     _start(rpc, "CreateIndex", request, action)
@@ -93,27 +76,19 @@ LOAD_STATES = {Loaded.LoadStateLoaded: "loaded", Loaded.LoadStateLoading: "loadi
 
 def load_state(rpc: Rpc, name: str) -> LoadState:
     request = m.GetLoadStateRequest(db_name=rpc.database, collection_name=name)
-    stage = rpc.call(
-        "GetLoadState", request, f"report the load state of “{name}”"
-    ).state
+    stage = rpc.call("GetLoadState", request, f"report the load state of “{name}”").state
     if stage == Loaded.LoadStateNotExist:
-        raise TargetChanged(
-            f"There is no collection “{name}”.", code=COLLECTION_MISSING
-        )
+        raise TargetChanged(f"There is no collection “{name}”.", code=COLLECTION_MISSING)
     state = LOAD_STATES.get(stage, "not_loaded")
     if state != "loading":
         return LoadState(state, 100 if state == "loaded" else 0)
     progress = m.GetLoadingProgressRequest(db_name=rpc.database, collection_name=name)
-    answer = rpc.call(
-        "GetLoadingProgress", progress, f"report the loading progress of “{name}”"
-    )
+    answer = rpc.call("GetLoadingProgress", progress, f"report the loading progress of “{name}”")
     return LoadState(state, answer.progress)
 
 
 def load(rpc: Rpc, name: str) -> None:
-    request = m.LoadCollectionRequest(
-        db_name=rpc.database, collection_name=name, replica_number=1
-    )
+    request = m.LoadCollectionRequest(db_name=rpc.database, collection_name=name, replica_number=1)
     _start(rpc, "LoadCollection", request, f"load “{name}”")
 
 

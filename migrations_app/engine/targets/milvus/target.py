@@ -33,7 +33,9 @@ from migrations_app.engine.targets.milvus.channel import MilvusChannel
 from migrations_app.engine.targets.milvus.comparing import differences
 
 CONNECT_SECONDS = 5.0
-LITE_WARNING = "Milvus Lite is a single process that takes one writer at a time. Use it for trials and small data sets."
+LITE_WARNING = (
+    "Milvus Lite is a single process that takes one writer at a time. Use it for trials and small data sets."
+)
 VERSION_WARNING = "The server does not report its version. Vectorferry treats it as the newest Milvus."
 
 
@@ -75,9 +77,7 @@ class MilvusTarget(Target):
 
     def check(self) -> ServerInfo:
         server_info = self._connect()
-        warnings: tuple[str, ...] = (
-            (LITE_WARNING,) if server_info.flavour == "lite" else ()
-        )
+        warnings: tuple[str, ...] = (LITE_WARNING,) if server_info.flavour == "lite" else ()
         if not server_info.numbers:
             warnings += (VERSION_WARNING,)
         return ServerInfo(server_info.product, server_info.version, warnings=warnings)
@@ -93,17 +93,13 @@ class MilvusTarget(Target):
         except AuthRefused as error:
             field = self._milvus_settings.secret_field
             raise AuthRefused(
-                f"{self._milvus_settings.address} rejected the login.",
-                error.hint,
-                field=field,
+                f"{self._milvus_settings.address} rejected the login.", error.hint, field=field
             ) from None
         except TargetError as error:
             if error.code not in TRANSPORT_CODES:
                 raise
             raise explain(
-                self._milvus_settings.address,
-                self._milvus_settings.ca_cert,
-                error.message,
+                self._milvus_settings.address, self._milvus_settings.ca_cert, error.message
             ) from None
         return self._server
 
@@ -111,9 +107,7 @@ class MilvusTarget(Target):
         """Return the names of the databases. If the server does not support or allow listing them, return
         only the one of this connection."""
         try:
-            answer = self._rpc.call(
-                "ListDatabases", m.ListDatabasesRequest(), "list the databases"
-            )
+            answer = self._rpc.call("ListDatabases", m.ListDatabasesRequest(), "list the databases")
         except (PrivilegeMissing, VersionUnsupported):
             return (self.database,)
         return tuple(sorted(answer.db_names))
@@ -121,17 +115,13 @@ class MilvusTarget(Target):
     def collections(self) -> tuple[str, ...]:
         request = m.ShowCollectionsRequest(db_name=self.database)
         action = f"list the collections of “{self.database}”"
-        return tuple(
-            sorted(self._rpc.call("ShowCollections", request, action).collection_names)
-        )
+        return tuple(sorted(self._rpc.call("ShowCollections", request, action).collection_names))
 
     def aliases(self, name: str) -> tuple[str, ...]:
         """Return the aliases. Empty if the server does not support or allow listing them."""
         request = m.ListAliasesRequest(db_name=self.database, collection_name=name)
         try:
-            answer = self._rpc.call(
-                "ListAliases", request, f"list the aliases of “{name}”"
-            )
+            answer = self._rpc.call("ListAliases", request, f"list the aliases of “{name}”")
         except (PrivilegeMissing, VersionUnsupported):
             return ()
         return tuple(sorted(answer.aliases))
@@ -145,17 +135,11 @@ class MilvusTarget(Target):
             return None
 
     def _description(self, name: str) -> Any:
-        request = m.DescribeCollectionRequest(
-            db_name=self.database, collection_name=name
-        )
+        request = m.DescribeCollectionRequest(db_name=self.database, collection_name=name)
         return self._rpc.call("DescribeCollection", request, f"describe “{name}”")
 
     def create(self, schema: TargetSchema) -> None:
-        self._rpc.call(
-            "CreateCollection",
-            create_request(schema, self.database),
-            f"create “{schema.name}”",
-        )
+        self._rpc.call("CreateCollection", create_request(schema, self.database), f"create “{schema.name}”")
 
     def drop(self, name: str) -> None:
         request = m.DropCollectionRequest(db_name=self.database, collection_name=name)
@@ -174,15 +158,9 @@ class MilvusTarget(Target):
         request = m.CreatePartitionRequest(
             db_name=self.database, collection_name=name, partition_name=partition
         )
-        self._rpc.call(
-            "CreatePartition",
-            request,
-            f"create the partition “{partition}” of “{name}”",
-        )
+        self._rpc.call("CreatePartition", request, f"create the partition “{partition}” of “{name}”")
 
-    def channel(
-        self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True
-    ) -> Channel:
+    def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
         """Return a channel. Raises ``TargetChanged`` if the collection is missing or differs from ``schema``.
 
         Milvus Lite's upsert keeps the keys of the dynamic field that the new row does not have. So if rows
@@ -195,9 +173,7 @@ class MilvusTarget(Target):
                 "Choose another name, or drop that collection and start over.",
             )
         capabilities = self.capabilities()
-        merges = (
-            upsert and may_replace and schema.dynamic and capabilities.flavour == "lite"
-        )
+        merges = upsert and may_replace and schema.dynamic and capabilities.flavour == "lite"
         return MilvusChannel(
             self._rpc,
             schema,
@@ -233,9 +209,7 @@ class MilvusTarget(Target):
         if index.type != "AUTOINDEX" or self.capabilities().flavour != "lite":
             return index
         fields = (self.describe(name) or TargetSchema(name, ())).fields
-        kind = next(
-            (field.spec.type for field in fields if field.name == index.field), None
-        )
+        kind = next((field.spec.type for field in fields if field.name == index.field), None)
         is_sparse = kind is MilvusType.SPARSE_FLOAT_VECTOR
         return replace(index, type="SPARSE_INVERTED_INDEX") if is_sparse else index
 
