@@ -1,1 +1,1 @@
-"""What `make bench` measures: never in a test, always as ratios of one run."""
+"""Benchmarks for `make bench`: they never run as tests, and only ratios within one run count."""

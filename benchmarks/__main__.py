@@ -1,4 +1,7 @@
-"""What `make bench` measures: never in a test, always as ratios of one run (README.md beside this file)."""
+"""Benchmarks: Vectorferry compared with the target's own ceiling and a hand-written script.
+
+Only ratios within one run count. README.md in this folder explains the tables.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +22,16 @@ from benchmarks.report import Table
 from migrations_app.engine.log import counted
 
 STANDALONE, LITE = "Milvus 2.3.5", "Milvus Lite"
-# Milvus Lite takes one request at a time: a second one waits at its door, a third would wait behind it.
+# Milvus Lite handles one request at a time: while it does, a second one may wait. A third would not help.
 IN_FLIGHT = {STANDALONE: (1, 2, 3, 4), LITE: (1, 2)}
-# It is one process in Python: fewer rows take it as long.
-LITE_SHARE = 2
+# Milvus Lite is one Python process, so half of the rows take about as long as all rows in Milvus 2.3.5.
+LITE_DIVISOR = 2
 TEXT_ROWS = 200_000
 
 
 @dataclass
 class Bench:
-    """The engines, each started when first asked for, and what was asked for on the command line."""
+    """The engines, each started when it is first needed, and the command line options."""
 
     stack: ExitStack
     folder: Path
@@ -40,16 +43,16 @@ class Bench:
 
     @cached_property
     def targets(self) -> dict[str, str]:
-        """The address of each by its name."""
-        found = {}
+        """The address of each target, by the target's name."""
+        addresses = {}
         with engines.on_the_last_processor(self.options.apart):
             if STANDALONE in self.options.targets and engines.has_standalone():
-                found[STANDALONE] = self.stack.enter_context(
+                addresses[STANDALONE] = self.stack.enter_context(
                     engines.milvus_standalone(self.folder / "milvus")
                 )
             if LITE in self.options.targets:
-                found[LITE] = self.stack.enter_context(engines.milvus_lite(self.folder / "lite"))
-        return found
+                addresses[LITE] = self.stack.enter_context(engines.milvus_lite(self.folder / "lite"))
+        return addresses
 
     def task(self, uri: str = "") -> Task:
         return Task(self.postgres_url, "", uri or next(iter(self.targets.values())), "")
@@ -64,34 +67,35 @@ class Bench:
 
 
 def targets(bench: Bench) -> Table:
-    """The product, the ceiling and a hand script."""
+    """Vectorferry, the ceiling and a hand script."""
     rows, dim, turns = bench.options.rows, bench.options.dim, bench.options.turns
     table = Table("targets", f"{dim}-dimensional vectors, {counted(turns, 'turn')}", contest.HEADINGS)
     for target, task in bench.tasks():
-        shape = bench.filled(Shape(_for(target, rows), dim))
-        runs = contest.run_turns(task, shape, contest.contest(IN_FLIGHT[target]), turns)
-        contest.tell_best(table, target, shape, runs)
+        shape = bench.filled(Shape(_rows_for(target, rows), dim))
+        runs = contest.run_turns(task, shape, contest.entries(IN_FLIGHT[target]), turns)
+        contest.add_best_lines(table, target, shape, runs)
     return table
 
 
 def texts(bench: Bench) -> Table:
-    """Rows that are mostly texts."""
+    """Like ``targets``, with rows that are mostly texts."""
     turns = bench.options.turns
     table = Table("texts", f"20 texts and a small vector, {counted(turns, 'turn')}", contest.HEADINGS)
     for target, task in bench.tasks():
-        shape = bench.filled(Shape(_for(target, TEXT_ROWS), 64, texts=20, text_bytes=60))
-        runs = contest.run_turns(task, shape, contest.contest(IN_FLIGHT[target][:2]), turns)
-        contest.tell_best(table, target, shape, runs)
+        shape = bench.filled(Shape(_rows_for(target, TEXT_ROWS), 64, texts=20, text_bytes=60))
+        runs = contest.run_turns(task, shape, contest.entries(IN_FLIGHT[target][:2]), turns)
+        contest.add_best_lines(table, target, shape, runs)
     return table
 
 
 def sizes(bench: Bench) -> Table:
-    """The ceiling with requests of other sizes."""
+    """The ceiling with requests of different sizes."""
     rows, dim, turns = bench.options.rows, bench.options.dim, bench.options.turns
     table = Table("sizes", f"The ceiling by the size of requests, {counted(turns, 'turn')}", contest.HEADINGS)
     for target, task in bench.tasks():
-        shape = bench.filled(Shape(_for(target, rows), dim))
-        contest.tell(table, target, shape, contest.run_turns(task, shape, contest.sized_ceilings(), turns))
+        shape = bench.filled(Shape(_rows_for(target, rows), dim))
+        runs = contest.run_turns(task, shape, contest.sized_ceilings(), turns)
+        contest.add_lines(table, target, shape, runs)
     return table
 
 
@@ -104,20 +108,20 @@ def reading(bench: Bench) -> Table:
 
 
 def memory(bench: Bench) -> Table:
-    """The peak of a whole process over shapes of data."""
-    table = Table("memory", "Whole jobs, each in a process of its own", shapes.HEADINGS, (16, 52))
+    """The peak memory of a whole process for different shapes of data."""
+    table = Table("memory", "Whole jobs, each in its own process", shapes.HEADINGS, (16, 52))
     for target, task in bench.tasks():
         for case in shapes.MEMORY_CASES:
             if target == LITE and case.shape.rows > 100_000:
-                continue  # it takes minutes over them
+                continue  # Milvus Lite needs minutes for them
             bench.filled(case.shape)
             shapes.measure_memory(table, target, task, case)
     return table
 
 
 def growth(bench: Bench) -> Table:
-    """Whether a row costs more where there are many."""
-    table = Table("growth", "The cost of a row, by how many there are", shapes.COST_HEADINGS, (18, 20))
+    """The cost per row in small and in large tables."""
+    table = Table("growth", "The cost per row, by the number of rows", shapes.COST_HEADINGS, (18, 20))
     for who in ("without a target", "vectorferry", "ceiling"):
         for shape in shapes.COST_SHAPES:
             turns = bench.options.turns if shape.rows < 1_000_000 else 1
@@ -125,8 +129,8 @@ def growth(bench: Bench) -> Table:
     return table
 
 
-def _for(target: str, rows: int) -> int:
-    return rows // LITE_SHARE if target == LITE else rows
+def _rows_for(target: str, rows: int) -> int:
+    return rows // LITE_DIVISOR if target == LITE else rows
 
 
 BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
@@ -141,12 +145,13 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
 
 def main() -> None:
     options = _options()
-    # Stopped in any way, the engines are stopped too.
+    # On SIGTERM exit in the normal way, so that the engines are stopped too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     names = BENCHMARKS if "all" in options.what else options.what
     with tempfile.TemporaryDirectory(prefix="vectorferry-bench-") as folder, ExitStack() as stack:
         bench = Bench(stack, Path(folder), options)
-        _ = bench.targets  # first, so that where they stand apart nothing else is on their processor
+        # The targets start first: with --apart, processes that start later stay off the targets' processor.
+        _ = bench.targets
         for name in names:
             BENCHMARKS[name](bench).write()
 
@@ -154,11 +159,11 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("what", nargs="*", default=["targets"], choices=[*BENCHMARKS, "all"])
-    parser.add_argument("--rows", type=int, default=100_000, help="of the table that is moved (100,000)")
-    parser.add_argument("--dim", type=int, default=768, help="of its vectors (768)")
-    parser.add_argument("--turns", type=int, default=1, help="how often everything is run (1)")
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of the table (default 100,000)")
+    parser.add_argument("--dim", type=int, default=768, help="dimensions of its vectors (default 768)")
+    parser.add_argument("--turns", type=int, default=1, help="how often each contestant runs (default 1)")
     parser.add_argument("--targets", nargs="+", default=[STANDALONE, LITE], choices=[STANDALONE, LITE])
-    parser.add_argument("--apart", action="store_true", help="give the targets a processor of their own")
+    parser.add_argument("--apart", action="store_true", help="give the targets their own processor")
     return parser.parse_args()
 
 

@@ -1,8 +1,9 @@
-"""The product beside the target's own ceiling and a hand script: all in one run and in turns.
+"""Contest: Vectorferry, the target's own ceiling and a hand script take turns in one run.
 
-Of each the fastest run but one counts: whatever else the machine does adds to a run, and now and then a
-server in a good moment is a quarter faster for one. A ceiling is that of the best number in flight, and the
-product has as many tries as all of these together: else the ceiling would be lucky more often.
+The second fastest run of each contestant counts. Slow runs do not count, because other work on the machine
+slows a run down. The fastest does not count, because now and then a server is a quarter faster for a single
+run. The ceiling is the best of several numbers of requests in flight. Vectorferry gets as many tries as all
+of these together; otherwise the ceiling would have more lucky runs.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from benchmarks.measuring import Run, measure
 from benchmarks.report import Table
 
 HEADINGS = (
-    *("target", "who", "seconds", "rows/s", "of ceiling", "of beside", "× script", "CPU s/GB", "peak MB"),
+    *("target", "who", "seconds", "rows/s", "of ceiling", "with reads", "× script", "CPU s/GB", "peak MB"),
 )
 MEGABYTE = 1024 * 1024
-CEILING, BESIDE, OURS, SCRIPT = "ceiling", "ceiling, source beside", "vectorferry", "hand script"
+CEILING, WITH_READS = "ceiling", "ceiling with reads"
+OURS, SCRIPT = "vectorferry", "hand script"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A contestant, and how it sends: ``in_flight``, ``megabytes`` a request (0: the product's own)."""
+    """A contestant, its number of requests ``in_flight`` and the ``megabytes`` per request (0: as Vectorferry
+    chooses)."""
 
     name: str
     in_flight: int = 0
@@ -43,21 +46,24 @@ class Entry:
         )
 
 
-def contest(in_flight: Sequence[int]) -> list[Entry]:
-    """One turn of everybody; the ceilings with each of these numbers in flight."""
+def entries(in_flight: Sequence[int]) -> list[Entry]:
+    """Return one turn of all contestants, with a ceiling for each of these numbers in flight."""
     rounds = [[Entry(CEILING, number), Entry(OURS)] for number in in_flight]
-    beside = [Entry(BESIDE, number) for number in in_flight if number in (2, 3)]
-    return [*chain.from_iterable(rounds), *beside, Entry(SCRIPT)]
+    with_reads = [Entry(WITH_READS, number) for number in in_flight if number in (2, 3)]
+    return [*chain.from_iterable(rounds), *with_reads, Entry(SCRIPT)]
 
 
 def sized_ceilings() -> list[Entry]:
-    """The ceiling with requests of other sizes, and of ours (6 MB)."""
+    """Return ceilings with requests of different sizes, Vectorferry's own (6 MB) among them."""
     return [Entry(CEILING, number, size) for size in (2, 6, 12, 24) for number in (1, 2, 4)]
 
 
 def run_turns(task: Task, shape: Shape, entries: Sequence[Entry], turns: int) -> dict[Entry, list[Run]]:
-    """All runs of each entry, ``turns`` times through, each time beginning elsewhere. A run of the first one
-    goes before and does not count: a server that was just started takes rows faster than ever again."""
+    """Run all entries ``turns`` times, each time starting with a different one. Return all runs by entry.
+
+    One run of the first entry comes before and does not count: a server that has just started takes rows
+    faster than it ever does later.
+    """
     entries[0].run(task, shape)
     runs: dict[Entry, list[Run]] = {}
     order = deque(entries)
@@ -68,18 +74,18 @@ def run_turns(task: Task, shape: Shape, entries: Sequence[Entry], turns: int) ->
     return runs
 
 
-def tell_best(table: Table, target: str, shape: Shape, runs: dict[Entry, list[Run]]) -> None:
-    """A line for each name: the run that counts of all its entries."""
+def add_best_lines(table: Table, target: str, shape: Shape, runs: dict[Entry, list[Run]]) -> None:
+    """Add a line for each name: the run that counts among all its entries."""
     names = dict.fromkeys(entry.name for entry in runs)
-    tell(table, target, shape, {_best_of(name, runs): _runs_of(name, runs) for name in names})
+    add_lines(table, target, shape, {_best_of(name, runs): _runs_of(name, runs) for name in names})
 
 
-def tell(table: Table, target: str, shape: Shape, runs: dict[Entry, list[Run]]) -> None:
-    """A line for each entry."""
+def add_lines(table: Table, target: str, shape: Shape, runs: dict[Entry, list[Run]]) -> None:
+    """Add a line for each entry."""
     best = {entry: _counting(taken) for entry, taken in runs.items()}
     others = [
         min((run.seconds for entry, run in best.items() if entry.name == name), default=None)
-        for name in (CEILING, BESIDE, SCRIPT)
+        for name in (CEILING, WITH_READS, SCRIPT)
     ]
     for entry, run in best.items():
         table.add(
@@ -102,6 +108,6 @@ def _best_of(name: str, runs: dict[Entry, list[Run]]) -> Entry:
 
 
 def _counting(runs: Sequence[Run]) -> Run:
-    """The fastest but one; of one or two runs the fastest."""
+    """Return the second fastest run; if there are only one or two runs, the fastest."""
     ordered = sorted(runs, key=lambda run: run.seconds)
     return ordered[1 if len(ordered) > 2 else 0]

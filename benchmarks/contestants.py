@@ -1,6 +1,6 @@
-"""Everything that is measured, each in a process of its own that is given a task and gives figures.
+"""Contestants: each runs in its own process, reads a task from standard input and prints its figures.
 
-The clock of a move runs from the first read to the last acknowledgement; nobody flushes.
+The clock of a move runs from the first read to the last acknowledgement; no contestant flushes.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ from migrations_app.engine.targets.milvus.target import MilvusTarget
 
 HAND_ROWS = 2000
 TIMEOUT_SECONDS = 120.0
-# What mapping and encoding are given again and again, so that reading has no part in their figures.
-KEPT_BATCHES = 10
-KEPT_ROUNDS = 10
+# Mapping and encoding get the same batches again and again, so that their figures do not include reading.
+REPEATED_BATCHES = 10
+REPETITIONS = 10
 
 
 @dataclass(frozen=True)
 class Task:
-    """``in_flight`` and ``request_bytes`` (0: the product's own) are for those who send what was prepared."""
+    """The move to measure. ``in_flight`` and ``request_bytes`` (0: as Vectorferry chooses) are only for
+    contestants that send prepared requests."""
 
     postgres_url: str
     table: str
@@ -59,7 +60,7 @@ class Task:
 
 @dataclass
 class Clock:
-    """Wall and CPU seconds (this process, all its threads) of the part between start and stop; the rows."""
+    """Wall-clock and CPU seconds (all threads of this process) inside ``running``, and the rows moved."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -73,8 +74,8 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Ends:
-    """Both ends open, and the mapping between them that the wizard proposes."""
+class Endpoints:
+    """Both endpoints, open, and the mapping that the wizard would propose for them."""
 
     task: Task
     source: PostgresSource
@@ -92,20 +93,20 @@ class Ends:
         return self.target.channel(self.mapping.target, upsert=self.mapping.upsert)
 
     def encoder(self) -> Channel:
-        """A channel that can only encode: its collection is gone."""
+        """Return a channel that can only encode: its collection is dropped."""
         self.target.create(self.mapping.target)
         channel = self.channel()
         self.target.drop(self.mapping.target.name)
         return channel
 
     def statement(self) -> str:
-        """The very query that the product reads with."""
+        """Return the query that Vectorferry reads with."""
         relation = self.source._relation(self.task.ref)
         return select_slice(relation, self.mapping.read_plan, self.part.bounds, None).text()
 
 
 @contextmanager
-def opened(task: Task) -> Iterator[Ends]:
+def opened(task: Task) -> Iterator[Endpoints]:
     with (
         PostgresSource(PostgresSource.Settings(url=task.postgres_url)) as source,
         MilvusTarget(MilvusTarget.Settings(uri=task.milvus_uri)) as target,
@@ -113,28 +114,28 @@ def opened(task: Task) -> Iterator[Ends]:
         short = CollectionPlan(source=task.ref.name, target=task.collection, dynamic_field=False)
         mapping = compile_mapping(complete(short, source.describe(task.ref), target.capabilities()))
         (part,) = source.slices(task.ref, 1)
-        yield Ends(task, source, target, mapping, part)
+        yield Endpoints(task, source, target, mapping, part)
 
 
 @contextmanager
-def prepared(task: Task) -> Iterator[Ends]:
-    """``opened``, and the empty collection."""
-    with opened(task) as ends:
-        ends.target.create(ends.mapping.target)
-        yield ends
+def prepared(task: Task) -> Iterator[Endpoints]:
+    """Like ``opened``, and create the empty collection."""
+    with opened(task) as endpoints:
+        endpoints.target.create(endpoints.mapping.target)
+        yield endpoints
 
 
 # ---------------------------------------------------------------- moving
 
 
 def vectorferry(task: Task, clock: Clock) -> None:
-    """The product: its own pipeline, from Arrow to Arrow."""
-    with prepared(task) as ends:
-        _move(ends, ends.channel(), clock)
+    """Vectorferry's own pipeline."""
+    with prepared(task) as endpoints:
+        _move(endpoints, endpoints.channel(), clock)
 
 
-class Nowhere(Channel):
-    """Encodes what it is given, and takes it without sending it anywhere."""
+class DiscardingChannel(Channel):
+    """Encodes requests and throws them away instead of sending them."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -150,36 +151,38 @@ class Nowhere(Channel):
 
 
 def without_target(task: Task, clock: Clock) -> None:
-    """The product, up to requests that nobody takes: what it costs by itself."""
-    with opened(task) as ends:
-        _move(ends, Nowhere(ends.encoder()), clock)
+    """Vectorferry alone: its requests are encoded and thrown away."""
+    with opened(task) as endpoints:
+        _move(endpoints, DiscardingChannel(endpoints.encoder()), clock)
 
 
-def _move(ends: Ends, channel: Channel, clock: Clock) -> None:
+def _move(endpoints: Endpoints, channel: Channel, clock: Clock) -> None:
     ledger = Ledger()
-    work = SliceWork(ends.task.ref, ends.part, None, ends.mapping, max_rejected=0)
+    work = SliceWork(endpoints.task.ref, endpoints.part, None, endpoints.mapping, max_rejected=0)
     with clock.running():
-        run_slice(ends.source, channel, work, ledger, ReadContext(), Policy(), silent)
+        run_slice(endpoints.source, channel, work, ledger, ReadContext(), Policy(), silent)
     clock.rows = ledger.checkpoint().counters.written
 
 
 def ceiling(task: Task, clock: Clock) -> None:
-    """What the target can take: the very same requests, all built beforehand, so many in flight."""
-    with prepared(task) as ends:
-        channel = ends.channel()
-        requests = [channel.encode(ends.mapping.apply(batch).rows) for batch in ends.batches()]
+    """The most that the target can take: the same requests, all built beforehand, ``in_flight`` at a time."""
+    with prepared(task) as endpoints:
+        channel = endpoints.channel()
+        requests = [channel.encode(endpoints.mapping.apply(batch).rows) for batch in endpoints.batches()]
         send = partial(channel.send, timeout_seconds=TIMEOUT_SECONDS)
         with clock.running(), ThreadPoolExecutor(task.in_flight) as pool:
             clock.rows = sum(pool.map(send, requests))
 
 
-def ceiling_beside_source(task: Task, clock: Clock) -> None:
-    """As ``ceiling``, but each request waits until its rows were read from the source and thrown away: what
-    is left for anybody where source, mover and target share their processors."""
-    with prepared(task) as ends:
-        channel = ends.channel()
-        requests = [channel.encode(ends.mapping.apply(batch).rows) for batch in ends.batches()]
-        statement, sent = ends.statement(), list[Future[int]]()
+def ceiling_with_reads(task: Task, clock: Clock) -> None:
+    """Like ``ceiling``, but each request waits until its rows have been read from the source and thrown away.
+
+    No mover can be faster than this if source, mover and target share their processors.
+    """
+    with prepared(task) as endpoints:
+        channel = endpoints.channel()
+        requests = [channel.encode(endpoints.mapping.apply(batch).rows) for batch in endpoints.batches()]
+        statement, sent = endpoints.statement(), list[Future[int]]()
         with clock.running(), ThreadPoolExecutor(task.in_flight) as pool, raw_rows(task, statement) as rows:
             for request in requests:
                 for _ in islice(rows, request.rows.num_rows):
@@ -193,9 +196,10 @@ def ceiling_beside_source(task: Task, clock: Clock) -> None:
 
 
 def hand_script(task: Task, clock: Clock) -> None:
-    """What a careful person writes in an afternoon: a binary server-side cursor and MilvusClient.insert."""
-    with prepared(task) as ends:
-        names = [field.name for field in ends.mapping.target.fields]
+    """A script that a careful person writes in an afternoon: a binary server-side cursor and
+    ``MilvusClient.insert``."""
+    with prepared(task) as endpoints:
+        names = [field.name for field in endpoints.mapping.target.fields]
     client = MilvusClient(task.milvus_uri)
     with (
         clock.running(),
@@ -219,12 +223,13 @@ def _as_entity(names: list[str], row: tuple[object, ...]) -> dict[str, object]:
     return entity
 
 
-# ---------------------------------------------------------------- its parts
+# ---------------------------------------------------------------- parts of a move
 
 
 @contextmanager
 def raw_rows(task: Task, statement: str) -> Iterator[Iterator[object]]:
-    """COPY BINARY of a statement as libpq gives it, a row each, on the settings the product reads with."""
+    """Yield the rows of COPY BINARY of a statement, one by one, with the session settings of Vectorferry's
+    own reads."""
     with psycopg.connect(task.postgres_url, autocommit=True) as connection:
         connection.execute("SET enable_sort = off")
         with connection.cursor().copy(f"COPY ({statement}) TO STDOUT (FORMAT binary)") as copy:
@@ -232,43 +237,43 @@ def raw_rows(task: Task, statement: str) -> Iterator[Iterator[object]]:
 
 
 def raw_copy(task: Task, clock: Clock) -> None:
-    """The same query by COPY BINARY, the bytes thrown away."""
-    with opened(task) as ends:
-        statement = ends.statement()
+    """COPY BINARY of the query that Vectorferry reads with; the bytes are thrown away."""
+    with opened(task) as endpoints:
+        statement = endpoints.statement()
     with clock.running(), raw_rows(task, statement) as rows:
         clock.rows = sum(1 for _ in rows) - 1  # the trailer
 
 
 def read(task: Task, clock: Clock) -> None:
-    """The product's reader alone: batches as the mapping takes them."""
-    with opened(task) as ends, clock.running():
-        clock.rows = sum(batch.rows.num_rows for batch in ends.batches())
+    """Vectorferry's reader alone, up to the batches that the mapping takes."""
+    with opened(task) as endpoints, clock.running():
+        clock.rows = sum(batch.rows.num_rows for batch in endpoints.batches())
 
 
 def mapping(task: Task, clock: Clock) -> None:
-    """Batches that were read into the target's columns, checks and equal keys included."""
-    with opened(task) as ends:
-        kept = list(islice(ends.batches(), KEPT_BATCHES))
+    """The mapping alone: from source batches to the target's columns, with all checks and dedup."""
+    with opened(task) as endpoints:
+        batches = list(islice(endpoints.batches(), REPEATED_BATCHES))
         with clock.running():
-            for _ in range(KEPT_ROUNDS):
-                clock.rows += sum(ends.mapping.apply(batch).rows.num_rows for batch in kept)
+            for _ in range(REPETITIONS):
+                clock.rows += sum(endpoints.mapping.apply(batch).rows.num_rows for batch in batches)
 
 
 def mapping_and_encoding(task: Task, clock: Clock) -> None:
-    """Batches that were read into requests."""
-    with opened(task) as ends:
-        channel = ends.encoder()
-        kept = list(islice(ends.batches(), KEPT_BATCHES))
+    """Mapping and encoding: from source batches to requests."""
+    with opened(task) as endpoints:
+        channel = endpoints.encoder()
+        batches = list(islice(endpoints.batches(), REPEATED_BATCHES))
         with clock.running():
-            for _ in range(KEPT_ROUNDS):
-                for batch in kept:
-                    clock.rows += channel.encode(ends.mapping.apply(batch).rows).rows.num_rows
+            for _ in range(REPETITIONS):
+                for batch in batches:
+                    clock.rows += channel.encode(endpoints.mapping.apply(batch).rows).rows.num_rows
 
 
-# By the name that the tables show.
+# The keys are the names that the tables show.
 CONTESTANTS: dict[str, Callable[[Task, Clock], None]] = {
     "ceiling": ceiling,
-    "ceiling, source beside": ceiling_beside_source,
+    "ceiling with reads": ceiling_with_reads,
     "vectorferry": vectorferry,
     "without a target": without_target,
     "hand script": hand_script,
@@ -280,8 +285,10 @@ CONTESTANTS: dict[str, Callable[[Task, Clock], None]] = {
 
 
 def peak_bytes() -> int:
-    """The most memory this process ever held. ``ru_maxrss`` alone does not tell on Linux: it begins with what
-    the parent held when it started us."""
+    """Return the peak memory of this process.
+
+    Linux reports it as VmHWM (proc(5)); ``ru_maxrss`` would also count the memory of the parent process.
+    """
     with suppress(FileNotFoundError):
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
@@ -291,7 +298,7 @@ def peak_bytes() -> int:
 
 
 def main() -> None:
-    """``python -m benchmarks.contestants NAME``: the task, with a password in it, comes by standard input."""
+    """``python -m benchmarks.contestants NAME``: reads the task, which holds a password, from stdin."""
     clock = Clock()
     CONTESTANTS[sys.argv[1]](Task(**json.load(sys.stdin)), clock)
     print(json.dumps(asdict(clock) | {"peak_megabytes": peak_bytes() / 1024**2}))

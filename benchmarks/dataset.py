@@ -1,4 +1,4 @@
-"""The rows that are moved: tables of a key, some scalars, some texts and one vector."""
+"""Data set: tables with a key, some scalars, some texts and one vector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import psycopg
 
-MAKE = """
+CREATE_TABLE = """
 CREATE EXTENSION IF NOT EXISTS vector;
 DROP TABLE IF EXISTS {table};
 CREATE TABLE {table} (
@@ -28,7 +28,7 @@ COPY_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Shape:
-    """``texts`` columns of ``text_bytes`` random letters come on top of a title and a category."""
+    """The size of a table. It has ``texts`` extra columns, each with ``text_bytes`` letters per row."""
 
     rows: int
     dim: int
@@ -52,14 +52,17 @@ class Shape:
         return tuple(f"text_{number:02}" for number in range(self.texts))
 
     def fill(self, url: str) -> None:
-        """Makes the table, unless it is there. Rows are of one width, so a numpy array of them is a COPY."""
+        """Create and fill the table unless it exists.
+
+        All rows have the same width, so a numpy array of them is valid COPY data.
+        """
         random = np.random.default_rng(7)
         texts = "".join(f"{name} text NOT NULL, " for name in self.text_names)
         with psycopg.connect(url, autocommit=True) as connection:
             known = connection.execute("SELECT to_regclass(%s)", [self.table]).fetchone()
             if known and known[0]:
                 return
-            connection.execute(MAKE.format(table=self.table, texts=texts, dim=self.dim))
+            connection.execute(CREATE_TABLE.format(table=self.table, texts=texts, dim=self.dim))
             with connection.cursor().copy(f"COPY {self.table} FROM STDIN (FORMAT binary)") as copy:
                 copy.write(COPY_HEADER)
                 step = max(1, COPY_BYTES // self._layout().itemsize)
@@ -88,7 +91,10 @@ class Shape:
         return rows.tobytes()
 
     def _layout(self) -> np.dtype[np.void]:
-        """One row of the COPY, numbers big-endian; a vector begins with its dimension and two zero bytes."""
+        """Return the layout of a row in COPY's binary format.
+
+        Numbers are big-endian, and a vector begins with its dimension and two zero bytes.
+        """
         texts = ((name, f"S{self.text_bytes}") for name in self.text_names)
         fields = [("id", ">i8"), ("title", "S37"), ("category", "S12"), ("price", ">f8"), *texts]
         sized = [part for name, kind in fields for part in ((f"{name} size", ">i4"), (name, kind))]

@@ -1,4 +1,4 @@
-"""The real engines a benchmark runs on, in a folder that is thrown away."""
+"""Engines: the real PostgreSQL and Milvus of a benchmark, in a temporary folder."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres
 
-LAST = (os.cpu_count() or 1) - 1
+LAST_PROCESSOR = (os.cpu_count() or 1) - 1
 RUNNING_MILVUS = "VECTORFERRY_TEST_MILVUS_URI"
 
 
@@ -34,7 +34,10 @@ def milvus_lite(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def milvus_standalone(folder: Path) -> Iterator[str]:
-    """Milvus 2.3.5 from the wheel: the one that VECTORFERRY_TEST_MILVUS_URI names, or one of our own."""
+    """Yield the address of a Milvus 2.3.5.
+
+    It is the running one that VECTORFERRY_TEST_MILVUS_URI names, or a new one from the wheel.
+    """
     if running := os.environ.get(RUNNING_MILVUS):
         yield running
         return
@@ -51,15 +54,15 @@ def milvus_standalone(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def on_the_last_processor(apart: bool) -> Iterator[None]:
-    """Whatever is started inside has the machine's last processor to itself, and whatever is started later
-    the others (Linux, two processors or more). Nothing of this unless ``apart``."""
+    """Pin processes that start inside this block to the machine's last processor, and processes that start
+    later to the others (Linux, two or more processors). Does nothing unless ``apart``."""
     if not apart:
         yield
         return
-    everywhere = os.sched_getaffinity(0) | {LAST}
-    os.sched_setaffinity(0, {LAST})
+    processors = os.sched_getaffinity(0) | {LAST_PROCESSOR}
+    os.sched_setaffinity(0, {LAST_PROCESSOR})
     yield
-    os.sched_setaffinity(0, everywhere - {LAST})
+    os.sched_setaffinity(0, processors - {LAST_PROCESSOR})
 
 
 def has_standalone() -> bool:

@@ -1,4 +1,4 @@
-"""Reading alone beside the raw COPY of the same query, and mapping and encoding alone."""
+"""Parts of a move: reading, compared with the raw COPY of the same query, and mapping and encoding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PARTS = ("raw COPY BINARY", "read", "mapping", "mapping and encoding")
 
 
 def measure_parts(table: Table, task: Task, shape: Shape, turns: int) -> None:
-    """The fastest of some turns of each part. The peak of ``read`` is the whole process's."""
+    """Add a line for each part: the fastest of ``turns`` runs."""
     task = replace(task, table=shape.table)
     best: dict[str, Run] = {}
     for _ in range(turns):

@@ -1,4 +1,4 @@
-"""Tables on the screen, and the same figures as JSON."""
+"""Report: tables on the screen, and the same figures as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIDTHS, WIDTH = (16, 26), 13
 
 @dataclass
 class Table:
-    """Shown line by line as the figures come. The first two columns are words, ``widths`` wide."""
+    """A table that is printed line by line. The first two columns hold words; ``widths`` are their widths."""
 
     name: str
     title: str
@@ -30,7 +30,7 @@ class Table:
         self._show(self.headings)
 
     def add(self, *cells: Cell, **more: object) -> None:
-        """A line; ``more`` goes into the JSON alone."""
+        """Add and print a line; ``more`` goes only into the JSON."""
         self._show([_text(cell) for cell in cells])
         self.lines.append(dict(zip(self.headings, cells, strict=True)) | more)
 

@@ -1,7 +1,7 @@
-"""Memory and cost over shapes of data.
+"""Memory and cost for different shapes of data.
 
-For the memory a whole job each, as `manage.py runplan` runs it. The peak is that of the whole process:
-Django, preflight, the move and the count check. A worker process does a part of that.
+Memory is measured on whole jobs, run by `manage.py runplan --inline`. The peak is that of the whole process:
+Django, preflight, the move and the count check. A worker process does only a part of this.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 
 from benchmarks.contestants import Task
 from benchmarks.dataset import Shape
-from benchmarks.measuring import ContestantFailed, measure, settle
+from benchmarks.measuring import ContestantFailed, measure, wait_until_idle
 from benchmarks.report import Table
 from migrations_app.engine.targets.milvus.target import MilvusTarget
 
 HEADINGS = ("target", "rows × dim", "moving s", "rows/s", "written", "rejected", "peak MB")
-COST_HEADINGS = ("rows × dim", "who", "seconds", "µs a row", "CPU µs a row", "CPU s/GB", "× the first")
+COST_HEADINGS = ("rows × dim", "who", "seconds", "µs/row", "CPU µs/row", "CPU s/GB", "× the first")
 MANAGE = Path(__file__).parent.parent / "manage.py"
 POLL_SECONDS = 0.02
 MOST_TEXT_BYTES = 65_535
@@ -33,16 +33,16 @@ MOST_TEXT_BYTES = 65_535
 
 @dataclass(frozen=True)
 class Case:
-    """A shape and what becomes of texts that are too long for Milvus."""
+    """A shape, and the plan's ``too_long`` for texts that are too long for Milvus."""
 
     shape: Shape
     too_long: str = "reject"
 
     def __str__(self) -> str:
-        is_cut = self.shape.text_bytes > MOST_TEXT_BYTES
+        has_long_texts = self.shape.text_bytes > MOST_TEXT_BYTES
         return (
             f"{self.shape} ({'cut' if self.too_long == 'truncate' else 'rejected'})"
-            if is_cut
+            if has_long_texts
             else str(self.shape)
         )
 
@@ -59,7 +59,7 @@ COST_SHAPES = (Shape(10_000, 128), Shape(100_000, 128), Shape(1_000_000, 128))
 
 
 def measure_memory(table: Table, target: str, task: Task, case: Case) -> None:
-    settle()
+    wait_until_idle()
     name = f"bench_{uuid.uuid4().hex[:8]}"
     try:
         report, peak_bytes = _run_plan(_plan(task, case, name))
@@ -81,14 +81,15 @@ def measure_memory(table: Table, target: str, task: Task, case: Case) -> None:
 
 
 def measure_cost(table: Table, task: Task, shape: Shape, who: str, turns: int) -> None:
-    """Cost a row, the fastest of some turns, beside that of the first shape of ``who`` in the table."""
+    """Add a line with the cost per row, the fastest of ``turns`` runs, and its ratio to the first line of
+    ``who``."""
     runs = [measure(who, replace(task, table=shape.table, in_flight=2)) for _ in range(turns)]
     best = min(runs, key=lambda run: run.seconds)
     cost = best.seconds / best.rows * 1e6
-    first = next((float(str(line["µs a row"])) for line in table.lines if line["who"] == who), cost)
+    first_cost = next((float(str(line["µs/row"])) for line in table.lines if line["who"] == who), cost)
     table.add(
         *(str(shape), who, best.seconds, cost, best.cpu_seconds / best.rows * 1e6),
-        *(best.cpu_seconds / shape.vector_gigabytes, cost / first),
+        *(best.cpu_seconds / shape.vector_gigabytes, cost / first_cost),
     )
 
 
@@ -125,7 +126,7 @@ def _plan(task: Task, case: Case, name: str) -> dict[str, Any]:
 
 
 def _run_plan(plan: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """The report of a job of its own in a console of its own, and the peak memory of its process in bytes."""
+    """Run a plan in a new console. Return the job's report and the peak memory of the process in bytes."""
     with tempfile.TemporaryDirectory(prefix="vectorferry-bench-") as folder:
         environment = {"PATH": os.environ["PATH"], "VECTORFERRY_DATA_DIR": folder, "LOG_LEVEL": "ERROR"}
         manage = [sys.executable, str(MANAGE)]
@@ -134,16 +135,16 @@ def _run_plan(plan: dict[str, Any]) -> tuple[dict[str, Any], int]:
         Path(folder, "plan.yaml").write_text(json.dumps(plan))
         command = [*manage, "runplan", f"{folder}/plan.yaml", "--inline", "--json"]
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        peak = _watch(child)
+        peak = _peak_bytes(child)
         assert child.stdout is not None
-        said = child.stdout.read()
+        output = child.stdout.read()
     if child.returncode != 0:
-        raise ContestantFailed(f"the plan ended with code {child.returncode}: {said}")
-    return json.loads(said), peak
+        raise ContestantFailed(f"the plan ended with code {child.returncode}: {output}")
+    return json.loads(output), peak
 
 
-def _watch(child: subprocess.Popen[str]) -> int:
-    """The most memory that a process held until its end, as Linux keeps it (proc(5), VmHWM); 0 elsewhere."""
+def _peak_bytes(child: subprocess.Popen[str]) -> int:
+    """Wait for the process to end and return its peak memory, from Linux (proc(5), VmHWM); 0 elsewhere."""
     peak = 0
     while child.poll() is None:
         with suppress(OSError, IndexError):
