@@ -94,7 +94,14 @@ def test_edge_values_in_the_dynamic_field_are_read_back_as_they_were(mover, fami
 # A row each: native type, what it becomes, a value that no field of that type takes, the code and a part of
 # the sentence with which its row is kept back, and a value that is taken.
 KEPT_BACK: list[tuple[str, TypeSpec, str, str, str, str]] = [
-    ("text", TEXT, "x" * 10**6, "too_long", "1,000,000 bytes long; the field takes at most 65,535", "x" * 65_535),
+    (
+        "text",
+        TEXT,
+        "x" * 10**6,
+        "too_long",
+        "1,000,000 bytes long; the field takes at most 65,535",
+        "x" * 65_535,
+    ),
     ("text", TEXT, "\U0010ffff" * 16_384, "too_long", "65,536 bytes", "\U0010ffff" * 16_383),
     (
         "numeric",
