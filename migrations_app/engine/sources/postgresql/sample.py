@@ -95,12 +95,12 @@ def _statement(relation: Relation, aggregates: dict[str, tuple[LiteralString, ..
     return sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS t").format(
         sql.SQL(", ").join(expressions),
         sql.SQL(", ").join(map(sql.Identifier, aggregates)),
-        _spread(relation),
+        _sampled_rows(relation),
         SAMPLE_ROWS,
     )
 
 
-def _spread(relation: Relation) -> sql.Composable:
+def _sampled_rows(relation: Relation) -> sql.Composable:
     """The rows to sample: random pages of a large table, instead of the first rows. Not if there is a
     condition: the pages might contain none of its rows."""
     rows = relation.rows_estimate or 0

@@ -117,8 +117,8 @@ READ_FAILURES: dict[str, ReadFailure] = {
     "XX000": _DATA,
     "08": _UNAVAILABLE, "53": _BUSY, "57": _UNAVAILABLE, "58": _BUSY,
 }  # fmt: skip
-# Two errors have no SQLSTATE: a lost connection, and a value that a driver cannot decode. These words tell
-# the first from the second.
+# Two errors have no SQLSTATE: a lost connection, and a value that a driver cannot decode. The messages of a
+# lost connection contain one of these words.
 _CONNECTION_WORDS = ("connection", "PQgetCopyData", "SSL", "could not receive", "could not send", "EOF")
 
 

@@ -99,23 +99,23 @@ def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_sql_ascii: boo
     of rows before them."""
     for place in {*select.cursor, *select.locators} if is_sql_ascii else ():
         refuse_unreadable(storage_of(rows.column(place)), str(select.relation))
-    misfits = RejectedRows(rows.num_rows)
+    rejects = RejectedRows(rows.num_rows)
     values = []
     for delivered in select.delivered:
         converted = delivered.reading.convert(rows.column(delivered.value), delivered.column.spec)
-        misfits.note_dimensions(delivered, converted, rows)
+        rejects.add_dimension_mismatches(delivered, converted, rows)
         if delivered.misfit is not None:
-            misfits.note(delivered, rows.column(delivered.misfit))
+            rejects.add_misfits(delivered, rows.column(delivered.misfit))
         column = converted.values
         if is_sql_ascii:
             column, unreadable = separate_unreadable(column)
-            misfits.note_unreadable(delivered, unreadable)
+            rejects.add_unreadable(delivered, unreadable)
         values.append(column)
     batch = pa.RecordBatch.from_arrays(values, schema=_schema(select))
     locators = _locators(select, rows, done)
-    rejected = misfits.rejected(batch, locators)
+    rejected = rejects.rejected(batch, locators)
     if rejected:
-        kept = pa.array(~misfits.mask)
+        kept = pa.array(~rejects.mask)
         batch, locators = batch.filter(kept), locators.filter(kept)
     return Batch(batch, _cursor(select, rows), locators, rejected)
 

@@ -22,7 +22,7 @@ class RejectedRows:
         self.mask: Mask = np.zeros(rows, bool)
         self._reasons: dict[int, tuple[str, str, str, str]] = {}
 
-    def note(self, delivered: Delivered, texts: pa.Array) -> None:
+    def add_misfits(self, delivered: Delivered, texts: pa.Array) -> None:
         """Add the rows whose value does not fit. ``texts`` contains its text, or NULL if the value fits."""
         misfit = delivered.reading.misfit
         if misfit is None or texts.null_count == len(texts):
@@ -32,7 +32,9 @@ class RejectedRows:
             text = texts[int(row)].as_py().decode(errors="backslashreplace")
             self._add(int(row), delivered.column.path, misfit.code, misfit.reason, text)
 
-    def note_dimensions(self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch) -> None:
+    def add_dimension_mismatches(
+        self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch
+    ) -> None:
         """Add the rows whose vector does not have the requested dimension."""
         if converted.misfits is None or converted.dims is None:
             return
@@ -42,7 +44,7 @@ class RejectedRows:
             reason = f"has {dim:,} dimensions; the field takes {delivered.column.spec.dim:,}"
             self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"{native}({dim})")
 
-    def note_unreadable(self, delivered: Delivered, unreadable: Mapping[int, str]) -> None:
+    def add_unreadable(self, delivered: Delivered, unreadable: Mapping[int, str]) -> None:
         """Add the rows with a text that is not valid UTF-8."""
         for row, text in unreadable.items():
             self._add(row, delivered.column.path, CODE, "is not valid UTF-8", text)
