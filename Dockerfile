@@ -18,7 +18,7 @@ ENV VECTORFERRY_DATA_DIR=/data
 VOLUME /data
 EXPOSE 8000
 
-# The Host header must be one of ALLOWED_HOSTS, which need not hold an address of this container.
+# The Host header must be one of ALLOWED_HOSTS, so the check sends the first of them instead of 127.0.0.1.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["python", "-c", "\
 import os, urllib.request as r; \
 host = (os.environ.get('ALLOWED_HOSTS') or 'localhost').split(',')[0].strip().lstrip('.').replace('*', 'localhost'); \

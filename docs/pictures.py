@@ -1,7 +1,7 @@
-"""Takes the README's pictures (`make pictures`).
+"""Screenshots for the README (`make pictures`).
 
-It brings up a demo of its own, does by clicks what the pictures show, and takes the demo down again. Needs
-Chromium.
+This script starts a separate demo, clicks through the pages that the pictures show, takes the pictures and
+stops the demo. It needs Chromium.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tests.engines.browser import NAMES, QUIET
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1280, 640, 1200
+WIDTH, MIN_HEIGHT, MAX_HEIGHT = 1280, 640, 1200
 SOURCE, TARGET = "library", "search"
-# So slow that there is time to look at the job while it runs.
+# The link to Milvus is slow, so that there is time to take a picture of the job while it runs.
 BYTES_PER_SECOND = 9_000_000
 HALFWAY = re.compile(r"^\s*[67]\d,\d{3} of")
-# The library six times over: the demo's own rows are moved in a moment.
-MORE = """
+# Adds six copies of the rows: without them the job would end before a picture is taken.
+ADD_ROWS = """
 INSERT INTO docs SELECT d.id + n * 1000000, d.module, d.name, d.kind, d.signature, d.text, d.length, d.tags,
     d.meta, d.changed_on, d.embedding FROM docs AS d, generate_series(1, 6) AS n;
 ANALYZE docs;
@@ -45,7 +45,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix="vectorferry-pictures-") as folder, demo(Path(folder) / ".demo") as stack:
         with psycopg.connect(stack.postgres.url(DATABASE), autocommit=True) as connection:
-            connection.execute(MORE)
+            connection.execute(ADD_ROWS)
         milvus = urlsplit(stack.milvus.uri)
         with SlowLink(str(milvus.hostname), int(milvus.port or 0), BYTES_PER_SECOND).open() as link:
             take_all(stack, link.uri)
@@ -53,9 +53,9 @@ def main() -> None:
 
 @contextmanager
 def demo(folder: Path) -> Iterator[Stack]:
-    """A running demo in ``folder``, which nobody needs afterwards."""
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    environment = {**kept, "VECTORFERRY_DATA_DIR": str(folder / "console")}
+    """Start a demo in the temporary ``folder`` and stop it at the end."""
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    environment = {**inherited, "VECTORFERRY_DATA_DIR": str(folder / "console")}
     stack = Stack(folder, ROOT)
     try:
         subprocess.run([sys.executable, "manage.py", "demo"], cwd=ROOT, env=environment, check=True)
@@ -67,7 +67,7 @@ def demo(folder: Path) -> Iterator[Stack]:
 def take_all(stack: Stack, milvus: str) -> None:
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
-        sys.exit("Chromium is missing: `apt-get install chromium` gets it.")
+        sys.exit("Chromium is missing. Install it: `apt-get install chromium`")
     passwords = json.loads((stack.folder / "accounts.json").read_text())
     as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
@@ -83,18 +83,18 @@ def take_all(stack: Stack, milvus: str) -> None:
 
 
 def rename(admin: Person, name: str, new: str, address: str = "") -> None:
-    """Give a saved connection another name and, where it is given, another address."""
+    """Give a saved connection a new name and, if one is given, a new address."""
     admin.page.goto("/connections/")
     admin.page.get_by_role("row", name=name).get_by_role("link", name="Edit").click()
     admin.field("Name").fill(new)
     if address:
         admin.field("Address").fill(address)
     admin.press("Save")
-    expect(admin.page.get_by_text(f"“{new}” is saved")).to_be_visible()
+    expect(admin.page.get_by_text(f"“{new}” was saved")).to_be_visible()
 
 
 def cancel_one(admin: Person) -> None:
-    """A job that somebody thought better of, for the list."""
+    """Start a job and cancel it, so that the list shows a canceled one."""
     admin.walk_to_migrate(SOURCE, TARGET, docs="docs_2025")
     admin.migrate()
     expect(admin.page.get_by_role("cell", name="Moving rows")).to_be_visible(timeout=JOB_MS)
@@ -129,13 +129,13 @@ def walk_and_take(admin: Person) -> None:
 
 
 def take(page: Page, name: str) -> None:
-    """The page as it is, in a window as high as it needs."""
-    page.set_viewport_size({"width": WIDTH, "height": LEAST_HEIGHT})
+    """Save a picture of the current page, in a window that is as high as the page (within limits)."""
+    page.set_viewport_size({"width": WIDTH, "height": MIN_HEIGHT})
     needed = int(page.evaluate("document.documentElement.scrollHeight"))
-    page.set_viewport_size({"width": WIDTH, "height": min(max(needed, LEAST_HEIGHT), MOST_HEIGHT)})
+    page.set_viewport_size({"width": WIDTH, "height": min(max(needed, MIN_HEIGHT), MAX_HEIGHT)})
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur()")
-    page.wait_for_timeout(300)  # until what fades has faded
+    page.wait_for_timeout(300)  # until animations have ended
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
