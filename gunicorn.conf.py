@@ -1,7 +1,7 @@
-"""How the console is served, wherever it is started: `make run`, the demo, the container."""
+"""Gunicorn settings for `make run`, the demo and the container."""
 
 workers = 1
 threads = 8
-# Shorter than the ten seconds in which everything must have ended after a Ctrl-C.
+# After Ctrl-C all processes must end within ten seconds; this must be shorter.
 graceful_timeout = 5
 control_socket_disable = True

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line; `worker`, `runplan`, `jobs` and `demo` are ours."""
+"""Django's command line, with our commands `worker`, `runplan`, `jobs` and `demo`."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Anchors: the names of a field's place on the mapping page and of its controls."""
+"""Anchors: the HTML ids of the mapping table's rows, and the prefixes of the controls in them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 
 
 def anchor(source_name: str) -> str:
-    """The name of a row's place on the page and of its controls: the same for the same field, whatever is
-    in its name."""
+    """Return the anchor of a field's row. It depends only on the name of the field, which may have any
+    characters."""
     return "f" + hashlib.sha256(source_name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def added_anchor(number: int) -> str:
-    """The same for an added field, by its number among them."""
+    """Return the anchor of an added field's row, by the number of the field among the added fields."""
     return f"a{number}"

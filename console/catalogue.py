@@ -1,4 +1,4 @@
-"""The kinds of source and target, as the pages show them. Each says all of itself; none is known here."""
+"""Catalogue: the kinds of source and target for the pages. All facts come from the connectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from migrations_app.engine.sources.registry import SOURCES
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """``reason`` says why it is not available here, empty where it is. ``role`` is "source" or "target"."""
+    """A kind of source or target.
+
+    ``reason`` says why it is not available here; it is empty if it is available. ``role`` is "source" or
+    "target". ``before`` are the hints to read before you start; ``word`` is the source's word for a
+    collection.
+    """
 
     kind: str
     title: str
@@ -44,21 +49,21 @@ def target_kinds() -> list[Kind]:
 
 def find(kind: str, *, is_target: bool) -> Kind | None:
     kinds = target_kinds() if is_target else source_kinds()
-    return next((found for found in kinds if found.kind == kind), None)
+    return next((entry for entry in kinds if entry.kind == kind), None)
 
 
 def title(kind: str, *, is_target: bool) -> str:
-    """What people call it; the bare kind where it is no longer known."""
-    found = endpoints.TARGETS.get(kind) if is_target else SOURCES.get(kind)
-    return found.title if found else kind
+    """Return the title of a kind; the kind itself if it is not known to this version."""
+    entry = endpoints.TARGETS.get(kind) if is_target else SOURCES.get(kind)
+    return entry.title if entry else kind
 
 
 def _source(kind: str) -> Kind:
     entry = SOURCES[kind]
     try:
-        found = entry.load()
+        source = entry.load()
     except FerryError as error:
         reason = f"{error.message} {error.hint}".strip()
         return Kind(kind, entry.title, "source", entry.blurb, reason)
-    before, word = found.before_you_start, found.collection_word
+    before, word = source.before_you_start, source.collection_word
     return Kind(kind, entry.title, "source", entry.blurb, before=before, word=word)

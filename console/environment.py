@@ -1,7 +1,7 @@
-"""Reads settings from the environment: each reader gives a typed value or says which variable is wrong.
+"""Environment variables: functions that return a typed value, or raise an error that names the variable.
 
-A variable that is empty counts as not set, so that `NAME=` in an .env file means the default.
-Values of secret variables are never part of a message.
+An empty variable counts as not set, so `NAME=` in an .env file means the default. Messages never contain the
+values of secret variables.
 """
 
 import os
@@ -38,12 +38,12 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def days(name: str) -> int | None:
-    """A number of days, or None (not set) for ever."""
+    """Return a number of days; None (not set) means forever."""
     return whole_number(name, 1, least=1, most=36_500) if text(name) else None
 
 
 def choice(name: str, *options: str) -> str:
-    """One of `options`, whatever its case; the first is the default."""
+    """Return one of `options`; upper and lower case do not matter. The first is the default."""
     value = text(name, options[0])
     by_folded = {option.casefold(): option for option in options}
     if value.casefold() not in by_folded:
@@ -56,11 +56,11 @@ def listing(name: str, default: str = "") -> list[str]:
 
 
 def origins(name: str) -> list[str]:
-    found = listing(name)
-    for origin in found:
+    values = listing(name)
+    for origin in values:
         if not origin.startswith(("https://", "http://")):
             raise ImproperlyConfigured(f"{name} must hold origins like https://host, but holds {origin!r}.")
-    return found
+    return values
 
 
 def time_zone(name: str) -> str:
@@ -75,15 +75,15 @@ def time_zone(name: str) -> str:
 
 
 def folder(name: str) -> Path | None:
-    """A folder that must be there already, or None when not set."""
+    """Return a folder, which must exist; None if it is not set."""
     value = text(name)
     if value and not Path(value).is_dir():
-        raise ImproperlyConfigured(f"{name} must be a folder, but there is none at {value!r}.")
+        raise ImproperlyConfigured(f"{name} must be an existing folder, but is {value!r}.")
     return Path(value).resolve() if value else None
 
 
 def encryption_keys(name: str, value: str) -> tuple[str, ...]:
-    """The Fernet keys in `value`, separated by commas, newest first."""
+    """Return the Fernet keys in `value`: separated by commas, newest first."""
     keys = tuple(key.strip() for key in value.split(",") if key.strip())
     if not keys:
         raise ImproperlyConfigured(f"{name} must hold at least one key.")

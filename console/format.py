@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: counts, sizes, durations. Where nothing is known, a dash."""
+"""Number formats for the pages: counts, sizes, durations. A dash stands for a value that is not known."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def number(value: float | None) -> str:
-    """``1204000`` -> ``1,204,000``; nothing known -> a dash."""
+    """``1204000`` -> ``1,204,000``; None -> a dash."""
     return NOTHING if value is None or value == "" else f"{round(value):,}"
 
 
 def rows(value: int | None, is_exact: bool = True) -> str:
-    """``2940112`` -> ``2,940,112``, or ``about 2,940,000`` where it is an estimate."""
+    """``2940112`` -> ``2,940,112``, or ``about 2,940,000`` if it is an estimate."""
     if value is None or value == "" or is_exact:
         return number(value)
     digits = max(0, len(str(value)) - 3)
@@ -21,7 +21,7 @@ def rows(value: int | None, is_exact: bool = True) -> str:
 
 
 def size(value: float | None) -> str:
-    """Bytes in the largest unit that keeps a digit before the point: ``6100000000`` -> ``6.1 GB``."""
+    """Bytes in the largest suitable unit: ``6100000000`` -> ``6.1 GB``."""
     if value is None or value == "":
         return NOTHING
     amount, unit = float(value), 0
@@ -31,7 +31,7 @@ def size(value: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``90`` -> ``1 min 30 s``: two units at most."""
+    """``90`` -> ``1 min 30 s``: at most two units."""
     if seconds is None or seconds == "":
         return NOTHING
     rest, parts = max(0, round(seconds)), []
@@ -44,7 +44,7 @@ def duration(seconds: float | None) -> str:
 
 
 def about(seconds: float | None) -> str:
-    """A time left, no more exact than it is: ``250`` -> ``about 4 min``."""
+    """A remaining time as a rough estimate: ``250`` -> ``about 4 min``."""
     if seconds is None or seconds == "":
         return NOTHING
     if seconds < 60:

@@ -1,4 +1,4 @@
-"""What other programs ask of the console itself."""
+"""Health check of the console, for other programs."""
 
 import logging
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 @never_cache
 @login_not_required
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 while the database answers, 503 when it does not."""
+    """Return 200 if the database answers, 503 if it does not."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

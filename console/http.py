@@ -1,4 +1,4 @@
-"""What every view is made of: the request as our middleware leaves it, and who may do what."""
+"""HTTP helpers for the views: the type of their requests, and a check for addresses of this console."""
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -7,13 +7,13 @@ from django_htmx.middleware import HtmxDetails
 
 
 class ConsoleRequest(HttpRequest):
-    """A request of a logged-in person, perhaps for a fragment of the page only (`request.htmx`)."""
+    """A request of a logged-in user. `request.htmx` is true if it asks only for a fragment of the page."""
 
     htmx: HtmxDetails
     user: User
 
 
 def is_own_page(request: HttpRequest, url: str) -> bool:
-    """Whether ``url``, which came with a request, leads to a page of this console."""
+    """True if ``url``, a value from a request, is the address of a page of this console."""
     is_path = url.startswith("/") and url.isprintable()
     return is_path and url_has_allowed_host_and_scheme(url, None, require_https=request.is_secure())

@@ -1,4 +1,4 @@
-"""Log records as JSON, one object a line, for hosts that collect them."""
+"""JSON log format: one object per line, for log collectors."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What every request goes through beside Django's own middleware."""
+"""Middleware of the console: replaces NUL characters in requests."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,9 @@ NUL, REPLACEMENT = "\0", "\ufffd"
 
 
 def replace_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """PostgreSQL stores no NUL character, SQLite does. In an address or a form it becomes U+FFFD, as it does
-    in HTML (https://html.spec.whatwg.org/#tokenization), whatever the database."""
+    """Replace each NUL character in the address and the form with U+FFFD, as HTML does
+    (https://html.spec.whatwg.org/#tokenization). PostgreSQL cannot store NUL; SQLite can, but both must give
+    the same result."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.path_info = _clean(request.path_info)

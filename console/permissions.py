@@ -16,19 +16,19 @@ P = ParamSpec("P")
 
 
 def is_administrator(user: AbstractBaseUser) -> bool:
-    """Administrators change things; everybody else who can log in is a viewer."""
+    """True if the user is an administrator, who can change things; all other users are viewers."""
     return bool(user.is_active and getattr(user, "is_staff", False))
 
 
 def administrator_required(
     view: Callable[Concatenate[ConsoleRequest, P], HttpResponse],
 ) -> Callable[Concatenate[ConsoleRequest, P], HttpResponse]:
-    """Answers 403 to a viewer; login itself is asked for by the middleware."""
+    """Return the view with a 403 answer for viewers. The login is checked by the middleware."""
 
     @wraps(view)
     def checked(request: ConsoleRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not is_administrator(request.user):
-            raise PermissionDenied("Only an administrator may do this.")
+            raise PermissionDenied("Only an administrator can do this.")
         return view(request, *args, **kwargs)
 
     return checked

@@ -1,4 +1,4 @@
-"""A form field for each setting of a connector, by its pydantic type: no connector is known here."""
+"""Pydantic fields: builds a form field from the type of a connector's setting, for any connector."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ STORED = "stored; leave empty to keep it"
 
 
 class SecretText(forms.Textarea):
-    """A secret of several lines (a private key): what was typed is never sent back."""
+    """A secret with several lines, such as a private key. The typed value is never sent back to the
+    browser."""
 
     def format_value(self, value: Any) -> str:
         return ""
 
 
 def extras(info: FieldInfo) -> dict[str, Any]:
-    """What a connector says about the look of a setting: widget, advanced, group."""
+    """Return what a connector defines for the display of a setting: widget, advanced, group."""
     return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
 def form_field(name: str, info: FieldInfo, *, is_stored: bool = False) -> forms.Field:
-    """The control for one setting. ``is_stored``: a secret that is kept when nothing is typed.
+    """Return the form field of a setting. ``is_stored``: a stored secret, which is kept if nothing is typed.
 
-    Whether a value is right is the model's to say; the form only takes it in.
+    The form does not validate the value; the model does.
     """
     kind = _value_type(info.annotation)
     field = _CONTROLS.get(kind, _text)(kind, info)
@@ -55,7 +56,8 @@ def _describe(field: forms.Field, info: FieldInfo, is_stored: bool) -> None:
 
 
 def _value_type(annotation: Any) -> Any:
-    """``str`` of ``str | None``, ``int`` of ``Annotated[int, ...]``, a Literal as it is."""
+    """Return ``str`` for ``str | None``, ``int`` for ``Annotated[int, ...]``; a Literal is returned
+    unchanged."""
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
         return _value_type(next(kind for kind in get_args(annotation) if kind is not NoneType))
@@ -87,7 +89,7 @@ def _flag(kind: Any, info: FieldInfo) -> forms.Field:
 
 
 def _number(kind: Any, info: FieldInfo) -> forms.Field:
-    # Text, so that "54e2" reaches the model, which has the sentence for it.
+    # A text field, so that "54e2" reaches the model, which has the error message for it.
     widget = forms.TextInput(attrs={"inputmode": "numeric"})
     field = forms.CharField(widget=widget, max_length=40)
     field.width = "third"

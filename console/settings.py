@@ -1,5 +1,5 @@
-"""The one settings file: everything comes from the environment (.env.example has a line each), and a wrong
-value stops the start with a sentence that names it."""
+"""Django settings. All values come from the environment (see .env.example); an invalid value stops the start
+with a message that names it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,11 +24,11 @@ DATABASE_URL = environment.text("DATABASE_URL")
 
 
 def _secret(name: str, make: Callable[[], str]) -> str:
-    """A secret from the environment, else (for one host, with SQLite) from the data folder."""
+    """Return a secret from the environment; without it (one host, with SQLite), from the data folder."""
     given = environment.text(name)
     if not given and DATABASE_URL:
         raise ImproperlyConfigured(
-            f"{name} must be set where DATABASE_URL is: every host of one database needs the same one."
+            f"{name} must be set if DATABASE_URL is set: all hosts of one database need the same value."
         )
     return given or read_or_generate(DATA_DIR / name.lower(), make)
 
@@ -42,10 +42,10 @@ def _postgresql(url: str) -> dict[str, Any]:
     try:
         return {**dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True)}
     except ValueError:
-        # Not “from error”, and nothing of the value: there is a password in it.
+        # No “from error” and no part of the value, because it contains a password.
         raise ImproperlyConfigured(
-            "DATABASE_URL is not an address like postgresql://user:password@host:5432/database; special "
-            "characters in user and password are percent-encoded (its value is not shown)."
+            "DATABASE_URL is not an address like postgresql://user:password@host:5432/database. Special "
+            "characters in user and password must be percent-encoded (its value is not shown)."
         ) from None
 
 
@@ -54,14 +54,14 @@ def _sqlite(folder: Path) -> dict[str, Any]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
-            f"VECTORFERRY_DATA_DIR: the folder {str(folder)!r} cannot be made: {error.strerror}."
+            f"VECTORFERRY_DATA_DIR: the folder {str(folder)!r} cannot be created: {error.strerror}."
         ) from error
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": folder / "vectorferry.sqlite3",
         "OPTIONS": {
-            # A transaction that reads and then writes takes the write lock at its start: taken later, SQLite
-            # refuses it at once, whatever the timeout.
+            # A transaction takes the write lock at its start. If it takes it later, after a read, SQLite can
+            # refuse immediately and ignores the timeout.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
@@ -76,7 +76,7 @@ VECTORFERRY_SECRETS_KEYS = environment.encryption_keys(
     "VECTORFERRY_SECRETS_KEYS", _secret("VECTORFERRY_SECRETS_KEYS", lambda: Fernet.generate_key().decode())
 )
 
-# --- Vectorferry's own --------------------------------------------------------------------------------------
+# --- Vectorferry settings -----------------------------------------------------------------------------------
 
 VECTORFERRY_ADMIN_USER = environment.text("VECTORFERRY_ADMIN_USER")
 VECTORFERRY_ADMIN_PASSWORD = environment.text("VECTORFERRY_ADMIN_PASSWORD")
@@ -95,7 +95,7 @@ VECTORFERRY_KEEP_JOB_DAYS = environment.days("VECTORFERRY_KEEP_JOB_DAYS")
 
 if bool(VECTORFERRY_ADMIN_USER) != bool(VECTORFERRY_ADMIN_PASSWORD):
     raise ImproperlyConfigured(
-        "VECTORFERRY_ADMIN_USER and VECTORFERRY_ADMIN_PASSWORD go together: set both or none."
+        "VECTORFERRY_ADMIN_USER and VECTORFERRY_ADMIN_PASSWORD must both be set, or neither."
     )
 
 # --- The queue: wake-ups for workers, in the same database --------------------------------------------------
@@ -104,13 +104,12 @@ DAY_SECONDS = 86_400
 Q_CLUSTER = {
     "name": "vectorferry",
     "cluster_name": "data",
-    # Control tasks (prepare, finish, connection tests) have a queue and a process of their own.
+    # Control tasks (prepare, finish, connection tests) have a separate queue and process.
     "ALT_CLUSTERS": {"data": {}, "control": {}},
     "orm": "default",
     "poll": 0.5,
     "workers": 1,
-    # Take one task at a time, never deliver it again by a clock, never bring a failed one back: our leases do
-    # that.
+    # Take one task at a time; never deliver a task again after a timeout or a failure. Our leases do that.
     "queue_limit": 1,
     "bulk": 1,
     "retry": DAY_SECONDS,
@@ -174,12 +173,12 @@ TEMPLATES = [
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 
-# The mapping table sends up to nine controls a field, and PostgreSQL's tables have up to 1,600 columns.
+# The mapping table sends up to nine controls per field, and PostgreSQL tables have up to 1,600 columns.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Served from the checkout as it is: no build step, no collectstatic.
+# Static files are served directly from the checkout: no build step, no collectstatic.
 WHITENOISE_USE_FINDERS = True
 
 LOGIN_URL = "login"
@@ -198,8 +197,7 @@ CSRF_COOKIE_HTTPONLY = True
 ALLOWED_HOSTS = environment.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.origins("CSRF_TRUSTED_ORIGINS")
 
-# A console whose every origin is https is only reached through TLS, by a proxy that says so in
-# X-Forwarded-Proto.
+# If all origins are https, the console is reached only through TLS, and the proxy sets X-Forwarded-Proto.
 BEHIND_TLS = bool(CSRF_TRUSTED_ORIGINS) and all(
     origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS
 )
@@ -207,8 +205,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
-# Subdomains and the browsers' preload list are for the owner of the domain to decide, not for one program on
-# it.
+# HSTS for subdomains and the browsers' preload list are decided by the owner of the domain, not by this
+# program.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -241,11 +239,11 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # Django's own handlers would print what the root prints already.
+    # Django's own handlers would print everything twice, because the root logger prints it too.
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        # It tells every step of every wake-up; the jobs' own log tells what matters.
+        # At INFO it logs each step of each wake-up; the run log of a job has the important events.
         "django-q": {"level": "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL},
     },
 }

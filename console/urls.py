@@ -1,4 +1,4 @@
-"""Every page's address; each view module lists its own."""
+"""URLs of all pages; each view module defines its own."""
 
 from django.urls import include, path
 

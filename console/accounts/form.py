@@ -1,4 +1,4 @@
-"""Accounts: who may log in, as what, with which password."""
+"""Account form: name, role, password, and the permission to log in."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ROLES = [
 
 
 class AccountForm(forms.ModelForm):
-    """A new account, or an existing one: its role, whether it may log in, and a new password.
+    """The form of a new or an existing account.
 
-    The last administrator stays one: somebody has to be able to change accounts.
+    The last administrator cannot give up this role: at least one account must be able to change accounts.
     """
 
     role = forms.ChoiceField(choices=ROLES, widget=forms.RadioSelect)
@@ -34,19 +34,19 @@ class AccountForm(forms.ModelForm):
 
     class Meta:
         model = User
-        # Not the password: it would be taken in as it was typed.
+        # Not the password: the model form would store it without hashing it.
         fields = ("username", "is_active")
         field_classes = {"username": UsernameField}
-        labels = {"username": "Name", "is_active": "May log in"}
+        labels = {"username": "Name", "is_active": "Can log in"}
         help_texts = {
             "username": "",
-            "is_active": "An account that is switched off keeps its name on its jobs.",
+            "is_active": "The jobs of a disabled account keep its name.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.is_new = self.instance.pk is None
-        # A form posts itself into its instance before it is checked.
+        # Validation writes the sent values into the instance, so the old role is read first.
         self.was_administrator = bool(self.instance.pk and self.instance.is_staff and self.instance.is_active)
         self.initial["role"] = "administrator" if self.instance.is_staff else "viewer"
         password = self.fields["password"]
@@ -56,14 +56,16 @@ class AccountForm(forms.ModelForm):
             del self.fields["is_active"]
         else:
             password.label = "New password"
-            password.help_text = f"Empty: it stays as it is. {password.help_text}"
+            password.help_text = f"Leave empty to keep the password. {password.help_text}"
         self.fields["username"].widget.attrs["autocomplete"] = "off"
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         if self.was_administrator and not self._stays_administrator(cleaned) and not self._has_others():
-            where = "role" if cleaned.get("role") != "administrator" else "is_active"
-            self.add_error(where, "This is the last administrator: make another account one first.")
+            name = "role" if cleaned.get("role") != "administrator" else "is_active"
+            self.add_error(
+                name, "This is the last administrator. Make another account an administrator first."
+            )
         return cleaned
 
     def _post_clean(self) -> None:
@@ -79,7 +81,8 @@ class AccountForm(forms.ModelForm):
 
     def _has_others(self) -> bool:
         others = User.objects.filter(is_staff=True, is_active=True).exclude(pk=self.instance.pk)
-        # Locked until the change is saved: two of two administrators must not each find the other.
+        # Locked until the change is saved, so that the last two administrators cannot both give up their
+        # role.
         return bool(others.select_for_update())
 
     def save(self, commit: bool = True) -> User:

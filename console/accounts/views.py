@@ -1,4 +1,4 @@
-"""Logging in and out, one's own password, and (for administrators) everybody's accounts."""
+"""Views to log in and out and to change one's password; for administrators also the accounts of all users."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class PasswordChange(views.PasswordChangeView):
     success_url = reverse_lazy("migrations")
 
     def form_valid(self, form: object) -> HttpResponse:
-        messages.success(self.request, "Your password is changed.")
+        messages.success(self.request, "Your password was changed.")
         return super().form_valid(form)
 
 
@@ -59,9 +59,9 @@ def _edit(request: ConsoleRequest, user: User | None) -> HttpResponse:
     form = AccountForm(request.POST if request.method == "POST" else None, instance=user)
     if form.is_valid():
         saved = form.save()
-        if saved == request.user:  # a changed password must not log oneself out
+        if saved == request.user:  # a new password must not log out its own user
             update_session_auth_hash(request, saved)
-        messages.success(request, f"The account “{saved.username}” is saved.")
+        messages.success(request, f"The account “{saved.username}” was saved.")
         return redirect("accounts" if saved != request.user or saved.is_staff else "migrations")
     context = {"form": form, "account": user and {"id": user.pk, "username": shown}}
     return render(request, "accounts/form.html", context, status=422 if form.errors else 200)

@@ -1,4 +1,4 @@
-"""The form of a connection, made of a connector's own Settings model and checked by it."""
+"""Connection form: built from the Settings model of a connector, which also validates it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
 
-WAY = "way"  # which group of settings is filled in, where a model has groups
+WAY = "way"  # the field that chooses a group of settings, if the model has groups
 NAME_LENGTH = 100
 
 
 class ConnectionForm(forms.Form):
-    """``name``, then every setting of ``model``. ``stored`` are the settings of a saved connection: shown,
-    but for its secrets, which stay what they are where nothing is typed.
+    """The field ``name``, then each setting of ``model``.
 
-    ``settings()`` are the values to save: only what was filled in, so that the model's defaults hold.
+    ``stored`` are the settings of a saved connection. They are shown, except secrets, which do not change if
+    their fields are left empty. ``settings()`` returns the values to save: only the fields that were filled
+    in, so that the model's defaults apply to the others.
     """
 
     name = forms.CharField(
-        max_length=NAME_LENGTH, help_text="How pages, plans and jobs call this connection. Unique."
+        max_length=NAME_LENGTH, help_text="A unique name, used on pages, in plans and in jobs."
     )
 
     def __init__(
@@ -43,7 +44,7 @@ class ConnectionForm(forms.Form):
         super().__init__(data, initial={"name": name, **shown})
         self.groups = _groups(model)
         if len(self.groups) > 1:
-            self._add_way()
+            self._add_group_choice()
         for key, info in model.model_fields.items():
             self.fields[key] = form_field(key, info, is_stored=key in self.secrets and key in self.stored)
             if key in self.secrets and key in self.stored and not info.is_required():
@@ -52,10 +53,10 @@ class ConnectionForm(forms.Form):
                 if name in self.fields and (group := extras(info).get("group")):
                     self.fields[name].widget.attrs["data-group"] = group
 
-    def _add_way(self) -> None:
-        usual = {key: info.default for key, info in self.model.model_fields.items()}
-        told = {key for key, value in self.stored.items() if value != usual.get(key)}
-        filled = next((group for group, keys in self.groups.items() if told & set(keys)), None)
+    def _add_group_choice(self) -> None:
+        defaults = {key: info.default for key, info in self.model.model_fields.items()}
+        changed = {key for key, value in self.stored.items() if value != defaults.get(key)}
+        filled = next((group for group, keys in self.groups.items() if changed & set(keys)), None)
         choices = [(group, _group_title(self.model, group)) for group in self.groups]
         self.fields[WAY] = forms.ChoiceField(
             label="Connect with",
@@ -66,7 +67,7 @@ class ConnectionForm(forms.Form):
         )
 
     def clean(self) -> dict[str, Any]:
-        """The values judged by the model, each fault on its field."""
+        """Validate the values with the model, and show each error on its field."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
             for fault in endpoints.settings_faults(self.model, self.settings()):
@@ -74,29 +75,30 @@ class ConnectionForm(forms.Form):
         return cleaned
 
     def settings(self) -> dict[str, Any]:
-        """What was filled in, in the chosen group, with stored secrets in their place."""
+        """Return the values that were filled in, without the groups that were not chosen, and the stored
+        secrets."""
         unused = self._unused()
         given = {
             key: self.cleaned_data.get(key)
             for key in self.model.model_fields
             if key not in unused and self.cleaned_data.get(key) not in (None, "")
         }
-        gone = unused | self.forgotten()
-        kept = {key: self.stored[key] for key in self.secrets & self.stored.keys() if key not in gone}
-        return kept | given
+        removed = unused | self.forgotten()
+        secrets = {key: self.stored[key] for key in self.secrets & self.stored.keys() if key not in removed}
+        return secrets | given
 
     def forgotten(self) -> set[str]:
-        """The stored secrets that are to go."""
+        """Return the stored secrets that are to be removed."""
         return {key for key in self.secrets if self.cleaned_data.get(forget_name(key))}
 
     def refuse(self, error: FerryError) -> None:
-        """Put an error on the field it belongs to, or on the whole form."""
-        where = error.field if error.field in self.fields else None
+        """Show an error on its field, or above the form if it has no field."""
+        name = error.field if error.field in self.fields else None
         text = f"{error.message} {error.hint}".strip()
-        self.add_error(where, ValidationError(text if where else f"{text} ({error.code})", code=error.code))
+        self.add_error(name, ValidationError(text if name else f"{text} ({error.code})", code=error.code))
 
     def _unused(self) -> set[str]:
-        """The settings of the groups that were not chosen."""
+        """Return the settings of the groups that were not chosen."""
         if WAY not in self.fields:
             return set()
         chosen = self.cleaned_data.get(WAY) or self.fields[WAY].initial
@@ -108,13 +110,14 @@ def forget_name(key: str) -> str:
 
 
 def _forget_field(label: str) -> forms.Field:
-    field = forms.BooleanField(label=f"Forget the stored {label.lower()}", required=False)
+    field = forms.BooleanField(label=f"Remove the stored {label.lower()}", required=False)
     field.advanced = True
     return field
 
 
 def _groups(model: type[SettingsModel]) -> dict[str, list[str]]:
-    """The settings of each group, in the model's order. Settings without a group belong to all."""
+    """Return the settings of each group, in the order of the model. Settings without a group are not in the
+    result; they belong to all groups."""
     groups: dict[str, list[str]] = {}
     for key, info in model.model_fields.items():
         if group := extras(info).get("group"):
@@ -123,7 +126,7 @@ def _groups(model: type[SettingsModel]) -> dict[str, list[str]]:
 
 
 def _group_title(model: type[SettingsModel], group: str) -> str:
-    """The title of a group with one setting is that setting's; else the group's own name in words."""
+    """Return the title of a group: that of its setting if it has only one, else the name of the group."""
     keys = _groups(model)[group]
     title = model.model_fields[keys[0]].title if len(keys) == 1 else None
     return title or group.replace("_", " ").capitalize()

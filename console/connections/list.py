@@ -1,4 +1,4 @@
-"""What the pages say about a saved connection."""
+"""Connection list: the saved connections as the pages show them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPEN_DRAFT = {
 
 
 def counted() -> QuerySet[Connection]:
-    """All connections, each with how many jobs and open drafts use it."""
+    """Return all connections, each with the number of jobs and open drafts that use it."""
     counts = {f"{end}_jobs_count": Count(f"{end}_jobs", distinct=True) for end in OPEN_DRAFT}
     drafts = {
         f"{end}_drafts_count": Count(f"{end}_drafts", filter=is_open, distinct=True)
@@ -26,7 +26,7 @@ def counted() -> QuerySet[Connection]:
 
 
 def row(connection: Any) -> dict[str, Any]:
-    """One line of the list, of a connection out of ``counted``."""
+    """Return one row of the list. ``connection`` is from ``counted``."""
     return {
         "id": connection.pk,
         "name": connection.name,
@@ -42,9 +42,9 @@ def row(connection: Any) -> dict[str, Any]:
 
 
 def groups() -> list[dict[str, Any]]:
-    found = list(counted())
+    connections = list(counted())
     return [
-        {"title": title, "connections": [row(c) for c in found if c.is_target is is_target]}
+        {"title": title, "connections": [row(c) for c in connections if c.is_target is is_target]}
         for title, is_target in (("Sources", False), ("Targets", True))
     ]
 
@@ -57,5 +57,5 @@ def default_name(title: str) -> str:
 
 
 def server_panel(server: ServerInfo) -> dict[str, Any]:
-    """What a test found out."""
+    """Return the facts about the server that a connection test has found."""
     return {"title": f"{server.product} {server.version}", "details": [*server.details, *server.warnings]}

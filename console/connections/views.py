@@ -1,4 +1,4 @@
-"""Saved connections: listed, added, changed, tested, deleted."""
+"""Views of saved connections: list, add, edit, test and delete."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def connection_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
     connection = _connection(pk)
     found = catalogue.find(connection.kind, is_target=connection.is_target)
     if found is None or not found.available:
-        raise Http404("This kind of connection is not known to this version.")
+        raise Http404("This version does not support this kind of connection.")
     return _edit(request, found, connection)
 
 
 def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection | None) -> HttpResponse:
-    """The form of a connection, new (``connection`` is None) or saved: show, test or save it."""
+    """Show, test or save the form of a connection; ``connection`` is None for a new one."""
     form = ConnectionForm(
         endpoints.endpoint_class(kind.kind, is_target=kind.is_target).Settings,
         request.POST if request.method == "POST" else None,
@@ -90,12 +90,12 @@ def _saved(
         is_target=kind.is_target,
         forget=form.forgotten(),
     )
-    messages.success(request, f"The connection “{saved.name}” is saved.")
+    messages.success(request, f"The connection “{saved.name}” was saved.")
     return redirect(_next(request) or "connections")
 
 
 def _next(request: ConsoleRequest) -> str:
-    """Where to go on to, if it is a page of this console."""
+    """Return the page to open next, if it is a page of this console."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     return wanted if is_own_page(request, wanted) else ""
 
@@ -106,14 +106,14 @@ def connection_test(request: ConsoleRequest, pk: int) -> HttpResponse:
     connection = _connection(pk)
     try:
         server = services.connection_test(connection=connection)
-        words = f"“{connection.name}” was reached: {server}."
+        text = f"“{connection.name}” is connected to {server}."
         level = messages.SUCCESS
     except FerryError as error:
-        words = f"“{connection.name}”: {error.message} {error.hint}"
+        text = f"“{connection.name}”: {error.message} {error.hint}"
         level = messages.ERROR
     if request.htmx:
         return render(request, "connections/list.html#row", {"connection": row(_connection(pk))})
-    messages.add_message(request, level, words)
+    messages.add_message(request, level, text)
     return redirect("connections")
 
 
@@ -125,7 +125,7 @@ def connection_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             services.connection_delete(connection=connection)
-            messages.success(request, f"The connection “{connection.name}” is deleted.")
+            messages.success(request, f"The connection “{connection.name}” was deleted.")
             return redirect("connections")
         except FerryError as error:
             blocked = f"{error.message} {error.hint}"

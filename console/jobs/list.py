@@ -1,4 +1,4 @@
-"""The Jobs page: which jobs, and a row of each."""
+"""Jobs page: the filters, the search and the rows of the list."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILTERS: dict[str, tuple[str, frozenset[Status]]] = {
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A job as the list shows it."""
+    """One row of the list."""
 
     public_id: str
     type_title: str
@@ -46,11 +46,11 @@ class JobRow:
 
 
 def context(show: str, source: str, search: str, page_number: str) -> dict[str, Any]:
-    """What ``jobs/list.html`` shows for these choices; unknown ones count as none."""
+    """Return the context of ``jobs/list.html``. Filters with an unknown value are ignored."""
     show = show if show in FILTERS else "all"
     source = source if source in SOURCES else ""
-    found = _found(source, search)
-    page = Paginator(found.filter(status__in=FILTERS[show][1]), PAGE_ROWS).get_page(page_number)
+    matching = _matching_jobs(source, search)
+    page = Paginator(matching.filter(status__in=FILTERS[show][1]), PAGE_ROWS).get_page(page_number)
     jobs = list(page.object_list)
     page.object_list = rows(jobs)
     return {
@@ -58,7 +58,7 @@ def context(show: str, source: str, search: str, page_number: str) -> dict[str, 
             {
                 "key": key,
                 "label": label,
-                "count": found.filter(status__in=states).count(),
+                "count": matching.filter(status__in=states).count(),
                 "current": key == show,
             }
             for key, (label, states) in FILTERS.items()
@@ -73,7 +73,7 @@ def context(show: str, source: str, search: str, page_number: str) -> dict[str, 
     }
 
 
-def _found(source: str, search: str) -> QuerySet[Job]:
+def _matching_jobs(source: str, search: str) -> QuerySet[Job]:
     jobs = Job.objects.select_related("created_by").prefetch_related("collections")
     if source:
         jobs = jobs.filter(kind=source)
@@ -85,20 +85,20 @@ def _found(source: str, search: str) -> QuerySet[Job]:
 
 
 def rows(jobs: list[Job]) -> list[JobRow]:
-    """A row of each, their numbers in a few statements together."""
+    """Return a row for each job. The numbers of all jobs are queried together."""
     numbers = totals(jobs)
     return [_row(job, numbers[job.pk]) for job in jobs]
 
 
 def _names(job: Job) -> str:
-    """What it moves: the first few collections by their source names."""
+    """Return the source names of the first few collections."""
     names = [row.source for row in job.collections.all()]
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     return ", ".join(names[:NAMES_SHOWN]) + more
 
 
 def _row(job: Job, done: Totals) -> JobRow:
-    is_sure = done.rows_total is not None
+    is_total_known = done.rows_total is not None
     return JobRow(
         public_id=job.public_id,
         type_title=kind_title(job.kind),
@@ -106,8 +106,8 @@ def _row(job: Job, done: Totals) -> JobRow:
         collections=_names(job),
         status_label=status_label(job, done),
         tone=tone(job, done),
-        progress_value=done.rows_done if is_sure else 0 if job.is_ended else None,
-        progress_max=max(done.rows_total or 0, done.rows_done, 1) if is_sure or job.is_ended else None,
+        progress_value=done.rows_done if is_total_known else 0 if job.is_ended else None,
+        progress_max=max(done.rows_total or 0, done.rows_done, 1) if is_total_known or job.is_ended else None,
         progress_text=progress_text(job, done, job_rate(job, done)),
         started_at=job.started_at,
         ended_at=job.ended_at,

@@ -1,4 +1,4 @@
-"""The details of one job, as ``jobs/job.html`` shows them."""
+"""Page of one job: the context of ``jobs/job.html``."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ LEVELS: dict[str, tuple[str, ...]] = {
 
 
 def live_context(job: Job, user: User) -> dict[str, Any]:
-    """What changes while a job runs: the fragment ``#live``."""
+    """Return the context of the fragment ``#live``, which is reloaded while the job runs."""
     done = job_totals(job)
-    pace = job_rate(job, done)
+    rate = job_rate(job, done)
     collections = [_collection(row, job) for row in job.collections.with_counters().order_by("position")]
     return {
         "job": _head(job, done, user),
         "error": _error(job, user),
-        "progress": _progress(job, done, pace),
+        "progress": _progress(job, done, rate),
         "samples": rate_curve(job),
         "collections": collections,
         "collections_created": sum(row["is_created"] for row in collections),
@@ -70,12 +70,12 @@ def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
 
 
 def _is_finishing(job: Job) -> bool:
-    """Whether an action on the finished job is still under way."""
-    under_way = ("asked", "running")
+    """True if an action on the finished job is requested or running."""
+    unfinished = ("asked", "running")
     return (
         job.can_use_target
         and job.collections.filter(
-            Q(index_action_state__in=under_way) | Q(load_action_state__in=under_way)
+            Q(index_action_state__in=unfinished) | Q(load_action_state__in=unfinished)
         ).exists()
     )
 
@@ -85,11 +85,11 @@ def _connection_url(key: int | None) -> str:
 
 
 def _note(job: Job) -> str:
-    """Why a successful job could not be checked, or what explains a difference."""
+    """Return why the counts of a successful job could not be compared, or why they differ."""
     if job.status != Status.SUCCESSFUL:
         return ""
-    odd = job.collections.exclude(verified=True).order_by("position")
-    return " ".join(f"{row.target}: {check}" for row in odd for check in _sentences(row.checks))
+    unverified = job.collections.exclude(verified=True).order_by("position")
+    return " ".join(f"{row.target}: {check}" for row in unverified for check in _sentences(row.checks))
 
 
 def _sentences(checks: list[Any]) -> list[str]:
@@ -104,17 +104,17 @@ def _error(job: Job, user: User) -> dict[str, str] | None:
     return {**job.error, "technical": technical if is_administrator(user) else ""}
 
 
-def _progress(job: Job, done: Totals, pace: JobRate) -> dict[str, Any]:
+def _progress(job: Job, done: Totals, rate: JobRate) -> dict[str, Any]:
     total = max(done.rows_total, done.rows_done) if done.rows_total is not None else None
     return {
         "value": done.rows_done if total is not None or job.is_ended else None,
         "max": max(total, 1) if total is not None else max(done.rows_done, 1) if job.is_ended else None,
         "rows_done": done.rows_done,
         "rows_total": done.rows_total,
-        "seconds_left": pace.seconds_left,
-        "ends_at": pace.ends_at,
-        "rate_now": pace.rate_now,
-        "rate_average": pace.rate_average,
+        "seconds_left": rate.seconds_left,
+        "ends_at": rate.ends_at,
+        "rate_now": rate.rate_now,
+        "rate_average": rate.rate_average,
         "bytes_written": done.bytes_written,
         "rows_rejected": done.rows_rejected,
         "in_flight": done.rows_in_flight,
@@ -131,7 +131,7 @@ def _collection(row: Any, job: Job) -> dict[str, Any]:
         "target_name": row.target,
         "is_created": row.is_created,
         "stage_title": _stage_title(row, job),
-        # The counter is that of the checkpoint, which knows nothing yet of what is under way.
+        # The counter is from the checkpoint, which does not include the rows in flight.
         "rows_read": row.rows_read + row.rows_in_flight,
         "in_flight": row.rows_in_flight,
         "rows_written": row.rows_written,
@@ -164,23 +164,28 @@ def _stage_title(row: Any, job: Job) -> str:
 
 NEXT_STEPS = (
     ("job_index", "Create index", "A search needs an index on each vector field."),
-    ("job_load", "Load", "A loaded collection can be searched; it takes the target's memory."),
-    ("job_release", "Release", "Gives the target's memory back; nothing is deleted."),
+    (
+        "job_load",
+        "Load",
+        "A collection must be loaded before it can be searched. This uses memory of the target.",
+    ),
+    ("job_release", "Release", "Frees the memory of the target. No data is deleted."),
 )
 
 
 def _next_steps(job: Job, user: User) -> list[dict[str, str]]:
-    """What an administrator can do with a finished job; what was done already is said, not offered again."""
+    """Return the actions on a finished job for administrators. A finished action is shown without a
+    button."""
     if not (job.can_use_target and is_administrator(user)):
         return []
-    came_to = wording.action_results(list(job.collections.all()))
+    results = wording.action_results(list(job.collections.all()))
     return [
         {
             "title": title,
             "text": text,
-            "url": "" if came_to[name] else reverse(name, args=[job.public_id]),
-            "tone": {"under way": "run"}.get(came_to[name], "ok"),
-            "label": came_to[name] or title,
+            "url": "" if results[name] else reverse(name, args=[job.public_id]),
+            "tone": {"in progress": "run"}.get(results[name], "ok"),
+            "label": results[name] or title,
             "collection": "",
         }
         for name, title, text in NEXT_STEPS
@@ -188,10 +193,10 @@ def _next_steps(job: Job, user: User) -> list[dict[str, str]]:
 
 
 def log_context(job: Job, user: User, level: str, search: str) -> dict[str, Any]:
-    """The newest lines of the run log that fit; their technical details for administrators alone."""
+    """Return the newest lines of the run log. Only administrators see their technical details."""
     level = level if level in LEVELS else ""
-    found = log_entries(job, level, search)
-    total = found.count()
+    entries = log_entries(job, level, search)
+    total = entries.count()
     with_details = is_administrator(user)
     lines = [
         {
@@ -200,13 +205,13 @@ def log_context(job: Job, user: User, level: str, search: str) -> dict[str, Any]
             "text": entry.message,
             "detail": entry.details if with_details else "",
         }
-        for entry in reversed(found.order_by("-id")[:LOG_LINES])
+        for entry in reversed(entries.order_by("-id")[:LOG_LINES])
     ]
     log = {"lines": lines, "level": level, "q": search, "total": total, "truncated": total > LOG_LINES}
     return {"log": log}
 
 
 def log_entries(job: Job, level: str, search: str) -> Any:
-    found = job.log.filter(level__in=LEVELS.get(level, LEVELS[""]))
+    entries = job.log.filter(level__in=LEVELS.get(level, LEVELS[""]))
     search = search.replace("\x00", "").strip()
-    return found.filter(message__icontains=search) if search else found
+    return entries.filter(message__icontains=search) if search else entries

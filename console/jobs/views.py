@@ -1,4 +1,4 @@
-"""The Jobs page and the pages of one job."""
+"""Views of the Jobs page and of the pages of one job."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def _job(public_id: str) -> Job:
 
 @require_safe
 def jobs(request: ConsoleRequest) -> HttpResponse:
-    asked = request.GET
+    query = request.GET
     context = jobs_list.context(
-        asked.get("show", ""), asked.get("source", ""), asked.get("q", ""), asked.get("page", "")
+        query.get("show", ""), query.get("source", ""), query.get("q", ""), query.get("page", "")
     )
     fragment = "#table" if request.htmx and not request.htmx.boosted else ""
     return render(request, f"jobs/list.html{fragment}", context | {"no_worker": no_worker_notice()})
@@ -46,36 +46,32 @@ def jobs(request: ConsoleRequest) -> HttpResponse:
 
 @require_safe
 def job(request: ConsoleRequest, public_id: str) -> HttpResponse:
-    found = _job(public_id)
-    level = request.GET.get("level", "error" if found.status == Status.FAILED else "")
-    context = job_page.live_context(found, request.user)
-    context |= job_page.log_context(found, request.user, level, request.GET.get("q", ""))
-    return render(request, "jobs/job.html", context | {"no_worker": no_worker_notice(found)})
+    job = _job(public_id)
+    level = request.GET.get("level", "error" if job.status == Status.FAILED else "")
+    context = job_page.live_context(job, request.user)
+    context |= job_page.log_context(job, request.user, level, request.GET.get("q", ""))
+    return render(request, "jobs/job.html", context | {"no_worker": no_worker_notice(job)})
 
 
 @require_safe
 def job_live(request: ConsoleRequest, public_id: str) -> HttpResponse:
-    found = _job(public_id)
-    context = job_page.live_context(found, request.user) | {"no_worker": no_worker_notice(found)}
+    job = _job(public_id)
+    context = job_page.live_context(job, request.user) | {"no_worker": no_worker_notice(job)}
     status = 200 if context["job"]["is_live"] else 286
     return render(request, "jobs/job.html#live", context, status=status)
 
 
 @require_safe
 def job_log(request: ConsoleRequest, public_id: str) -> HttpResponse:
-    found = _job(public_id)
-    context = job_page.log_context(
-        found, request.user, request.GET.get("level", ""), request.GET.get("q", "")
-    )
-    return render(
-        request, "jobs/job.html#log", context | {"job": found}, status=200 if found.is_live else 286
-    )
+    job = _job(public_id)
+    context = job_page.log_context(job, request.user, request.GET.get("level", ""), request.GET.get("q", ""))
+    return render(request, "jobs/job.html#log", context | {"job": job}, status=200 if job.is_live else 286)
 
 
 @require_safe
 def job_log_download(request: ConsoleRequest, public_id: str) -> StreamingHttpResponse:
-    found = _job(public_id)
-    entries = job_page.log_entries(found, request.GET.get("level", ""), request.GET.get("q", ""))
+    job = _job(public_id)
+    entries = job_page.log_entries(job, request.GET.get("level", ""), request.GET.get("q", ""))
     lines = (
         f"{entry.at:%Y-%m-%dT%H:%M:%S.%fZ} {entry.get_level_display():5} {entry.message}\n"
         for entry in entries.iterator()
@@ -91,8 +87,8 @@ def _download(lines: Iterator[str], name: str, content_type: str) -> StreamingHt
 @require_safe
 @administrator_required
 def job_plan(request: ConsoleRequest, public_id: str) -> HttpResponse:
-    found = _job(public_id)
-    return render(request, "jobs/plan.html", {"job": found, "plan_text": plan_file.job_yaml(found)})
+    job = _job(public_id)
+    return render(request, "jobs/plan.html", {"job": job, "plan_text": plan_file.job_yaml(job)})
 
 
 @require_safe
@@ -104,9 +100,9 @@ def job_plan_download(request: ConsoleRequest, public_id: str) -> StreamingHttpR
 
 @require_safe
 def job_rejected(request: ConsoleRequest, public_id: str) -> HttpResponse:
-    found = _job(public_id)
+    job = _job(public_id)
     code, target = request.GET.get("code", ""), request.GET.get("collection", "")
-    rows = RejectedRow.objects.filter(job=found)
+    rows = RejectedRow.objects.filter(job=job)
     groups = rows.values("code").annotate(count=Count("pk")).order_by("-count")
     shown = rows.filter(code=code) if code else rows
     if target:
@@ -114,11 +110,11 @@ def job_rejected(request: ConsoleRequest, public_id: str) -> HttpResponse:
     page = Paginator(shown.select_related("slice__collection"), PAGE_ROWS).get_page(request.GET.get("page"))
     page.object_list = [_rejected(row, with_row=is_administrator(request.user)) for row in page.object_list]
     context = {
-        "job": found,
+        "job": job,
         "total": rows.count(),
         "groups": [{**group, "text": group["code"], "current": group["code"] == code} for group in groups],
         "collections": [
-            {"name": row.target, "current": row.target == target} for row in found.collections.all()
+            {"name": row.target, "current": row.target == target} for row in job.collections.all()
         ],
         "page": page,
     }
@@ -141,10 +137,10 @@ def job_rejected_download(request: ConsoleRequest, public_id: str) -> StreamingH
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator_required
 def job_cancel(request: ConsoleRequest, public_id: str) -> HttpResponse:
-    found = _job(public_id)
+    job = _job(public_id)
     if request.method == "POST":
         try:
-            services.job_cancel(job=found, user=request.user, drop=request.POST.get("written") == "drop")
+            services.job_cancel(job=job, user=request.user, drop=request.POST.get("written") == "drop")
         except FerryError as error:
             messages.warning(request, f"{error.message} {error.hint}".strip())
         return redirect("job", public_id)
@@ -152,21 +148,21 @@ def job_cancel(request: ConsoleRequest, public_id: str) -> HttpResponse:
     context = {
         "job": {
             "public_id": public_id,
-            "source_title": kind_title(found.kind),
-            "source_name": found.source_name,
-            "target_name": found.target_name,
+            "source_title": kind_title(job.kind),
+            "source_name": job.source_name,
+            "target_name": job.target_name,
         },
-        "collections": [row for row in written_by(found) if row["is_created"]],
+        "collections": [row for row in written_by(job) if row["is_created"]],
     }
     return render(request, f"jobs/cancel.html{fragment}", context)
 
 
 def _action(service: Callable[..., Any], sentence: str) -> Callable[..., HttpResponse]:
-    """A view that asks for one thing to be done with the collections of a finished job."""
+    """Return a view that requests an action on the collections of a finished job."""
 
     @require_POST
     @administrator_required
-    def asked(request: ConsoleRequest, public_id: str) -> HttpResponse:
+    def requested(request: ConsoleRequest, public_id: str) -> HttpResponse:
         try:
             service(job=_job(public_id), user=request.user)
             messages.success(request, sentence)
@@ -174,7 +170,7 @@ def _action(service: Callable[..., Any], sentence: str) -> Callable[..., HttpRes
             messages.warning(request, f"{error.message} {error.hint}".strip())
         return redirect("job", public_id)
 
-    return asked
+    return requested
 
 
 urlpatterns = [
@@ -190,7 +186,7 @@ urlpatterns = [
     path("jobs/<str:public_id>/cancel/", job_cancel, name="job_cancel"),
     path(
         "jobs/<str:public_id>/index/",
-        _action(services.job_index, "The indexes are being made."),
+        _action(services.job_index, "The indexes are being created."),
         name="job_index",
     ),
     path(

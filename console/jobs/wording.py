@@ -1,14 +1,15 @@
-"""A job in words: status, tone, stage, progress."""
+"""Wording of a job: its status, tone, stage, progress and actions as texts."""
 
 from __future__ import annotations
 
 from console.format import about
+from migrations_app.engine.log import counted
 from migrations_app.engine.sources.registry import SOURCES
 from migrations_app.models import ActionState, Job, JobCollection, TargetState
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting.report import JobRate, Totals
 
-IN_DOUBT = "A few more may be there: the target had not answered for them when the job stopped."
+IN_DOUBT = "A few more rows may be in the target: it had not confirmed them when the job stopped."
 
 TONES = {
     Status.PENDING: "muted",
@@ -37,8 +38,8 @@ def tone(job: Job, done: Totals) -> str:
     return TONES[Status(job.status)]
 
 
-def progress_text(job: Job, done: Totals, pace: JobRate) -> str:
-    """The line under a job's bar in the list."""
+def progress_text(job: Job, done: Totals, rate: JobRate) -> str:
+    """Return the text under the progress bar in the list."""
     if job.status == Status.PENDING:
         return "waiting for a worker"
     if job.status == Status.FAILED:
@@ -51,15 +52,15 @@ def progress_text(job: Job, done: Totals, pace: JobRate) -> str:
         return f"{_rows(done.rows_written)} · {check_words(job)}"
     total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
     parts = [f"{done.rows_done:,}{total} rows"]
-    if pace.seconds_left is not None:
-        parts.append(f"{about(pace.seconds_left)} left")
+    if rate.seconds_left is not None:
+        parts.append(f"{about(rate.seconds_left)} left")
     elif job.stage and job.stage != Stage.MOVING:
         parts.append(str(Stage(job.stage).label))
     return " · ".join(parts)
 
 
 def check_words(job: Job) -> str:
-    """What the count check of all its collections came to."""
+    """Return the result of the count check over all collections."""
     results = [row.verified for row in job.collections.all()]
     if results and all(results):
         return "counts agree"
@@ -67,22 +68,22 @@ def check_words(job: Job) -> str:
 
 
 def _rows(count: int) -> str:
-    return f"{count:,} row{'' if count == 1 else 's'}"
+    return counted(count, "row")
 
 
 def stages(job: Job) -> list[Stage]:
-    """The stages this job goes through."""
+    """Return the stages of this job, in order."""
     options = job.options
-    asked = {
+    optional = {
         Stage.VERIFYING: options.verify != "none",
         Stage.INDEXING: bool(options.create_index),
         Stage.LOADING: options.load,
     }
-    return [Stage.PREPARING, Stage.MOVING, *(stage for stage, is_asked in asked.items() if is_asked)]
+    return [Stage.PREPARING, Stage.MOVING, *(stage for stage, is_included in optional.items() if is_included)]
 
 
 def stage_text(job: Job) -> str:
-    """Where a running job stands, and where one stopped."""
+    """Return the stage of a running job, or the stage in which a job stopped."""
     if not job.stage or job.status in (Status.SUCCESSFUL, Status.PENDING):
         return ""
     label = str(Stage(job.stage).label)
@@ -95,31 +96,33 @@ def stage_text(job: Job) -> str:
 
 
 def written_text(job: Job, written: list[dict[str, object]]) -> str:
-    """What a canceled job left behind, as a sentence."""
+    """Return sentences about the rows that a canceled job has written."""
     if job.status != Status.CANCELED:
         return ""
     with_rows = [
         f"{_rows(int(str(row['rows_written'])))} in {row['name']}"
-        + (" (of equal keys one stays)" if row["has_equal_keys"] else "")
+        + (" (one row per key stays)" if row["has_equal_keys"] else "")
         for row in written
         if row["rows_written"]
     ]
     is_in_doubt = any(row["is_in_doubt"] for row in written)
     if not with_rows:
         if is_in_doubt:
-            return "It was canceled while its first rows were under way: some of them may have been written."
-        return "It was canceled before a row was written."
+            return (
+                "The job was canceled while its first rows were in flight. Some of them may be in the target."
+            )
+        return "The job was canceled before any row was written."
     if job.drop_requested:
-        return f"It had written {', '.join(with_rows)}; the collections it created were dropped."
-    kept = f"It had written {', '.join(with_rows)}; they were kept."
+        return f"The job had written {', '.join(with_rows)}. The collections that it created were dropped."
+    kept = f"The job had written {', '.join(with_rows)}. They were kept."
     return f"{kept} {IN_DOUBT}" if is_in_doubt else kept
 
 
 def index_text(row: JobCollection) -> str:
     texts = {
-        ActionState.ASKED: "to be made",
-        ActionState.RUNNING: f"being made, {row.index_percent} %",
-        ActionState.DONE: "made",
+        ActionState.ASKED: "requested",
+        ActionState.RUNNING: f"being created, {row.index_percent} %",
+        ActionState.DONE: "created",
         ActionState.FAILED: f"failed: {row.index_error}",
     }
     return texts.get(ActionState(row.index_action_state), "")
@@ -129,7 +132,7 @@ def load_text(row: JobCollection) -> str:
     is_release = row.load_action == "release"
     done = "released" if is_release else "loaded"
     texts = {
-        ActionState.ASKED: f"to be {done}",
+        ActionState.ASKED: "release requested" if is_release else "load requested",
         ActionState.RUNNING: "being released" if is_release else f"being loaded, {row.load_percent} %",
         ActionState.DONE: done,
         ActionState.FAILED: f"failed: {row.load_error}",
@@ -138,24 +141,24 @@ def load_text(row: JobCollection) -> str:
 
 
 def action_results(rows: list[JobCollection]) -> dict[str, str]:
-    """What became of each action on a finished job, by the name of its page: "" while it can be asked for."""
+    """Return the result of each action on a finished job, by URL name; "" if the action can be requested."""
     loads = [row.load_action_state if row.load_action == "load" else ActionState.NONE for row in rows]
     releases = [row.load_action_state if row.load_action == "release" else ActionState.NONE for row in rows]
     return {
-        "job_index": _came_to([row.index_action_state for row in rows], "made"),
-        "job_load": _came_to(loads, "loaded"),
-        "job_release": _came_to(releases, "released"),
+        "job_index": _action_result([row.index_action_state for row in rows], "created"),
+        "job_load": _action_result(loads, "loaded"),
+        "job_release": _action_result(releases, "released"),
     }
 
 
-def _came_to(each: list[str], done: str) -> str:
-    if any(wish in (ActionState.ASKED, ActionState.RUNNING) for wish in each):
-        return "under way"
-    return done if all(wish == ActionState.DONE for wish in each) else ""
+def _action_result(states: list[str], done: str) -> str:
+    if any(state in (ActionState.ASKED, ActionState.RUNNING) for state in states):
+        return "in progress"
+    return done if all(state == ActionState.DONE for state in states) else ""
 
 
 def check_text(row: JobCollection, job: Job) -> str:
-    """The count check of one collection."""
+    """Return the result of the count check of one collection."""
     if row.verified is not None and row.rows_target is not None:
         if row.count_before:
             return f"{row.rows_target - row.count_before:,} added to {row.count_before:,}"
@@ -163,4 +166,4 @@ def check_text(row: JobCollection, job: Job) -> str:
         return f"{row.rows_target:,} {sign} {row.rows_source:,}" if row.rows_source is not None else "counted"
     if row.target_state == TargetState.DROPPED:
         return "dropped"
-    return "after the last row" if job.is_live else "not compared"
+    return "after the rows are moved" if job.is_live else "not compared"

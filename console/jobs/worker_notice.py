@@ -1,4 +1,4 @@
-"""The notice that a job waits and no worker lives, given before the job has waited for half a minute."""
+"""Worker notice: shown within 30 seconds if a job waits and no worker is running."""
 
 from __future__ import annotations
 
@@ -13,28 +13,29 @@ from migrations_app.models.status import ENDED
 
 
 def no_worker_notice(job: Job | None = None) -> dict[str, str] | None:
-    """What to tell, and how to start a worker; None while one lives or nothing waits."""
+    """Return the notice, with the command that starts a worker; None if a worker is running or no job
+    waits."""
     waits = job.is_live if job else Job.objects.exclude(status__in=ENDED).exists()
     if not waits or Worker.alive():
         return None
     return {
-        "message": "No worker is running, so nothing moves.",
-        "hint": "Start one on this machine, or on any that reaches the same database:",
+        "message": "No worker is running, so no job can run.",
+        "hint": "Start one on this machine, or on another machine that uses the same database:",
         "command": worker_command(),
     }
 
 
 def worker_command() -> str:
-    """What starts a worker from the checkout, of this very console: its Python, and its data folder where
-    that is not the usual one."""
-    folder, python = _seen_from_here(settings.DATA_DIR), _seen_from_here(Path(sys.prefix))
+    """Return the command that starts a worker of this console from the checkout: with its Python, and with
+    its data folder if this is not the default."""
+    folder, python = _relative_path(settings.DATA_DIR), _relative_path(Path(sys.prefix))
     command = f"{python}/bin/python manage.py worker" if python else "python manage.py worker"
     if settings.DATABASE_URL or folder in ("", "data"):
         return command
     return f"VECTORFERRY_DATA_DIR={shlex.quote(folder)} {command}"
 
 
-def _seen_from_here(folder: Path) -> str:
-    """The path inside the checkout; empty for one outside of it, which is nobody's business on a page."""
+def _relative_path(folder: Path) -> str:
+    """Return the path relative to the checkout; empty if it is outside, because the page must not show it."""
     folder = folder.absolute()
     return str(folder.relative_to(settings.BASE_DIR)) if folder.is_relative_to(settings.BASE_DIR) else ""

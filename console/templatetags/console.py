@@ -1,4 +1,4 @@
-"""What the templates ask for: the rail, icons, times, form fields, the rate curve, the slice cells."""
+"""Template tags and filters: the rail, icons, times, form fields, the rate curve, the slice cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from console import format
 
 register = template.Library()
 
-# title, icon, URL name, for administrators alone, the other URL names (or their beginnings) it stands for
+# title, icon, URL name, True if only for administrators, prefixes of the URL names of its other pages
 RAIL = (
     ("Migrations", "signpost-split", "migrations", False, ("wizard_",)),
     ("Jobs", "list-task", "jobs", False, ("job",)),
@@ -32,12 +32,17 @@ RAIL = (
 
 @register.simple_tag(takes_context=True)
 def rail(context: template.Context) -> list[dict[str, Any]]:
-    """The entries whose page exists and which this person may open."""
+    """Return the entries whose page exists and which this user may open."""
     request = context["request"]
-    here = getattr(request.resolver_match, "url_name", None) or ""
+    current = getattr(request.resolver_match, "url_name", None) or ""
     is_administrator = getattr(getattr(request, "user", None), "is_staff", False)
     return [
-        {"title": title, "icon": icon_name, "url": url, "current": here == name or here.startswith(others)}
+        {
+            "title": title,
+            "icon": icon_name,
+            "url": url,
+            "current": current == name or current.startswith(others),
+        }
         for title, icon_name, name, for_administrators, others in RAIL
         if (url := _url(name)) and (is_administrator or not for_administrators)
     ]
@@ -52,7 +57,8 @@ def _url(name: str) -> str:
 
 @register.simple_tag
 def icon(name: str = "") -> SafeString:
-    """One of the vendored icons, hidden from screen readers: the words stand beside it."""
+    """Return one of the vendored icons. It is hidden from screen readers, because there is a text next to
+    it."""
     sprite = static("vendor/bootstrap-icons/icons.svg")
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name or "database"
@@ -65,7 +71,8 @@ for _filter in (format.number, format.rows, format.size, format.duration, format
 
 @register.filter
 def when(moment: datetime | None) -> SafeString | str:
-    """A ``<time>``: the clock today, *yesterday*, else the day; in full as its title."""
+    """Return a ``<time>``: the time if it is today, else *yesterday* or the date. Its title has date and
+    time."""
     if not moment:
         return ""
     local, today = timezone.localtime(moment), timezone.localdate()
@@ -80,7 +87,7 @@ def when(moment: datetime | None) -> SafeString | str:
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """A ``<time>`` in full: ``21 Nov 2026, 14:02:11 UTC``."""
+    """Return a ``<time>`` with date and time: ``21 Nov 2026, 14:02:11 UTC``."""
     if not value:
         return ""
     local = timezone.localtime(value)
@@ -89,7 +96,7 @@ def moment(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def clock(value: datetime | None) -> SafeString | str:
-    """A ``<time>`` of the clock alone: ``14:02:11``."""
+    """Return a ``<time>`` without the date: ``14:02:11``."""
     if not value:
         return ""
     local = timezone.localtime(value)
@@ -98,7 +105,7 @@ def clock(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def ago(value: datetime | None) -> SafeString | str:
-    """A ``<time>``: ``a moment ago``, ``5 min ago``, then as ``when``."""
+    """Return a ``<time>``: ``a moment ago`` or ``5 min ago``; after one hour the same as ``when``."""
     if not value:
         return ""
     seconds = (timezone.now() - value).total_seconds()
@@ -120,7 +127,8 @@ def _time(local: datetime, text: str) -> SafeString:
 
 @register.inclusion_tag("jobs/_curve.html")
 def rate_curve(samples: Iterable[tuple[datetime, float]]) -> dict[str, Any]:
-    """The rate over time as an SVG of 400 × 64; two samples at least, else nothing is drawn."""
+    """Return the points of the rate over time, for an SVG of 400 × 62. With fewer than two samples nothing is
+    drawn."""
     points = [(at, float(rate)) for at, rate in samples or ()]
     if len(points) < 2:
         return {}
@@ -140,13 +148,14 @@ _MOST_CELLS = 32
 
 @register.inclusion_tag("jobs/_slices.html")
 def slice_cells(counts: Any, text: str = "") -> dict[str, Any]:
-    """A cell a slice, or in proportion where there are more than fit; every state that occurs is seen."""
+    """Return one cell per slice. If there are too many, the cells are in proportion; each state that occurs
+    has at least one cell."""
     numbers = {state: _count(counts, state) for state in _SLICE_STATES}
     total = sum(numbers.values())
     scale = min(1.0, _MOST_CELLS / total) if total else 1.0
     cells = [state for state, count in numbers.items() if count for _ in range(max(1, round(count * scale)))]
-    spoken = " · ".join(f"{count:,} {state}" for state, count in numbers.items() if count)
-    return {"cells": cells, "text": text or spoken}
+    summary = " · ".join(f"{count:,} {state}" for state, count in numbers.items() if count)
+    return {"cells": cells, "text": text or summary}
 
 
 def _count(counts: Any, state: str) -> int:
@@ -156,54 +165,55 @@ def _count(counts: Any, state: str) -> int:
 
 @register.filter
 def plain_fields(form: BaseForm) -> list[BoundField]:
-    """The visible fields that are not behind the fold."""
+    """Return the visible fields that are not marked ``advanced``."""
     return [field for field in form.visible_fields() if not getattr(field.field, "advanced", False)]
 
 
 @register.filter
 def advanced_fields(form: BaseForm) -> list[BoundField]:
-    """The visible fields marked ``advanced``."""
+    """Return the visible fields that are marked ``advanced``; they are folded away."""
     return [field for field in form.visible_fields() if getattr(field.field, "advanced", False)]
 
 
 @register.filter
 def any_errors(fields: Iterable[BoundField]) -> bool:
-    """Whether one of these fields has an error: then its fold is open."""
+    """True if one of these fields has an error; then the advanced settings are open."""
     return any(field.errors for field in fields)
 
 
 @register.filter
 def field_width(field: BoundField) -> str:
-    """``full``, ``half`` or ``third`` of the form's width."""
+    """Return the width of a field in the form: ``full``, ``half`` or ``third``."""
     is_long = isinstance(field.field.widget, Textarea | RadioSelect)
     return getattr(field.field, "width", "full" if is_long else "half")
 
 
-_DRESS = ((CheckboxInput, "form-check-input"), (Select, "form-select"))
+_CLASSES = ((CheckboxInput, "form-check-input"), (Select, "form-select"))
 
 
 @register.filter
 def control(field: BoundField, css: str = "") -> SafeString:
-    """The bare control of a field in Bootstrap's dress, red where it has errors."""
+    """Return the control of a field with Bootstrap's classes, marked as invalid if it has errors."""
     return _widget(field, css, {})
 
 
 @register.simple_tag
 def row_control(field: BoundField, row: str, css: str = "") -> SafeString:
-    """A control of a table's row, which has no label of its own: named after both."""
+    """Return a control in a table row. It has no visible label, so its accessible name is made of field and
+    row."""
     return _widget(field, css, {"aria-label": f"{field.label} of {row}"})
 
 
 def _widget(field: BoundField, css: str, attrs: dict[str, str]) -> SafeString:
     widget = field.field.widget
-    dress = css or next((css for kind, css in _DRESS if isinstance(widget, kind)), "form-control")
-    classes = [dress, widget.attrs.get("class"), "is-invalid" if field.errors else ""]
+    main_class = css or next((css for kind, css in _CLASSES if isinstance(widget, kind)), "form-control")
+    classes = [main_class, widget.attrs.get("class"), "is-invalid" if field.errors else ""]
     return field.as_widget(attrs={"class": " ".join(filter(None, classes)), **attrs})
 
 
 @register.filter
 def cells(preview: Any) -> list[list[dict[str, Any]]]:
-    """The rows of a preview, each cell beside its column."""
+    """Return the rows of a preview, each cell together with its column."""
     return [
         [{"column": column, "text": text} for column, text in zip(preview.columns, row, strict=True)]
         for row in preview.rows

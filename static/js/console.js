@@ -1,5 +1,5 @@
-// What the pages do beyond plain HTML. Everything works without it, and nothing here knows a source.
-// One listener a kind of event, on the document: parts of a page come and go by htmx.
+// Behaviour of the pages beyond plain HTML. The pages also work without it, and it does not depend on a source.
+// There is one listener per event type, on the document, because htmx replaces parts of the page.
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -25,7 +25,7 @@
     all("[data-theme-toggle]").forEach((button) => { button.hidden = false; });
   };
 
-  // Tables of many rows: filter by name, tick all that are shown.
+  // Tables with many rows: filter by name, select all shown rows.
   const filterRows = (input) => {
     const wanted = input.value.trim().toLowerCase();
     all("[data-name]", find(input.dataset.filter)).forEach((row) => {
@@ -47,15 +47,15 @@
     showTickAll();
   };
 
-  // Settings of which one group is filled in: show the chosen group's.
+  // Settings in groups, of which one is filled in: show only the chosen group.
   const showGroup = () => all("[data-groups]:checked").forEach((choice) => {
     all("[data-group]", choice.form).forEach((control) => {
       control.closest(".field-grid > *").hidden = control.dataset.group !== choice.value;
     });
   });
 
-  // Dialogs: one for pages fetched into it, one that asks before a form is sent: whatever its button, or by
-  // one button alone, which another stands for once the answer is yes.
+  // Dialogs: #dialog shows a fetched page; #ask asks before a form is sent. The question belongs to the form or to
+  // one of its buttons. After the answer "yes", the form is sent with this button, or with the one of confirmBy.
   const ask = (form, submitter, { confirm, confirmLabel, confirmBy }) => {
     const dialog = find("#ask");
     find("#ask-text").textContent = confirm;
@@ -72,11 +72,11 @@
   const copy = async (button) => {
     await navigator.clipboard.writeText(find(button.dataset.copy).textContent.trim());
     const before = button.textContent;
-    button.textContent = "copied";
+    button.textContent = "Copied";
     setTimeout(() => { button.textContent = before; }, 1500);
   };
 
-  // Problems of the mapping: go to the first; after a fix, stay in its row.
+  // Problems of the mapping table: go to the first; after a fix, stay in its row.
   let goToProblem = false;
   let placeOfFix = "";
   const focusIn = (place) => {
@@ -86,16 +86,16 @@
     control.focus({ preventScroll: true });
     return true;
   };
-  const focusBeside = (problem) =>
+  const focusNear = (problem) =>
     Boolean(problem) && (focusIn(problem.closest("td, .settings-grid > div")) || focusIn(problem.closest("tr")));
-  const focusProblem = () => focusBeside(find("form .problem"));
+  const focusProblem = () => focusNear(find("form .problem"));
 
   const start = () => {
     showTheme();
     showTickAll();
     showGroup();
     if (goToProblem) goToProblem = !focusProblem();
-    if (placeOfFix) focusBeside(document.getElementById(placeOfFix));
+    if (placeOfFix) focusNear(document.getElementById(placeOfFix));
     placeOfFix = "";
     all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
     all("[data-filter]").forEach((input) => { input.hidden = false; });
@@ -124,7 +124,7 @@
     if (event.target.matches("[data-filter]")) filterRows(event.target);
   });
 
-  // A page that holds typed but unsent values asks before it is left.
+  // A page with unsent input asks before the user leaves it.
   let unsent = false;
   document.addEventListener("change", (event) => {
     const field = event.target;
@@ -138,12 +138,12 @@
     if (unsent) event.preventDefault();
   });
 
-  // Enter in a filter never sends the form around it.
+  // The Enter key in a filter does not send the form.
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.matches("[data-filter]")) event.preventDefault();
   });
 
-  // Capture: before htmx sees the submit.
+  // In the capture phase, so that it runs before htmx handles the event.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const asking = [event.submitter, form].find((part) => part?.dataset.confirm);
@@ -166,14 +166,14 @@
     all("[aria-disabled]").forEach((button) => { button.removeAttribute("aria-disabled"); });
   });
 
-  // htmx sends the pressed button only where it stands inside its form; ours stand in the foot.
+  // htmx sends the pressed button only if it is inside its form; ours are in the footer.
   document.addEventListener("htmx:configRequest", (event) => {
     const button = event.detail.triggeringEvent?.submitter;
     if (button?.name) event.detail.parameters[button.name] = button.value;
   });
 
-  // htmx: a refused page is still a page; a dialog opens when its content is there; scrolling logs stay at their end;
-  // what was opened to look into stays open.
+  // htmx: show pages with an error status too; open the dialog when its content has loaded; keep a log scrolled to
+  // its end; keep opened details open.
   let opened = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
     opened = all("details[id][open]").map((part) => part.id);
@@ -186,14 +186,14 @@
     if (location.pathname !== path) window.scrollTo(0, 0);
     path = location.pathname;
   });
-  // A secret stays as it was typed when its form comes back: it is told apart what is wrong with it.
+  // htmx keeps a typed secret when the form comes back, so its error state is updated here.
   const markPreserved = () => all(".field-grid [hx-preserve]").forEach((control) => {
     const fault = control.parentElement.querySelector(".invalid-feedback");
     control.classList.toggle("is-invalid", Boolean(fault));
     control.setAttribute("aria-invalid", Boolean(fault));
     if (fault) control.setAttribute("aria-describedby", fault.id);
   });
-  // What came of a test: the field at fault, or the panel that says it.
+  // The result of a test: the field with the error, or the panel with the message.
   const showOutcome = () => {
     const field = find("form[data-guard] .is-invalid");
     const outcome = field || find("main .panel");
@@ -208,8 +208,8 @@
     const log = find("[data-pin]");
     if (log && log.dataset.pin === "end") log.scrollTop = log.scrollHeight;
     const status = find("[data-status]");
-    const spoken = find("#status");
-    if (status && spoken && spoken.textContent !== status.dataset.status) spoken.textContent = status.dataset.status;
+    const announced = find("#status");
+    if (status && announced && announced.textContent !== status.dataset.status) announced.textContent = status.dataset.status;
     start();
   });
   const offline = (is) => () => { find("#offline")?.toggleAttribute("hidden", !is); };

@@ -1,4 +1,4 @@
-// Runs before the first paint: a theme that the person chose goes before the system's.
+// Runs before the first paint. A theme that the user chose replaces the system theme.
 (() => {
   const chosen = localStorage.getItem("theme");
   if (chosen) document.documentElement.dataset.bsTheme = chosen;

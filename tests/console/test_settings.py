@@ -62,7 +62,7 @@ def setting(folder: Path, expression: str, **environment: str) -> object:
         (
             "VECTORFERRY_LOCAL_FILES",
             "/no/such/folder",
-            "VECTORFERRY_LOCAL_FILES must be a folder, but there is none at '/no/such/folder'.",
+            "VECTORFERRY_LOCAL_FILES must be an existing folder, but is '/no/such/folder'.",
         ),
         (
             "CSRF_TRUSTED_ORIGINS",
@@ -72,11 +72,11 @@ def setting(folder: Path, expression: str, **environment: str) -> object:
         (
             "VECTORFERRY_ADMIN_USER",
             "ada",
-            "VECTORFERRY_ADMIN_USER and VECTORFERRY_ADMIN_PASSWORD go together",
+            "VECTORFERRY_ADMIN_USER and VECTORFERRY_ADMIN_PASSWORD must both be set, or neither.",
         ),
         ("DATABASE_URL", "mysql://db/ferry", "DATABASE_URL must begin with postgresql:// (empty: SQLite)"),
         ("VECTORFERRY_SECRETS_KEYS", ",", "VECTORFERRY_SECRETS_KEYS must hold at least one key."),
-        ("VECTORFERRY_DATA_DIR", "/proc/none", "the folder '/proc/none' cannot be made"),
+        ("VECTORFERRY_DATA_DIR", "/proc/none", "the folder '/proc/none' cannot be created"),
     ],
 )
 def test_a_wrong_value_stops_the_start_with_a_sentence_that_names_it(tmp_path, name, value, sentence):
@@ -91,7 +91,7 @@ def test_with_a_shared_database_the_secrets_must_be_given(tmp_path, missing):
     given = {name: value for name, value in PRODUCTION.items() if name != missing}
     done = run(tmp_path, "manage.py", "check", **given)
     assert done.returncode == 1
-    assert f"{missing} must be set where DATABASE_URL is" in done.stderr
+    assert f"{missing} must be set if DATABASE_URL is set" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -83,7 +83,7 @@ def test_a_viewer_is_refused_what_is_for_administrators(vic, job, administrator)
 def test_who_is_not_logged_in_is_asked_to_and_then_brought_to_the_page(open_browser, viewer, job):
     person = Person(open_browser(), PASSWORD)
     person.page.goto(reverse("job", args=[job.public_id]))
-    expect(person.page.get_by_text("Please log in to see that page.")).to_be_visible()
+    expect(person.page.get_by_text("Please log in to see this page.")).to_be_visible()
     person.field("Username").fill("vic")
     person.field("Password").fill("wrong")
     person.press("Log in")

@@ -39,7 +39,7 @@ def test_a_viewer_meets_a_sentence_where_only_administrators_may_go(viewer_web: 
     for name in ("accounts", "account_new", "connections"):
         page = viewer_web.get(reverse(name))
         assert page.status_code == 403, name
-        assert "Only an administrator may do this." in page.content.decode()
+        assert "Only an administrator can do this." in page.content.decode()
 
 
 def test_an_administrator_adds_an_account_that_can_log_in(web: Client, client: Client) -> None:

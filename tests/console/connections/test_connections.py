@@ -48,7 +48,7 @@ def edit(web: Client, connection: Connection, **data: str) -> Any:
 def test_a_connection_is_saved_and_listed_under_its_role(web: Client, shelf: MemoryStore) -> None:
     assert new(web, shelf)["Location"] == reverse("connections")
     page = web.get(reverse("connections")).content.decode()
-    assert "The connection “shelf” is saved." in page
+    assert "The connection “shelf” was saved." in page
     assert shelf.name in page
     connection = Connection.objects.get()
     assert not connection.is_target

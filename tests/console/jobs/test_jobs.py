@@ -85,7 +85,7 @@ def test_without_a_login_the_way_leads_to_it(client):
 
 
 def test_an_empty_list_says_what_it_is_for(viewer):
-    assert "No job yet" in text(viewer.get(reverse("jobs")))
+    assert "No jobs yet" in text(viewer.get(reverse("jobs")))
 
 
 def test_the_list_shows_status_progress_and_who_made_it(viewer):
@@ -103,7 +103,7 @@ def test_the_list_narrows_to_failed_jobs_and_to_a_search(viewer):
     failed = make_job(Status.FAILED, error_code="x", error_message="The target refused the login.")
     assert text(viewer.get(reverse("jobs"), {"show": "failed"})).count("View Details") == 1
     assert failed.public_id in text(viewer.get(reverse("jobs"), {"q": failed.public_id[:10]}))
-    assert "No job fits" in text(viewer.get(reverse("jobs"), {"q": "nowhere\x00"}))
+    assert "No jobs found" in text(viewer.get(reverse("jobs"), {"q": "nowhere\x00"}))
 
 
 def test_the_list_polls_itself_while_a_job_runs_and_not_after(viewer):
@@ -267,7 +267,7 @@ def test_what_was_done_with_a_finished_job_is_said_and_not_offered_again(adminis
     assert reverse("job_index", args=[job.public_id]) not in page
     assert reverse("job_load", args=[job.public_id]) not in page
     assert reverse("job_release", args=[job.public_id]) in page
-    assert "under way" in page
+    assert "in progress" in page
 
 
 def test_an_action_that_failed_is_offered_again(administrator):
@@ -292,8 +292,8 @@ def test_an_action_on_a_job_that_has_not_succeeded_is_refused_with_a_sentence(ad
 def test_a_canceled_job_says_what_it_wrote(viewer):
     job = make_job(Status.CANCELED, ended_at=timezone.now())
     page = text(viewer.get(reverse("job", args=[job.public_id])))
-    assert "400 rows in docs; they were kept" in page
-    assert "may" not in page.partition("they were kept.")[2].partition("</section>")[0]
+    assert "400 rows in docs. They were kept" in page
+    assert "may" not in page.partition("They were kept.")[2].partition("</section>")[0]
 
 
 def test_the_list_says_that_what_was_written_was_dropped_where_it_was(viewer):
@@ -306,8 +306,8 @@ def test_the_list_says_that_what_was_written_was_dropped_where_it_was(viewer):
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        (400, "they were kept. A few more may be there: the target had not answered for them"),
-        (0, "while its first rows were under way: some of them may have been written"),
+        (400, "They were kept. A few more rows may be in the target: it had not confirmed them"),
+        (0, "while its first rows were in flight. Some of them may be in the target."),
     ],
 )
 def test_a_canceled_job_says_where_it_does_not_know_what_became_of_rows(viewer, written, said):
@@ -327,5 +327,5 @@ def test_a_collection_says_what_was_left_out_and_what_was_cut(viewer):
 
     page = text(viewer.get(reverse("job", args=[job.public_id])))
 
-    for words in ("12 skipped", "3 collapsed", "1,234 texts cut"):
+    for words in ("12 skipped", "3 collapsed", "1,234 texts truncated"):
         assert words in page

@@ -141,7 +141,7 @@ def test_a_collection_with_an_alias_is_not_replaced(web: Client, taken: Draft, v
     vault.aliases["shop"] = "books"
     replacing(web, taken)
     (problem,) = web.get(url("migrate", taken)).context["problems"]
-    assert "is an alias of “books”" in problem["message"]
+    assert "“books” has the alias “shop”" in problem["message"]
 
 
 def test_a_target_that_is_away_leaves_the_choice_as_it_was(

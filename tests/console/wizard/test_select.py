@@ -114,7 +114,9 @@ def test_only_some_rows_are_chosen_and_said_on_every_page(
     first, second = web.get(url("migrate", connected)).context["collections"]
     assert (first["rows"], first["rows_exact"], first["notes"]) == (9, True, ["only rows where title"])
     assert (second["rows"], second["notes"]) == (5, [])
-    rows = web.get(url("select", connected)).context["collections"]
+    answer = web.get(url("select", connected))
+    assert "<summary>only rows where title</summary>" in answer.content.decode()
+    rows = answer.context["collections"]
     assert [row["row_selection"] and row["row_selection"].words for row in rows] == [
         None, "only rows where title", None, ""
     ]  # fmt: skip
