@@ -1,4 +1,4 @@
-"""The mapping of a collection, and what it makes of each batch."""
+"""Mapping of a collection, and the mapped batches that it returns."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Mapping:
     def _rows_to_send(
         self, rows: pa.RecordBatch, partitions: pa.Array | None, good: Rows | None
     ) -> Rows | None:
-        """Return the ``good`` rows without those whose key a later row has. None means all rows."""
+        """Return the ``good`` rows, except those whose key occurs again later. None means all rows."""
         if not self.upsert:
             return good
         if self.partitioning is not None and not self.partitioning.is_in_key:

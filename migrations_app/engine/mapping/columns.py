@@ -1,4 +1,4 @@
-"""The kinds of columns of a mapping: what each reads from a batch and what it makes of it.
+"""Mapped columns: the parts of a mapping. Each reads columns of a batch and turns them into target fields.
 
 A new kind is a frozen class with ``name``, ``reads`` and ``map_rows``, and a line in ``compile._columns``.
 """

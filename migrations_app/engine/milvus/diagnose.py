@@ -38,7 +38,7 @@ def explain(address: MilvusAddress, ca_cert: str | None, otherwise: str) -> Conn
         hint = f"Allow connections from here to {address.host}, port {address.port} (firewall, allow list)."
         return ConnectTimeout(f"{address} did not answer within {TIMEOUT_SECONDS:g} s.", hint, field=FIELD)
     except OSError as error:
-        hint = "Check host and port, and that Milvus is running there."
+        hint = "Check the host and the port, and make sure that Milvus is running there."
         reason = "nothing listens there" if isinstance(error, ConnectionRefusedError) else error.strerror
         return ConnectionRefused(f"{address} cannot be reached: {reason}.", hint, field=FIELD)
 

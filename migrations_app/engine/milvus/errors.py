@@ -38,7 +38,7 @@ FROM_LEGACY = {
 }
 
 BUSY = "Vectorferry slows down and retries automatically; the server's quotas or size limit the rate."
-WAIT = "Vectorferry retries automatically."
+RETRY = "Vectorferry retries automatically."
 LOGIN = "Check the token, or the user and password."
 PRIVILEGE = "Ask the server's administrator for this privilege."
 CHANGED = "Undo the change and resume the job, or start over."
@@ -58,15 +58,15 @@ INDEX_MISSING = "index_missing"
 UNREACHABLE, TIMED_OUT, BROKEN = "target_unreachable", "target_timeout", "target_call_broken"
 TRANSPORT_CODES = frozenset({UNREACHABLE, TIMED_OUT, BROKEN})
 BY_CODE: dict[int, StatusMeaning] = {
-    1: StatusMeaning(TargetUnavailable, WAIT),
-    2: StatusMeaning(TargetUnavailable, WAIT),
+    1: StatusMeaning(TargetUnavailable, RETRY),
+    2: StatusMeaning(TargetUnavailable, RETRY),
     **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), StatusMeaning(TargetBusy, BUSY)),
     7: StatusMeaning(TargetError, "The server's disk is full: free some space, then resume."),
     10: StatusMeaning(
         VersionUnsupported, "This server does not have this feature. A newer Milvus may have it."
     ),
     100: StatusMeaning(TargetChanged, CHANGED, COLLECTION_MISSING),
-    106: StatusMeaning(TargetUnavailable, WAIT),
+    106: StatusMeaning(TargetUnavailable, RETRY),
     109: StatusMeaning(TargetChanged, "Resume the job: the collection is checked again."),
     200: StatusMeaning(TargetChanged, CHANGED),
     700: StatusMeaning(TargetError, "Create an index first.", INDEX_MISSING),
@@ -112,7 +112,7 @@ def from_status(status: Status, action: str, *, sending: bool = False) -> FerryE
     if sending and (code in REFUSES_ROWS or REFUSES_ROWS_TEXT.search(reason)):
         return RowsRefused(message)
     if sending and code in UNKNOWN_WHEN_SENDING:
-        return UnknownOutcome(message, WAIT)
+        return UnknownOutcome(message, RETRY)
     kind, hint, precise = BY_CODE.get(code, StatusMeaning(TargetError))
     wait = _retry_after(reason) if kind is TargetBusy else None
     return kind(message, hint, code=precise, retry_after_seconds=wait)
@@ -133,8 +133,8 @@ BY_GRPC_CODE: dict[grpc.StatusCode, StatusMeaning] = {
     grpc.StatusCode.PERMISSION_DENIED: StatusMeaning(PrivilegeMissing, PRIVILEGE),
     grpc.StatusCode.UNIMPLEMENTED: StatusMeaning(VersionUnsupported, "A newer Milvus may support this call."),
     grpc.StatusCode.RESOURCE_EXHAUSTED: StatusMeaning(TargetBusy, BUSY),
-    grpc.StatusCode.UNAVAILABLE: StatusMeaning(TargetUnavailable, WAIT, UNREACHABLE),
-    grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(TargetUnavailable, WAIT, TIMED_OUT),
+    grpc.StatusCode.UNAVAILABLE: StatusMeaning(TargetUnavailable, RETRY, UNREACHABLE),
+    grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(TargetUnavailable, RETRY, TIMED_OUT),
 }
 NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|connection refused", re.I)
 TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
@@ -150,5 +150,5 @@ def from_rpc(error: grpc.RpcError, action: str, *, sending: bool = False) -> Fer
         code, StatusMeaning(UnknownOutcome if sending else TargetError, "", BROKEN)
     )
     if sending and kind is TargetUnavailable and not NEVER_CONNECTED_TEXT.search(details):
-        return UnknownOutcome(message, WAIT)
+        return UnknownOutcome(message, RETRY)
     return kind(message, hint, code=precise)

@@ -57,8 +57,11 @@ def written_choice(field: FieldPlan) -> TypeChoice | None:
 
 
 def with_mismatch_keys(collection: CollectionPlan, fields: Sequence[FieldPlan]) -> list[FieldPlan]:
-    """Return ``fields`` with a key for type mismatches where one is needed: a mismatch goes into the dynamic
-    field, and its path there starts with the name of a field or of another key."""
+    """Return ``fields`` with a key for type mismatches for each field that needs one.
+
+    A field needs one if its mismatches go into the dynamic field and its path starts with the name of a field
+    or of another key there.
+    """
     names = {name for field in fields if (name := field.as_ if field.dynamic else field.target)}
     names |= {META, collection.key_name or "id"}
     completed: list[FieldPlan] = []

@@ -183,7 +183,7 @@ class _FieldCompleter:
         )
 
     def _is_searched(self, target: str) -> bool:
-        return any(wanted.field == target for wanted in self.collection.full_text)
+        return any(full_text.field == target for full_text in self.collection.full_text)
 
     def _is_key_of_any_kind(self, target: str, source: SourceField) -> bool:
         return self.collection.is_kept_key(source.name) or target == self.collection.partition_key
@@ -210,12 +210,12 @@ def _listed_fields(
 ) -> Iterator[FieldPlan]:
     """Yield the fields that the plan lists, and the key if the list lacks it. If the plan lists no fields,
     yield all that can be proposed."""
-    kept = set() if collection.makes_key else set(collection.key_columns)
-    old = _old_key(schema) if collection.is_auto_id else set()
-    unfit = set(left_out(schema, capabilities, len(collection.full_text))) - kept
+    key = set() if collection.makes_key else set(collection.key_columns)
+    old_key = _old_key(schema) if collection.is_auto_id else set()
+    unsupported = set(left_out(schema, capabilities, len(collection.full_text))) - key
     if collection.fields is not None:
         written = {field.source for field in collection.fields}
-        for column in kept | (old - unfit if collection.keep_source_key else set()):
+        for column in key | (old_key - unsupported if collection.keep_source_key else set()):
             if column not in written and schema.field(column) is not None:
                 yield FieldPlan(source=column)
         yield from collection.fields
@@ -223,7 +223,9 @@ def _listed_fields(
     # The keys of opened columns go into the dynamic field without being listed.
     names = set(opened_columns(collection.select))
     opened = {f.name for f in schema.fields if f.opened_from or (f.can_open and f.name in names)}
-    without = opened - set(collection.key_columns) | (unfit if collection.keep_source_key else unfit | old)
+    without = opened - set(collection.key_columns) | (
+        unsupported if collection.keep_source_key else unsupported | old_key
+    )
     yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
 
 
@@ -257,7 +259,7 @@ def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], schema: C
     taken = {name for field in fields for name in (field.target, field.as_) if name}
     if collection.rest == "dynamic":
         taken |= {last_part(field) for field in schema.fields if field.opened_from}
-    return auto_key_name(taken | {made.output for made in collection.full_text})
+    return auto_key_name(taken | {full_text.output for full_text in collection.full_text})
 
 
 def _key_length(collection: CollectionPlan, schema: CollectionSchema) -> int:

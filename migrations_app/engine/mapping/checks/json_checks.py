@@ -1,4 +1,4 @@
-"""Checks for valid JSON that Milvus, or a program that reads it from there, cannot hold.
+"""JSON checks: find valid JSON that Milvus, or a client that reads it from Milvus, cannot hold.
 
 Seen on Milvus 2.3.5, Lite 3.2 and pymilvus 3.0:
 
