@@ -1,4 +1,4 @@
-"""What is stored of a moving slice: each heartbeat holds the lease and keeps the books in one statement."""
+"""Checkpoint store: each heartbeat renews a slice's lease and stores its checkpoint, in one statement."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from migrations_app.models import Job, JobSlice, RateSample, RejectedRow
 from migrations_app.models.status import Status
 from migrations_app.reporting.run_log import RunLog, storable
 
-TAKEN_OVER = "Another worker took this slice over."
+TAKEN_OVER = "Another worker took over this slice."
 COLUMNS = {
     "read": "rows_read",
     "written": "rows_written",
@@ -42,12 +42,14 @@ def _by_column(counters: Counters) -> dict[str, int]:
 
 
 class CheckpointStore:
-    """The checkpoint of one claimed slice, between the pipeline's ledger and the database."""
+    """Stores the checkpoint of one claimed slice: takes it from the pipeline's ledger, writes it to the
+    database.
+    """
 
-    def __init__(self, claimed: JobSlice, how: lease.Terms, log: RunLog) -> None:
+    def __init__(self, claimed: JobSlice, terms: lease.Terms, log: RunLog) -> None:
         self._slice = claimed
         self._job_id = claimed.collection.job_id
-        self._how = how
+        self._terms = terms
         self._log = log
         counters = Counters(**{name: getattr(claimed, column) for name, column in COLUMNS.items()})
         self.ledger = Ledger(claimed.cursor, counters)
@@ -57,31 +59,31 @@ class CheckpointStore:
         self._last_ack_at: Any = claimed.last_ack_at
 
     def begin(self) -> None:
-        """The first row is about to be read."""
+        """Note the time: the first row is about to be read."""
         self._first_read_at = timezone.now()
 
     @property
     def has_moved(self) -> bool:
-        """Whether anything came of this run."""
+        """True if this run made progress."""
         return self.ledger.checkpoint().sequence > self._first.sequence
 
     def beat(self) -> Interrupted | None:
-        """Renew the lease and store the checkpoint, as long as the job goes on. Why to stop, or None."""
+        """Renew the lease and store the checkpoint. Return the reason to stop, or None."""
         self._log.flush()
-        self._look_for_a_stall()
-        going = Job.objects.filter(pk=self._job_id, status=Status.IN_PROGRESS, error_code="")
-        if self._store(lambda columns: lease.renew(self._slice, self._how, Exists(going), **columns)):
+        self._check_for_stall()
+        active = Job.objects.filter(pk=self._job_id, status=Status.IN_PROGRESS, error_code="")
+        if self._store(lambda columns: lease.renew(self._slice, self._terms, Exists(active), **columns)):
             return None
-        if self._store(lambda columns: lease.renew(self._slice, self._how, **columns)):
-            return Canceled("The job is to stop.")
+        if self._store(lambda columns: lease.renew(self._slice, self._terms, **columns)):
+            return Canceled("The job must stop.")
         return LeaseLost(TAKEN_OVER)
 
     def is_held(self) -> bool:
-        """Whether the slice is still this worker's; if so, for another lease."""
-        return lease.renew(self._slice, self._how)
+        """Renew the lease. False if another worker took over the slice."""
+        return lease.renew(self._slice, self._terms)
 
     def close(self, **changes: Any) -> None:
-        """Store the last checkpoint and give the lease back, unless it was lost: then the books are void."""
+        """Store the last checkpoint and release the slice. If the lease was lost, nothing is stored."""
         if not self._store(
             lambda columns: lease.release(self._slice, **columns | changes),
             is_last=True,
@@ -89,15 +91,15 @@ class CheckpointStore:
             self._log("warning", TAKEN_OVER)
 
     def _store(self, write: Any, *, is_last: bool = False) -> bool:
-        """One statement for the slice; where there is more to store, all in one transaction."""
+        """Write the slice in one statement. If there is more to store, use one transaction for everything."""
         checkpoint = self.ledger.checkpoint()
-        is_sampled = is_last or time.monotonic() - self._sampled_at >= self._how.sample_seconds
+        is_sampled = is_last or time.monotonic() - self._sampled_at >= self._terms.sample_seconds
         has_rejected = checkpoint.rejected or checkpoint.beyond.rejected
         has_more = is_sampled or has_rejected or checkpoint.restarts > self._stored.restarts
         with transaction.atomic() if has_more else nullcontext():
             if not write(self._columns(checkpoint)):
                 return False
-            self._keep_rejected(checkpoint)
+            self._store_rejected(checkpoint)
             if is_sampled:
                 self._sample(checkpoint)
         self.ledger.saved(checkpoint)
@@ -109,7 +111,7 @@ class CheckpointStore:
     def _columns(self, checkpoint: Checkpoint) -> dict[str, Any]:
         beyond = checkpoint.beyond.counters
         if checkpoint.sequence != self._stored.sequence:
-            # The books last changed when a batch began or was acknowledged.
+            # The ledger last changed when a batch was started or acknowledged.
             self._last_ack_at = timezone.now() - timedelta(seconds=self.ledger.idle_seconds)
         return _by_column(checkpoint.counters + beyond) | {
             "beyond": {column: count for column, count in _by_column(beyond).items() if count},
@@ -120,12 +122,11 @@ class CheckpointStore:
             "last_ack_at": self._last_ack_at,
         }
 
-    def _keep_rejected(self, checkpoint: Checkpoint) -> None:
+    def _store_rejected(self, checkpoint: Checkpoint) -> None:
         if checkpoint.restarts > self._stored.restarts:
             self._slice.rejected.all().delete()
-        found = [(row, False) for row in checkpoint.rejected]
-        found += [(row, True) for row in checkpoint.beyond.rejected]
-        rows = [self._rejected_row(row, is_beyond=is_beyond) for row, is_beyond in found]
+        rows = [self._rejected_row(row, is_beyond=False) for row in checkpoint.rejected]
+        rows += [self._rejected_row(row, is_beyond=True) for row in checkpoint.beyond.rejected]
         RejectedRow.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
 
     def _rejected_row(self, row: Rejected, *, is_beyond: bool) -> RejectedRow:
@@ -149,12 +150,12 @@ class CheckpointStore:
                 job_id=self._job_id, at=timezone.now(), rows=rows, size_bytes=max(0, size_bytes)
             )
 
-    def _look_for_a_stall(self) -> None:
+    def _check_for_stall(self) -> None:
         limit = settings.VECTORFERRY_STALL_SECONDS
         if self.ledger.idle_seconds > limit:
             stalled = Stalled(
-                f"“{self._slice.collection.source}” stood still for {limit} seconds: nothing was read and "
-                "nothing accepted.",
-                "See whether source and target answer. The operator can raise VECTORFERRY_STALL_SECONDS.",
+                f"“{self._slice.collection.source}” made no progress for {limit} seconds: nothing was read "
+                "and nothing was accepted.",
+                "Check that source and target respond. The operator can raise VECTORFERRY_STALL_SECONDS.",
             )
             services.job_note_failure(job=Job.objects.get(pk=self._job_id), error=stalled)

@@ -1,5 +1,6 @@
-"""What a job that stops leaves behind: a count's passing index and load are taken back, and where that was
-asked what it created is dropped."""
+"""Cleanup stage: when a job stops, undoes temporary indexes and loads of a count, and drops the collections
+that the job created if the user requested it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from migrations_app.stages.provision import is_ours
 
 
 def cleanup(held: HeldJob) -> None:
-    """Drop the collections that this job created, and no other; restore those that stay."""
+    """Drop only the collections that this job created; restore the others after an unfinished count."""
     with endpoints.job_target(held.job) as target:
         for row in to_drop(held.job):
             held.stop.check()
@@ -26,7 +27,7 @@ def cleanup(held: HeldJob) -> None:
 
 
 def _drop(held: HeldJob, row: JobCollection, target: Target) -> None:
-    if row.target_state == TargetState.CREATED or _was_made(row, target):
+    if row.target_state == TargetState.CREATED or _was_created(row, target):
         target.drop(row.target)
         held.log("info", f"Dropped the collection “{row.target}”.")
     row.target_state = TargetState.DROPPED
@@ -34,8 +35,8 @@ def _drop(held: HeldJob, row: JobCollection, target: Target) -> None:
     row.save(update_fields=("target_state", "finish"))
 
 
-def _was_made(row: JobCollection, target: Target) -> bool:
-    """Whether the create that was under way did make it."""
+def _was_created(row: JobCollection, target: Target) -> bool:
+    """True if the interrupted create call created the collection."""
     try:
         return is_ours(target, compile_mapping(row.completed).target)
     except TargetChanged:
@@ -43,14 +44,14 @@ def _was_made(row: JobCollection, target: Target) -> bool:
 
 
 def _restore(held: HeldJob, row: JobCollection, target: Target) -> None:
-    """Once: a target that refuses, or is away, keeps no job from ending."""
+    """Try once: a target that refuses or is unavailable must not keep the job from ending."""
     try:
         count_before(row, target).undo()
         count_after(row, target).undo()
     except Interrupted:
         raise
     except FerryError as error:
-        held.log("warning", f"{row.target}: what the count needed for the moment stays: {error.message}")
+        held.log("warning", f"{row.target}: its index or load state could not be restored. {error.message}")
         _forget_counts(row)
 
 
@@ -61,7 +62,7 @@ def _forget_counts(row: JobCollection) -> None:
 
 
 def cleanup_failed(job: Job, error: FerryError) -> None:
-    """The job ends all the same; where it was to drop something, its page says what was left where it is."""
+    """Let the job end anyway. If collections could not be dropped, the job page shows the error."""
     for row in with_unfinished_count(job):
         _forget_counts(row)
     if not to_drop(job).exists():

@@ -1,4 +1,4 @@
-"""Counts of a collection in the target, kept with it so that any process can go on with them."""
+"""Row counts of a collection in the target. Their state is stored, so any process can continue a count."""
 
 from __future__ import annotations
 
@@ -20,49 +20,52 @@ from migrations_app.engine.verification.verdict import KeyCheckCounts
 from migrations_app.models import ActionState, JobCollection, TargetState
 from migrations_app.stages.post_migration import spec_of
 
-# A count that waits for an index or a load gives the process to others after this, and goes on later.
+# After TURN_SECONDS a count that waits for an index or a load frees the process; it continues after
+# PAUSE_SECONDS.
 TURN_SECONDS = 20.0
 PAUSE_SECONDS = 1.0
 PAGE_BYTES = 256 * 1024
-# In ``JobCollection.finish``: the count of what was there before, the one at the end, and the search for
-# keys that is part of the latter.
+# Keys of ``JobCollection.finish``: the state of the count before the job, of the final count, and of the key
+# check, which is part of the final count.
 BEFORE, COUNT, KEYS = "before", "count", "keys"
 
 
 def count_before(row: JobCollection, target: Target) -> RowCount:
-    """The count of a collection that was there before the job."""
+    """Return the count of a collection that existed before the job."""
     return _row_count(row, target, BEFORE)
 
 
 def count_after(row: JobCollection, target: Target, source: Source | None = None) -> RowCount:
-    """The count at the end of a job. With ``source``, where it needs that, a search for the keys follows."""
+    """Return the final count of a job. If ``source`` is given, a key check follows if it is needed."""
     plan = row.completed
     indexes = plan.indexes if row.index_action_state != ActionState.NONE else None
-    more: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if source is not None and may_replace(row):
         opened = source
-        more["while_loaded"] = lambda rows, stop, deadline: _seek(row, opened, target, rows, stop, deadline)
+        options["while_loaded"] = lambda rows, stop, deadline: _check_keys(
+            row, opened, target, rows, stop, deadline
+        )
     return _row_count(
         row,
         target,
         COUNT,
-        statistics_are_exact=_no_key_came_twice(row),
+        statistics_are_exact=_no_key_was_repeated(row),
         indexes=[spec_of(index) for index in indexes or ()],
         keep_loaded=row.load_action == "load" and row.load_action_state != ActionState.NONE,
         partitions=_partitions(row, plan),
-        **more,
+        **options,
     )
 
 
 def _partitions(row: JobCollection, plan: CollectionPlan) -> tuple[str, ...]:
-    """Those to count: all that this job made, where no key is in two of them."""
+    """The partitions to count one by one: only if this job created them and no key is in two of them."""
     is_ours = row.target_state == TargetState.CREATED and row.key_unique
     return (*plan.partitions.values(), DEFAULT_PARTITION) if plan.partition_by and is_ours else ()
 
 
-def _row_count(row: JobCollection, target: Target, name: str, **more: Any) -> RowCount:
+def _row_count(row: JobCollection, target: Target, name: str, **options: Any) -> RowCount:
     def save(state: CountState) -> None:
-        _keep(row, name, state.as_dict())
+        _save_state(row, name, state.as_dict())
 
     return RowCount(
         target,
@@ -70,30 +73,30 @@ def _row_count(row: JobCollection, target: Target, name: str, **more: Any) -> Ro
         state=CountState.from_dict(row.finish[name]) if name in row.finish else None,
         save=save,
         stall_seconds=settings.VECTORFERRY_STALL_SECONDS,
-        **more,
+        **options,
     )
 
 
-def _keep(row: JobCollection, name: str, state: dict[str, Any]) -> None:
+def _save_state(row: JobCollection, name: str, state: dict[str, Any]) -> None:
     row.finish[name] = state
     row.save(update_fields=("finish",))
 
 
-def _no_key_came_twice(row: JobCollection) -> bool:
-    made_here = row.target_state == TargetState.CREATED
-    return made_here and row.key_unique and not row.slices.filter(repeated=True).exists()
+def _no_key_was_repeated(row: JobCollection) -> bool:
+    is_ours = row.target_state == TargetState.CREATED
+    return is_ours and row.key_unique and not row.slices.filter(repeated=True).exists()
 
 
 # ---------------------------------------------------------------- keys
 
 
 def may_replace(row: JobCollection) -> bool:
-    """Whether its rows may have replaced others that were in the target before."""
+    """True if rows of this job may have replaced rows that were in the target before."""
     return row.target_state == TargetState.EXISTING and not row.completed.is_auto_id
 
 
-def keys_sought(row: JobCollection) -> KeyCheckCounts | None:
-    """What the search for its keys found; None where none of them can have replaced another."""
+def key_check_counts(row: JobCollection) -> KeyCheckCounts | None:
+    """Return the result of the key check; None if no row can have replaced another."""
     if not may_replace(row):
         return None
     state = KeyCheckState(**row.finish.get(KEYS, {}))
@@ -101,26 +104,28 @@ def keys_sought(row: JobCollection) -> KeyCheckCounts | None:
     return KeyCheckCounts(state.asked, state.found, reason.rstrip("."))
 
 
-def _seek(row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline) -> bool:
-    """Look for the keys that were sent, where the count alone leaves it open that each arrived once."""
+def _check_keys(
+    row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline
+) -> bool:
+    """Look for the sent keys in the target, if the count alone does not prove that each arrived once."""
     sent = row.rows_read - row.rows_rejected - row.rows_skipped - row.rows_collapsed
     may_be_twice = row.completed.partition_by and target.capabilities().key_per_partition
     if row.count_before is None or (rows - row.count_before >= sent and not may_be_twice):
         return True
-    search = KeyCheck(
+    check = KeyCheck(
         source,
         target,
-        _sent(row),
+        _sent_rows(row),
         state=KeyCheckState(**row.finish[KEYS]) if KEYS in row.finish else None,
-        save=lambda state: _keep(row, KEYS, state.as_dict()),
+        save=lambda state: _save_state(row, KEYS, state.as_dict()),
     )
-    return search.run(stop, deadline)
+    return check.run(stop, deadline)
 
 
-def _sent(row: Any) -> SentRows:
+def _sent_rows(row: Any) -> SentRows:
     plan = row.completed
-    # Which rows were skipped is known to the whole mapping alone.
-    mapping = compile_mapping(plan) if row.rows_skipped else _of_keys(plan)
+    # Only the whole mapping can tell which rows were skipped.
+    mapping = compile_mapping(plan) if row.rows_skipped else _key_mapping(plan)
     rejected = [name for part in row.slices.all() for name in part.rejected.values_list("locator", flat=True)]
     return SentRows(
         plan.ref,
@@ -131,8 +136,8 @@ def _sent(row: Any) -> SentRows:
     )
 
 
-def _of_keys(plan: CollectionPlan) -> Mapping:
-    """The mapping of the key alone, in batches of some ten thousand."""
+def _key_mapping(plan: CollectionPlan) -> Mapping:
+    """Return the mapping of the key field alone, with batches of about ten thousand rows."""
     fields = [field for field in plan.fields or () if plan.is_kept_key(field.source) and not field.dynamic]
     without = {"partition_key": None, "partition_by": None, "full_text": [], "dynamic_field": False}
     mapping = compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))

@@ -1,6 +1,6 @@
-"""``finish``: when the last row is in, verify, index and load as the plan asks, and end the job.
+"""Finish stage: after the last row, verifies, indexes and loads as the plan requests, and ends the job.
 
-Every position is stored: a turn that takes long gives the process to others, and another goes on.
+The progress is stored, so a long step can free the process and continue later in any process.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job
 from migrations_app.models.status import Stage
 from migrations_app.stages.post_migration import (
-    LOOK_SECONDS,
     OPEN,
+    POLL_SECONDS,
     advance_index,
     advance_load,
     post_migration_failed,
@@ -28,39 +28,41 @@ ACTION_STAGES = (
 
 
 def finish(held: HeldJob) -> RunAgain | None:
-    """The next turn of finishing. ``RunAgain`` where something has to be waited for."""
+    """Run the next part of the finish stage. Returns ``RunAgain`` if it has to wait."""
     job = held.job
     with endpoints.job_target(job) as target:
         if job.stage == Stage.MOVING:
-            _tell_cuts(held)
+            _log_truncated(held)
         if job.stage in (Stage.MOVING, Stage.VERIFYING):
             services.job_enter_stage(job=job, stage=Stage.VERIFYING)
             if (again := _verify(held, target)) is not None:
                 return again
-        for stage, wish, advance in ACTION_STAGES:
-            if job.collections.filter(**{f"{wish}__in": OPEN}).exists():
+        for stage, state_field, advance in ACTION_STAGES:
+            if job.collections.filter(**{f"{state_field}__in": OPEN}).exists():
                 services.job_enter_stage(job=job, stage=stage)
-            for row in job.collections.filter(**{f"{wish}__in": OPEN}).order_by("position"):
+            for row in job.collections.filter(**{f"{state_field}__in": OPEN}).order_by("position"):
                 held.stop.check()
                 advance(held, row, target)
-            if job.collections.filter(**{f"{wish}__in": OPEN}).exists():
-                return RunAgain(LOOK_SECONDS)
-    held.log.flush()  # the sentence of the end comes last
+            if job.collections.filter(**{f"{state_field}__in": OPEN}).exists():
+                return RunAgain(POLL_SECONDS)
+    held.log.flush()  # the last line must be the end of the job
     services.job_succeed(job=job)
     return None
 
 
-def _tell_cuts(held: HeldJob) -> None:
-    """Values were changed, by choice: that is said."""
+def _log_truncated(held: HeldJob) -> None:
+    """Log how many values were truncated."""
     for row in held.job.collections.with_counters().filter(values_cut__gt=0).order_by("position"):
-        cut = counted(row.values_cut, "value")
-        held.log("warning", f"{row.target}: {cut} cut to the length of the field, as the plan asks.")
+        values = counted(row.values_cut, "value")
+        held.log(
+            "warning", f"{row.target}: {values} truncated to the length of the field, as the plan requests."
+        )
 
 
 def _verify(held: HeldJob, target: Target) -> RunAgain | None:
     if held.job.options.verify == "none":
         held.job.collections.filter(checks=[]).update(
-            checks=[{"check": "counts", "passed": None, "message": "The plan asks for no verification."}]
+            checks=[{"check": "counts", "passed": None, "message": "The plan requests no verification."}]
         )
         return None
     with endpoints.job_source(held.job) as source:

@@ -1,4 +1,4 @@
-"""The bridge between a claimed slice and the pipeline."""
+"""Move stage: runs the pipeline for a claimed slice."""
 
 from __future__ import annotations
 
@@ -29,32 +29,37 @@ MIB = 1024 * 1024
 RETRY = RetryPolicy()
 
 
-def run(job: Job, claimed: JobSlice, how: lease.Terms, held_since: float) -> None:
-    """Move rows of ``claimed`` until it is through, its time is over or it must stop; then let go of it."""
+def run(job: Job, claimed: JobSlice, terms: lease.Terms, held_since: float) -> None:
+    """Move rows of ``claimed`` until it is done, its time is over or it must stop; then release it."""
     log = RunLog(job)
-    books = CheckpointStore(claimed, how, log)
+    checkpoints = CheckpointStore(claimed, terms, log)
     try:
-        end = _move(job, claimed, books, how, held_since, log)
-        _ended(job, books, end, log)
+        end = _move(job, claimed, checkpoints, terms, held_since, log)
+        _ended(job, checkpoints, end, log)
     except LeaseLost as lost:
         log("warning", lost.message)
     except Interrupted:
-        _let_go(books)
+        _release(checkpoints)
     except Exception as error:  # noqa: BLE001 (a task's outermost frame)
-        _failed(job, claimed, books, error, log)
+        _failed(job, claimed, checkpoints, error, log)
     finally:
         log.flush()
 
 
 def _move(
-    job: Job, claimed: JobSlice, books: CheckpointStore, how: lease.Terms, held_since: float, log: RunLog
+    job: Job,
+    claimed: JobSlice,
+    checkpoints: CheckpointStore,
+    terms: lease.Terms,
+    held_since: float,
+    log: RunLog,
 ) -> SliceEnd:
     plan = claimed.collection.completed
     stop = StopToken()
     memory = settings.VECTORFERRY_MEMORY_MB * MIB
     ctx = ReadContext(stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS), memory // 4)
     policy = Policy(
-        request_timeout_seconds=how.request_timeout_seconds,
+        request_timeout_seconds=terms.request_timeout_seconds,
         memory_bytes=memory - ctx.memory_bytes,
         retry=RETRY,
     )
@@ -63,10 +68,10 @@ def _move(
     def beat() -> Interrupted | None:
         if throttle is not None:
             throttle.sharers = max(1, JobSlice.objects.filter(collection__job=job).leased().count())
-        return books.beat()
+        return checkpoints.beat()
 
     with (
-        Heartbeat(beat, how, stop, held_since),
+        Heartbeat(beat, terms, stop, held_since),
         endpoints.job_source(job) as source,
         endpoints.job_target(job) as target,
     ):
@@ -84,79 +89,84 @@ def _move(
         may_replace = not claimed.collection.key_unique or count.may_replace(claimed.collection)
         opened = target.channel(mapping.target, upsert=mapping.upsert, may_replace=may_replace)
         with closing(opened) as channel:
-            books.begin()
-            return run_slice(source, channel, work, books.ledger, ctx, policy, log)
+            checkpoints.begin()
+            return run_slice(source, channel, work, checkpoints.ledger, ctx, policy, log)
 
 
 def _throttle(job: Job) -> Throttle | None:
-    """What the job may read in a second, shared by the slices of it that run; none where it may read all."""
-    most = job.options.source_rows_per_second
-    return None if most is None else Throttle(most)
+    """Return the read limit of the job, which its running slices share; None if there is no limit."""
+    limit = job.options.source_rows_per_second
+    return None if limit is None else Throttle(limit)
 
 
 def rows_wanted(claimed: JobSlice) -> int | None:
-    """How many rows of a slice are wanted where only the first of its collection are: those that the slices
-    before it, which are through, did not give. None: all."""
-    most = claimed.collection.limit_rows
-    if most is None:
+    """The number of rows to read from a slice, if only the first rows of its collection are wanted: the limit
+    minus the rows of the earlier slices, which are done. None means all rows."""
+    limit = claimed.collection.limit_rows
+    if limit is None:
         return None
     earlier = claimed.collection.slices.filter(number__lt=claimed.number)
-    return max(0, most - int(earlier.aggregate(total=Sum("rows_read", default=0))["total"]))
+    return max(0, limit - int(earlier.aggregate(total=Sum("rows_read", default=0))["total"]))
 
 
-def rejections_left(job: Job, anew: JobSlice | None = None) -> int | None:
-    """How many rows may still be rejected before the job fails; None: any number. Those of the slice
-    ``anew``, which starts over, are void."""
-    most = job.options.max_rejected
-    if most is None:
+def rejections_left(job: Job, restarted: JobSlice | None = None) -> int | None:
+    """The number of rows that may still be rejected before the job fails. None means any number.
+
+    The rejected rows of ``restarted`` do not count: that slice is read again from its start.
+    """
+    limit = job.options.max_rejected
+    if limit is None:
         return None
-    slices = JobSlice.objects.filter(collection__job=job).exclude(pk=anew.pk if anew else None)
-    return most - int(slices.aggregate(total=Sum("rows_rejected", default=0))["total"])
+    slices = JobSlice.objects.filter(collection__job=job).exclude(pk=restarted.pk if restarted else None)
+    return limit - int(slices.aggregate(total=Sum("rows_rejected", default=0))["total"])
 
 
-def _ended(job: Job, books: CheckpointStore, end: SliceEnd, log: RunLog) -> None:
+def _ended(job: Job, checkpoints: CheckpointStore, end: SliceEnd, log: RunLog) -> None:
     state = SliceState.DONE if end is SliceEnd.DONE else SliceState.WAITING
-    books.close(state=state, attempts=0, not_before=None, unclean=False)
+    checkpoints.close(state=state, attempts=0, not_before=None, unclean=False)
     left = rejections_left(job)
-    if left is not None and left < 0:  # several slices at once spent it together
+    if left is not None and left < 0:  # several slices together exceeded the limit
         error = TooManyRejected(
-            f"{-left:,} more rows could not be moved than the plan allows.",
-            "See the rejected rows for the reasons; the plan's max_rejected sets the limit.",
+            f"The plan allows {job.options.max_rejected:,} rejected rows; there are {-left:,} more.",
+            "The rejected rows show the reasons. The plan's max_rejected sets the limit.",
         )
         log("error", error.message, hint=error.hint, code=error.code)
         services.job_note_failure(job=job, error=error)
 
 
-def _let_go(books: CheckpointStore, **changes: Any) -> None:
-    """Back to those that wait. With Auto ID it stays unclean where rows beyond the checkpoint were sent."""
-    books.close(state=SliceState.WAITING, **_cleanness(books), **changes)
+def _release(checkpoints: CheckpointStore, **changes: Any) -> None:
+    """Release the slice. With Auto ID it stays unclean if rows after the checkpoint were sent."""
+    checkpoints.close(state=SliceState.WAITING, **_cleanness(checkpoints), **changes)
 
 
-def _cleanness(books: CheckpointStore) -> dict[str, bool]:
-    return {} if books.ledger.checkpoint().repeated else {"unclean": False}
+def _cleanness(checkpoints: CheckpointStore) -> dict[str, bool]:
+    return {} if checkpoints.ledger.checkpoint().repeated else {"unclean": False}
 
 
-def _failed(job: Job, claimed: JobSlice, books: CheckpointStore, error: Exception, log: RunLog) -> None:
-    """Another try later where that may help, else the job fails: noted first, so that nobody takes the slice
-    in between. What befell a worker that had lost its lease says nothing about the job."""
+def _failed(job: Job, claimed: JobSlice, checkpoints: CheckpointStore, error: Exception, log: RunLog) -> None:
+    """Schedule a retry if that may help, else fail the job.
+
+    The failure is stored before the slice is released, so that no worker takes the slice in between. If the
+    worker had lost its lease, its error does not concern the job and is only logged.
+    """
     known = explain(error, log)
-    if not books.is_held():
+    if not checkpoints.is_held():
         log("warning", TAKEN_OVER)
         return
-    attempts = 1 if books.has_moved else claimed.attempts + 1
-    is_clean = not claimed.unclean or "unclean" in _cleanness(books)
+    attempts = 1 if checkpoints.has_moved else claimed.attempts + 1
+    is_clean = not claimed.unclean or "unclean" in _cleanness(checkpoints)
     if known.retryable and is_clean and attempts < lease.MAX_ATTEMPTS:
         wait = lease.retry_seconds(attempts)
         log("warning", f"Trying again in {wait:.0f} seconds (try {attempts + 1} of {lease.MAX_ATTEMPTS}).")
-        _let_go(books, attempts=attempts, not_before=lease.after(wait), last_error=known.message)
+        _release(checkpoints, attempts=attempts, not_before=lease.after(wait), last_error=known.message)
         queue.wake(job, queue.Task.WORK, delay_seconds=wait + CLOCK_SLACK_SECONDS)
         return
     services.job_note_failure(job=job, error=_named(known, claimed))
-    _let_go(books, attempts=attempts, last_error=known.message)
+    _release(checkpoints, attempts=attempts, last_error=known.message)
 
 
 def _named(error: FerryError, claimed: JobSlice) -> FerryError:
-    """The error, with the collection it belongs to where its sentence does not name it."""
+    """Return the error with the name of its collection, if the message does not contain it."""
     row = claimed.collection
     if row.source in error.message or row.target in error.message:
         return error

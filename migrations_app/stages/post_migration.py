@@ -1,7 +1,8 @@
-"""Indexes and loading: asked by the plan or on the finished job's page, done by the same steps.
+"""Post-migration stage: indexes, loads and releases collections, as requested by the plan or on the page of a
+finished job.
 
-A wish goes asked → running → done or failed. Each step only asks the target, or looks how far it is; between
-two looks the process is free for others.
+A requested action changes from asked to running, and then to done or failed. Each step only sends a request
+to the target or reads its progress; between two steps the process is free.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ from migrations_app.models import ActionState, Job, JobCollection
 
 OPEN = (ActionState.ASKED, ActionState.RUNNING)
 HAS_OPEN_ACTION = Q(index_action_state__in=OPEN) | Q(load_action_state__in=OPEN)
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 DEFAULT_METRIC = "COSINE"
 
 
 def post_migration(held: HeldJob) -> RunAgain | None:
-    """Go on with all that is asked of the collections of a job that has ended."""
+    """Continue all requested actions on the collections of a finished job."""
     with endpoints.job_target(held.job) as target:
         for row in held.job.collections.filter(HAS_OPEN_ACTION):
             held.stop.check()
             _advance_one(held, row, target)
-    return RunAgain(LOOK_SECONDS) if held.job.collections.filter(HAS_OPEN_ACTION).exists() else None
+    return RunAgain(POLL_SECONDS) if held.job.collections.filter(HAS_OPEN_ACTION).exists() else None
 
 
 def _advance_one(held: HeldJob, row: JobCollection, target: Target) -> None:
-    """One collection's failure is its own: the others go on."""
+    """Continue the actions of one collection. If they fail, the other collections still continue."""
     try:
         if row.index_action_state in OPEN:
             advance_index(held, row, target)
@@ -47,51 +48,51 @@ def _advance_one(held: HeldJob, row: JobCollection, target: Target) -> None:
     except TargetError as error:
         if error.retryable:
             raise
-        _give_up(row, explain(error, held.log))
+        _fail_actions(row, explain(error, held.log))
 
 
 def post_migration_failed(job: Job, error: FerryError) -> None:
     for row in job.collections.filter(HAS_OPEN_ACTION):
-        _give_up(row, error)
+        _fail_actions(row, error)
 
 
-def _give_up(row: JobCollection, error: FerryError) -> None:
-    sentence = f"{error.message} {error.hint}".strip()
+def _fail_actions(row: JobCollection, error: FerryError) -> None:
+    message = f"{error.message} {error.hint}".strip()
     if row.index_action_state in OPEN:
-        row.index_action_state, row.index_error = ActionState.FAILED, sentence
+        row.index_action_state, row.index_error = ActionState.FAILED, message
     if row.load_action_state in OPEN:
-        row.load_action_state, row.load_error = ActionState.FAILED, sentence
-    _keep(row, "index_action_state", "index_error", "load_action_state", "load_error")
+        row.load_action_state, row.load_error = ActionState.FAILED, message
+    _store(row, "index_action_state", "index_error", "load_action_state", "load_error")
 
 
-def _look_for_a_stall(row: JobCollection, what: str, seen: list[Any]) -> None:
-    """Raises ``TargetError`` where nothing of an index or a load moved for too long."""
-    begun = getattr(row, f"{what}_action_state") == ActionState.ASKED
-    watch = StallDetector() if begun else StallDetector(**row.finish.get(f"{what}_watch", {}))
-    watch = watch.look(seen, time.time())
-    row.finish[f"{what}_watch"] = asdict(watch)
+def _check_for_stall(row: JobCollection, action: str, seen: list[Any]) -> None:
+    """Raise ``TargetError`` if an index or a load made no progress for too long."""
+    is_new = getattr(row, f"{action}_action_state") == ActionState.ASKED
+    detector = StallDetector() if is_new else StallDetector(**row.finish.get(f"{action}_watch", {}))
+    detector = detector.look(seen, time.time())
+    row.finish[f"{action}_watch"] = asdict(detector)
     row.save(update_fields=("finish",))
     limit = settings.VECTORFERRY_STALL_SECONDS
-    if watch.idle_seconds > limit:
+    if detector.idle_seconds > limit:
         raise TargetError(
-            f"The {what} of “{row.target}” stood still for {limit} seconds.",
-            "The rows are all there. See the target's own log: it may still come to an end there. The "
-            "operator can raise VECTORFERRY_STALL_SECONDS.",
-            code=f"{what}_stalled",
+            f"The {action} of “{row.target}” made no progress for {limit} seconds.",
+            "All rows are in the target. Check the target's own log: it may still finish. The operator can "
+            "raise VECTORFERRY_STALL_SECONDS.",
+            code=f"{action}_stalled",
         )
 
 
-def _keep(row: JobCollection, *names: str) -> bool:
-    """Store these fields of ``row``, unless something else was wished of its load state meanwhile."""
-    found = JobCollection.objects.filter(pk=row.pk, load_action=row.load_action)
-    return found.update(**{name: getattr(row, name) for name in names}) == 1
+def _store(row: JobCollection, *names: str) -> bool:
+    """Store these fields of ``row``. False if another load or release was requested in the meantime."""
+    unchanged = JobCollection.objects.filter(pk=row.pk, load_action=row.load_action)
+    return unchanged.update(**{name: getattr(row, name) for name in names}) == 1
 
 
 # ---------------------------------------------------------------- indexes
 
 
 def advance_index(held: HeldJob, row: JobCollection, target: Target) -> None:
-    """Ask for the indexes of the plan, or see how far they are. Raises ``TargetError`` where one failed."""
+    """Request the indexes of the plan, or read their progress. Raises ``TargetError`` if one failed."""
     wanted = [spec_of(index) for index in row.completed.indexes or ()]
     found = {state.spec.field: state for state in target.indexes(row.target)}
     for spec in wanted:
@@ -104,10 +105,10 @@ def advance_index(held: HeldJob, row: JobCollection, target: Target) -> None:
             raise TargetError(f"The index on {row.target}.{state.spec.field} failed: {state.failed}")
     is_done = len(states) == len(wanted) and all(state.is_finished for state in states)
     if not is_done:
-        _look_for_a_stall(row, "index", [[s.spec.field, s.rows_indexed, s.is_finished] for s in states])
+        _check_for_stall(row, "index", [[s.spec.field, s.rows_indexed, s.is_finished] for s in states])
     row.index_action_state = ActionState.DONE if is_done else ActionState.RUNNING
     row.index_percent = 100 if is_done else min(map(_percent, states), default=0)
-    if _keep(row, "index_action_state", "index_percent") and is_done:
+    if _store(row, "index_action_state", "index_percent") and is_done:
         held.log("info", f"{row.target}: indexed.")
 
 
@@ -123,7 +124,7 @@ def _percent(state: IndexState) -> int:
 
 
 def advance_load(held: HeldJob, row: JobCollection, target: Target) -> None:
-    """Ask for the collection to be loaded or released, or see how far it is."""
+    """Request that the collection is loaded or released, or read the progress."""
     if row.load_action == "release":
         target.release(row.target)
         is_done, percent = True, 0
@@ -131,15 +132,18 @@ def advance_load(held: HeldJob, row: JobCollection, target: Target) -> None:
         state = _loading(row, target)
         is_done, percent = state.is_loaded, state.percent
         if not is_done:
-            _look_for_a_stall(row, "load", [state.state, state.percent])
+            _check_for_stall(row, "load", [state.state, state.percent])
     row.load_action_state, row.load_percent = ActionState.DONE if is_done else ActionState.RUNNING, percent
-    if _keep(row, "load_action_state", "load_percent") and is_done:
+    if _store(row, "load_action_state", "load_percent") and is_done:
         held.log("info", f"{row.target}: {'released' if row.load_action == 'release' else 'loaded'}.")
 
 
 def _loading(row: JobCollection, target: Target) -> LoadState:
-    """How far a load is. It is asked for again where the target knows of none: it broke off, or somebody
-    released the collection. Asking for what is under way changes nothing."""
+    """Return the progress of a load.
+
+    If the target reports that the collection is not loaded, the load was interrupted or someone released the
+    collection: it is requested again. Requesting a load that is running changes nothing.
+    """
     if row.load_action_state == ActionState.ASKED:
         _refuse_without_index(row, target)
         target.load(row.target)
@@ -153,7 +157,7 @@ def _loading(row: JobCollection, target: Target) -> LoadState:
 def _refuse_without_index(row: JobCollection, target: Target) -> None:
     if target.capabilities().count_needs_load and not target.indexes(row.target):
         raise TargetError(
-            f"“{row.target}” has no index, and this target loads only what has one.",
+            f"“{row.target}” has no index, and this target can load only collections with an index.",
             "Create the index first.",
             code="index_missing",
         )

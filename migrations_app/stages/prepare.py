@@ -1,4 +1,4 @@
-"""``prepare``: check the plan against both ends, make the collections, store the slices."""
+"""Prepare stage: checks the plan against source and target, creates the collections, stores the slices."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from migrations_app.models import ActionState, Job, JobCollection, JobSlice
 from migrations_app.models.status import Stage
 from migrations_app.stages.provision import is_untouched, provision
 
-# One slice a collection, as long as the sources give no more.
+# The sources create only one slice per collection for now.
 SLICES_WANTED = 1
-MOST_SLICES = 2000
+MAX_SLICES = 2000
 
 
 def prepare(held: HeldJob) -> RunAgain | None:
-    """Everything before the first row. May run twice: what was done is stored, and not done again.
+    """Do everything that comes before the first row. Safe to run twice: completed steps are stored and
+    skipped.
 
-    ``RunAgain`` where something has to be waited for.
-    Raises ``PlanRefused`` with all faults, before anything was written.
+    Returns ``RunAgain`` if it has to wait. Raises ``PlanRefused`` with all faults before anything is written.
     """
     job = held.job
     with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
@@ -43,12 +43,12 @@ def prepare(held: HeldJob) -> RunAgain | None:
 
 
 def prepare_failed(job: Job, error: FerryError) -> None:
-    """Note it; as refused, where nothing was written yet."""
+    """Store the error; if nothing was written yet, mark the job as refused."""
     services.job_note_failure(job=job, error=error, refused=is_untouched(job))
 
 
 def _check(held: HeldJob, source: Source, target: Target) -> None:
-    """Preflight, and the completed plans and counts it gives."""
+    """Run preflight, and store the completed plans and the row counts."""
     plan = Plan.model_validate(held.job.plan)
     held.log("info", f"Connected to {source.check()}.")
     held.log("info", f"Connected to {target.check()}.")
@@ -56,8 +56,8 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
     checked.raise_if_faults()
     rows = {row.position: row for row in held.job.collections.all()}
     for position, prepared in enumerate(checked.collections):
-        for sentence in prepared.notes:
-            held.log("warning", f"{prepared.plan.source}: {sentence}")
+        for note in prepared.notes:
+            held.log("warning", f"{prepared.plan.source}: {note}")
         row = rows[position]
         _fill(row, prepared.plan, plan, source)
         row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
@@ -84,7 +84,7 @@ def _fill(row: JobCollection, completed: CollectionPlan, plan: Plan, source: Sou
 
 
 def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
-    """Store the slices; their bounds are never computed again."""
+    """Store the slices. Their bounds are computed only once."""
     if row.is_sliced:
         return
     ref = row.completed.ref
@@ -98,18 +98,18 @@ def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
             rows_estimate=part.rows_estimate,
             resumable=part.resumable,
         )
-        for number, part in enumerate(islice(source.slices(ref, SLICES_WANTED), MOST_SLICES))
+        for number, part in enumerate(islice(source.slices(ref, SLICES_WANTED), MAX_SLICES))
     ]
     with transaction.atomic():
         row.slices.all().delete()
         JobSlice.objects.bulk_create(slices)
         row.is_sliced = True
         row.save(update_fields=("is_sliced",))
-    held.log("info", f"{row.source}: {row.rows_source:,} rows{_asked_of(row)}.")
+    held.log("info", f"{row.source}: {row.rows_source:,} rows{_limits(row)}.")
 
 
-def _asked_of(row: JobCollection) -> str:
-    """What of its rows the plan asks for, and how fast, where that is not all at once."""
+def _limits(row: JobCollection) -> str:
+    """Describe the limits of the plan: the number of rows and the read rate, if any."""
     rate = row.job.options.source_rows_per_second
-    first = f", of which the first {row.limit_rows:,} are asked for" if row.limit_rows else ""
+    first = f", of which the first {row.limit_rows:,} are requested" if row.limit_rows else ""
     return first + (f"; at most {rate:,} are read per second" if rate else "")

@@ -1,4 +1,4 @@
-"""The collection that a job writes into: created, or found there and replaced or added to."""
+"""Provisioning: creates the target collection of a job, or replaces or appends to an existing one."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.models.status import RUNNING, Stage
 from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_before
 
-# In ``JobCollection.finish``: the collection of this name was dropped to make room.
+# Key of ``JobCollection.finish``: an existing collection of this name was dropped.
 REPLACED = "replaced"
 
 
 def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | None:
-    """Create the collection, or count what one that is there holds. Its state is stored before and after.
+    """Create the collection, or count the rows of an existing one. The state is stored before and after.
 
-    ``RunAgain`` where the count needs more time.
+    Returns ``RunAgain`` if the count needs more time.
     """
     if row.target_state in (TargetState.CREATED, TargetState.EXISTING):
         return None
@@ -33,25 +33,25 @@ def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | N
     if row.target_state == TargetState.NONE:
         _refuse_another_writer(row)
         if plan.if_exists == "append" and (found := target.describe(row.target)) is not None:
-            return _add_to(held, row, target, found, plan)
+            return _append_to(held, row, target, found, plan)
         if plan.if_exists == "replace":
             _drop_old(held, row, target)
     if row.target_state == TargetState.NONE or not is_ours(target, schema):
         _set_state(row, TargetState.CREATING)
         target.create(schema)
-        held.log("info", _created(schema))
-    _make_partitions(held, plan, target)
+        held.log("info", _created_message(schema))
+    _create_partitions(held, plan, target)
     _set_state(row, TargetState.CREATED)
     return None
 
 
-def _add_to(
+def _append_to(
     held: HeldJob, row: JobCollection, target: Target, found: TargetSchema, plan: CollectionPlan
 ) -> RunAgain | None:
     if names := differences(found, compile_mapping(plan).target):
         raise TargetChanged(
-            f"“{row.target}” is not what it was when the plan was checked: {', '.join(names)} differ.",
-            "Migrate again: the plan is checked anew.",
+            f"“{row.target}” has changed since the plan was checked: {', '.join(names)} differ.",
+            "Start the migration again: the plan is then checked again.",
         )
     is_counted = row.job.options.verify != "none"
     counted = CountState()
@@ -59,64 +59,65 @@ def _add_to(
         counted = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return RunAgain(PAUSE_SECONDS)
-    _make_partitions(held, plan, target)
+    _create_partitions(held, plan, target)
     row.count_before = counted.rows
     row.target_state = TargetState.EXISTING
     row.save(update_fields=("count_before", "target_state"))
     if counted.rows is not None:
-        held.log("info", f"{row.target} holds {counted.rows:,} rows before this job adds to it.")
+        held.log("info", f"{row.target} contains {counted.rows:,} rows before this job adds rows.")
     elif is_counted:
-        held.log("warning", f"{row.target}: what it holds was not counted. {counted.reason}")
+        held.log("warning", f"{row.target}: its existing rows were not counted. {counted.reason}")
     return None
 
 
 def _refuse_another_writer(row: JobCollection) -> None:
-    """Two jobs that write into one collection spoil each other's counts, or drop each other's rows. Of two
-    that begin at once the older one goes on."""
+    """Raise ``TargetError`` if another job writes into the same collection: the counts would be wrong, or one
+    job could drop the rows of the other. If two jobs start at the same time, the older one continues.
+    """
     others = JobCollection.objects.exclude(job=row.job).filter(
         target=row.target,
         job__target_key=row.job.target_key,
         job__database=row.job.database,
         job__status__in=RUNNING,
     )
-    begun = others.exclude(target_state__in=(TargetState.NONE, TargetState.DROPPED))
+    started = others.exclude(target_state__in=(TargetState.NONE, TargetState.DROPPED))
     older = others.filter(job__stage=Stage.PREPARING, job__lt=row.job.pk)
-    if (other := (begun | older).select_related("job").first()) is not None:
+    if (other := (started | older).select_related("job").first()) is not None:
         raise TargetError(
             f"{other.job.public_id} is writing into “{row.target}”.",
-            "Wait until it has ended, then migrate again.",
+            "Wait until it has ended, then start the migration again.",
             code="target_in_use",
         )
 
 
 def _drop_old(held: HeldJob, row: JobCollection, target: Target) -> None:
-    """Only before anything was made: what stands there afterwards is this job's own."""
+    """Drop an existing collection. Called only before this job created its own."""
     if row.target not in target.collections():
         return
     if refusal := existing.alias_refusal(row.target, target):
         raise TargetChanged(refusal.message, refusal.hint, code=refusal.code)
-    held_rows = existing.rows_in(target, row.target)
+    rows = existing.rows_in(target, row.target)
     row.finish[REPLACED] = True
     row.save(update_fields=("finish",))
     target.drop(row.target)
-    held.log("warning", f"Dropped the collection {held_rows}, to replace it.")
+    held.log("warning", f"Dropped the collection {rows} to replace it.")
 
 
-def _created(schema: TargetSchema) -> str:
+def _created_message(schema: TargetSchema) -> str:
     fields, shards = counted(len(schema.fields), "field"), counted(schema.shards, "shard")
     dynamic = "on" if schema.dynamic else "off"
     return f"Created collection {schema.name}: {fields}, {shards}, dynamic field {dynamic}."
 
 
-def _make_partitions(held: HeldJob, plan: CollectionPlan, target: Target) -> None:
-    """One for each value of ``partition_by`` that has none yet."""
+def _create_partitions(held: HeldJob, plan: CollectionPlan, target: Target) -> None:
+    """Create a partition for each value of ``partition_by`` that has none."""
     assert plan.target is not None
     if plan.partition_by is None:
         return
-    there = set(target.partitions(plan.target))
+    known = set(target.partitions(plan.target))
     for name in plan.partitions.values():
         held.stop.check()
-        if name not in there:
+        if name not in known:
             target.create_partition(plan.target, name)
     held.log("info", f"{plan.target}: {counted(len(plan.partitions), 'partition')} by {plan.partition_by}.")
 
@@ -127,32 +128,32 @@ def _set_state(row: JobCollection, state: TargetState) -> None:
 
 
 def is_untouched(job: Job) -> bool:
-    """Whether the job has changed nothing in the target yet."""
-    kept = (TargetState.NONE, TargetState.EXISTING)
+    """True if the job has not changed anything in the target."""
+    untouched = (TargetState.NONE, TargetState.EXISTING)
     return not (
-        job.collections.exclude(target_state__in=kept).exists()
+        job.collections.exclude(target_state__in=untouched).exists()
         or job.collections.filter(finish__has_key=REPLACED).exists()
     )
 
 
 def is_ours(target: Target, schema: TargetSchema) -> bool:
-    """Whether a create that was cut off made the collection: it is there, empty, with the same fields.
+    """True if an interrupted create call created the collection: it exists, is empty and has the same fields.
 
-    Raises ``TargetChanged`` where something else stands in its place.
+    Raises ``TargetChanged`` if a different collection has this name.
     """
     found = target.describe(schema.name)
     if found is None:
         return False
     if differences(found, schema) or _has_rows(target, schema.name):
         raise TargetChanged(
-            f"A collection “{schema.name}” appeared in the target that this job did not make.",
-            "Choose another name, or remove it, and start the migration again.",
+            f"The target contains a collection “{schema.name}” that this job did not create.",
+            "Choose another name or drop that collection, then start the migration again.",
         )
     return True
 
 
 def _has_rows(target: Target, name: str) -> bool:
-    """Statistics know nothing of rows that were written just now, until they are flushed."""
+    """True if the collection has rows. Statistics include recent rows only after a flush."""
     if target.capabilities().flush_before_count:
         target.flush(name)
     return target.row_statistics(name) > 0

@@ -1,4 +1,4 @@
-"""The count check at the end of a job: what it needs is counted, what it proves is stored."""
+"""Verify stage: counts the rows at the end of a job, compares the counts, and stores the result."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from migrations_app.engine.verification.row_count import CountState
 from migrations_app.engine.verification.verdict import Check, Verdict, judge
 from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, JobCollection
-from migrations_app.stages.count import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, keys_sought
+from migrations_app.stages.count import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, key_check_counts
 
-# Values of ``partition_by`` that may have come up while rows moved, and partitions still be compared.
+# If more new values of ``partition_by`` than this appeared during the move, partitions are not compared.
 NEW_VALUES = 100
 
 
 def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
-    """Check every collection that is not checked yet; ``RunAgain`` where one needs more time.
+    """Check every collection that is not checked yet. Returns ``RunAgain`` if one needs more time.
 
-    Raises ``VerifyMismatch`` when all are checked and one has an unexplained difference.
+    Raises ``VerifyMismatch`` if all are checked and one has an unexplained difference.
     """
     for row in held.job.collections.with_counters().order_by("position"):
         held.stop.check()
@@ -40,13 +40,13 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
 
 
 def _partition_checks(row: JobCollection, source: Source, counted: CountState) -> tuple[Check, ...]:
-    """Nothing where the partitions were not counted, or the source was written to meanwhile."""
+    """Compare the partitions. Empty if they were not counted, or if the source changed in the meantime."""
     plan = row.completed
     if plan.partition_by is None or not counted.by_partition or row.rows_source != row.rows_source_after:
         return ()
-    most = len(plan.partitions) + NEW_VALUES
-    values = source.distinct(plan.ref, plan.partition_by, most)
-    if len(values) > most:
+    limit = len(plan.partitions) + NEW_VALUES
+    values = source.distinct(plan.ref, plan.partition_by, limit)
+    if len(values) > limit:
         return ()
     counters = _counters(row)
     left_out = counters.rejected + counters.skipped + counters.collapsed
@@ -56,20 +56,20 @@ def _partition_checks(row: JobCollection, source: Source, counted: CountState) -
 
 
 def _store(held: HeldJob, row: JobCollection, source: Source, target: Target, counted: CountState) -> None:
-    more = _partition_checks(row, source, counted)
-    verdict = _judge(row, counted, more)
+    partition_checks = _partition_checks(row, source, counted)
+    verdict = _judge(row, counted, partition_checks)
     if verdict.verified is False and row.duplicate_keys is not None:
-        # Values may have changed while rows moved: before a difference is called a loss, count again.
+        # Values may have changed during the move: count the duplicates again before reporting a loss.
         row.duplicate_keys_after = _duplicates(row, source, target)
-        verdict = _judge(row, counted, more)
+        verdict = _judge(row, counted, partition_checks)
     row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
     row.save(update_fields=("rows_target", "verified", "checks", "duplicate_keys_after"))
     held.log(_level(verdict), f"{row.target}: {verdict.message}", counted_by=counted.method)
     if counted.rows is not None and counted.reason:
-        held.log("warning", f"{row.target}: its index or load state could not be put back. {counted.reason}")
+        held.log("warning", f"{row.target}: its index or load state could not be restored. {counted.reason}")
 
 
-def _judge(row: JobCollection, counted: CountState, more: tuple[Check, ...]) -> Verdict:
+def _judge(row: JobCollection, counted: CountState, partition_checks: tuple[Check, ...]) -> Verdict:
     known = (row.duplicate_keys, row.duplicate_keys_after)
     duplicates = tuple(number for number in known if number is not None)
     return judge(
@@ -77,30 +77,30 @@ def _judge(row: JobCollection, counted: CountState, more: tuple[Check, ...]) -> 
         source_before=row.rows_source,
         source_after=row.rows_source_after,
         target_before=row.count_before,
-        keys=keys_sought(row),
+        keys=key_check_counts(row),
         target_after=counted.rows,
         limit=row.limit_rows,
         duplicates=() if row.key_unique else duplicates or None,
-        reason=_uncounted(row, counted),
-        more=more,
+        reason=_reason_not_counted(row, counted),
+        more=partition_checks,
     )
 
 
 def _duplicates(row: JobCollection, source: Source, target: Target) -> int | None:
-    asked = key_rows(row.completed, key_per_partition=target.capabilities().key_per_partition)
+    keys = key_rows(row.completed, key_per_partition=target.capabilities().key_per_partition)
     try:
-        return source.measure(row.completed.ref, duplicates_of=asked).duplicates
+        return source.measure(row.completed.ref, duplicates_of=keys).duplicates
     except SourceError as error:
         if error.retryable:
             raise
         return None
 
 
-def _uncounted(row: JobCollection, counted: CountState) -> str:
-    """Why there is no difference to compare."""
+def _reason_not_counted(row: JobCollection, counted: CountState) -> str:
+    """Return the reason why there are no counts to compare, or an empty text."""
     if row.count_before is None:
-        reason = row.finish.get(BEFORE, {}).get("reason") or "The plan asked for no verification then."
-        return f"What the collection held before was not counted. {reason}"
+        reason = row.finish.get(BEFORE, {}).get("reason") or "The plan requested no verification."
+        return f"The rows that the collection contained before were not counted. {reason}"
     return counted.reason
 
 
@@ -111,19 +111,19 @@ def _level(verdict: Verdict) -> str:
 
 
 def _counters(row: JobCollection) -> Counters:
-    """The sums that ``with_counters`` annotated."""
+    """Return the counters that ``with_counters`` annotated."""
     names = ("read", "written", "rejected", "skipped", "collapsed")
     return Counters(**{name: getattr(row, f"rows_{name}") for name in names})
 
 
 def _refuse_mismatch(job: Job) -> None:
-    odd = job.collections.filter(verified=False).order_by("position")
-    if not odd:
+    mismatched = job.collections.filter(verified=False).order_by("position")
+    if not mismatched:
         return
-    sentences = [check["message"] for row in odd for check in row.checks if check["passed"] is False]
-    made_here = all(row.is_created for row in odd)
+    messages = [check["message"] for row in mismatched for check in row.checks if check["passed"] is False]
+    is_ours = all(row.is_created for row in mismatched)
     raise VerifyMismatch(
-        f"The counts of {', '.join(row.target for row in odd)} do not agree. {' '.join(sentences)}",
-        "Nothing was dropped. See whether someone else writes to the source or the collection; then "
-        f"{'drop the collection and ' if made_here else ''}migrate it again.",
+        f"The counts of {', '.join(row.target for row in mismatched)} do not match. {' '.join(messages)}",
+        "Nothing was dropped. Check that nothing else writes to the source or the collection; then "
+        f"{'drop the collection and ' if is_ours else ''}migrate it again.",
     )

@@ -1,4 +1,4 @@
-"""Cluster: one django_q worker process and its queue, run until SIGTERM."""
+"""Cluster: runs one django_q worker process for one queue, until SIGTERM."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ STUCK_SECONDS = 10.0
 
 
 class ClusterStop:
-    """django_q's stop event, and what happens in the pause between two of its looks around.
+    """django_q's stop event. django_q calls ``wait`` between two of its checks.
 
-    ``tick`` says that the cluster lives. Whatever could leave it standing still without a word (a process
-    killed with the queue's lock in its hands) ends it: the supervisor starts another.
+    Each ``wait`` calls ``tick``, which shows that the cluster is alive. If the worker process does not take a
+    waiting task (for example because a process was killed while it held the queue's lock), the cluster ends
+    itself, and the supervisor starts another one.
     """
 
     def __init__(self, tick: Callable[[], None]) -> None:
@@ -41,7 +42,7 @@ class ClusterStop:
         time.sleep(seconds)
         self._tick()
         if self._is_stuck():
-            die("the worker process does not take the task that waits for it")
+            die("the worker process does not take its waiting task")
         return self._is_set
 
     def _is_stuck(self) -> bool:
@@ -53,7 +54,7 @@ class ClusterStop:
 
 
 class OneWorker(Sentinel):
-    """django_q's cluster of one worker process, run in this very process."""
+    """django_q's cluster with one worker process. The cluster itself runs in the current process."""
 
     def reincarnate(self, process: Any) -> None:
         if process.exitcode is None or process.exitcode < 0:
@@ -63,30 +64,30 @@ class OneWorker(Sentinel):
 
 
 def die(reason: str) -> None:
-    """End the whole process group: this cluster and its processes."""
+    """Kill the process group: this cluster and its processes."""
     logger.critical("Ending this cluster: %s.", reason)
     os.killpg(0, signal.SIGKILL)
 
 
 def run_cluster(on_stop: Callable[[], None], tick: Callable[[], None]) -> None:
-    """Work for the queue named by the environment (``Q_CLUSTER_NAME``) until SIGTERM.
+    """Process the queue named by the environment variable ``Q_CLUSTER_NAME`` until SIGTERM.
 
-    On SIGTERM each process of the cluster calls ``on_stop``; it ends when the task under way returns.
+    On SIGTERM each process of the cluster calls ``on_stop``, and ends when its current task returns.
     """
-    end = ClusterStop(tick)
-    sentinel = OneWorker(end, threading.Event(), uuid.uuid4(), broker=Broker(), start=False)
-    end.sentinel = sentinel
+    stop_event = ClusterStop(tick)
+    sentinel = OneWorker(stop_event, threading.Event(), uuid.uuid4(), broker=Broker(), start=False)
+    stop_event.sentinel = sentinel
 
     def stop(*_signal: object) -> None:
-        end.set()
+        stop_event.set()
         on_stop()
 
-    # The processes it forks inherit this; Ctrl-C is for the supervisor.
+    # Forked processes inherit these handlers. Ctrl-C is handled by the supervisor.
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    post_execute_in_worker.connect(_is_free, weak=False)
+    post_execute_in_worker.connect(_mark_free, weak=False)
     sentinel.start()
 
 
-def _is_free(**_signal: object) -> None:
+def _mark_free(**_signal: object) -> None:
     busy.set(False)

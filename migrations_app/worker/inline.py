@@ -1,4 +1,4 @@
-"""A job run by the process that made it: the same tasks, one after another, without a queue."""
+"""Inline jobs: runs a job in the process that created it, with the same tasks but without a queue."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ TURN_SECONDS = 0.5
 
 
 def run_inline(job: Job, each_turn: Callable[[], object] = lambda: None) -> None:
-    """Run ``job`` to its end. ``each_turn`` is called twice a second meanwhile, in the calling thread.
+    """Run ``job`` to its end. Meanwhile ``each_turn`` is called twice a second, in the calling thread.
 
-    Interrupted and called again, it goes on where the job stands.
+    After an interrupt it can be called again, and continues the job.
     """
     Job.objects.filter(pk=job.pk).update(inline=True)
     runner = _runner(job)
-    # Not ``join`` and ``is_alive``: a Ctrl-C within ``join`` makes Python take the thread for ended.
+    # Not ``join`` and ``is_alive``: after a Ctrl-C inside ``join``, Python regards the thread as ended.
     while not runner.ended.wait(TURN_SECONDS):
         each_turn()
     each_turn()
@@ -30,7 +30,7 @@ def run_inline(job: Job, each_turn: Callable[[], object] = lambda: None) -> None
 
 
 class _Runner(threading.Thread):
-    """The thread that runs a job; ``ended`` is set when it is through."""
+    """The thread that runs a job; ``ended`` is set when it has finished."""
 
     def __init__(self, job_id: int) -> None:
         super().__init__(name=f"inline {job_id}", daemon=True)
@@ -49,7 +49,7 @@ class _Runner(threading.Thread):
 
 
 def _runner(job: Job) -> _Runner:
-    """The thread of an interrupted call, if it is still there, else a new one."""
+    """Return the thread of an interrupted call if it still runs, else start a new one."""
     for running in threading.enumerate():
         if isinstance(running, _Runner) and running.job_id == job.pk and not running.ended.is_set():
             return running

@@ -1,4 +1,4 @@
-"""Processes that do not outlive the one that started them."""
+"""Parent death: makes a process end when its parent process ends."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process as soon as process ``parent`` ends, however it ends.
+    """Make the kernel kill this process as soon as the process ``parent`` ends.
 
-    And likewise each process forked from it, with this one. Linux only: elsewhere ``is_orphan`` has to be
-    asked. The parent must have started this process from its main thread.
+    Each process forked from this process is killed in the same way when this process ends. Linux only:
+    elsewhere the process must check ``is_orphan``. The parent must have started this process from its main
+    thread.
     """
     if not sys.platform.startswith("linux"):
         return
-    # Loaded before any fork: the child of a fork must not import.
+    # Load it before any fork: a forked child must not import.
     libc = ctypes.CDLL(None)
 
     def follow(parent: int) -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if is_orphan(parent):  # it died before it was asked for
+        if is_orphan(parent):  # the parent ended before the line above
             os._exit(1)
 
     follow(parent)
-    here = [os.getpid()]
+    own_pid = [os.getpid()]
 
     def in_child() -> None:
-        follow(here[0])
-        here[0] = os.getpid()
+        follow(own_pid[0])
+        own_pid[0] = os.getpid()
 
     os.register_at_fork(after_in_child=in_child)
 

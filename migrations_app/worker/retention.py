@@ -1,4 +1,4 @@
-"""What is kept of jobs that ended, and for how long: ``VECTORFERRY_KEEP_…_DAYS`` (not set: for ever)."""
+"""Retention: deletes old jobs, logs and rejected rows after ``VECTORFERRY_KEEP_…_DAYS`` (not set: never)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.db.models.functions import Now
 
 from migrations_app.models import Job, LogEntry, RejectedRow
 
-# So many rows in one statement, and so many statements at a time: others want to write meanwhile.
+# Limits on the rows per statement and on the statements per run, so that other writers do not wait for long.
 ROWS_AT_ONCE = 2_000
 STATEMENTS_AT_ONCE = 5
 
 
 def prune() -> None:
-    """Delete what is older than it is to be kept, counted from the end of its job; of much, a part."""
+    """Delete records whose job ended too long ago. If there are many, one call deletes only a part."""
     _prune(LogEntry, "job__ended_at__lt", settings.VECTORFERRY_KEEP_LOG_DAYS)
     _prune(RejectedRow, "job__ended_at__lt", settings.VECTORFERRY_KEEP_REJECTED_DAYS)
     _prune(Job, "ended_at__lt", settings.VECTORFERRY_KEEP_JOB_DAYS)

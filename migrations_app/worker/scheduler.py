@@ -1,4 +1,6 @@
-"""What every job needs next: asked after each task, and by the sweep for whatever was lost."""
+"""Scheduler: wakes workers for what each job needs next. It runs after each task, and regularly to replace
+lost wake-ups.
+"""
 
 from __future__ import annotations
 
@@ -16,30 +18,30 @@ from migrations_app.queue import Task
 from migrations_app.stages.post_migration import HAS_OPEN_ACTION
 
 
-def sweep() -> None:
-    """Top up the wake-ups of all jobs, and end those that are to stop and that nobody holds."""
-    _take_in_orphans()
+def schedule_all() -> None:
+    """Wake the workers that all jobs need, and end the stopping jobs that no worker holds."""
+    _adopt_orphans()
     waiting = queue.waiting()
     for job in Job.objects.filter(status__in=RUNNING):
-        top_up(job, waiting)
+        schedule(job, waiting)
     room = settings.VECTORFERRY_JOBS_AT_ONCE - Job.objects.filter(status__in=RUNNING).count()
     pending = Job.objects.filter(status=Status.PENDING).order_by("created_at", "pk")
     for job in pending[: max(0, room)]:
-        top_up(job, waiting)
-    asked = JobCollection.objects.filter(HAS_OPEN_ACTION, job__status=Status.SUCCESSFUL).values("job")
-    for job in Job.objects.filter(pk__in=asked):
-        top_up(job, waiting)
+        schedule(job, waiting)
+    with_action = JobCollection.objects.filter(HAS_OPEN_ACTION, job__status=Status.SUCCESSFUL).values("job")
+    for job in Job.objects.filter(pk__in=with_action):
+        schedule(job, waiting)
 
 
-def _take_in_orphans() -> None:
-    """A job that a command ran in its own process, and whose process died, is the workers' from now on."""
-    silent = JobSlice.objects.filter(lease_until__lte=Now()).values("collection__job")
-    abandoned = Q(lease_until__lte=Now()) | Q(pk__in=silent)
+def _adopt_orphans() -> None:
+    """Let the workers run the jobs that a command ran in its own process, if that process died."""
+    with_expired_slice = JobSlice.objects.filter(lease_until__lte=Now()).values("collection__job")
+    abandoned = Q(lease_until__lte=Now()) | Q(pk__in=with_expired_slice)
     Job.objects.filter(abandoned, inline=True, status__in=RUNNING).update(inline=False)
 
 
-def top_up(job: Job, waiting: Counter[tuple[Task, int]] | None = None) -> None:
-    """Wake as many workers as ``job`` has use for, less those already woken; end it where that is due."""
+def schedule(job: Job, waiting: Counter[tuple[Task, int]] | None = None) -> None:
+    """Wake the workers that ``job`` needs, minus the wake-ups already sent. End it if it is ready to end."""
     job.refresh_from_db()
     if job.is_stopping and services.job_settle(job=job):
         return
@@ -53,7 +55,7 @@ def top_up(job: Job, waiting: Counter[tuple[Task, int]] | None = None) -> None:
 
 
 def due(job: Job) -> Counter[Task]:
-    """What a worker could do for the job now, and how many of them."""
+    """Return the tasks that workers can do for the job now, and the number of workers for each."""
     if job.is_running and job.stage == Stage.MOVING and not job.is_stopping:
         return _moving(job)
     is_free = Job.objects.filter(pk=job.pk).due().exists()

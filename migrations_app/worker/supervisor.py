@@ -1,13 +1,14 @@
-"""What ``manage.py worker`` supervises: clusters of one process each, for data and for control.
+"""Supervisor: runs the clusters of ``manage.py worker``. Each has one worker process, for data or control.
 
 ::
 
-    worker ── heartbeat row, sweep
+    worker ── heartbeat row, scheduler
       ├── cluster "control"   a process group: pusher, worker process, monitor
       ├── cluster "data"
       └── cluster "data"      ... as many as VECTORFERRY_WORKERS
 
-A cluster that died or stands still is killed as a group and started again. None outlives the worker.
+A cluster that died or does not respond is killed with its process group and started again. No cluster
+outlives the worker.
 """
 
 from __future__ import annotations
@@ -34,20 +35,21 @@ from migrations_app.queue import CONTROL, DATA
 from migrations_app.worker import retention, scheduler
 
 logger = logging.getLogger("vectorferry.worker")
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 SEEN_SECONDS = 5.0
-# A cluster that has not given a sign for so long stands still.
+# A cluster that has sent no sign of life for this long is regarded as stuck.
 SILENCE_SECONDS = 30.0
 STABLE_SECONDS = 10.0
 PRUNE_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 30.0
-# Ten seconds in all: what has not let go by then is killed, and its lease runs out.
+# Shutting down takes at most ten seconds. Processes that are still running after this are killed, and their
+# leases run out.
 DRAIN_SECONDS = 8.0
 FORGET_AFTER = timedelta(days=1)
 
 
 class Cluster:
-    """One child process with a group of its own, and the pipe on which it says that it lives."""
+    """One child process in its own process group, with a pipe on which it sends signs of life."""
 
     def __init__(self, queue_name: str) -> None:
         self.queue_name = queue_name
@@ -56,18 +58,18 @@ class Cluster:
         self._heard_at = self._started_at = self._start_at = time.monotonic()
         self._pause_seconds = 0.5
 
-    def look(self) -> None:
-        """Start it if it is due, kill it if it stands still, bury it if it died."""
+    def check(self) -> None:
+        """Start the process if it is due; if it is stuck or died, clean up and schedule the next start."""
         if self._process is None:
             if time.monotonic() >= self._start_at:
                 self._start()
             return
         self._listen()
-        silent = time.monotonic() - self._heard_at > SILENCE_SECONDS
-        if silent:
-            logger.error("A %s process stands still; starting another.", self.queue_name)
-        if silent or self._process.poll() is not None:
-            self._bury()
+        is_stuck = time.monotonic() - self._heard_at > SILENCE_SECONDS
+        if is_stuck:
+            logger.error("A %s process does not respond; starting another.", self.queue_name)
+        if is_stuck or self._process.poll() is not None:
+            self._clean_up()
 
     def _start(self) -> None:
         self._pipe, sign = os.pipe()
@@ -84,12 +86,15 @@ class Cluster:
         self._heard_at = self._started_at = time.monotonic()
 
     def _listen(self) -> None:
-        with suppress(BlockingIOError):  # nothing more to hear
+        with suppress(BlockingIOError):  # the pipe is empty
             while os.read(self._pipe, 4096):
                 self._heard_at = time.monotonic()
 
-    def _bury(self) -> None:
-        """Kill what is left of the group; start again soon, the later the sooner it died."""
+    def _clean_up(self) -> None:
+        """Kill the rest of the process group and set the time of the next start.
+
+        Each process that dies soon after its start doubles the pause.
+        """
         code = self.kill()
         lived = time.monotonic() - self._started_at
         self._pause_seconds = (
@@ -102,7 +107,7 @@ class Cluster:
         )  # fmt: skip
 
     def kill(self) -> int | None:
-        """End the whole group now. Safe to call at any time."""
+        """Kill the whole process group now. Safe to call at any time."""
         if self._process is None:
             return None
         self._signal(signal.SIGKILL)
@@ -112,7 +117,7 @@ class Cluster:
         return code
 
     def drain(self) -> None:
-        """Ask each process of the group to let go of its work and end."""
+        """Ask each process of the group to release its work and end."""
         self._signal(signal.SIGTERM)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -126,16 +131,16 @@ class Cluster:
 
 
 class Supervisor:
-    """Runs the clusters until it is asked to stop, and keeps the row by which the console knows of it."""
+    """Runs the clusters until it is asked to stop, and updates the ``Worker`` row that the console reads."""
 
     def __init__(self, slots: int) -> None:
         self._clusters = [Cluster(CONTROL), *(Cluster(DATA) for _ in range(slots))]
         self._slots = slots
         self._row: Worker | None = None
         self._is_asked_to_stop = False
-        self._seen = Every(SEEN_SECONDS, self._say_alive)
-        self._sweep = Every(settings.VECTORFERRY_LEASE_SECONDS / 2, scheduler.sweep)
-        self._prune = Every(PRUNE_SECONDS, retention.prune)
+        self._heartbeat = Periodic(SEEN_SECONDS, self._store_heartbeat)
+        self._schedule = Periodic(settings.VECTORFERRY_LEASE_SECONDS / 2, scheduler.schedule_all)
+        self._prune = Periodic(PRUNE_SECONDS, retention.prune)
 
     def stop(self, *_signal: object) -> None:
         """For a signal handler."""
@@ -145,27 +150,27 @@ class Supervisor:
         try:
             while not self._is_asked_to_stop:
                 for cluster in self._clusters:
-                    cluster.look()
-                self._seen.look()
-                self._sweep.look()
-                self._prune.look()
-                time.sleep(LOOK_SECONDS)
+                    cluster.check()
+                self._heartbeat.run_if_due()
+                self._schedule.run_if_due()
+                self._prune.run_if_due()
+                time.sleep(POLL_SECONDS)
             self._drain()
         finally:
             for cluster in self._clusters:
                 cluster.kill()
-            self._say_gone()
+            self._delete_heartbeat()
 
     def _drain(self) -> None:
-        logger.info("Shutting down: slices are being stored and let go.")
+        logger.info("Shutting down: storing and releasing the running slices.")
         for cluster in self._clusters:
             cluster.drain()
-        over = time.monotonic() + DRAIN_SECONDS
-        self._seen.now(lambda: self._say_alive(draining=True))
-        while time.monotonic() < over and not all(cluster.is_over for cluster in self._clusters):
-            time.sleep(LOOK_SECONDS)
+        deadline = time.monotonic() + DRAIN_SECONDS
+        self._heartbeat.run(lambda: self._store_heartbeat(draining=True))
+        while time.monotonic() < deadline and not all(cluster.is_over for cluster in self._clusters):
+            time.sleep(POLL_SECONDS)
 
-    def _say_alive(self, *, draining: bool = False) -> None:
+    def _store_heartbeat(self, *, draining: bool = False) -> None:
         row = {"last_seen": Now(), "draining": draining}
         if self._row is not None and Worker.objects.filter(pk=self._row.pk).update(**row):
             return
@@ -174,25 +179,27 @@ class Supervisor:
             host=socket.gethostname()[:255], pid=os.getpid(), slots=self._slots, **row
         )
 
-    def _say_gone(self) -> None:
+    def _delete_heartbeat(self) -> None:
         if self._row is not None:
-            self._seen.now(self._row.delete)
+            self._heartbeat.run(self._row.delete)
 
 
-class Every:
-    """Does something with the database every so often; where that is away, it is tried again next time."""
+class Periodic:
+    """A database task that runs at a fixed interval. If the database is unavailable, the next run tries
+    again.
+    """
 
     def __init__(self, seconds: float, do: Callable[[], object]) -> None:
         self._seconds = seconds
         self._do = do
         self._due = 0.0
 
-    def look(self) -> None:
+    def run_if_due(self) -> None:
         if time.monotonic() >= self._due:
-            self.now(self._do)
+            self.run(self._do)
             self._due = time.monotonic() + self._seconds
 
-    def now(self, do: Callable[[], object]) -> None:
+    def run(self, do: Callable[[], object]) -> None:
         try:
             do()
         except DatabaseError as error:

@@ -1,4 +1,7 @@
-"""What a worker calls: fetch the job, call, see what comes next. Each may run twice without harm."""
+"""Tasks: the functions that a worker calls. Each loads the job, does its work, and schedules what comes next.
+
+Each may run twice without harm.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ from migrations_app.stages.post_migration import post_migration as run_post_migr
 from migrations_app.stages.post_migration import post_migration_failed
 from migrations_app.stages.prepare import prepare as prepare_job
 from migrations_app.stages.prepare import prepare_failed
-from migrations_app.worker.scheduler import top_up
+from migrations_app.worker.scheduler import schedule
 
 PREPARE = ControlTask(Task.PREPARE, prepare_job, ACTIVE & Q(stage=Stage.PREPARING), prepare_failed)
 FINISH = ControlTask(Task.FINISH, finish_job, ACTIVE & ~Q(stage=Stage.PREPARING), finish_failed)
@@ -32,52 +35,52 @@ POST_MIGRATION = ControlTask(
 
 
 def prepare(job_id: int) -> None:
-    """Preflight, create collections, plan slices."""
+    """Run preflight, create the collections, store the slices."""
     job = _job(job_id, Task.PREPARE)
     if job and (job.status != Status.PENDING or services.job_start(job=job)):
         run_under_lease(job, PREPARE)
-        top_up(job)
+        schedule(job)
 
 
 def work(job_id: int) -> None:
-    """Claim a slice and move its rows for a while."""
+    """Claim a slice and move its rows, until it is done or its time is over."""
     if (job := _job(job_id, Task.WORK)) is None:
         return
     terms, since = lease.terms(), time.monotonic()
     if (claimed := claim.claim(job, terms)) is not None:
         run(job, claimed, terms, since)
         for other in claim.waiting_for_target(job):
-            top_up(other)
+            schedule(other)
     else:
         claim.report_nothing_claimed(job)
-    top_up(job)
+    schedule(job)
 
 
 def finish(job_id: int) -> None:
-    """Flush, verify, index and load as the plan asks, and end the job."""
+    """Verify, index and load as the plan requests, and end the job."""
     job = _job(job_id, Task.FINISH)
     if job and services.job_is_moved(job=job):
         run_under_lease(job, FINISH)
-        top_up(job)
+        schedule(job)
 
 
 def settle(job_id: int) -> None:
-    """End a job that is to stop, once what is to be undone is."""
+    """Run the cleanup of a stopping job, which then ends."""
     job = _job(job_id, Task.SETTLE)
     if job and not services.job_is_held(job=job):
         run_under_lease(job, SETTLE)
-        top_up(job)
+        schedule(job)
 
 
 def post_migration(job_id: int) -> None:
-    """Index, load and release as asked for on the page of a job that has ended."""
+    """Index, load and release collections as requested on the page of a finished job."""
     if job := _job(job_id, Task.POST_MIGRATION):
         run_under_lease(job, POST_MIGRATION)
-        top_up(job)
+        schedule(job)
 
 
 def _job(job_id: int, task: Task) -> Job | None:
-    """The job, if it is there and this process may begin something new."""
+    """Return the job if it exists and this process accepts new work, else None."""
     job = Job.objects.select_related("source_connection", "target_connection").filter(pk=job_id).first()
     if job is not None and drain.is_requested:
         wake(job, task, delay_seconds=1)

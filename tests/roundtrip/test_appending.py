@@ -36,7 +36,7 @@ def test_rows_are_added_and_the_check_counts_the_difference(mover, items):
     assert (added.rows()[7]["title"], added.rows()[120]["title"]) == ("item 7", "more 120")
     assert (added.counts["rows_target"], added.counts["verified"]) == (150, True)
     assert added.counts["checks"][1]["message"] == "50 rows sent; the target has 50 new rows."
-    assert f"{moved.target} holds 100 rows before this job adds to it." in added.log
+    assert f"{moved.target} contains 100 rows before this job adds rows." in added.log
 
 
 def test_rows_that_replace_others_are_proven_by_their_keys(mover, items):

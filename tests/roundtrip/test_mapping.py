@@ -58,7 +58,7 @@ def test_long_texts_are_cut_at_a_character_and_counted(mover, table):
     assert column(moved, "t") == {0: "aé", 1: "abc", 2: "abc", 3: ""}
     assert column(moved, "tags") == {0: ["abc", "é"], 1: [], 2: ["x"], 3: [""]}
     assert moved.counts["values_cut"] == 4
-    assert f"{moved.target}: 4 values cut to the length of the field, as the plan asks." in moved.log
+    assert f"{moved.target}: 4 values truncated to the length of the field, as the plan requests." in moved.log
 
 
 def test_long_texts_are_rejected_unless_the_plan_says_otherwise(mover, table):
@@ -226,7 +226,7 @@ def test_only_columns_of_documents_can_be_opened(mover, table):
         ("open_type", "collections[0].select.open[0]"),
         ("open_unknown", "collections[0].select.open[1]"),
     ]
-    assert found[1]["hint"] == "There is: m."
+    assert found[1]["hint"] == "Columns with JSON: m."
 
 
 # ---------------------------------------------------------------- added fields, and columns moved

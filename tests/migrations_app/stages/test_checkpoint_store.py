@@ -18,13 +18,13 @@ def test_where_many_slices_run_a_heartbeat_is_one_statement(world):
     job = world.job()
     tasks.prepare(job.pk)
     many = lease.terms_for(1000, 30)
-    books = CheckpointStore(claim.claim(job, many), many, RunLog(job))
+    checkpoints = CheckpointStore(claim.claim(job, many), many, RunLog(job))
     for number in range(3):
-        sequence = books.ledger.begin(number, Counters(read=5))
-        books.ledger.acknowledge(sequence, written=5)
+        sequence = checkpoints.ledger.begin(number, Counters(read=5))
+        checkpoints.ledger.acknowledge(sequence, written=5)
         with CaptureQueriesContext(connection) as caught:
-            assert books.beat() is None
+            assert checkpoints.beat() is None
         assert [query["sql"].split()[0] for query in caught.captured_queries] == ["UPDATE"]
-    books.close(state=SliceState.WAITING)
+    checkpoints.close(state=SliceState.WAITING)
     # What no sample told yet is told by the last one.
     assert RateSample.objects.get(job=job).rows == 15

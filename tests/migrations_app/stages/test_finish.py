@@ -50,7 +50,7 @@ def test_values_that_were_cut_by_choice_are_counted_and_said(world, moved):
     tasks.finish(job.pk)
     assert ended(job).status == Status.SUCCESSFUL
     told = job.log.get(message__contains=" cut ")
-    assert told.message == "books: 90 values cut to the length of the field, as the plan asks."
+    assert told.message == "books: 90 values truncated to the length of the field, as the plan requests."
     assert job_report(job)["collections"][0]["values_cut"] == 90
 
 
@@ -116,7 +116,7 @@ def test_a_plan_may_leave_verification_out(world, moved):
     assert ended(job).status == Status.SUCCESSFUL
     row = job.collections.get()
     assert row.verified is None
-    assert row.checks[0]["message"] == "The plan asks for no verification."
+    assert row.checks[0]["message"] == "The plan requests no verification."
 
 
 def test_a_target_that_is_away_for_a_while_delays_the_end_only(world, moved, monkeypatch, work_off):
@@ -198,7 +198,7 @@ def test_a_cancel_between_two_turns_of_a_count_restores_what_was_found(world, ha
 
 def test_a_job_that_fails_between_two_turns_of_a_count_restores_what_was_found(world, half_counted, work_off):
     services.job_note_failure(job=half_counted, error=TargetError("Something else."))
-    scheduler.sweep()
+    scheduler.schedule_all()
     work_off()
     assert ended(half_counted).status == Status.FAILED
     assert half_counted.error_message == "Something else."
@@ -216,7 +216,7 @@ def test_a_target_that_cannot_be_restored_keeps_no_job_from_ending(
     work_off()
     assert ended(half_counted).status == Status.CANCELED
     assert half_counted.error is None
-    assert half_counted.log.filter(level="warning", message__contains="stays: Away.").exists()
+    assert half_counted.log.filter(level="warning", message__contains="could not be restored. Away.").exists()
 
 
 # ---------------------------------------------------------------- indexes and loading by plan
@@ -301,7 +301,7 @@ def test_an_index_or_a_load_that_never_ends_fails_the_job_and_says_that_the_rows
     work_off()
     assert ended(job).status == Status.FAILED
     assert (job.stage, job.error_code) == (stage, f"{what}_stalled")
-    assert "The rows are all there." in job.error_hint
+    assert "All rows are in the target." in job.error_hint
     row = job.collections.get()
     assert row.verified is True
     assert getattr(row, f"{what}_action_state") == ActionState.FAILED
@@ -312,7 +312,7 @@ def test_an_action_requested_of_a_job_that_failed_wakes_nobody(world, moved):
     services.job_note_failure(job=job, error=TargetError("No."))
     services.job_settle(job=job)
     assert ended(job).status == Status.FAILED
-    scheduler.sweep()
+    scheduler.schedule_all()
     assert not queue.waiting()
 
 
@@ -370,7 +370,7 @@ def test_a_load_on_a_finished_job_that_never_ends_is_given_up(
     work_off()
     row = finished.collections.get()
     assert row.load_action_state == ActionState.FAILED
-    assert "stood still for 0 seconds" in row.load_error
+    assert "made no progress for 0 seconds" in row.load_error
     assert ended(finished).status == Status.SUCCESSFUL
     monkeypatch.setattr(MemoryTarget, "load_state", load_state)
     services.job_load(job=finished, user=None)  # asked for again, it has its whole time again

@@ -128,7 +128,7 @@ def test_a_worker_that_lost_its_lease_sends_no_more_and_stores_nothing(world, re
     assert after.state == SliceState.RUNNING
     assert after.rows_written <= 10
     assert world.target.requests < 10
-    assert "took this slice over" in job.log.last().message
+    assert "took over this slice" in job.log.last().message
 
 
 def test_what_a_worker_stores_after_it_lost_its_lease_is_void(world, ready):
@@ -139,7 +139,7 @@ def test_what_a_worker_stores_after_it_lost_its_lease_is_void(world, ready):
     run(job, claimed, how, time.monotonic())
     assert the_slice().rows_written == 0
     assert the_slice().state == SliceState.RUNNING
-    assert "took this slice over" in job.log.last().message
+    assert "took over this slice" in job.log.last().message
 
 
 def test_what_befalls_a_worker_after_it_lost_its_lease_does_not_fail_the_job(world, ready):
@@ -152,7 +152,7 @@ def test_what_befalls_a_worker_after_it_lost_its_lease_does_not_fail_the_job(wor
     run(job, late, how, time.monotonic())
     job.refresh_from_db()
     assert job.error is None
-    assert "took this slice over" in job.log.last().message
+    assert "took over this slice" in job.log.last().message
 
 
 def test_a_worker_that_comes_back_to_a_job_that_ended_finds_its_lease_gone(ready):

@@ -53,7 +53,7 @@ def test_a_collection_that_is_there_is_replaced_where_the_plan_says_so(world, ol
     assert len(old["books"].rows) == 100
     row = job.collections.get()
     assert (row.target_state, row.rows_target, row.verified) == (TargetState.CREATED, 100, True)
-    assert job.log.filter(message="Dropped the collection “books” (about 3 rows), to replace it.").exists()
+    assert job.log.filter(message="Dropped the collection “books” (about 3 rows) to replace it.").exists()
 
 
 def test_where_nothing_is_to_be_replaced_the_collection_is_just_made(world, work_off):
@@ -303,7 +303,7 @@ def test_where_the_target_refuses_to_be_counted_the_reason_is_said(world, append
     monkeypatch.setattr(MemoryTarget, "load", refuses)
     row = appended(range(5))
     assert (row.count_before, row.verified) == (None, None)
-    assert "held before was not counted. No right to load." in row.checks[1]["message"]
+    assert "contained before were not counted. No right to load." in row.checks[1]["message"]
     assert not world.target.collections["books"].indexes
 
 
@@ -363,7 +363,7 @@ def test_a_worker_that_dies_anywhere_while_it_counts_is_gone_on_with(world, work
         with suppress(Died):
             work_off()
         Job.objects.update(lease_until=None)
-        scheduler.sweep()
+        scheduler.schedule_all()
         work_off()
         assert ended(job).status == Status.SUCCESSFUL, job.error
         row = job.collections.get()

@@ -64,10 +64,10 @@ def test_ctrl_c_while_it_waits_leaves_the_job_running_until_it_is_canceled(world
 def test_workers_go_on_with_it_once_its_process_died(world, job, work_off):
     tasks.prepare(job.pk)
     claimed = claim.claim(Job.objects.get(), lease.terms())
-    scheduler.sweep()
+    scheduler.schedule_all()
     assert not OrmQ.objects.exists()
     JobSlice.objects.filter(pk=claimed.pk).update(lease_until=Now())
-    scheduler.sweep()
+    scheduler.schedule_all()
     work_off()
     job.refresh_from_db()
     assert job.status == Status.SUCCESSFUL

@@ -1,4 +1,4 @@
-"""The sweep: whatever got lost, a job goes on or comes to its end."""
+"""The scheduler: if a wake-up or a worker is lost, a job still continues or ends."""
 
 import pytest
 from django.db.models.functions import Now
@@ -21,8 +21,8 @@ def lost():
 
 
 def swept(job):
-    """What the sweep wakes for this job."""
-    scheduler.sweep()
+    """The wake-ups that the scheduler sends for this job."""
+    scheduler.schedule_all()
     return {task: number for (task, pk), number in queue.waiting().items() if pk == job.pk}
 
 
@@ -103,10 +103,10 @@ def test_a_stopping_job_whose_worker_died_ends_when_the_lease_is_over(world):
     claim.claim(job, lease.terms())
     services.job_cancel(job=job, user=None, drop=False)
     lost()
-    scheduler.sweep()
+    scheduler.schedule_all()
     assert Job.objects.get().status == Status.CANCELING
     JobSlice.objects.update(lease_until=Now())
-    scheduler.sweep()
+    scheduler.schedule_all()
     assert Job.objects.get().status == Status.CANCELED
 
 
@@ -115,10 +115,10 @@ def test_a_failing_job_waits_for_its_last_slice(world):
     tasks.prepare(job.pk)
     claimed = claim.claim(job, lease.terms())
     Job.objects.update(error_code="target_failed", error_message="No.")
-    scheduler.sweep()
+    scheduler.schedule_all()
     assert Job.objects.get().status == Status.IN_PROGRESS
     lease.release(claimed)
-    scheduler.sweep()
+    scheduler.schedule_all()
     assert Job.objects.get().status == Status.FAILED
 
 
@@ -142,7 +142,7 @@ def test_a_job_whose_command_died_can_still_be_canceled(world):
     assert swept(job) == {}
     services.job_cancel(job=Job.objects.get(), user=None, drop=False)
     JobSlice.objects.update(lease_until=Now())
-    scheduler.sweep()
+    scheduler.schedule_all()
     assert Job.objects.get().status == Status.CANCELED
 
 

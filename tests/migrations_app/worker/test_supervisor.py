@@ -115,7 +115,7 @@ def test_a_cluster_that_stands_still_is_replaced(monkeypatch, transactional_db):
     others = below(os.getpid())
 
     def is_up() -> bool:
-        cluster.look()
+        cluster.check()
         return len(below(os.getpid()) - others) == 4
 
     try:
