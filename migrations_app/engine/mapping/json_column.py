@@ -47,7 +47,7 @@ class FixedKey:
     """A key that becomes a field.
 
     ``fill`` is used if the key is null or missing. ``truncates``: texts that are too long are truncated.
-    ``keeps_mismatches``: values of another type go into the dynamic field, under the name ``mismatch_key``
+    ``keeps_mismatches``: values that do not fit go into the dynamic field, under the name ``mismatch_key``
     or, if that is empty, under their own path. Otherwise their rows are rejected.
     """
 
