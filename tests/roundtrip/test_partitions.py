@@ -115,7 +115,7 @@ def test_a_key_that_stays_in_its_old_partition_too_is_noticed(mover, pages):
     assert again.report["status"] == "Failed"
     assert again.report["error"]["code"] == "verify_mismatch"
     assert "holds 52 rows with the 51 keys that were sent" in again.report["error"]["message"]
-    assert any("keeps one row for each key and partition" in sentence for sentence in again.log)
+    assert any("stores one row for each key and partition" in sentence for sentence in again.log)
 
 
 def test_rows_are_not_added_beside_partitions_by_a_plan_that_names_none(mover, pages):

@@ -1,7 +1,8 @@
-"""What cannot work, found before anything is written: all faults at once, each with its place and its repair.
+"""Preflight: finds the faults of a plan before anything is written.
 
-``check_collection`` looks at a completed plan alone, as the wizard does with every change; ``check_plan``
-connects to both ends as well.
+It reports all faults at once, each with its place in the plan and often with a fix. ``check_collection``
+looks only at a completed plan; the wizard calls it after each change. ``check_plan`` also connects to the
+source and the target.
 """
 
 from migrations_app.engine.preflight.plan import Preflight, PreparedCollection, check_plan

@@ -1,4 +1,4 @@
-"""The checks that connect: both ends of a whole plan, and the rows it is about."""
+"""Preflight of a whole plan: the checks that connect to the source and the target and look at the rows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from migrations_app.engine.targets.base import Target
 
 @dataclass(frozen=True, slots=True)
 class PreparedCollection:
-    """A completed collection. ``rows`` is an estimate; ``notes`` are sentences that a person should read.
+    """A completed collection. ``rows`` is an estimate; ``notes`` are messages for the user.
 
-    ``key_is_unique``: the source declares it, or the keys are Auto ID's; else ``duplicates`` are its rows
-    minus its different keys, None where nobody counted them.
+    ``key_is_unique``: the source declares the key unique, or Auto ID generates it. If not, ``duplicates`` is
+    the number of rows minus the number of different keys, or None if they were not counted.
     """
 
     plan: CollectionPlan
@@ -44,13 +44,13 @@ class PreparedCollection:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """All faults of a plan, warnings among them, and the collections that could be described, in order."""
+    """All faults of a plan, including warnings, and the collections that could be described, in order."""
 
     faults: tuple[Fault, ...]
     collections: tuple[PreparedCollection, ...]
 
     def raise_if_faults(self) -> None:
-        """Raise ``PlanRefused`` with everything but the warnings, if there is anything."""
+        """Raise ``PlanRefused`` with all faults that are not warnings, if there are any."""
         errors = tuple(fault for fault in self.faults if fault.severity == "error")
         if errors:
             raise PlanRefused(errors)
@@ -66,47 +66,47 @@ def check_plan(
 ) -> Preflight:
     """Describe, complete and check every collection of ``plan``. Writes nothing.
 
-    Raises only what keeps the checks from being made: a ``ConnectionFailed``, a retryable error, or the
-    reason of ``stop``.
+    Raises only if the checks cannot be made: a ``ConnectionFailed``, a retryable error, or the reason of
+    ``stop``.
     """
     stop = stop or StopToken()
     faults = [*unbuilt_faults(plan), *endpoints.check_number(plan, type(source), max_collections)]
     try:
-        capabilities, taken, is_there = target.capabilities(), frozenset(target.collections()), True
+        capabilities, taken, has_database = (target.capabilities(), frozenset(target.collections()), True)
     except DatabaseMissing as error:
         faults.append(endpoints.database_fault(plan, target, error))
-        capabilities, taken, is_there = endpoints.capabilities_elsewhere(target), frozenset(), False
+        capabilities, taken, has_database = (endpoints.default_capabilities(target), frozenset(), False)
     faults += endpoints.check_options(plan, type(source), capabilities)
-    described = [_described(collection, source, stop) for collection in plan.collections]
-    schemas = [found for found in described if isinstance(found, CollectionSchema)]
+    described = [_describe(collection, source, stop) for collection in plan.collections]
+    schemas = [schema for schema in described if isinstance(schema, CollectionSchema)]
     prepared: dict[int, PreparedCollection] = {}
-    for number, (collection, found) in enumerate(zip(plan.collections, described, strict=True)):
+    for number, (collection, schema) in enumerate(zip(plan.collections, described, strict=True)):
         stop.check()
-        if isinstance(found, Fault):
-            own: Sequence[Fault] = (found,)
+        if isinstance(schema, Fault):
+            collection_faults: Sequence[Fault] = (schema,)
         else:
-            asked = _named(collection, default_targets(schemas)[found.name])
-            prepared[number], own = _prepared(
-                asked, found, source, target, capabilities, taken, plan.options.limit_rows
+            with_target = _with_target(collection, default_targets(schemas)[schema.name])
+            prepared[number], collection_faults = _prepare(
+                with_target, schema, source, target, capabilities, taken, plan.options.limit_rows
             )
-        faults += (fault.under(f"collections[{number}]") for fault in own)
-    for number, one in prepared.items() if is_there else ():
-        own = (
-            *existing.check_names(one.plan, target, taken),
-            *existing.check_partitions(one.plan, target, taken),
+        faults += (fault.under(f"collections[{number}]") for fault in collection_faults)
+    for number, completed in prepared.items() if has_database else ():
+        collection_faults = (
+            *existing.check_names(completed.plan, target, taken),
+            *existing.check_partitions(completed.plan, target, taken),
         )
-        faults += (fault.under(f"collections[{number}]") for fault in own)
-    plans = {number: one.plan for number, one in prepared.items()}
+        faults += (fault.under(f"collections[{number}]") for fault in collection_faults)
+    plans = {number: completed.plan for number, completed in prepared.items()}
     faults += endpoints.check_targets(plans, taken, target.database)
-    used = {*taken, *(one.target or "" for one in plans.values())}
+    used = {*taken, *(completed.target or "" for completed in plans.values())}
     return Preflight(tuple(endpoints.with_free_targets(faults, used)), tuple(prepared.values()))
 
 
-def _named(collection: CollectionPlan, target: str) -> CollectionPlan:
+def _with_target(collection: CollectionPlan, target: str) -> CollectionPlan:
     return collection.model_copy(update={"target": target}) if collection.target is None else collection
 
 
-def _described(collection: CollectionPlan, source: Source, stop: StopToken) -> CollectionSchema | Fault:
+def _describe(collection: CollectionPlan, source: Source, stop: StopToken) -> CollectionSchema | Fault:
     stop.check()
     selection = endpoints.check_selection(collection, type(source))
     if selection is not None:
@@ -119,7 +119,7 @@ def _described(collection: CollectionPlan, source: Source, stop: StopToken) -> C
         return _source_fault(collection, error)
 
 
-def _prepared(
+def _prepare(
     collection: CollectionPlan,
     schema: CollectionSchema,
     source: Source,
@@ -128,43 +128,43 @@ def _prepared(
     taken: AbstractSet[str],
     limit_rows: int | None,
 ) -> tuple[PreparedCollection, tuple[Fault, ...]]:
-    there, unreadable = existing.added_to(collection, target, taken)
-    completed = complete(collection, schema, capabilities, existing=there)
-    made = Partitions()
+    append_to, unreadable = existing.append_target(collection, target, taken)
+    completed = complete(collection, schema, capabilities, existing=append_to)
+    partitions = Partitions()
     try:
         facts = look_at_rows(Subject(completed, schema, capabilities), source)
-        made = name_partitions(Subject(completed, schema, capabilities), source)
+        partitions = name_partitions(Subject(completed, schema, capabilities), source)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise
         facts = RowFacts({}, (_source_fault(collection, error),))
-    completed = with_dims(completed, facts.dims).model_copy(update={"partitions": dict(made.names)})
-    found = (*unreadable, *check_collection(completed, schema, capabilities, there))
-    warnings = tuple(fault.message for fault in found if fault.severity == "warning")
-    unsaid = _left_out(completed, schema, capabilities, there) if collection.fields is None else ()
-    counts = (*facts.notes, *made.notes)
+    completed = with_dims(completed, facts.dims).model_copy(update={"partitions": dict(partitions.names)})
+    faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
+    warnings = tuple(fault.message for fault in faults if fault.severity == "warning")
+    omitted = _left_out(completed, schema, capabilities, append_to) if collection.fields is None else ()
+    counts = (*facts.notes, *partitions.notes)
     if counts and limit_rows is not None:
-        counts = (*counts, f"These counts are of all rows, of which {limit_rows:,} at most are moved.")
-    notes = (*schema.notes, *unsaid, *counts, *warnings)
+        counts = (*counts, f"These counts cover all rows; the job moves at most {limit_rows:,} of them.")
+    notes = (*schema.notes, *omitted, *counts, *warnings)
     prepared = PreparedCollection(
         completed, schema, schema.rows_estimate, notes, facts.key_is_unique, facts.duplicates
     )
-    return prepared, _told_once(facts.faults + made.faults + found)
+    return prepared, _without_repeated(facts.faults + partitions.faults + faults)
 
 
 def _left_out(
     completed: CollectionPlan,
     schema: CollectionSchema,
     capabilities: Capabilities,
-    there: TargetSchema | None,
+    append_to: TargetSchema | None,
 ) -> tuple[str, ...]:
-    """What a plan that lists no fields does not move, each with the reason."""
+    """Return a note for each source field that is not moved by a plan without a list of fields."""
     moved = {field.source for field in completed.fields or ()}
-    reasons, opened = (
-        left_out(schema, capabilities, len(completed.full_text)),
-        opened_columns(completed.select),
-    )
-    usual = f"“{there.name}” has no field of that name" if there is not None else "Auto ID makes new keys"
+    reasons = left_out(schema, capabilities, len(completed.full_text))
+    opened = opened_columns(completed.select)
+    usual = "Auto ID creates new keys"
+    if append_to is not None:
+        usual = f"“{append_to.name}” has no field with this name"
     return tuple(
         f"“{field.name}” is left out: {reasons.get(field.name, usual).rstrip('.')}."
         for field in schema.fields
@@ -172,8 +172,8 @@ def _left_out(
     )
 
 
-def _told_once(faults: Sequence[Fault]) -> tuple[Fault, ...]:
-    """One fault a place and kind of fault: what the rows tell goes before what the sample tells."""
+def _without_repeated(faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    """Remove the other faults of a dimension if the rows show that it is mixed: they come from the sample."""
     mixed = {fault.path for fault in faults if fault.code == "mixed_dimensions"}
     return tuple(f for f in faults if f.path not in mixed or f.code == "mixed_dimensions")
 

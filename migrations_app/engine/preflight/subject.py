@@ -1,4 +1,4 @@
-"""What the rules look at: one completed collection, its source and the target's abilities."""
+"""Subject of the rules: one completed collection, its source schema, and the capabilities of the target."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 @dataclass(frozen=True, slots=True)
 class FieldEntry:
-    """A field of the plan: its place in the list and, where there is one, the source field."""
+    """A field of the plan, with its number in the list and its source field, if it has one."""
 
     number: int
     plan: FieldPlan
@@ -26,12 +26,12 @@ class FieldEntry:
 
     @property
     def name(self) -> str:
-        """The field as a sentence names it."""
+        """The name of the field in messages."""
         return self.plan.source or self.plan.target or f"field {self.number + 1}"
 
     @property
     def spec(self) -> TypeSpec | None:
-        """The type with its parameters; None where the plan names none that exists."""
+        """The type with its parameters; None if the plan has no type, or one that does not exist."""
         element = self.plan.element_type
         if not _is_type(self.plan.type) or not (element is None or _is_type(element)):
             return None
@@ -40,13 +40,13 @@ class FieldEntry:
 
     @property
     def type_name(self) -> str:
-        """The type as the plan writes it, legal or not."""
+        """The type as written in the plan, valid or not."""
         element = self.plan.element_type
         return f"{self.plan.type}<{element}>" if element else str(self.plan.type)
 
     @property
     def is_key_of_document(self) -> bool:
-        """Whether it is below an opened column."""
+        """True if the field is a document key of an opened column."""
         return self.source is not None and bool(self.source.opened_from)
 
     @property
@@ -69,7 +69,7 @@ class FieldEntry:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One collection of a plan, completed. ``existing`` is the collection that its rows are added to."""
+    """One completed collection of a plan. ``existing``: the collection to which its rows are added."""
 
     plan: CollectionPlan
     schema: CollectionSchema
@@ -78,7 +78,7 @@ class Subject:
 
     @property
     def opened(self) -> tuple[str, ...]:
-        """The columns whose keys are moved one by one."""
+        """The columns whose keys become fields one by one."""
         return opened_columns(self.plan.select)
 
     def entries(self) -> list[FieldEntry]:
@@ -88,12 +88,13 @@ class Subject:
         ]
 
     def fixed(self) -> list[FieldEntry]:
-        """The fields of the target, without what goes into the dynamic field."""
+        """Return the fields of the target, without the entries of the dynamic field."""
         return [entry for entry in self.entries() if not entry.plan.dynamic]
 
     def field_names(self) -> set[str]:
-        """What the fields of the target are called, a key of their own and what functions make among them."""
-        names = {entry.plan.target for entry in self.fixed()} | {made.output for made in self.plan.full_text}
+        """Return the names of all target fields, including a generated key and full-text search outputs."""
+        names = {entry.plan.target for entry in self.fixed()}
+        names |= {full_text.output for full_text in self.plan.full_text}
         return {name for name in (*names, self.plan.key_name if self.plan.makes_key else None) if name}
 
     def named(self, target: str) -> FieldEntry | None:
@@ -106,7 +107,7 @@ class Subject:
         return self.plan.partition_key is not None and entry.plan.target == self.plan.partition_key
 
     def fault(self, option: str, code: str, message: str, hint: str = "", *fixes: Fix) -> Fault:
-        """A fault of the collection itself; ``collection_target`` is the option of its name."""
+        """Return a fault of the collection itself. The option of its name is ``collection_target``."""
         path = "target" if option == "collection_target" else option
         return Fault(code, message, hint, path, self.plan.source, option=option, fixes=fixes)
 

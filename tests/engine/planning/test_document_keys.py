@@ -315,7 +315,7 @@ def test_a_key_that_would_hide_a_field_is_shown_with_what_can_be_done():
         "m.lang",
         "rest",
     )
-    assert fault.fixes == (Fix("Drop the rest", "rest", "drop"),)
+    assert fault.fixes == (Fix("Drop the other keys", "rest", "drop"),)
 
 
 def test_a_key_of_which_nothing_stays_hides_no_field():
@@ -344,7 +344,7 @@ def test_two_opened_columns_with_one_key_are_refused():
 
 def test_an_unopened_column_of_documents_is_named_as_the_way():
     fault = the_fault({"select": {}} | fields({"source": "m.price"}), schema(open=()))
-    assert fault.hint == "To take keys out of “m”, open it: select: {open: [m]}."
+    assert fault.hint == "To use keys of “m” as fields, open it: select: {open: [m]}."
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_an_unopened_column_of_documents_is_named_as_the_way():
     [
         (
             ODD | {"type": "INT64"},
-            '1 of 4 sampled rows do not fit “m.odd”: such rows are rejected. “m.odd” is "x", which',
+            'In 1 of 4 sampled rows, “m.odd” has a type mismatch: such rows are rejected. “m.odd” is "x", which',
         ),
         (
             ODD | {"type": "INT64", "misfit": "dynamic", "target": "o"},

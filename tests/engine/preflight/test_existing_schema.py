@@ -189,20 +189,20 @@ def test_each_difference_is_refused_at_its_place_with_the_repair(there, plan, co
 def test_the_description_of_the_collection_that_is_there_stays():
     (fault,) = faults_of(THERE, description="Mine")
     assert (fault.code, fault.severity, fault.path) == ("description_differs", "warning", "description")
-    assert fault.message == "“books” is described as “All books”, and stays so."
+    assert fault.message == "The description of “books” is “All books”. It cannot be changed here."
     assert faults_of(THERE) == ()
 
 
 def test_what_auto_id_does_to_rows_that_are_there_already_is_said():
     (fault,) = faults_of(TABLE["Auto ID"])
     assert (fault.code, fault.severity, fault.path) == ("auto_id_adds", "warning", "key")
-    assert "comes in once more" in fault.message
+    assert "rows that are already in the collection are added again" in fault.message
 
 
 def test_a_limit_of_the_collection_that_is_there_is_not_offered_to_be_raised():
     (fault,) = faults_of(THERE, *SOURCE[:2], field("title", T.VARCHAR, longest_bytes=900))
     assert (fault.code, fault.severity, fault.fixes) == ("limit_too_small", "warning", ())
-    assert fault.hint == "The collection that is there takes no more."
+    assert fault.hint == "The limit of the existing collection cannot be raised."
 
 
 def test_a_field_that_must_be_filled_may_be_added_with_a_value():

@@ -36,27 +36,27 @@ def test_documented_parameters_are_taken(kind, params):
 @pytest.mark.parametrize(
     ("kind", "name", "value", "sentence"),
     [
-        ("HNSW", "M", 1, "“M” of HNSW is a whole number from 2 to 2,048, not 1."),
-        ("HNSW", "M", 2049, "“M” of HNSW is a whole number from 2 to 2,048, not 2049."),
-        ("HNSW", "M", 2.5, "“M” of HNSW is a whole number from 2 to 2,048, not 2.5."),
-        ("HNSW", "M", True, "“M” of HNSW is a whole number from 2 to 2,048, not True."),
-        ("HNSW", "M", "many", "“M” of HNSW is a whole number from 2 to 2,048, not many."),
-        ("HNSW", "M", [16], "“M” of HNSW is a whole number from 2 to 2,048, not [16]."),
-        ("IVF_FLAT", "nlist", 0, "“nlist” of IVF_FLAT is a whole number from 1 to 65,536, not 0."),
+        ("HNSW", "M", 1, "“M” of HNSW must be a whole number from 2 to 2,048, not 1."),
+        ("HNSW", "M", 2049, "“M” of HNSW must be a whole number from 2 to 2,048, not 2049."),
+        ("HNSW", "M", 2.5, "“M” of HNSW must be a whole number from 2 to 2,048, not 2.5."),
+        ("HNSW", "M", True, "“M” of HNSW must be a whole number from 2 to 2,048, not True."),
+        ("HNSW", "M", "many", "“M” of HNSW must be a whole number from 2 to 2,048, not many."),
+        ("HNSW", "M", [16], "“M” of HNSW must be a whole number from 2 to 2,048, not [16]."),
+        ("IVF_FLAT", "nlist", 0, "“nlist” of IVF_FLAT must be a whole number from 1 to 65,536, not 0."),
         (
             "DISKANN",
             "PQCodeBudgetGBRatio",
             0,
-            "“PQCodeBudgetGBRatio” of DISKANN is a number above 0 to 0.25, not 0.",
+            "“PQCodeBudgetGBRatio” of DISKANN must be a number above 0 to 0.25, not 0.",
         ),
         (
             "DISKANN",
             "SearchCacheBudgetGBRatio",
             0.3,
-            "“SearchCacheBudgetGBRatio” of DISKANN is a number from 0 to below 0.3, not 0.3.",
+            "“SearchCacheBudgetGBRatio” of DISKANN must be a number from 0 to below 0.3, not 0.3.",
         ),
-        ("IVF_PQ", "m", 3, "“m” of IVF_PQ is 3, which does not divide the dimension 4."),
-        ("HNSW_SQ", "refine", "yes", "“refine” of HNSW_SQ is one of true, false, not yes."),
+        ("IVF_PQ", "m", 3, "“m” of IVF_PQ is 3, but the dimension 4 is not divisible by it."),
+        ("HNSW_SQ", "refine", "yes", "“refine” of HNSW_SQ must be one of true, false, not yes."),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_the_range(kind, name, value, sentence):
@@ -70,7 +70,7 @@ def test_a_parameter_that_nobody_documents_is_a_warning():
     fault = the_fault(written("HNSW", m=8))
 
     assert (fault.code, fault.severity) == ("index_param_unknown", "warning")
-    assert fault.hint == "Known are: M, efConstruction, mmap.enabled."
+    assert fault.hint == "Known parameters: M, efConstruction, mmap.enabled."
 
 
 BITS = field("b", TypeSpec(T.BINARY_VECTOR, dim=8))
@@ -117,9 +117,11 @@ def test_an_index_on_a_gpu_goes_by_cosine_only_where_that_is_there():
     assert (fault.code, fault.path, fault.hint) == (
         "metric_unavailable",
         "indexes[0].metric",
-        "One of: L2, IP.",
+        "Use one of: L2, IP.",
     )
-    assert fault.message == "GPU_CAGRA by COSINE needs Milvus 2.5 or later; this is Milvus 2.4.12."
+    assert (
+        fault.message == "GPU_CAGRA with the metric COSINE needs Milvus 2.5 or later; this is Milvus 2.4.12."
+    )
     assert on_gpu((2, 4, 12), "L2") == on_gpu((2, 5, 0), "COSINE") == ()
 
 
@@ -133,13 +135,13 @@ def test_each_kind_of_index_has_its_parameters_listed():
         (
             Server("milvus", (2, 4, 9)),
             "HNSW_SQ",
-            "The index HNSW_SQ needs Milvus 2.5 or later; this is Milvus 2.4.9.",
+            "The index type HNSW_SQ needs Milvus 2.5 or later; this is Milvus 2.4.9.",
         ),
-        (Server("zilliz", (2, 6)), "HNSW", "The index HNSW is not offered by Zilliz Cloud."),
+        (Server("zilliz", (2, 6)), "HNSW", "The index type HNSW is not offered by Zilliz Cloud."),
         (
             Server("lite", (3, 2, 2)),
             "DISKANN",
-            "The index DISKANN needs a Milvus server; this is Milvus Lite.",
+            "The index type DISKANN needs a Milvus server; this is Milvus Lite.",
         ),
     ],
 )

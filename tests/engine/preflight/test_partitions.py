@@ -248,7 +248,9 @@ def test_the_values_are_named_before_anything_is_written():
 
     assert found.faults == ()
     assert found.collections[0].plan.partitions == {"de": "de", "en": "en"}
-    assert found.collections[0].notes == ("“lang” is NULL in 1 row, which will be in “_default”.",)
+    assert found.collections[0].notes == (
+        "“lang” is NULL in 1 row, which will be in the partition “_default”.",
+    )
 
 
 def test_names_that_the_plan_writes_are_kept_and_the_others_made():
@@ -264,7 +266,7 @@ def test_more_values_than_partitions_are_refused(values, is_refused):
 
     assert [f.code for f in found.faults] == ["too_many_partitions"] * is_refused
     if is_refused:
-        assert "more than 3 values; Milvus 9.9.9 takes 4 partitions" in found.faults[0].message
+        assert "more than 3 values; Milvus 9.9.9 allows 4 partitions" in found.faults[0].message
 
 
 def test_long_texts_are_no_names():

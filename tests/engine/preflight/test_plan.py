@@ -66,7 +66,7 @@ def test_a_name_that_is_taken_comes_with_one_that_is_free():
     (fault,) = checked({"books": books()}, database=database).faults
     assert place(fault) == ("collection_exists", "collections[0].target", "", "collection_target")
     assert fault.fixes == (Fix("Use books_3", "target", "books_3"),)
-    assert fault.message == "The database “default” has a collection “books” already."
+    assert fault.message == "The database “default” already has a collection “books”."
 
 
 def test_two_collections_may_not_want_the_same_name():
@@ -83,7 +83,7 @@ def test_a_collection_without_rows_is_refused():
 def test_mixed_dimensions_are_refused_with_their_counts():
     (fault,) = checked({"a": books([[1, 2], [1, 2, 3], [4, 5], None])}).faults
     assert place(fault) == ("mixed_dimensions", "collections[0].fields[1].dim", "v", "dim")
-    assert "2 (2 rows), 3 (1 rows)" in fault.message
+    assert "2 (2 rows), 3 (1 row)" in fault.message
 
 
 def test_a_column_that_is_no_vector_is_not_measured_like_one():
@@ -128,7 +128,7 @@ def keyed(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
     ("key", "sentence"),
     [
         ("t", "The key “t” is NULL in 2 rows."),
-        (["t", "id"], "“t”, a part of the key, is NULL in 2 rows."),
+        (["t", "id"], "The key column “t” is NULL in 2 rows."),
     ],
 )
 def test_a_key_that_is_null_somewhere_is_refused(key, sentence):
@@ -144,9 +144,9 @@ def test_a_key_that_is_null_somewhere_is_refused(key, sentence):
             "t",
             ["x", "x", "x"],
             2,
-            "“t” unique: 2 rows will be replaced by others with the same key, the last",
+            "“t” unique: 2 rows will be replaced by others with the same key, usually",
         ),
-        ("t", ["x", "y", "z"], 0, "“t” unique; no two rows have the same key now."),
+        ("t", ["x", "y", "z"], 0, "“t” unique, but at the moment no two rows have the same key."),
         (
             ["t", "v2"],
             ["x", "x", "y"],
@@ -187,9 +187,9 @@ def test_keys_that_filters_do_not_find_are_said():
     old = MemoryDatabase(capabilities=replace(EVERYTHING, version="2.3.5", filters_find_int64_limits=False))
     (one,) = keyed("id", ids=ends, database=old).collections
     assert one.notes == (
-        "“id” holds 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no query "
-        "returns it.",
-        "“id” holds -9223372036854775808, which filters of Milvus 2.3.5 cannot name; "
+        "“id” contains 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no "
+        "query returns it.",
+        "“id” contains -9223372036854775808, which cannot be written in a filter of Milvus 2.3.5; "
         "“id < -9223372036854775807” finds the row.",
     )
     assert keyed("id", ids=ends).collections[0].notes == ()
@@ -210,7 +210,7 @@ def test_what_a_plan_without_fields_leaves_out_is_said_with_the_reason():
     (kept,) = checked({"a": made}).collections
     assert kept.notes == ("“t” is left out: Milvus has no type for it.",)
     (auto,) = checked({"a": made}, {"collections": [{"source": "a", "key": "auto"}]}).collections
-    assert auto.notes == ("“id” is left out: Auto ID makes new keys.", *kept.notes)
+    assert auto.notes == ("“id” is left out: Auto ID creates new keys.", *kept.notes)
     written = {"source": "a", "fields": [{"source": "id"}, {"source": "v"}]}
     (short,) = checked({"a": made}, {"collections": [written]}).collections
     assert short.notes == ()
@@ -232,7 +232,7 @@ def test_a_missing_database_does_not_stop_the_other_checks():
         ("database_missing", "target.database"),
         ("shards_out_of_range", "collections[0].shards"),
     ]
-    assert found.faults[0].hint == "There is: default."
+    assert found.faults[0].hint == "Available databases: default."
 
 
 def test_keys_that_are_not_built_yet_are_refused_by_name():

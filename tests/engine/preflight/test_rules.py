@@ -355,7 +355,7 @@ def test_more_vectors_than_the_target_takes_are_refused_when_written_out():
     written = {"fields": [{"source": v.name} for v in vectors]}
     found = faults_of(written, *vectors, capabilities=OLD)
     assert [f.path for f in found] == ["fields[2].type", "fields[3].type"]
-    assert "More needs Milvus 2.4 or later" in found[0].message
+    assert "More than one needs Milvus 2.4 or later" in found[0].message
     assert faults_of(written, *vectors) == ()
 
 
@@ -368,11 +368,11 @@ def test_more_vectors_than_the_usual_are_a_warning_and_more_than_ten_refused():
     assert [f.path for f in warnings] == [f"fields[{n}].type" for n in range(5, 11)]
     assert {f.severity for f in warnings} == {"warning"}
     assert warnings[0].message == (
-        "“w3” is vector field 5; Milvus 9.9.9 takes 4, unless its operator allows more "
+        "“w3” is vector field 5; Milvus 9.9.9 allows 4, unless its operator allows more "
         "(proxy.maxVectorFieldNum)."
     )
     assert (last.path, last.severity) == ("fields[11].type", "error")
-    assert last.message == "“w9” is vector field 11; Milvus 9.9.9 takes 10."
+    assert last.message == "“w9” is vector field 11; Milvus 9.9.9 allows 10."
 
 
 MILLION = 1_000_000
@@ -459,7 +459,7 @@ def test_a_target_that_keeps_no_descriptions_says_so():
     for written in ({"description": "Mine"}, described):
         fault = the_fault(written, field("t", T.VARCHAR), capabilities=capabilities)
         assert (fault.code, fault.severity) == ("description_lost", "warning")
-        assert fault.message == "Milvus Lite 3.2.2 keeps no descriptions."
+        assert fault.message == "Milvus Lite 3.2.2 does not store descriptions."
 
 
 def test_a_key_is_never_cut():
@@ -471,7 +471,7 @@ def test_a_key_is_never_cut():
 
 def test_a_long_text_in_the_sample_will_be_cut_or_its_row_rejected():
     title = field("title", T.VARCHAR, longest_bytes=100)
-    for too_long, words in (("reject", "such rows are rejected"), ("truncate", "it will be cut")):
+    for too_long, words in (("reject", "such rows are rejected"), ("truncate", "such values are truncated")):
         fault = the_fault({"fields": [{"source": "title", "max_length": 10, "too_long": too_long}]}, title)
         assert (fault.severity, words in fault.message) == ("warning", True)
 

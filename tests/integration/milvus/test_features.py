@@ -307,10 +307,10 @@ ROWS = [
     *(nullable(kind) for kind in SCALARS),
     *(default(kind) for kind in DEFAULTS),
     number_of_fields(64, TAKEN, TAKEN),
-    number_of_fields(65, (KEEPS, "Milvus takes 64"), (REFUSES, "Milvus 2.3.5 takes 64")),
+    number_of_fields(65, (KEEPS, "Milvus allows 64"), (REFUSES, "Milvus 2.3.5 allows 64")),
     number_of_vectors(2, TAKEN, (REFUSES, NEEDS_2_4)),
     number_of_vectors(10, TAKEN, (REFUSES, NEEDS_2_4)),
-    number_of_vectors(11, (KEEPS, "Milvus takes 10"), (REFUSES, NEEDS_2_4)),
+    number_of_vectors(11, (KEEPS, "Milvus allows 10"), (REFUSES, NEEDS_2_4)),
     # Milvus since 2.4 takes two dimensions and more; a plan is held to that.
     dimension(1, T.FLOAT_VECTOR, (KEEPS, "2 to 32,768"), (KEEPS, "2 to 32,768")),
     dimension(2, T.FLOAT_VECTOR, TAKEN, TAKEN),

@@ -58,7 +58,7 @@ def test_rows_that_replaced_each_other_over_several_batches_are_explained(moved)
         "100 rows sent, 60 of them replaced by others with the same key; the target has 40 new rows."
     )
     assert job_report(job)["collections"][0]["duplicate_keys"] == 60
-    said = "“title” unique: 60 rows will be replaced by others with the same key"
+    said = "“title” unique: 60 rows will be replaced by others with the same key, usually the last one read"
     assert job.log.filter(level="warning", message__contains=said).exists()
 
 
@@ -125,7 +125,7 @@ def test_a_source_that_cannot_count_equal_keys_leaves_it_open(monkeypatch, moved
     monkeypatch.setattr(MemorySource, "measure", refuses)
     job = moved([f"Title {n % 40}" for n in range(100)])
     assert (job.status, row_of(job).verified) == (Status.SUCCESSFUL, None)
-    assert job.log.filter(message__endswith="They could not be counted: No space for sorting.").exists()
+    assert job.log.filter(message__endswith="Such rows could not be counted: No space for sorting.").exists()
 
 
 def test_rows_that_replace_those_of_a_collection_and_each_other_are_found_by_their_keys(world, moved):

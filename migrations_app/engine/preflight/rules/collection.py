@@ -1,4 +1,4 @@
-"""All rules that need no connection, over one completed collection."""
+"""Rules of a collection: all checks of one completed collection that need no connection."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def check_collection(
     capabilities: Capabilities,
     existing: TargetSchema | None = None,
 ) -> tuple[Fault, ...]:
-    """Every fault of a completed collection, warnings among them; paths start at the collection.
+    """Return all faults of a completed collection, including warnings. Paths start at the collection.
 
-    ``existing`` is the collection in the target that its rows are added to.
+    ``existing``: the collection in the target to which its rows are added.
     """
     subject = Subject(collection, schema, capabilities, existing)
     return tuple(fault for rule in RULES for fault in rule(subject))

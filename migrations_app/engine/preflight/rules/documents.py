@@ -1,4 +1,4 @@
-"""Opened columns: what may be opened, what their keys may become, and where the rest goes."""
+"""Rules for opened columns: the columns that can be opened, the types of their keys, and the other keys."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ from migrations_app.engine.planning.added_fields import written_choice
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 REJECT_MISFITS = Fix("Reject the row", "misfit", "reject")
-DROP_REST = Fix("Drop the rest", "rest", "drop")
-_NOT_HERE = ("type", "element_type", "fill_null")
-# Those of size are told by the longest value of the sample.
-_OF_A_TYPE = frozenset({"misfit", "json_not_object"})
+DROP_REST = Fix("Drop the other keys", "rest", "drop")
+_FIELD_OPTIONS = ("type", "element_type", "fill_null")
+# Findings about size are not reported here: another rule compares the longest value of the sample.
+_TYPE_FINDINGS = frozenset({"misfit", "json_not_object"})
 
 
 def check_open(subject: Subject) -> Iterator[Fault]:
-    """Only columns that are there and hold objects are opened."""
+    """Check that opened columns exist and contain objects."""
     twice = duplicates(subject.opened)
     for number, name in enumerate(subject.opened):
         source = subject.schema.field(name)
         if name in twice:
-            message = f"“{name}” is to be opened twice."
-            yield subject.fault(f"select.open[{number}]", "open_twice", message, "Name it once.")
+            message = f"“{name}” is listed twice in “open”."
+            yield subject.fault(f"select.open[{number}]", "open_twice", message, "List it once.")
         if source is None or source.opened_from:
-            message = f"“{subject.schema.name}” has no column “{name}” to be opened."
-            code, names = "open_unknown", [f.name for f in subject.schema.fields if f.can_open]
-            hint = f"There is: {', '.join(names)}." if names else "None of its columns holds JSON."
+            message = f"“{subject.schema.name}” has no column “{name}” to open."
+            code, names = ("open_unknown", [f.name for f in subject.schema.fields if f.can_open])
+            hint = (
+                f"Columns with JSON: {', '.join(names)}." if names else "None of its columns contains JSON."
+            )
         elif not source.can_open:
             message = f"“{name}” ({source.native_type}) cannot be opened."
             code, hint = "open_type", "Only JSON columns have keys."
@@ -46,46 +48,47 @@ def check_open(subject: Subject) -> Iterator[Fault]:
 
 
 def check_rest(subject: Subject) -> Iterator[Fault]:
-    """What is not made fixed needs a place, and there must be something."""
+    """Check that the keys that do not become fields have a place, and that ``rest`` is used correctly."""
     plan = subject.plan
     if plan.rest == "drop" and not subject.opened:
-        message = "“rest” is about the keys of opened columns, and none is opened."
+        message = "“rest” applies to the keys of opened columns, but no column is opened."
         hint = "Remove it, or open a column: select: {open: [name]}."
         yield subject.fault("rest", "option_misplaced", message, hint, Fix("Remove it", "rest", "dynamic"))
     elif plan.rest == "dynamic" and subject.opened and not plan.dynamic_field:
-        message = "The keys that are not made fields go into the dynamic field, which is turned off."
+        message = "The keys that do not become fields go into the dynamic field, which is turned off."
+        hint = "Turn it on, or drop these keys."
         fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
-        yield subject.fault("rest", "dynamic_field_off", message, "Turn it on, or drop them.", fix, DROP_REST)
+        yield subject.fault("rest", "dynamic_field_off", message, hint, fix, DROP_REST)
 
 
 def check_rest_names(subject: Subject) -> Iterator[Fault]:
-    """A key that stays in the dynamic field may not be called as a field, or as another key there."""
+    """Check that no key of the dynamic field has the name of a field, or of another key there."""
     if subject.plan.rest == "drop":
         return
     fixed = subject.field_names()
     seen = {e.plan.as_ for e in subject.entries() if e.plan.as_}
-    for column, name in _resting(subject):
+    for column, name in _rest_keys(subject):
         path = path_of((column, name))
         if name == META or name in subject.capabilities.hidden_keys:
-            message = f"“{path}” cannot go into the dynamic field as “{name}”."
+            message = f"“{path}” cannot be in the dynamic field under the name “{name}”."
         elif name in fixed:
-            message = f"“{path}” would go into the dynamic field, and a field is called “{name}” too."
+            message = f"“{path}” would go into the dynamic field, but a field is also called “{name}”."
         elif name in seen:
-            message = f"Two keys of the dynamic field would be called “{name}”, one of them “{path}”."
+            message = f"Two keys of the dynamic field would be called “{name}”; one of them is “{path}”."
         else:
             seen.add(name)
             continue
-        yield _taken(subject, path, message)
+        yield _name_taken(subject, path, message)
 
 
-def _taken(subject: Subject, path: str, message: str) -> Fault:
-    hint = "Make it a field, move it under another name (dynamic: true, as: …), or rename the other."
+def _name_taken(subject: Subject, path: str, message: str) -> Fault:
+    hint = "Make it a field, store it under another name (dynamic: true, as: …), or rename the other one."
     fault = subject.fault("rest", "dynamic_name_taken", message, hint, DROP_REST)
     return replace(fault, field=path)
 
 
-def _resting(subject: Subject) -> Iterator[tuple[str, str]]:
-    """The keys of the sample that no entry takes out, with their columns."""
+def _rest_keys(subject: Subject) -> Iterator[tuple[str, str]]:
+    """Yield the keys of the sample that no entry of the plan uses, with their columns."""
     entries = (entry.plan.source for entry in subject.entries() if entry.is_key_of_document)
     paths = [path for source in entries if (path := opened_path(source, subject.opened))]
     for column, documents in _sampled(subject):
@@ -96,28 +99,29 @@ def _resting(subject: Subject) -> Iterator[tuple[str, str]]:
 
 
 def check_opened_types(subject: Subject) -> Iterator[Fault]:
-    """Any type but a vector may be written out; one that no sample showed must be."""
+    """Check the types of document keys: all except vectors are allowed. If the key is not in the sample, the
+    plan must name its type."""
     for entry in subject.entries():
         if not entry.is_key_of_document:
             continue
         if entry.plan.dynamic:
-            yield from _as_it_is(entry)
+            yield from _check_dynamic(entry)
         elif entry.plan.type is None:
-            message = f"“{entry.name}” is not in the sample: its type is not known."
-            yield entry.fault("type", "type_missing", message, "Write out its type.")
+            message = f"“{entry.name}” is not in the sample, so its type is not known."
+            yield entry.fault("type", "type_missing", message, "Set its type.")
         elif written_choice(entry.plan) is None:
-            message = f"“{entry.name}” is a key of a document: it cannot become {entry.type_name}."
-            hint = "It can become a BOOL, a number, a VARCHAR, a JSON or an ARRAY with an element_type."
+            message = f"“{entry.name}” is a key of a document and cannot become {entry.type_name}."
+            hint = "Use BOOL, a number type, VARCHAR, JSON, or ARRAY with an element_type."
             yield entry.fault("type", "type_unsuitable", message, hint)
         elif entry.plan.type not in subject.capabilities.types:
             message = f"{entry.plan.type} {subject.capabilities.missing(entry.plan.type)}."
             yield entry.fault("type", "type_unavailable", message, "Choose another type.")
 
 
-def _as_it_is(entry: FieldEntry) -> Iterator[Fault]:
-    for option in _NOT_HERE:
+def _check_dynamic(entry: FieldEntry) -> Iterator[Fault]:
+    for option in _FIELD_OPTIONS:
         if getattr(entry.plan, option) is not None:
-            message = f"“{entry.name}” goes into the dynamic field as it is: it takes no “{option}”."
+            message = f"“{entry.name}” goes into the dynamic field unchanged: it cannot have “{option}”."
             yield entry.fault(option, "option_misplaced", message, "Remove it.", Fix("Remove it", option, ""))
 
 
@@ -127,37 +131,41 @@ def check_type_mismatch_rule(subject: Subject) -> Iterator[Fault]:
             continue
         if entry.plan.as_ == "":
             message = f"“as” of “{entry.name}” is empty."
-            yield entry.fault("as", "name_empty", message, "Write a name, or leave it out.")
+            yield entry.fault("as", "name_empty", message, "Write a name, or leave “as” out.")
         if entry.plan.misfit == "reject":
             if entry.plan.as_ is not None and not entry.plan.dynamic:
-                message = f"“as” names a key of the dynamic field; “{entry.name}” does not go there."
+                message = f"“as” names a key of the dynamic field, but “{entry.name}” does not go there."
                 yield entry.fault("as", "option_misplaced", message, "Remove it.", Fix("Remove it", "as", ""))
         elif not entry.is_key_of_document or entry.plan.dynamic:
             message = (
-                f"“misfit” is about the keys of opened columns that become fields; “{entry.name}” is none."
+                "“misfit” applies to keys of opened columns that become fields. "
+                f"“{entry.name}” is not such a key."
             )
             yield entry.fault("misfit", "option_misplaced", message, "Remove it.", REJECT_MISFITS)
         elif not subject.plan.dynamic_field:
-            message = f"Misfits of “{entry.name}” go into the dynamic field, which is turned off."
+            message = (
+                f"Values of “{entry.name}” with a type mismatch go into the dynamic field, "
+                "which is turned off."
+            )
             fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
             yield entry.fault("misfit", "dynamic_field_off", message, "", fix, REJECT_MISFITS)
         elif not entry.plan.nullable and entry.plan.default is None and entry.plan.fill_null is None:
-            message = f"Where a value of “{entry.name}” is a misfit, nothing is left for the field itself."
+            message = f"If a value of “{entry.name}” has a type mismatch, the field itself stays empty."
             hint = "Make it nullable, or give it a default or fill_null."
             yield entry.fault("misfit", "misfit_needs_null", message, hint, REJECT_MISFITS)
 
 
 def check_opened_sample(subject: Subject) -> Iterator[Fault]:
-    """Values in the sample that are none of their field's type: the rows to come will hold more of them."""
+    """Warn of type mismatches in the sample, because other rows will probably have more of them."""
     sampled = dict(_sampled(subject))
     for entry in subject.fixed():
         path = opened_path(entry.plan.source, tuple(sampled)) if _is_ready(entry) else None
         if path is None:
             continue
-        key = fixed_key(subject.plan, path, _bare(entry.plan))
-        for found in key.mismatches(sampled[path.column]):
-            if found.code in _OF_A_TYPE:
-                yield _misfits(entry, found, len(sampled[path.column]))
+        key = fixed_key(subject.plan, path, _without_defaults(entry.plan))
+        for finding in key.mismatches(sampled[path.column]):
+            if finding.code in _TYPE_FINDINGS:
+                yield _misfit_warning(entry, finding, len(sampled[path.column]))
                 break
 
 
@@ -166,24 +174,24 @@ def _is_ready(entry: FieldEntry) -> bool:
     return entry.is_key_of_document and is_typed and bool(entry.plan.target)
 
 
-def _bare(plan: FieldPlan) -> FieldPlan:
-    """Only what its values are is asked here, not what stands for them."""
+def _without_defaults(plan: FieldPlan) -> FieldPlan:
+    """Return the plan without replacements for values: only the type of the values themselves is checked."""
     return plan.model_copy(update={"fill_null": None, "default": None, "too_long": "reject"})
 
 
-def _misfits(entry: FieldEntry, found: Finding, sampled: int) -> Fault:
-    fate = (
+def _misfit_warning(entry: FieldEntry, finding: Finding, sampled: int) -> Fault:
+    result = (
         "such values stay in the dynamic field"
         if entry.plan.misfit == "dynamic"
         else "such rows are rejected"
     )
-    seen = f"{len(found.rows):,} of {sampled:,} sampled rows do not fit “{entry.name}”"
-    message = f"{seen}: {fate}. {found.reason(int(found.rows[0]))}"
+    rows = f"In {len(finding.rows):,} of {sampled:,} sampled rows, “{entry.name}” has a type mismatch"
+    message = f"{rows}: {result}. {finding.reason(int(finding.rows[0]))}"
     return entry.fault("type", "sample_misfit", message, "Choose another type.", severity="warning")
 
 
 def _sampled(subject: Subject) -> Iterator[tuple[str, list[Members]]]:
-    """The opened columns with the documents of their sample."""
+    """Yield the opened columns with the documents of their sample."""
     sample = subject.schema.sample
     if sample is None:
         return

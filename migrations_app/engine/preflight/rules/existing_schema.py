@@ -1,4 +1,4 @@
-"""Rows that are added to a collection: the plan must describe the collection as it is."""
+"""Rules for adding rows to an existing collection: the plan must match the schema of the collection."""
 
 from __future__ import annotations
 
@@ -21,52 +21,58 @@ PARAMETERS = ("max_length", "max_capacity")
 
 
 def check_existing_schema(subject: Subject) -> Iterator[Fault]:
-    """Every difference from the collection that the rows are added to, each at its field."""
+    """Report each difference between the plan and the collection to which rows are added."""
     found = subject.existing
     if found is None:
         return
     yield from _check_key(subject, found)
     yield from _check_options(subject, found)
-    yield from _moved_keys(subject, found)
-    yield from _new_keys(subject, found)
+    yield from _check_partition_change(subject, found)
+    yield from _check_auto_id(subject, found)
     fields = {field.name: field for field in found.sent_fields}
     for entry in subject.fixed():
         if entry.plan.target is None or entry.spec is None:
-            continue  # said elsewhere
-        there = fields.pop(entry.plan.target, None)
-        if there is None:
-            yield _unknown(entry, subject, found)
+            continue  # another rule reports it
+        field = fields.pop(entry.plan.target, None)
+        if field is None:
+            yield _unknown_field(entry, subject, found)
         else:
-            yield from _differences(entry, subject, there)
+            yield from _differences(entry, subject, field)
     for field in fields.values():
         if not field.is_key:
-            yield _unfilled(field, subject, found)
+            yield _unmapped_field(field, subject, found)
 
 
 def _check_key(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     plan, key = subject.plan, found.key
     if plan.is_auto_id and not key.auto_id:
-        message = f"“{found.name}” takes its keys from the rows (“{key.name}”, {key.spec.type}): no Auto ID."
-        names = [f.name for f in subject.schema.fields if _fits(f.name, subject, key)]
+        message = (
+            f"“{found.name}” does not use Auto ID: its key “{key.name}” ({key.spec.type}) must come from "
+            "the source."
+        )
+        names = [f.name for f in subject.schema.fields if _fits_key(f.name, subject, key)]
         fixes = tuple(Fix(f"Use “{name}”", "key", name) for name in names[:1])
-        yield subject.fault("key", "key_differs", message, "Name the column that is the key.", *fixes)
+        yield subject.fault("key", "key_differs", message, "Choose the column that is the key.", *fixes)
     elif key.auto_id and not plan.is_auto_id:
-        message = f"“{found.name}” makes its keys itself (Auto ID)."
+        message = f"“{found.name}” generates its keys (Auto ID)."
         yield subject.fault("key", "key_differs", message, "", Fix("Use Auto ID", "key", AUTO))
     elif plan.makes_key and plan.key_name != key.name:
         message = f"The key of “{found.name}” is called “{key.name}”, not “{plan.key_name}”."
         fix = Fix(f"Use {key.name}", "key_name", key.name)
         yield subject.fault("key_name", "key_differs", message, "", fix)
     elif plan.is_joined and key.spec.type is not MilvusType.VARCHAR:
-        message = f"The key of “{found.name}” is {key.spec.type}; a joined key is VARCHAR."
-        yield subject.fault("key", "key_differs", message, "Name one column.")
+        message = f"The key of “{found.name}” is {key.spec.type}, but a joined key is always VARCHAR."
+        yield subject.fault("key", "key_differs", message, "Use a single column as the key.")
     elif plan.is_joined and plan.key_max_length != key.spec.max_length:
-        message = f"“{key.name}” has {key.spec.max_length:,} bytes there, not {plan.key_max_length or 0:,}."
+        message = (
+            f"The max_length of the key “{key.name}” is {key.spec.max_length:,} bytes in the collection, "
+            f"not {plan.key_max_length or 0:,}."
+        )
         fix = Fix(f"Use {key.spec.max_length:,}", "key_max_length", str(key.spec.max_length))
         yield subject.fault("key_max_length", "limit_differs", message, "", fix)
 
 
-def _fits(name: str, subject: Subject, key: TargetField) -> bool:
+def _fits_key(name: str, subject: Subject, key: TargetField) -> bool:
     field = subject.schema.field(name)
     choice = key_choice(field, subject.capabilities) if field is not None else None
     return choice is not None and choice.spec.type is key.spec.type
@@ -81,15 +87,15 @@ def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
         yield subject.fault("dynamic_field", "dynamic_field_differs", message, "", fix)
     partition_key = next((field.name for field in found.fields if field.is_partition_key), None)
     if plan.partition_key != partition_key:
-        has = f"“{partition_key}” is the partition key" if partition_key else "There is no partition key"
+        has = f"the partition key “{partition_key}”" if partition_key else "no partition key"
         fix = Fix(f"Use {partition_key or 'none'}", "partition_key", partition_key or "")
-        message = f"{has} of “{found.name}”."
+        message = f"“{found.name}” has {has}."
         yield subject.fault("partition_key", "partition_key_differs", message, "", fix)
     if plan.partition_by is not None and partition_key is not None:
-        message = f"“{found.name}” has a partition key: Milvus takes no other partitions there."
-        yield subject.fault("partition_by", "partition_key_differs", message, "Leave it out.")
+        message = f"“{found.name}” has a partition key, so Milvus does not allow other partitions in it."
+        yield subject.fault("partition_by", "partition_key_differs", message, "Leave partition_by out.")
     if plan.description != found.description and subject.capabilities.keeps_descriptions:
-        message = f"“{found.name}” is described as “{found.description}”, and stays so."
+        message = f"The description of “{found.name}” is “{found.description}”. It cannot be changed here."
         fault = subject.fault(
             "description", "description_differs", message, "", Fix("Remove it", "description", "")
         )
@@ -97,15 +103,18 @@ def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     if plan.shards != found.shards:
         message = f"“{found.name}” has {counted(found.shards, 'shard')}, not {plan.shards:,}."
         fix = Fix(f"Use {found.shards}", "shards", str(found.shards))
-        yield subject.fault("shards", "shards_differ", message, "Shards stay as they were made.", fix)
-    made = {(made.field, made.output, made.analyzer) for made in full_text_of(found)}
-    if made != {(wanted.field, wanted.output, wanted.analyzer) for wanted in plan.full_text}:
-        listed = ", ".join(f"{output} from {name} ({by})" for name, output, by in sorted(made)) or "nothing"
-        message = f"By full-text search “{found.name}” makes {listed}."
-        yield subject.fault("full_text", "full_text_differs", message, "Write it so, or leave it out.")
+        yield subject.fault(
+            "shards", "shards_differ", message, "The number of shards cannot be changed.", fix
+        )
+    existing = {(search.field, search.output, search.analyzer) for search in full_text_of(found)}
+    if existing != {(wanted.field, wanted.output, wanted.analyzer) for wanted in plan.full_text}:
+        listed = ", ".join(f"{output} from {name} ({by})" for name, output, by in sorted(existing))
+        message = f"Full-text search of “{found.name}” creates {listed or 'nothing'}, unlike in the plan."
+        hint = "Write the same in the plan, or leave full_text out."
+        yield subject.fault("full_text", "full_text_differs", message, hint)
 
 
-def _unknown(entry: FieldEntry, subject: Subject, found: TargetSchema) -> Fault:
+def _unknown_field(entry: FieldEntry, subject: Subject, found: TargetSchema) -> Fault:
     names = ", ".join(field.name for field in found.sent_fields)
     message = f"“{found.name}” has no field “{entry.plan.target}”."
     fixes: tuple[Fix, ...] = ()
@@ -115,96 +124,101 @@ def _unknown(entry: FieldEntry, subject: Subject, found: TargetSchema) -> Fault:
         fixes = (Fix("Put it into the dynamic field", "dynamic", "true"), LEAVE_OUT)
     elif not entry.plan.added:
         fixes = (LEAVE_OUT,)
-    return entry.fault("target", "field_not_there", message, f"It has: {names}.", *fixes)
+    return entry.fault("target", "field_not_there", message, f"Its fields: {names}.", *fixes)
 
 
-def _unfilled(field: TargetField, subject: Subject, found: TargetSchema) -> Fault:
-    message = f"Nothing is mapped to the field “{field.name}” ({field.spec}) of “{found.name}”"
-    message += ", a vector." if field.spec.type.is_vector else ", which takes no NULL and has no default."
+def _unmapped_field(field: TargetField, subject: Subject, found: TargetSchema) -> Fault:
+    message = f"No column is mapped to the field “{field.name}” ({field.spec}) of “{found.name}”"
+    if field.spec.type.is_vector:
+        return subject.fault("fields", "field_not_mapped", f"{message}.", "Map a vector column to it.")
+    message += ", which is not nullable and has no default."
     return subject.fault("fields", "field_not_mapped", message, "Map a column to it, or add it with a value.")
 
 
-def _differences(entry: FieldEntry, subject: Subject, there: TargetField) -> Iterator[Fault]:
+def _differences(entry: FieldEntry, subject: Subject, existing: TargetField) -> Iterator[Fault]:
     spec = entry.spec
     assert spec is not None
-    if subject.is_key(entry) != there.is_key:
-        message = f"“{there.name}” is {'' if there.is_key else 'not '}the key there."
+    if subject.is_key(entry) != existing.is_key:
+        message = f"“{existing.name}” is {'' if existing.is_key else 'not '}the key of the collection."
         yield entry.fault("target", "key_differs", message, "Rename the field.")
-    elif (spec.type, spec.element_type) != (there.spec.type, there.spec.element_type):
-        message = f"“{there.name}” is {there.spec} there, not {spec}."
+    elif (spec.type, spec.element_type) != (existing.spec.type, existing.spec.element_type):
+        message = f"“{existing.name}” is {existing.spec} in the collection, not {spec}."
         is_key = subject.is_key(entry)
-        hint = "A key keeps its type: choose another key, or another collection." if is_key else ""
-        yield entry.fault("type", "type_differs", message, hint, *(() if is_key else _retyped(entry, there)))
-    elif spec.dim != there.spec.dim:
-        message = f"“{there.name}” has {there.spec.dim:,} dimensions there, not {spec.dim or 0:,}."
-        yield entry.fault("dim", "dim_differs", message, "Vectors keep their dimension.", LEAVE_OUT)
+        hint = "The type of a key cannot change: choose another key, or another collection." if is_key else ""
+        fixes = () if is_key else _type_fixes(entry, existing)
+        yield entry.fault("type", "type_differs", message, hint, *fixes)
+    elif spec.dim != existing.spec.dim:
+        dim = f"{existing.spec.dim:,} dimensions in the collection, not {spec.dim or 0:,}"
+        message, hint = f"“{existing.name}” has {dim}.", "The dimension of a vector cannot change."
+        yield entry.fault("dim", "dim_differs", message, hint, LEAVE_OUT)
     else:
-        yield from _parameters(entry, there)
-        yield from _nulls(entry, there)
+        yield from _parameters(entry, existing)
+        yield from _nulls(entry, existing)
 
 
-def _moved_keys(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
+def _check_partition_change(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     plan = subject.plan
     if plan.partition_by is not None and not plan.is_auto_id and subject.capabilities.key_per_partition:
         message = (
-            f"{subject.capabilities} keeps one row for each key and partition: a row of “{found.name}” whose "
-            f"“{plan.partition_by}” has changed since it was added stays beside the new one. "
-            "The check at the end counts such keys."
+            f"{subject.capabilities} stores one row for each key and partition. If “{plan.partition_by}” of "
+            f"a row has changed since it was added to “{found.name}”, the old row stays next to the new one. "
+            "The check at the end of the job counts such keys."
         )
         fault = subject.fault("partition_by", "keys_per_partition", message)
         yield replace(fault, severity="warning")
 
 
-def _new_keys(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
+def _check_auto_id(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     if subject.plan.is_auto_id and found.key.auto_id:
         message = (
-            f"“{found.name}” makes a new key for each row (Auto ID): a row that is in it already comes in "
-            "once more."
+            f"“{found.name}” generates a new key for each row (Auto ID), so rows that are already in the "
+            "collection are added again."
         )
         yield replace(subject.fault("key", "auto_id_adds", message), severity="warning")
 
 
-def _retyped(entry: FieldEntry, there: TargetField) -> tuple[Fix, ...]:
+def _type_fixes(entry: FieldEntry, existing: TargetField) -> tuple[Fix, ...]:
     choices = entry.source.choices if entry.source is not None else ()
     can_be = any(
-        (choice.spec.type, choice.spec.element_type) == (there.spec.type, there.spec.element_type)
+        (choice.spec.type, choice.spec.element_type) == (existing.spec.type, existing.spec.element_type)
         for choice in choices
     )
-    use = (Fix(f"Use {there.spec}", "type", there.spec.type.value),) if can_be else ()
+    use = (Fix(f"Use {existing.spec}", "type", existing.spec.type.value),) if can_be else ()
     return (*use, LEAVE_OUT) if not entry.plan.added else use
 
 
-def _parameters(entry: FieldEntry, there: TargetField) -> Iterator[Fault]:
+def _parameters(entry: FieldEntry, existing: TargetField) -> Iterator[Fault]:
     for option in PARAMETERS:
-        here, value = getattr(entry.spec, option), getattr(there.spec, option)
-        # Milvus Lite keeps no length of an array's texts.
-        if there.spec.type is MilvusType.ARRAY and option == "max_length" and value is None:
+        planned, value = getattr(entry.spec, option), getattr(existing.spec, option)
+        # Milvus Lite does not store the maximum length of the texts in an array.
+        if existing.spec.type is MilvusType.ARRAY and option == "max_length" and value is None:
             continue
-        if here != value:
-            message = f"“{option}” of “{there.name}” is {value:,} there, not {here or 0:,}."
+        if planned != value:
+            message = f"“{option}” of “{existing.name}” is {value:,} in the collection, not {planned or 0:,}."
             yield entry.fault(option, "limit_differs", message, "", Fix(f"Use {value:,}", option, str(value)))
 
 
-def _nulls(entry: FieldEntry, there: TargetField) -> Iterator[Fault]:
-    if bool(entry.plan.nullable) != there.nullable:
-        takes, label = ("takes", "Turn it on") if there.nullable else ("does not take", "Turn it off")
-        message = f"“{there.name}” {takes} NULL there."
-        fix = Fix(label, "nullable", str(there.nullable).lower())
+def _nulls(entry: FieldEntry, existing: TargetField) -> Iterator[Fault]:
+    if bool(entry.plan.nullable) != existing.nullable:
+        state, label = ("nullable", "Turn it on") if existing.nullable else ("not nullable", "Turn it off")
+        message = f"“{existing.name}” is {state} in the collection."
+        fix = Fix(label, "nullable", str(existing.nullable).lower())
         yield entry.fault("nullable", "nullable_differs", message, "", fix)
-    if _default(entry, there) != there.default:
-        said = "no default" if there.default is None else f"the default “{there.default}”"
-        message = f"“{there.name}” has {said} there."
-        label = "Remove it" if there.default is None else f"Use {there.default}"
-        fix = Fix(label, "default", "" if there.default is None else str(there.default))
-        hint = "fill_null puts a value into the rows that are moved." if there.default is None else ""
+    if _default(entry, existing) != existing.default:
+        default = "no default" if existing.default is None else f"the default “{existing.default}”"
+        message = f"“{existing.name}” has {default} in the collection."
+        label = "Remove it" if existing.default is None else f"Use {existing.default}"
+        fix = Fix(label, "default", "" if existing.default is None else str(existing.default))
+        hint = "Use fill_null to replace NULL in the rows that are moved." if existing.default is None else ""
         yield entry.fault("default", "default_differs", message, hint, fix)
 
 
-def _default(entry: FieldEntry, there: TargetField) -> object:
-    """The default of the plan as Milvus keeps it. One that is none is said elsewhere, and taken for equal."""
+def _default(entry: FieldEntry, existing: TargetField) -> object:
+    """Return the default of the plan as Milvus stores it. An invalid default is reported by another rule, and
+    counts as equal here."""
     if entry.plan.default is None:
         return None
     try:
-        return as_stored(replace(there, default=literal(entry.plan.default, there.spec))).default
+        return as_stored(replace(existing, default=literal(entry.plan.default, existing.spec))).default
     except ValueError:
-        return there.default
+        return existing.default

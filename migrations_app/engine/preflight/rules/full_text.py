@@ -1,4 +1,4 @@
-"""Full-text search: a text field, an analyzer that the target has, and a free name for what it makes."""
+"""Rules for full-text search: a text field, an analyzer of the target, and a free name for the output."""
 
 from __future__ import annotations
 
@@ -27,19 +27,22 @@ def _check_field(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[
     entry = subject.named(wanted.field)
     earlier = [f.field for f in subject.plan.full_text[: subject.plan.full_text.index(wanted)]]
     if entry is None or entry.spec is None:
-        message = f"There is no field “{wanted.field}” to be searched by its words."
+        message = f"The target has no field “{wanted.field}” for full-text search."
         yield subject.fault(
-            f"{path}.field", "full_text_field_unknown", message, "Name a field of the target."
+            f"{path}.field", "full_text_field_unknown", message, "Choose a field of the target."
         )
     elif entry.spec.type is not MilvusType.VARCHAR:
-        message = f"“{wanted.field}” is {entry.spec.type}; full-text search reads VARCHAR."
-        yield subject.fault(f"{path}.field", "full_text_field_type", message, "Name a VARCHAR field.")
+        message = f"“{wanted.field}” is {entry.spec.type}, but full-text search needs VARCHAR."
+        yield subject.fault(f"{path}.field", "full_text_field_type", message, "Choose a VARCHAR field.")
     elif wanted.field in earlier:
-        message = f"“{wanted.field}” is searched by its words already."
+        message = f"The plan lists “{wanted.field}” twice in full_text."
         yield subject.fault(f"{path}.field", "full_text_twice", message, "Remove one of them.")
     elif entry.plan.nullable and not subject.capabilities.full_text_null:
-        message = f"“{wanted.field}” may be NULL; full-text search of it {_missing_null(subject)}."
-        yield entry.fault("nullable", "full_text_nullable", message, "Turn nullable off, or fill NULL.")
+        message = (
+            f"“{wanted.field}” is nullable, and full-text search of a nullable field "
+            f"{_missing_null(subject)}."
+        )
+        yield entry.fault("nullable", "full_text_nullable", message, "Turn nullable off, or set fill_null.")
 
 
 def _missing_null(subject: Subject) -> str:
@@ -49,7 +52,7 @@ def _missing_null(subject: Subject) -> str:
 def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
     name = subject.plan.full_text[number].output
     taken = {entry.plan.target for entry in subject.fixed()}
-    taken |= {made.output for made in subject.plan.full_text[:number]}
+    taken |= {earlier.output for earlier in subject.plan.full_text[:number]}
     if subject.plan.makes_key:
         taken.add(subject.plan.key_name)
     problem = field_name_problem(name, subject.capabilities)
@@ -57,13 +60,15 @@ def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
         yield subject.fault(f"{path}.output", problem.code, problem.message, problem.hint)
     elif name in taken:
         message = f"Two fields are called “{name}”."
-        yield subject.fault(f"{path}.output", "name_duplicate", message, "Name the output otherwise.")
+        yield subject.fault(
+            f"{path}.output", "name_duplicate", message, "Choose another name for the output."
+        )
 
 
 def _check_analyzer(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[Fault]:
     known = subject.capabilities.analyzers
-    is_theirs = subject.plan.if_exists == "append" and wanted.analyzer.startswith("{")
-    if wanted.analyzer not in known and not is_theirs:
+    is_of_collection = subject.plan.if_exists == "append" and wanted.analyzer.startswith("{")
+    if wanted.analyzer not in known and not is_of_collection:
         message = f"{subject.capabilities} has no analyzer “{wanted.analyzer}”."
-        hint = f"{'One of: ' if len(known) > 1 else 'Use '}{', '.join(known)}."
+        hint = f"{'Use one of: ' if len(known) > 1 else 'Use '}{', '.join(known)}."
         yield subject.fault(f"{path}.analyzer", "analyzer_unknown", message, hint)

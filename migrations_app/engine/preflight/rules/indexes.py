@@ -1,4 +1,4 @@
-"""Indexes: on a vector field, of a kind and with a metric that suit it, with parameters that are known."""
+"""Rules for indexes: a vector field, an index type and a metric that suit it, and known parameters."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from migrations_app.engine.model.plan import IndexPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.preflight.subject import Subject
 
-_WORDS = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
+_FULL_TEXT_OUTPUT = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
 
 
 def check_indexes(subject: Subject) -> Iterator[Fault]:
-    outputs = {made.output for made in subject.plan.full_text}
+    outputs = {full_text.output for full_text in subject.plan.full_text}
     twice = duplicates(index.field for index in subject.plan.indexes or ())
     for number, index in enumerate(subject.plan.indexes or ()):
         path = f"indexes[{number}]"
         entry = subject.named(index.field)
         if index.field in twice:
-            message = f"“{index.field}” is indexed twice; Milvus keeps one index on a field."
+            message = f"“{index.field}” has two indexes in the plan, but Milvus allows one for each field."
             yield subject.fault(f"{path}.field", "index_twice", message, "Remove one of them.")
         if index.field in outputs and not subject.capabilities.full_text:
-            continue  # that is said once
+            continue  # the rule for full-text search reports it
         if index.field in outputs:
-            yield from _check_index(subject, path, index, _WORDS, FULL_TEXT_METRICS)
+            yield from _check_index(subject, path, index, _FULL_TEXT_OUTPUT, FULL_TEXT_METRICS)
         elif entry is None or entry.spec is None:
-            message = f"There is no field “{index.field}” to be indexed."
+            message = f"The target has no field “{index.field}” to index."
             yield subject.fault(
-                f"{path}.field", "index_field_unknown", message, "Name a field of the target."
+                f"{path}.field", "index_field_unknown", message, "Choose a field of the target."
             )
         elif entry.spec.type not in METRICS:
-            message = f"“{index.field}” is {entry.spec.type}; only vector fields are indexed here."
+            message = f"“{index.field}” is {entry.spec.type}, but only vector fields can have an index here."
             yield subject.fault(f"{path}.field", "index_field_type", message, "Remove the index.")
         else:
             yield from _check_index(subject, path, index, entry.spec, METRICS[entry.spec.type])
@@ -44,8 +44,8 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
 def _check_index(
     subject: Subject, path: str, index: IndexPlan, spec: TypeSpec, metrics: tuple[str, ...]
 ) -> Iterator[Fault]:
-    if refused := tuple(_check_type(subject, path, index, spec.type)):
-        yield from refused
+    if type_faults := tuple(_check_type(subject, path, index, spec.type)):
+        yield from type_faults
         return
     yield from _check_metric(subject, path, index, METRICS_OF_INDEX.get(index.type, metrics))
     yield from _check_missing(subject, path, index)
@@ -54,53 +54,55 @@ def _check_index(
 
 def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[str, ...]) -> Iterator[Fault]:
     has = [name for name in known if name in subject.capabilities.metrics]
-    hint = f"One of: {', '.join(has)}." if len(has) > 1 else f"Use {has[0]}." if has else ""
+    hint = f"Use one of: {', '.join(has)}." if len(has) > 1 else f"Use {has[0]}." if has else ""
     if index.metric not in known:
-        message = f"“{index.metric}” is no metric for {index.type} on “{index.field}”."
+        message = f"“{index.metric}” is not a metric for {index.type} on “{index.field}”."
         yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
     elif index.metric not in has:
         message = f"The metric {index.metric} {subject.capabilities.missing(index.metric)}."
         yield subject.fault(f"{path}.metric", "metric_unavailable", message, hint)
     elif index.type.startswith("GPU_") and index.metric == "COSINE" and not subject.capabilities.gpu_cosine:
-        message = f"{index.type} by COSINE {subject.capabilities.missing('gpu_cosine')}."
-        yield subject.fault(f"{path}.metric", "metric_unavailable", message, "One of: L2, IP.")
+        message = f"{index.type} with the metric COSINE {subject.capabilities.missing('gpu_cosine')}."
+        yield subject.fault(f"{path}.metric", "metric_unavailable", message, "Use one of: L2, IP.")
 
 
 def _check_type(subject: Subject, path: str, index: IndexPlan, kind: MilvusType) -> Iterator[Fault]:
     has = [name for name in INDEX_TYPES[kind] if name in subject.capabilities.index_types]
-    hint = f"One of: {', '.join(has)}."
+    hint = f"Use one of: {', '.join(has)}."
     if index.type not in INDEX_TYPES[kind]:
-        message = f"“{index.type}” is no index for {kind}."
+        message = f"“{index.type}” is not an index type for {kind}."
         yield subject.fault(f"{path}.type", "index_type_unsuitable", message, hint)
     elif index.type not in has:
-        message = f"The index {index.type} {subject.capabilities.missing(index.type)}."
+        message = f"The index type {index.type} {subject.capabilities.missing(index.type)}."
         yield subject.fault(f"{path}.type", "index_type_unavailable", message, hint)
 
 
 def _check_missing(subject: Subject, path: str, index: IndexPlan) -> Iterator[Fault]:
-    """Parameters that have no default in this target."""
+    """Check for parameters that have no default in this target."""
     if subject.capabilities.index_defaults or index.type not in subject.capabilities.index_types:
         return
     for name, param in PARAMS[index.type].items():
         if name in WITHOUT_DEFAULT and name not in index.params:
-            message = f"The index {index.type} needs “{name}” in {subject.capabilities}."
-            yield subject.fault(f"{path}.params", "index_param_missing", message, f"It is {param}.")
+            message = f"The index type {index.type} needs the parameter “{name}” in {subject.capabilities}."
+            yield subject.fault(f"{path}.params", "index_param_missing", message, f"It must be {param}.")
 
 
 def _check_params(subject: Subject, path: str, index: IndexPlan, dim: int | None) -> Iterator[Fault]:
-    """What is documented is checked; what is not may be known to a later Milvus."""
+    """Check the documented parameters. Warn of others: a later Milvus may know them."""
     known = PARAMS.get(index.type, {}) | COMMON_PARAMS
     for name, value in index.params.items():
         place = f"{path}.params.{name}"
         param = known.get(name)
         if param is None:
-            message = f"“{name}” is no known parameter of {index.type}: the target may refuse it."
-            hint = f"Known are: {', '.join(known)}."
+            message = f"“{name}” is not a known parameter of {index.type}: the target may refuse it."
+            hint = f"Known parameters: {', '.join(known)}."
             warning = subject.fault(place, "index_param_unknown", message, hint)
             yield replace(warning, severity="warning")
         elif not param.takes(value):
-            message = f"“{name}” of {index.type} is {param}, not {value}."
-            yield subject.fault(place, "index_param_invalid", message, "Type another value.")
+            message = f"“{name}” of {index.type} must be {param}, not {value}."
+            yield subject.fault(place, "index_param_invalid", message, "Enter another value.")
         elif param.divides_dim and dim and dim % int(float(value)):
-            message = f"“{name}” of {index.type} is {value}, which does not divide the dimension {dim:,}."
-            yield subject.fault(place, "index_param_invalid", message, "Use a divisor of it.")
+            message = (
+                f"“{name}” of {index.type} is {value}, but the dimension {dim:,} is not divisible by it."
+            )
+            yield subject.fault(place, "index_param_invalid", message, "Use a divisor of the dimension.")

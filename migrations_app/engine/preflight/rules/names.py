@@ -1,4 +1,4 @@
-"""Names: legal, not reserved, not used twice; each fault with a name that would do."""
+"""Rules for names: valid, not reserved, not used twice. Each fault has a fix with a valid name."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def check_collection_name(subject: Subject) -> Iterator[Fault]:
 
 
 def check_field_names(subject: Subject) -> Iterator[Fault]:
-    """No two are given the same name instead: all repairs may be taken at once."""
+    """Check each field name. All fixes suggest different names, so that all can be applied together."""
     taken = subject.field_names()
     for entry in subject.fixed():
         name = entry.plan.target
-        if name is None:  # its source is not there, which is said elsewhere
+        if name is None:  # the source field does not exist, which another rule reports
             continue
         problem = field_name_problem(name, subject.capabilities)
         if problem:
@@ -36,9 +36,9 @@ def check_field_names(subject: Subject) -> Iterator[Fault]:
 
 
 def check_duplicate_names(subject: Subject) -> Iterator[Fault]:
-    """Every later field of the same name is at fault; a key that is none of the source stands first.
+    """Report every field whose name an earlier field already has; a generated key counts as the first field.
 
-    Illegal names are given others, no two the same, by ``check_field_names``.
+    Invalid names are left to ``check_field_names``, which suggests different names for them.
     """
     taken = subject.field_names()
     seen = {subject.plan.key_name or ""} if subject.plan.makes_key else set()
@@ -65,38 +65,39 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
 
 
 def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
-    """A key of the dynamic field may be any text, but not a fixed field's name: one would hide the other."""
+    """Check the keys of the dynamic field: any text except the name of a field, which would hide the key."""
     fixed = subject.field_names()
     seen: set[str] = set()
     dynamic = [(entry, name) for entry in subject.entries() if (name := _key_in_meta(entry)) is not None]
     names = {name for _, name in dynamic}
     for entry, name in dynamic:
         if name == META or not name:
-            message, code = f"“{name}” cannot be a key of the dynamic field.", "dynamic_name_illegal"
+            message, code = (f"“{name}” cannot be a key of the dynamic field.", "dynamic_name_illegal")
         elif name in subject.capabilities.hidden_keys:
-            message, code = f"{subject.capabilities} hides what is called “{name}”.", "dynamic_name_illegal"
+            message = f"{subject.capabilities} hides a dynamic field key that is called “{name}”."
+            code = "dynamic_name_illegal"
         elif name in fixed:
-            message, code = f"A field of the collection is called “{name}” too.", "dynamic_name_taken"
+            message, code = (f"A field of the collection is also called “{name}”.", "dynamic_name_taken")
         elif name in seen:
-            message, code = f"Two keys of the dynamic field are called “{name}”.", "name_duplicate"
+            message, code = (f"Two keys of the dynamic field are called “{name}”.", "name_duplicate")
         else:
             seen.add(name)
             continue
         instead = free_name("meta" if name == META else name or "value", names | fixed)
         names.add(instead)
         fix = Fix(f"Use {instead}", "as", instead)
-        yield entry.fault("as", code, message, "Move it under another name.", fix)
+        yield entry.fault("as", code, message, "Store it under another name.", fix)
 
 
 def field_name_problem(name: str, capabilities: Capabilities) -> NameProblem | None:
-    """What keeps a field from being called so, in every Milvus or in this one."""
+    """Return the problem with a field name, in every Milvus or in this one; None if it is valid."""
     if name in capabilities.reserved_names:
         return NameProblem("name_reserved", f"“{name}” is reserved by {capabilities}.", "Use another name.")
     return name_problem(name)
 
 
 def _key_in_meta(entry: FieldEntry) -> str | None:
-    """The key of the dynamic field that an entry asks for, for its values or its misfits."""
+    """Return the key of the dynamic field for the values of an entry, or for its type mismatches."""
     if (entry.plan.as_ is not None or entry.plan.dynamic) and not entry.plan.added:
         return entry.plan.as_ or entry.plan.source or ""
     return None

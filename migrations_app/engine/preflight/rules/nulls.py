@@ -1,4 +1,4 @@
-"""What becomes of NULL: nullable, default and fill_null, where the type and the target have them."""
+"""Rules for NULL: nullable, default and fill_null, if the type and the target support them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ def check_nullable(subject: Subject) -> Iterator[Fault]:
             continue
         if entry.is_vector and not subject.capabilities.null_vectors:
             message = (
-                f"“{entry.name}” is a vector: NULL in it {subject.capabilities.missing('null_vectors')}."
+                f"“{entry.name}” is a vector, and NULL in vectors "
+                f"{subject.capabilities.missing('null_vectors')}."
             )
             yield entry.fault("nullable", "nullable_unavailable", message, "", off)
         elif not entry.is_vector and not subject.capabilities.nullable:
             message = f"NULL in “{entry.name}” {subject.capabilities.missing('nullable')}."
-            hint = "Turn it off; rows with NULL are then filled or rejected."
+            hint = "Turn nullable off. Rows with NULL are then filled (fill_null) or rejected."
             yield entry.fault("nullable", "nullable_unavailable", message, hint, off)
 
 
@@ -35,11 +36,11 @@ def check_defaults(subject: Subject) -> Iterator[Fault]:
         if entry.plan.added and not spec.type.is_vector:
             yield from _check_value(entry, "default", spec)
         elif spec.type.is_vector or spec.type in NO_DEFAULT:
-            message = f"“{entry.name}” is {spec.type}: Milvus keeps no default for it."
+            message = f"“{entry.name}” is {spec.type}, and Milvus does not support a default for this type."
             yield entry.fault("default", "default_misplaced", message, "Remove it.", _remove("default"))
         elif not subject.capabilities.default_values:
             message = f"A default for “{entry.name}” {subject.capabilities.missing('default_values')}."
-            hint = "fill_null puts the value into the rows that are moved."
+            hint = "Use fill_null to set the value in the rows that are moved."
             yield entry.fault("default", "default_unavailable", message, hint, _remove("default"))
         else:
             yield from _check_value(entry, "default", spec)
@@ -54,10 +55,10 @@ def check_fill_null(subject: Subject) -> Iterator[Fault]:
 
 
 def _check_object(entry: FieldEntry, spec: TypeSpec, subject: Subject) -> Iterator[Fault]:
-    """A JSON field of Milvus 2.3 takes no list."""
+    """Check that fill_null is not a list: a JSON field of Milvus 2.3 accepts only objects."""
     is_list = isinstance(entry.plan.fill_null, list) and spec.type is MilvusType.JSON
     if is_list and subject.capabilities.json_objects_only and not entry.plan.dynamic:
-        message = f"{subject.capabilities} takes JSON objects only; fill_null of “{entry.name}” is a list."
+        message = f"{subject.capabilities} accepts only JSON objects; fill_null of “{entry.name}” is a list."
         yield entry.fault("fill_null", "json_list", message, "Write an object.")
 
 
@@ -65,16 +66,16 @@ _NOT_IN_META = ("nullable", "default", "dim", "max_length", "max_capacity", "des
 
 
 def check_dynamic_options(subject: Subject) -> Iterator[Fault]:
-    """A column in the dynamic field has no options of a field."""
+    """Check that an entry of the dynamic field has no options of a field."""
     for entry in subject.entries():
         if not entry.plan.dynamic or entry.plan.added:
             continue
         if entry.plan.target is not None:
-            message = f"“{entry.name}” goes into the dynamic field, where “as” names it, not “target”."
+            message = f"“{entry.name}” goes into the dynamic field, where its name is “as”, not “target”."
             yield entry.fault("target", "option_misplaced", message, f"Write as: {entry.plan.target}.")
         for option in _NOT_IN_META:
             if getattr(entry.plan, option) not in (None, ""):
-                message = f"“{entry.name}” goes into the dynamic field, which has no “{option}”."
+                message = f"“{entry.name}” goes into the dynamic field and cannot have “{option}”."
                 yield entry.fault(option, "option_misplaced", message, "Remove it.", _remove(option))
 
 
@@ -82,7 +83,7 @@ def _check_value(entry: FieldEntry, option: str, spec: TypeSpec) -> Iterator[Fau
     try:
         literal(getattr(entry.plan, option), spec)
     except ValueError as error:
-        yield entry.fault(option, "value_invalid", str(error), "Type another value.")
+        yield entry.fault(option, "value_invalid", str(error), "Enter another value.")
 
 
 def _remove(option: str) -> Fix:

@@ -1,4 +1,4 @@
-"""Types and their parameters: does the source hold it, does the target have it, is it in range?"""
+"""Rules for types and parameters: they suit the source, the target has them, and numbers are in range."""
 
 from __future__ import annotations
 
@@ -19,34 +19,36 @@ _NO_DIM = frozenset({MilvusType.SPARSE_FLOAT_VECTOR})
 
 
 def check_sources(subject: Subject) -> Iterator[Fault]:
-    """Each field comes from a source field that exists, and no two from the same."""
+    """Check that each field has a source field that exists, and that no two have the same one."""
     seen: set[str] = set()
     for entry in subject.entries():
         source = entry.plan.source
         if entry.plan.added:
             continue
         if source is None:
-            yield entry.fault("source", "source_missing", f"{entry.name} names no source field.", "Name one.")
+            yield entry.fault(
+                "source", "source_missing", f"“{entry.name}” has no source field.", "Choose one."
+            )
         elif entry.source is None:
-            hint = _instead_of(source, subject)
+            hint = _unknown_hint(source, subject)
             message = f"“{subject.schema.name}” has no field “{source}”."
             yield entry.fault("source", "field_unknown", message, hint)
         elif entry.plan.column and entry.is_key_of_document:
-            message = f"“{subject.schema.name}” has no column of the name “{source}”: it is a key."
+            message = f"“{subject.schema.name}” has no column “{source}”: it is a key of a document."
             yield entry.fault("column", "field_unknown", message, "Remove “column”.")
         elif source in seen:
-            message = f"“{source}” is there twice."
+            message = f"“{source}” is listed twice."
             yield entry.fault("source", "source_twice", message, "Remove one of them.")
         seen.add(source or "")
 
 
-def _instead_of(source: str, subject: Subject) -> str:
+def _unknown_hint(source: str, subject: Subject) -> str:
     names = [field.name for field in subject.schema.fields]
     parts = parse_path(source) or ("",)
     if any(field.can_open and field.name == parts[0] for field in subject.schema.fields):
-        return f"To take keys out of “{parts[0]}”, open it: select: {{open: [{parts[0]}]}}."
+        return f"To use keys of “{parts[0]}” as fields, open it: select: {{open: [{parts[0]}]}}."
     close = get_close_matches(source, names, 1)
-    return f"Did you mean “{close[0]}”?" if close else f"There is: {', '.join(names[:20])}."
+    return f"Did you mean “{close[0]}”?" if close else f"Available fields: {', '.join(names[:20])}."
 
 
 def check_types(subject: Subject) -> Iterator[Fault]:
@@ -58,7 +60,7 @@ def check_types(subject: Subject) -> Iterator[Fault]:
             message = f"“{entry.name}” cannot be moved: {reason.rstrip('.')}."
             yield entry.fault("type", "no_type", message, "Leave it out.", LEAVE_OUT)
         elif entry.plan.dynamic and entry.is_vector:
-            message = f"“{entry.name}” is a vector; the dynamic field takes none."
+            message = f"“{entry.name}” is a vector, which cannot go into the dynamic field."
             yield entry.fault(
                 "type", "dynamic_vector", message, "Make it a field, or leave it out.", LEAVE_OUT
             )
@@ -81,7 +83,8 @@ def _check_type(entry: FieldEntry, subject: Subject) -> Iterator[Fault]:
     wanted, spec = entry.plan.type, entry.spec
     if wanted is None and entry.plan.element_type is not None:
         message = (
-            f"“{entry.name}” ({entry.source.native_type}) has no elements of type {entry.plan.element_type}."
+            f"“{entry.name}” ({entry.source.native_type}) has no elements of the type "
+            f"{entry.plan.element_type}."
         )
         fix = Fix("Remove it", "element_type", "")
         yield entry.fault("element_type", "type_unsuitable", message, "Remove it, or write type: ARRAY.", fix)
@@ -126,7 +129,7 @@ def check_parameters(subject: Subject) -> Iterator[Fault]:
 
 
 def _misplaced(entry: FieldEntry, spec: TypeSpec) -> Iterator[Fault]:
-    """Parameters that do not belong to the type."""
+    """Report parameters that the type does not have."""
     belongs = {
         "dim": has_dim(spec),
         "max_length": _has_length(spec),
@@ -135,35 +138,35 @@ def _misplaced(entry: FieldEntry, spec: TypeSpec) -> Iterator[Fault]:
     }
     for option, is_known in belongs.items():
         if getattr(entry.plan, option) is not None and not is_known:
-            message = f"“{option}” does not belong to {spec.type}."
+            message = f"The type {spec.type} has no “{option}”."
             yield entry.fault(option, "option_misplaced", message, "Remove it.", Fix("Remove it", option, ""))
 
 
 def _check_dim(entry: FieldEntry, spec: TypeSpec, most: int) -> Iterator[Fault]:
     dims = [c.spec.dim for c in (entry.source.choices if entry.source else ()) if c.spec.type is spec.type]
     if entry.source is not None and not dims:
-        return  # it cannot have this type, which is said elsewhere
+        return  # the field cannot have this type, which another rule reports
     declared = dims[0] if dims else None
     if spec.dim is None:
-        message = f"The dimension of “{entry.name}” is not known: the sample holds no vector of it."
-        yield entry.fault("dim", "dim_unknown", message, "Write it out, or leave the field out.", LEAVE_OUT)
+        message = f"The dimension of “{entry.name}” is not known: the sample has no vector in this field."
+        yield entry.fault("dim", "dim_unknown", message, "Set it, or leave the field out.", LEAVE_OUT)
     elif declared is not None and spec.dim != declared:
         message = f"“{entry.name}” has {declared:,} dimensions, not {spec.dim:,}."
         fix = Fix(f"Use {declared}", "dim", str(declared))
-        yield entry.fault("dim", "dim_differs", message, "Vectors keep their dimension.", fix)
+        yield entry.fault("dim", "dim_differs", message, "The dimension of a vector cannot change.", fix)
     elif not MIN_DIM <= spec.dim <= most:
-        message = f"“{entry.name}” has dimension {spec.dim:,}; Milvus takes {MIN_DIM} to {most:,}."
+        message = f"The dimension of “{entry.name}” is {spec.dim:,}; Milvus allows {MIN_DIM} to {most:,}."
         yield entry.fault("dim", "dim_out_of_range", message, "Leave it out.", LEAVE_OUT)
     elif spec.type is MilvusType.BINARY_VECTOR and spec.dim % 8:
-        message = f"“{entry.name}” has {spec.dim:,} bits; a BINARY_VECTOR takes a multiple of 8."
+        message = f"“{entry.name}” has {spec.dim:,} bits; a BINARY_VECTOR needs a multiple of 8."
         yield entry.fault("dim", "dim_out_of_range", message, "Leave it out.", LEAVE_OUT)
 
 
 def _check_range(entry: FieldEntry, option: str, value: int | None, most: int) -> Iterator[Fault]:
-    what = {"max_length": "bytes", "max_capacity": "elements"}[option]
+    unit = {"max_length": "bytes", "max_capacity": "elements"}[option]
     if value is None or not 1 <= value <= most:
-        said = "is missing" if value is None else f"is {value:,}"
-        message = f"“{option}” of “{entry.name}” {said}; Milvus takes 1 to {most:,} {what}."
+        problem = "is missing" if value is None else f"is {value:,}"
+        message = f"“{option}” of “{entry.name}” {problem}; Milvus allows 1 to {most:,} {unit}."
         fix = Fix(f"Use {most:,}", option, str(most))
         yield entry.fault(option, "value_out_of_range", message, "", fix)
 
@@ -172,36 +175,36 @@ def _check_element(entry: FieldEntry, spec: TypeSpec) -> Iterator[Fault]:
     if spec.element_type not in ELEMENT_TYPES:
         message = f"“{entry.name}” cannot be an array of {spec.element_type}."
         yield entry.fault(
-            "element_type", "type_unsuitable", message, "Elements are numbers, BOOL or VARCHAR."
+            "element_type", "type_unsuitable", message, "Elements must be numbers, BOOL or VARCHAR."
         )
 
 
 def check_samples(subject: Subject) -> Iterator[Fault]:
-    """What the sample shows to be too small: not refused, for such rows are rejected one by one."""
+    """Warn of limits that are too small for the sample. No error: such rows are rejected one by one."""
     for entry in subject.fixed():
         spec, source = entry.spec, entry.source
         if spec is None or source is None:
             continue
-        # A collection that is there already takes what it takes.
-        is_there = subject.existing is not None
+        # The limits of an existing collection cannot be raised.
+        is_existing = subject.existing is not None
         if _has_length(spec):
-            most = None if is_there else MAX_LENGTH
+            most = None if is_existing else MAX_LENGTH
             yield from _too_small(entry, "max_length", spec.max_length, source.longest_bytes, most)
         if spec.type is MilvusType.ARRAY:
-            most = None if is_there else MAX_CAPACITY
+            most = None if is_existing else MAX_CAPACITY
             yield from _too_small(entry, "max_capacity", spec.max_capacity, source.longest_items, most)
 
 
 def check_too_long(subject: Subject) -> Iterator[Fault]:
-    """Only texts are cut, and never a key: two different ones could become one."""
+    """Check that only texts are truncated, and never a key: two different keys could become equal."""
     for entry in subject.entries():
         if entry.plan.too_long == "reject":
             continue
         is_text = entry.spec is not None and _has_length(entry.spec) and not entry.plan.dynamic
         if subject.is_key(entry):
-            message = f"“{entry.name}” is the key: it is never cut."
+            message = f"“{entry.name}” is the key, and a key is never truncated."
         elif not is_text:
-            message = f"“{entry.name}” is no VARCHAR field: there is nothing to cut."
+            message = f"“{entry.name}” is not a VARCHAR field, so it cannot be truncated."
         else:
             continue
         fix = Fix("Reject the row", "too_long", "reject")
@@ -211,23 +214,23 @@ def check_too_long(subject: Subject) -> Iterator[Fault]:
 def _too_small(
     entry: FieldEntry, option: str, limit: int | None, seen: int | None, most: int | None
 ) -> Iterator[Fault]:
-    """``most`` is what the limit can be raised to, None where it cannot."""
+    """Warn if ``limit`` is less than ``seen``. ``most``: the highest possible limit; None if it is fixed."""
     if limit is None or seen is None or not 1 <= limit < seen or _declared(entry, option) == limit:
         return
-    what = {"max_length": "bytes", "max_capacity": "elements"}[option]
-    is_cut = option == "max_length" and entry.plan.too_long == "truncate"
-    fate = "it will be cut" if is_cut else "such rows are rejected"
-    message = f"The longest “{entry.name}” in the sample has {seen:,} {what}: {fate}."
-    fixes, hint = [], "The collection that is there takes no more."
+    unit = {"max_length": "bytes", "max_capacity": "elements"}[option]
+    is_truncated = option == "max_length" and entry.plan.too_long == "truncate"
+    result = "such values are truncated" if is_truncated else "such rows are rejected"
+    message = f"The longest “{entry.name}” in the sample has {seen:,} {unit}, more than {limit:,}: {result}."
+    fixes, hint = [], "The limit of the existing collection cannot be raised."
     if most is not None:
-        hint = f"Milvus takes no more than {most:,}."
+        hint = f"Milvus allows at most {most:,}."
         if limit < (enough := min(round_up(seen), most)):
-            fixes, hint = [Fix(f"Raise to {enough:,}", option, str(enough))], f"Raise it to {enough:,}."
+            fixes, hint = ([Fix(f"Raise to {enough:,}", option, str(enough))], f"Raise it to {enough:,}.")
     yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
 
 
 def _declared(entry: FieldEntry, option: str) -> int | None:
-    """The limit that the source itself declares: its values cannot be longer."""
+    """Return the limit that the source declares: its values cannot be longer."""
     source, plan = entry.source, entry.plan
     choices = source.choices if source else ()
     return next((getattr(c.spec, option) for c in choices if c.spec.type == plan.type), None)

@@ -1,4 +1,4 @@
-"""A plan's two ends: database, options, number of collections, and names that are taken."""
+"""Endpoint checks of a plan: database, options, number of collections, and names that are already used."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ TARGET = "collection_target"
 def database_fault(plan: Plan, target: Target, error: DatabaseMissing) -> Fault:
     with type(target)(target.settings) as other:
         names = other.databases()
-    hint = f"There is: {', '.join(names[:20])}." if names else error.hint
+    hint = f"Available databases: {', '.join(names[:20])}." if names else error.hint
     return Fault(error.code, error.message, hint, "target.database", option="database")
 
 
-def capabilities_elsewhere(target: Target) -> Capabilities:
-    """What the server can do, asked through its default database."""
+def default_capabilities(target: Target) -> Capabilities:
+    """Return the capabilities of the server, read through its default database."""
     with type(target)(target.settings) as other:
         return other.capabilities()
 
 
 def check_number(plan: Plan, source: type[Source], most: int | None) -> Iterator[Fault]:
-    """``most`` is the console's own limit; a source may have a smaller one."""
+    """Check the number of collections. ``most`` is the console's limit; a source may have a smaller one."""
     limits = [limit for limit in (most, source.max_collections) if limit is not None]
     number = len(plan.collections)
     if limits and number > min(limits):
-        message = f"The plan has {number} collections; one job from {source.title} takes {min(limits)}."
-        yield Fault("too_many_collections", message, "Make several plans of it.", "collections")
+        message = f"The plan has {number} collections; a job from {source.title} moves at most {min(limits)}."
+        yield Fault("too_many_collections", message, "Split it into several plans.", "collections")
 
 
 def check_options(plan: Plan, source: type[Source], capabilities: Capabilities) -> Iterator[Fault]:
     asked = plan.options.create_index
     has_index = source.indexes_by_default if asked is None else asked
     if plan.options.load and not has_index and capabilities.count_needs_load:
-        message = f"{capabilities} loads a collection only once it has an index, and no index is asked for."
+        message = f"{capabilities} loads only collections with an index, but the plan does not create one."
         fix = Fix("Create the index too", "create_index", "true")
         yield Fault(
             "load_needs_index",
@@ -57,14 +57,14 @@ def check_options(plan: Plan, source: type[Source], capabilities: Capabilities) 
         )
     for number, collection in enumerate(plan.collections):
         if has_index and collection.indexes == []:
-            message = "An index is asked for (create_index), and “indexes” names none."
-            hint = "Leave it out for AUTOINDEX, or write create_index: false."
+            message = "The plan creates an index (create_index), but “indexes” is empty."
+            hint = "Leave “indexes” out to use AUTOINDEX, or write create_index: false."
             path = f"collections[{number}].indexes"
             yield Fault("indexes_empty", message, hint, path, collection.source, option="indexes")
 
 
 def check_selection(collection: CollectionPlan, source: type[Source]) -> Fault | None:
-    """The first thing wrong with ``select``, which is the connector's own."""
+    """Return the first fault of ``select``, whose keys are defined by the connector."""
     try:
         source.Selection.model_validate(collection.select)
     except ValidationError as error:
@@ -76,38 +76,38 @@ def check_selection(collection: CollectionPlan, source: type[Source]) -> Fault |
 def check_targets(
     collections: Mapping[int, CollectionPlan], taken: Collection[str], database: str
 ) -> Iterator[Fault]:
-    """Names that the database has already, or that two collections of the plan want."""
+    """Check that no collection name is used in the database already, or twice in the plan."""
     seen: set[str] = set()
     for number, collection in collections.items():
         name = collection.target or ""
         if name in taken and collection.if_exists == "error":
             code, message = (
                 "collection_exists",
-                f"The database “{database}” has a collection “{name}” already.",
+                f"The database “{database}” already has a collection “{name}”.",
             )
         elif name in seen:
             code, message = (
                 "target_duplicate",
-                f"Two collections of the plan are called “{name}” in the target.",
+                f"Two collections of the plan have the target name “{name}”.",
             )
         else:
             seen.add(name)
             continue
         path, hint = f"collections[{number}].target", "Choose another name."
-        fix = _use(suggest(name, taken, "collection"))
+        fix = _use_name(suggest(name, taken, "collection"))
         yield Fault(code, message, hint, path, collection.source, option=TARGET, fixes=(fix,))
 
 
 def with_free_targets(faults: Iterable[Fault], used: AbstractSet[str]) -> Iterator[Fault]:
-    """The same faults; the names to use instead for collections are none of ``used``, and no two the same."""
+    """Yield the same faults, but with fixes that suggest different names, none of which is in ``used``."""
     used = set(used)
     for fault in faults:
         if fault.option == TARGET and fault.fixes:
             free = free_name(fault.fixes[0].value, used)
             used.add(free)
-            fault = replace(fault, fixes=(_use(free),))
+            fault = replace(fault, fixes=(_use_name(free),))
         yield fault
 
 
-def _use(name: str) -> Fix:
+def _use_name(name: str) -> Fix:
     return Fix(f"Use {name}", "target", name)

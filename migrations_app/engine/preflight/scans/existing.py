@@ -1,4 +1,4 @@
-"""Collections that are in the target already: what stands there, and whether it may be replaced."""
+"""Existing collections of the target: what they contain, and if rows can be added or they can be replaced."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from migrations_app.engine.targets.base import Target
 
 @dataclass(frozen=True, slots=True)
 class ExistingRows:
-    """A collection and its rows: counted, or (``is_exact`` False) what the server's statistics say, in which
-    rows written just now are missing and deleted ones may still be."""
+    """A collection and its rows. If not ``is_exact``, the number is from the statistics of the server, which
+    do not yet include new rows and may still include deleted ones."""
 
     name: str
     rows: int
@@ -29,7 +29,7 @@ class ExistingRows:
 
 
 def rows_in(target: Target, name: str) -> ExistingRows:
-    """What a collection holds, as far as it can be told at once: nothing is flushed, indexed or loaded."""
+    """Return the number of rows that can be read at once, without a flush, an index or a load."""
     if not target.capabilities().count_needs_load or target.load_state(name).is_loaded:
         try:
             return ExistingRows(name, target.count(name), is_exact=True)
@@ -39,10 +39,10 @@ def rows_in(target: Target, name: str) -> ExistingRows:
     return ExistingRows(name, target.row_statistics(name), is_exact=False)
 
 
-def added_to(
+def append_target(
     collection: CollectionPlan, target: Target, taken: Collection[str]
 ) -> tuple[TargetSchema | None, tuple[Fault, ...]]:
-    """The collection that rows are added to, where there is one; and why it cannot be read."""
+    """Return the collection to which rows are added, if it exists, and a fault if it cannot be read."""
     name = collection.target or ""
     if collection.if_exists != "append" or name not in taken:
         return None, ()
@@ -56,11 +56,13 @@ def added_to(
 
 
 def check_names(collection: CollectionPlan, target: Target, taken: Collection[str]) -> Iterator[Fault]:
-    """A name that stands for another collection; a collection that cannot make room. ``taken``: the names of
-    the collections there are."""
+    """Check that a name is not an alias, and that a collection to be replaced can be dropped.
+
+    ``taken``: the names of the existing collections.
+    """
     name = collection.target or ""
     if name_problem(name, "collection"):
-        return  # said elsewhere; a server does not look for what cannot be there
+        return  # another rule reports it; a server refuses to look up an invalid name
     if name not in taken:
         yield from _check_alias(collection, target.describe(name))
     elif collection.if_exists == "replace" and (refusal := alias_refusal(name, target)):
@@ -68,20 +70,23 @@ def check_names(collection: CollectionPlan, target: Target, taken: Collection[st
 
 
 def check_partitions(collection: CollectionPlan, target: Target, taken: Collection[str]) -> Iterator[Fault]:
-    """Rows that would be added beside partitions: a key that lies in one of them would be there twice."""
+    """Check that rows are not added outside the partitions of a collection.
+
+    A key that is in one of the partitions would then be in the collection twice.
+    """
     name = collection.target or ""
-    keeps_apart = target.capabilities().key_per_partition and not collection.is_auto_id
+    key_per_partition = target.capabilities().key_per_partition and not collection.is_auto_id
     is_divided = collection.partition_by is not None or collection.partition_key is not None
-    if collection.if_exists != "append" or name not in taken or is_divided or not keeps_apart:
+    if collection.if_exists != "append" or name not in taken or is_divided or not key_per_partition:
         return
     others = [partition for partition in target.partitions(name) if partition != DEFAULT_PARTITION]
     if others:
         listed = ", ".join(f"“{shortened(other)}”" for other in others[:3]) + (", …" if others[3:] else "")
         message = (
             f"“{name}” is divided into partitions ({listed}). All rows would be added to "
-            f"“{DEFAULT_PARTITION}”, and a key that is in another one would be there twice."
+            f"“{DEFAULT_PARTITION}”, and a key that is also in another partition would be there twice."
         )
-        hint = "Name the field by whose values it is divided (partition_by)."
+        hint = "Set partition_by to the field whose values decide the partition."
         yield Fault(
             "partitions_there", message, hint, "partition_by", collection.source, option="partition_by"
         )
@@ -91,17 +96,20 @@ def _check_alias(collection: CollectionPlan, found: TargetSchema | None) -> Iter
     name = collection.target or ""
     if found is not None and found.name != name:
         message = f"“{name}” is an alias of the collection “{found.name}”."
-        hint = "Choose another name, or name the collection itself."
+        hint = "Choose another name, or use the name of the collection itself."
         yield Fault("target_is_alias", message, hint, "target", collection.source, option="collection_target")
 
 
 def alias_refusal(name: str, target: Target) -> Fault | None:
-    """Why a collection with aliases is not dropped: Milvus refuses it, and 2.3 drops them with it unasked."""
+    """Return a fault if a collection to be dropped has aliases.
+
+    Milvus refuses to drop such a collection. Milvus 2.3 drops it together with its aliases, without asking.
+    """
     aliases = target.aliases(name)
     if not aliases:
         return None
     listed = ", ".join(f"“{alias}”" for alias in aliases)
-    are = "is an alias" if len(aliases) == 1 else "are aliases"
-    message = f"{listed} {are} of “{name}”: Milvus does not drop it."
-    hint = "Drop them first, and set them anew once the rows are there."
+    has = "has the alias" if len(aliases) == 1 else "has the aliases"
+    message = f"“{name}” {has} {listed}, and Milvus does not drop a collection that has an alias."
+    hint = "Drop every alias first, and create it again when the job is done."
     return Fault("target_has_alias", message, hint, "if_exists", option="if_exists")

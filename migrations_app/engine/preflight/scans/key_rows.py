@@ -1,4 +1,4 @@
-"""What only the rows can tell of the key: NULL, values that occur twice, values that filters do not find."""
+"""Key scan: checks that need the rows of the source. Is the key NULL, is it unique, do filters find it?"""
 
 from __future__ import annotations
 
@@ -15,14 +15,18 @@ from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.verification.duplicate_keys import key_rows
 
-# The ends of INT64. Milvus 2.3.5 stores and counts a key of either; what its filters do with them was seen.
+# The limits of INT64. Milvus 2.3.5 stores and counts keys with these values, but tests showed that its
+# filters do not find them.
 LEAST, MOST = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFacts:
-    """What was found. ``is_unique``: the source declares it, or the keys are Auto ID's; else ``duplicates``
-    are the rows minus the different keys, None where they could not be counted."""
+    """The result of the scan. ``is_unique``: the source declares the key unique, or Auto ID generates it.
+
+    If not, ``duplicates`` is the number of rows minus the number of different keys, or None if they could not
+    be counted.
+    """
 
     is_unique: bool = True
     duplicates: int | None = None
@@ -31,7 +35,7 @@ class KeyFacts:
 
 
 def look_at_key(subject: Subject, source: Source) -> KeyFacts:
-    """Ask the source. Raises what its ``measure`` raises, but for a refusal to count duplicates."""
+    """Scan the key. Raises the errors of the source's ``measure``, except if it cannot count duplicates."""
     plan = subject.plan
     if plan.is_auto_id:
         return KeyFacts()
@@ -50,19 +54,19 @@ def look_at_key(subject: Subject, source: Source) -> KeyFacts:
         notes = ()
     if is_unique:
         return KeyFacts(notes=notes)
-    duplicates, why = _count(subject, source, ref)
-    return KeyFacts(False, duplicates, notes=(_not_unique(subject, duplicates, why), *notes))
+    duplicates, reason = _count_duplicates(subject, source, ref)
+    return KeyFacts(False, duplicates, notes=(_not_unique(subject, duplicates, reason), *notes))
 
 
-def _count(subject: Subject, source: Source, ref: CollectionRef) -> tuple[int | None, str]:
-    """The duplicates; or why the source does not tell them, where another try would not help either."""
-    asked = key_rows(subject.plan, key_per_partition=subject.capabilities.key_per_partition)
+def _count_duplicates(subject: Subject, source: Source, ref: CollectionRef) -> tuple[int | None, str]:
+    """Return the duplicates, or None and the reason if the source cannot count them."""
+    rows = key_rows(subject.plan, key_per_partition=subject.capabilities.key_per_partition)
     try:
-        return source.measure(ref, duplicates_of=asked).duplicates, ""
+        return source.measure(ref, duplicates_of=rows).duplicates, ""
     except SourceError as error:
         if error.retryable:
             raise
-        return None, f" They could not be counted: {error.message}"
+        return None, f" Such rows could not be counted: {error.message}"
 
 
 def _has_type(subject: Subject) -> bool:
@@ -75,7 +79,7 @@ def _nullable(subject: Subject) -> tuple[str, ...]:
 
 
 def _may_be_extreme(subject: Subject) -> tuple[str, ...]:
-    """The key, where its type has values that the target's filters do not find."""
+    """Return the key if its type has values that the filters of the target do not find."""
     keys = [e for e in subject.fixed() if subject.is_key(e) and e.source]
     is_wide = [e.source.choices[0].spec.type is MilvusType.INT64 for e in keys if e.source]
     return (
@@ -88,9 +92,9 @@ def _may_be_extreme(subject: Subject) -> tuple[str, ...]:
 def _nulls(subject: Subject, nulls: Mapping[str, int]) -> Iterator[Fault]:
     for name, number in nulls.items():
         if number:
-            what = f"“{name}”, a part of the key," if subject.plan.is_joined else f"The key “{name}”"
-            message = f"{what} is NULL in {counted(number, 'row')}."
-            hint = "A key is never NULL: use Auto ID."
+            key = f"The key column “{name}”" if subject.plan.is_joined else f"The key “{name}”"
+            message = f"{key} is NULL in {counted(number, 'row')}."
+            hint = "A key must not be NULL. Use Auto ID."
             yield subject.fault("key", "key_null", message, hint, USE_AUTO_ID)
 
 
@@ -98,22 +102,25 @@ def _unfindable(subject: Subject, ends: Mapping[str, tuple[int, int]]) -> Iterat
     for name, (least, most) in ends.items():
         if most == MOST:
             yield (
-                f"“{name}” holds {MOST}: {subject.capabilities} stores and counts a row with this key, but "
-                "no query returns it."
+                f"“{name}” contains {MOST}: {subject.capabilities} stores and counts a row with this key, "
+                "but no query returns it."
             )
         if least == LEAST:
             yield (
-                f"“{name}” holds {LEAST}, which filters of {subject.capabilities} cannot name; "
+                f"“{name}” contains {LEAST}, which cannot be written in a filter of {subject.capabilities}; "
                 f"“{name} < {LEAST + 1}” finds the row."
             )
 
 
-def _not_unique(subject: Subject, duplicates: int | None, why: str) -> str:
+def _not_unique(subject: Subject, duplicates: int | None, reason: str) -> str:
     names = " and ".join(f"“{name}”" for name in subject.plan.key_columns)
-    said = f"The source does not declare {names} unique"
+    not_declared = f"The source does not declare {names} unique"
     if duplicates is None:
-        return f"{said}: of rows with equal keys one stays, the last that is read as a rule.{why}"
+        return (
+            f"{not_declared}. If several rows have the same key, only one of them will be in the target, "
+            f"usually the last one read.{reason}"
+        )
     if duplicates == 0:
-        return f"{said}; no two rows have the same key now."
+        return f"{not_declared}, but at the moment no two rows have the same key."
     rows = counted(duplicates, "row")
-    return f"{said}: {rows} will be replaced by others with the same key, the last that is read as a rule."
+    return f"{not_declared}: {rows} will be replaced by others with the same key, usually the last one read."

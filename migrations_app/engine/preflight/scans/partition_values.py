@@ -1,4 +1,4 @@
-"""The values of a partition field, asked from the source, and the partition name of each."""
+"""Partition scan: reads the values of the partition field from the source, and names a partition for each."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from migrations_app.engine.errors import Fault
 from migrations_app.engine.log import counted, shortened
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, MAX_VALUE_BYTES, partition_names
-from migrations_app.engine.preflight.rules.partitions import NONE_AT_ALL, check_partition_by
+from migrations_app.engine.preflight.rules.partitions import NO_PARTITIONS, check_partition_by
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.sources.base import Source
 
-# A batch is thousands of rows: divided among more partitions than this, its requests are small.
+# A batch has thousands of rows. Divided into more partitions than this, its requests become small.
 MANY = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """What was found: the partition of each value, and what is wrong or worth knowing."""
+    """The result of the scan: the partition name of each value, faults, and notes for the user."""
 
     names: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
@@ -27,7 +27,7 @@ class Partitions:
 
 
 def name_partitions(subject: Subject, source: Source) -> Partitions:
-    """Ask the source for the values. Raises what its ``distinct`` raises."""
+    """Read the values from the source. Raises the errors of its ``distinct``."""
     by = subject.plan.partition_by
     if by is None or any(check_partition_by(subject)):
         return Partitions(subject.plan.partitions)
@@ -43,30 +43,31 @@ def name_partitions(subject: Subject, source: Source) -> Partitions:
 def _too_many(subject: Subject, by: str, values: Collection[str], most: int) -> Iterator[Fault]:
     if len({*values, *subject.plan.partitions}) > most:
         message = (
-            f"“{by}” has more than {most:,} values; {subject.capabilities.limited_by} takes {most + 1:,} "
-            f"partitions, “{DEFAULT_PARTITION}” among them."
+            f"“{by}” has more than {most:,} values; {subject.capabilities.limited_by} allows {most + 1:,} "
+            f"partitions, including “{DEFAULT_PARTITION}”."
         )
-        hint = "Make it the partition key instead: any number of values share a few partitions."
-        yield subject.fault("partition_by", "too_many_partitions", message, hint, NONE_AT_ALL)
+        hint = "Use it as the partition key instead: then any number of values share a few partitions."
+        yield subject.fault("partition_by", "too_many_partitions", message, hint, NO_PARTITIONS)
 
 
 def _too_long(subject: Subject, by: str, values: Collection[str]) -> Iterator[Fault]:
     longest = max(values, key=lambda value: len(value.encode()), default="")
     if len(longest.encode()) > MAX_VALUE_BYTES:
-        message = f"“{by}” holds texts of more than {MAX_VALUE_BYTES:,} bytes: “{shortened(longest)}”."
-        hint = "Such texts name no partitions: choose another field."
-        yield subject.fault("partition_by", "partition_value_too_long", message, hint, NONE_AT_ALL)
+        message = f"“{by}” has values of more than {MAX_VALUE_BYTES:,} bytes: “{shortened(longest)}”."
+        hint = "Such values cannot name partitions. Choose another field."
+        yield subject.fault("partition_by", "partition_value_too_long", message, hint, NO_PARTITIONS)
 
 
 def _notes(by: str, rows: Mapping[str | None, int]) -> tuple[str, ...]:
     notes = []
     if rows.get(None):
         notes.append(
-            f"“{by}” is NULL in {counted(rows[None], 'row')}, which will be in “{DEFAULT_PARTITION}”."
+            f"“{by}” is NULL in {counted(rows[None], 'row')}, which will be in the partition "
+            f"“{DEFAULT_PARTITION}”."
         )
     if len(rows) > MANY:
         notes.append(
-            f"A request goes into one partition: {len(rows):,} of them make many small requests, which is "
-            "slow. A partition key takes any number of values at full speed."
+            f"Each request writes to one partition, so {len(rows):,} partitions mean many small requests, "
+            "which are slow. With a partition key, the number of values does not affect the speed."
         )
     return tuple(notes)

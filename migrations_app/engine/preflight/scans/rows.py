@@ -1,4 +1,4 @@
-"""What only the rows can tell: whether there are any, the dimensions of vectors, NULLs where none may be."""
+"""Row scan: checks that need the rows of the source. Are there any, how long are vectors, what is NULL?"""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from migrations_app.engine.sources.base import Measures, Source
 
 @dataclass(frozen=True, slots=True)
 class RowFacts:
-    """What was found: ``dims`` the one dimension of each measured vector field, by source name; of the key
-    what ``KeyFacts`` say."""
+    """The result of the scan. ``dims``: the dimension of each measured vector field, by source name.
+
+    ``key_is_unique`` and ``duplicates``: see ``KeyFacts``.
+    """
 
     dims: Mapping[str, int]
     faults: tuple[Fault, ...] = ()
@@ -28,11 +30,11 @@ class RowFacts:
 
 
 def look_at_rows(subject: Subject, source: Source) -> RowFacts:
-    """Ask the source. Raises what its ``has_rows`` and ``measure`` raise."""
+    """Scan the rows. Raises the errors of the source's ``has_rows`` and ``measure``."""
     ref = CollectionRef(subject.plan.source, subject.plan.select)
     if not source.has_rows(ref):
-        chosen = " that “select” chooses" if subject.plan.select else ""
-        message = f"“{subject.plan.source}” has no rows{chosen}."
+        selected = " that match “select”" if subject.plan.select else ""
+        message = f"“{subject.plan.source}” has no rows{selected}."
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
     vectors = [e for e in subject.fixed() if e.is_vector and e.source and not e.is_key_of_document]
     undeclared = [e for e in vectors if _is_undeclared(e)]
@@ -48,7 +50,7 @@ def look_at_rows(subject: Subject, source: Source) -> RowFacts:
 
 
 def with_dims(collection: CollectionPlan, dims: Mapping[str, int]) -> CollectionPlan:
-    """``collection`` with the measured dimensions, where none is written out."""
+    """Return ``collection`` with the measured dimensions, for the fields whose plan has none."""
     if collection.fields is None or not dims:
         return collection
     return collection.model_copy(update={"fields": [_with_dim(field, dims) for field in collection.fields]})
@@ -62,22 +64,22 @@ def _with_dim(field: FieldPlan, dims: Mapping[str, int]) -> FieldPlan:
 def _mixed(entry: FieldEntry, found: Mapping[int, int]) -> Iterator[Fault]:
     dims = sorted(found)
     if len(dims) > 1:
-        shown = ", ".join(f"{dim:,} ({found[dim]:,} rows)" for dim in dims[:5])
+        shown = ", ".join(f"{dim:,} ({counted(found[dim], 'row')})" for dim in dims[:5])
         more = f" and {len(dims) - 5:,} more" if len(dims) > 5 else ""
-        message = f"“{entry.name}” holds vectors of {len(dims):,} dimensions: {shown}{more}."
-        hint = "A Milvus field has one: leave the field out, or mend the rows in the source."
+        message = f"“{entry.name}” has vectors with {len(dims):,} different dimensions: {shown}{more}."
+        hint = "A Milvus field has one dimension: leave the field out, or fix the rows in the source."
         yield entry.fault("dim", "mixed_dimensions", message, hint, LEAVE_OUT)
     elif dims and entry.plan.dim not in (None, dims[0]):
-        message = f"“{entry.name}” holds vectors of {dims[0]:,} dimensions, not {entry.plan.dim:,}."
+        message = f"The vectors of “{entry.name}” have {dims[0]:,} dimensions, not {entry.plan.dim:,}."
         yield entry.fault("dim", "dim_differs", message, f"Write dim: {dims[0]}.")
 
 
 def _notes(subject: Subject, vectors: list[FieldEntry], measured: Measures) -> Iterator[str]:
-    fate = "skipped and counted" if subject.plan.skip_null_vectors else "rejected"
+    result = "skipped and counted" if subject.plan.skip_null_vectors else "rejected"
     for entry in vectors:
         nulls = measured.nulls.get(_name(entry), 0)
         if nulls and not entry.plan.nullable:
-            yield f"The vector “{entry.name}” is NULL in {counted(nulls, 'row')}, which will be {fate}."
+            yield f"The vector “{entry.name}” is NULL in {counted(nulls, 'row')}, which will be {result}."
 
 
 def _is_undeclared(entry: FieldEntry) -> bool:
