@@ -34,20 +34,20 @@ def connections(request: ConsoleRequest) -> HttpResponse:
 @administrator_required
 def connection_new(request: ConsoleRequest, kind: str) -> HttpResponse:
     role = request.GET.get("role") or ("target" if kind in endpoints.TARGETS else "source")
-    found = catalogue.find(kind, is_target=role == "target")
-    if found is None or not found.available:
-        raise Http404(found.reason if found else f"There is no {role} of this kind.")
-    return _edit(request, found, None)
+    entry = catalogue.find(kind, is_target=role == "target")
+    if entry is None or not entry.available:
+        raise Http404(entry.reason if entry else f"There is no {role} of this kind.")
+    return _edit(request, entry, None)
 
 
 @require_http_methods(["GET", "POST"])
 @administrator_required
 def connection_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
     connection = _connection(pk)
-    found = catalogue.find(connection.kind, is_target=connection.is_target)
-    if found is None or not found.available:
+    entry = catalogue.find(connection.kind, is_target=connection.is_target)
+    if entry is None or not entry.available:
         raise Http404("This version does not support this kind of connection.")
-    return _edit(request, found, connection)
+    return _edit(request, entry, connection)
 
 
 def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection | None) -> HttpResponse:

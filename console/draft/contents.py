@@ -84,7 +84,7 @@ def listing(draft: Draft) -> tuple[CollectionInfo, ...]:
 
 def info(draft: Draft, name: str) -> CollectionInfo | None:
     """Return the facts of a collection from the stored listing; None if it is not listed."""
-    return next((found for found in listing(draft) if found.name == name), None)
+    return next((entry for entry in listing(draft) if entry.name == name), None)
 
 
 def target_facts(draft: Draft) -> TargetFacts | None:
@@ -121,8 +121,8 @@ def detail(draft: Draft) -> str:
 
 def name(draft: Draft) -> str:
     """Return the names of source and target, as far as they are chosen: "shop-db → prod"."""
-    ends = [end.name if end else "…" for end in (draft.source_connection, draft.target_connection)]
-    return " → ".join(ends)
+    names = [end.name if end else "…" for end in (draft.source_connection, draft.target_connection)]
+    return " → ".join(names)
 
 
 def step(draft: Draft) -> Step:

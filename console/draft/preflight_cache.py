@@ -55,10 +55,10 @@ _ADAPTER = TypeAdapter(CachedPreflight)
 def known(draft: Draft, plan: Plan) -> CachedPreflight | None:
     """Return the cached result for this plan; None if the plan was not checked."""
     try:
-        found = _ADAPTER.validate_python(draft.state.get(CHECKED))
+        result = _ADAPTER.validate_python(draft.state.get(CHECKED))
     except ValidationError:
         return None
-    return found if found.plan == _digest(draft, plan) else None
+    return result if result.plan == _digest(draft, plan) else None
 
 
 def check(draft: Draft, plan: Plan) -> CachedPreflight:
@@ -75,15 +75,15 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
             endpoints.open_target(target.kind, target.settings, contents.database(draft)) as open_target,
         ):
             open_source.stop = stop
-            result = preflight.check_plan(plan, open_source, open_target, stop=stop)
-            found = _found(draft, plan, result, _counts(plan, open_source), _held(plan, open_target))
+            checked = preflight.check_plan(plan, open_source, open_target, stop=stop)
+            result = _cached(draft, plan, checked, _counts(plan, open_source), _held(plan, open_target))
     except Interrupted:
-        found = CachedPreflight(_digest(draft, plan), timezone.now(), is_whole=False)
+        result = CachedPreflight(_digest(draft, plan), timezone.now(), is_whole=False)
     finally:
         timer.cancel()
-    state = draft.state | {CHECKED: _ADAPTER.dump_python(found, mode="json")}
+    state = draft.state | {CHECKED: _ADAPTER.dump_python(result, mode="json")}
     services.draft_save(draft=draft, state=state)
-    return found
+    return result
 
 
 def _counts(plan: Plan, source: Source) -> dict[str, int]:
@@ -109,15 +109,15 @@ def _held(plan: Plan, target: Target) -> dict[str, ExistingRows]:
     return held
 
 
-def _found(
+def _cached(
     draft: Draft,
     plan: Plan,
-    result: preflight.Preflight,
+    checked: preflight.Preflight,
     counts: dict[str, int],
     held: dict[str, ExistingRows],
 ) -> CachedPreflight:
-    notes = {prepared.plan.source: tuple(prepared.notes) for prepared in result.collections}
-    return CachedPreflight(_digest(draft, plan), timezone.now(), result.faults, counts, notes, held)
+    notes = {prepared.plan.source: tuple(prepared.notes) for prepared in checked.collections}
+    return CachedPreflight(_digest(draft, plan), timezone.now(), checked.faults, counts, notes, held)
 
 
 def _digest(draft: Draft, plan: Plan) -> str:

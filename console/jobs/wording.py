@@ -114,8 +114,8 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
         return "The job was canceled before any row was written."
     if job.drop_requested:
         return f"The job had written {', '.join(with_rows)}. The collections that it created were dropped."
-    kept = f"The job had written {', '.join(with_rows)}. They were kept."
-    return f"{kept} {IN_DOUBT}" if is_in_doubt else kept
+    sentences = f"The job had written {', '.join(with_rows)}. They were kept."
+    return f"{sentences} {IN_DOUBT}" if is_in_doubt else sentences
 
 
 def index_text(row: JobCollection) -> str:

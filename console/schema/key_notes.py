@@ -11,7 +11,7 @@ from console.schema.table import MappingTable
 from migrations_app.engine.model.key_text import joined
 from migrations_app.engine.planning.type_choices import is_declared_unique
 
-COLLAPSED = "only the last row read of each key is kept, the others are counted as collapsed"
+COLLAPSED = "only the last row read of each key stays, the others are counted as collapsed"
 
 
 def key_notes(table: MappingTable) -> Iterator[str]:

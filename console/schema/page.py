@@ -102,13 +102,13 @@ def _collection(
     rows = table.rows(capabilities)
     chosen = rows_of(draft, table)
     listed = [row for row in rows if not row.is_open]
-    kept = [row for row in listed if row.source.opened_from and table.plan.rest == "dynamic"]
+    in_dynamic_field = [row for row in listed if row.source.opened_from and table.plan.rest == "dynamic"]
     return {
         "source_name": table.schema.name,
         "rows": chosen.number,
         "rows_exact": chosen.is_exact,
         "narrowed": ", ".join(row_selection_text(source_class(draft.kind).Selection, table.row_selection)),
-        "moving": sum(row.placement is not Placement.LEFT or row in kept for row in listed),
+        "moving": sum(row.placement is not Placement.LEFT or row in in_dynamic_field for row in listed),
         "total": len(listed),
         "warnings": warnings(table),
         "advanced_text": _advanced_text(table, capabilities),

@@ -65,8 +65,8 @@ def start(draft: Draft, user: User) -> Job:
     """Create the job; a second click returns the job of the first. Raises ``PlanRefused`` with the errors of
     preflight."""
     plan = plan_of(draft)
-    found = preflight_cache.known(draft, plan) or preflight_cache.check(draft, plan)
-    if errors := tuple(fault for fault in found.faults if fault.severity == "error"):
+    preflight = preflight_cache.known(draft, plan) or preflight_cache.check(draft, plan)
+    if errors := tuple(fault for fault in preflight.faults if fault.severity == "error"):
         raise PlanRefused(errors)
     return services.job_create(
         plan=plan,
@@ -77,10 +77,10 @@ def start(draft: Draft, user: User) -> Job:
     )
 
 
-def replaced(plan: Plan, found: CachedPreflight | None) -> dict[str, ExistingRows]:
+def replaced(plan: Plan, preflight: CachedPreflight | None) -> dict[str, ExistingRows]:
     """Return the existing collections that the job drops before it creates its own, by name."""
     sources = {c.source for c in plan.collections if c.if_exists == "replace"}
-    existing = (found.held or {}) if found else {}
+    existing = (preflight.held or {}) if preflight else {}
     return {rows.name: rows for source, rows in existing.items() if source in sources}
 
 
@@ -95,10 +95,10 @@ def unconfirmed(draft: Draft, confirmed: list[str]) -> str:
 def dropped_text(draft: Draft, dropped: dict[str, ExistingRows]) -> str:
     if not dropped:
         return ""
-    ends, names = contents.route(draft), " and ".join(map(str, dropped.values()))
+    route, names = contents.route(draft), " and ".join(map(str, dropped.values()))
     is_one = len(dropped) == 1
     return (
-        f"{names} in “{ends.database}” of {ends.target_name} {'is' if is_one else 'are'} dropped with all "
+        f"{names} in “{route.database}” of {route.target_name} {'is' if is_one else 'are'} dropped with all "
         f"{'its' if is_one else 'their'} rows before the first new row is written. This cannot be undone."
     )
 
@@ -106,27 +106,29 @@ def dropped_text(draft: Draft, dropped: dict[str, ExistingRows]) -> str:
 def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str, Any]:
     """Return the template context. Checks the plan if it was not checked before, or if ``again``."""
     plan, error = plan_of(draft), None
-    found = None if again else preflight_cache.known(draft, plan)
+    preflight = None if again else preflight_cache.known(draft, plan)
     try:
-        found = found or preflight_cache.check(draft, plan)
+        preflight = preflight or preflight_cache.check(draft, plan)
     except FerryError as failed:
         error = failed.as_dict() | {
             "url": reverse("wizard_select", args=[draft.pk]),
             "url_label": "Check the connections",
         }
     all_tables, options = tables.of(draft), plan.options
-    rows = [line(draft, table, place, found, options.limit_rows) for place, table in enumerate(all_tables)]
+    rows = [
+        line(draft, table, place, preflight, options.limit_rows) for place, table in enumerate(all_tables)
+    ]
     counts = [row["rows"] for row in rows]
-    dropped = replaced(plan, found)
+    dropped = replaced(plan, preflight)
     return {
         "collections": rows,
         "summary": summary(draft, rows, options, list(map(str, dropped.values()))),
         "dropped": list(dropped),
         "dropped_text": dropped_text(draft, dropped),
         "form": form,
-        "checks": _checks(draft, all_tables, found),
-        "checked_at": found and found.at,
-        "problems": [error] if error else _problems(draft, found),
+        "checks": _checks(draft, all_tables, preflight),
+        "checked_at": preflight and preflight.at,
+        "problems": [error] if error else _problems(draft, preflight),
         "facts": _facts(draft),
         "total_rows": None if None in counts else sum(counts),
         "total_exact": all(row["rows_exact"] for row in rows),
@@ -136,25 +138,25 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
 
 
 def _checks(
-    draft: Draft, all_tables: list[MappingTable], found: CachedPreflight | None
+    draft: Draft, all_tables: list[MappingTable], preflight: CachedPreflight | None
 ) -> list[dict[str, Any]]:
-    if found is None:
+    if preflight is None:
         return []
-    messages = {fault.message for fault in found.faults}  # shown below, each with its hint
+    messages = {fault.message for fault in preflight.faults}  # shown below, each with its hint
     lines = [
         _line("warn", "note", f"{table.plan.source}: {note}", schema_url(draft, place))
         for place, table in enumerate(all_tables)
-        for note in (found.notes or {}).get(table.plan.source, ())
+        for note in (preflight.notes or {}).get(table.plan.source, ())
         if note not in messages
     ]
-    if not found.is_whole:
+    if not preflight.is_whole:
         text = "There was not enough time to check all rows. The job checks them before it writes anything."
         lines.append(_line("warn", "not finished", text))
-    for fault in found.faults:
+    for fault in preflight.faults:
         if fault.severity == "warning":
             problem = _problem(draft, fault)
             lines.append(_line("warn", "note", f"{fault.message} {fault.hint}", problem["url"]))
-    if found.is_whole and not lines and not _problems(draft, found):
+    if preflight.is_whole and not lines and not _problems(draft, preflight):
         lines.append(_line("ok", "passed", "names, types, lengths, keys and target collections"))
     return lines
 
@@ -170,8 +172,12 @@ def _line(tone: str, label: str, text: str, url: str = "") -> dict[str, Any]:
     }
 
 
-def _problems(draft: Draft, found: CachedPreflight | None) -> list[dict[str, str]]:
-    return [_problem(draft, fault) for fault in found.faults if fault.severity == "error"] if found else []
+def _problems(draft: Draft, preflight: CachedPreflight | None) -> list[dict[str, str]]:
+    return (
+        [_problem(draft, fault) for fault in preflight.faults if fault.severity == "error"]
+        if preflight
+        else []
+    )
 
 
 def _problem(draft: Draft, fault: Fault) -> dict[str, str]:

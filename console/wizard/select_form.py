@@ -41,16 +41,16 @@ class SelectionForm(forms.Form):
     def clean_collections(self) -> list[str]:
         """Return the names in the order of the listing."""
         ticked = set(self.cleaned_data["collections"])
-        found = [info for name, info in self.listing.items() if name in ticked]
-        for info in found:
+        selected = [info for name, info in self.listing.items() if name in ticked]
+        for info in selected:
             if info.not_selectable:
                 raise ValidationError(f"“{info.name}” cannot be selected: {info.not_selectable}")
-        if len(found) > self.most:
+        if len(selected) > self.most:
             raise ValidationError(
-                f"One job can move {self.most} {self.many if self.most != 1 else self.one}, but {len(found)} "
-                "are selected. Move the others in another migration."
+                f"One job can move {self.most} {self.many if self.most != 1 else self.one}, "
+                f"but {len(selected)} are selected. Move the others in another migration."
             )
-        return [info.name for info in found]
+        return [info.name for info in selected]
 
     @property
     def error(self) -> str:

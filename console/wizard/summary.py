@@ -24,7 +24,7 @@ from migrations_app.models import Draft
 def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced: list[str]) -> str:
     """Return sentences that say what *Migrate* does. ``replaced`` are the collections that are dropped
     first."""
-    ends, counts = contents.route(draft), [row["rows"] for row in rows]
+    route, counts = contents.route(draft), [row["rows"] for row in rows]
     is_exact = all(row["rows_exact"] for row in rows)
     moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
     if options.limit_rows is not None:
@@ -32,15 +32,15 @@ def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced
     places = counted(len(rows), source_class(draft.kind).collection_word)
     each = "each of " if options.limit_rows is not None and len(rows) > 1 else ""
     sentences = [
-        f"{moved[:1].upper()}{moved[1:]} of {each}{places} are copied from {ends.source_name} into "
-        f"{_into(rows)} in “{ends.database}” of {ends.target_name}."
+        f"{moved[:1].upper()}{moved[1:]} of {each}{places} are copied from {route.source_name} into "
+        f"{_into(rows)} in “{route.database}” of {route.target_name}."
     ]
     if replaced:
         sentences.append(f"{' and '.join(replaced)} {'is' if len(replaced) == 1 else 'are'} dropped first.")
     if options.source_rows_per_second is not None:
         are = "is" if options.source_rows_per_second == 1 else "are"
         sentences.append(f"At most {counted(options.source_rows_per_second, 'row')} {are} read per second.")
-    return " ".join([*sentences, f"{ends.source_name} is only read."])
+    return " ".join([*sentences, f"{route.source_name} is only read."])
 
 
 def _into(rows: list[dict[str, Any]]) -> str:
@@ -51,14 +51,14 @@ def _into(rows: list[dict[str, Any]]) -> str:
 
 
 def line(
-    draft: Draft, table: MappingTable, place: int, found: CachedPreflight | None, limit: int | None
+    draft: Draft, table: MappingTable, place: int, preflight: CachedPreflight | None, limit: int | None
 ) -> dict[str, Any]:
     """Return the line of one collection: its source, target, rows, size, key, fields and notes."""
     plan = table.plan
-    rows = rows_of(draft, table, found).first(limit)
+    rows = rows_of(draft, table, preflight).first(limit)
     per_row = bytes_per_row(table)
     fixed = [field for field in plan.fields or () if not field.dynamic]
-    existing = (found.held or {}).get(plan.source) if found else None
+    existing = (preflight.held or {}).get(plan.source) if preflight else None
     discards = plan.is_auto_id and table.schema.key is not None and not plan.keep_source_key
     return {
         "source_name": plan.source,

@@ -28,14 +28,14 @@ from migrations_app.models import Draft
 
 @require_safe
 def migrations(request: ConsoleRequest) -> HttpResponse:
-    found: list[Draft] = []
+    drafts: list[Draft] = []
     if is_administrator(request.user):
-        found = list(
+        drafts = list(
             Draft.objects.filter(job=None).select_related("source_connection", "target_connection", "owner")
         )
     context = {
         "sources": catalogue.source_kinds(),
-        "drafts": [_draft_row(draft) for draft in found],
+        "drafts": [_draft_row(draft) for draft in drafts],
         "no_worker": no_worker_notice(),
     }
     return render(request, "wizard/migrations.html", context)
@@ -78,10 +78,10 @@ def wizard_connect(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 
 
 def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpResponse:
-    found = catalogue.find(kind, is_target=False)
-    if found is None or not found.available:
-        raise Http404(found.reason if found else "There is no source of this kind.")
-    page = connect.open_page(kind, found.title, draft, request.POST if request.method == "POST" else None)
+    entry = catalogue.find(kind, is_target=False)
+    if entry is None or not entry.available:
+        raise Http404(entry.reason if entry else "There is no source of this kind.")
+    page = connect.open_page(kind, entry.title, draft, request.POST if request.method == "POST" else None)
     if request.POST.get("action") == "test":
         connect.test(page)
     elif request.method == "POST":
@@ -90,7 +90,7 @@ def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpRes
             draft = connect.save_draft(draft, kind, connection, request.user)
             return redirect("wizard_select", draft.pk)
     return step_page(
-        request, Step.CONNECT, draft, {"source": found} | page.context(), is_refused=page.is_refused
+        request, Step.CONNECT, draft, {"source": entry} | page.context(), is_refused=page.is_refused
     )
 
 
