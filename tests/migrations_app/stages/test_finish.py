@@ -49,7 +49,7 @@ def test_values_that_were_cut_by_choice_are_counted_and_said(world, moved):
     job = moved({"source": "books", "fields": [{"source": "embedding"}, title]})
     tasks.finish(job.pk)
     assert ended(job).status == Status.SUCCESSFUL
-    told = job.log.get(message__contains=" cut ")
+    told = job.log.get(message__contains=" truncated ")
     assert told.message == "books: 90 values truncated to the length of the field, as the plan requests."
     assert job_report(job)["collections"][0]["values_cut"] == 90
 
