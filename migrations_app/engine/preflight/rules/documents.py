@@ -150,7 +150,9 @@ def check_type_mismatch_rule(subject: Subject) -> Iterator[Fault]:
             fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
             yield entry.fault("misfit", "dynamic_field_off", message, "", fix, REJECT_MISFITS)
         elif not entry.plan.nullable and entry.plan.default is None and entry.plan.fill_null is None:
-            message = f"If a value of “{entry.name}” has a type mismatch, the field itself stays empty."
+            message = (
+                f"If a value of “{entry.name}” has a type mismatch, there is no value for the field itself."
+            )
             hint = "Make it nullable, or give it a default or fill_null."
             yield entry.fault("misfit", "misfit_needs_null", message, hint, REJECT_MISFITS)
 

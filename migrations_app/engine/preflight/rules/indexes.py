@@ -7,7 +7,12 @@ from dataclasses import replace
 
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.milvus.index_params import COMMON_PARAMS, PARAMS, WITHOUT_DEFAULT
-from migrations_app.engine.milvus.metrics import FULL_TEXT_METRICS, INDEX_TYPES, METRICS, METRICS_OF_INDEX
+from migrations_app.engine.milvus.metrics import (
+    FULL_TEXT_METRICS,
+    INDEX_TYPES,
+    METRICS_OF_INDEX,
+    METRICS_OF_TYPE,
+)
 from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.plan import IndexPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
@@ -34,11 +39,11 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
             yield subject.fault(
                 f"{path}.field", "index_field_unknown", message, "Choose a field of the target."
             )
-        elif entry.spec.type not in METRICS:
+        elif entry.spec.type not in METRICS_OF_TYPE:
             message = f"“{index.field}” is {entry.spec.type}, but only vector fields can have an index here."
             yield subject.fault(f"{path}.field", "index_field_type", message, "Remove the index.")
         else:
-            yield from _check_index(subject, path, index, entry.spec, METRICS[entry.spec.type])
+            yield from _check_index(subject, path, index, entry.spec, METRICS_OF_TYPE[entry.spec.type])
 
 
 def _check_index(

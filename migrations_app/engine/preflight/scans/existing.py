@@ -84,7 +84,7 @@ def check_partitions(collection: CollectionPlan, target: Target, taken: Collecti
         listed = ", ".join(f"“{shortened(other)}”" for other in others[:3]) + (", …" if others[3:] else "")
         message = (
             f"“{name}” is divided into partitions ({listed}). All rows would be added to "
-            f"“{DEFAULT_PARTITION}”, and a key that is also in another partition would be there twice."
+            f"“{DEFAULT_PARTITION}”, and a key that is also in another partition would then exist twice."
         )
         hint = "Set partition_by to the field whose values decide the partition."
         yield Fault(
