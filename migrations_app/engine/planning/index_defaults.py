@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.milvus.metrics import FULL_TEXT_INDEX, FULL_TEXT_METRICS, METRICS, METRICS_OF_INDEX
+from migrations_app.engine.milvus.metrics import (
+    FULL_TEXT_INDEX,
+    FULL_TEXT_METRICS,
+    METRICS_OF_INDEX,
+    METRICS_OF_TYPE,
+)
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan, IndexPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.types import MilvusType
@@ -11,7 +16,7 @@ from migrations_app.engine.model.types import MilvusType
 
 def default_metric(type_: MilvusType, source: SourceField | None) -> str:
     """Return the metric of the source's index if it suits the type, else the usual metric of the type."""
-    usual = METRICS[type_]
+    usual = METRICS_OF_TYPE[type_]
     return source.metric if source and source.metric in usual else usual[0]
 
 
@@ -23,7 +28,7 @@ def default_indexes(
     metrics = {
         field.target: default_metric(MilvusType(field.type), schema.field(field.source or ""))
         for field in fields
-        if field.target and not field.dynamic and field.type in set(METRICS)
+        if field.target and not field.dynamic and field.type in set(METRICS_OF_TYPE)
     }
     outputs = {full_text.output: FULL_TEXT_METRICS[0] for full_text in collection.full_text}
     if collection.indexes is None:

@@ -11,13 +11,11 @@ from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
-from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec
+from migrations_app.engine.model.types import INTEGER_TYPES, KEY_TYPES, MilvusType, TypeSpec
 
 # Sizes of fields: the smallest that is proposed, and the one without values in the sample.
 MIN_LENGTH, UNSEEN_LENGTH = 64, 1_024
 MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
-
-NARROW = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32})
 
 
 def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: int = 0) -> dict[str, str]:
@@ -35,7 +33,7 @@ def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: in
             vectors += 1
             if vectors > capabilities.max_vector_fields:
                 most = counted(capabilities.max_vector_fields, "vector field")
-                reasons[field.name] = f"{capabilities.limited_by} takes {most}"
+                reasons[field.name] = f"{capabilities.limited_by} allows {most}"
     return reasons
 
 
@@ -60,7 +58,7 @@ def key_choice(field: SourceField, capabilities: Capabilities) -> TypeChoice | N
     for choice in field.choices:
         if choice.spec.type in KEY_TYPES and choice.spec.type in capabilities.types:
             return choice
-    if any(choice.spec.type in NARROW for choice in field.choices):
+    if any(choice.spec.type in INTEGER_TYPES for choice in field.choices):
         return TypeChoice(TypeSpec(MilvusType.INT64))
     return None
 

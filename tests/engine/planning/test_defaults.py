@@ -234,7 +234,7 @@ def test_what_has_no_type_and_vectors_beyond_the_number_are_left_out_with_the_re
     assert left_out(described, OLD) == {
         "raw": "Milvus has no type for raw bytes",
         "h": "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5",
-        "w": "Milvus 2.3.5 takes 1 vector field",
+        "w": "Milvus 2.3.5 allows 1 vector field",
     }
     assert [f.source for f in propose(described, OLD).fields] == ["id", "v"]
     assert set(left_out(described, NEW)) == {"raw"}
