@@ -352,7 +352,10 @@ def test_an_unopened_column_of_documents_is_named_as_the_way():
     [
         (
             ODD | {"type": "INT64"},
-            'In 1 of 4 sampled rows, “m.odd” has a type mismatch: such rows are rejected. “m.odd” is "x", which',
+            (
+                "In 1 of 4 sampled rows, “m.odd” has a type mismatch: such rows are rejected. "
+                '“m.odd” is "x", which'
+            ),
         ),
         (
             ODD | {"type": "INT64", "misfit": "dynamic", "target": "o"},
