@@ -1,3 +1,1 @@
-"""A console to try at once: a real PostgreSQL, a real Milvus and real data, all in one folder of the
-checkout.
-"""
+"""Demo: a console with a real PostgreSQL, a real Milvus and real data, all in one folder of the checkout."""

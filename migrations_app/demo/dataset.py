@@ -1,6 +1,6 @@
-"""Real data that every machine has: what the installed Python's own standard library says about itself.
+"""Demo data set: the documentation in Python's standard library, which every machine has.
 
-The sources are parsed, never imported, so nothing of theirs runs.
+The source files are parsed, never imported, so none of their code runs.
 """
 
 import ast
@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-# Not the library itself: tests, demonstrations, and what was installed beside it.
+# Not part of the library itself: tests, demonstrations and installed packages.
 LEFT_OUT = {"__pycache__", "idlelib", "idle_test", "lib2to3", "site-packages", "test", "tests", "turtledemo"}
 UNDOCUMENTED_LINES = 12
 
@@ -61,7 +61,9 @@ class Library:
 
 
 def read_library(root: Path | None = None) -> Library:
-    """Everything under `root`, by default where this Python keeps its library; a few seconds."""
+    """Read everything under `root`, by default the folder of this Python's standard library. Takes a few
+    seconds.
+    """
     folder = root or Path(sysconfig.get_path("stdlib"))
     library = Library()
     for path in sorted(_sources(folder)):
@@ -82,7 +84,7 @@ def _read_module(library: Library, path: Path, root: Path) -> None:
     module = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
     page = _Page(module, source.splitlines(), datetime.fromtimestamp(path.stat().st_mtime, UTC).date())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about odd escapes in the library's own strings
+        warnings.simplefilter("ignore")  # about invalid escapes in the library's strings
         tree = ast.parse(source)
     library.lines_by_module[module] = len(page.lines)
     for definition, name, kind in _definitions(tree, module):
@@ -131,7 +133,7 @@ def _doc(page: _Page, definition: Definition, name: str, kind: DocKind) -> Doc:
 
 
 def _signature(definition: Definition) -> str | None:
-    """As it is written, or None for a module or class, which have none."""
+    """Return the signature as it is written; None for a module or a class."""
     if isinstance(definition, ast.Module | ast.ClassDef):
         return None
     returns = f" -> {ast.unparse(definition.returns)}" if definition.returns else ""
@@ -171,10 +173,10 @@ def _examples(page: _Page, definition: Definition) -> Iterator[Example]:
 def _parsed(documented: str) -> list[doctest.Example]:
     try:
         return doctest.DocTestParser().get_examples(documented)
-    except ValueError:  # prose that only looks like an example
+    except ValueError:  # text that only looks like an example
         return []
 
 
 def _storable(text: str) -> str:
-    """Without what PostgreSQL cannot hold: NUL characters and halves of surrogate pairs."""
+    """Remove what PostgreSQL cannot store: NUL characters and half surrogate pairs."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""Vectors without a model: words hashed into a fixed number of dimensions, the same on every machine.
+"""Embedder: makes vectors without a model, by hashing words into a fixed number of dimensions.
 
-Texts that share words are near each other (feature hashing, Weinberger et al. 2009), which is enough to
-search.
+The vectors are the same on every machine. Texts that share words are near each other (feature hashing,
+Weinberger et al. 2009), which is good enough for searching.
 """
 
 import re
@@ -18,21 +18,21 @@ TEXTS_AT_ONCE = 4096
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-    """One row of unit length for each text: float32, shape (len(texts), DIMENSIONS)."""
+    """Return one vector of length 1 for each text: float32, shape (len(texts), DIMENSIONS)."""
     chunks = [texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)]
     return np.concatenate([_embed(chunk) for chunk in chunks] or [np.empty((0, DIMENSIONS), np.float32)])
 
 
 def _embed(texts: Sequence[str]) -> NDArray[np.float32]:
     hashes = [np.fromiter(_hashes(text), np.int64) for text in texts]
-    places = np.concatenate(hashes)
-    rows = np.repeat(np.arange(len(texts)), [len(found) for found in hashes])
-    signs = np.where(places & 1, 1.0, -1.0)
-    cells = rows * DIMENSIONS + (places >> 1) % DIMENSIONS
+    words = np.concatenate(hashes)
+    rows = np.repeat(np.arange(len(texts)), [len(word_hashes) for word_hashes in hashes])
+    signs = np.where(words & 1, 1.0, -1.0)
+    cells = rows * DIMENSIONS + (words >> 1) % DIMENSIONS
     counts = np.bincount(cells, signs, minlength=len(texts) * DIMENSIONS).reshape(-1, DIMENSIONS)
-    # A word said ten times says little more than one said twice.
+    # A word that occurs ten times is hardly more important than one that occurs twice.
     weights = np.sign(counts) * np.sqrt(np.abs(counts))
-    # The last word's two directions may cancel out: every row keeps a direction of its own.
+    # A text without words, or whose words cancel each other out, would have length 0.
     weights[:, 0] += np.where(weights.any(axis=1), 0.0, 1.0)
     unit: NDArray[np.float32] = (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
     return unit

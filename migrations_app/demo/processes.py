@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, and how a later command finds them again."""
+"""Background processes: they outlive the command that started them, and a later command can find them again."""
 
 import json
 import os
@@ -24,13 +24,13 @@ class EngineNotStarted(FerryError):
 
 
 def free_port(preferred: int = 0, *, tries: int = 1) -> int:
-    """A TCP port of the loopback address that nobody listens on.
+    """Return a free TCP port of the loopback address.
 
-    The preferred one or, where that is taken, one of the `tries - 1` after it, or any.
+    The preferred port if it is free, else one of the next `tries - 1` ports, else any port.
     """
     for port in (*range(preferred, preferred + tries), 0):
         with socket.socket() as probe:
-            # As servers bind: a connection that just ended (TIME_WAIT) does not keep a port.
+            # Servers bind in the same way: a connection that just ended (TIME_WAIT) does not block a port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 probe.bind((LOOPBACK, port))
@@ -46,7 +46,7 @@ def is_listening(port: int) -> bool:
 
 @dataclass(frozen=True)
 class Background:
-    """One process, its log `<name>.log`, and `<name>.json` that tells a later command which one it is."""
+    """One process with its log `<name>.log`, and `<name>.json` with which a later command finds it."""
 
     folder: Path
     name: str
@@ -61,7 +61,7 @@ class Background:
 
     @property
     def port(self) -> int:
-        """The port it was last started with, 0 if never."""
+        """The port that was given at the last start; 0 if it never started."""
         return int(self._read().get("port", 0))
 
     def start(self, command: Sequence[str], *, port: int = 0, cwd: Path | None = None) -> None:
@@ -77,7 +77,7 @@ class Background:
             )
         record = {"pid": child.pid, "started": psutil.Process(child.pid).create_time(), "port": port}
         self._record.write_text(json.dumps(record))
-        # It is to outlive us: Python need not warn that nobody waited for it.
+        # The process should outlive this one: Python must not warn that nothing waited for it.
         child.returncode = 0
 
     def is_alive(self) -> bool:
@@ -86,22 +86,23 @@ class Background:
     def wait_until_listening(self, timeout_seconds: float) -> None:
         self.wait_until(lambda: is_listening(self.port), timeout_seconds)
 
-    def wait_until(self, is_so: Callable[[], bool], timeout_seconds: float) -> None:
-        """Raises EngineNotStarted as soon as the process is gone, else after the time."""
+    def wait_until(self, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
+        """Wait until `is_ready`. Raises `EngineNotStarted` if the process ends, or after the timeout."""
         deadline = time.monotonic() + timeout_seconds
-        while not is_so():
+        while not is_ready():
             if not self.is_alive():
                 raise EngineNotStarted(
-                    f"The {self.name} process ended: {self.last_words()}", f"See {self.log}."
+                    f"The {self.name} process ended: {self.last_log_line()}", f"See {self.log}."
                 )
             if time.monotonic() > deadline:
                 raise EngineNotStarted(
-                    f"The {self.name} process did nothing for {timeout_seconds:.0f} s.", f"See {self.log}."
+                    f"The {self.name} process was not ready in {timeout_seconds:.0f} s.",
+                    f"See {self.log}.",
                 )
             time.sleep(POLL_SECONDS)
 
     def stop(self, timeout_seconds: float = 12) -> None:
-        """Ends it and what it started; does nothing if it does not run."""
+        """End the process and its child processes. Does nothing if it does not run."""
         if process := self._process():
             process.terminate()
             with suppress(psutil.TimeoutExpired):
@@ -109,9 +110,9 @@ class Background:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
-        return lines[-1] if lines else "it left no word in its log"
+        return lines[-1] if lines else "its log is empty"
 
     def _read(self) -> dict[str, float]:
         if not self._record.exists():
@@ -120,7 +121,7 @@ class Background:
         return read
 
     def _process(self) -> psutil.Process | None:
-        """The process itself, never another that was given the same id since."""
+        """Return the process if it runs, never another process that now has the same id."""
         record = self._read()
         with suppress(psutil.NoSuchProcess, KeyError):
             process = psutil.Process(int(record["pid"]))

@@ -1,4 +1,4 @@
-"""What a person finds in the demo: accounts, two connections, and a migration that has been done."""
+"""Demo seed: creates the accounts, two connections and a finished migration."""
 
 import json
 from pathlib import Path
@@ -18,12 +18,12 @@ DESCRIPTION = "Sample: examples from docstrings"
 ADMINISTRATOR, VIEWER = "admin", "viewer"
 
 
-def make_accounts(known: Path) -> dict[str, str]:
-    """Makes an administrator and a viewer; the file `known` (mode 0600) keeps their passwords by name."""
-    if not known.exists():
-        known.touch(mode=0o600)
-        known.write_text(json.dumps({name: token_urlsafe(9) for name in (ADMINISTRATOR, VIEWER)}))
-    passwords: dict[str, str] = json.loads(known.read_text())
+def make_accounts(file: Path) -> dict[str, str]:
+    """Create an administrator and a viewer. `file` (mode 0600) stores their passwords by name."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({name: token_urlsafe(9) for name in (ADMINISTRATOR, VIEWER)}))
+    passwords: dict[str, str] = json.loads(file.read_text())
     for name, password in passwords.items():
         if not User.objects.filter(username=name).exists():
             User.objects.create_user(name, password=password, is_staff=name == ADMINISTRATOR)
@@ -31,7 +31,7 @@ def make_accounts(known: Path) -> dict[str, str]:
 
 
 def save_connections(stack: Stack) -> None:
-    """Saves both ends, or tells the saved ones on which port the engines are this time."""
+    """Save the connections of source and target, or update them with the current ports of the engines."""
     postgres = {
         "host": "127.0.0.1",
         "port": stack.postgres.port,
@@ -56,14 +56,14 @@ def _save(name: str, kind: str, settings: dict[str, object]) -> None:
 
 
 def sample_job() -> Job:
-    """The sample that is done or on its way, else a new one."""
+    """Return the sample job that is Successful or has not ended, else a new one."""
     jobs = Job.objects.filter(description=DESCRIPTION)
-    under_way = jobs.exclude(status__in=ENDED)
-    return (jobs.filter(status=Status.SUCCESSFUL) | under_way).first() or _create(earlier=jobs.count())
+    unfinished = jobs.exclude(status__in=ENDED)
+    return (jobs.filter(status=Status.SUCCESSFUL) | unfinished).first() or _create(earlier=jobs.count())
 
 
 def _create(*, earlier: int) -> Job:
-    """A sample job. What ``earlier`` ones left behind stays: a new one takes a name of its own."""
+    """Create a sample job. Collections of ``earlier`` sample jobs stay, so a new job uses a new name."""
     target = SAMPLE.rpartition(".")[2]
     plan = {
         "version": 1,

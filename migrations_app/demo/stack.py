@@ -1,4 +1,4 @@
-"""What a demo consists of: two engines, a web server and a worker."""
+"""Demo stack: two engines, a web server and a worker."""
 
 import sys
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Stack:
-    """Everything lives in `folder`; the console's code in `checkout`."""
+    """The parts of a demo. All data is in `folder`; the code of the console is in `checkout`."""
 
     folder: Path
     checkout: Path
@@ -53,29 +53,29 @@ class Stack:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """In the order in which they are stopped: first who uses, then what is used."""
+        """The parts, in the order in which they are stopped: web and worker before the engines they use."""
         return (self.web, self.worker, self.milvus, self.postgres)
 
     def alive(self) -> list[Part]:
         return [part for part in self.parts if part.is_alive()]
 
-    def stop(self, *, but: Iterable[Part] = ()) -> None:
+    def stop(self, *, except_for: Iterable[Part] = ()) -> None:
         for part in self.parts:
-            if part not in but:
+            if part not in except_for:
                 part.stop()
 
     def start_engines(self) -> int:
-        """Starts what does not run, and fills an empty database; returns the rows of its largest table."""
+        """Start the engines that do not run, and fill an empty database. Return the number of rows of `docs`."""
         self.postgres.start()
         self.milvus.start()
         with psycopg.connect(self.postgres.url(), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-            if known is None:
+            row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if row is None:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
         return tables.fill(self.postgres.url(DATABASE))
 
     def start_console(self) -> bool:
-        """Starts web and worker unless they run. False where another program had the usual web port."""
+        """Start web and worker unless they run. False if another program uses the usual web port."""
         if not self.worker.is_alive():
             self.worker.start([sys.executable, "manage.py", "worker"], cwd=self.checkout)
         if not self.web.is_alive():

@@ -1,4 +1,4 @@
-"""The demo's database: three tables to migrate, and two that show what cannot be selected and why."""
+"""Demo database: three tables to migrate, and two that show which tables cannot be selected and why."""
 
 import struct
 from collections.abc import Iterable
@@ -31,14 +31,14 @@ CREATE TABLE docs (
     changed_on date NOT NULL,
     embedding vector({DIMENSIONS}) NOT NULL
 );
-COMMENT ON TABLE docs IS 'What Python''s standard library says about itself';
+COMMENT ON TABLE docs IS 'The documentation of Python''s standard library';
 CREATE TABLE lines (
     id bigint PRIMARY KEY,
     doc bigint NOT NULL REFERENCES docs,
     text text NOT NULL,
     embedding vector({DIMENSIONS}) NOT NULL
 );
-COMMENT ON TABLE lines IS 'The same line by line: enough rows to watch a job, and to cancel it';
+COMMENT ON TABLE lines IS 'The same texts line by line: enough rows to watch a job, and to cancel it';
 CREATE TABLE examples (
     module text,
     line integer,
@@ -49,20 +49,20 @@ CREATE TABLE examples (
 );
 COMMENT ON TABLE examples IS 'Examples from docstrings, with a key of two columns';
 CREATE TABLE modules (name text PRIMARY KEY, lines integer NOT NULL, docs integer NOT NULL);
-COMMENT ON TABLE modules IS 'No vectors here: nothing to migrate';
+COMMENT ON TABLE modules IS 'A table without vectors: it cannot be migrated';
 CREATE TABLE questions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     text text NOT NULL,
     embedding vector({DIMENSIONS})
 );
-COMMENT ON TABLE questions IS 'Empty as yet';
+COMMENT ON TABLE questions IS 'An empty table';
 """
 INDEXES = """
 CREATE INDEX ON docs USING ivfflat (embedding vector_cosine_ops) WITH (lists = 64);
 ANALYZE;
 """
-MOST_LINES = 80_000
-LEAST_CHARACTERS = 12
+MAX_LINES = 80_000
+MIN_CHARACTERS = 12
 COLUMNS = {
     "docs": "int8 text varchar kind text text int4 text[] jsonb date vector",
     "lines": "int8 int8 text vector",
@@ -72,11 +72,11 @@ COLUMNS = {
 
 
 def fill(url: str) -> int:
-    """Makes and fills all tables in one transaction, unless they are there; returns the rows of `docs`."""
+    """Create and fill all tables in one transaction, unless they exist. Return the number of rows of `docs`."""
     with psycopg.connect(url) as connection:
         if connection.execute("SELECT to_regclass('docs')").fetchone() == (None,):
             connection.execute(SCHEMA)
-            _teach(connection)
+            _register_types(connection)
             library = read_library()
             _copy(connection, "docs", _docs(library))
             _copy(connection, "lines", _lines(library))
@@ -100,8 +100,8 @@ def _lines(library: Library) -> Iterable[tuple[Any, ...]]:
         (doc, line.strip())
         for doc, page in enumerate(library.docs, start=1)
         for line in page.text.splitlines()
-        if len(line.strip()) >= LEAST_CHARACTERS
-    ][:MOST_LINES]
+        if len(line.strip()) >= MIN_CHARACTERS
+    ][:MAX_LINES]
     vectors = embed([line for _, line in lines])
     for number, ((doc, line), vector) in enumerate(zip(lines, vectors, strict=True), start=1):
         yield number, doc, line, vector
@@ -127,7 +127,7 @@ def _copy(connection: psycopg.Connection, table: str, rows: Iterable[tuple[Any, 
 
 
 class VectorDumper(Dumper):
-    """A numpy row as pgvector's binary form: int16 dimensions, int16 0, then big-endian float32."""
+    """Writes a numpy row in pgvector's binary format: int16 dimensions, int16 0, then big-endian float32."""
 
     format = Format.BINARY
 
@@ -135,8 +135,8 @@ class VectorDumper(Dumper):
         return struct.pack(">HH", len(obj), 0) + obj.astype(">f4").tobytes()
 
 
-def _teach(connection: psycopg.Connection) -> None:
-    """Lets this connection write the types that PostgreSQL itself does not have."""
+def _register_types(connection: psycopg.Connection) -> None:
+    """Register the types that PostgreSQL itself does not have, so that this connection can write them."""
     vector = TypeInfo.fetch(connection, "vector")
     kind = EnumInfo.fetch(connection, "kind")
     assert vector is not None

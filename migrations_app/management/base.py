@@ -1,4 +1,4 @@
-"""What commands that ask the console's database have in common."""
+"""Base class of the commands that use the console's database."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from django.core.management.base import BaseCommand
 from django.db import OperationalError, ProgrammingError
 
 NOT_SET_UP = (
-    "The console's database is not set up.\n  Run “manage.py migrate”, or name the folder of the console "
-    "that you mean: VECTORFERRY_DATA_DIR (of the demo: .demo/console).\n  [database_not_set_up]"
+    "The console's database is not set up.\n  Run “manage.py migrate”, or set VECTORFERRY_DATA_DIR to the "
+    "folder of your console (for the demo: .demo/console).\n  [database_not_set_up]"
 )
-# What SQLite and PostgreSQL say of a table that is not there.
+# Parts of the SQLite and PostgreSQL messages for a missing table.
 MISSING = ("no such table", "does not exist")
 
 
 class ConsoleCommand(BaseCommand):
-    """Says in a sentence where the database was never set up; exit code 2."""
+    """Command that prints a clear message if the database is not set up, and exits with code 2."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Following a job from a terminal: a progress bar there, lines anywhere else."""
+"""Terminal output for following a job: a progress bar in a terminal, separate lines elsewhere."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from migrations_app.worker.inline import run_inline
 POLL_SECONDS = 0.5
 LINE_SECONDS = 5.0
 BAR_WIDTH = 30
-MOST_WARNINGS = 20
+MAX_WARNINGS = 20
 
 
 class Follower:
-    """Shows one job until it ends. ``out`` is where the progress goes (standard error)."""
+    """Shows the progress of a job until it ends. ``out`` is the output stream (standard error)."""
 
     def __init__(self, job: Job, out: Any, *, is_quiet: bool = False) -> None:
         self.job = job
@@ -31,20 +31,20 @@ class Follower:
         self._last_at = 0.0
 
     def follow(self) -> None:
-        """Wait for the end. Ctrl-C asks the job to cancel; a second one stops waiting."""
+        """Wait for the end. Ctrl-C cancels the job; a second Ctrl-C stops waiting."""
         try:
             self._wait()
         except KeyboardInterrupt:
-            self._say("Canceling the job; Ctrl-C again stops waiting for it.")
+            self._print("Canceling the job. Press Ctrl-C again to stop waiting for it.")
             self.cancel()
             self._wait()
 
     def run_inline(self) -> None:
-        """Run the job in this process, to its end."""
+        """Run the job to its end in this process."""
         try:
             run_inline(self.job, self._turn)
         except KeyboardInterrupt:
-            self._say("Canceling the job.")
+            self._print("Canceling the job.")
             self.cancel()
             run_inline(self.job, self._turn)
         self._end()
@@ -52,8 +52,8 @@ class Follower:
     def cancel(self) -> None:
         try:
             services.job_cancel(job=self.job, user=None, drop=False)
-        except FerryError as error:  # it ended just now
-            self._say(error.message)
+        except FerryError as error:  # it has just ended
+            self._print(error.message)
 
     def _wait(self) -> None:
         while not self._turn():
@@ -61,7 +61,7 @@ class Follower:
         self._end()
 
     def _turn(self) -> bool:
-        """Show where the job stands. True once it ended."""
+        """Show the progress. True if the job has ended."""
         self.job.refresh_from_db()
         if not self.is_quiet:
             self._show()
@@ -80,32 +80,32 @@ class Follower:
         if self.is_terminal:
             self.out.write("\r\x1b[K", ending="")
         if (line := status_line(self.job)) != self._last_line:
-            self._say(line)
-        for entry in self.job.log.filter(level=LogEntry.Level.WARNING)[:MOST_WARNINGS]:
-            self._say(f"  {entry.message}")
-        for sentence in self._errors():
-            self.out.write(sentence)
+            self._print(line)
+        for entry in self.job.log.filter(level=LogEntry.Level.WARNING)[:MAX_WARNINGS]:
+            self._print(f"  {entry.message}")
+        for message in self._errors():
+            self.out.write(message)
 
     def _errors(self) -> list[str]:
-        """Why it failed: where preparation refused it, every fault; each with hint, code and path."""
+        """Return the errors of the job, with hint and code. If the plan was refused, return every fault."""
         if not self.job.error:
             return []
         if self.job.refused:
             faults = self.job.log.filter(level=LogEntry.Level.ERROR).exclude(details="")
-            found = [indent(f"{fault.message}\n{fault.details}", "  ").strip() for fault in faults]
-            if found:
-                return found
+            messages = [indent(f"{fault.message}\n{fault.details}", "  ").strip() for fault in faults]
+            if messages:
+                return messages
         return [f"{self.job.error_message}\n  {self.job.error_hint}\n  [{self.job.error_code}]"]
 
-    def _say(self, sentence: str) -> None:
+    def _print(self, message: str) -> None:
         if not self.is_quiet:
-            self.out.write(sentence)
+            self.out.write(message)
 
 
 def status_line(job: Job) -> str:
-    """One line: status, stage, rows, rate, time left."""
+    """Return one line with status, stage, rows, rate and remaining time."""
     done = job_totals(job)
-    pace = job_rate(job, done)
+    speed = job_rate(job, done)
     total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
     parts = [job.public_id, Status(job.status).label]
     if job.is_running and job.stage:
@@ -115,17 +115,17 @@ def status_line(job: Job) -> str:
         parts.append("█" * filled + "░" * (BAR_WIDTH - filled))
     if done.rows_read or total:
         parts.append(f"{done.rows_done:,}{total} rows")
-    counted = {"rejected": done.rows_rejected, "skipped": done.rows_skipped, "collapsed": done.rows_collapsed}
-    parts += (f"{number:,} {word}" for word, number in counted.items() if number)
-    if pace.rate_now or pace.rate_average:
-        parts.append(f"{pace.rate_now or pace.rate_average:,.0f} rows/s")
-    if pace.seconds_left is not None:
-        parts.append(f"about {max(1, round(pace.seconds_left)):,} s left")
+    others = {"rejected": done.rows_rejected, "skipped": done.rows_skipped, "collapsed": done.rows_collapsed}
+    parts += (f"{number:,} {word}" for word, number in others.items() if number)
+    if speed.rate_now or speed.rate_average:
+        parts.append(f"{speed.rate_now or speed.rate_average:,.0f} rows/s")
+    if speed.seconds_left is not None:
+        parts.append(f"about {max(1, round(speed.seconds_left)):,} s left")
     return " · ".join(parts)
 
 
 def exit_code(job: Job) -> int:
-    """0 Successful; 2 refused before anything was written; 1 Failed or Canceled after that."""
+    """Return 0 if the job is Successful, 2 if it was refused before anything was written, 1 otherwise."""
     if job.status == Status.SUCCESSFUL:
         return 0
     return 2 if job.refused else 1

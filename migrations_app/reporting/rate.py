@@ -1,4 +1,6 @@
-"""How fast rows move and how long it still takes. Pure: the samples say what time it is."""
+"""Rates: computes how fast rows move and how long a job still takes. It reads no clock; the times are
+arguments.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ WINDOW_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows and bytes moved so far, at a time in seconds (of any clock)."""
+    """Rows and bytes moved so far, at a time in seconds (from any clock)."""
 
     at: float
     rows: int
@@ -19,24 +21,24 @@ class Sample:
 
 
 def rate_now(samples: Sequence[Sample], now: float, window_seconds: float = WINDOW_SECONDS) -> float | None:
-    """Rows a second over the last ``window_seconds`` before ``now``; None where too little is known.
+    """Rows per second over the last ``window_seconds`` before ``now``. None if there are too few samples.
 
-    A job that stands still sends the same count again and again, and so comes down to 0. Where the count
-    fell (a slice started over) only what came after counts.
+    A job without progress repeats the same count, so its rate falls to 0. If the count became lower (a slice
+    was read again from its start), only the samples after that are used.
     """
     recent = _since_last_fall([s for s in samples if now - window_seconds <= s.at <= now])
     return _rate(recent[0], recent[-1]) if recent else None
 
 
 def seconds_left(rows_left: int | None, rate: float | None) -> float | None:
-    """Seconds until ``rows_left`` are moved; None where that or the rate is not known, or the rate is 0."""
+    """Seconds until ``rows_left`` are moved. None if one of them is not known, or if the rate is 0."""
     if rows_left is None or not rate:
         return 0.0 if rows_left == 0 else None
     return max(0, rows_left) / rate
 
 
 def curve(samples: Sequence[Sample]) -> tuple[tuple[float, float], ...]:
-    """(time, rows a second) between each sample and the next, for drawing."""
+    """Pairs of (time, rows per second) between each sample and the next, for drawing."""
     pairs = ((b.at, _rate(a, b)) for a, b in pairwise(samples))
     return tuple((at, rate) for at, rate in pairs if rate is not None)
 

@@ -1,4 +1,4 @@
-"""What is told of a job: its numbers, its rate, and the report of ``runplan --json`` (docs/plan-file.md)."""
+"""Job report: the numbers and the rate of a job, and the report of ``runplan --json`` (docs/plan-file.md)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ NOW_SECONDS = 20
 RECENT_SECONDS = 120
 CURVE_SECONDS = 30 * 60
 CURVE_POINTS = 60
-# Rows of a collection that are to be moved: SQLite's least of a value and NULL is NULL, PostgreSQL's is not.
+# Rows of a collection that must be moved. ``Coalesce`` is needed because LEAST with a NULL is NULL in SQLite,
+# but not in PostgreSQL.
 WANTED = Least("rows_source", Coalesce("limit_rows", "rows_source"))
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the slices of a job. ``rows_total``, of rows that are asked for, is None until the source was
-    counted."""
+    """Sums over the slices of a job. ``rows_total`` is the number of requested rows, None until the source
+    was counted.
+    """
 
     rows_total: int | None = None
     rows_read: int = 0
@@ -42,13 +44,13 @@ class Totals:
 
     @property
     def rows_done(self) -> int:
-        """Rows that need nothing more: written, or left out for a reason that is counted."""
+        """Rows that are finished: written, rejected, skipped or collapsed."""
         return self.rows_written + self.rows_rejected + self.rows_skipped + self.rows_collapsed
 
 
 @dataclass(frozen=True, slots=True)
 class JobRate:
-    """Rows per second lately and on average; None where nothing tells it."""
+    """Rows per second, recent and average. None if it is not known."""
 
     rate_now: float | None = None
     rate_average: float | None = None
@@ -57,18 +59,18 @@ class JobRate:
 
 
 def totals(jobs: Iterable[Job]) -> dict[int, Totals]:
-    """The totals of several jobs, by their primary key, in two statements."""
+    """Return the totals of several jobs by primary key, with two statements."""
     keys = [job.pk for job in jobs]
     sums = {name: Sum(name, default=0) for name in (*COUNTERS, "rows_in_flight", "attempts")}
     slices = JobSlice.objects.filter(collection__job__in=keys).values("collection__job")
-    counted = {row.pop("collection__job"): row for row in slices.annotate(**sums).order_by()}
+    sums_by_job = {row.pop("collection__job"): row for row in slices.annotate(**sums).order_by()}
     sources = JobCollection.objects.filter(job__in=keys).values("job").order_by()
-    expected = {
+    rows_by_job = {
         row["job"]: row["rows"]
         for row in sources.annotate(rows=Sum(WANTED), unknown=Count("pk", filter=Q(rows_source=None)))
         if not row["unknown"]
     }
-    return {key: Totals(rows_total=expected.get(key), **counted.get(key, {})) for key in keys}
+    return {key: Totals(rows_total=rows_by_job.get(key), **sums_by_job.get(key, {})) for key in keys}
 
 
 def job_totals(job: Job) -> Totals:
@@ -76,13 +78,13 @@ def job_totals(job: Job) -> Totals:
 
 
 def job_rate(job: Job, done: Totals) -> JobRate:
-    """How fast ``job`` moves rows, and when it will be through at that rate."""
+    """Return the rate of ``job``, and the time when it will finish at that rate."""
     now = job.ended_at or timezone.now()
     average = _rate(done.rows_written, moving_seconds(job))
     if job.stage != Stage.MOVING or not job.is_running:
         return JobRate(rate_average=average)
     samples = _samples(job, now, RECENT_SECONDS)
-    if samples:  # what stands still leaves no sample
+    if samples:  # a job without progress adds no samples
         samples.append(rate.Sample(now.timestamp(), samples[-1].rows))
     rows_left = None if done.rows_total is None else max(done.rows_total - done.rows_done, 0)
     left = rate.seconds_left(rows_left, rate.rate_now(samples, now.timestamp(), RECENT_SECONDS) or average)
@@ -91,11 +93,11 @@ def job_rate(job: Job, done: Totals) -> JobRate:
 
 
 def _samples(job: Job, until: datetime, seconds: int) -> list[rate.Sample]:
-    """What had been moved at each heartbeat of the last ``seconds``, counted from the first of these."""
+    """Return the rows moved up to each sample of the last ``seconds``, counted from the first of them."""
     since = until - timedelta(seconds=seconds)
-    found = job.rate_samples.filter(at__gt=since).order_by("at").values_list("at", "rows")
+    stored = job.rate_samples.filter(at__gt=since).order_by("at").values_list("at", "rows")
     moved, samples = 0, []
-    for at, rows in found:
+    for at, rows in stored:
         moved += rows
         samples.append(rate.Sample(at.timestamp(), moved))
     return samples
@@ -106,7 +108,7 @@ def _rate(rows: int, seconds: float | None) -> float | None:
 
 
 def moving_seconds(job: Job) -> float | None:
-    """From the first read to the last acknowledgement (or now, while rows move)."""
+    """Return the seconds from the first read to the last acknowledgement, or until now while rows move."""
     if "moving" in job.seconds:
         return float(job.seconds["moving"])
     if job.stage != Stage.MOVING or job.stage_started_at is None:
@@ -115,8 +117,10 @@ def moving_seconds(job: Job) -> float | None:
 
 
 def rate_curve(job: Job) -> list[tuple[datetime, float]]:
-    """Rows per second over the last half hour in which rows moved, oldest first, at most
-    ``CURVE_POINTS`` of them."""
+    """Return (time, rows per second) for the last half hour in which rows moved, oldest first.
+
+    It has at most ``CURVE_POINTS`` points.
+    """
     last = job.rate_samples.aggregate(last=Max("at"))["last"]
     samples = _samples(job, last, CURVE_SECONDS) if last else []
     if len(samples) < 2:
@@ -126,7 +130,7 @@ def rate_curve(job: Job) -> list[tuple[datetime, float]]:
     for sample in samples[1:]:
         if sample.at - points[-1].at >= width:
             points.append(sample)
-    # What is left is too short a time for a rate of its own: the last one takes it in.
+    # The remaining time is too short for a separate point: the last point includes it.
     points[max(1, len(points) - 1) :] = [samples[-1]]
     zone = last.tzinfo
     return [(datetime.fromtimestamp(at, zone), rows_per_second) for at, rows_per_second in rate.curve(points)]
@@ -136,7 +140,7 @@ def rate_curve(job: Job) -> list[tuple[datetime, float]]:
 
 
 def job_report(job: Job, *, with_collections: bool = True) -> dict[str, Any]:
-    """The report of one job, at any time; what is not known yet is None."""
+    """Return the report of a job in any state. Values that are not known yet are None."""
     report: dict[str, Any] = {
         "job": job.public_id,
         "status": Status(job.status).label,
@@ -146,8 +150,8 @@ def job_report(job: Job, *, with_collections: bool = True) -> dict[str, Any]:
         "error": job.error,
     }
     if with_collections:
-        found = job.collections.with_counters().order_by("position")
-        report["collections"] = [_collection(row) for row in found]
+        rows = job.collections.with_counters().order_by("position")
+        report["collections"] = [_collection(row) for row in rows]
     return report
 
 
@@ -172,13 +176,13 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def written_by(job: Job) -> list[dict[str, Any]]:
-    """What a job has written so far: target collection and rows, for a dialog or a sentence.
+    """Return the rows that a job has written so far, by target collection, for a dialog or a sentence.
 
-    ``is_in_doubt``: rows may be there that are not counted, since nobody learned what became of them.
-    ``has_equal_keys``: some may have replaced others.
+    ``is_in_doubt``: the target may contain more rows, whose requests were not answered. ``has_equal_keys``:
+    some rows may have replaced others.
     """
-    doubtful = JobSlice.objects.filter(collection=OuterRef("pk")).in_doubt()
-    found = job.collections.with_counters().annotate(is_in_doubt=Exists(doubtful)).order_by("position")
+    in_doubt = JobSlice.objects.filter(collection=OuterRef("pk")).in_doubt()
+    rows = job.collections.with_counters().annotate(is_in_doubt=Exists(in_doubt)).order_by("position")
     return [
         {
             "name": row.target,
@@ -187,5 +191,5 @@ def written_by(job: Job) -> list[dict[str, Any]]:
             "is_in_doubt": row.is_in_doubt,
             "has_equal_keys": not row.key_unique,
         }
-        for row in found
+        for row in rows
     ]

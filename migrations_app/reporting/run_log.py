@@ -1,4 +1,4 @@
-"""A job's run log, without the secrets of its two ends."""
+"""Run log of a job, with the secrets of its source and target removed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from migrations_app.models import Job, LogEntry
 
 logger = logging.getLogger("vectorferry.jobs")
 HIDDEN = "•••"
-# A shorter secret stands in too many words: it is hidden where it stands alone.
-SHORT = 4
-MOST_CHARACTERS = 20_000
+# Shorter secrets occur inside ordinary words, so they are hidden only as separate words.
+MIN_LENGTH = 4
+MAX_CHARACTERS = 20_000
 
 
 class Scrubber:
-    """Hides known secrets, also in the forms they take in URLs."""
+    """Hides known secrets in a text, also if they are escaped for URLs or JSON."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets for form in _forms(secret) if form}
         patterns = (
-            re.escape(form) if len(form) >= SHORT else rf"(?<!\w){re.escape(form)}(?!\w)"
+            re.escape(form) if len(form) >= MIN_LENGTH else rf"(?<!\w){re.escape(form)}(?!\w)"
             for form in sorted(forms, key=len, reverse=True)
         )
         joined = "|".join(patterns)
@@ -55,14 +55,14 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def job_secrets(job: Job) -> Iterator[str]:
-    """Every secret value of a job's two ends."""
-    ends = ((job.source_connection, "source", False), (job.target_connection, "target", True))
-    for connection, end, is_target in ends:
-        settings: dict[str, Any] = connection.settings if connection else job.secrets.get(end, {})
+    """Yield every secret value of a job's source and target."""
+    endpoint_data = ((job.source_connection, "source", False), (job.target_connection, "target", True))
+    for connection, role, is_target in endpoint_data:
+        settings: dict[str, Any] = connection.settings if connection else job.secrets.get(role, {})
         kind = connection.kind if connection else (job.target_kind if is_target else job.kind)
         try:
             names = endpoints.secret_names(endpoints.endpoint_class(kind, is_target=is_target).Settings)
-        except FerryError:  # a connector that is not installed here any more: hide all its texts
+        except FerryError:  # the connector is no longer installed: hide all text settings
             names = frozenset(settings)
         for value in (settings.get(name) for name in names):
             if isinstance(value, SecretStr):
@@ -72,7 +72,7 @@ def job_secrets(job: Job) -> Iterator[str]:
 
 
 class RunLog:
-    """An engine ``Log``: keeps lines until ``flush`` stores them. Any thread may write."""
+    """Engine ``Log`` that collects lines until ``flush`` stores them. Any thread may write."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -81,25 +81,25 @@ class RunLog:
         self._scrub = Scrubber(job_secrets(job))
 
     def clean(self, text: str) -> str:
-        """``text`` without the secrets of the job, as it can be stored."""
+        """Return ``text`` without the secrets of the job, in a form that can be stored."""
         return storable(self._scrub(text))
 
     def __call__(self, level: str, message: str, **facts: object) -> None:
         self._add(level, message, "\n".join(f"{name}: {value}" for name, value in facts.items()))
 
     def traceback(self, message: str, error: BaseException) -> None:
-        """Log ``error`` with its traceback: the only place where one may stand."""
+        """Log ``error`` with its traceback. Tracebacks are shown nowhere else."""
         self._add("error", message, "".join(traceback.format_exception(error)))
 
     def _add(self, level: str, message: str, details: str) -> None:
-        message, details = (self.clean(text)[:MOST_CHARACTERS] for text in (message, details))
+        message, details = (self.clean(text)[:MAX_CHARACTERS] for text in (message, details))
         logger.log(logging.getLevelName(level.upper()), "%s: %s", self._job.public_id, message)
         line = LogEntry(job=self._job, at=timezone.now(), level=level, message=message, details=details)
         with self._lock:
             self._lines.append(line)
 
     def flush(self) -> None:
-        """Store what was written. Where that fails the lines are kept."""
+        """Store the collected lines. If that fails, they are kept for the next ``flush``."""
         with self._lock:
             lines, self._lines = self._lines, []
         if not lines:
@@ -115,5 +115,5 @@ class RunLog:
 
 
 def storable(text: str) -> str:
-    """``text`` as every database takes it: no NUL, no half of a surrogate pair."""
+    """Return ``text`` in a form that every database accepts: without NUL and half surrogate pairs."""
     return text.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode("utf-8")

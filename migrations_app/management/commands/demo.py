@@ -1,4 +1,4 @@
-"""`make demo`: a console with something in it, in a folder of the checkout that can be thrown away."""
+"""`make demo`: starts a console with sample data, in a folder of the checkout that can be deleted."""
 
 import os
 import shutil
@@ -25,51 +25,53 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--exit", action="store_true", help="stop what was started, once the sample is done"
+            "--exit",
+            action="store_true",
+            help="stop what was started when the sample migration is done",
         )
-        parser.add_argument("--stop", action="store_true", help="stop the demo and keep what it holds")
+        parser.add_argument("--stop", action="store_true", help="stop the demo and keep its data")
         parser.add_argument(
-            "--reset", action="store_true", help="stop the demo, delete what it holds, begin anew"
+            "--reset", action="store_true", help="stop the demo, delete its data and start again"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder = settings.DATA_DIR.parent
         if folder.name != FOLDER_NAME or settings.DATABASE_URL:
-            raise CommandError("The demo must not touch a real installation. Start it with: make demo")
+            raise CommandError("The demo must not use a real installation. Start it with: make demo")
         stack = Stack(folder, settings.BASE_DIR)
         if options["stop"]:
             stack.stop()
-            self.stdout.write("The demo is stopped. `make demo` starts it again with what it holds.")
+            self.stdout.write("The demo is stopped. `make demo` starts it again with the same data.")
             return
         if options["reset"]:
-            self._begin_anew(stack)
-        found = stack.alive()
+            self._reset(stack)
+        running = stack.alive()
         try:
-            self._run(stack, is_short=options["exit"])
+            self._run(stack, exits=options["exit"])
         except FerryError as error:
             raise CommandError(f"{error} {error.hint}".strip()) from error
         finally:
             if options["exit"]:
-                stack.stop(but=found)
+                stack.stop(except_for=running)
 
-    def _begin_anew(self, stack: Stack) -> None:
+    def _reset(self, stack: Stack) -> None:
         self.stdout.write(f"Stopping the demo and deleting {stack.folder}.")
         stack.stop()
         shutil.rmtree(stack.folder)
-        # This process has read secrets that are gone now.
+        # This process has read secrets that no longer exist: start a new one.
         os.execv(sys.executable, [sys.executable, *(word for word in sys.argv if word != "--reset")])
 
-    def _run(self, stack: Stack, *, is_short: bool) -> None:
+    def _run(self, stack: Stack, *, exits: bool) -> None:
         self.stdout.write("Starting PostgreSQL and Milvus …")
         rows = stack.start_engines()
         call_command("migrate", verbosity=0)
         passwords = seed.make_accounts(stack.folder / "accounts.json")
         seed.save_connections(stack)
         if not stack.start_console():
-            self.stdout.write(f"The console is on port {stack.web.port}: {WEB_PORT} was taken.")
+            self.stdout.write(f"The console uses port {stack.web.port}, because port {WEB_PORT} is in use.")
         self._follow_sample(stack)
-        if not is_short:
-            self._say_what_next(stack, passwords, rows)
+        if not exits:
+            self._print_next_steps(stack, passwords, rows)
 
     def _follow_sample(self, stack: Stack) -> None:
         job = seed.sample_job()
@@ -84,24 +86,24 @@ class Command(BaseCommand):
             self.stdout.write(status_line(job))
         if job.status != Status.SUCCESSFUL:
             raise CommandError(
-                f"The sample migration: {Status(job.status).label}. {job.error_message}".strip()
+                f"The sample migration is {Status(job.status).label}. {job.error_message}".strip()
             )
 
-    def _say_what_next(self, stack: Stack, passwords: dict[str, str], rows: int) -> None:
+    def _print_next_steps(self, stack: Stack, passwords: dict[str, str], rows: int) -> None:
         administrator, viewer = seed.ADMINISTRATOR, seed.VIEWER
         self.stdout.write(
             f"""
-  The console   {stack.url}
+  Console       {stack.url}
   Log in as     {administrator} with the password {passwords[administrator]}
-  or, to look   {viewer} with the password {passwords[viewer]}
+  or read-only  {viewer} with the password {passwords[viewer]}
 
-  A migration of {seed.SAMPLE} is on the Jobs page. To do one yourself: Migrations, PostgreSQL, the saved
-  connection {seed.SOURCE}, the table {seed.LEFT_TO_MIGRATE} ({rows:,} rows), into {seed.TARGET}.
-  {seed.LARGER} is large enough to watch a job, and to cancel it.
+  The Jobs page shows a finished migration of {seed.SAMPLE}. To start one yourself, open Migrations and
+  choose PostgreSQL, the saved connection {seed.SOURCE}, the table {seed.LEFT_TO_MIGRATE} ({rows:,} rows)
+  and the target {seed.TARGET}. The table {seed.LARGER} is large enough to watch a job, and to cancel it.
 
   In a terminal VECTORFERRY_DATA_DIR=.demo/console .venv/bin/python manage.py jobs
 
-  It goes on in the background until `make demo-stop`. `make demo` finds it again; `make demo-reset` begins
-  anew.
+  The demo runs in the background until `make demo-stop`. `make demo` shows this text again; `make demo-reset`
+  deletes its data and starts again.
 """
         )

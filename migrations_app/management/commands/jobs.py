@@ -1,4 +1,4 @@
-"""``manage.py jobs``: the Jobs page in a terminal."""
+"""``manage.py jobs``: lists, shows and controls jobs in a terminal."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from migrations_app.models import Job
 from migrations_app.reporting.report import job_report
 
 NOT_BUILT = ("resume", "give-up", "start-over", "retry", "verify")
-LISTED = 100
+MAX_LISTED = 100
 
 
 class Command(ConsoleCommand):
-    help = "List, show, cancel and finish jobs; read their log and their rejected rows."
+    help = (
+        "List, show and cancel jobs; index, load and release their collections; "
+        "show run logs and rejected rows."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", metavar="ACTION")
-        for name, what in ACTIONS.items():
-            action = actions.add_parser(name, help=what[1])
+        for name, (_, description) in ACTIONS.items():
+            action = actions.add_parser(name, help=description)
             if name != "list":
-                action.add_argument("id", help="the job's id (job-…), or its beginning")
+                action.add_argument("id", help="the id of the job (job-…), or its first characters")
             if name == "cancel":
                 action.add_argument("--drop", action="store_true", help="drop the collections it created")
             action.add_argument("--json", action="store_true", help="JSON on standard output")
@@ -50,7 +53,7 @@ class Command(ConsoleCommand):
             ACTIONS[action][0](self, job, options)
             self.stdout.flush()
         except BrokenPipeError:
-            # Who reads has seen enough (“| head”): Python would say so once more while it ends.
+            # The reader closed the pipe (“| head”). Otherwise Python would report the error again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except FerryError as error:
             self.stderr.write(f"{error.message}\n  {error.hint}\n  [{error.code}]")
@@ -60,14 +63,14 @@ class Command(ConsoleCommand):
         self.stdout.write(json.dumps(data))
 
     def list(self, _: None, options: dict[str, Any]) -> None:
-        jobs = Job.objects.all()[:LISTED]
+        jobs = Job.objects.all()[:MAX_LISTED]
         if options.get("json"):
             self._emit([job_report(job, with_collections=False) for job in jobs])
             return
         for job in jobs:
             self.stdout.write(f"{status_line(job)} · {job.description}")
         if not jobs:
-            self.stdout.write("No job yet.")
+            self.stdout.write("No jobs yet.")
 
     def show(self, job: Job, options: dict[str, Any]) -> None:
         report = job_report(job)
@@ -88,21 +91,21 @@ class Command(ConsoleCommand):
 
     def cancel(self, job: Job, options: dict[str, Any]) -> None:
         services.job_cancel(job=job, user=None, drop=options["drop"])
-        self._shown(job, options)
+        self._show_state(job, options)
 
     def index(self, job: Job, options: dict[str, Any]) -> None:
         services.job_index(job=job, user=None)
-        self._shown(job, options)
+        self._show_state(job, options)
 
     def load(self, job: Job, options: dict[str, Any]) -> None:
         services.job_load(job=job, user=None)
-        self._shown(job, options)
+        self._show_state(job, options)
 
     def release(self, job: Job, options: dict[str, Any]) -> None:
         services.job_release(job=job, user=None)
-        self._shown(job, options)
+        self._show_state(job, options)
 
-    def _shown(self, job: Job, options: dict[str, Any]) -> None:
+    def _show_state(self, job: Job, options: dict[str, Any]) -> None:
         job.refresh_from_db()
         if options["json"]:
             self._emit(job_report(job))
@@ -133,18 +136,18 @@ ACTIONS = {
     "list": (Command.list, "the newest jobs"),
     "show": (Command.show, "one job: status, numbers, error"),
     "cancel": (Command.cancel, "stop a job"),
-    "index": (Command.index, "make the indexes of a finished job's collections"),
-    "load": (Command.load, "load a finished job's collections"),
-    "release": (Command.release, "release a finished job's collections"),
+    "index": (Command.index, "create the indexes of a Successful job's collections"),
+    "load": (Command.load, "load a Successful job's collections"),
+    "release": (Command.release, "release a Successful job's collections"),
     "logs": (Command.logs, "the run log"),
-    "rejected": (Command.rejected, "the rows that could not be moved, a line each"),
+    "rejected": (Command.rejected, "the rejected rows, one per line"),
 }
 
 
 def find(public_id: str) -> Job:
-    """The job of that id, or of the one id that begins so. Raises ``SettingsError`` where there is none."""
-    found = list(Job.objects.filter(public_id__startswith=public_id)[:2]) if public_id else []
-    if len(found) == 1:
-        return found[0]
-    problem = f"Several jobs begin with “{public_id}”." if found else f"There is no job “{public_id}”."
+    """Return the job with this id, or the only job whose id starts with it. Else raises ``SettingsError``."""
+    jobs = list(Job.objects.filter(public_id__startswith=public_id)[:2]) if public_id else []
+    if len(jobs) == 1:
+        return jobs[0]
+    problem = f"Several job ids start with “{public_id}”." if jobs else f"There is no job “{public_id}”."
     raise SettingsError(problem, "See “manage.py jobs list”.", code="job_unknown", field="id")

@@ -1,4 +1,6 @@
-"""`manage.py rotate_secrets`: after the keys were changed on purpose (SECURITY.md)."""
+"""`manage.py rotate_secrets`: encrypts all secrets again after the keys were changed on purpose
+(SECURITY.md).
+"""
 
 from typing import Any
 
@@ -14,7 +16,8 @@ from migrations_app.models.keys_check import adopt_keys
 
 class Command(BaseCommand):
     help = (
-        "Encrypt all stored secrets with the newest of VECTORFERRY_SECRETS_KEYS, and take these keys as ours."
+        "Encrypt all stored secrets with the first of VECTORFERRY_SECRETS_KEYS. After that, only processes "
+        "with these keys can use the database."
     )
 
     @transaction.atomic
@@ -32,7 +35,7 @@ def _encrypted(model: type[models.Model]) -> list[str]:
 
 
 def _rotate(model: type[models.Model], name: str) -> int:
-    """Gives each row of one encrypted field a new token; what is in it is not looked at."""
+    """Encrypt one field again in all rows, without reading its content. Return the number of rows."""
     token = Cast(name, models.TextField())
     rows = model._base_manager.select_for_update().annotate(token=token).values_list("pk", "token")
     for pk, old in rows:

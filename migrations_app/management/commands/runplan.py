@@ -1,4 +1,4 @@
-"""``manage.py runplan PLAN``: a plan file as an ordinary job (docs/plan-file.md)."""
+"""``manage.py runplan PLAN``: runs a plan file as a job (docs/plan-file.md)."""
 
 from __future__ import annotations
 
@@ -27,32 +27,32 @@ REFUSED = 2
 
 
 class Command(ConsoleCommand):
-    help = "Run a plan file: make a job of it, hand it to the workers, follow it to its end."
+    help = "Run a plan file: create a job, let the workers run it, and follow it to its end."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("plan", help="the plan file (YAML); - reads standard input")
-        how = parser.add_mutually_exclusive_group()
-        how.add_argument("--inline", action="store_true", help="run it in this process, no worker needed")
-        how.add_argument("--no-wait", action="store_true", help="print the job's id and return")
-        how.add_argument("--check", action="store_true", help="connect, plan and check; write nothing")
+        mode = parser.add_mutually_exclusive_group()
+        mode.add_argument("--inline", action="store_true", help="run it in this process, without a worker")
+        mode.add_argument("--no-wait", action="store_true", help="print the id of the job and return")
+        mode.add_argument("--check", action="store_true", help="connect and check the plan, write nothing")
         parser.add_argument("--json", action="store_true", help="one JSON report on standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             file = self._read(options["plan"])
             faults = list(file.faults)
-            ends = self._ends(file, faults)
+            connections = self._connections(file, faults)
             notes: list[str] = []
             if faults or options["check"]:
-                faults += self._preflight(file, ends, faults, notes)
+                faults += self._preflight(file, connections, faults, notes)
             if faults:
                 raise PlanRefused(tuple(faults))
             if options["check"]:
-                told = "\n".join(["The plan can run: nothing stands against it.", *notes])
-                self._say(options, {"faults": [], "notes": notes}, told)
+                text = "\n".join(["No problems found. The plan can run.", *notes])
+                self._print(options, {"faults": [], "notes": notes}, text)
                 return
-            job = self._create(file.checked(), file, ends, inline=options["inline"])
+            job = self._create(file.checked(), file, connections, inline=options["inline"])
         except FerryError as error:
             self._refuse(error, options)
         self._run(job, options)
@@ -61,47 +61,51 @@ class Command(ConsoleCommand):
         try:
             text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            message = f"The plan “{name}” cannot be read: {why}."
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            message = f"The plan “{name}” cannot be read: {reason}."
             return plan_file.PlanFile(None, faults=(Fault("file_unreadable", message, "Check the path."),))
         folder = Path() if name == "-" else Path(name).parent
         return plan_file.read_plan(text, environ=os.environ, folder=folder)
 
-    def _ends(self, file: plan_file.PlanFile, faults: list[Fault]) -> dict[str, Connection | None]:
-        ends: dict[str, Connection | None] = {"source": None, "target": None}
+    def _connections(self, file: plan_file.PlanFile, faults: list[Fault]) -> dict[str, Connection | None]:
+        """Return the saved connection of each role; None if its settings are in the plan."""
+        connections: dict[str, Connection | None] = {"source": None, "target": None}
         for role, is_target in (("source", False), ("target", True)):
             name = getattr(file.plan, role).connection if file.plan else None
             if name is None:
                 continue
             try:
-                ends[role] = endpoints.saved_connection(name, is_target=is_target)
+                connections[role] = endpoints.saved_connection(name, is_target=is_target)
             except FerryError as error:
                 faults.append(Fault(error.code, error.message, error.hint, f"{role}.connection"))
-        return ends
+        return connections
 
     def _preflight(
         self,
         file: plan_file.PlanFile,
-        ends: dict[str, Connection | None],
+        connections: dict[str, Connection | None],
         faults: list[Fault],
         notes: list[str],
     ) -> list[Fault]:
-        """What only the ends can tell: of each whether it answers, of both what stands against the plan; into
-        ``notes`` what somebody should know before it runs."""
+        """Return the faults that need a connection: an endpoint that cannot be used, and the faults of
+        preflight.
+
+        Adds the notes of preflight to ``notes``.
+        """
         if file.plan is None:
             return []
         found: list[Fault] = []
         opened: dict[str, Any] = {}
         with ExitStack() as stack:
-            for role, connection in ends.items():
+            for role, connection in connections.items():
                 if any(_concerns_connecting(fault, role) for fault in faults):
-                    continue  # what it would answer follows from that
+                    continue  # connecting would fail for the same reason
                 try:
-                    opened[role] = stack.enter_context(self._open(file, ends, role))
-                    _try(opened[role])
+                    opened[role] = stack.enter_context(self._open(file, connections, role))
+                    _check_endpoint(opened[role])
                 except FerryError as error:
-                    found.append(_fault_of_end(error, role, is_saved=connection is not None))
-            if found or len(opened) < len(ends):
+                    found.append(_endpoint_fault(error, role, is_saved=connection is not None))
+            if found or len(opened) < len(connections):
                 return found
             try:
                 checked = preflight.check_plan(
@@ -117,31 +121,36 @@ class Command(ConsoleCommand):
         errors = [fault for fault in checked.faults if fault.severity == "error"]
         return [fault for fault in errors if (fault.path, fault.code) not in known]
 
-    def _open(self, file: plan_file.PlanFile, ends: dict[str, Connection | None], role: str) -> Any:
+    def _open(self, file: plan_file.PlanFile, connections: dict[str, Connection | None], role: str) -> Any:
         assert file.plan is not None
-        end = getattr(file.plan, role)
-        connection = ends[role]
-        kind = connection.kind if connection else end.kind
+        endpoint_plan = getattr(file.plan, role)
+        connection = connections[role]
+        kind = connection.kind if connection else endpoint_plan.kind
         settings = connection.settings if connection else file.settings.get(role, {})
         if role == "source":
             return endpoints.open_source(kind, settings)
         return endpoints.open_target(kind, settings, file.plan.target.database)
 
     def _create(
-        self, plan: Plan, file: plan_file.PlanFile, ends: dict[str, Connection | None], *, inline: bool
+        self,
+        plan: Plan,
+        file: plan_file.PlanFile,
+        connections: dict[str, Connection | None],
+        *,
+        inline: bool,
     ) -> Job:
         return services.job_create(
             plan=plan,
             user=None,
-            source_connection=ends["source"],
-            target_connection=ends["target"],
+            source_connection=connections["source"],
+            target_connection=connections["target"],
             secrets=file.settings,
             inline=inline,
         )
 
     def _run(self, job: Job, options: dict[str, Any]) -> None:
         if options["no_wait"]:
-            self._say(options, {"job": job.public_id}, job.public_id)
+            self._print(options, {"job": job.public_id}, job.public_id)
             return
         follower = Follower(job, self.stderr, is_quiet=options["json"])
         follower.run_inline() if options["inline"] else follower.follow()
@@ -149,8 +158,8 @@ class Command(ConsoleCommand):
             self.stdout.write(json.dumps(job_report(job)))
         sys.exit(exit_code(job))
 
-    def _say(self, options: dict[str, Any], data: dict[str, Any], sentence: str) -> None:
-        self.stdout.write(json.dumps(data) if options["json"] else sentence)
+    def _print(self, options: dict[str, Any], data: dict[str, Any], text: str) -> None:
+        self.stdout.write(json.dumps(data) if options["json"] else text)
 
     def _refuse(self, error: FerryError, options: dict[str, Any]) -> None:
         faults = error.faults if isinstance(error, PlanRefused) else ()
@@ -169,12 +178,12 @@ def _concerns_connecting(fault: Fault, role: str) -> bool:
     return parts[0] == role and parts[1:2] in ([], ["kind"], ["settings"], ["connection"])
 
 
-def _try(end: Source | Target) -> None:
-    """Raises what keeps anyone from connecting. A missing target database is preflight's to say."""
-    with suppress(DatabaseMissing) if isinstance(end, Target) else nullcontext():
-        end.check()
+def _check_endpoint(endpoint: Source | Target) -> None:
+    """Raise the error if connecting fails. A missing target database is reported by preflight."""
+    with suppress(DatabaseMissing) if isinstance(endpoint, Target) else nullcontext():
+        endpoint.check()
 
 
-def _fault_of_end(error: FerryError, role: str, *, is_saved: bool) -> Fault:
+def _endpoint_fault(error: FerryError, role: str, *, is_saved: bool) -> Fault:
     place = f"{role}.connection" if is_saved else f"{role}.settings.{error.field}".rstrip(".")
     return Fault(error.code, error.message, error.hint, place, field=error.field)

@@ -1,4 +1,4 @@
-"""``manage.py worker``: what a host runs to move rows."""
+"""``manage.py worker``: the process that moves rows on a host."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from migrations_app.worker.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Move the rows of all jobs, until Ctrl-C: VECTORFERRY_WORKERS slices at a time."
+    help = "Run the jobs until Ctrl-C; move the rows of VECTORFERRY_WORKERS slices at a time."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        # A process of the worker itself: which queue it serves, and where it says that it lives.
+        # For the worker's own processes: the queue, the pipe for signs of life, and the parent process.
         for name in ("--cluster", "--sign", "--parent"):
             parser.add_argument(name, default="", help="set by the worker for its own processes")
 
@@ -39,19 +39,19 @@ class Command(BaseCommand):
         supervisor = Supervisor(slots)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, supervisor.stop)
-        self.stdout.write(f"Worker started: {slots} slices at a time. Ctrl-C ends it.")
+        self.stdout.write(f"Worker started: {slots} slices at a time. Press Ctrl-C to stop.")
         supervisor.run()
 
     def _serve(self, *, sign: int, parent: int) -> None:
         die_with_parent(parent)
         os.set_blocking(sign, False)
 
-        def say_alive() -> None:
+        def signal_alive() -> None:
             if is_orphan(parent):
-                cluster.die("the worker that started it is gone")
-            with suppress(BlockingIOError):  # nobody listens at the moment, and the pipe is full of signs
+                cluster.die("the worker that started it has ended")
+            with suppress(BlockingIOError):  # the pipe is full because the worker does not read it now
                 os.write(sign, b".")
 
-        # The tasks are loaded once, before the processes that run them are forked.
+        # Import the tasks once, before the processes that run them are forked.
         import_module("migrations_app.worker.tasks")
-        cluster.run_cluster(drain.request, say_alive)
+        cluster.run_cluster(drain.request, signal_alive)
