@@ -8,7 +8,7 @@ STAMP := .venv/.requirements-installed
 # Tests wait for engines most of the time: more processes than processors.
 PROCESSES ?= 4
 PARALLEL := --dist loadfile --no-loadscope-reorder
-# The demo keeps to itself: whatever this shell is set up for, it touches .demo/ alone.
+# The demo ignores this shell's settings and uses only .demo/
 DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \
   VECTORFERRY_DATA_DIR=.demo/console
 
@@ -17,7 +17,7 @@ DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## make .venv with everything the project needs (uv when there is one, else pip)
+setup: $(STAMP) ## create .venv with everything the project needs (uv when there is one, else pip)
 
 $(STAMP): requirements-dev.txt
 	@echo "Installing what the project needs into .venv: a minute or two …"
@@ -30,16 +30,16 @@ $(STAMP): requirements-dev.txt
 	fi
 	@touch $@
 
-demo: setup ## a console with a PostgreSQL, a Milvus and a finished migration to look at (EXIT=1: try it and stop)
+demo: setup ## a console with a PostgreSQL, a Milvus and a finished migration to look at (EXIT=1: run it once and stop)
 	@$(DEMO) $(BIN)/python manage.py demo $(if $(EXIT),--exit)
 
-demo-stop: setup ## stop the demo and keep what it holds
+demo-stop: setup ## stop the demo and keep its data
 	@$(DEMO) $(BIN)/python manage.py demo --stop
 
-demo-reset: setup ## stop the demo, delete what it holds and begin anew
+demo-reset: setup ## stop the demo, delete its data and start from scratch
 	@$(DEMO) $(BIN)/python manage.py demo --reset $(if $(EXIT),--exit)
 
-run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with what .env says; Ctrl-C ends both
+run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with the settings of .env; Ctrl-C stops both
 	@set -a; [ ! -e $(ENV_FILE) ] || . $(ENV_FILE); set +a; \
 	$(BIN)/python manage.py migrate --verbosity 0 || exit; \
 	$(BIN)/gunicorn console.wsgi --bind $(BIND) & web=$$!; \
@@ -68,8 +68,8 @@ check: setup ## lint, format, types, import contracts, templates, migrations
 pictures: setup ## take the README's pictures again (needs Chromium)
 	@$(BIN)/python -m docs.pictures
 
-bench: setup ## PostgreSQL into Milvus, beside the target's own ceiling and a hand-written script: three minutes
+bench: setup ## PostgreSQL into Milvus, compared with the target's ceiling and a hand-written script: three minutes
 	@$(BIN)/python -m benchmarks
 
-bench-all: setup ## reading, texts, growth, memory and request sizes as well: half an hour (benchmarks/README.md)
+bench-all: setup ## also reading, texts, growth, memory and request sizes: half an hour (benchmarks/README.md)
 	@$(BIN)/python -m benchmarks all

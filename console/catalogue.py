@@ -14,8 +14,8 @@ class Kind:
     """A kind of source or target.
 
     ``reason`` says why it is not available here; it is empty if it is available. ``role`` is "source" or
-    "target". ``before`` are the hints to read before you start; ``word`` is the source's word for a
-    collection.
+    "target". ``before`` are the hints to read before you start; ``words`` are the source's words for
+    one collection and for several.
     """
 
     kind: str
@@ -25,7 +25,7 @@ class Kind:
     reason: str = ""
     before: tuple[str, ...] = ()
     icon: str = "database"
-    word: str = "collection"
+    words: tuple[str, str] = ("collection", "collections")
 
     @property
     def available(self) -> bool:
@@ -65,5 +65,5 @@ def _source(kind: str) -> Kind:
     except FerryError as error:
         reason = f"{error.message} {error.hint}".strip()
         return Kind(kind, entry.title, "source", entry.blurb, reason)
-    before, word = source.before_you_start, source.collection_word
-    return Kind(kind, entry.title, "source", entry.blurb, before=before, word=word)
+    before, words = source.before_you_start, source.collection_words
+    return Kind(kind, entry.title, "source", entry.blurb, before=before, words=words)

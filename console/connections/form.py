@@ -12,9 +12,9 @@ from console.pydantic_fields import extras, form_field
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
+from migrations_app.services.connections import MAX_NAME_LENGTH
 
 WAY = "way"  # the field that chooses a group of settings, if the model has groups
-NAME_LENGTH = 100
 
 
 class ConnectionForm(forms.Form):
@@ -26,7 +26,7 @@ class ConnectionForm(forms.Form):
     """
 
     name = forms.CharField(
-        max_length=NAME_LENGTH, help_text="A unique name, used on pages, in plans and in jobs."
+        max_length=MAX_NAME_LENGTH, help_text="A unique name, used on pages, in plans and in jobs."
     )
 
     def __init__(

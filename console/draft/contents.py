@@ -115,8 +115,8 @@ def route(draft: Draft | None) -> Route:
 def detail(draft: Draft) -> str:
     """Return the number of selected collections, in the words of the source: "3 tables selected"."""
     count, kind = len(chosen(draft)), catalogue.find(draft.kind, is_target=False)
-    word = kind.word if kind else "collection"
-    return f"{counted(count, word)} selected" if count else ""
+    words = kind.words if kind else ("collection", "collections")
+    return f"{counted(count, *words)} selected" if count else ""
 
 
 def name(draft: Draft) -> str:

@@ -18,12 +18,11 @@ from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.key_text import PART
 from migrations_app.engine.model.plan import FieldPlan
 from migrations_app.engine.model.target_schema import META, TargetField
-from migrations_app.engine.model.types import MilvusType, arrow_type
+from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType, arrow_type
 
 TEXT_LENGTH = 200
 VECTOR_ITEMS = 2
-WHOLE = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32, MilvusType.INT64})
-NUMBERS = WHOLE | {MilvusType.FLOAT, MilvusType.DOUBLE}
+NUMBERS = INTEGER_TYPES | {MilvusType.FLOAT, MilvusType.DOUBLE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
         error = _list_again(draft)
         listing = contents.listing(draft)
     source = source_class(draft.kind)
-    one, many = source.collection_word, source.collection_word + "s"
+    one, many = source.collection_words
     most = min(
         settings.VECTORFERRY_MAX_COLLECTIONS, source.max_collections or settings.VECTORFERRY_MAX_COLLECTIONS
     )

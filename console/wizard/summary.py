@@ -29,7 +29,7 @@ def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced
     moved = "All rows" if None in counts else f"{number_of_rows(sum(counts), is_exact)} rows"
     if options.limit_rows is not None:
         moved = f"Only the first {counted(options.limit_rows, 'row')}"
-    places = counted(len(rows), source_class(draft.kind).collection_word)
+    places = counted(len(rows), *source_class(draft.kind).collection_words)
     each = "each of " if options.limit_rows is not None and len(rows) > 1 else ""
     sentences = [
         f"{moved[:1].upper()}{moved[1:]} of {each}{places} are copied from {route.source_name} into "

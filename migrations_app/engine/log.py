@@ -15,9 +15,10 @@ def silent(level: str, message: str, **facts: object) -> None:
     """A ``Log`` that discards everything."""
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 insert``, ``4,000 inserts``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return a number with its noun: ``1 row``, ``4,000 rows``. ``many`` is the plural, ``one`` + "s" by
+    default."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def shortened(text: str, characters: int = 40) -> str:

@@ -117,7 +117,7 @@ def vault() -> Iterator[MemoryDatabase]:
 @pytest.fixture
 def proposed() -> MappingTable:
     """The mapping table of ``tables.SCHEMA`` as it is first shown."""
-    return table_defaults.proposed(SCHEMA, EVERYTHING)
+    return table_defaults.default_table(SCHEMA, EVERYTHING)
 
 
 @pytest.fixture

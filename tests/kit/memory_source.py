@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import ClassVar
 
 import pyarrow as pa
@@ -176,7 +175,9 @@ class MemorySource(Source):
         end = end if plan.limit is None else min(end, start + plan.limit)
         step = max(1, plan.batch_bytes * found.rows.num_rows // max(1, found.rows.nbytes))
         pages = [(row, min(row + step, end)) for row in range(start, end, step)]
-        yield from ctx.ordered_map(partial(self._page, found, plan), pages)
+        for page in pages:
+            ctx.stop.check()
+            yield self._page(found, plan, page)
 
     def _page(self, found: MemoryCollection, plan: ReadPlan, page: tuple[int, int]) -> Batch:
         start, end = page

@@ -12,10 +12,10 @@ from console.schema import key_choices
 from console.schema.key_choices import Choices
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.names import MAX_BYTES
 from migrations_app.engine.model.types import KEY_TYPES
 from migrations_app.engine.preflight.rules.partitions import may_name_partitions
 
-NAME_LENGTH = 255
 DESCRIPTION_LENGTH = 1_000
 PARTITION_KEY = "key:"  # followed by the name of the field
 PARTITION_BY = "by:"
@@ -31,7 +31,7 @@ REST = {"dynamic": "Keep them in the dynamic field", "drop": "Leave them out"}
 class CollectionForm(forms.Form):
     """The settings of the target collection, as far as the mapping table and the target allow a choice."""
 
-    target = forms.CharField(label="Target collection", required=False, max_length=NAME_LENGTH)
+    target = forms.CharField(label="Target collection", required=False, max_length=MAX_BYTES)
     description = forms.CharField(
         required=False,
         max_length=DESCRIPTION_LENGTH,
@@ -42,7 +42,7 @@ class CollectionForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": "“%(value).100s” cannot be the key."},
     )
-    key_name = forms.CharField(label="Key name", required=False, max_length=NAME_LENGTH)
+    key_name = forms.CharField(label="Key name", required=False, max_length=MAX_BYTES)
     key_max_length = forms.CharField(
         label="Maximum key length, in bytes",
         required=False,

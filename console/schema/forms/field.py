@@ -7,13 +7,14 @@ from typing import Any
 
 from django import forms
 
-from console.schema.parse.values import WHOLE, shown
+from console.schema.parse.values import shown
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.names import MAX_BYTES
 from migrations_app.engine.model.source_schema import TypeChoice
-from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType, TypeSpec
+from migrations_app.engine.planning.added_fields import NO_DEFAULT
 
-NAME_LENGTH = 255
 VALUE_LENGTH = 70_000
 NOTE_LENGTH = 24
 NULL_RULES = {
@@ -23,14 +24,13 @@ NULL_RULES = {
 }
 TOO_LONG = {"reject": "reject the row", "truncate": "truncate the text"}
 MISFITS = {"reject": "reject the row", "dynamic": "put it into the dynamic field"}
-NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
 
 
 class FieldForm(forms.Form):
     """The controls of one row, as far as its type, its placement and the target allow a choice."""
 
     include = forms.BooleanField(required=False)
-    target = forms.CharField(required=False, max_length=NAME_LENGTH)
+    target = forms.CharField(required=False, max_length=MAX_BYTES)
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ def _null_controls(
 def _value_control(of: MilvusType, nothing: str) -> forms.Field:
     if of is MilvusType.BOOL:
         return forms.ChoiceField(choices=[("", nothing), ("true", "true"), ("false", "false")])
-    attrs = {"inputmode": "numeric"} if of in WHOLE else {}
+    attrs = {"inputmode": "numeric"} if of in INTEGER_TYPES else {}
     return forms.CharField(max_length=VALUE_LENGTH, strip=False, widget=forms.TextInput(attrs=attrs))
 
 

@@ -13,19 +13,18 @@ from django import forms
 from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.names import free_name
+from migrations_app.engine.model.names import MAX_BYTES, free_name
 from migrations_app.engine.model.plan import FieldPlan, FullTextPlan
 from migrations_app.engine.model.types import MilvusType
 
 PREFIX = "words"
-NAME_LENGTH = 255
 
 
 class FullTextForm(forms.Form):
     """One line. ``now`` holds its current settings; None is the line that adds a field."""
 
     field = forms.ChoiceField(label="Field", required=False)
-    output = forms.CharField(label="Output field", required=False, max_length=NAME_LENGTH)
+    output = forms.CharField(label="Output field", required=False, max_length=MAX_BYTES)
     analyzer = forms.ChoiceField(required=False)
 
     def __init__(

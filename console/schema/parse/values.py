@@ -7,9 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from migrations_app.engine.model.types import MilvusType
-
-WHOLE = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32, MilvusType.INT64})
+from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType
 
 
 def shown(value: Any) -> str:
@@ -55,7 +53,7 @@ def _list(text: str) -> list[Any]:
 
 
 PARSERS: dict[MilvusType, Callable[[str], Any]] = {
-    **dict.fromkeys(WHOLE, whole),
+    **dict.fromkeys(INTEGER_TYPES, whole),
     MilvusType.FLOAT: _decimal,
     MilvusType.DOUBLE: _decimal,
     MilvusType.BOOL: lambda text: text == "true",

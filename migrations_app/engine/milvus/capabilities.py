@@ -18,6 +18,7 @@ from migrations_app.engine.milvus.features import (
     Features,
     features_of,
 )
+from migrations_app.engine.milvus.metrics import METRICS
 from migrations_app.engine.milvus.server import PRODUCTS, Server
 from migrations_app.engine.model.types import MilvusType
 
@@ -32,7 +33,6 @@ MAX_PARTITIONS, MAX_PARTITIONS_BEFORE_2_4_5 = 1024, 4096
 # proxy.maxDimension. Since 2.4 it limits the bytes of a binary vector, not its bits (validateDimension in
 # internal/proxy/util.go, pull request 30676). Zilliz Cloud documents one limit for all vectors.
 MAX_DIM = 32_768
-METRICS = frozenset({"COSINE", "L2", "IP", "HAMMING", "JACCARD", "MHJACCARD", "BM25"})
 
 
 @dataclass(frozen=True, slots=True)

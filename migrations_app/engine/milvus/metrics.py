@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from migrations_app.engine.model.types import MilvusType
 
 _DENSE = ("COSINE", "L2", "IP")
 
-METRICS: dict[MilvusType, tuple[str, ...]] = {
+METRICS_OF_TYPE: dict[MilvusType, tuple[str, ...]] = {
     MilvusType.FLOAT_VECTOR: _DENSE,
     MilvusType.FLOAT16_VECTOR: _DENSE,
     MilvusType.BFLOAT16_VECTOR: _DENSE,
@@ -24,6 +26,7 @@ METRICS_OF_INDEX: dict[str, tuple[str, ...]] = {
 
 # For the sparse vectors that full-text search creates.
 FULL_TEXT_METRICS = ("BM25",)
+METRICS = frozenset({*FULL_TEXT_METRICS, *chain.from_iterable(METRICS_OF_TYPE.values())})
 
 # The index types for dense vectors, as Milvus documents them up to 2.6 (milvus.io/docs, "Index Explained").
 _DENSE_INDEXES = (
@@ -37,7 +40,7 @@ _INT8_INDEXES = (
 )
 
 INDEX_TYPES: dict[MilvusType, tuple[str, ...]] = {
-    **dict.fromkeys(METRICS, _DENSE_INDEXES),
+    **dict.fromkeys(METRICS_OF_TYPE, _DENSE_INDEXES),
     MilvusType.INT8_VECTOR: _INT8_INDEXES,
     MilvusType.BINARY_VECTOR: ("AUTOINDEX", "BIN_FLAT", "BIN_IVF_FLAT", "MINHASH_LSH"),
     MilvusType.SPARSE_FLOAT_VECTOR: ("AUTOINDEX", "SPARSE_INVERTED_INDEX", "SPARSE_WAND"),

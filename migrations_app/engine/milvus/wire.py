@@ -16,7 +16,7 @@ from migrations_app.engine.errors import RowsRefused
 from migrations_app.engine.milvus import protobuf as pb
 from migrations_app.engine.milvus.schema import NUMBERS
 from migrations_app.engine.model.target_schema import META, TargetField, TargetSchema
-from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.model.types import TEXT_TYPES, MilvusType, TypeSpec
 
 # The field number of each type in schema.proto's ScalarField and VectorField.
 SCALAR_SLOTS = {
@@ -39,7 +39,6 @@ VECTOR_SLOTS = {
     MilvusType.SPARSE_FLOAT_VECTOR: 6,
     MilvusType.INT8_VECTOR: 7,
 }
-TEXTS = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
 META_FIELD = TargetField(META, TypeSpec(MilvusType.JSON))
 
 
@@ -120,7 +119,7 @@ def _scalars(spec: TypeSpec, values: pa.Array) -> pb.Chunks:
     """Encode the body of a BoolArray, IntArray, ..., which all have their values in field 1."""
     if spec.type is MilvusType.ARRAY:
         return _repeated(_arrays(spec, values))
-    if spec.type in TEXTS:
+    if spec.type in TEXT_TYPES:
         return _repeated(values)
     return pb.packed(1, pb.raw(_numbers(spec.type, values)[0]))
 
@@ -133,7 +132,7 @@ def _arrays(spec: TypeSpec, values: pa.Array) -> pa.Array:
     """Encode each list as a separate ScalarField."""
     assert spec.element_type is not None
     flat, ends = _flat(values)
-    if spec.element_type in TEXTS:
+    if spec.element_type in TEXT_TYPES:
         bodies = pb.grouped(pb.repeated(1, flat), ends)
     else:
         data, byte_offset = _numbers(spec.element_type, flat)

@@ -46,6 +46,9 @@ SCALARS: dict[MilvusType, pa.DataType] = {
 }
 SPARSE = pa.list_(pa.struct([("index", pa.uint32()), ("value", pa.float32())]))
 
+INTEGER_TYPES = frozenset({MilvusType.INT8, MilvusType.INT16, MilvusType.INT32, MilvusType.INT64})
+# Their values travel as text.
+TEXT_TYPES = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
 KEY_TYPES = frozenset({MilvusType.INT64, MilvusType.VARCHAR})
 ELEMENT_TYPES = frozenset(SCALARS) - {MilvusType.JSON}
 

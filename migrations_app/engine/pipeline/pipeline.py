@@ -115,7 +115,7 @@ class _Run:
         self._ledger = ledger
         self._outer_stop = ctx.stop
         stop = ctx.stop.child()
-        self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes, ctx.workers)
+        self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes)
         self._allowance = Allowance(work.max_rejected)
         plan = self._read_plan()
         # Besides the batches in progress, the reader holds one batch twice: as read and as mapped.

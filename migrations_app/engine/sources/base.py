@@ -11,9 +11,7 @@ The user fills in exactly one of a model's groups; fields without a group belong
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, TypeVar
 
@@ -83,60 +81,33 @@ class KeyRows:
 
 
 class ReadContext:
-    """The resources of a read: a stop token, a deadline, a memory budget in bytes, and an ordered pool."""
+    """The resources of a read: a stop token, a deadline and a memory budget in bytes."""
 
     def __init__(
         self,
         stop: StopToken | None = None,
         deadline: Deadline | None = None,
         memory_bytes: int = 64 * 1024 * 1024,
-        workers: int = 4,
     ) -> None:
         self.stop = stop or StopToken()
         self.deadline = deadline or Deadline()
         self.memory_bytes = memory_bytes
-        self.workers = workers
-
-    def ordered_map(self, fn: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Run ``map(fn, items)`` in ``workers`` threads. Results come in the order of ``items``, and at most
-        ``workers`` of them wait. For a source in which one list feeds several fetches."""
-        pending: deque[Future[Result]] = deque()
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="fetch") as pool:
-            try:
-                for item in items:
-                    self.stop.check()
-                    if len(pending) >= self.workers:
-                        yield pending.popleft().result()
-                    pending.append(pool.submit(fn, item))
-                while pending:
-                    self.stop.check()
-                    yield pending.popleft().result()
-            finally:
-                for future in pending:
-                    future.cancel()
 
 
 class Source(Endpoint):
     """One open source. Creating one is cheap: it connects at the first request. Use it as a context manager.
 
-    Its methods raise only ``FerryError``s. Threads must not share a source, except those of ``ordered_map``.
+    Its methods raise only ``FerryError``s. Threads must not share a source.
     """
 
     Selection: ClassVar[type[SettingsModel]] = NoSettings
-    Options: ClassVar[type[SettingsModel]] = NoSettings
 
-    # The vendor's word for a collection.
-    collection_word: ClassVar[str] = "collection"
-    # What happens to a name that Milvus does not allow: "keep" (an error with a suggestion) or "underscore".
-    naming_rule: ClassVar[str] = "keep"
+    # The vendor's words for one collection and for several.
+    collection_words: ClassVar[tuple[str, str]] = ("collection", "collections")
     # The maximum number of collections in one job. None: as many as the console allows.
     max_collections: ClassVar[int | None] = None
     # Controls of the mapping page that are shown but cannot be changed ("types", "dynamic_field", ...).
     locked: ClassVar[frozenset[str]] = frozenset()
-    # True if rows can have keys that ``describe`` does not list as fields.
-    has_dynamic_fields: ClassVar[bool] = False
-    # True if such keys can become fixed fields.
-    can_convert_dynamic: ClassVar[bool] = False
     # True if the user can add fields that the source does not have.
     can_add_fields: ClassVar[bool] = True
     # True if the default is to create indexes and load the collection after the migration.

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from migrations_app.engine.errors import Canceled, FerryError, Interrupted, TargetChanged, TargetError
-from migrations_app.engine.milvus.metrics import FULL_TEXT_METRICS, METRICS
+from migrations_app.engine.milvus.metrics import FULL_TEXT_METRICS, METRICS_OF_TYPE
 from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
@@ -229,5 +229,5 @@ def temporary_index(field: TargetField, *, is_output: bool = False) -> IndexSpec
 
     ``is_output``: the field is the output of a full-text search function.
     """
-    metric = FULL_TEXT_METRICS[0] if is_output else METRICS[field.spec.type][0]
+    metric = FULL_TEXT_METRICS[0] if is_output else METRICS_OF_TYPE[field.spec.type][0]
     return IndexSpec(field.name, metric=metric)

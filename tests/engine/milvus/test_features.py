@@ -6,7 +6,7 @@ What can be had is in tests/integration/test_milvus_features.py, by experiment.
 import pytest
 
 from migrations_app.engine.milvus.capabilities import capabilities_of
-from migrations_app.engine.milvus.features import INTRODUCED_IN, ALWAYS, LITE, SINCE
+from migrations_app.engine.milvus.features import ALWAYS, INTRODUCED_IN, LITE, SINCE
 from migrations_app.engine.milvus.metrics import INDEX_TYPES
 from migrations_app.engine.milvus.server import Server
 from migrations_app.engine.model.types import MilvusType

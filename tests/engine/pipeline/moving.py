@@ -99,11 +99,10 @@ class Move:
         max_rows: int | None = None,
         throttle: Throttle | None = None,
         deadline: Deadline | None = None,
-        workers: int = 2,
     ) -> SliceEnd:
         channel = self.target.channel(self.mapping.target, upsert=self.mapping.upsert)
         work = SliceWork(BOOKS, self.part, after, self.mapping, max_rejected, max_rows, throttle)
-        ctx = ReadContext(self.stop, deadline, workers=workers)
+        ctx = ReadContext(self.stop, deadline)
         return run_slice(self.source, channel, work, self.ledger, ctx, self.policy, self._log)
 
     def resume(self, checkpoint: Checkpoint, **options: Any) -> SliceEnd:

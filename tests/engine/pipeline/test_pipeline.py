@@ -289,7 +289,7 @@ def test_batches_under_way_never_hold_more_than_the_memory_allowed(batch_bytes: 
             seen.append(held_bytes())
 
         move.target_store.on_request = on_request
-        move.run(workers=1)
+        move.run()
         assert allowed / 2 < max(seen) <= allowed
         assert move.written() == list(range(4_000))
 

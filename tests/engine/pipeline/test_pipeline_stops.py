@@ -180,7 +180,7 @@ def test_a_stop_ends_the_read_early(move: Move) -> None:
     move.source_store.before_page = pages.append
     move.target_store.on_request = lambda number: move.stop.stop(Draining("Stopped by the test."))
     with pytest.raises(Draining):
-        move.run(workers=1)
+        move.run()
     assert len(pages) < 10
 
 

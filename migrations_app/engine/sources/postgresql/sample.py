@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 
 from migrations_app.engine.errors import SourceError
 from migrations_app.engine.log import shortened
-from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.model.types import TEXT_TYPES, MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.sqlstate import is_timeout
@@ -24,7 +24,6 @@ from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 SAMPLE_ROWS = 10_000
 SAMPLE_SECONDS = 8
-_TEXTS = frozenset({MilvusType.VARCHAR, MilvusType.JSON})
 _SAMPLED_KINDS = frozenset({"table", "partitioned table", "materialized view"})
 _SHOWN = 3
 _SHOWN_CHARACTERS = 60
@@ -85,7 +84,7 @@ def length_aggregates(column: PostgresColumn) -> tuple[LiteralString, ...]:
     first = readings[0]
     if first.type is MilvusType.ARRAY:
         return (_ELEMENT if first.element is MilvusType.VARCHAR else "NULL", *_ARRAY)
-    return ("max(" + _bytes("(" + first.sql + ")::text") + ")",) if first.type in _TEXTS else ()
+    return ("max(" + _bytes("(" + first.sql + ")::text") + ")",) if first.type in TEXT_TYPES else ()
 
 
 def _statement(relation: Relation, aggregates: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:

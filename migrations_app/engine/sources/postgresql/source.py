@@ -40,7 +40,7 @@ class PostgresSource(Source):
     title: ClassVar[str] = "PostgreSQL"
     Settings: ClassVar[type[SettingsModel]] = PostgresSettings
     Selection: ClassVar[type[SettingsModel]] = PostgresSelection
-    collection_word: ClassVar[str] = "table"
+    collection_words: ClassVar[tuple[str, str]] = ("table", "tables")
     before_you_start: ClassVar[tuple[str, ...]] = (
         "PostgreSQL 12 or later with the pgvector extension in the database to read.",
         "The machine that Vectorferry runs on can reach its host and port: check firewall, allow list and "
