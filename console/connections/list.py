@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from console import catalogue
+from console import endpoint_kinds
 from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.models import Connection
 
@@ -30,7 +30,7 @@ def row(connection: Any) -> dict[str, Any]:
     return {
         "id": connection.pk,
         "name": connection.name,
-        "kind_title": catalogue.title(connection.kind, is_target=connection.is_target),
+        "kind_title": endpoint_kinds.title(connection.kind, is_target=connection.is_target),
         "address": connection.address,
         "server": connection.server_info,
         "ok": not connection.test_error if connection.tested_at else None,

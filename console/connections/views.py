@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console import catalogue
+from console import endpoint_kinds
 from console.connections import list as connections_list
 from console.connections.form import ConnectionForm
 from console.connections.list import default_name, row, server_panel
@@ -26,7 +26,9 @@ def _connection(pk: int) -> Connection:
 @require_safe
 @administrator_required
 def connections(request: ConsoleRequest) -> HttpResponse:
-    offered = [kind for kind in (*catalogue.source_kinds(), *catalogue.target_kinds()) if kind.available]
+    offered = [
+        kind for kind in (*endpoint_kinds.source_kinds(), *endpoint_kinds.target_kinds()) if kind.available
+    ]
     return render(request, "connections/list.html", {"groups": connections_list.groups(), "kinds": offered})
 
 
@@ -34,7 +36,7 @@ def connections(request: ConsoleRequest) -> HttpResponse:
 @administrator_required
 def connection_new(request: ConsoleRequest, kind: str) -> HttpResponse:
     role = request.GET.get("role") or ("target" if kind in endpoints.TARGETS else "source")
-    entry = catalogue.find(kind, is_target=role == "target")
+    entry = endpoint_kinds.find(kind, is_target=role == "target")
     if entry is None or not entry.available:
         raise Http404(entry.reason if entry else f"There is no {role} of this kind.")
     return _edit(request, entry, None)
@@ -44,13 +46,13 @@ def connection_new(request: ConsoleRequest, kind: str) -> HttpResponse:
 @administrator_required
 def connection_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
     connection = _connection(pk)
-    entry = catalogue.find(connection.kind, is_target=connection.is_target)
+    entry = endpoint_kinds.find(connection.kind, is_target=connection.is_target)
     if entry is None or not entry.available:
         raise Http404("This version does not support this kind of connection.")
     return _edit(request, entry, connection)
 
 
-def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection | None) -> HttpResponse:
+def _edit(request: ConsoleRequest, kind: endpoint_kinds.Kind, connection: Connection | None) -> HttpResponse:
     """Show, test or save the form of a connection; ``connection`` is None for a new one."""
     form = ConnectionForm(
         endpoints.endpoint_class(kind.kind, is_target=kind.is_target).Settings,
@@ -79,7 +81,7 @@ def _edit(request: ConsoleRequest, kind: catalogue.Kind, connection: Connection 
 
 
 def _saved(
-    request: ConsoleRequest, kind: catalogue.Kind, form: ConnectionForm, connection: Connection | None
+    request: ConsoleRequest, kind: endpoint_kinds.Kind, form: ConnectionForm, connection: Connection | None
 ) -> HttpResponse:
     saved = services.connection_save(
         name=form.cleaned_data["name"],

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from console import catalogue
+from console import endpoint_kinds
 from console.draft.snapshot import TargetFacts, listing_from_json, target_from_json
 from console.draft.steps import Progress, Step
 from migrations_app.engine.log import counted
@@ -104,9 +104,9 @@ def route(draft: Draft | None) -> Route:
         return Route()
     source, target = draft.source_connection, draft.target_connection
     return Route(
-        source_title=catalogue.title(draft.kind, is_target=False),
+        source_title=endpoint_kinds.title(draft.kind, is_target=False),
         source_name=source.name if source else "",
-        target_title=catalogue.title(target.kind, is_target=True) if target else "",
+        target_title=endpoint_kinds.title(target.kind, is_target=True) if target else "",
         target_name=target.name if target else "",
         database=database(draft) if target else "",
     )
@@ -114,7 +114,7 @@ def route(draft: Draft | None) -> Route:
 
 def detail(draft: Draft) -> str:
     """Return the number of selected collections, in the words of the source: "3 tables selected"."""
-    count, kind = len(chosen(draft)), catalogue.find(draft.kind, is_target=False)
+    count, kind = len(chosen(draft)), endpoint_kinds.find(draft.kind, is_target=False)
     words = kind.words if kind else ("collection", "collections")
     return f"{counted(count, *words)} selected" if count else ""
 

@@ -19,7 +19,7 @@ from migrations_app import endpoints, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError, TargetError
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.paths import OPEN
+from migrations_app.engine.model.key_paths import OPEN
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
 from migrations_app.engine.sources.base import Source

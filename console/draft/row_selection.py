@@ -9,11 +9,11 @@ from typing import Any
 from django import forms
 from django.forms.boundfield import BoundField
 
-from console.anchors import anchor
+from console.html_anchors import anchor
 from console.pydantic_fields import form_field
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
-from migrations_app.engine.model.paths import OPEN
+from migrations_app.engine.model.key_paths import OPEN
 
 
 class RowSelectionForm(forms.Form):

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from console.anchors import anchor
+from console.html_anchors import anchor
 from console.schema.key_choices import is_unfinished
 from console.schema.table import Existing, MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.key_paths import OPEN, last_part
 from migrations_app.engine.model.names import free_name
-from migrations_app.engine.model.paths import OPEN, last_part
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema

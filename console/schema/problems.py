@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from console.anchors import added_anchor, anchor
 from console.draft.snapshot import TargetFacts
+from console.html_anchors import added_anchor, anchor
 from console.schema import key_choices
 from console.schema.forms.collection import PART, PARTITION_KEY
 from console.schema.forms.full_text import PREFIX

@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from console.anchors import added_anchor, anchor
 from console.draft.snapshot import schema_from_json, schema_to_json
+from console.html_anchors import added_anchor, anchor
 from console.schema.key_choices import is_joined
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.paths import OPEN, last_part, opened_columns
+from migrations_app.engine.model.key_paths import OPEN, last_part, opened_columns
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema

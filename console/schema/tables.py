@@ -20,7 +20,7 @@ from console.schema.table import Existing, MappingTable
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.paths import OPEN
+from migrations_app.engine.model.key_paths import OPEN
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.document_keys import describe_with_keys

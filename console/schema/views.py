@@ -9,10 +9,10 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 
-from console.anchors import anchor
 from console.draft import contents
-from console.draft.frame import back_url, step_page, step_view
+from console.draft.step_views import back_url, step_page, step_view
 from console.draft.steps import Step
+from console.html_anchors import anchor
 from console.http import ConsoleRequest, is_own_page
 from console.schema import page as schema_page
 from console.schema import problems, tables

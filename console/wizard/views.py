@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console import catalogue
+from console import endpoint_kinds
 from console.draft import contents
-from console.draft.frame import draft_of, step_page, step_view
+from console.draft.step_views import draft_of, step_page, step_view
 from console.draft.steps import Step
 from console.http import ConsoleRequest
 from console.jobs.worker_notice import no_worker_notice
@@ -34,7 +34,7 @@ def migrations(request: ConsoleRequest) -> HttpResponse:
             Draft.objects.filter(job=None).select_related("source_connection", "target_connection", "owner")
         )
     context = {
-        "sources": catalogue.source_kinds(),
+        "sources": endpoint_kinds.source_kinds(),
         "drafts": [_draft_row(draft) for draft in drafts],
         "no_worker": no_worker_notice(),
     }
@@ -46,7 +46,7 @@ def _draft_row(draft: Draft) -> dict[str, Any]:
     return {
         "id": draft.pk,
         "url": reverse(step.url_name, args=[draft.pk]),
-        "source_title": catalogue.title(draft.kind, is_target=False),
+        "source_title": endpoint_kinds.title(draft.kind, is_target=False),
         "name": contents.name(draft),
         "step_title": step.title,
         "detail": contents.detail(draft),
@@ -78,7 +78,7 @@ def wizard_connect(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 
 
 def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpResponse:
-    entry = catalogue.find(kind, is_target=False)
+    entry = endpoint_kinds.find(kind, is_target=False)
     if entry is None or not entry.available:
         raise Http404(entry.reason if entry else "There is no source of this kind.")
     page = connect.open_page(kind, entry.title, draft, request.POST if request.method == "POST" else None)

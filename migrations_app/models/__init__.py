@@ -4,8 +4,8 @@ from migrations_app.models.collection import ActionState, JobCollection
 from migrations_app.models.connections import Connection, Draft
 from migrations_app.models.installation import Installation, Worker
 from migrations_app.models.job import Job
+from migrations_app.models.job_records import LogEntry, RateSample, RejectedRow
 from migrations_app.models.leased import Leased
-from migrations_app.models.records import LogEntry, RateSample, RejectedRow
 from migrations_app.models.slice import JobSlice
 from migrations_app.models.status import SliceState, TargetState
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from console.anchors import anchor
+from console.html_anchors import anchor
 from console.schema.rows import CONTROLS
 from migrations_app.models import Connection, Draft
 from tests.kit.memory_target import EVERYTHING

@@ -11,8 +11,8 @@ from migrations_app.engine.mapping.composite_key import JoinedKey
 from migrations_app.engine.mapping.json_column import FixedKey, MovedKey, OpenedColumn
 from migrations_app.engine.mapping.partition import Partitioning
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
+from migrations_app.engine.model.key_paths import OpenedPath, opened_columns, opened_path
 from migrations_app.engine.model.literals import literal
-from migrations_app.engine.model.paths import OpenedPath, opened_columns, opened_path
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec

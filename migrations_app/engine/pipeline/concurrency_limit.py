@@ -25,7 +25,7 @@ from migrations_app.engine.errors import (
 )
 from migrations_app.engine.log import Log, counted
 from migrations_app.engine.pipeline.concurrency_search import ConcurrencySearch
-from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.stop_token import StopToken
 
 # A target at its limit slows the writer down again and again. The run log gets one warning in this time.

@@ -27,7 +27,7 @@ from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Read
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit
 from migrations_app.engine.pipeline.ledger import Allowance, Ledger
-from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.sender import ByteBudget, Senders
 from migrations_app.engine.pipeline.slice_reader import SliceReader
 from migrations_app.engine.pipeline.throttle import Throttle

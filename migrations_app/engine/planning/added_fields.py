@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.key_paths import opened_columns, opened_path
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.names import free_name
-from migrations_app.engine.model.paths import opened_columns, opened_path
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import TypeChoice
 from migrations_app.engine.model.target_schema import META

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.key_paths import is_column, last_part, opened_columns, source_of
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.names import auto_key_name, duplicates
-from migrations_app.engine.model.paths import is_column, last_part, opened_columns, source_of
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema

@@ -16,7 +16,7 @@ from migrations_app.engine.mapping.json_column import read_documents
 from migrations_app.engine.mapping.json_documents import plain
 from migrations_app.engine.mapping.values.convert import convert_values, fits, shown
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.paths import opened_columns, path_of
+from migrations_app.engine.model.key_paths import opened_columns, path_of
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources.base import Source

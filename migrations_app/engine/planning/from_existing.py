@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.paths import last_part, opened_columns, source_of
+from migrations_app.engine.model.key_paths import last_part, opened_columns, source_of
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, FullTextPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema

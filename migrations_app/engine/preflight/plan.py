@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.paths import opened_columns
+from migrations_app.engine.model.key_paths import opened_columns
 from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema

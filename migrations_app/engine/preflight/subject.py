@@ -8,7 +8,7 @@ from typing import Literal
 
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.paths import opened_columns, source_of
+from migrations_app.engine.model.key_paths import opened_columns, source_of
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import TargetSchema

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 from django.forms import Form
 
-from console.anchors import anchor
 from console.draft.snapshot import TargetFacts
+from console.html_anchors import anchor
 from console.schema import defaults as table_defaults
 from console.schema.forms.collection import CollectionForm
 from console.schema.forms.field import FieldForm

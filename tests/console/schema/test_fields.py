@@ -3,7 +3,7 @@
 import pyarrow as pa
 from django.test import Client
 
-from console.anchors import anchor
+from console.html_anchors import anchor
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft
 from tests.console.conftest import BOOK_SPECS, books

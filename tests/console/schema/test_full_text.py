@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.anchors import anchor
+from console.html_anchors import anchor
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
 from console.schema.preview import preview

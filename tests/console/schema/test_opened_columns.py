@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from console.anchors import anchor
+from console.html_anchors import anchor
 from console.schema import defaults as table_defaults
 from console.schema import table as mapping_table
 from console.schema.defaults import with_field_added

@@ -7,8 +7,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from console.anchors import anchor
 from console.draft.snapshot import schema_from_json
+from console.html_anchors import anchor
 from migrations_app.models import Connection, Draft
 from tests.console.walking import (
     HTMX,

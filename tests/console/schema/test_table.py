@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from console.anchors import anchor
 from console.draft.snapshot import schema_from_json, schema_to_json
+from console.html_anchors import anchor
 from console.schema import defaults as table_defaults
 from console.schema import table as mapping_table
 from console.schema.forms.collection import CollectionForm

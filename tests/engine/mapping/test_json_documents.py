@@ -19,7 +19,7 @@ from migrations_app.engine.mapping.json_documents import (
     to_json,
 )
 from migrations_app.engine.mapping.values.convert import convert_values
-from migrations_app.engine.model.paths import OpenedPath, opened_path, parse_path, path_of
+from migrations_app.engine.model.key_paths import OpenedPath, opened_path, parse_path, path_of
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 
 T = MilvusType

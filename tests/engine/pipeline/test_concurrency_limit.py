@@ -13,7 +13,7 @@ from migrations_app.engine.errors import (
     UnknownOutcome,
 )
 from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, Permit, QueuePosition
-from migrations_app.engine.pipeline.retry import RetryPolicy
+from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.stop_token import StopToken
 
 AT_ONCE = RetryPolicy(first_seconds=0.0, most_seconds=0.0)

@@ -11,8 +11,8 @@ from migrations_app.engine.mapping.checks.findings import Finding
 from migrations_app.engine.mapping.compile import fixed_key
 from migrations_app.engine.mapping.json_column import read_documents
 from migrations_app.engine.mapping.json_documents import Members, remove
+from migrations_app.engine.model.key_paths import opened_path, path_of
 from migrations_app.engine.model.names import duplicates
-from migrations_app.engine.model.paths import opened_path, path_of
 from migrations_app.engine.model.plan import FieldPlan
 from migrations_app.engine.model.target_schema import META
 from migrations_app.engine.planning.added_fields import written_choice

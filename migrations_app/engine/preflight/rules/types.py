@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.milvus.capabilities import MAX_DIM
+from migrations_app.engine.model.key_paths import parse_path
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
-from migrations_app.engine.model.paths import parse_path
 from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
 from migrations_app.engine.planning.type_choices import key_choice, round_up
 from migrations_app.engine.preflight.subject import FieldEntry, Subject

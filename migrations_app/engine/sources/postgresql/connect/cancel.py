@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from migrations_app.engine.errors import SourceError
-from migrations_app.engine.sources.postgresql.connect.failures import VENDOR_ERRORS
+from migrations_app.engine.sources.postgresql.connect.driver_messages import VENDOR_ERRORS
 from migrations_app.engine.stop_token import StopToken
 
 _CHECK_SECONDS = 0.5

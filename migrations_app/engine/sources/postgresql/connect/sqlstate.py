@@ -20,7 +20,11 @@ from migrations_app.engine.errors import (
     SourceError,
     SourceUnavailable,
 )
-from migrations_app.engine.sources.postgresql.connect.failures import VENDOR_ERRORS, Failure, failure_of
+from migrations_app.engine.sources.postgresql.connect.driver_messages import (
+    VENDOR_ERRORS,
+    Failure,
+    failure_of,
+)
 
 
 @dataclass(frozen=True, slots=True)

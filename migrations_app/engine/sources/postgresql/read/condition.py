@@ -19,7 +19,7 @@ from psycopg import sql
 
 from migrations_app.engine.errors import SourceError
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
-from migrations_app.engine.sources.postgresql.connect.failures import failure_of
+from migrations_app.engine.sources.postgresql.connect.driver_messages import failure_of
 from migrations_app.engine.sources.postgresql.connect.session import Session
 
 MAX_CHARACTERS = 10_000
