@@ -1,4 +1,4 @@
-"""Background processes: they outlive the command that started them, and a later command can find them again."""
+"""Background processes: they outlive the command that starts them, and a later command can find them."""
 
 import json
 import os

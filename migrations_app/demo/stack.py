@@ -65,7 +65,7 @@ class Stack:
                 part.stop()
 
     def start_engines(self) -> int:
-        """Start the engines that do not run, and fill an empty database. Return the number of rows of `docs`."""
+        """Start the engines that do not run, fill an empty database, and return the row count of `docs`."""
         self.postgres.start()
         self.milvus.start()
         with psycopg.connect(self.postgres.url(), autocommit=True) as connection:

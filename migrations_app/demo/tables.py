@@ -72,7 +72,7 @@ COLUMNS = {
 
 
 def fill(url: str) -> int:
-    """Create and fill all tables in one transaction, unless they exist. Return the number of rows of `docs`."""
+    """Create and fill all tables in one transaction, unless they exist. Return the row count of `docs`."""
     with psycopg.connect(url) as connection:
         if connection.execute("SELECT to_regclass('docs')").fetchone() == (None,):
             connection.execute(SCHEMA)
