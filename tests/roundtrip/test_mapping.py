@@ -58,7 +58,9 @@ def test_long_texts_are_cut_at_a_character_and_counted(mover, table):
     assert column(moved, "t") == {0: "aé", 1: "abc", 2: "abc", 3: ""}
     assert column(moved, "tags") == {0: ["abc", "é"], 1: [], 2: ["x"], 3: [""]}
     assert moved.counts["values_cut"] == 4
-    assert f"{moved.target}: 4 values truncated to the length of the field, as the plan requests." in moved.log
+    assert (
+        f"{moved.target}: 4 values truncated to the length of the field, as the plan requests." in moved.log
+    )
 
 
 def test_long_texts_are_rejected_unless_the_plan_says_otherwise(mover, table):
