@@ -85,7 +85,9 @@ def test_a_canceled_job_drops_what_it_made_where_that_was_asked(running, milvus_
     dialog.get_by_role("radio", name="Drop the collections this job created").check()
     dialog.get_by_role("button", name="Cancel the job").click()
     running.waits_for("Canceled")
-    expect(running.page.locator("main .panel")).to_contain_text("The collections that it created were dropped.")
+    expect(running.page.locator("main .panel")).to_contain_text(
+        "The collections that it created were dropped."
+    )
 
     with client_of(milvus_lite_uri) as client:
         assert not client.has_collection(f"pages_{unique}")

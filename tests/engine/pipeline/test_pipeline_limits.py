@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Timer
 
 import pytest
 from hypothesis import given, settings
@@ -135,10 +136,12 @@ def test_batches_are_so_small_that_rows_come_evenly() -> None:
 
 
 def test_a_stop_ends_the_wait(move: Move) -> None:
-    # Pages are fetched ahead: this one while the first is waited for, twenty seconds long.
-    move.source_store.before_page = lambda row: move.stop.stop(Canceled("Enough.")) if row else None
+    # The throttle would wait twenty seconds after the first page.
+    move.source_store.before_page = lambda row: Timer(0.1, move.stop.stop, (Canceled("Enough."),)).start()
+    started = time.monotonic()
     with pytest.raises(Canceled):
         move.run(throttle=Throttle(1))
+    assert time.monotonic() - started < 10
     assert move.written() == []
 
 
