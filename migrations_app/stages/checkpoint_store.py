@@ -42,9 +42,7 @@ def _by_column(counters: Counters) -> dict[str, int]:
 
 
 class CheckpointStore:
-    """Stores the checkpoint of one claimed slice: takes it from the pipeline's ledger, writes it to the
-    database.
-    """
+    """Stores the checkpoint of one claimed slice, which it takes from the pipeline's ledger."""
 
     def __init__(self, claimed: JobSlice, terms: lease.Terms, log: RunLog) -> None:
         self._slice = claimed

@@ -94,12 +94,12 @@ def _store(row: JobCollection, *names: str) -> bool:
 def advance_index(held: HeldJob, row: JobCollection, target: Target) -> None:
     """Request the indexes of the plan, or read their progress. Raises ``TargetError`` if one failed."""
     wanted = [spec_of(index) for index in row.completed.indexes or ()]
-    found = {state.spec.field: state for state in target.indexes(row.target)}
+    states_by_field = {state.spec.field: state for state in target.indexes(row.target)}
     for spec in wanted:
-        if spec.field not in found:
+        if spec.field not in states_by_field:
             target.create_index(row.target, spec)
             held.log("info", f"{row.target}: creating {spec.type} on {spec.field}, metric {spec.metric}.")
-    states = [found[spec.field] for spec in wanted if spec.field in found]
+    states = [states_by_field[spec.field] for spec in wanted if spec.field in states_by_field]
     for state in states:
         if state.failed:
             raise TargetError(f"The index on {row.target}.{state.spec.field} failed: {state.failed}")

@@ -32,8 +32,8 @@ def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | N
     schema = compile_mapping(plan).target
     if row.target_state == TargetState.NONE:
         _refuse_another_writer(row)
-        if plan.if_exists == "append" and (found := target.describe(row.target)) is not None:
-            return _append_to(held, row, target, found, plan)
+        if plan.if_exists == "append" and (current := target.describe(row.target)) is not None:
+            return _append_to(held, row, target, current, plan)
         if plan.if_exists == "replace":
             _drop_old(held, row, target)
     if row.target_state == TargetState.NONE or not is_ours(target, schema):
@@ -46,9 +46,9 @@ def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | N
 
 
 def _append_to(
-    held: HeldJob, row: JobCollection, target: Target, found: TargetSchema, plan: CollectionPlan
+    held: HeldJob, row: JobCollection, target: Target, current: TargetSchema, plan: CollectionPlan
 ) -> RunAgain | None:
-    if names := differences(found, compile_mapping(plan).target):
+    if names := differences(current, compile_mapping(plan).target):
         raise TargetChanged(
             f"“{row.target}” has changed since the plan was checked: {', '.join(names)} differ.",
             "Start the migration again: the plan is then checked again.",
@@ -141,10 +141,10 @@ def is_ours(target: Target, schema: TargetSchema) -> bool:
 
     Raises ``TargetChanged`` if a different collection has this name.
     """
-    found = target.describe(schema.name)
-    if found is None:
+    current = target.describe(schema.name)
+    if current is None:
         return False
-    if differences(found, schema) or _has_rows(target, schema.name):
+    if differences(current, schema) or _has_rows(target, schema.name):
         raise TargetChanged(
             f"The target contains a collection “{schema.name}” that this job did not create.",
             "Choose another name or drop that collection, then start the migration again.",

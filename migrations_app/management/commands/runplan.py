@@ -94,7 +94,7 @@ class Command(ConsoleCommand):
         """
         if file.plan is None:
             return []
-        found: list[Fault] = []
+        new_faults: list[Fault] = []
         opened: dict[str, Any] = {}
         with ExitStack() as stack:
             for role, connection in connections.items():
@@ -104,9 +104,9 @@ class Command(ConsoleCommand):
                     opened[role] = stack.enter_context(self._open(file, connections, role))
                     _check_endpoint(opened[role])
                 except FerryError as error:
-                    found.append(_endpoint_fault(error, role, is_saved=connection is not None))
-            if found or len(opened) < len(connections):
-                return found
+                    new_faults.append(_endpoint_fault(error, role, is_saved=connection is not None))
+            if new_faults or len(opened) < len(connections):
+                return new_faults
             try:
                 checked = preflight.check_plan(
                     file.plan,
