@@ -5,7 +5,6 @@ values of secret variables.
 """
 
 import os
-from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography.fernet import Fernet
@@ -72,14 +71,6 @@ def time_zone(name: str) -> str:
             f"{name} must be a time zone like Europe/Berlin, but is {value!r}."
         ) from error
     return value
-
-
-def folder(name: str) -> Path | None:
-    """Return a folder, which must exist; None if it is not set."""
-    value = text(name)
-    if value and not Path(value).is_dir():
-        raise ImproperlyConfigured(f"{name} must be an existing folder, but is {value!r}.")
-    return Path(value).resolve() if value else None
 
 
 def encryption_keys(name: str, value: str) -> tuple[str, ...]:

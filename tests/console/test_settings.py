@@ -60,11 +60,6 @@ def setting(folder: Path, expression: str, **environment: str) -> object:
             "VECTORFERRY_MEMORY_MB must be a whole number from 32 to 65536, but is 'lots'.",
         ),
         (
-            "VECTORFERRY_LOCAL_FILES",
-            "/no/such/folder",
-            "VECTORFERRY_LOCAL_FILES must be an existing folder, but is '/no/such/folder'.",
-        ),
-        (
             "CSRF_TRUSTED_ORIGINS",
             "ferry.example",
             "CSRF_TRUSTED_ORIGINS must hold origins like https://host, but holds 'ferry.example'.",

@@ -23,7 +23,6 @@ class ByteBudget:
         self._held_bytes = 0
         self._changed = threading.Condition()
         self._stop = stop
-        self.peak_bytes = 0
         stop.on_stop(lambda _: self._wake())
 
     def take(self, size_bytes: int) -> None:
@@ -34,7 +33,6 @@ class ByteBudget:
                 self._changed.wait()
                 self._stop.check()
             self._held_bytes += size_bytes
-            self.peak_bytes = max(self.peak_bytes, self._held_bytes)
 
     def give(self, size_bytes: int) -> None:
         with self._changed:

@@ -66,13 +66,6 @@ def default_target(collection: Named, taken: Collection[str] = ()) -> str:
     return f"{collection.group}_{label}" if label in taken and collection.group else label
 
 
-def propose(
-    schema: CollectionSchema, capabilities: Capabilities, *, taken: Collection[str] = ()
-) -> CollectionPlan:
-    """Return the plan that the wizard shows first. ``taken``: target names of the other collections."""
-    return complete(CollectionPlan(source=schema.name), schema, capabilities, taken=taken)
-
-
 def complete(
     collection: CollectionPlan,
     schema: CollectionSchema,
@@ -214,10 +207,9 @@ def _listed_fields(
     old_key = _old_key(schema) if collection.is_auto_id else set()
     unsupported = set(left_out(schema, capabilities, len(collection.full_text))) - key
     if collection.fields is not None:
-        written = {field.source for field in collection.fields}
-        for column in key | (old_key - unsupported if collection.keep_source_key else set()):
-            if column not in written and schema.field(column) is not None:
-                yield FieldPlan(source=column)
+        needed = key | (old_key - unsupported if collection.keep_source_key else set())
+        missing = needed - {field.source for field in collection.fields}
+        yield from (FieldPlan(source=field.name) for field in schema.fields if field.name in missing)
         yield from collection.fields
         return
     # The keys of opened columns go into the dynamic field without being listed.

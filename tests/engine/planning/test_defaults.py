@@ -9,8 +9,9 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import SPARSE, MilvusType, TypeSpec
-from migrations_app.engine.planning.defaults import complete, default_targets, propose
+from migrations_app.engine.planning.defaults import complete, default_targets
 from migrations_app.engine.planning.type_choices import head_room, left_out
+from tests.kit.plans import default_plan
 
 T = MilvusType
 OLD_TYPES = frozenset(T) - {
@@ -59,7 +60,7 @@ def schema(*fields, key=("id",), **facts):
 
 
 def proposed(*fields, capabilities=NEW, key=("id",), **facts):
-    return propose(schema(*fields, key=key, **facts), capabilities)
+    return default_plan(schema(*fields, key=key, **facts), capabilities)
 
 
 def only(plan, source):
@@ -86,12 +87,12 @@ def test_two_tables_alike_carry_their_schema():
         "shop.books": "shop_books",
         "shop.items": "items",
     }
-    assert propose(a, NEW, taken={"books"}).target == "public_books"
+    assert default_plan(a, NEW, taken={"books"}).target == "public_books"
 
 
 def test_an_illegal_name_is_kept_for_the_person_to_change():
     strange = replace(schema(ID, VECTOR, field("a-b", T.INT32)), label="my-books")
-    plan = propose(strange, NEW)
+    plan = default_plan(strange, NEW)
     assert plan.target == "my-books"
     assert only(plan, "a-b").target == "a-b"
 
@@ -134,7 +135,7 @@ def test_a_key_that_cannot_be_kept_is_discarded_where_the_plan_says_so():
 
 
 def test_a_key_that_the_source_does_not_declare_unique_is_not_kept():
-    assert propose(replace(schema(ID, VECTOR), key=SourceKey(("id",), unique=False)), NEW).key == AUTO
+    assert default_plan(replace(schema(ID, VECTOR), key=SourceKey(("id",), unique=False)), NEW).key == AUTO
 
 
 def test_with_auto_id_the_old_key_stays_only_if_asked():
@@ -236,7 +237,7 @@ def test_what_has_no_type_and_vectors_beyond_the_number_are_left_out_with_the_re
         "h": "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5",
         "w": "Milvus 2.3.5 allows 1 vector field",
     }
-    assert [f.source for f in propose(described, OLD).fields] == ["id", "v"]
+    assert [f.source for f in default_plan(described, OLD).fields] == ["id", "v"]
     assert set(left_out(described, NEW)) == {"raw"}
 
 
@@ -326,6 +327,6 @@ def test_a_written_type_gets_the_parameters_of_its_choice():
 def test_completing_twice_changes_nothing():
     for capabilities in (OLD, NEW):
         described = schema(ID, VECTOR, TITLE, field("a-b", TypeSpec(T.ARRAY, element_type=T.BOOL)))
-        once = propose(described, capabilities)
+        once = default_plan(described, capabilities)
         again = CollectionPlan.model_validate(once.model_dump(mode="json", by_alias=True))
         assert complete(again, described, capabilities) == once

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import ELEMENT_TYPES, KEY_TYPES, MilvusType, TypeSpec
-from migrations_app.engine.planning.defaults import complete, propose
+from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.type_choices import left_out
 from migrations_app.engine.preflight import check_collection
 from tests.kit.memory_target import EVERYTHING
+from tests.kit.plans import default_plan
 
 T = MilvusType
 OLD = replace(
@@ -68,7 +69,7 @@ def errors(plan, schema, capabilities):
 
 @given(schemas(), CAPS)
 def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, capabilities):
-    plan = propose(schema, capabilities)
+    plan = default_plan(schema, capabilities)
     given_up = {schema.key.columns[0]} if plan.is_auto_id and schema.key else set()
     proposed = {f.source for f in plan.fields}
     reasons = left_out(schema, capabilities)
@@ -78,20 +79,20 @@ def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, capabi
 
 @given(schemas(), CAPS)
 def test_a_proposal_is_refused_only_for_its_names(schema, capabilities):
-    found = errors(propose(schema, capabilities), schema, capabilities)
+    found = errors(default_plan(schema, capabilities), schema, capabilities)
     assert {f.option for f in found} <= {"collection_target", "target", "as", "key_name"}
 
 
 @given(schemas(), CAPS)
 def test_completing_a_proposal_again_changes_nothing(schema, capabilities):
-    plan = propose(schema, capabilities)
+    plan = default_plan(schema, capabilities)
     again = CollectionPlan.model_validate(plan.model_dump(mode="json", by_alias=True))
     assert complete(again, schema, capabilities) == plan
 
 
 @given(schemas(), CAPS)
 def test_a_click_on_each_repair_leaves_no_fault(schema, capabilities):
-    plan = propose(schema, capabilities)
+    plan = default_plan(schema, capabilities)
     for _ in range(40):
         found = errors(plan, schema, capabilities)
         if not found:
@@ -112,7 +113,7 @@ def repaired(plan, fault):
 
 @given(schemas(), CAPS)
 def test_all_repairs_of_names_can_be_taken_at_once(schema, capabilities):
-    plan = propose(schema, capabilities)
+    plan = default_plan(schema, capabilities)
     once = plan
     for fault in errors(plan, schema, capabilities):
         once = repaired(once, fault)

@@ -109,7 +109,8 @@ def check_partition_key(subject: Subject) -> Iterator[Fault]:
     if name is None:
         return
     entry = subject.named(name)
-    if subject.plan.makes_key and name == subject.plan.key_name:
+    is_made_key = subject.plan.makes_key and name == subject.plan.key_name
+    if is_made_key or (entry is not None and entry.spec is not None and subject.is_key(entry)):
         message = f"“{name}” is already the key; the partition key must be another field."
         yield subject.fault("partition_key", "partition_key_is_key", message, "", NO_PARTITION_KEY)
     elif entry is None or entry.spec is None:
@@ -118,9 +119,6 @@ def check_partition_key(subject: Subject) -> Iterator[Fault]:
             message = f"“{name}” goes into the dynamic field, so it cannot be the partition key."
         hint = "Choose a field of the target, or use no partition key."
         yield subject.fault("partition_key", "partition_key_unknown", message, hint, NO_PARTITION_KEY)
-    elif subject.is_key(entry):
-        message = f"“{name}” is already the key; the partition key must be another field."
-        yield subject.fault("partition_key", "partition_key_is_key", message, "", NO_PARTITION_KEY)
     elif entry.spec.type not in KEY_TYPES:
         message = f"“{name}” is {entry.spec.type}; a partition key must be INT64 or VARCHAR."
         yield subject.fault("partition_key", "partition_key_type", message, "", NO_PARTITION_KEY)

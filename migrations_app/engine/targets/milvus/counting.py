@@ -12,6 +12,7 @@ from pymilvus.grpc_gen.common_pb2 import ConsistencyLevel
 from migrations_app.engine.errors import TargetBusy, TargetError
 from migrations_app.engine.milvus.rpc import Rpc
 from migrations_app.engine.milvus.schema import unpaired
+from migrations_app.engine.model.limits import MIN_INT64
 from migrations_app.engine.stop_token import Deadline, StopToken
 
 FLUSH_SECONDS = 60.0
@@ -19,8 +20,6 @@ POLL_SECONDS = 0.2
 # A server that limits flushes usually allows one every ten seconds for each collection.
 FLUSH_RETRY_SECONDS = 5.0
 COUNT_SECONDS = 120.0
-# Milvus 2.3 cannot parse this integer in a filter.
-MIN_INT64 = -(2**63)
 # Escapes for the characters that filters do not accept unescaped. Both Milvus 2.3 and Lite know them.
 ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
@@ -84,6 +83,7 @@ def key_filter(field: str, keys: pa.Array) -> str:
     """Return the filter for rows whose ``field`` has one of ``keys`` (int64 or string)."""
     if pa.types.is_string(keys.type):
         return f"{field} in [{','.join(_quoted(key) for key in keys.to_pylist())}]"
+    # Milvus 2.3 cannot parse the smallest integer in a filter.
     smallest = f" or {field} < {MIN_INT64 + 1}" if pc.any(pc.equal(keys, MIN_INT64)).as_py() else ""
     listed = keys.filter(pc.not_equal(keys, MIN_INT64)).to_pylist()
     return f"{field} in [{','.join(map(str, listed))}]{smallest}"

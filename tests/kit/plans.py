@@ -1,0 +1,17 @@
+"""Plans as the wizard makes them, without a wizard."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.planning.defaults import complete
+
+
+def default_plan(
+    schema: CollectionSchema, capabilities: Capabilities, *, taken: Collection[str] = ()
+) -> CollectionPlan:
+    """The plan of a collection that is selected and not changed. ``taken``: target names of the others."""
+    return complete(CollectionPlan(source=schema.name), schema, capabilities, taken=taken)
