@@ -101,7 +101,7 @@ def read_plan(text: str, *, environ: Mapping[str, str], folder: Path) -> PlanFil
 
 
 def _parse(text: str) -> dict[str, Any]:
-    if len(text) > MAX_BYTES:
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise PlanRefused((Fault("plan_too_large", f"The plan is larger than {MAX_BYTES:,} bytes."),))
     try:
         raw = yaml.load(text, _Loader)

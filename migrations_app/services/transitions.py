@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import models
-
 from migrations_app.models import Job
 from migrations_app.models.status import MOVES, Status
 
@@ -20,16 +18,14 @@ def move(
     to: Status,
     *,
     only_from: frozenset[Status] | None = None,
-    where: models.Q | None = None,
     **changes: Any,
 ) -> bool:
     """Change the status of ``job`` to ``to`` and store ``changes``, in one statement.
 
-    False if the job was in another state. ``only_from`` and ``where`` restrict it further. Only ``services``
-    may call this.
+    False if the job was in another state. ``only_from`` restricts it further. Only ``services`` may call this.
     """
     allowed = origins(to) if only_from is None else origins(to) & only_from
-    matching = Job.objects.filter(where or models.Q(), pk=job.pk, status__in=allowed)
+    matching = Job.objects.filter(pk=job.pk, status__in=allowed)
     if matching.update(status=to, **changes) != 1:
         return False
     job.refresh_from_db()
