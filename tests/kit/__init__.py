@@ -1,7 +1,6 @@
-"""What the tests of every connector and of the jobs stand on.
+"""Test kit: a source and a target in memory, and the contract that every source must meet.
 
-A source and a target in memory, and the contract that each source proves. Needs pytest; nothing else of the
-engine imports it.
+The tests of connectors, pipeline and jobs use it. It needs pytest; the engine itself never imports it.
 """
 
 from tests.kit.memory_source import (

@@ -1,4 +1,4 @@
-"""What a memory target holds, and the way of rows into it, with all that can go wrong at will."""
+"""Database of the memory target: its collections, and a channel that can fail on demand."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ class Mishap(Enum):
     """What happens to one request."""
 
     BUSY = "the target asks to slow down"
-    UNAVAILABLE = "it does not get there"
-    LOST = "it does not get there, and nobody knows"
-    LOST_BUT_LANDED = "it lands, but its answer is lost"
+    UNAVAILABLE = "the connection is refused"
+    LOST = "the request is lost, and no answer comes"
+    LOST_BUT_LANDED = "the rows are written, but the answer is lost"
 
 
 @dataclass
 class MemoryRows:
-    """One collection: its rows by key, as Python values, and how many were ever sent.
+    """One collection: its rows by key, as Python values, and the number of rows ever sent.
 
-    Where a partition is named, it is part of the key. ``partition_of`` says where each row is, ``sent_into``
-    how many were sent into which.
+    If a partition is named, it is part of the key. ``partition_of`` gives the partition of each row,
+    ``sent_into`` the number of rows sent into each partition.
     """
 
     schema: TargetSchema
@@ -74,12 +74,12 @@ class MemoryRows:
 
 @dataclass
 class MemoryDatabase:
-    """What a target holds, and what its requests are to meet.
+    """The collections of a target, and what happens to its requests.
 
-    ``mishaps`` befall the next requests in turn. ``refuse`` says of a row why it is always refused, or "".
-    More than ``most_at_once`` requests in flight are told to slow down. Requests wait for ``gate``, and time
-    out there. ``on_request`` is called with the number of each request. The counters say what went on.
-    ``aliases`` are other names of collections.
+    Each of ``mishaps`` happens to one request, in order. ``refuse`` returns the reason why a row is always
+    refused, or "". If more than ``max_in_flight`` requests are in flight, the target answers that it is busy.
+    Requests wait for ``gate`` until they time out. ``on_request`` is called with the number of each request.
+    The counters record what happened. ``aliases`` are other names of collections.
     """
 
     token: str = ""
@@ -89,7 +89,7 @@ class MemoryDatabase:
     mishaps: deque[Mishap] = field(default_factory=deque)
     retry_after_seconds: float | None = None
     refuse: Callable[[dict[str, Any]], str] = lambda row: ""
-    most_at_once: int | None = None
+    max_in_flight: int | None = None
     gate: threading.Event = field(default_factory=threading.Event)
     on_request: Callable[[int], None] = lambda number: None
     requests: int = 0
@@ -138,7 +138,7 @@ class MemoryChannel:
 
     def _mishap(self) -> Mishap | None:
         store = self._store
-        if store.most_at_once is not None and store.in_flight > store.most_at_once:
+        if store.max_in_flight is not None and store.in_flight > store.max_in_flight:
             return Mishap.BUSY
         return store.mishaps.popleft() if store.mishaps else None
 
@@ -159,25 +159,25 @@ class MemoryChannel:
 
     def _write(self, rows: list[dict[str, Any]], partition: str) -> int:
         with self._store.lock:
-            held = self._store.collections.get(self._name)
-            if held is None:
-                raise TargetChanged(f"The collection “{self._name}” is gone.")
-            where = partition or DEFAULT_PARTITION
-            if where not in held.partitions:
-                raise TargetChanged(f"The partition “{partition}” is gone.")
+            collection = self._store.collections.get(self._name)
+            if collection is None:
+                raise TargetChanged(f"The collection “{self._name}” does not exist.")
+            partition_name = partition or DEFAULT_PARTITION
+            if partition_name not in collection.partitions:
+                raise TargetChanged(f"The partition “{partition}” does not exist.")
             for row in rows:
                 if reason := self._store.refuse(row):
                     raise RowsRefused(reason)
             for row in rows:
-                slot = self._slot(held.schema, row, partition)
-                held.rows[slot] = row
-                held.partition_of[slot] = where
-            held.sent += len(rows)
-            held.sent_into[where] += len(rows)
+                slot = self._slot(collection.schema, row, partition)
+                collection.rows[slot] = row
+                collection.partition_of[slot] = partition_name
+            collection.sent += len(rows)
+            collection.sent_into[partition_name] += len(rows)
         return len(rows)
 
     def _slot(self, schema: TargetSchema, row: dict[str, Any], partition: str) -> Any:
-        """As in Milvus, an insert of a key that is there adds a second row."""
+        """Return where a row is stored. As in Milvus, an insert of an existing key adds a second row."""
         if not self._upsert or schema.key.auto_id:
             return "new", next(self._new_keys)
         key = row[schema.key.name]

@@ -1,6 +1,6 @@
-"""A source that lives in memory: the smallest whole connector, and what the pipeline is tested with.
+"""Memory source: the smallest complete connector, used to test the pipeline.
 
-A test makes a ``MemoryStore``, puts it under a name and opens it by settings, as any other source::
+A test creates a ``MemoryStore``, registers it under a name and opens it by settings, like any other source::
 
     with memory_store(MemoryStore({"books": memory_collection(rows, specs, key="id")})) as settings:
         source = MemorySource(settings)
@@ -50,10 +50,10 @@ from migrations_app.engine.sources.base import (
 
 @dataclass
 class MemoryCollection:
-    """Rows and what a read of them is to suffer.
+    """Rows, and the faults that a read of them meets.
 
-    ``unreadable`` are row numbers that the source itself rejects; ``breaks`` row numbers at which a read
-    fails once each with ``SourceUnavailable``; ``resumable`` False makes its slices start over.
+    ``unreadable`` are row numbers that the source itself rejects; ``breaks`` are row numbers at which a read
+    fails with ``SourceUnavailable``, once each; with ``resumable`` False, slices start over.
     """
 
     rows: pa.RecordBatch
@@ -66,7 +66,7 @@ class MemoryCollection:
 
 @dataclass
 class MemoryStore:
-    """What one source holds. ``before_page`` is called with the first row's number before a page is read."""
+    """The collections of one source. ``before_page`` gets the number of the first row before each page."""
 
     collections: dict[str, MemoryCollection] = field(default_factory=dict)
     password: str = ""
@@ -76,7 +76,7 @@ class MemoryStore:
 def memory_collection(
     rows: pa.RecordBatch, specs: Mapping[str, TypeSpec], key: str | tuple[str, ...] = ()
 ) -> MemoryCollection:
-    """``rows`` with a field a column; each travels as the type in ``specs``, or is left out without one."""
+    """Return ``rows`` with a field for each column. A column without a type in ``specs`` is left out."""
     columns = (key,) if isinstance(key, str) else key
     fields = tuple(
         SourceField(
@@ -94,7 +94,7 @@ def memory_collection(
 
 
 class MemorySettings(SettingsModel):
-    store: str = Field(title="Store", description="The name under which a test put its rows.")
+    store: str = Field(title="Store", description="The name under which a test registered its rows.")
     password: SecretStr = Field(default=SecretStr(""), title="Password")
 
 
@@ -199,9 +199,11 @@ class MemorySource(Source):
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
         found = self._collection(ref)
         columns = [found.rows.column(name) for name in plan.key]
-        held = columns[0] if len(columns) == 1 else joined([column.cast(pa.string()) for column in columns])
-        asked = found.rows.filter(pc.is_in(held, value_set=keys.cast(held.type)))
-        return _columns(asked, plan.columns)
+        stored_keys = (
+            columns[0] if len(columns) == 1 else joined([column.cast(pa.string()) for column in columns])
+        )
+        requested = found.rows.filter(pc.is_in(stored_keys, value_set=keys.cast(stored_keys.type)))
+        return _columns(requested, plan.columns)
 
     def measure(
         self,
@@ -216,7 +218,7 @@ class MemorySource(Source):
         return Measures(
             {name: _dims(rows.column(name)) for name in dims_of},
             {name: rows.column(name).null_count for name in nulls_of},
-            {name: (both["min"], both["max"]) for name, both in values.items() if both["min"] is not None},
+            {name: (ends["min"], ends["max"]) for name, ends in values.items() if ends["min"] is not None},
             _duplicates(rows, duplicates_of) if duplicates_of else None,
         )
 
@@ -228,7 +230,7 @@ class MemorySource(Source):
 
 @contextmanager
 def memory_store(store: MemoryStore) -> Iterator[MemorySettings]:
-    """``store`` under a name of its own, and the settings that open it."""
+    """Register ``store`` under a unique name and yield the settings that open it."""
     name = f"store-{uuid.uuid4().hex[:8]}"
     MemorySource.stores[name] = store
     try:
@@ -238,10 +240,10 @@ def memory_store(store: MemoryStore) -> Iterator[MemorySettings]:
 
 
 def _columns(rows: pa.RecordBatch, wanted: tuple[ReadColumn, ...]) -> pa.RecordBatch:
-    """The columns ``wanted``, in that order, each as the Arrow type of its spec."""
+    """Return the ``wanted`` columns in that order, each as the Arrow type of its spec."""
     missing = [column.path for column in wanted if column.path not in rows.schema.names]
     if missing:
-        raise SourceChanged(f"The field “{missing[0]}” is gone.", "Map the collection again.")
+        raise SourceChanged(f"The field “{missing[0]}” does not exist.", "Map the collection again.")
     try:
         arrays = [rows.column(column.path).cast(arrow_type(column.spec)) for column in wanted]
     except pa.ArrowInvalid as error:
@@ -251,7 +253,7 @@ def _columns(rows: pa.RecordBatch, wanted: tuple[ReadColumn, ...]) -> pa.RecordB
 
 
 def _locators(found: MemoryCollection, start: int, end: int) -> pa.Array:
-    """The key of each row of ``[start, end)``, parts joined with “/”; row numbers without a key."""
+    """Return the keys of the rows ``[start, end)``, parts joined with “/”; row numbers without a key."""
     if found.key is None:
         return pa.array([str(row) for row in range(start, end)], pa.string())
     parts = [

@@ -1,4 +1,4 @@
-"""A target that lives in memory, with all that can go wrong at will.
+"""Memory target: a target for tests that can fail on demand.
 
 with memory_database(MemoryDatabase()) as settings:
     target = MemoryTarget(settings)
@@ -42,7 +42,7 @@ __all__ = [
 
 
 class MemoryTargetSettings(SettingsModel):
-    store: str = Field(title="Store", description="The name under which a test put it.")
+    store: str = Field(title="Store", description="The name under which a test registered it.")
     token: SecretStr = Field(default=SecretStr(""), title="Token")
 
 
@@ -56,7 +56,7 @@ class MemoryTarget(Target):
 
     @property
     def store(self) -> MemoryDatabase:
-        """What it holds. Raises ``ConnectionFailed`` where the settings do not open it."""
+        """The opened database. Raises ``ConnectionFailed`` if the settings are wrong."""
         found = self.stores.get(self.settings.store)
         if found is None:
             raise HostUnknown(
@@ -68,10 +68,10 @@ class MemoryTarget(Target):
             raise DatabaseMissing(f"There is no database “{self.database}”.", "Choose another one.")
         return found
 
-    def _held(self, name: str) -> MemoryRows:
+    def _collection(self, name: str) -> MemoryRows:
         found = self.store.collections.get(name)
         if found is None:
-            raise TargetChanged(f"The collection “{name}” is gone.", "Somebody dropped it meanwhile.")
+            raise TargetChanged(f"The collection “{name}” does not exist.", "It may have been dropped.")
         return found
 
     def check(self) -> ServerInfo:
@@ -90,7 +90,7 @@ class MemoryTarget(Target):
         return tuple(sorted(self.store.collections))
 
     def aliases(self, name: str) -> tuple[str, ...]:
-        return tuple(alias for alias, meant in sorted(self.store.aliases.items()) if meant == name)
+        return tuple(alias for alias, of in sorted(self.store.aliases.items()) if of == name)
 
     def describe(self, name: str) -> TargetSchema | None:
         found = self.store.collections.get(self.store.aliases.get(name, name))
@@ -98,7 +98,7 @@ class MemoryTarget(Target):
 
     def create(self, schema: TargetSchema) -> None:
         if schema.name in (*self.store.collections, *self.store.aliases):
-            raise TargetError(f"There is a collection “{schema.name}” already.", "Choose another name.")
+            raise TargetError(f"A collection “{schema.name}” already exists.", "Choose another name.")
         self.store.collections[schema.name] = MemoryRows(schema)
 
     def drop(self, name: str) -> None:
@@ -110,61 +110,63 @@ class MemoryTarget(Target):
         return MemoryChannel(self.store, schema.name, upsert)
 
     def flush(self, name: str, stop: StopToken | None = None) -> None:
-        self._held(name)
+        self._collection(name)
 
     def partitions(self, name: str) -> tuple[str, ...]:
-        return tuple(self._held(name).partitions)
+        return tuple(self._collection(name).partitions)
 
     def create_partition(self, name: str, partition: str) -> None:
-        held = self._held(name)
-        if partition in held.partitions:
-            raise TargetError(f"There is a partition “{partition}” already.", "Choose another name.")
-        held.partitions.append(partition)
+        collection = self._collection(name)
+        if partition in collection.partitions:
+            raise TargetError(f"A partition “{partition}” already exists.", "Choose another name.")
+        collection.partitions.append(partition)
 
     def row_statistics(self, name: str, partition: str = "") -> int:
-        held = self._held(name)
-        return held.sent_into[partition] if partition else held.sent
+        collection = self._collection(name)
+        return collection.sent_into[partition] if partition else collection.sent
 
     def count(self, name: str, partition: str = "") -> int:
-        held = self._held(name)
-        if self.store.capabilities.count_needs_load and not held.is_loaded:
+        collection = self._collection(name)
+        if self.store.capabilities.count_needs_load and not collection.is_loaded:
             raise TargetError(f"The collection “{name}” is not loaded.", "Load it first.")
         return (
-            sum(where == partition for where in held.partition_of.values()) if partition else len(held.rows)
+            sum(of_row == partition for of_row in collection.partition_of.values())
+            if partition
+            else len(collection.rows)
         )
 
     def count_keys(self, name: str, field: str, keys: pa.Array) -> int:
         self.count(name)
-        asked = set(keys.to_pylist())
-        return sum(row[field] in asked for row in self._held(name).rows.values())
+        wanted = set(keys.to_pylist())
+        return sum(row[field] in wanted for row in self._collection(name).rows.values())
 
     def indexes(self, name: str) -> tuple[IndexState, ...]:
-        held = self._held(name)
-        rows = len(held.rows)
-        return tuple(IndexState(spec, rows, rows, is_finished=True) for spec in held.indexes.values())
+        collection = self._collection(name)
+        rows = len(collection.rows)
+        return tuple(IndexState(spec, rows, rows, is_finished=True) for spec in collection.indexes.values())
 
     def create_index(self, name: str, index: IndexSpec) -> None:
-        self._held(name).indexes[index.field] = index
+        self._collection(name).indexes[index.field] = index
 
     def drop_index(self, name: str, field: str) -> None:
-        self._held(name).indexes.pop(field, None)
+        self._collection(name).indexes.pop(field, None)
 
     def load_state(self, name: str) -> LoadState:
-        return LoadState("loaded", 100) if self._held(name).is_loaded else LoadState("not_loaded")
+        return LoadState("loaded", 100) if self._collection(name).is_loaded else LoadState("not_loaded")
 
     def load(self, name: str) -> None:
-        held = self._held(name)
-        if self.store.capabilities.count_needs_load and not held.indexes:
+        collection = self._collection(name)
+        if self.store.capabilities.count_needs_load and not collection.indexes:
             raise TargetError(f"The collection “{name}” has no index.", "Create an index first.")
-        held.is_loaded = True
+        collection.is_loaded = True
 
     def release(self, name: str) -> None:
-        self._held(name).is_loaded = False
+        self._collection(name).is_loaded = False
 
 
 @contextmanager
 def memory_database(store: MemoryDatabase) -> Iterator[MemoryTargetSettings]:
-    """``store`` under a name of its own, and the settings that open it."""
+    """Register ``store`` under a unique name and yield the settings that open it."""
     name = f"target-{uuid.uuid4().hex[:8]}"
     MemoryTarget.stores[name] = store
     try:

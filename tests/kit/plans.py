@@ -1,4 +1,4 @@
-"""Plans as the wizard makes them, without a wizard."""
+"""Default plans: plans as the wizard proposes them, made without the wizard."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ from migrations_app.engine.planning.defaults import complete
 def default_plan(
     schema: CollectionSchema, capabilities: Capabilities, *, taken: Collection[str] = ()
 ) -> CollectionPlan:
-    """The plan of a collection that is selected and not changed. ``taken``: target names of the others."""
+    """Return the plan of a selected collection without changes. ``taken``: target names of the others."""
     return complete(CollectionPlan(source=schema.name), schema, capabilities, taken=taken)

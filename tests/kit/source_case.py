@@ -1,4 +1,4 @@
-"""A source with known contents, and short ways to read it: what ``SourceContract`` works with."""
+"""Source case: a source with known contents for ``SourceContract``, and helpers that read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from migrations_app.engine.sources.base import ReadContext, Source
 
 @dataclass(frozen=True)
 class BadSettings:
-    """Settings that must be refused: what to ``change``, the error expected and the field it names."""
+    """Settings that must be refused: what to ``change``, the expected error, and the field that it names."""
 
     change: Mapping[str, Any]
     error: type[ConnectionFailed]
@@ -28,10 +28,10 @@ class BadSettings:
 class SourceCase:
     """One source with known contents.
 
-    ``settings`` open it as its form would send them; ``secrets`` are texts in them that may show nowhere.
-    ``full`` has a key and a vector field, and so many rows that ``batch_bytes`` cuts them into four batches
-    or more; ``rows`` is their number. ``expected`` gives, by locator, exact values of some fields: let NULLs
-    and text of every Unicode plane be among them. ``empty`` has a vector field and no rows.
+    ``settings`` open it, in the form that its page sends; ``secrets`` are texts in them that must never be
+    shown. ``full`` has a key, a vector field, and so many rows that ``batch_bytes`` cuts them into four or
+    more batches; ``rows`` is their number. ``expected`` gives, by locator, exact values of some fields:
+    include NULLs and text of every Unicode plane. ``empty`` has a vector field and no rows.
     """
 
     source_class: type[Source]
@@ -45,7 +45,7 @@ class SourceCase:
     secrets: tuple[str, ...] = ()
     batch_bytes: int = 4096
     wanted_slices: tuple[int, ...] = (1, 3)
-    # Names in the listing that may not be selected.
+    # Listed names that cannot be selected.
     not_selectable: frozenset[str] = field(default_factory=frozenset)
 
     def open(self, change: Mapping[str, Any] | None = None) -> Source:
@@ -58,25 +58,25 @@ class SourceCase:
 
 
 def plan_of(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> ReadPlan:
-    """All fields of a collection, each as its first choice."""
+    """Return a plan that reads all fields of a collection, each as its first choice."""
     schema = source.describe(ref or case.full)
     columns = tuple(ReadColumn(f.name, f.choices[0].spec) for f in schema.fields if f.choices)
     return ReadPlan(columns, schema.key.columns if schema.key else (), case.batch_bytes)
 
 
 def slices_of(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> list[Slice]:
-    """One slice where the source can, as a job stores it: through JSON."""
+    """Return one slice if the source can make one, converted through JSON as a job stores it."""
     parts = list(source.slices(ref or case.full, 1))
     return [Slice(p.id, stored(p.bounds), p.rows_estimate, p.partition, p.resumable) for p in parts]
 
 
 def read(case: SourceCase, source: Source, part: Slice, after: Cursor | None = None) -> list[Batch]:
-    """The batches of one slice, after a cursor where one is given."""
+    """Return the batches of one slice, after a cursor if one is given."""
     return list(source.read(case.full, part, after, plan_of(case, source), ReadContext()))
 
 
 def read_all(case: SourceCase, source: Source, ref: CollectionRef) -> list[Batch]:
-    """The batches of a collection that hold rows."""
+    """Return the batches of a collection that contain rows."""
     plan = plan_of(case, source, ref)
     parts = slices_of(case, source, ref)
     batches = [batch for part in parts for batch in source.read(ref, part, None, plan, ReadContext())]
@@ -84,33 +84,33 @@ def read_all(case: SourceCase, source: Source, ref: CollectionRef) -> list[Batch
 
 
 def keys_of(rows: pa.RecordBatch, plan: ReadPlan) -> pa.Array:
-    """The keys of rows, those of several columns joined."""
+    """Return the keys of rows; a key of several columns is joined."""
     columns = [rows.column(name) for name in plan.key]
     return columns[0] if len(columns) == 1 else joined([column.cast(pa.string()) for column in columns])
 
 
 def stored(value: Any) -> Any:
-    """A cursor or bounds as they come back from the database."""
+    """Return a cursor or bounds as they come back from the database."""
     return json.loads(json.dumps(value))
 
 
 def locators_of(batches: list[Batch]) -> list[str]:
-    """What names the rows, in the order they came."""
+    """Return the locators of the rows, in order."""
     return [name for batch in batches for name in batch.locators.to_pylist()]
 
 
 def table_of(batches: list[Batch], like: Batch) -> pa.Table:
-    """All rows as one table; ``like`` gives its columns where there are none."""
+    """Return all rows as one table; if there are none, ``like`` gives the columns."""
     return pa.Table.from_batches([batch.rows for batch in batches], like.rows.schema).combine_chunks()
 
 
 def types_of(rows: pa.RecordBatch) -> dict[str, pa.DataType]:
-    """The Arrow type of each column."""
+    """Return the Arrow type of each column by name."""
     return {column.name: column.type for column in rows.schema}
 
 
 def assert_silent(case: SourceCase, change: Mapping[str, Any], *texts: str) -> None:
-    """No secret of the settings, changed ones included, stands in ``texts``."""
+    """Assert that ``texts`` contain no secret of the settings, including changed ones."""
     changed = tuple(str(change[name]) for name in change if str(case.settings.get(name, "")) in case.secrets)
     for secret in case.secrets + changed:
-        assert not any(secret in text for text in texts), "a secret shows"
+        assert not any(secret in text for text in texts), "a secret is shown"

@@ -1,11 +1,11 @@
-"""What every source owes the pipeline, as tests. A connector's test module inherits them whole::
+"""Source contract: the tests that every source must pass. The tests of a connector inherit all of them::
 
     class TestPostgres(SourceContract):
         @pytest.fixture
         def case(self, database) -> SourceCase:
             return SourceCase(PostgresSource, {"host": …}, full=CollectionRef("public.books"), …)
 
-Nothing here knows a vendor: what differs is in the ``SourceCase``.
+Nothing here depends on a vendor: all differences are in the ``SourceCase``.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from tests.kit.source_case import (
 
 
 class SourceContract:
-    """Inherit it under a name that begins with ``Test`` and give it a ``case`` fixture."""
+    """Subclass this under a name that begins with ``Test`` and add a ``case`` fixture."""
 
     @pytest.fixture
     def case(self) -> SourceCase:
-        raise NotImplementedError("give the class a fixture named case")
+        raise NotImplementedError("add a fixture named case to the class")
 
     @pytest.fixture
     def source(self, case: SourceCase) -> Iterator[Source]:
@@ -52,12 +52,12 @@ class SourceContract:
 
     # ------------------------------------------------------------ connect
 
-    def test_check_tells_product_and_version(self, source: Source) -> None:
+    def test_check_returns_product_and_version(self, source: Source) -> None:
         info = source.check()
         assert info.product
         assert info.version
 
-    def test_bad_settings_are_refused_on_their_field(self, case: SourceCase) -> None:
+    def test_bad_settings_are_refused_and_the_error_names_their_field(self, case: SourceCase) -> None:
         assert case.bad
         for bad in case.bad:
             with case.open(bad.change) as source, pytest.raises(bad.error) as caught:
@@ -67,15 +67,15 @@ class SourceContract:
             assert caught.value.hint
             assert_silent(case, bad.change, str(caught.value), repr(caught.value), caught.value.hint)
 
-    def test_every_method_refuses_bad_settings_as_ferry_errors(self, case: SourceCase) -> None:
+    def test_every_method_raises_a_ferry_error_for_bad_settings(self, case: SourceCase) -> None:
         with case.open(case.bad[0].change) as source:
-            for ask in (lambda: list(source.collections()), lambda: source.describe(case.full)):
+            for call in (lambda: list(source.collections()), lambda: source.describe(case.full)):
                 with pytest.raises(FerryError):
-                    ask()
+                    call()
             with pytest.raises(FerryError):
                 source.counts(case.full)
 
-    def test_secrets_never_show(self, case: SourceCase, source: Source) -> None:
+    def test_secrets_are_never_shown(self, case: SourceCase, source: Source) -> None:
         settings = source.settings
         assert_silent(case, {}, repr(settings), str(settings), repr(source), settings.model_dump_json())
         assert_silent(case, {}, str(source.check()), *source.hosts(), *source.before_you_start)
@@ -85,7 +85,7 @@ class SourceContract:
             case.open({"no_such_setting": "1"})
         assert_silent(case, {}, str(caught.value))
 
-    def test_hosts_are_told_without_connecting(self, case: SourceCase) -> None:
+    def test_hosts_are_known_without_connecting(self, case: SourceCase) -> None:
         for bad in case.bad:
             with case.open(bad.change) as source:
                 assert all(isinstance(host, str) and host for host in source.hosts())
@@ -96,7 +96,7 @@ class SourceContract:
         source.close()
         source.close()
 
-    # ------------------------------------------------------------ what is there
+    # ------------------------------------------------------------ contents
 
     def test_collections_are_listed_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
         listed = {info.name: info for info in source.collections()}
@@ -108,7 +108,7 @@ class SourceContract:
         assert case.missing.name not in listed
         assert {n for n, info in listed.items() if info.not_selectable} >= case.not_selectable
 
-    def test_an_empty_collection_is_known_to_be_empty(self, case: SourceCase, source: Source) -> None:
+    def test_an_empty_collection_is_reported_as_empty(self, case: SourceCase, source: Source) -> None:
         assert not source.has_rows(case.empty)
         assert source.has_rows(case.full)
         assert sum(source.counts(case.empty).values()) == 0
@@ -128,14 +128,14 @@ class SourceContract:
         assert schema.key is not None
         assert set(schema.key.columns) <= set(names)
 
-    def test_the_sample_has_a_column_a_field(self, case: SourceCase, source: Source) -> None:
+    def test_the_sample_has_one_column_for_each_field(self, case: SourceCase, source: Source) -> None:
         schema = source.describe(case.full, sample=5)
         assert schema.sample is not None
         assert schema.sample.num_rows == 5
         specs = {f.name: f.choices[0].spec for f in schema.fields if f.choices}
         assert types_of(schema.sample) == {name: arrow_type(spec) for name, spec in specs.items()}
 
-    def test_what_is_not_there_is_said(self, case: SourceCase, source: Source) -> None:
+    def test_a_missing_collection_is_reported(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         with pytest.raises(SourceChanged):
             source.describe(case.missing)
@@ -146,10 +146,10 @@ class SourceContract:
         with pytest.raises(FerryError):
             list(source.read(case.missing, slices_of(case, source)[0], None, plan, ReadContext()))
 
-    def test_a_column_that_is_gone_is_said(self, case: SourceCase, source: Source) -> None:
+    def test_a_missing_column_is_reported(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
-        gone = ReadColumn("no_such_field", plan.columns[0].spec)
-        plan = ReadPlan((*plan.columns, gone), plan.key, plan.batch_bytes)
+        missing = ReadColumn("no_such_field", plan.columns[0].spec)
+        plan = ReadPlan((*plan.columns, missing), plan.key, plan.batch_bytes)
         with pytest.raises(SourceChanged):
             list(source.read(case.full, slices_of(case, source)[0], None, plan, ReadContext()))
 
@@ -163,8 +163,8 @@ class SourceContract:
         for name, dims in found.dims.items():
             assert sum(dims.values()) == case.rows - rows.column(name).null_count, name
 
-    def test_values_are_told_apart_and_counted(self, case: SourceCase, source: Source) -> None:
-        """As texts, of every field that is read as one."""
+    def test_distinct_values_are_counted(self, case: SourceCase, source: Source) -> None:
+        """Covers every field that is read as text."""
         fields = [f for f in source.describe(case.full).fields if f.choices]
         texts = [f.name for f in fields if f.choices[0].spec.type is MilvusType.VARCHAR]
         rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
@@ -182,7 +182,7 @@ class SourceContract:
             locators = [name for part in parts for name in locators_of(read(case, source, part))]
             assert len(locators) == len(set(locators)) == case.rows
 
-    def test_a_read_comes_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
+    def test_a_read_returns_rows_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
         for part in slices_of(case, source):
             assert locators_of(read(case, source, part)) == locators_of(read(case, source, part))
 
@@ -193,13 +193,13 @@ class SourceContract:
             if not part.resumable:
                 continue
             batches = read(case, source, part)
-            assert len(batches) >= 4, "too few batches to prove anything: lower batch_bytes"
+            assert len(batches) >= 4, "too few batches to prove anything: use a smaller batch_bytes"
             for number, batch in enumerate(batches):
                 rest = read(case, source, part, after=stored(batch.after))
                 assert locators_of(rest) == locators_of(batches[number + 1 :])
                 assert table_of(rest, batch) == table_of(batches[number + 1 :], batch)
 
-    def test_a_limit_gives_the_first_rows_and_no_more(self, case: SourceCase, source: Source) -> None:
+    def test_a_limit_returns_only_the_first_rows(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         for part in slices_of(case, source):
             batches = read(case, source, part)
@@ -218,7 +218,7 @@ class SourceContract:
         for batch in read_all(case, source, case.full):
             assert types_of(batch.rows) == wanted
 
-    def test_batches_keep_to_their_size(self, case: SourceCase, source: Source) -> None:
+    def test_batches_do_not_exceed_their_size(self, case: SourceCase, source: Source) -> None:
         for batch in read_all(case, source, case.full):
             assert batch.rows.num_rows <= 1 or batch.size_bytes <= 2 * case.batch_bytes
 
@@ -228,7 +228,7 @@ class SourceContract:
             assert batch.locators.null_count == 0
             assert len(batch.locators) == batch.rows.num_rows
 
-    def test_values_arrive_as_they_are(self, case: SourceCase, source: Source) -> None:
+    def test_values_arrive_unchanged(self, case: SourceCase, source: Source) -> None:
         assert case.expected
         found = {
             locator: row
@@ -238,16 +238,14 @@ class SourceContract:
         for locator, values in case.expected.items():
             assert {name: found[locator][name] for name in values} == values
 
-    def test_a_read_gives_the_columns_asked_for_in_their_order(
-        self, case: SourceCase, source: Source
-    ) -> None:
+    def test_a_read_returns_the_requested_columns_in_order(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         some = tuple(reversed(plan.columns[:2]))
         for part in slices_of(case, source):
             for batch in source.read(case.full, part, None, ReadPlan(some, plan.key), ReadContext()):
                 assert batch.rows.schema.names == [column.path for column in some]
 
-    def test_every_choice_of_a_type_is_delivered(self, case: SourceCase, source: Source) -> None:
+    def test_every_type_choice_can_be_read(self, case: SourceCase, source: Source) -> None:
         schema = source.describe(case.full)
         for found in schema.fields:
             for choice in found.choices:
@@ -279,7 +277,7 @@ class SourceContract:
         with pytest.raises(Canceled):
             next(stream)
 
-    def test_a_read_left_early_leaves_the_source_usable(self, case: SourceCase, source: Source) -> None:
+    def test_a_read_that_ends_early_leaves_the_source_usable(self, case: SourceCase, source: Source) -> None:
         stream = source.read(
             case.full, slices_of(case, source)[0], None, plan_of(case, source), ReadContext()
         )
@@ -287,7 +285,7 @@ class SourceContract:
         stream.close()  # type: ignore[attr-defined]
         assert len(locators_of(read_all(case, source, case.full))) == case.rows
 
-    def test_fetch_gives_the_rows_with_these_keys(self, case: SourceCase, source: Source) -> None:
+    def test_fetch_returns_the_rows_with_the_given_keys(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         batch = read_all(case, source, case.full)[1]
         found = source.fetch(case.full, keys_of(batch.rows, plan), plan)
@@ -295,7 +293,7 @@ class SourceContract:
         read = {repr(row) for row in batch.rows.to_pylist()}
         assert read == {repr(row) for row in found.to_pylist()}
 
-    def test_fetch_of_no_keys_gives_no_rows(self, case: SourceCase, source: Source) -> None:
+    def test_fetch_without_keys_returns_no_rows(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         keys = keys_of(read_all(case, source, case.full)[0].rows, plan)
         found = source.fetch(case.full, keys.slice(0, 0), plan)

@@ -1,3 +1,5 @@
+"""Memory source: it meets the source contract, and its faults happen as requested."""
+
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -76,21 +78,19 @@ PLAN = ReadPlan(tuple(ReadColumn(name, spec) for name, spec in SPECS.items()), (
 BOOKS = CollectionRef("books")
 
 
-def test_a_read_breaks_where_it_is_told_and_goes_on_after_its_cursor(
+def test_a_read_breaks_at_the_given_row_and_continues_after_its_cursor(
     store: MemoryStore, source: MemorySource
 ) -> None:
     store.collections["books"].breaks.append(150)
     (part,) = source.slices(BOOKS, 1)
-    got: list[Batch] = []
+    batches: list[Batch] = []
     with pytest.raises(SourceUnavailable):
-        got.extend(source.read(BOOKS, part, None, PLAN, ReadContext()))
-    got += source.read(BOOKS, part, got[-1].after, PLAN, ReadContext())
-    assert [row for batch in got for row in batch.rows.column("id").to_pylist()] == list(range(ROWS))
+        batches.extend(source.read(BOOKS, part, None, PLAN, ReadContext()))
+    batches += source.read(BOOKS, part, batches[-1].after, PLAN, ReadContext())
+    assert [row for batch in batches for row in batch.rows.column("id").to_pylist()] == list(range(ROWS))
 
 
-def test_a_row_that_the_source_cannot_read_comes_as_rejected(
-    store: MemoryStore, source: MemorySource
-) -> None:
+def test_a_row_that_the_source_cannot_read_is_rejected(store: MemoryStore, source: MemorySource) -> None:
     store.collections["books"].unreadable = frozenset({7, 8})
     (part,) = source.slices(BOOKS, 1)
     batches = list(source.read(BOOKS, part, None, PLAN, ReadContext()))

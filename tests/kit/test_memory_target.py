@@ -1,4 +1,4 @@
-"""The target in memory keeps Milvus's rules, so that what works on it is not refused by a real one."""
+"""Memory target: it follows the rules of Milvus, so that a real Milvus accepts what it accepts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from migrations_app.engine.model.target_schema import IndexSpec
 from tests.engine.pipeline.moving import books, books_mapping
 from tests.kit import MemoryDatabase, MemoryTarget, MemoryTargetSettings, Mishap, memory_database
 
-KEPT = books_mapping().target
+KEYED = books_mapping().target
 AUTO_ID = books_mapping(auto_id=True).target
 
 
@@ -30,22 +30,22 @@ AUTO_ID = books_mapping(auto_id=True).target
 def target() -> Iterator[MemoryTarget]:
     store = MemoryDatabase(token="t0ken-word")
     with memory_database(store) as settings, MemoryTarget(settings) as target:
-        target.create(KEPT)
+        target.create(KEYED)
         yield target
 
 
 def send(target: MemoryTarget, rows: pa.RecordBatch, *, upsert: bool = True) -> int:
-    channel = target.channel(KEPT if upsert else AUTO_ID, upsert=upsert)
+    channel = target.channel(KEYED if upsert else AUTO_ID, upsert=upsert)
     return channel.send(channel.encode(rows), 1)
 
 
-def counted(target: MemoryTarget) -> int:
+def loaded_count(target: MemoryTarget) -> int:
     target.create_index("books", IndexSpec("embedding"))
     target.load("books")
     return target.count("books")
 
 
-def test_settings_that_do_not_open_it_are_refused_on_their_field(target: MemoryTarget) -> None:
+def test_wrong_settings_are_refused_and_the_error_names_their_field(target: MemoryTarget) -> None:
     with pytest.raises(HostUnknown) as unknown:
         MemoryTarget(MemoryTargetSettings(store="nowhere")).check()
     assert unknown.value.field == "store"
@@ -58,19 +58,19 @@ def test_settings_that_do_not_open_it_are_refused_on_their_field(target: MemoryT
         MemoryTarget(target.settings, "elsewhere").check()
 
 
-def test_a_collection_is_made_once_found_again_and_dropped_for_good(target: MemoryTarget) -> None:
+def test_a_collection_is_created_once_described_and_dropped(target: MemoryTarget) -> None:
     assert target.collections() == ("books",)
-    assert target.describe("books") == KEPT
+    assert target.describe("books") == KEYED
     with pytest.raises(TargetError):
-        target.create(KEPT)
+        target.create(KEYED)
     target.drop("books")
     target.drop("books")
     assert target.describe("books") is None
 
 
-def test_upsert_keeps_one_row_a_key_and_statistics_count_both(target: MemoryTarget) -> None:
+def test_upsert_keeps_one_row_per_key_and_statistics_count_every_sent_row(target: MemoryTarget) -> None:
     assert send(target, books(10)) == send(target, books(10)) == 10
-    assert counted(target) == 10
+    assert loaded_count(target) == 10
     assert target.row_statistics("books") == 20
 
 
@@ -79,15 +79,15 @@ def test_insert_with_auto_id_keeps_every_row(target: MemoryTarget) -> None:
     target.create(AUTO_ID)
     send(target, books(10), upsert=False)
     send(target, books(10), upsert=False)
-    assert counted(target) == 20
+    assert loaded_count(target) == 20
 
 
-def test_it_counts_only_what_is_loaded_and_loads_only_what_is_indexed(target: MemoryTarget) -> None:
+def test_count_needs_a_loaded_collection_and_load_needs_an_index(target: MemoryTarget) -> None:
     with pytest.raises(TargetError, match="no index"):
         target.load("books")
     with pytest.raises(TargetError, match="not loaded"):
         target.count("books")
-    assert counted(target) == 0
+    assert loaded_count(target) == 0
     assert target.load_state("books").is_loaded
     assert [state.spec.field for state in target.indexes("books")] == ["embedding"]
     target.release("books")
@@ -105,7 +105,7 @@ def test_it_counts_only_what_is_loaded_and_loads_only_what_is_indexed(target: Me
         (Mishap.LOST_BUT_LANDED, UnknownOutcome, 10),
     ],
 )
-def test_a_mishap_befalls_one_request(
+def test_a_mishap_affects_one_request(
     target: MemoryTarget, mishap: Mishap, error: type[TargetError], landed: int
 ) -> None:
     target.store.mishaps.append(mishap)
@@ -115,14 +115,14 @@ def test_a_mishap_befalls_one_request(
     assert send(target, books(10)) == 10
 
 
-def test_one_refused_row_refuses_its_whole_request(target: MemoryTarget) -> None:
+def test_one_refused_row_makes_the_whole_request_fail(target: MemoryTarget) -> None:
     target.store.refuse = lambda row: "No." if row["id"] == 4 else ""
     with pytest.raises(RowsRefused):
         send(target, books(10))
     assert target.row_statistics("books") == 0
 
 
-def test_rows_for_a_collection_that_is_gone_are_refused(target: MemoryTarget) -> None:
+def test_rows_for_a_dropped_collection_are_refused(target: MemoryTarget) -> None:
     target.drop("books")
     with pytest.raises(TargetChanged):
         send(target, books(1))
@@ -130,6 +130,6 @@ def test_rows_for_a_collection_that_is_gone_are_refused(target: MemoryTarget) ->
 
 def test_a_request_that_waits_too_long_has_an_unknown_outcome(target: MemoryTarget) -> None:
     target.store.gate.clear()
-    channel = target.channel(KEPT, upsert=True)
+    channel = target.channel(KEYED, upsert=True)
     with pytest.raises(UnknownOutcome):
         channel.send(channel.encode(books(1)), 0.01)

@@ -116,7 +116,7 @@ def test_a_certificate_is_pem_text():
         MilvusSettings(uri="https://host", ca_cert="/etc/ssl/ca.pem")
 
 
-def test_secrets_never_show():
+def test_secrets_are_never_shown():
     settings = MilvusSettings(uri="http://host", user="u", password=SecretStr("hunter2"))
 
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"
