@@ -1,10 +1,10 @@
-"""The engine stands alone: a worker, a script or a notebook can load it without Django."""
+"""Imports of the engine: a worker, a script or a notebook can load it without Django."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-LOAD = """
+LOAD_ENGINE = """
 import importlib, pathlib, sys
 
 for path in sorted(pathlib.Path("migrations_app/engine").rglob("*.py")):
@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def loaded_by(code: str) -> list[str]:
+    """Run code in a new process and return the names that it prints."""
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
@@ -27,13 +28,13 @@ def loaded_by(code: str) -> list[str]:
 
 
 def test_the_engine_loads_neither_django_nor_pytest() -> None:
-    loaded = loaded_by(LOAD)
+    loaded = loaded_by(LOAD_ENGINE)
     assert "migrations_app.engine.pipeline.pipeline" in loaded
     assert "migrations_app.engine.sources.base" in loaded
 
 
-def test_the_contracts_load_no_driver() -> None:
-    """What the console asks for on every page must not cost the import of every vendor's client."""
+def test_the_registry_of_sources_loads_no_driver() -> None:
+    """Every page of the console loads the registry, so it must not import the client of each vendor."""
     loaded = loaded_by("import sys, migrations_app.engine.sources.registry; print(*sys.modules)")
     assert "pyarrow" in loaded
     assert not {"psycopg", "adbc_driver_postgresql", "pymilvus", "grpc"} & set(loaded)

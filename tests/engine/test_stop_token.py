@@ -1,3 +1,5 @@
+"""Stop token and deadline: reasons, children, callbacks and waits."""
+
 from __future__ import annotations
 
 import threading
@@ -33,10 +35,10 @@ def test_a_child_stops_with_its_parent_and_also_alone() -> None:
     parent.stop(Canceled("All."))
     assert isinstance(first.reason, Draining)
     assert isinstance(second.reason, Canceled)
-    assert isinstance(parent.child().reason, Canceled), "also one made afterwards"
+    assert isinstance(parent.child().reason, Canceled), "a child that is created later is stopped, too"
 
 
-def test_what_is_to_happen_on_a_stop_happens_once() -> None:
+def test_a_stop_callback_is_called_once() -> None:
     stop = StopToken()
     seen: list[Interrupted] = []
     stop.on_stop(seen.append)
@@ -45,10 +47,10 @@ def test_what_is_to_happen_on_a_stop_happens_once() -> None:
     stop.stop(reason)
     assert seen == [reason]
     stop.on_stop(seen.append)
-    assert seen == [reason, reason], "too late to wait for: called at once"
+    assert seen == [reason, reason], "already stopped: the callback is called at once"
 
 
-def test_a_deadline_is_over_or_never() -> None:
+def test_a_deadline_ends_after_its_seconds_or_never() -> None:
     assert Deadline(0).is_over
     assert not Deadline(600).is_over
     assert not Deadline().is_over

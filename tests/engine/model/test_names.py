@@ -1,4 +1,4 @@
-"""Names that Milvus takes, and suggestions for those it does not."""
+"""Names: which ones Milvus accepts, and suggestions for the others."""
 
 import pytest
 from hypothesis import given
@@ -38,7 +38,7 @@ def test_a_legal_name_has_no_problem(name):
         ("a" * 256, "name_too_long", "a" * 255),
     ],
 )
-def test_a_name_milvus_refuses_is_named_with_a_suggestion(name, code, instead):
+def test_a_name_that_milvus_refuses_gets_a_suggestion(name, code, instead):
     problem = name_problem(name)
     assert problem is not None
     assert problem.code == code
@@ -47,7 +47,7 @@ def test_a_name_milvus_refuses_is_named_with_a_suggestion(name, code, instead):
     assert suggest(name) == instead
 
 
-def test_reserved_words_are_free_for_collections():
+def test_reserved_words_are_allowed_for_collections():
     assert name_problem("like", "collection") is None
     assert suggest("like", of="collection") == "like"
     assert name_problem("my-table", "collection").message == (
@@ -55,7 +55,7 @@ def test_reserved_words_are_free_for_collections():
     )
 
 
-def test_a_sentence_shows_control_characters_and_shortens():
+def test_a_message_escapes_control_characters_and_shortens_long_names():
     assert "\x00" not in name_problem("a\x00b").message
     assert len(name_problem("é" * 5000).message) < 150
 
@@ -66,7 +66,7 @@ def test_a_suggestion_avoids_names_that_are_taken():
     assert free_name("a" * 255, {"a" * 255}) == "a" * 253 + "_2"
 
 
-def test_an_auto_key_is_called_id_unless_that_is_taken():
+def test_an_auto_id_key_is_named_id_unless_the_name_is_taken():
     assert auto_key_name(()) == "id"
     assert auto_key_name({"id"}) == "auto_id"
     assert auto_key_name({"id", "auto_id", "auto_id_2"}) == "auto_id_3"
@@ -77,7 +77,7 @@ def test_duplicates_are_the_names_that_occur_twice():
 
 
 @given(st.text(max_size=600), st.sets(st.text(max_size=8), max_size=5))
-def test_a_suggestion_is_always_legal_free_and_stable(name, taken):
+def test_a_suggestion_is_always_legal_and_free_and_stable(name, taken):
     for of in ("field", "collection", "partition"):
         first = suggest(name, taken, of)
         assert name_problem(first, of) is None
@@ -89,7 +89,7 @@ def test_a_suggestion_is_always_legal_free_and_stable(name, taken):
 
 
 @given(st.text("ab_", min_size=1, max_size=3), st.integers(0, 12))
-def test_taking_each_suggestion_in_turn_never_meets_one_twice(name, rounds):
+def test_repeated_suggestions_are_all_different(name, rounds):
     taken: set[str] = set()
     for _ in range(rounds):
         taken.add(suggest(name, taken))

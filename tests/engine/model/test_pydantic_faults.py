@@ -1,4 +1,4 @@
-"""Pydantic's errors as sentences with paths."""
+"""Faults from Pydantic errors: messages with paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.pydantic_faults import faults_of, path_of
 
 
-class Door(BaseModel):
+class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     port: int
     password: SecretStr | None = None
@@ -18,11 +18,11 @@ class Door(BaseModel):
 
 def faults(**data):
     with pytest.raises(ValidationError) as caught:
-        Door.model_validate(data)
+        Settings.model_validate(data)
     return faults_of(caught.value, ("port", "password"), {"password"})
 
 
-def test_a_place_is_written_as_in_a_plan():
+def test_a_path_is_written_as_in_a_plan():
     assert path_of(("collections", 0, "fields", 2, "max_length")) == "collections[0].fields[2].max_length"
 
 
@@ -32,21 +32,21 @@ def test_a_wrong_type_names_the_key_and_the_value():
     assert fault.field == "port"
 
 
-class Room(BaseModel):
+class Named(BaseModel):
     model_config = ConfigDict(strict=True)
     name: str
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(1, "1"), (0, "0"), (True, "true"), (1.0, "1.0"), (None, "empty"), ([], "a list")]
+    ("value", "shown"), [(1, "1"), (0, "0"), (True, "true"), (1.0, "1.0"), (None, "empty"), ([], "a list")]
 )
-def test_a_value_is_named_as_it_was_written(value, said):
+def test_a_value_is_shown_as_it_was_written(value, shown):
     with pytest.raises(ValidationError) as caught:
-        Room(name=value)
-    assert faults_of(caught.value)[0].message == f"“name” must be text, not {said}."
+        Named(name=value)
+    assert faults_of(caught.value)[0].message == f"“name” must be text, not {shown}."
 
 
-def test_every_fault_is_told():
+def test_every_fault_is_reported():
     assert {f.path for f in faults(prot=1)} == {"port", "prot"}
 
 
@@ -54,7 +54,7 @@ def test_a_secret_is_never_repeated():
     assert all("12345" not in f.message for f in faults(port=1, password=12345))
 
 
-class Gate(BaseModel):
+class OneOfTwo(BaseModel):
     left: int = 0
     right: int = 0
 
@@ -67,26 +67,26 @@ class Gate(BaseModel):
         return self
 
 
-def test_what_concerns_several_keys_is_a_sentence_of_its_own_beside_the_key_it_names():
+def test_a_fault_of_several_keys_has_its_own_message_and_the_named_key():
     with pytest.raises(ValidationError) as caught:
-        Gate(left=1, right=1)
+        OneOfTwo(left=1, right=1)
     [fault] = faults_of(caught.value)
     assert (fault.message, fault.field) == ("Give one of two.", "right")
     with pytest.raises(ValidationError) as caught:
-        Gate()
+        OneOfTwo()
     [fault] = faults_of(caught.value)
     assert (fault.message, fault.field) == ("Give one.", "")
 
 
-def test_a_key_that_is_known_elsewhere_is_not_suggested_to_itself():
+def test_an_unknown_key_is_not_suggested_as_its_own_correction():
     with pytest.raises(ValidationError) as caught:
-        Door.model_validate({"port": 1, "window": 2})
+        Settings.model_validate({"port": 1, "window": 2})
     [fault] = faults_of(caught.value, ("port", "window"))
     assert fault.hint == "Remove it, or check its spelling."
 
 
-def test_what_is_wrong_within_a_list_is_said_of_its_entry():
-    """YAML reads a column called no as false."""
+def test_a_fault_in_a_list_names_the_entry():
+    """YAML reads a column named “no” as false."""
     plan = {"source": "s", "key": ["tenant", False]}
     with pytest.raises(ValidationError) as caught:
         CollectionPlan.model_validate(plan)

@@ -1,3 +1,5 @@
+"""Row excerpt: a rejected row as JSON."""
+
 import json
 from datetime import date
 
@@ -16,7 +18,7 @@ def test_a_vector_is_kept_whole() -> None:
     assert json.loads(row_excerpt(rows)) == {"embedding": [0.5] * 768}
 
 
-def test_in_a_very_large_row_long_vectors_and_texts_are_cut_and_say_so() -> None:
+def test_long_vectors_and_texts_of_a_very_large_row_are_shortened_with_a_note() -> None:
     rows = pa.RecordBatch.from_pydict({"embedding": [[0.5] * 16_000], "text": ["x" * 1_000_000]})
     shown = json.loads(row_excerpt(rows))
     assert shown["embedding"] == [0.5] * 500 + ["… (16,000 items)"]
@@ -24,7 +26,7 @@ def test_in_a_very_large_row_long_vectors_and_texts_are_cut_and_say_so() -> None
     assert len(row_excerpt(rows)) < MAX_ROW_BYTES
 
 
-def test_what_json_has_no_form_for_is_shown_all_the_same() -> None:
+def test_values_without_a_json_form_are_shown_as_text() -> None:
     columns = {
         "raw": [b"\x00\xff"],
         "day": [date(2026, 2, 28)],

@@ -1,4 +1,4 @@
-"""What a Milvus target says before it connects."""
+"""Milvus target: errors that it raises before it connects."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from migrations_app.engine.targets.milvus.target import MilvusTarget
 
 
 @pytest.mark.parametrize("database", ["дб", "a\nb"])
-def test_a_database_that_cannot_be_asked_for_is_not_there(database: str) -> None:
+def test_a_database_name_that_cannot_be_sent_is_a_missing_database(database: str) -> None:
     with pytest.raises(DatabaseMissing) as missing:
         MilvusTarget(MilvusSettings(uri="http://127.0.0.1:1"), database)
     assert missing.value.field == "database"

@@ -1,4 +1,4 @@
-"""Rows of equal keys: what the source's count of them explains, whatever else befalls the rows."""
+"""Duplicate keys: how many missing rows the count of the source explains."""
 
 import pyarrow as pa
 import pytest
@@ -14,7 +14,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.verification.duplicate_keys import Replaced, key_rows, replaced
 
 T = MilvusType
-# A row: its key, and whether it is rejected.
+# A row: its key, and True if it is rejected.
 ROWS = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 9).map(lambda n: n == 0)), max_size=40)
 
 
@@ -23,7 +23,7 @@ def duplicates_of(keys):
 
 
 def moved(rows, batch_rows):
-    """What the counters and the target hold after ``rows`` were moved in batches."""
+    """Return the counters and the number of rows in the target after ``rows`` were moved in batches."""
     counters, target = Counters(), set()
     for start in range(0, len(rows), batch_rows):
         batch = rows[start : start + batch_rows]
@@ -37,52 +37,52 @@ def moved(rows, batch_rows):
 
 
 @given(ROWS, st.integers(1, 9))
-def test_what_lacks_in_the_target_is_always_explained(rows, batch_rows):
-    counters, held = moved(rows, batch_rows)
+def test_the_rows_missing_in_the_target_are_always_explained(rows, batch_rows):
+    counters, stored = moved(rows, batch_rows)
     duplicates = duplicates_of([key for key, _ in rows])
-    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - held)
+    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - stored)
 
 
 @given(ROWS, st.integers(1, 9))
-def test_without_rejected_rows_one_row_less_or_more_is_not(rows, batch_rows):
+def test_without_rejected_rows_the_number_is_exact(rows, batch_rows):
     rows = [(key, False) for key, _ in rows]
-    counters, held = moved(rows, batch_rows)
+    counters, stored = moved(rows, batch_rows)
     found = replaced(counters, [duplicates_of([key for key, _ in rows])], len(rows))
-    assert found == Replaced(counters.written - held, counters.written - held)
+    assert found == Replaced(counters.written - stored, counters.written - stored)
 
 
 @given(ROWS, st.integers(1, 9), st.integers(0, 40))
-def test_rows_that_were_not_asked_for_are_allowed_for(rows, batch_rows, limit):
-    counters, held = moved(rows[:limit], batch_rows)
+def test_rows_beyond_the_limit_are_taken_into_account(rows, batch_rows, limit):
+    counters, stored = moved(rows[:limit], batch_rows)
     duplicates = duplicates_of([key for key, _ in rows])
-    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - held)
+    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - stored)
 
 
 @given(ROWS, ROWS, st.integers(1, 9))
-def test_rows_that_came_to_the_source_meanwhile_are_allowed_for(rows, new, batch_rows):
-    counters, held = moved(rows + new, batch_rows)
+def test_rows_added_to_the_source_in_the_meantime_are_taken_into_account(rows, new, batch_rows):
+    counters, stored = moved(rows + new, batch_rows)
     duplicates = duplicates_of([key for key, _ in rows])
-    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - held)
+    assert replaced(counters, [duplicates], len(rows)).explains(counters.written - stored)
 
 
 @pytest.mark.parametrize(
     ("counters", "duplicates"),
     [(Counters(read=10, written=10), 50), (Counters(read=1000, written=500, rejected=500), 900)],
 )
-def test_nothing_explains_a_target_without_a_row(counters, duplicates):
-    """Of rows with one key one stays."""
+def test_duplicate_keys_never_explain_a_target_without_rows(counters, duplicates):
+    """One row of each key stays in the target."""
     explained = replaced(counters, [duplicates], 100)
     assert not explained.explains(counters.written)
     assert explained.explains(counters.written - 1)
 
 
-def test_two_counts_allow_for_anything_between_them():
+def test_two_counts_explain_every_number_between_them():
     assert replaced(Counters(read=100, written=95, collapsed=5), (10, 20), 100) == Replaced(5, 15)
     assert str(Replaced(5, 1500)) == "5 to 1,500"
     assert str(Replaced(5, 5)) == "5"
 
 
-# ---------------------------------------------------------------- what is to be counted
+# ---------------------------------------------------------------- the keys to count
 
 
 def plan_of(**options):
@@ -97,7 +97,7 @@ def plan_of(**options):
     )
 
 
-def test_keys_are_counted_as_they_are_moved_and_not_in_rows_that_are_skipped():
+def test_keys_are_counted_in_their_target_type_and_only_in_rows_that_are_not_skipped():
     found = key_rows(plan_of())
     assert found.columns == (ReadColumn("sku", TypeSpec(T.VARCHAR, max_length=9)),)
     assert found.present == ("sku", "v")
@@ -105,7 +105,7 @@ def test_keys_are_counted_as_they_are_moved_and_not_in_rows_that_are_skipped():
 
 
 @pytest.mark.parametrize("key", [["a", "sku"], ["sku", "a", "b"]])
-def test_parts_of_a_joined_key_are_counted_by_their_texts(key):
+def test_parts_of_a_joined_key_are_counted_as_texts(key):
     found = key_rows(plan_of(key=key))
     assert found.columns == tuple(ReadColumn(part, PART) for part in key)
     assert found.present == (*key, "v")

@@ -1,4 +1,4 @@
-"""Counting puts back what it found, whoever goes on with it."""
+"""Row count: counts a collection and then restores its indexes and its load state, even after a crash."""
 
 import json
 import threading
@@ -29,14 +29,14 @@ ROWS = [{"id": i, "dense": [i, 1], "sparse": {1: 0.5}} for i in range(10)]
 
 
 class SlowTarget(MemoryTarget):
-    """Loads only after it was asked about it a few times, as a real one does."""
+    """A target whose load takes a few polls, like that of a real server."""
 
-    looks = 0
+    polls = 0
 
     def load_state(self, name):
         found = super().load_state(name)
-        type(self).looks += found.is_loaded
-        return LoadState("loading", 50) if found.is_loaded and self.looks < 3 else found
+        type(self).polls += found.is_loaded
+        return LoadState("loading", 50) if found.is_loaded and self.polls < 3 else found
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def target():
         yield target
 
 
-def held(target):
+def stored(target):
     return target.store.collections["things"]
 
 
@@ -60,75 +60,75 @@ def count(target, stop=None, **options) -> CountState:
 
 
 def assert_untouched(target):
-    assert held(target).indexes == {}
-    assert not held(target).is_loaded
+    assert stored(target).indexes == {}
+    assert not stored(target).is_loaded
 
 
-def test_statistics_will_do_where_no_key_was_sent_twice(target):
+def test_statistics_are_enough_if_no_key_was_sent_twice(target):
     found = count(target, statistics_are_exact=True)
 
     assert (found.rows, found.method) == (20, "statistics")
     assert_untouched(target)
 
 
-def test_else_it_indexes_and_loads_for_the_moment(target):
+def test_otherwise_the_collection_is_indexed_and_loaded_temporarily(target):
     found = count(target)
 
     assert (found.rows, found.method, found.is_done) == (10, "count(*)", True)
     assert_untouched(target)
 
 
-def test_a_target_that_needs_no_load_is_only_asked(target):
+def test_a_target_that_needs_no_load_is_counted_without_loading(target):
     target.store.capabilities = replace(EVERYTHING, count_needs_load=False, flush_before_count=False)
 
     assert count(target, statistics_are_exact=True).method == "count(*)"
-    assert not held(target).is_loaded
+    assert not stored(target).is_loaded
 
 
-def test_indexes_and_loads_that_were_there_stay(target):
+def test_existing_indexes_and_loads_are_left_unchanged(target):
     target.create_index("things", IndexSpec("dense", "HNSW", "L2"))
     target.create_index("things", IndexSpec("sparse", metric="IP"))
     target.load("things")
 
     assert count(target).rows == 10
-    assert held(target).is_loaded
-    assert set(held(target).indexes) == {"dense", "sparse"}
-    assert held(target).indexes["dense"].type == "HNSW"
+    assert stored(target).is_loaded
+    assert set(stored(target).indexes) == {"dense", "sparse"}
+    assert stored(target).indexes["dense"].type == "HNSW"
 
 
-def test_an_index_that_was_there_stays_beside_one_for_the_moment(target):
+def test_an_existing_index_stays_when_a_temporary_one_is_removed(target):
     target.create_index("things", IndexSpec("dense", "HNSW", "L2"))
 
     count(target)
 
-    assert set(held(target).indexes) == {"dense"}
-    assert not held(target).is_loaded
+    assert set(stored(target).indexes) == {"dense"}
+    assert not stored(target).is_loaded
 
 
-def test_what_is_wanted_afterwards_is_not_undone(target):
+def test_requested_indexes_and_loads_are_not_undone(target):
     wanted = IndexSpec("dense", "HNSW", "L2")
 
     count(target, indexes=[wanted], keep_loaded=True)
 
-    assert held(target).indexes == {"dense": wanted}
-    assert held(target).is_loaded
+    assert stored(target).indexes == {"dense": wanted}
+    assert stored(target).is_loaded
 
 
 @pytest.mark.parametrize("kind", [t for t in MilvusType if t.is_vector])
-def test_the_index_for_the_moment_has_a_metric_that_its_type_has(kind):
+def test_the_temporary_index_has_a_metric_that_suits_its_type(kind):
     metric = temporary_index(TargetField("v", TypeSpec(kind, dim=8))).metric
 
     assert metric == {"BINARY_VECTOR": "HAMMING", "SPARSE_FLOAT_VECTOR": "IP"}.get(kind, "COSINE")
 
 
-def test_the_words_of_full_text_search_have_a_metric_of_their_own():
+def test_the_output_field_of_full_text_search_has_the_metric_bm25():
     words = TargetField("words", TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
 
     assert temporary_index(words, is_output=True).metric == "BM25"
 
 
-def test_a_count_that_was_interrupted_anywhere_is_gone_on_with_by_another(target):
-    """After each step the process dies; what it saved goes through JSON to the next."""
+def test_another_process_continues_a_count_that_was_interrupted_after_any_step(target):
+    """The process dies after each step; the next one gets the saved state through JSON."""
     states = [CountState()]
     while not states[-1].is_done:
         saved = CountState.from_dict(json.loads(json.dumps(states[-1].as_dict())))
@@ -140,7 +140,7 @@ def test_a_count_that_was_interrupted_anywhere_is_gone_on_with_by_another(target
 
 
 @pytest.mark.parametrize("crash_at", range(5))
-def test_a_count_killed_while_saving_is_gone_on_with_and_puts_back_what_was_found(target, crash_at):
+def test_a_count_that_is_killed_while_saving_is_continued_and_restores_the_collection(target, crash_at):
     saved = [CountState()]
 
     def save(state):
@@ -156,14 +156,14 @@ def test_a_count_killed_while_saving_is_gone_on_with_and_puts_back_what_was_foun
     assert_untouched(target)
 
 
-def test_a_count_stops_at_its_deadline_and_goes_on_later(target):
-    waiting = RowCount(target, "things").run(StopToken(), Deadline(0))
+def test_a_count_stops_at_its_deadline_and_continues_later(target):
+    unfinished = RowCount(target, "things").run(StopToken(), Deadline(0))
 
-    assert not waiting.is_done
-    assert count(target, state=waiting).rows == 10
+    assert not unfinished.is_done
+    assert count(target, state=unfinished).rows == 10
 
 
-def test_a_load_that_takes_a_while_is_waited_for(target, monkeypatch):
+def test_a_count_waits_for_a_slow_load(target, monkeypatch):
     monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
     slow = SlowTarget(target.settings)
 
@@ -171,7 +171,7 @@ def test_a_load_that_takes_a_while_is_waited_for(target, monkeypatch):
     assert_untouched(target)
 
 
-def test_a_cancel_puts_back_what_was_found(target):
+def test_a_cancel_restores_the_collection(target):
     class NeverLoaded(MemoryTarget):
         def load_state(self, name):
             return LoadState("loading", 1) if super().load_state(name).is_loaded else LoadState("not_loaded")
@@ -184,7 +184,7 @@ def test_a_cancel_puts_back_what_was_found(target):
     assert_untouched(target)
 
 
-def test_a_drain_leaves_it_to_the_next_worker(target):
+def test_after_a_drain_the_next_worker_restores_the_collection(target):
     class DrainedWhileLoading(MemoryTarget):
         def load(self, name):
             super().load(name)
@@ -194,13 +194,13 @@ def test_a_drain_leaves_it_to_the_next_worker(target):
     saved = []
     with pytest.raises(Draining):
         count(DrainedWhileLoading(target.settings), stop, save=saved.append)
-    assert held(target).is_loaded
+    assert stored(target).is_loaded
 
     assert count(target, state=saved[-1]).rows == 10
     assert_untouched(target)
 
 
-def test_a_refusal_is_a_count_without_rows_and_its_reason(target):
+def test_a_refused_load_gives_no_count_but_a_reason(target):
     class Forbidden(MemoryTarget):
         def load(self, name):
             raise PrivilegeMissing("User “reader” may not load “things”.")
@@ -213,7 +213,7 @@ def test_a_refusal_is_a_count_without_rows_and_its_reason(target):
 
 
 @pytest.mark.parametrize("may_load", [True, False])
-def test_what_may_not_be_put_back_is_said_and_the_rest_is_put_back(target, may_load):
+def test_a_refused_release_is_reported_and_the_rest_is_restored(target, may_load):
     class Forbidden(MemoryTarget):
         def load(self, name):
             if not may_load:
@@ -230,7 +230,7 @@ def test_what_may_not_be_put_back_is_said_and_the_rest_is_put_back(target, may_l
     assert not target.indexes("things")
 
 
-def test_a_load_that_never_begins_is_given_up(target, monkeypatch):
+def test_the_count_gives_up_if_a_load_never_begins(target, monkeypatch):
     monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
 
     class Unloadable(MemoryTarget):
@@ -241,10 +241,10 @@ def test_a_load_that_never_begins_is_given_up(target, monkeypatch):
 
     assert found.rows is None
     assert "could not be loaded" in found.reason
-    assert held(target).indexes == {}
+    assert stored(target).indexes == {}
 
 
-def test_a_load_that_stands_still_is_given_up_and_what_was_found_put_back(target, monkeypatch):
+def test_the_count_gives_up_and_restores_the_collection_if_a_load_makes_no_progress(target, monkeypatch):
     monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
 
     class Stuck(MemoryTarget):
@@ -259,31 +259,31 @@ def test_a_load_that_stands_still_is_given_up_and_what_was_found_put_back(target
     assert_untouched(target)
 
 
-def test_what_else_is_asked_of_a_loaded_collection_comes_before_it_is_released(target):
+def test_further_checks_run_before_the_collection_is_released(target):
     seen = []
 
-    def ask(rows, stop, deadline):
-        seen.append((rows, held(target).is_loaded))
+    def check_more(rows, stop, deadline):
+        seen.append((rows, stored(target).is_loaded))
         return len(seen) == 3
 
     saved = []
-    assert count(target, while_loaded=ask, save=saved.append).rows == 10
+    assert count(target, while_loaded=check_more, save=saved.append).rows == 10
     assert seen == [(10, True)] * 3
     assert_untouched(target)
 
 
-def test_what_else_is_asked_may_go_on_in_another_turn(target, monkeypatch):
+def test_further_checks_may_continue_in_another_run(target, monkeypatch):
     monkeypatch.setattr("migrations_app.engine.verification.row_count.POLL_SECONDS", 0.01)
     counting = RowCount(target, "things", while_loaded=lambda rows, stop, deadline: False)
     counting.run(StopToken(), Deadline(0.2))
     assert (counting.state.rows, counting.state.is_done) == (10, False)
-    assert held(target).is_loaded
+    assert stored(target).is_loaded
 
     assert count(target, state=counting.state).rows == 10
     assert_untouched(target)
 
 
-def test_what_another_try_may_put_right_is_raised_and_tried_again(target):
+def test_a_retryable_error_is_raised_and_the_count_can_be_retried(target):
     class Unreachable(MemoryTarget):
         def load(self, name):
             raise TargetUnavailable("The server is restarting.")
@@ -296,14 +296,14 @@ def test_what_another_try_may_put_right_is_raised_and_tried_again(target):
     assert_untouched(target)
 
 
-def test_a_collection_that_is_gone_is_said(target):
+def test_a_missing_collection_raises_an_error(target):
     target.drop("things")
 
     with pytest.raises(TargetChanged):
         count(target)
 
 
-def test_a_state_is_json():
+def test_a_state_is_stored_as_json():
     state = CountState(is_prepared=True, unindexed=("v",), rows=3)
 
     assert CountState.from_dict(json.loads(json.dumps(state.as_dict()))) == state

@@ -1,3 +1,5 @@
+"""Verdict: whether the counts of source and target prove that all rows arrived."""
+
 import pytest
 
 from migrations_app.engine.model.counters import Counters
@@ -19,10 +21,10 @@ TABLE = [
     ("rows lost in the target", CLEAN, 100, 100, 0, 99, False, False),
     ("rows doubled in the target", CLEAN, 100, 100, 0, 101, False, False),
     ("rows lost that are not the rejected ones", LOSSY, 100, 100, 0, 93, False, False),
-    ("rejected rows arrived all the same", LOSSY, 100, 100, 0, 100, False, False),
+    ("rejected rows arrived anyway", LOSSY, 100, 100, 0, 100, False, False),
     ("rows never read", Counters(read=98, written=98), 100, 100, 0, 98, False, False),
     ("rows read twice", Counters(read=102, written=102), 100, 100, 0, 102, False, False),
-    ("more read than there ever were", Counters(read=121, written=121), 100, 120, 0, 121, False, False),
+    ("more read than the source ever had", Counters(read=121, written=121), 100, 120, 0, 121, False, False),
     ("target not counted", CLEAN, 100, 100, 0, None, None, False),
     ("source not counted", CLEAN, None, None, 0, 100, None, False),
     ("source not counted, and rows lost", CLEAN, None, None, 0, 99, False, False),
@@ -30,34 +32,42 @@ TABLE = [
 
 
 @pytest.mark.parametrize(
-    ("counters", "before", "after", "held", "holds", "verified", "explained"),
+    ("counters", "before", "after", "target_before", "target_after", "verified", "explained"),
     [row[1:] for row in TABLE],
     ids=[row[0] for row in TABLE],
 )
-def test_what_the_counts_prove(counters, before, after, held, holds, verified, explained):
+def test_the_counts_give_the_verdict(
+    counters, before, after, target_before, target_after, verified, explained
+):
     verdict = judge(
-        counters, source_before=before, source_after=after, target_before=held, target_after=holds
+        counters,
+        source_before=before,
+        source_after=after,
+        target_before=target_before,
+        target_after=target_after,
     )
 
     assert (verdict.verified, verdict.explained) == (verified, explained)
 
 
-def said(counters, *, before=100, after=100, holds=100, **more):
-    return judge(counters, source_before=before, source_after=after, target_after=holds, **more).message
+def message_of(counters, *, before=100, after=100, in_target=100, **more):
+    return judge(counters, source_before=before, source_after=after, target_after=in_target, **more).message
 
 
-def test_the_sentence_says_what_happened():
-    assert said(CLEAN) == "All 100 rows arrived."
-    assert said(LOSSY, holds=94) == "94 rows arrived (100 read, 3 rejected, 2 skipped, 1 collapsed)."
-    assert said(CLEAN, holds=99) == "100 rows sent; the target has 99 new rows."
-    assert said(LOSSY, holds=1) == (
+def test_the_message_describes_what_happened():
+    assert message_of(CLEAN) == "All 100 rows arrived."
+    assert (
+        message_of(LOSSY, in_target=94) == "94 rows arrived (100 read, 3 rejected, 2 skipped, 1 collapsed)."
+    )
+    assert message_of(CLEAN, in_target=99) == "100 rows sent; the target has 99 new rows."
+    assert message_of(LOSSY, in_target=1) == (
         "94 rows sent (100 read, 3 rejected, 2 skipped, 1 collapsed); the target has 1 new row."
     )
-    assert said(CLEAN, before=101, after=101) == "100 rows read; the source had 101."
-    assert said(CLEAN, before=200, after=1101) == (
+    assert message_of(CLEAN, before=101, after=101) == "100 rows read; the source had 101."
+    assert message_of(CLEAN, before=200, after=1101) == (
         "100 rows read; the source had 200 before and 1,101 after the job."
     )
-    assert said(CLEAN, holds=None, reason="No right to load.") == "No right to load."
+    assert message_of(CLEAN, in_target=None, reason="No right to load.") == "No right to load."
 
 
 EQUAL = Counters(read=100, written=96, rejected=1, collapsed=3)
@@ -72,7 +82,7 @@ MAY_BE_REPLACED = (
 
 
 @pytest.mark.parametrize(
-    ("counters", "duplicates", "holds", "verified", "sentence"),
+    ("counters", "duplicates", "in_target", "verified", "sentence"),
     [
         (CLEAN, (7,), 93, True, REPLACED.format(7, 93) + "."),
         (CLEAN, (0,), 100, True, "All 100 rows arrived."),
@@ -87,38 +97,38 @@ MAY_BE_REPLACED = (
         (CLEAN, None, 101, False, ALL_SENT.format(101) + "."),
     ],
 )
-def test_rows_of_equal_keys_explain_as_many_as_the_source_has(
-    counters, duplicates, holds, verified, sentence
+def test_rows_with_equal_keys_explain_only_as_many_missing_rows_as_the_source_has(
+    counters, duplicates, in_target, verified, sentence
 ):
-    counts = {"source_before": 100, "source_after": 100, "target_after": holds}
+    counts = {"source_before": 100, "source_after": 100, "target_after": in_target}
     verdict = judge(counters, **counts, duplicates=duplicates)
 
     assert (verdict.verified, verdict.message) == (verified, sentence)
-    assert verdict.explained == (verified is True and holds < 100)
+    assert verdict.explained == (verified is True and in_target < 100)
 
 
-def test_how_many_equal_keys_explain_is_said_as_far_as_it_is_known():
-    assert said(EQUAL, holds=90, duplicates=(8,)) == (
+def test_the_message_gives_a_range_if_the_number_of_replaced_rows_is_not_exact():
+    assert message_of(EQUAL, in_target=90, duplicates=(8,)) == (
         "96 rows sent (100 read, 1 rejected, 3 collapsed), 4 to 5 of them replaced by others with the same "
         "key; the target has 90 new rows, not 91 to 92."
     )
 
 
-def test_fewer_rows_by_a_key_that_nobody_counted_prove_nothing():
+def test_fewer_rows_prove_nothing_if_duplicate_keys_were_not_counted():
     verdict = judge(CLEAN, source_before=100, source_after=100, target_after=99, duplicates=None)
 
     assert verdict.verified is None
     assert "does not declare its key unique" in verdict.message
 
 
-def test_equal_keys_excuse_no_row_of_a_key_that_is_declared_unique():
+def test_a_missing_row_is_not_excused_if_the_key_is_declared_unique():
     grown = Counters(read=110, written=110)
     verdict = judge(grown, source_before=100, source_after=120, target_after=109)
 
     assert verdict.verified is False
 
 
-def test_where_rows_replaced_others_that_were_there_the_keys_decide():
+def test_the_keys_decide_if_rows_replaced_existing_ones():
     def verdict(*found):
         return judge(
             EQUAL,
@@ -135,7 +145,7 @@ def test_where_rows_replaced_others_that_were_there_the_keys_decide():
     assert verdict(96, 96).verified is None
 
 
-def test_the_checks_are_json_for_a_report():
+def test_the_checks_are_converted_to_json_for_a_report():
     verdict = judge(LOSSY, source_before=100, source_after=100, target_after=94)
 
     assert verdict.checks_as_dicts() == [
@@ -157,8 +167,8 @@ def test_the_checks_are_json_for_a_report():
     ]
 
 
-def test_where_rows_were_left_unread_equal_keys_prove_nothing():
-    """Of 100 rows 20 are duplicates; of the 60 that were read nobody knows how many."""
+def test_equal_keys_prove_nothing_if_some_rows_were_not_read():
+    """20 of 100 rows are duplicates; how many of them are among the 60 rows that were read is not known."""
     counters = Counters(read=60, written=60)
     counts = {"source_before": 100, "source_after": 100, "target_after": 50}
     verdict = judge(counters, **counts, limit=60, duplicates=(20,))
@@ -178,7 +188,7 @@ def test_where_rows_were_left_unread_equal_keys_prove_nothing():
         (KeyCheckCounts(0, 0, "No right to load"), None, "the same keys: No right to load."),
     ],
 )
-def test_rows_that_replaced_others_are_told_by_their_keys(keys, verified, words):
+def test_rows_that_replaced_existing_ones_are_verified_by_their_keys(keys, verified, words):
     verdict = judge(CLEAN, source_before=100, source_after=100, target_before=50, target_after=130, keys=keys)
     assert (verdict.verified, verdict.explained) == (verified, verified is True)
     assert verdict.message == verdict.checks[1].message
@@ -186,15 +196,15 @@ def test_rows_that_replaced_others_are_told_by_their_keys(keys, verified, words)
     assert verdict.checks[1].message.startswith("100 rows sent; the target has 80 new rows")
 
 
-@pytest.mark.parametrize("held", [50, 60])
+@pytest.mark.parametrize("before", [50, 60])
 @pytest.mark.parametrize(("duplicates", "verified"), [((), False), ((0,), False), ((5,), None), (None, None)])
-def test_a_key_that_is_in_two_partitions_is_no_success(held, duplicates, verified):
-    """Whether the numbers of rows add up or not. Where the source has equal keys nobody knows."""
+def test_a_key_in_two_partitions_is_not_verified(before, duplicates, verified):
+    """This holds if the row counts match and if not. If the source has equal keys, the verdict is open."""
     verdict = judge(
         CLEAN,
         source_before=100,
         source_after=100,
-        target_before=held,
+        target_before=before,
         target_after=150,
         keys=KeyCheckCounts(100, 103),
         duplicates=duplicates,
@@ -203,7 +213,7 @@ def test_a_key_that_is_in_two_partitions_is_no_success(held, duplicates, verifie
     assert "100 keys sent; the target has 103 rows with these keys" in verdict.message
 
 
-def test_where_no_row_replaced_another_the_keys_need_not_be_asked_for():
+def test_the_keys_need_not_be_searched_if_no_row_replaced_another():
     verdict = judge(
         CLEAN, source_before=100, source_after=100, target_before=50, target_after=150, keys=KeyCheckCounts()
     )
@@ -223,14 +233,14 @@ def test_a_difference_needs_both_counts():
 
 
 @pytest.mark.parametrize(("read", "verified"), [(30, True), (29, False), (31, False), (100, False)])
-def test_with_a_limit_just_the_first_rows_are_expected(read, verified):
+def test_with_a_limit_only_the_first_rows_are_expected(read, verified):
     counters = Counters(read=read, written=read)
     verdict = judge(counters, source_before=100, source_after=120, target_after=read, limit=30)
     assert (verdict.verified, verdict.explained) == (verified, False)
 
 
-def test_where_the_keys_were_looked_for_they_decide():
-    """Equal keys in the source would explain what lacks, too; but of those sent two are not there."""
+def test_the_keys_decide_if_they_were_searched():
+    """Equal keys in the source could explain the missing rows, but two of the sent keys are not found."""
     verdict = judge(
         CLEAN,
         source_before=100,
