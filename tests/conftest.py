@@ -1,6 +1,4 @@
-"""Fixtures for every test, and the rule that a real engine or browser may be missing at home but not under
-CI.
-"""
+"""Fixtures of all tests. Under CI a missing engine or browser is a failure; elsewhere the test is skipped."""
 
 import os
 import shutil
@@ -9,7 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-# `make test-long` takes the long profile. A machine under load misses deadlines without a fault.
+# `make test-long` uses the long profile. There is no deadline: on a busy machine correct code is late too.
 hypothesis.settings.register_profile("default", max_examples=100, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile("default")
@@ -30,13 +28,13 @@ MARKERS = {
 }
 
 
-# Folders of tests by how long their files take, the slowest first.
-SLOW_FIRST = {folder: place for place, folder in enumerate(("faults", "e2e", "roundtrip", "integration"))}
+# Folders with slow tests, the slowest first.
+SLOW_FIRST = {folder: rank for rank, folder in enumerate(("faults", "e2e", "roundtrip", "integration"))}
 
 
 @pytest.fixture(params=["milvus-lite", "milvus-2.3.5"], scope="session")
 def milvus_uri(request: pytest.FixtureRequest) -> str:
-    """Each Milvus in turn: a test that asks for it runs on both."""
+    """The URI of each Milvus in turn: a test with this fixture runs on both."""
     fixture = {"milvus-lite": "milvus_lite_uri", "milvus-2.3.5": "milvus_235_uri"}[request.param]
     uri: str = request.getfixturevalue(fixture)
     return uri
@@ -44,7 +42,7 @@ def milvus_uri(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings_xdist_suffix() -> None:
-    """Each process has a database of its own already (``tests.settings``)."""
+    """Do nothing: ``tests.settings`` already gives each process its own database."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -52,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, fixtures in MARKERS.items():
             if fixtures & set(getattr(item, "fixturenames", ())):
                 item.add_marker(marker)
-    # Slow files first, so that no process of pytest-xdist is left with one of them at the end.
+    # Slow files first, so that no process of pytest-xdist starts one of them at the end.
     items.sort(key=lambda item: SLOW_FIRST.get(item.path.relative_to(item.config.rootpath).parts[1], 9))
 
 

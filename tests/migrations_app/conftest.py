@@ -1,4 +1,6 @@
-"""A source and a target in memory, a plan between them, and the queue worked off in this process."""
+"""Fixtures of the engine tests: a source and a target in memory, jobs between them, and the queue run in this
+process.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -50,7 +52,7 @@ def books(rows: int, start: int = 0) -> MemoryCollection:
 
 @dataclass
 class World:
-    """Both ends, and how to make a job between them."""
+    """A source and a target in memory, and methods that create plans and jobs between them."""
 
     source: MemoryStore
     target: MemoryDatabase
@@ -72,7 +74,7 @@ class World:
 
 
 class PagedSource(MemorySource):
-    """The source in memory, in pages of as many bytes as a test wants."""
+    """The source in memory, with a page size that a test can set."""
 
     batch_bytes: ClassVar[int] = 6 * 1024 * 1024
 
@@ -89,34 +91,34 @@ class PagedEntry(registry.SourceEntry):
 
 @pytest.fixture
 def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The registry with one more source and target: those in memory."""
+    """Add the source and the target in memory to the registries."""
     monkeypatch.setitem(registry.SOURCES, "memory", PagedEntry("memory", "Memory", "", ""))
     monkeypatch.setitem(endpoints.TARGETS, "memory", MemoryTarget)
 
 
 @pytest.fixture
 def world(memory_kinds: None, settings: Any) -> Iterator[World]:
-    """100 books at the source, nothing at the target. Leases are short, so that what is lost comes back."""
+    """100 books in the source, and an empty target. Leases are short, so that lost ones expire soon."""
     settings.VECTORFERRY_LEASE_SECONDS = 2
     source = MemoryStore({"books": books(100)}, password=SOURCE_PASSWORD)
     target = MemoryDatabase(token=TARGET_TOKEN)
-    with memory_store(source) as at_source, memory_database(target) as at_target:
-        plain = {"source": endpoints.plain(at_source), "target": endpoints.plain(at_target)}
+    with memory_store(source) as source_settings, memory_database(target) as target_settings:
+        plain = {"source": endpoints.plain(source_settings), "target": endpoints.plain(target_settings)}
         yield World(source, target, plain)
 
 
 @pytest.fixture
 def work_off(transactional_db: None) -> Callable[[], int]:
-    """Does all that the queue holds, and what comes of it, in this process; how many tasks that were.
+    """Return a function that runs all queued tasks, and those that they queue, and returns their number.
 
-    What is to be done later is done now.
+    Tasks that are due later run now.
     """
     from migrations_app.queue import Task
     from migrations_app.worker.tasks import BY_NAME
 
-    def work_off(most: int = 200) -> int:
+    def work_off(limit: int = 200) -> int:
         done = 0
-        while (row := OrmQ.objects.order_by("lock", "pk").first()) and done < most:
+        while (row := OrmQ.objects.order_by("lock", "pk").first()) and done < limit:
             row.delete()
             task, (job_id,) = row.task["func"].rpartition(".")[2], row.task["args"]
             Job.objects.filter(pk=job_id, not_before__gt=timezone.now()).update(not_before=None)
@@ -129,13 +131,13 @@ def work_off(transactional_db: None) -> Callable[[], int]:
 
 @pytest.fixture
 def pages_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The source gives its 100 books ten at a time."""
+    """The source reads its 100 books in pages of ten."""
     monkeypatch.setattr(PagedSource, "batch_bytes", books(100).rows.nbytes // 10)
 
 
 @pytest.fixture
 def ready(world):
-    """A job whose slices wait to be claimed, and an empty queue."""
+    """Return a function that creates a job whose slices wait to be claimed, and empties the queue."""
 
     def ready(*collections, **options):
         job = world.job(*collections, **options)
@@ -149,5 +151,5 @@ def ready(world):
 
 
 def the_slice(job=None):
-    found = JobSlice.objects.select_related("collection")
-    return found.get(collection__job=job) if job else found.get()
+    slices = JobSlice.objects.select_related("collection")
+    return slices.get(collection__job=job) if job else slices.get()

@@ -1,4 +1,4 @@
-"""Which addresses a connection may lead to, where the operator forbids private ones."""
+"""Endpoint addresses: private ones are refused if the operator forbids them."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def public_only(settings):
         "8.8.8.8,127.0.0.1",
     ],
 )
-def test_private_addresses_are_refused_however_they_are_written(host):
+def test_private_addresses_are_refused_in_every_notation(host):
     with pytest.raises(ConnectionFailed) as refused:
         endpoints.open_source("postgresql", LOGIN | {"host": host})
     assert (refused.value.code, refused.value.field) == ("address_private", "host")
@@ -53,13 +53,13 @@ def test_private_addresses_are_refused_however_they_are_written(host):
         "host=8.8.8.8,10.0.0.1 dbname=shop user=reader",
     ],
 )
-def test_a_connection_string_hides_no_private_address(url):
+def test_a_private_address_in_a_connection_string_is_refused(url):
     with pytest.raises(ConnectionFailed, match="private address"):
         endpoints.open_source("postgresql", {"url": url})
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:19530", "http://[::1]:19530", "localhost:19530"])
-def test_a_target_is_held_to_the_same_rule(uri):
+def test_a_private_address_of_a_target_is_refused(uri):
     with pytest.raises(ConnectionFailed, match="private address"):
         endpoints.open_target("milvus", {"uri": uri})
 
@@ -69,6 +69,6 @@ def test_public_addresses_and_unknown_names_are_left_to_the_connector(host):
     endpoints.open_source("postgresql", LOGIN | {"host": host}).close()
 
 
-def test_a_host_that_allows_it_may_be_private(settings):
+def test_private_addresses_are_allowed_if_the_setting_permits_them(settings):
     settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES = True
     endpoints.open_source("postgresql", LOGIN | {"host": "127.0.0.1"}).close()

@@ -1,4 +1,4 @@
-"""The plan file: all faults at once, each with its path; no secret in what is kept."""
+"""Plan file: all faults are reported together, each with its path, and no secret is stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(text: str, **environ: str) -> PlanFile:
     return read_plan(text, environ=environ or {"SHOP_PASSWORD": "s3cret"}, folder=Path())
 
 
-def paths(text: str) -> dict[str, str]:
+def fault_codes(text: str) -> dict[str, str]:
     return {fault.path: fault.code for fault in read(text).faults}
 
 
@@ -39,29 +39,29 @@ def test_a_short_plan_is_read_with_the_defaults_of_the_wizard():
     assert plan.target.database == "default"
 
 
-def test_a_variable_is_taken_from_the_environment_and_only_its_name_is_kept():
+def test_a_variable_is_taken_from_the_environment_and_only_its_name_is_stored():
     file = read(GOOD)
     assert file.settings["source"]["password"] == "s3cret"
     assert file.checked().source.settings["password"] == "${SHOP_PASSWORD}"
     assert "s3cret" not in repr(file)
 
 
-def test_a_typed_secret_is_not_kept_in_the_plan():
+def test_a_typed_secret_is_not_stored_in_the_plan():
     file = read(GOOD)
     assert file.settings["target"]["token"] == "typed-secret"
     assert "typed-secret" not in dump_yaml(file.checked().dump())
 
 
-def test_a_missing_variable_is_named_with_its_path():
+def test_a_missing_variable_is_reported_with_its_path():
     file = read(GOOD, OTHER="x")
     assert [(f.code, f.path) for f in file.faults] == [("variable_missing", "source.settings.password")]
     assert "SHOP_PASSWORD" in file.faults[0].message
 
 
-def test_all_faults_are_told_at_once_each_with_its_path():
+def test_all_faults_are_reported_together_each_with_its_path():
     text = GOOD.replace("- source: public.items", "- source: a\n  shards: many\n  colour: red\n- target: b")
-    found = paths(text.replace("database: shop", "databse: shop"))
-    assert found == {
+    codes = fault_codes(text.replace("database: shop", "databse: shop"))
+    assert codes == {
         "source.settings.databse": "key_unknown",
         "collections[0].shards": "value_invalid",
         "collections[0].colour": "key_unknown",
@@ -69,13 +69,13 @@ def test_all_faults_are_told_at_once_each_with_its_path():
     }
 
 
-def test_what_is_not_faulty_is_left_for_the_checks_that_need_a_connection():
+def test_collections_without_faults_are_left_for_the_checks_that_need_a_connection():
     text = GOOD.replace("- source: public.items", "- source: a\n  shards: many\n- target: b\n- source: c")
     plan = read(text).plan
     assert [c.source for c in plan.collections] == ["a", "c"]
 
 
-def test_a_misspelt_key_is_answered_with_the_right_one():
+def test_the_fault_of_a_misspelt_key_suggests_the_right_one():
     [fault] = read(GOOD + "  discription: x\n").faults
     assert fault.path == "collections[0].discription"
     assert "“description”" in fault.hint
@@ -87,7 +87,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one():
         ("options: {verify: full}\n", "options.verify"),
     ],
 )
-def test_what_is_not_built_yet_is_refused_by_name(addition, path):
+def test_an_option_that_is_not_built_yet_is_refused_by_name(addition, path):
     [fault] = read(GOOD + addition).faults
     assert (fault.code, fault.path) == ("not_available", path)
     assert fault.option in fault.message
@@ -107,7 +107,7 @@ def test_what_is_not_built_yet_is_refused_by_name(addition, path):
         "\x00",
     ],
 )
-def test_what_is_no_plan_is_refused_with_a_sentence(text):
+def test_text_that_is_not_a_plan_is_refused_with_a_sentence(text):
     file = read(text)
     assert file.faults
     assert all(fault.message.endswith(".") for fault in file.faults)
@@ -115,13 +115,12 @@ def test_what_is_no_plan_is_refused_with_a_sentence(text):
         file.checked()
 
 
-def test_both_a_connection_and_settings_are_refused():
-    assert paths(GOOD.replace("  kind: postgresql", "  connection: shop\n  kind: postgresql"))["source"] == (
-        "connection_unclear"
-    )
+def test_a_connection_together_with_settings_is_refused():
+    codes = fault_codes(GOOD.replace("  kind: postgresql", "  connection: shop\n  kind: postgresql"))
+    assert codes["source"] == "connection_unclear"
 
 
-def test_a_kind_that_does_not_exist_is_refused_with_those_that_do():
+def test_an_unknown_kind_is_refused_and_the_known_ones_are_listed():
     [fault] = read(GOOD.replace("kind: postgresql", "kind: oracle")).faults
     assert (fault.path, fault.code) == ("source.kind", "kind_unknown")
     assert "postgresql" in fault.hint
@@ -135,12 +134,12 @@ def test_a_certificate_is_read_from_its_file(tmp_path):
     assert file.checked().target.settings["ca_cert"] == "@ca.pem"
 
 
-def test_a_missing_certificate_is_a_fault_on_its_setting():
-    found = paths(GOOD.replace("token: typed-secret", 'token: x, ca_cert: "@nowhere.pem"'))
-    assert found == {"target.settings.ca_cert": "file_unreadable"}
+def test_a_missing_certificate_file_is_a_fault_of_its_setting():
+    codes = fault_codes(GOOD.replace("token: typed-secret", 'token: x, ca_cert: "@nowhere.pem"'))
+    assert codes == {"target.settings.ca_cert": "file_unreadable"}
 
 
-def test_a_plan_written_out_reads_back_equal():
+def test_a_written_plan_is_read_back_unchanged():
     plan = read(GOOD).checked()
     again = read(dump_yaml(plan.dump()))
     assert again.checked() == plan
@@ -161,7 +160,7 @@ def test_a_plan_written_out_reads_back_equal():
         "a$${SHOP_PASSWORD}b",
     ],
 )
-def test_a_name_that_looks_like_a_variable_is_written_out_and_read_back_as_it_is(name):
+def test_a_name_that_looks_like_a_variable_is_written_and_read_back_unchanged(name):
     plan = read(GOOD).checked()
     plan.collections[0].source = f"public.{name}"
     written = dump_yaml(plan.dump())
@@ -178,12 +177,12 @@ def test_an_escaped_variable_is_not_taken_from_the_environment():
     assert "password" not in file.checked().source.settings
 
 
-def test_a_kind_without_settings_is_told_what_its_settings_need():
+def test_a_kind_without_settings_has_faults_for_the_missing_settings():
     text = "version: 1\nsource: {kind: postgresql}\ntarget: {kind: milvus}\ncollections: [{source: a.b}]"
     assert {fault.path.partition(".")[0] for fault in read(text).faults} == {"source", "target"}
 
 
-def test_aliases_that_stand_for_millions_are_refused_before_they_are_written_out():
+def test_aliases_that_stand_for_millions_of_values_are_refused_before_they_are_expanded():
     levels = "abcdefghij"
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"{n}: &{n} [{', '.join([f'*{m}'] * 10)}]" for m, n in pairwise(levels)]
@@ -193,7 +192,7 @@ def test_aliases_that_stand_for_millions_are_refused_before_they_are_written_out
 
 
 @pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}"])
-def test_a_part_within_itself_is_refused(text):
+def test_a_plan_that_contains_itself_is_refused(text):
     [fault] = read(text).faults
     assert fault.code in ("plan_too_large", "yaml_invalid")
 
@@ -203,27 +202,27 @@ def test_an_alias_may_be_used():
     assert [c.description for c in file.checked().collections] == ["Books", "Books"]
 
 
-def test_an_option_that_is_not_built_is_named_as_it_is_written():
-    said = [fault.message for fault in read(GOOD + "options: {verify: full}\n").faults]
-    assert said == ["“verify: full” is not available yet."]
+def test_an_option_that_is_not_built_yet_is_named_as_in_the_file():
+    messages = [fault.message for fault in read(GOOD + "options: {verify: full}\n").faults]
+    assert messages == ["“verify: full” is not available yet."]
 
 
 @pytest.mark.parametrize(
     "written", [".inf", "-.inf", ".nan", "!!binary aGk=", "!!set {a, b}", r'"a\0b"', r'"a\ud800"']
 )
-def test_a_value_that_json_does_not_have_is_refused_at_its_place(written):
-    found = paths(GOOD + f"  fields: [{{source: n, fill_null: {written}}}]\n")
-    assert found == {"collections[0].fields[0].fill_null": "value_invalid"}
+def test_a_value_that_json_cannot_hold_is_refused_with_its_path(written):
+    codes = fault_codes(GOOD + f"  fields: [{{source: n, fill_null: {written}}}]\n")
+    assert codes == {"collections[0].fields[0].fill_null": "value_invalid"}
 
 
-def test_a_key_or_a_variable_that_is_no_text_is_refused_and_not_repeated():
-    assert paths(GOOD + r'  "\ud800": 1' + "\n") == {"collections[0]": "value_invalid"}
+def test_a_key_or_variable_with_invalid_characters_is_refused_and_not_repeated():
+    assert fault_codes(GOOD + r'  "\ud800": 1' + "\n") == {"collections[0]": "value_invalid"}
     [fault] = read(GOOD, SHOP_PASSWORD="pass\udcff").faults
     assert (fault.path, fault.code) == ("source.settings.password", "value_invalid")
     assert "pass" not in fault.message
 
 
 @pytest.mark.parametrize("name", ["é", "x" * 256, '""', '"a\\tb"'])
-def test_a_database_name_that_cannot_be_sent_is_refused_at_its_place(name):
-    found = paths(GOOD.replace("  kind: milvus", f"  kind: milvus\n  database: {name}"))
-    assert found == {"target.database": "value_invalid"}
+def test_an_invalid_database_name_is_refused_with_its_path(name):
+    codes = fault_codes(GOOD.replace("  kind: milvus", f"  kind: milvus\n  database: {name}"))
+    assert codes == {"target.database": "value_invalid"}

@@ -1,3 +1,5 @@
+"""Task queue: each task is handed out once, when it is due, to a process that has no other task."""
+
 import pytest
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
@@ -15,43 +17,43 @@ def job():
 
 
 @pytest.fixture(autouse=True)
-def free(monkeypatch):
-    """This process is a cluster's, and has no task."""
+def free_process(monkeypatch):
+    """This process belongs to a cluster and has no task."""
     monkeypatch.setattr(queue.Conf, "POLL", 0)
     yield
     queue.busy.set(False)
 
 
-def taken(name: str):
-    """The function and arguments of the next task of a queue, or None."""
-    found = Broker(name).dequeue()
-    if found is None:
+def next_task(name: str):
+    """Take the next task of a queue and return its function and arguments, or None."""
+    row = Broker(name).dequeue()
+    if row is None:
         return None
-    task = SignedPackage.loads(found[0][1])
+    task = SignedPackage.loads(row[0][1])
     return task["func"].rpartition(".")[2], task["args"]
 
 
 @pytest.mark.parametrize(
     ("task", "name"), [(task, "data" if task is Task.WORK else "control") for task in Task]
 )
-def test_only_moving_rows_goes_to_the_data_queue(job, task, name):
+def test_only_tasks_that_move_rows_go_to_the_data_queue(job, task, name):
     queue.wake(job, task)
     assert OrmQ.objects.get().key == name
-    assert taken(name) == (task, (job.pk,))
+    assert next_task(name) == (task, (job.pk,))
 
 
 def test_a_task_is_handed_out_once(job):
     queue.wake(job, Task.WORK)
-    assert taken("data") is not None
+    assert next_task("data") is not None
     queue.busy.set(False)
-    assert taken("data") is None
+    assert next_task("data") is None
 
 
-def test_a_process_that_has_a_task_is_given_no_second_one(job):
+def test_a_process_with_a_task_does_not_get_a_second_one(job):
     queue.wake(job, Task.WORK)
     queue.wake(job, Task.WORK)
-    assert taken("data") is not None
-    assert taken("data") is None
+    assert next_task("data") is not None
+    assert next_task("data") is None
     assert queue.waiting() == {(Task.WORK, job.pk): 1}
 
 
@@ -64,29 +66,29 @@ def test_a_task_that_cannot_be_read_leaves_the_process_free(job):
     assert not queue.busy
 
 
-def test_tasks_come_in_the_order_they_are_due(job):
+def test_tasks_are_handed_out_in_the_order_they_are_due(job):
     queue.wake(job, Task.PREPARE)
     queue.wake(job, Task.FINISH)
-    assert taken("control") == ("prepare", (job.pk,))
+    assert next_task("control") == ("prepare", (job.pk,))
     queue.busy.set(False)
-    assert taken("control") == ("finish", (job.pk,))
+    assert next_task("control") == ("finish", (job.pk,))
 
 
-def test_a_task_for_later_is_not_handed_out_before(job):
+def test_a_delayed_task_is_not_handed_out_before_its_time(job):
     queue.wake(job, Task.WORK, delay_seconds=60)
-    assert taken("data") is None
+    assert next_task("data") is None
     assert queue.waiting() == {(Task.WORK, job.pk): 1}
     OrmQ.objects.update(lock=job.created_at)
-    assert taken("data") is not None
+    assert next_task("data") is not None
 
 
-def test_a_job_run_by_a_command_wakes_no_worker_but_to_end_it(job):
+def test_a_job_run_by_a_command_wakes_a_worker_only_to_end_it(job):
     job.inline = True
     for task in Task:
         queue.wake(job, task)
     assert queue.waiting() == {(Task.SETTLE, job.pk): 1}
 
 
-def test_tasks_of_others_in_the_same_table_are_not_counted(job):
+def test_tasks_of_other_applications_in_the_same_table_are_not_counted(job):
     queue.async_task("builtins.print", job.pk, broker=Broker("data"))
     assert queue.waiting() == {}

@@ -1,3 +1,5 @@
+"""Data set of the demo: definitions and examples read from Python source files."""
+
 from datetime import date
 from pathlib import Path
 
@@ -43,7 +45,7 @@ def test_each_definition_becomes_a_row_and_tests_are_left_out(library):
     ]
 
 
-def test_only_what_is_called_has_a_signature(library):
+def test_only_functions_and_methods_have_a_signature(library):
     assert [doc.signature for doc in library.docs] == [
         None,
         None,
@@ -57,12 +59,12 @@ def test_without_a_docstring_the_first_lines_of_the_source_are_the_text(library)
     assert library.docs[2].tags == ["private", "undocumented"]
 
 
-def test_what_postgresql_cannot_hold_is_taken_out(library):
+def test_characters_that_postgresql_cannot_store_are_removed(library):
     assert library.docs[3].text == "Goes. Deprecated."
     assert library.docs[3].tags == ["async", "deprecated", "public"]
 
 
-def test_examples_carry_their_line_and_answer(library):
+def test_examples_have_their_line_and_answer(library):
     example = library.examples[0]
     assert (example.module, example.line, example.typed, example.answer) == ("json.boats", 3, "1 + 1", "2")
 
@@ -72,7 +74,7 @@ def test_nothing_is_imported_while_reading(tmp_path):
     assert [doc.name for doc in read_library(tmp_path).docs] == ["json"]
 
 
-def test_the_installed_library_gives_ten_thousand_rows_and_more():
+def test_the_installed_library_gives_at_least_ten_thousand_rows():
     library = read_library()
     assert len(library.docs) >= 10_000
     assert {doc.kind for doc in library.docs} == set(DocKind)

@@ -1,4 +1,4 @@
-"""`make demo EXIT=1`, as a process in a folder of its own: everything is real."""
+"""Demo command: `make demo EXIT=1` as a process in its own folder, with real engines."""
 
 import os
 import sqlite3
@@ -15,11 +15,11 @@ ROOT = Path(__file__).parents[3]
 
 
 def demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
     return subprocess.run(
         [sys.executable, "manage.py", "demo", *arguments],
         cwd=ROOT,
-        env={**kept, "VECTORFERRY_DATA_DIR": str(folder / "console")},
+        env={**environment, "VECTORFERRY_DATA_DIR": str(folder / "console")},
         capture_output=True,
         text=True,
         timeout=400,
@@ -38,7 +38,7 @@ def folder(tmp_path):
     Stack(tmp_path / ".demo", ROOT).stop()
 
 
-def test_the_sample_succeeds_and_a_demo_that_is_stopped_is_found_again_with_it(folder):
+def test_the_sample_job_succeeds_and_a_stopped_demo_still_has_it_when_started_again(folder):
     done = demo(folder, "--exit")
     assert done.returncode == 0, done.stderr
     assert "Successful" in done.stdout

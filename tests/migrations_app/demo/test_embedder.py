@@ -1,3 +1,5 @@
+"""Embedder of the demo: turns texts into vectors."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ def test_every_text_gets_one_row_of_unit_length(texts):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
 
 
-def test_the_same_text_is_the_same_vector_in_every_process():
+def test_the_same_text_gets_the_same_vector_in_every_process():
     (vector,) = embed(["Open a file and return a stream"])
     assert vector.nonzero()[0].tolist() == [14, 135, 264, 289, 310, 338]
 

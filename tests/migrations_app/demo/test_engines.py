@@ -1,4 +1,4 @@
-"""The demo's engines outlive the process that started them; a later one finds, uses and stops them."""
+"""Engines of the demo: they outlive the process that started them, and a later process finds them again."""
 
 import socket
 
@@ -12,7 +12,7 @@ from migrations_app.demo.processes import Background, EngineNotStarted, free_por
 pytestmark = pytest.mark.engine
 
 
-def test_a_second_start_adopts_what_runs_and_a_third_finds_the_data_again(tmp_path):
+def test_a_second_start_uses_the_running_server_and_a_third_finds_the_data_again(tmp_path):
     first = EmbeddedPostgres(tmp_path, ("fsync=off",))
     first.start()
     with psycopg.connect(first.url(), autocommit=True) as connection:
@@ -35,7 +35,7 @@ def test_postgresql_asks_for_its_password(postgres_server):
     assert postgres_server.folder.joinpath("password").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_port_that_was_taken_meanwhile_is_given_up_for_another(tmp_path):
+def test_a_server_whose_port_was_taken_meanwhile_starts_on_another_port(tmp_path):
     server = EmbeddedMilvus(tmp_path)
     server.start()
     first = server.uri
@@ -49,7 +49,7 @@ def test_a_port_that_was_taken_meanwhile_is_given_up_for_another(tmp_path):
     assert not server.is_alive()
 
 
-def test_a_process_that_dies_at_once_is_noticed_with_its_last_words(tmp_path):
+def test_a_process_that_dies_at_once_is_reported_with_its_output(tmp_path):
     process = Background(tmp_path, "unlucky")
     process.start(["sh", "-c", "echo no luck today; exit 3"], port=free_port())
     with pytest.raises(EngineNotStarted, match="no luck today"):
@@ -69,7 +69,7 @@ def test_another_process_with_the_same_id_is_never_stopped(tmp_path):
     assert not process.is_alive()
 
 
-def test_a_free_port_is_one_that_nobody_listens_on():
+def test_no_process_listens_on_a_free_port():
     assert not is_listening(free_port())
 
 

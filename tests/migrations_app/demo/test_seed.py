@@ -1,4 +1,4 @@
-"""The sample job of the demo."""
+"""Sample job of the demo: reused until it ends, created again if it failed."""
 
 import pytest
 
@@ -19,11 +19,11 @@ def ready(tmp_path):
     connection_save(name=seed.TARGET, kind="milvus", settings={"uri": "http://127.0.0.1:1"}, user=None)
 
 
-def test_a_sample_under_way_is_found_again(ready):
+def test_a_sample_job_that_has_not_ended_is_reused(ready):
     assert seed.sample_job() == seed.sample_job()
 
 
-def test_after_a_failed_sample_another_is_made_that_meets_nothing_of_the_first(ready):
+def test_a_failed_sample_job_is_followed_by_one_with_another_target_collection(ready):
     first = seed.sample_job()
     Job.objects.filter(pk=first.pk).update(status=Status.FAILED)
     second = seed.sample_job()

@@ -1,3 +1,5 @@
+"""Heartbeat: renews a lease in the background and stops the work if it cannot."""
+
 import threading
 import time
 
@@ -15,17 +17,17 @@ pytestmark = pytest.mark.database
 TERMS = Terms(lease_seconds=0.9, interval_seconds=0.3)
 
 
-def reason_of(beat, terms=TERMS, patience_seconds=10.0):
-    """Why the work under this heartbeat had to stop."""
+def stop_reason(beat, terms=TERMS, timeout_seconds=10.0):
+    """Return the error that stops the work under this heartbeat."""
     stop = StopToken()
     with Heartbeat(beat, terms, stop, time.monotonic()):
-        end = time.monotonic() + patience_seconds
+        end = time.monotonic() + timeout_seconds
         while not stop.is_stopped and time.monotonic() < end:
             time.sleep(0.02)
     return stop.reason
 
 
-def test_it_beats_until_the_work_is_done():
+def test_a_heartbeat_beats_until_the_work_is_done():
     beats = threading.Semaphore(0)
     stop = StopToken()
     with Heartbeat(lambda: beats.release(), TERMS, stop, time.monotonic()):
@@ -35,45 +37,45 @@ def test_it_beats_until_the_work_is_done():
     assert threading.active_count() == 1 or "heartbeat" not in {t.name for t in threading.enumerate()}
 
 
-def test_what_a_beat_brings_back_stops_the_work():
+def test_an_error_that_a_beat_returns_stops_the_work():
     canceled = Canceled("Stop.")
-    assert reason_of(lambda: canceled) is canceled
+    assert stop_reason(lambda: canceled) is canceled
 
 
-def test_a_database_that_is_away_for_a_moment_stops_nothing():
-    beats, back = [], threading.Event()
+def test_a_short_database_outage_does_not_stop_the_work():
+    beats, recovered = [], threading.Event()
 
     def beat():
         beats.append(1)
         if len(beats) < 3:
             raise OperationalError("The database is away.")
-        back.set()
+        recovered.set()
 
     stop = StopToken()
     with Heartbeat(beat, Terms(30, 0.2), stop, time.monotonic()):
-        assert back.wait(10)
+        assert recovered.wait(10)
     assert stop.reason is None
 
 
-def test_a_database_that_stays_away_stops_the_work_when_the_lease_is_over():
+def test_a_long_database_outage_stops_the_work_when_the_lease_expires():
     started = time.monotonic()
 
     def beat():
         raise OperationalError("The database is away.")
 
-    reason = reason_of(beat)
+    reason = stop_reason(beat)
     assert isinstance(reason, LeaseLost)
     assert time.monotonic() - started >= TERMS.lease_seconds
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_heartbeat_that_broke_stops_the_work():
+def test_a_heartbeat_that_crashes_stops_the_work():
     def beat():
         raise ZeroDivisionError
 
-    assert isinstance(reason_of(beat), LeaseLost)
+    assert isinstance(stop_reason(beat), LeaseLost)
 
 
-def test_a_worker_that_is_to_end_stops_its_work_at_once(monkeypatch):
+def test_a_draining_worker_stops_its_work_at_once(monkeypatch):
     monkeypatch.setattr(heartbeat.drain, "is_requested", True)
-    assert isinstance(reason_of(lambda: None, Terms(600, 200)), Draining)
+    assert isinstance(stop_reason(lambda: None, Terms(600, 200)), Draining)

@@ -1,3 +1,5 @@
+"""Leases: taken, renewed, released, taken over, and how often."""
+
 from datetime import timedelta
 
 import pytest
@@ -17,19 +19,19 @@ def job():
     return Job.objects.create(kind="memory", plan={})
 
 
-def run_out(thing):
-    """The lease of ``thing`` is over, and its holder has not noticed."""
-    type(thing).objects.filter(pk=thing.pk).update(lease_until=Now() - timedelta(seconds=1))
+def expire(row):
+    """Let the lease of ``row`` expire without its holder noticing."""
+    type(row).objects.filter(pk=row.pk).update(lease_until=Now() - timedelta(seconds=1))
 
 
-def test_one_lease_at_a_time(job):
+def test_only_one_lease_is_held_at_a_time(job):
     other = Job.objects.get(pk=job.pk)
     assert lease.take(job, TERMS)
     assert not lease.take(other, TERMS)
     assert Job.objects.leased().get() == job
 
 
-def test_what_was_released_can_be_taken_again(job):
+def test_a_released_lease_can_be_taken_again(job):
     lease.take(job, TERMS)
     assert lease.release(job, description="done")
     again = Job.objects.get()
@@ -37,9 +39,9 @@ def test_what_was_released_can_be_taken_again(job):
     assert lease.take(again, TERMS)
 
 
-def test_a_lease_that_ran_out_is_taken_over_and_its_late_holder_changes_nothing(job):
+def test_an_expired_lease_is_taken_over_and_its_late_holder_changes_nothing(job):
     lease.take(job, TERMS)
-    run_out(job)
+    expire(job)
     other = Job.objects.get(pk=job.pk)
     assert lease.take(other, TERMS)
     assert not lease.renew(job, TERMS, description="late")
@@ -48,21 +50,21 @@ def test_a_lease_that_ran_out_is_taken_over_and_its_late_holder_changes_nothing(
     assert lease.renew(other, TERMS, description="in time")
 
 
-def test_a_late_renewal_holds_as_long_as_nobody_took_over(job):
+def test_a_late_renewal_succeeds_if_the_lease_was_not_taken_over(job):
     lease.take(job, TERMS)
-    run_out(job)
+    expire(job)
     assert lease.renew(job, TERMS)
     assert Job.objects.leased().exists()
 
 
-def test_a_condition_is_part_of_the_statement(job):
+def test_a_lease_is_taken_or_renewed_only_if_its_condition_holds(job):
     assert not lease.take(job, TERMS, Q(status=Status.IN_PROGRESS))
     assert lease.take(job, TERMS, Q(status=Status.PENDING))
     assert not lease.renew(job, TERMS, Q(status=Status.IN_PROGRESS))
     assert lease.renew(job, TERMS)
 
 
-def test_what_waits_for_another_try_is_not_taken_before_its_time(job):
+def test_a_job_that_waits_for_another_try_is_not_taken_before_its_time(job):
     Job.objects.update(not_before=lease.after(60))
     assert not lease.take(job, TERMS)
     Job.objects.update(not_before=lease.after(-1))
@@ -80,7 +82,7 @@ def test_what_waits_for_another_try_is_not_taken_before_its_time(job):
         (1000, 120, 40),
     ],
 )
-def test_the_more_slices_run_the_rarer_their_statements(running, lease_seconds, interval_seconds):
+def test_the_more_slices_run_the_less_often_each_is_renewed(running, lease_seconds, interval_seconds):
     terms = lease.terms_for(running, 30)
     assert (terms.lease_seconds, terms.interval_seconds) == (lease_seconds, interval_seconds)
     assert running / terms.interval_seconds <= lease.BEATS_A_SECOND
@@ -88,13 +90,13 @@ def test_the_more_slices_run_the_rarer_their_statements(running, lease_seconds, 
 
 @pytest.mark.parametrize("lease_seconds", [2, 3, 30, 3600])
 @pytest.mark.parametrize("running", [0, 1, 60, 249, 251, 5000])
-def test_a_lease_is_renewed_thrice_before_it_is_over(running, lease_seconds):
+def test_a_lease_is_renewed_three_times_before_it_expires(running, lease_seconds):
     terms = lease.terms_for(running, lease_seconds)
     assert terms.interval_seconds * 3 <= terms.lease_seconds + 1e-9
     assert terms.request_timeout_seconds <= terms.lease_seconds / 2
 
 
-def test_waits_between_tries_grow_to_a_limit():
+def test_waits_between_tries_grow_up_to_a_limit():
     waits = [lease.retry_seconds(attempts) for attempts in range(1, 9)]
     assert waits == sorted(waits)
     assert waits[0] == lease.FIRST_RETRY_SECONDS

@@ -1,3 +1,5 @@
+"""Encrypted JSON field: its value is encrypted in the database and read back unchanged."""
+
 import pytest
 from cryptography.fernet import Fernet
 from django.core import serializers
@@ -22,11 +24,11 @@ def stored(connection):
         return cursor.fetchone()[0]
 
 
-def test_what_was_saved_is_read_back_equal(saved):
+def test_a_saved_value_is_read_back_unchanged(saved):
     assert Connection.objects.get(pk=saved.pk).settings == SECRET
 
 
-def test_the_database_holds_no_secret(saved):
+def test_the_database_contains_no_readable_secret(saved):
     assert "db.example" not in stored(saved)
     assert "grüße" not in stored(saved)
 
@@ -42,7 +44,7 @@ def test_the_newest_key_encrypts_and_an_older_one_still_decrypts(saved, settings
     assert Connection.objects.get(pk=saved.pk).settings == SECRET
 
 
-def test_another_key_says_what_is_wrong(saved, settings):
+def test_a_wrong_key_is_refused_with_a_clear_error(saved, settings):
     settings.VECTORFERRY_SECRETS_KEYS = (Fernet.generate_key().decode(),)
     with pytest.raises(SettingsError, match="cannot be decrypted") as refused:
         Connection.objects.get(pk=saved.pk)
@@ -50,10 +52,10 @@ def test_another_key_says_what_is_wrong(saved, settings):
 
 
 @pytest.mark.parametrize("lookup", ["settings", "settings__contains", "settings__isnull"])
-def test_no_query_looks_into_it(lookup):
+def test_a_query_cannot_filter_by_an_encrypted_value(lookup):
     with pytest.raises(FieldError, match="encrypted"):
         Connection.objects.filter(**{lookup: "db.example"}).exists()
 
 
-def test_a_dump_holds_the_token_only(saved):
+def test_a_dump_contains_only_the_encrypted_value(saved):
     assert "db.example" not in serializers.serialize("json", [saved])

@@ -1,3 +1,5 @@
+"""Keys check: a process starts only with keys that fit its database, and secrets can be rotated."""
+
 from io import StringIO
 
 import pytest
@@ -39,7 +41,7 @@ def test_a_process_with_another_signing_key_refuses_to_start(settings):
         ensure_keys_fit_database()
 
 
-def test_a_newer_key_in_front_is_a_rotation_and_shuts_out_those_who_have_it_not(settings):
+def test_a_new_key_in_front_starts_a_rotation_and_is_required_from_then_on(settings):
     settings.VECTORFERRY_SECRETS_KEYS = (NEW, OLD)
     ensure_keys_fit_database()
     settings.VECTORFERRY_SECRETS_KEYS = (OLD,)
@@ -47,7 +49,7 @@ def test_a_newer_key_in_front_is_a_rotation_and_shuts_out_those_who_have_it_not(
         ensure_keys_fit_database()
 
 
-def test_an_older_key_is_needed_until_the_secrets_were_rotated(settings):
+def test_an_older_key_is_needed_until_the_secrets_are_rotated(settings):
     settings.VECTORFERRY_SECRETS_KEYS = (NEW, OLD)
     ensure_keys_fit_database()
     settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
@@ -60,8 +62,8 @@ def test_an_older_key_is_needed_until_the_secrets_were_rotated(settings):
     ensure_keys_fit_database()
 
 
-def test_one_key_after_another_without_a_rotation_ends_with_a_sentence(settings):
-    def put_in_front():
+def test_too_many_new_keys_without_a_rotation_are_refused(settings):
+    def add_new_key():
         settings.VECTORFERRY_SECRETS_KEYS = (
             Fernet.generate_key().decode(),
             *settings.VECTORFERRY_SECRETS_KEYS,
@@ -69,18 +71,18 @@ def test_one_key_after_another_without_a_rotation_ends_with_a_sentence(settings)
         ensure_keys_fit_database()
 
     for _ in range(3):
-        put_in_front()
+        add_new_key()
     with pytest.raises(ImproperlyConfigured, match="already encrypted with several keys"):
-        put_in_front()
+        add_new_key()
 
 
-def test_the_fingerprint_gives_no_key_away(settings):
+def test_the_fingerprint_does_not_contain_the_keys(settings):
     stored = Installation.objects.get().key_fingerprint
     assert OLD not in stored
     assert settings.SECRET_KEY not in stored
 
 
-def test_the_first_administrator_is_made_once_and_keeps_a_changed_password(settings):
+def test_the_first_administrator_is_created_once_and_keeps_a_changed_password(settings):
     settings.VECTORFERRY_ADMIN_USER, settings.VECTORFERRY_ADMIN_PASSWORD = "ada", "first"
     call_command("migrate", verbosity=0)
     ada = User.objects.get(username="ada")
@@ -104,7 +106,7 @@ def stored(connection: Connection) -> str:
         return cursor.fetchone()[0]
 
 
-def test_rotation_encrypts_what_is_stored_with_the_newest_key_alone(settings):
+def test_rotation_encrypts_stored_secrets_with_the_newest_key_only(settings):
     connection = saved("before")
     settings.VECTORFERRY_SECRETS_KEYS = (NEW, OLD)
     call_command("rotate_secrets")
@@ -114,7 +116,7 @@ def test_rotation_encrypts_what_is_stored_with_the_newest_key_alone(settings):
     assert Fernet(NEW).decrypt(stored(connection)) == b'{"password": "s3cret"}'
 
 
-def test_rotation_changes_nothing_where_a_secret_cannot_be_read(settings):
+def test_rotation_changes_nothing_if_a_secret_cannot_be_read(settings):
     connection = saved("before")
     token = stored(connection)
     settings.VECTORFERRY_SECRETS_KEYS = (NEW,)
@@ -125,7 +127,7 @@ def test_rotation_changes_nothing_where_a_secret_cannot_be_read(settings):
     ensure_keys_fit_database()
 
 
-def test_a_changed_signing_key_is_taken_over_on_request(settings):
+def test_rotation_accepts_a_changed_signing_key(settings):
     settings.SECRET_KEY = "another, on purpose"
     call_command("rotate_secrets")
     ensure_keys_fit_database()

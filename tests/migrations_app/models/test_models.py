@@ -1,3 +1,5 @@
+"""Models: counters, constraints, and rows deleted with their job."""
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -24,12 +26,12 @@ def test_the_counters_of_a_collection_are_the_sums_of_its_slices(collection):
     assert (row.slices_total, row.slices_running, row.slices_done) == (3, 1, 1)
 
 
-def test_a_collection_without_slices_counts_nothing(collection):
+def test_the_counters_of_a_collection_without_slices_are_zero(collection):
     row = JobCollection.objects.with_counters().get()
     assert (row.rows_read, row.slices_total) == (0, 0)
 
 
-def test_a_worker_counts_while_it_was_heard_of_lately():
+def test_a_worker_counts_as_alive_if_it_was_seen_recently_and_is_not_draining():
     assert not Worker.alive()
     worker = Worker.objects.create(host="here", pid=1, slots=2, last_seen=Now())
     assert Worker.alive()
@@ -40,7 +42,7 @@ def test_a_worker_counts_while_it_was_heard_of_lately():
     assert Worker.objects.alive().exists()
 
 
-def test_one_row_of_a_slice_is_rejected_once(collection):
+def test_a_row_of_a_slice_can_be_rejected_only_once(collection):
     part = JobSlice.objects.create(collection=collection, number=0, part_id="0")
     row = {
         "job": collection.job,
@@ -55,7 +57,7 @@ def test_one_row_of_a_slice_is_rejected_once(collection):
         RejectedRow.objects.create(**row)
 
 
-def test_a_deleted_job_takes_everything_with_it(collection):
+def test_deleting_a_job_deletes_its_slices(collection):
     JobSlice.objects.create(collection=collection, number=0, part_id="0")
     collection.job.delete()
     assert not JobSlice.objects.exists()

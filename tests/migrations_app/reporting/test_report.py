@@ -1,4 +1,4 @@
-"""The numbers of a job, and its report."""
+"""Job report: totals, rate, rate curve, and the JSON report."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 @pytest.fixture
 def job():
-    begun = timezone.now() - timedelta(seconds=100)
-    made = Job.objects.create(
+    begin = timezone.now() - timedelta(seconds=100)
+    created = Job.objects.create(
         kind="memory",
         plan={"version": 1, "collections": [{"source": "a"}, {"source": "b"}]},
         status=Status.IN_PROGRESS,
         stage=Stage.MOVING,
-        started_at=begun,
-        stage_started_at=begun,
+        started_at=begin,
+        stage_started_at=begin,
     )
     for position, name in enumerate("ab"):
         collection = JobCollection.objects.create(
-            job=made, position=position, source=name, target=name, plan={"source": name}, rows_source=1_000
+            job=created, position=position, source=name, target=name, plan={"source": name}, rows_source=1_000
         )
         JobSlice.objects.create(
             collection=collection, number=0, part_id="0", rows_read=300, rows_written=250, rows_skipped=30,
             rows_rejected=15, rows_collapsed=5,
         )  # fmt: skip
-    return made
+    return created
 
 
-def test_rows_done_are_those_that_need_nothing_more(job):
-    found = job_totals(job)
-    assert (found.rows_total, found.rows_read, found.rows_done) == (2_000, 600, 600)
+def test_rows_done_include_skipped_rejected_and_collapsed_rows(job):
+    numbers = job_totals(job)
+    assert (numbers.rows_total, numbers.rows_read, numbers.rows_done) == (2_000, 600, 600)
 
 
-def test_a_total_is_unknown_until_every_collection_was_counted(job):
+def test_the_total_is_unknown_until_every_collection_was_counted(job):
     job.collections.filter(position=1).update(rows_source=None)
     assert job_totals(job).rows_total is None
 
@@ -55,12 +55,12 @@ def test_time_left_follows_the_recent_rate(job):
     now = timezone.now()
     for seconds in range(0, 100, 5):
         RateSample.objects.create(job=job, at=now - timedelta(seconds=seconds), rows=50, size_bytes=0)
-    pace = job_rate(job, job_totals(job))
-    assert pace.rate_now == pytest.approx(10, rel=0.5)
-    assert pace.seconds_left == pytest.approx(140, rel=0.5)
+    speed = job_rate(job, job_totals(job))
+    assert speed.rate_now == pytest.approx(10, rel=0.5)
+    assert speed.seconds_left == pytest.approx(140, rel=0.5)
 
 
-def test_the_curve_holds_every_row_after_the_first_heartbeat(job):
+def test_the_curve_includes_every_row_after_the_first_heartbeat(job):
     now = timezone.now()
     for seconds in range(100):
         RateSample.objects.create(job=job, at=now + timedelta(seconds=seconds), rows=7, size_bytes=0)
@@ -69,14 +69,14 @@ def test_the_curve_holds_every_row_after_the_first_heartbeat(job):
     assert {round(rate, 3) for _, rate in curve} == {7.0}
 
 
-def test_a_short_time_at_the_end_makes_no_point_of_its_own(job):
+def test_a_short_interval_at_the_end_is_merged_into_the_last_point(job):
     now = timezone.now()
     for seconds, rows in ((0, 0), (10, 100), (20, 100), (20.05, 50)):
         RateSample.objects.create(job=job, at=now + timedelta(seconds=seconds), rows=rows, size_bytes=0)
     assert [round(rate) for _, rate in rate_curve(job)] == [10, 15]
 
 
-def test_the_report_holds_null_for_what_is_not_known(job):
+def test_the_report_has_null_for_unknown_values(job):
     report = job_report(job)
     assert report["status"] == "In Progress"
     assert report["seconds"] == dict.fromkeys(["preparing", "moving", "verifying", "indexing", "loading"])

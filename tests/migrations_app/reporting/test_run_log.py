@@ -1,3 +1,5 @@
+"""Run log: lines are stored in order, without secrets, whatever characters they contain."""
+
 import pytest
 
 from migrations_app.engine.errors import TargetError
@@ -30,7 +32,7 @@ def test_a_secret_is_hidden_in_every_form_it_takes(secret, text):
     assert not any(part in scrubbed for part in ("s3cret", "p%40ss", "qu", "inner", "abc"))
 
 
-def test_a_short_secret_hides_no_part_of_a_word():
+def test_a_short_secret_does_not_hide_parts_of_words():
     assert Scrubber(["a"])("a table and a view") == f"{HIDDEN} table and {HIDDEN} view"
 
 
@@ -38,7 +40,7 @@ def test_without_secrets_nothing_is_hidden():
     assert Scrubber([""])("a table") == "a table"
 
 
-def test_lines_are_stored_in_order_with_their_facts_and_without_secrets(job):
+def test_lines_are_stored_in_order_with_their_details_and_without_secrets(job):
     log = RunLog(job)
     log("info", f"token {TARGET_TOKEN}", password=SOURCE_PASSWORD, rows=3)
     log("warning", "second")
@@ -50,7 +52,7 @@ def test_lines_are_stored_in_order_with_their_facts_and_without_secrets(job):
     assert second.message == "second"
 
 
-def test_a_traceback_is_kept_in_the_details_without_secrets(job):
+def test_a_traceback_is_stored_in_the_details_without_secrets(job):
     log = RunLog(job)
     try:
         raise TargetError(f"no: {TARGET_TOKEN}")

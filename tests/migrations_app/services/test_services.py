@@ -1,3 +1,5 @@
+"""Services: changes to connections, drafts and jobs."""
+
 import threading
 
 import pytest
@@ -19,14 +21,14 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
 def save(world, **changes):
-    given = {"name": "shop", "kind": "memory", "settings": world.settings["source"], "is_target": False}
-    return services.connection_save(**given | {"user": None} | changes)
+    defaults = {"name": "shop", "kind": "memory", "settings": world.settings["source"], "is_target": False}
+    return services.connection_save(**defaults | {"user": None} | changes)
 
 
 # ---------------------------------------------------------------- connections
 
 
-def test_a_connection_is_saved_with_what_a_list_shows_of_it(world):
+def test_a_connection_is_saved_with_the_facts_that_the_list_shows(world):
     saved = save(world, server=ServerInfo("Memory", "1"))
     assert saved.address == world.settings["source"]["store"]
     assert saved.server_info == "Memory 1"
@@ -34,7 +36,7 @@ def test_a_connection_is_saved_with_what_a_list_shows_of_it(world):
     assert not saved.is_target
 
 
-def test_a_kind_of_target_makes_a_target(memory_kinds, monkeypatch):
+def test_a_connection_of_a_target_kind_is_a_target(memory_kinds, monkeypatch):
     monkeypatch.delitem(endpoints.TARGETS, "memory")
     saved = services.connection_save(
         name="prod", kind="milvus", settings={"uri": "http://127.0.0.1:19530", "token": "t"}, user=None
@@ -42,7 +44,7 @@ def test_a_kind_of_target_makes_a_target(memory_kinds, monkeypatch):
     assert saved.is_target
 
 
-def test_a_secret_left_blank_stays_as_it_was(world):
+def test_a_secret_left_blank_keeps_its_value(world):
     saved = save(world)
     changed = {"store": "another", "password": ""}
     save(world, name="shop 2", settings=changed, connection=saved)
@@ -51,7 +53,7 @@ def test_a_secret_left_blank_stays_as_it_was(world):
     assert again.name == "shop 2"
 
 
-def test_a_secret_of_another_way_to_give_the_address_is_not_kept(memory_kinds):
+def test_an_address_in_the_other_form_replaces_the_stored_url(memory_kinds):
     url = {"url": "postgresql://me:secret@db.example/shop"}
     saved = services.connection_save(name="shop", kind="postgresql", settings=url, user=None)
     fields = {"host": "db.example", "database": "shop", "user": "me", "url": "", "password": "other"}
@@ -62,7 +64,7 @@ def test_a_secret_of_another_way_to_give_the_address_is_not_kept(memory_kinds):
     assert Connection.objects.get().settings["password"] == "other"
 
 
-def test_a_form_that_says_nothing_new_keeps_the_way_the_address_was_given(memory_kinds):
+def test_a_form_without_a_new_address_keeps_the_stored_url(memory_kinds):
     url = {"url": "postgresql://me:secret@db.example/shop"}
     saved = services.connection_save(name="shop", kind="postgresql", settings=url, user=None)
     blank = {"host": "", "port": 5432, "url": "", "password": ""}
@@ -71,27 +73,27 @@ def test_a_form_that_says_nothing_new_keeps_the_way_the_address_was_given(memory
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "two\nlines"])
-def test_a_connection_needs_a_name_that_people_can_read(world, name):
+def test_a_connection_needs_a_readable_name(world, name):
     with pytest.raises(SettingsError) as refused:
         save(world, name=name)
     assert refused.value.field == "name"
     assert not Connection.objects.exists()
 
 
-def test_two_connections_of_one_name_are_refused(world):
+def test_a_second_connection_with_the_same_name_is_refused(world):
     save(world)
     with pytest.raises(SettingsError, match="already") as refused:
         save(world)
     assert refused.value.field == "name"
 
 
-def test_settings_that_cannot_be_are_refused_on_their_field(world):
+def test_incomplete_settings_are_refused_on_the_missing_field(world):
     with pytest.raises(SettingsError) as refused:
         save(world, settings={"password": "x"})
     assert refused.value.field == "store"
 
 
-def test_a_test_stores_what_came_of_it(world):
+def test_a_connection_test_stores_its_result(world):
     saved = save(world)
     assert services.connection_test(connection=saved).product == "Memory"
     assert Connection.objects.get().server_info.startswith("Memory 1")
@@ -131,7 +133,7 @@ def draft():
     return services.draft_create(kind="memory", user=None)
 
 
-def test_a_draft_keeps_what_is_not_given(draft):
+def test_saving_a_draft_keeps_the_parts_that_are_not_given(draft):
     services.draft_save(draft=draft, plan={"version": 1}, state={"step": 2})
     services.draft_save(draft=draft, state={"step": 3})
     again = Draft.objects.get()
@@ -147,7 +149,7 @@ def test_a_draft_that_became_a_job_is_not_changed_and_not_discarded(world, draft
     assert Draft.objects.exists()
 
 
-def test_a_draft_that_was_discarded_elsewhere_says_so(draft):
+def test_saving_a_draft_that_was_discarded_elsewhere_is_refused(draft):
     services.draft_discard(draft=draft)
     with pytest.raises(SettingsError, match="no longer exists"):
         services.draft_save(draft=draft, state={})
@@ -156,24 +158,24 @@ def test_a_draft_that_was_discarded_elsewhere_says_so(draft):
 # ---------------------------------------------------------------- jobs
 
 
-def test_a_job_is_pending_and_one_worker_is_woken(world):
+def test_a_new_job_is_pending_and_wakes_one_worker(world):
     job = world.job()
     assert job.status == Status.PENDING
     assert queue.waiting() == {(queue.Task.PREPARE, job.pk): 1}
     assert JobCollection.objects.get().source == "books"
 
 
-def test_the_queue_the_plan_and_the_log_hold_no_secret(world):
+def test_the_queue_the_plan_and_the_log_contain_no_secret(world):
     job = world.job()
     services.job_cancel(job=job, user=None, drop=False)
-    held = [row.payload for row in OrmQ.objects.all()] + [str(job.plan)]
-    held += [row.message + row.details for row in job.log.all()]
+    stored_texts = [row.payload for row in OrmQ.objects.all()] + [str(job.plan)]
+    stored_texts += [row.message + row.details for row in job.log.all()]
     for secret in (SOURCE_PASSWORD, TARGET_TOKEN):
-        assert not any(secret in text for text in held)
+        assert not any(secret in text for text in stored_texts)
     assert all(row.args() == (job.pk,) for row in OrmQ.objects.all())
 
 
-def test_a_draft_makes_one_job_whatever_the_clicks(world, draft):
+def test_a_draft_that_is_started_twice_makes_one_job(world, draft):
     same = Draft.objects.get()
     first = services.job_create(plan=world.plan(), user=None, secrets=world.settings, draft=draft)
     second = services.job_create(plan=world.plan(), user=None, secrets=world.settings, draft=same)
@@ -184,12 +186,12 @@ def test_a_draft_makes_one_job_whatever_the_clicks(world, draft):
 @pytest.mark.django_db(transaction=True)
 def test_two_clicks_at_the_same_moment_make_one_job(world):
     draft = services.draft_create(kind="memory", user=None)
-    made, together = [], threading.Barrier(2)
+    job_ids, barrier = [], threading.Barrier(2)
 
     def click():
-        together.wait()
+        barrier.wait()
         plan = world.plan()
-        made.append(services.job_create(plan=plan, user=None, secrets=world.settings, draft=draft).pk)
+        job_ids.append(services.job_create(plan=plan, user=None, secrets=world.settings, draft=draft).pk)
         connections.close_all()
 
     clicks = [threading.Thread(target=click) for _ in range(2)]
@@ -197,11 +199,11 @@ def test_two_clicks_at_the_same_moment_make_one_job(world):
         thread.start()
     for thread in clicks:
         thread.join()
-    assert len(made) == 2
-    assert len(set(made)) == Job.objects.count() == 1
+    assert len(job_ids) == 2
+    assert len(set(job_ids)) == Job.objects.count() == 1
 
 
-def test_a_job_of_too_many_collections_is_refused(world, settings):
+def test_a_job_with_too_many_collections_is_refused(world, settings):
     settings.VECTORFERRY_MAX_COLLECTIONS = 1
     with pytest.raises(PlanRefused) as refused:
         world.job({"source": "books"}, {"source": "more"})
@@ -209,7 +211,7 @@ def test_a_job_of_too_many_collections_is_refused(world, settings):
     assert not Job.objects.exists()
 
 
-def test_public_ids_have_the_form_of_zilliz_cloud(world):
+def test_public_ids_have_the_format_of_zilliz_cloud(world):
     ids = {world.job().public_id for _ in range(5)}
     assert len(ids) == 5
     assert all(len(i) == 26 and i.startswith("job-") and i[4:].isalnum() and i.isascii() for i in ids)
@@ -222,7 +224,7 @@ def test_public_ids_have_the_form_of_zilliz_cloud(world):
         ("http://Host.example:19530", "https://host.example:19530"),
     ],
 )
-def test_two_ways_to_write_one_target_are_known_as_one(one, other):
+def test_two_spellings_of_one_target_address_have_the_same_key(one, other):
     targets = [endpoints.open_target("milvus", {"uri": uri}) for uri in (one, other)]
     assert target_key(targets[0]) == target_key(targets[1])
     assert target_key(targets[0]) != target_key(endpoints.open_target("milvus", {"uri": "http://h:1"}))
@@ -240,14 +242,14 @@ def test_a_pending_job_is_canceled_at_once(world):
     assert "by ada" in job.log.get().message
 
 
-def test_a_running_job_that_nobody_holds_is_canceled_at_once(world):
+def test_a_running_job_without_a_lease_is_canceled_at_once(world):
     job = world.job()
     assert services.job_start(job=job)
     services.job_cancel(job=job, user=None, drop=False)
     assert Job.objects.get().status == Status.CANCELED
 
 
-def test_a_job_that_someone_holds_is_canceling_until_he_lets_go(world):
+def test_a_job_with_a_lease_is_canceling_until_the_lease_is_released(world):
     job = world.job()
     services.job_start(job=job)
     lease.take(job, lease.terms())
@@ -259,14 +261,14 @@ def test_a_job_that_someone_holds_is_canceling_until_he_lets_go(world):
     assert Job.objects.get().status == Status.CANCELED
 
 
-def test_what_has_ended_cannot_be_canceled(world):
+def test_an_ended_job_cannot_be_canceled(world):
     job = world.job()
     services.job_cancel(job=job, user=None, drop=False)
     with pytest.raises(SettingsError, match="Canceled and can no longer be canceled"):
         services.job_cancel(job=job, user=None, drop=False)
 
 
-def test_only_so_many_jobs_run_at_once(world, settings):
+def test_no_more_jobs_run_at_once_than_the_setting_allows(world, settings):
     settings.VECTORFERRY_JOBS_AT_ONCE = 2
     jobs = [world.job() for _ in range(3)]
     assert [services.job_start(job=job) for job in jobs] == [True, True, False]
@@ -286,7 +288,7 @@ def test_actions_need_a_successful_job(world):
             action(job=job, user=None)
 
 
-def test_an_action_is_asked_of_all_collections_or_of_one(world):
+def test_an_action_can_be_requested_for_all_collections_or_for_one(world):
     job = world.job({"source": "books", "target": "a"}, {"source": "books", "target": "b"})
     Job.objects.update(status=Status.SUCCESSFUL)
     services.job_load(job=job, user=None, collection="b")
@@ -300,7 +302,7 @@ def test_an_action_is_asked_of_all_collections_or_of_one(world):
         services.job_release(job=job, user=None, collection="c")
 
 
-def test_an_action_does_not_reach_a_server_that_the_job_did_not_write_to(world):
+def test_an_action_is_refused_if_the_connection_points_to_another_server(world):
     prod = save(world, name="prod", settings=world.settings["target"], is_target=True)
     job = services.job_create(plan=world.plan(), user=None, target_connection=prod, secrets=world.settings)
     Job.objects.update(status=Status.SUCCESSFUL)
