@@ -1,4 +1,4 @@
-"""The wizard's defaults, as the product's rules say them."""
+"""Defaults: how a plan is completed, and what the wizard proposes."""
 
 from dataclasses import replace
 
@@ -63,7 +63,7 @@ def proposed(*fields, capabilities=NEW, key=("id",), **facts):
     return default_plan(schema(*fields, key=key, **facts), capabilities)
 
 
-def only(plan, source):
+def field_of(plan, source):
     return next(f for f in plan.fields if f.source == source)
 
 
@@ -75,11 +75,11 @@ def completed(plan, *fields, capabilities=NEW, key=("id",)):
 # ---------------------------------------------------------------- target
 
 
-def test_the_target_is_called_as_the_table_without_its_schema():
+def test_the_target_is_named_like_the_table_without_its_schema():
     assert proposed(ID, VECTOR).target == "books"
 
 
-def test_two_tables_alike_carry_their_schema():
+def test_targets_of_two_tables_with_the_same_name_include_the_schema():
     a, b = schema(ID, VECTOR), replace(schema(ID, VECTOR), name="shop.books", group="shop")
     other = replace(schema(ID, VECTOR), name="shop.items", label="items", group="shop")
     assert default_targets([a, b, other]) == {
@@ -90,11 +90,11 @@ def test_two_tables_alike_carry_their_schema():
     assert default_plan(a, NEW, taken={"books"}).target == "public_books"
 
 
-def test_an_illegal_name_is_kept_for_the_person_to_change():
+def test_an_illegal_name_is_kept_so_that_the_user_can_change_it():
     strange = replace(schema(ID, VECTOR, field("a-b", T.INT32)), label="my-books")
     plan = default_plan(strange, NEW)
     assert plan.target == "my-books"
-    assert only(plan, "a-b").target == "a-b"
+    assert field_of(plan, "a-b").target == "a-b"
 
 
 # ---------------------------------------------------------------- key
@@ -104,14 +104,14 @@ def test_a_key_of_one_column_is_kept():
     plan = proposed(ID, VECTOR)
     assert plan.key == "id"
     assert plan.key_name is None
-    assert only(plan, "id").nullable is False
+    assert field_of(plan, "id").nullable is False
 
 
 @pytest.mark.parametrize("narrow", [T.INT16, T.INT32])
-def test_a_narrow_integer_key_is_widened_and_an_ordinary_one_is_not(narrow):
+def test_a_small_integer_key_becomes_int64_and_an_ordinary_field_does_not(narrow):
     plan = proposed(field("id", narrow, can_be_key=True), VECTOR, field("n", narrow, can_be_key=True))
     assert plan.key == "id"
-    assert (only(plan, "id").type, only(plan, "n").type) == ("INT64", narrow)
+    assert (field_of(plan, "id").type, field_of(plan, "n").type) == ("INT64", narrow)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_other_keys_become_auto_id_and_stay_as_ordinary_fields(fields, key, kept
     assert plan.key_name == ("auto_id" if "id" in kept else "id")
 
 
-def test_a_key_that_cannot_be_kept_is_discarded_where_the_plan_says_so():
+def test_a_key_that_cannot_be_kept_is_dropped_if_the_plan_says_so():
     plan = completed({"keep_source_key": False}, field("id", T.DOUBLE), VECTOR)
     assert (plan.key, [f.source for f in plan.fields]) == (AUTO, ["v"])
 
@@ -138,23 +138,23 @@ def test_a_key_that_the_source_does_not_declare_unique_is_not_kept():
     assert default_plan(replace(schema(ID, VECTOR), key=SourceKey(("id",), unique=False)), NEW).key == AUTO
 
 
-def test_with_auto_id_the_old_key_stays_only_if_asked():
+def test_with_auto_id_the_source_key_stays_only_if_requested():
     assert [f.source for f in completed({"key": "auto"}, ID, VECTOR).fields] == ["v"]
     kept = completed({"key": "auto", "keep_source_key": True}, ID, VECTOR)
     assert [f.source for f in kept.fields] == ["id", "v"]
     assert kept.key_name == "auto_id"
 
 
-def test_an_old_key_that_is_asked_for_joins_the_written_fields():
+def test_a_requested_source_key_is_added_to_the_listed_fields():
     asked = {"key": "auto", "keep_source_key": True, "fields": [{"source": "v"}]}
     assert [f.source for f in completed(asked, ID, VECTOR).fields] == ["id", "v"]
 
 
-def test_a_key_column_may_be_called_auto():
-    own = field("auto", T.INT64, can_be_key=True)
-    plan = proposed(own, VECTOR, key=("auto",))
+def test_a_key_column_may_be_named_auto():
+    auto = field("auto", T.INT64, can_be_key=True)
+    plan = proposed(auto, VECTOR, key=("auto",))
     assert (plan.key, plan.is_auto_id, plan.key_columns) == (["auto"], False, ("auto",))
-    assert only(plan, "auto").target == "auto"
+    assert field_of(plan, "auto").target == "auto"
 
 
 def test_a_joined_key_has_a_name_and_a_length_and_its_parts_stay_fields():
@@ -162,22 +162,22 @@ def test_a_joined_key_has_a_name_and_a_length_and_its_parts_stay_fields():
     plan = completed({"key": ["tenant", "id"]}, replace(ID, longest_bytes=3), tenant, VECTOR)
     assert [f.source for f in plan.fields] == ["id", "tenant", "v"]
     assert (plan.key_name, plan.key_max_length) == ("auto_id", 256)
-    assert only(plan, "tenant").nullable
+    assert field_of(plan, "tenant").nullable
 
 
-def test_what_a_plan_says_of_a_joined_key_stays():
+def test_the_options_of_a_joined_key_in_a_plan_are_kept():
     asked = {"key": ["tenant", "id"], "key_name": "pk", "key_max_length": 99, "fields": [{"source": "v"}]}
     plan = completed(asked, ID, field("tenant", T.VARCHAR), VECTOR)
     assert (plan.key_name, plan.key_max_length) == ("pk", 99)
     assert [f.source for f in plan.fields] == ["v"]
 
 
-def test_an_auto_id_name_avoids_what_is_taken():
+def test_an_auto_id_name_avoids_taken_names():
     names = [field(name, T.INT32) for name in ("id", "auto_id")]
     assert proposed(*names, VECTOR, key=None).key_name == "auto_id_2"
 
 
-def test_a_key_left_out_of_the_written_fields_is_put_first():
+def test_a_key_that_the_listed_fields_leave_out_is_put_first():
     plan = completed({"fields": [{"source": "v"}]}, ID, VECTOR)
     assert [f.source for f in plan.fields] == ["id", "v"]
 
@@ -185,49 +185,49 @@ def test_a_key_left_out_of_the_written_fields_is_put_first():
 # ---------------------------------------------------------------- types and parameters
 
 
-def test_the_type_is_the_first_that_the_target_has():
+def test_the_type_is_the_first_choice_that_the_target_supports():
     half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4), TypeSpec(T.FLOAT_VECTOR, dim=4))
-    assert only(proposed(ID, half), "h").type == "FLOAT16_VECTOR"
-    assert only(proposed(ID, half, capabilities=OLD), "h").type == "FLOAT_VECTOR"
+    assert field_of(proposed(ID, half), "h").type == "FLOAT16_VECTOR"
+    assert field_of(proposed(ID, half, capabilities=OLD), "h").type == "FLOAT_VECTOR"
 
 
 @pytest.mark.parametrize(
     ("seen", "length"),
     [(None, 1024), (0, 64), (1, 64), (32, 64), (33, 128), (231, 512), (11_302, 32_768), (70_000, 65_535)],
 )
-def test_a_text_gets_head_room_above_the_longest_seen(seen, length):
-    assert only(proposed(ID, VECTOR, field("t", T.VARCHAR, longest_bytes=seen)), "t").max_length == length
+def test_the_length_of_a_text_leaves_room_above_the_longest_value_seen(seen, length):
+    assert field_of(proposed(ID, VECTOR, field("t", T.VARCHAR, longest_bytes=seen)), "t").max_length == length
 
 
-def test_head_room_never_falls_below_what_was_seen():
+def test_head_room_is_never_less_than_the_size_seen():
     assert all(head_room(n, 64, 1024, 65_535) >= n for n in range(0, 65_536, 7))
 
 
-def test_a_length_that_the_type_carries_is_kept():
+def test_a_length_declared_by_the_type_is_kept():
     plan = proposed(ID, VECTOR, field("u", TypeSpec(T.VARCHAR, max_length=36), longest_bytes=36))
-    assert only(plan, "u").max_length == 36
+    assert field_of(plan, "u").max_length == 36
 
 
 def test_an_array_gets_capacity_and_element_length():
     tags = field("a", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_bytes=5, longest_items=9)
-    got = only(proposed(ID, VECTOR, tags), "a")
+    got = field_of(proposed(ID, VECTOR, tags), "a")
     assert (got.type, got.element_type, got.max_capacity, got.max_length) == ("ARRAY", "VARCHAR", 32, 64)
 
 
-def test_a_sparse_vector_has_no_dimension_however_its_samples_look():
+def test_a_sparse_vector_gets_no_dimension_from_the_sample():
     sample = pa.record_batch({"v": pa.array([[{"index": 7, "value": 0.5}]], SPARSE)})
-    sparse = only(proposed(ID, field("v", T.SPARSE_FLOAT_VECTOR), sample=sample, capabilities=NEW), "v")
+    sparse = field_of(proposed(ID, field("v", T.SPARSE_FLOAT_VECTOR), sample=sample, capabilities=NEW), "v")
     assert (sparse.type, sparse.dim) == ("SPARSE_FLOAT_VECTOR", None)
 
 
 def test_an_undeclared_dimension_is_taken_from_the_sample():
     lists = pa.array([[1, 2, 3], None, [1, 2], [4, 5, 6]], pa.list_(pa.float32()))
     sample = pa.RecordBatch.from_arrays([lists], names=["v"])
-    assert only(proposed(ID, field("v", T.FLOAT_VECTOR), sample=sample), "v").dim == 3
-    assert only(proposed(ID, field("v", T.FLOAT_VECTOR)), "v").dim is None
+    assert field_of(proposed(ID, field("v", T.FLOAT_VECTOR), sample=sample), "v").dim == 3
+    assert field_of(proposed(ID, field("v", T.FLOAT_VECTOR)), "v").dim is None
 
 
-def test_what_has_no_type_and_vectors_beyond_the_number_are_left_out_with_the_reason():
+def test_columns_without_a_type_and_too_many_vectors_are_left_out_with_the_reason():
     raw = SourceField("raw", "bytea", left_out="Milvus has no type for raw bytes")
     half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4))
     second = field("w", TypeSpec(T.FLOAT_VECTOR, dim=4))
@@ -244,32 +244,32 @@ def test_what_has_no_type_and_vectors_beyond_the_number_are_left_out_with_the_re
 # ---------------------------------------------------------------- NULL
 
 
-def test_nullable_is_on_where_the_target_has_it_whatever_the_source_declares():
+def test_fields_are_nullable_if_the_target_supports_it_even_if_the_source_says_not_null():
     plan = proposed(ID, VECTOR, TITLE, field("n", T.INT32, nullable=False))
-    assert only(plan, "title").nullable is True
-    assert only(plan, "n").nullable is True
-    assert only(plan, "v").nullable is False
+    assert field_of(plan, "title").nullable is True
+    assert field_of(plan, "n").nullable is True
+    assert field_of(plan, "v").nullable is False
 
 
-def test_without_nullable_a_column_that_may_hold_null_goes_into_the_dynamic_field():
+def test_without_nullable_fields_a_column_that_may_be_null_goes_into_the_dynamic_field():
     tags = field("a", TypeSpec(T.ARRAY, element_type=T.INT32))
     plan = proposed(ID, VECTOR, TITLE, tags, field("n", T.INT32, nullable=False), capabilities=OLD)
-    title = only(plan, "title")
+    title = field_of(plan, "title")
     assert (title.dynamic, title.as_, title.target, title.type) == (True, "title", None, "VARCHAR")
-    assert (only(plan, "a").dynamic, only(plan, "a").element_type) == (True, "INT32")
-    assert (only(plan, "n").dynamic, only(plan, "n").nullable) == (False, False)
-    assert not only(plan, "v").dynamic
+    assert (field_of(plan, "a").dynamic, field_of(plan, "a").element_type) == (True, "INT32")
+    assert (field_of(plan, "n").dynamic, field_of(plan, "n").nullable) == (False, False)
+    assert not field_of(plan, "v").dynamic
 
 
-def test_without_nullable_and_dynamic_field_it_is_a_field_that_takes_no_null():
+def test_without_nullable_and_dynamic_fields_it_becomes_a_field_that_accepts_no_null():
     plan = completed({"dynamic_field": False}, ID, VECTOR, TITLE, capabilities=OLD)
-    assert (only(plan, "title").dynamic, only(plan, "title").nullable) == (False, False)
+    assert (field_of(plan, "title").dynamic, field_of(plan, "title").nullable) == (False, False)
 
 
-def test_a_partition_key_is_never_nullable_nor_dynamic():
+def test_a_partition_key_is_neither_nullable_nor_dynamic():
     for capabilities in (NEW, OLD):
         plan = completed({"partition_key": "title"}, ID, VECTOR, TITLE, capabilities=capabilities)
-        assert (only(plan, "title").dynamic, only(plan, "title").nullable) == (False, False)
+        assert (field_of(plan, "title").dynamic, field_of(plan, "title").nullable) == (False, False)
 
 
 # ---------------------------------------------------------------- indexes
@@ -286,16 +286,16 @@ def test_each_vector_field_gets_an_index_with_the_metric_of_the_source():
     ]
 
 
-def test_a_written_index_keeps_its_type_and_gets_a_metric():
+def test_an_index_in_the_plan_keeps_its_type_and_gets_a_metric():
     plan = completed({"indexes": [{"field": "v", "type": "HNSW"}]}, ID, VECTOR)
     assert [(i.type, i.metric) for i in plan.indexes] == [("HNSW", "L2")]
     assert completed({"indexes": []}, ID, VECTOR).indexes == []
 
 
-# ---------------------------------------------------------------- what is written out
+# ---------------------------------------------------------------- options in the plan
 
 
-def test_what_is_written_out_is_respected_even_where_it_is_wrong():
+def test_options_in_the_plan_are_kept_even_if_they_are_wrong():
     written = {
         "target": "like",
         "key": "nowhere",
@@ -318,10 +318,10 @@ def test_what_is_written_out_is_respected_even_where_it_is_wrong():
     assert plan.indexes[0].metric == "L3"
 
 
-def test_a_written_type_gets_the_parameters_of_its_choice():
+def test_a_type_in_the_plan_gets_the_parameters_of_its_choice():
     number = field("n", T.VARCHAR, T.DOUBLE, longest_bytes=10)
     plan = completed({"fields": [{"source": "v"}, {"source": "n", "type": "DOUBLE"}]}, ID, VECTOR, number)
-    assert (only(plan, "n").type, only(plan, "n").max_length) == ("DOUBLE", None)
+    assert (field_of(plan, "n").type, field_of(plan, "n").max_length) == ("DOUBLE", None)
 
 
 def test_completing_twice_changes_nothing():

@@ -1,4 +1,4 @@
-"""What a sample shows of opened columns, what a plan makes of it, and what of a plan is refused."""
+"""Document keys: keys of opened columns in the sample, in completed plans, and in plans that are refused."""
 
 from dataclasses import replace
 
@@ -33,21 +33,21 @@ def column(name, *types, **facts):
 
 
 def schema(*fields, documents=DOCUMENTS, open=("m",)):
-    """A collection ``s`` with an id, a vector, and the opened column ``m``."""
+    """Return a collection ``s`` with an id, a vector, and the opened column ``m``."""
     sample = pa.record_batch({"m": pa.array(documents, pa.string())})
-    own = (
+    base = (
         column("id", T.INT64, nullable=False, can_be_key=True),
         column("v", TypeSpec(T.FLOAT_VECTOR, dim=4), nullable=False),
         column("m", T.JSON, can_open=True),
     )
-    found = CollectionSchema("s", (*own, *fields), SourceKey(("id",)), sample, label="s")
+    found = CollectionSchema("s", (*base, *fields), SourceKey(("id",)), sample, label="s")
     return with_opened_keys(found, {"open": list(open)})
 
 
-# ---------------------------------------------------------------- what the sample shows
+# ---------------------------------------------------------------- the keys in the sample
 
 
-def seen(name):
+def key_field(name):
     found = schema().field(name)
     assert found is not None
     return found
@@ -72,16 +72,16 @@ def seen(name):
     ],
 )
 def test_each_key_of_the_sample_is_a_field_with_its_types_and_share(name, native, types, share):
-    found = seen(name)
+    found = key_field(name)
     assert (found.native_type, [str(choice.spec) for choice in found.choices]) == (native, types)
     assert (found.opened_from, found.share, found.nullable) == ("m", share, True)
 
 
 def test_a_key_shows_examples_and_how_long_its_values_are():
-    assert (seen("m.lang").samples, seen("m.lang").longest_bytes) == (("de", "english"), 7)
-    tags = seen("m.tags")
+    assert (key_field("m.lang").samples, key_field("m.lang").longest_bytes) == (("de", "english"), 7)
+    tags = key_field("m.tags")
     assert (tags.samples, tags.longest_bytes, tags.longest_items) == (('["a","bcd"]', "[]"), 3, 2)
-    assert seen("m.long").samples == ("12345678901234567890123",)
+    assert key_field("m.long").samples == ("12345678901234567890123",)
 
 
 def test_the_sample_has_a_column_for_each_key_in_its_first_type():
@@ -90,7 +90,7 @@ def test_the_sample_has_a_column_for_each_key_in_its_first_type():
     assert sample.column("m.tags").to_pylist() == [["a", "bcd"], [], None, None]
 
 
-def test_the_most_frequent_keys_come_first_and_very_many_are_cut_with_a_note():
+def test_the_most_frequent_keys_come_first_and_the_list_is_limited_with_a_note():
     names = [f.name for f in schema().fields if f.opened_from]
     assert names[:3] == ["m.price", "m.lang", "m.odd"]
     many = "{" + ",".join(f'"k{n:03}": 1' for n in range(MAX_KEYS + 5)) + "}"
@@ -100,7 +100,7 @@ def test_the_most_frequent_keys_come_first_and_very_many_are_cut_with_a_note():
     assert found.notes == ("“m” has 205 keys in the sample: the 200 most frequent are listed.",)
 
 
-def test_a_column_goes_before_a_key_of_its_name():
+def test_a_column_has_priority_over_a_document_key_of_the_same_name():
     found = schema(column("m.price", T.INT32))
     assert [f.opened_from for f in found.fields if f.name == "m.price"] == [""]
     plan = completed({"fields": [{"source": "m.price"}]}, found)
@@ -111,12 +111,12 @@ def test_a_column_goes_before_a_key_of_its_name():
     )
 
 
-def test_what_is_no_document_or_not_opened_shows_no_keys():
+def test_a_column_that_is_not_opened_or_holds_no_objects_has_no_keys():
     assert [f.name for f in schema(open=()).fields] == ["id", "v", "m"]
     assert [f.name for f in schema(documents=["[1]", "3", None]).fields] == ["id", "v", "m"]
 
 
-# ---------------------------------------------------------------- what a plan leaves out
+# ---------------------------------------------------------------- defaults
 
 
 def completed(plan, found=None, capabilities=EVERYTHING):
@@ -131,13 +131,13 @@ def completed(plan, found=None, capabilities=EVERYTHING):
     return once
 
 
-def made(field, capabilities=EVERYTHING, **plan):
-    """One field of a plan, completed, as a plan file writes it."""
+def completed_field(field, capabilities=EVERYTHING, **plan):
+    """Return one completed field, as a plan file writes it."""
     last = completed({"fields": [field]} | plan, capabilities=capabilities).fields[-1]
     return last.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-def test_the_keys_of_an_opened_column_go_into_the_dynamic_field_unless_asked_for():
+def test_the_keys_of_an_opened_column_are_not_fields_unless_the_plan_lists_them():
     assert [f.source for f in completed({}).fields] == ["id", "v"]
 
 
@@ -157,27 +157,31 @@ def test_the_keys_of_an_opened_column_go_into_the_dynamic_field_unless_asked_for
         ({"source": "m.x.y", "dynamic": True, "as": "z"}, {}),
     ],
 )
-def test_a_path_alone_says_what_the_sample_shows(field, expected):
-    assert made(field) == field | expected
+def test_a_path_without_options_is_completed_from_the_sample(field, expected):
+    assert completed_field(field) == field | expected
 
 
-def test_misfits_have_a_name_of_their_own_where_a_field_has_that_of_their_place():
+def test_type_mismatches_get_another_name_if_a_field_has_the_name_of_the_key():
     price = {"source": "m.price", "misfit": "dynamic"}
-    assert made(price)["as"] == "price_misfit"
-    assert "as" not in made(price | {"target": "cost"})
-    assert made(price | {"as": "odd"})["as"] == "odd"
+    assert completed_field(price)["as"] == "price_misfit"
+    assert "as" not in completed_field(price | {"target": "cost"})
+    assert completed_field(price | {"as": "odd"})["as"] == "odd"
 
 
-def test_a_new_key_is_not_called_as_a_key_of_the_documents():
+def test_a_new_key_does_not_get_the_name_of_a_document_key():
     found = schema(documents=['{"id": 1}'])
     assert completed({"key": "auto"}, found).key_name == "auto_id"
     assert completed({"key": "auto", "rest": "drop"}, found).key_name == "id"
     assert faults({"key": "auto"}, found) == ()
 
 
-def test_where_the_target_has_no_null_a_key_stays_in_the_dynamic_field_unless_more_is_said():
-    assert made({"source": "m.price"}, OLD) == {"source": "m.price", "dynamic": True, "as": "price"}
-    assert made({"source": "m.price", "fill_null": 0}, OLD)["type"] == "DOUBLE"
+def test_without_null_in_the_target_a_document_key_stays_dynamic_unless_the_plan_fills_null():
+    assert completed_field({"source": "m.price"}, OLD) == {
+        "source": "m.price",
+        "dynamic": True,
+        "as": "price",
+    }
+    assert completed_field({"source": "m.price", "fill_null": 0}, OLD)["type"] == "DOUBLE"
 
 
 ADDED = {"added": True, "target": "b"}
@@ -199,12 +203,12 @@ ADDED = {"added": True, "target": "b"}
         ),
     ],
 )
-def test_an_added_field_gets_its_sizes_and_a_default_that_the_target_keeps(field, capabilities, expected):
+def test_an_added_field_gets_its_sizes_and_a_default_or_a_fill_value(field, capabilities, expected):
     found = completed({"fields": [ADDED | field]}, capabilities=capabilities).fields[-1]
     assert {name: getattr(found, name) for name in expected} == expected
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- refused plans
 
 
 def faults(plan, found=None, capabilities=EVERYTHING):
@@ -219,8 +223,8 @@ def the_fault(plan, found=None, capabilities=EVERYTHING):
     return fault
 
 
-def fields(*written, **plan):
-    return {"fields": list(written)} | plan
+def fields(*listed, **plan):
+    return {"fields": list(listed)} | plan
 
 
 @pytest.mark.parametrize(
@@ -296,18 +300,18 @@ ODD = {"source": "m.odd"}
         (fields({"source": "id", "misfit": "dynamic"}), "source_twice", "fields[2].source"),
     ],
 )
-def test_a_plan_that_cannot_work_is_refused_with_its_place(plan, code, path):
+def test_a_plan_that_cannot_work_is_refused_with_the_path_of_the_fault(plan, code, path):
     found = faults(plan)
     assert (code, path) in [(fault.code, fault.path) for fault in found], found
 
 
-def test_misfit_of_an_ordinary_column_is_refused_with_its_repair():
+def test_misfit_of_an_ordinary_column_is_refused_with_its_fix():
     fault = the_fault(fields({"source": "n", "misfit": "dynamic"}), schema(column("n", T.INT32)))
     assert (fault.code, fault.path, fault.field) == ("option_misplaced", "fields[2].misfit", "n")
     assert fault.fixes == (Fix("Reject the row", "misfit", "reject"),)
 
 
-def test_a_key_that_would_hide_a_field_is_shown_with_what_can_be_done():
+def test_a_document_key_that_would_hide_a_field_is_refused_with_a_fix():
     fault = the_fault(fields({"source": "title", "target": "lang"}), schema(column("title", T.VARCHAR)))
     assert (fault.code, fault.path, fault.field, fault.option) == (
         "dynamic_name_taken",
@@ -318,7 +322,7 @@ def test_a_key_that_would_hide_a_field_is_shown_with_what_can_be_done():
     assert fault.fixes == (Fix("Drop the other keys", "rest", "drop"),)
 
 
-def test_a_key_of_which_nothing_stays_hides_no_field():
+def test_a_document_key_whose_parts_are_all_moved_hides_no_field():
     found = schema(documents=['{"owner": {"id": 1}}', "{}"])
     owner = {"source": "m.owner.id", "target": "owner", "type": "INT64"}
     assert faults(fields(owner), found) == ()
@@ -326,7 +330,7 @@ def test_a_key_of_which_nothing_stays_hides_no_field():
     assert the_fault(fields(owner), found).field == "m.owner"
 
 
-def test_long_texts_in_the_sample_are_told_once():
+def test_long_texts_in_the_sample_are_reported_once():
     lang = {"source": "m.lang", "max_length": 3}
     assert the_fault(fields(lang)).code == "limit_too_small"
     assert the_fault(fields(lang | {"too_long": "truncate"})).code == "limit_too_small"
@@ -342,7 +346,7 @@ def test_two_opened_columns_with_one_key_are_refused():
     assert (fault.code, fault.field) == ("dynamic_name_taken", "n.b")
 
 
-def test_an_unopened_column_of_documents_is_named_as_the_way():
+def test_the_hint_names_the_column_that_must_be_opened():
     fault = the_fault({"select": {}} | fields({"source": "m.price"}), schema(open=()))
     assert fault.hint == "To use keys of “m” as fields, open it: select: {open: [m]}."
 
@@ -364,7 +368,7 @@ def test_an_unopened_column_of_documents_is_named_as_the_way():
         (ODD | {"type": "JSON"}, "2 of 4 sampled rows"),
     ],
 )
-def test_values_in_the_sample_that_will_not_fit_are_a_warning(field, words):
+def test_type_mismatches_in_the_sample_are_a_warning(field, words):
     fault = the_fault(fields(field))
     assert (fault.code, fault.severity, fault.path) == ("sample_misfit", "warning", "fields[2].type")
     assert words in fault.message
@@ -388,12 +392,12 @@ def test_values_in_the_sample_that_will_not_fit_are_a_warning(field, words):
         ({"added": True, "type": "INT64", "default": 1}, "name_empty", "target"),
     ],
 )
-def test_an_added_field_that_cannot_be_is_refused(field, code, option):
+def test_an_impossible_added_field_is_refused(field, code, option):
     fault = the_fault(fields(field))
     assert (fault.code, fault.path) == (code, f"fields[2].{option}")
 
 
-def test_a_list_stands_for_null_only_where_the_target_takes_lists_as_json():
+def test_a_list_may_replace_null_only_if_the_target_accepts_lists_as_json():
     field = ADDED | {"type": "JSON", "fill_null": [1]}
     assert faults(fields(field)) == ()
     assert the_fault(fields(field), capabilities=replace(OLD, json_objects_only=True)).code == "json_list"

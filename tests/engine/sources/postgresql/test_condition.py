@@ -1,4 +1,4 @@
-"""A condition on a table's rows stays one expression: what its text alone can tell."""
+"""Condition on the rows of a table: checks of its text ensure that it is one expression."""
 
 import pytest
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ EXPRESSIONS = (
     "U&'d\\0061t' = title AND b'1' = flag",
     "имя = 'ö'",
     "5 - -3 > price",
-    # A backslash is one, outside of E'…'.
+    # Outside of E'…', a backslash is an ordinary character.
     "title = 'it\\' OR true",
 )
 REFUSED = {
@@ -47,20 +47,22 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("condition", EXPRESSIONS)
-def test_what_may_be_one_expression_is_left_to_the_server(condition: str) -> None:
+def test_a_condition_that_may_be_one_expression_is_accepted(condition: str) -> None:
     assert refusal_of(condition) == ""
     assert PostgresSelection(where=condition).where == condition
 
 
-@pytest.mark.parametrize(("condition", "said"), REFUSED.items(), ids=range(len(REFUSED)))
-def test_what_would_be_more_than_an_expression_is_refused_with_the_reason(condition: str, said: str) -> None:
-    assert said in refusal_of(condition)
+@pytest.mark.parametrize(("condition", "word"), REFUSED.items(), ids=range(len(REFUSED)))
+def test_a_condition_that_is_more_than_one_expression_is_refused_with_the_reason(
+    condition: str, word: str
+) -> None:
+    assert word in refusal_of(condition)
     with pytest.raises(ValidationError, match="the condition"):
         PostgresSelection(where=condition)
 
 
-def test_no_condition_chooses_all_rows_and_a_blank_one_is_refused() -> None:
-    """It is what comes of a variable that is set and empty."""
+def test_without_a_condition_all_rows_are_selected_and_a_blank_one_is_refused() -> None:
+    """A blank condition may come from a variable that is set but empty."""
     assert PostgresSelection().where == ""
     for blank in ("", "  \n "):
         with pytest.raises(ValidationError, match="leave it out to move all rows"):

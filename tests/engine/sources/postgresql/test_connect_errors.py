@@ -1,4 +1,4 @@
-"""What libpq and PostgreSQL say when they refuse, word for word, and what a person reads."""
+"""Connect errors: exact messages of libpq and PostgreSQL, and the errors that the user reads."""
 
 import adbc_driver_manager
 import psycopg
@@ -72,28 +72,31 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("said", "code", "field"), REFUSED)
-def test_each_refusal_is_told_on_its_field_with_what_to_do(said: str, code: str, field: str) -> None:
-    of_psycopg = connect_error(psycopg.OperationalError(f"connection failed: {said}"), ADDRESS)
-    of_adbc = connect_error(_adbc_error(f"IO: [libpq] Failed to connect: {said}"), ADDRESS)
+@pytest.mark.parametrize(("reported", "code", "field"), REFUSED)
+def test_each_refusal_names_its_field_and_gives_a_hint(reported: str, code: str, field: str) -> None:
+    of_psycopg = connect_error(psycopg.OperationalError(f"connection failed: {reported}"), ADDRESS)
+    of_adbc = connect_error(_adbc_error(f"IO: [libpq] Failed to connect: {reported}"), ADDRESS)
     for error in (of_psycopg, of_adbc):
         assert (error.code, error.field) == (code, field)
-        assert error.message.endswith((".", said))
+        assert error.message.endswith((".", reported))
         assert error.hint
     assert str(of_psycopg) == str(of_adbc)
 
 
-def test_the_field_is_the_connection_string_where_one_was_typed() -> None:
+def test_the_field_is_the_connection_string_if_one_was_entered() -> None:
     address = PostgresAddress("db", "5432", "shop", "reader", "prefer", is_url=True)
     error = connect_error(psycopg.OperationalError('FATAL:  database "shop" does not exist'), address)
     assert error.field == "url"
 
 
-def test_only_what_may_pass_by_itself_is_tried_again() -> None:
-    again = {said: connect_error(psycopg.OperationalError(said), ADDRESS).retryable for said, _, _ in REFUSED}
-    assert again[TO + "FATAL:  the database system is starting up"]
-    assert again[TO + "timeout expired"]
-    assert not again[TO + 'FATAL:  password authentication failed for user "reader"']
+def test_only_temporary_connection_errors_are_retried() -> None:
+    is_retryable = {
+        reported: connect_error(psycopg.OperationalError(reported), ADDRESS).retryable
+        for reported, _, _ in REFUSED
+    }
+    assert is_retryable[TO + "FATAL:  the database system is starting up"]
+    assert is_retryable[TO + "timeout expired"]
+    assert not is_retryable[TO + 'FATAL:  password authentication failed for user "reader"']
 
 
 READ = [
@@ -122,14 +125,14 @@ READ = [
 ]
 
 
-@pytest.mark.parametrize(("state", "said", "kind", "retryable"), READ)
-def test_what_goes_wrong_while_reading_is_told_apart(
-    state: str | None, said: str, kind: type[errors.FerryError], retryable: bool
+@pytest.mark.parametrize(("state", "reported", "kind", "retryable"), READ)
+def test_each_error_while_reading_has_its_own_class(
+    state: str | None, reported: str, kind: type[errors.FerryError], retryable: bool
 ) -> None:
-    error = read_error(_adbc_error(f"IO: [libpq] {said}", state), "table public.items")
+    error = read_error(_adbc_error(f"IO: [libpq] {reported}", state), "table public.items")
     assert type(error) is kind
     assert error.retryable is retryable
-    assert said in error.message
+    assert reported in error.message
     assert error.hint
 
 
@@ -140,7 +143,7 @@ def _adbc_error(message: str, state: str | None = None) -> adbc_driver_manager.O
 
 
 @pytest.mark.parametrize("host", ["a..b", "é" * 70, "x" * 300])
-def test_what_can_be_no_name_of_a_host_is_an_unknown_host(host: str) -> None:
+def test_a_text_that_cannot_be_a_host_name_is_an_unknown_host(host: str) -> None:
     settings = PostgresSettings(host=host, database="shop", user="reader")
     with pytest.raises(errors.HostUnknown) as refused, PostgresSource(settings) as source:
         source.check()

@@ -1,4 +1,4 @@
-"""`schema.table` as plans write it."""
+"""Table names: `schema.table` as plans write it."""
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ PARTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
         ("public.x; DROP TABLE y; --", ("public", "x; DROP TABLE y; --")),
     ],
 )
-def test_a_name_is_read_by_its_parts(text: str, parts: tuple[str, str]) -> None:
+def test_a_name_is_split_into_schema_and_table(text: str, parts: tuple[str, str]) -> None:
     assert parse_name(text) == parts
 
 
@@ -30,11 +30,11 @@ def test_a_name_is_read_by_its_parts(text: str, parts: tuple[str, str]) -> None:
     "text",
     ["", "items", "a.b.c", ".items", "public.", '"".x', 'a."b', 'a."b"c', 'a.b"c', "a.b\0", "a.\ud800"],
 )
-def test_what_is_no_table_name_is_not_guessed_at(text: str) -> None:
+def test_a_text_that_is_not_a_table_name_gives_none(text: str) -> None:
     assert parse_name(text) is None
 
 
-def test_only_dots_and_double_quotes_make_a_part_quoted() -> None:
+def test_only_parts_with_dots_or_double_quotes_are_quoted() -> None:
     assert str(TableName("My Schema", "t'q")) == "My Schema.t'q"
     assert str(TableName("a.b", 'c"d')) == '"a.b"."c""d"'
 
@@ -46,7 +46,7 @@ def test_every_name_is_read_back_as_it_was_written(schema: str, table: str) -> N
 
 
 @given(PARTS, PARTS)
-def test_no_name_ends_its_own_quoting(schema: str, table: str) -> None:
+def test_double_quotes_in_a_name_are_escaped(schema: str, table: str) -> None:
     text = TableName(schema, table).identifier.as_string()
     quoted_schema, quoted_table = (part.replace('"', '""') for part in (schema, table))
     assert text == f'"{quoted_schema}"."{quoted_table}"'

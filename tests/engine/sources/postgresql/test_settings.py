@@ -1,4 +1,4 @@
-"""What a person types to connect to PostgreSQL, and what libpq is told of it."""
+"""PostgreSQL settings: the form fields, and the libpq parameters made from them."""
 
 import stat
 from pathlib import Path
@@ -19,8 +19,8 @@ URL = "postgresql://reader:s3cret@db:6000/shop"
 PEM = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 
 
-def told(**values: Any) -> dict[str, str]:
-    """libpq's parameters for these settings."""
+def libpq_parameters(**values: Any) -> dict[str, str]:
+    """Return the libpq parameters for these settings."""
     conninfo = Conninfo(PostgresSettings.model_validate(values))
     try:
         return {name: str(value) for name, value in conninfo_to_dict(conninfo.text()).items()}
@@ -29,7 +29,7 @@ def told(**values: Any) -> dict[str, str]:
 
 
 def test_fields_become_libpq_parameters() -> None:
-    parts = told(**FIELDS, port=6000, sslmode="require")
+    parts = libpq_parameters(**FIELDS, port=6000, sslmode="require")
     expected = {"host": "db", "port": "6000", "dbname": "shop", "user": "reader", "password": "s3cret"}
     assert expected.items() <= parts.items()
     assert parts["sslmode"] == "require"
@@ -37,16 +37,16 @@ def test_fields_become_libpq_parameters() -> None:
 
 
 def test_a_connection_string_means_the_same_as_the_fields() -> None:
-    fields = told(**FIELDS, port=6000)
-    url = told(url=URL)
+    fields = libpq_parameters(**FIELDS, port=6000)
+    url = libpq_parameters(url=URL)
     folders = {"passfile", "sslcert", "sslkey", "sslrootcert"}
     assert {k: v for k, v in url.items() if k not in folders} == {
         k: v for k, v in fields.items() if k not in folders
     }
 
 
-def test_key_value_pairs_are_a_connection_string_too() -> None:
-    parts = told(url="host=db user=reader password='s3 cret' dbname=shop")
+def test_a_connection_string_may_consist_of_key_value_pairs() -> None:
+    parts = libpq_parameters(url="host=db user=reader password='s3 cret' dbname=shop")
     assert parts["password"] == "s3 cret"
 
 
@@ -56,7 +56,7 @@ def test_key_value_pairs_are_a_connection_string_too() -> None:
      ("require", "", "require"), ("prefer", "", "prefer")],
 )  # fmt: skip
 def test_the_stated_tls_mode_wins(chosen: str, in_url: str, used: str) -> None:
-    assert told(url=URL + in_url, sslmode=chosen)["sslmode"] == used
+    assert libpq_parameters(url=URL + in_url, sslmode=chosen)["sslmode"] == used
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,15 @@ def test_settings_that_cannot_work_are_refused_without_showing_a_secret(values: 
     assert "s3cret" not in str(caught.value)
 
 
-def test_nothing_is_taken_from_the_workers_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_taken_from_the_environment_of_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", "the operator's")
-    parts = told(**{**FIELDS, "password": ""})
+    parts = libpq_parameters(**{**FIELDS, "password": ""})
     assert parts["password"] == ""
     for name in ("passfile", "sslcert", "sslkey", "sslrootcert"):
         assert not Path(parts[name]).exists()
 
 
-def test_certificates_lie_in_files_for_nobody_else_and_only_while_open() -> None:
+def test_certificates_are_in_private_files_that_are_deleted_on_close() -> None:
     settings = PostgresSettings.model_validate(
         {**FIELDS, "sslmode": "verify-full", "sslrootcert": PEM, "sslcert": PEM, "sslkey": PEM}
     )
@@ -109,12 +109,12 @@ def test_certificates_lie_in_files_for_nobody_else_and_only_while_open() -> None
 
 def test_verify_ca_needs_a_certificate() -> None:
     with pytest.raises(SettingsError) as caught:
-        told(**FIELDS, sslmode="verify-ca")
+        libpq_parameters(**FIELDS, sslmode="verify-ca")
     assert caught.value.field == "sslrootcert"
 
 
-def test_verify_full_trusts_what_this_machine_trusts() -> None:
-    assert told(**FIELDS, sslmode="verify-full")["sslrootcert"]
+def test_verify_full_uses_the_trusted_certificates_of_this_machine() -> None:
+    assert libpq_parameters(**FIELDS, sslmode="verify-full")["sslrootcert"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_verify_full_trusts_what_this_machine_trusts() -> None:
         ({"url": "user=u dbname=x"}, ("localhost",)),
     ],
 )
-def test_every_host_is_told_before_connecting(values: dict[str, Any], hosts: tuple[str, ...]) -> None:
+def test_all_hosts_are_known_before_connecting(values: dict[str, Any], hosts: tuple[str, ...]) -> None:
     assert hosts_of(PostgresSettings.model_validate(values)) == hosts
 
 
@@ -144,7 +144,9 @@ def test_every_host_is_told_before_connecting(values: dict[str, Any], hosts: tup
         ),
     ],
 )
-def test_what_is_missing_is_told_beside_its_field(values: dict[str, str], field: str, sentence: str) -> None:
+def test_missing_settings_are_reported_on_their_field(
+    values: dict[str, str], field: str, sentence: str
+) -> None:
     with pytest.raises(ValidationError) as caught:
         PostgresSettings.model_validate(values)
     [fault] = faults_of(caught.value)
@@ -152,19 +154,19 @@ def test_what_is_missing_is_told_beside_its_field(values: dict[str, str], field:
     assert fault.message.startswith(sentence)
 
 
-def test_people_tell_connections_apart_by_host_port_and_database() -> None:
+def test_the_address_of_a_connection_is_host_port_and_database() -> None:
     for values in ({**FIELDS, "port": 6000}, {"url": URL}):
         assert PostgresSource(PostgresSettings.model_validate(values)).address() == "db:6000/shop"
 
 
-def test_an_address_names_the_field_that_was_typed() -> None:
+def test_an_error_is_shown_on_the_field_that_was_filled_in() -> None:
     fields, url = (address_of(PostgresSettings.model_validate(v)) for v in (FIELDS, {"url": URL}))
     assert (fields.field("password"), fields.field("sslmode")) == ("password", "sslmode")
     assert (url.field("password"), url.field("sslmode")) == ("url", "sslmode")
     assert str(url) == "db:6000"
 
 
-def test_no_secret_shows_in_anything_printed() -> None:
+def test_no_secret_is_shown_in_printed_objects() -> None:
     settings = PostgresSettings.model_validate({**FIELDS, "sslkey": "k3y"})
     source = PostgresSource(settings)
     conninfo = Conninfo(settings)

@@ -1,4 +1,4 @@
-"""Bit strings as Arrow, against a slow reading of the same bytes."""
+"""Bit strings as Arrow, compared with a slow reading of the same bytes."""
 
 import struct
 
@@ -15,19 +15,19 @@ TEXTS = st.lists(
 
 
 def wire(texts: list[str | None]) -> pa.Array:
-    """As `bit_send` writes them."""
+    """Return the bit strings as `bit_send` writes them."""
     return pa.array(
         [None if t is None else struct.pack(">i", len(t)) + packed(t) for t in texts], pa.binary()
     )
 
 
 def packed(text: str) -> bytes:
-    """The first bit highest in its byte, the last byte filled up with zeros."""
+    """Return the bits as bytes: highest bit first, the last byte filled with zeros."""
     return bytes(int(text[n : n + 8].ljust(8, "0"), 2) for n in range(0, len(text), 8))
 
 
 @given(TEXTS, st.sampled_from([8, 16, 24]), st.integers(0, 12), st.integers(0, 12))
-def test_bits_arrive_in_their_order_and_other_lengths_are_misfits(
+def test_bits_arrive_in_order_and_other_lengths_are_type_mismatches(
     texts: list[str | None], dim: int, start: int, length: int
 ) -> None:
     spec = TypeSpec(MilvusType.BINARY_VECTOR, dim)
@@ -43,7 +43,7 @@ def test_bits_arrive_in_their_order_and_other_lengths_are_misfits(
         assert converted.dims.tolist() == [len(t or "") for t in expected]
 
 
-def test_many_clean_rows_are_read() -> None:
+def test_many_rows_without_type_mismatches_are_read() -> None:
     spec = TypeSpec(MilvusType.BINARY_VECTOR, 1024)
     texts = [f"{n:01024b}" for n in range(500)]
     assert bits(wire(texts), spec).values.to_pylist() == [packed(text) for text in texts]

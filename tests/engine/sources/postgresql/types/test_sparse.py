@@ -1,4 +1,4 @@
-"""pgvector's sparse vectors as Arrow, against a slow reading of the same bytes."""
+"""Sparse vectors of pgvector as Arrow, compared with a slow reading of the same bytes."""
 
 import struct
 
@@ -18,7 +18,7 @@ Vectors = list[dict[int, float] | None]
 
 
 def wire(vectors: Vectors) -> pa.Array:
-    """As `sparsevec_send` writes them."""
+    """Return the vectors as `sparsevec_send` writes them."""
     return pa.array([None if v is None else _sent(v) for v in vectors], pa.binary())
 
 
@@ -41,17 +41,17 @@ def _plain(entries: list[dict[str, float]] | None) -> list[dict[str, float]] | N
 
 
 @given(VECTORS, st.integers(0, 12), st.integers(0, 12))
-def test_indices_and_values_arrive_as_they_are(vectors: Vectors, start: int, length: int) -> None:
+def test_indices_and_values_arrive_unchanged(vectors: Vectors, start: int, length: int) -> None:
     part = wire(vectors).slice(min(start, len(vectors)), length)
     expected = [[] if v == {} else v for v in vectors[start : start + length]]
     assert read(part) == expected
 
 
 @pytest.mark.parametrize("vectors", [[], [None], [None, None], [{}], [None, {}, None]])
-def test_what_has_no_entries_is_read(vectors: Vectors) -> None:
+def test_vectors_without_entries_are_read(vectors: Vectors) -> None:
     assert read(wire(vectors)) == [[] if v == {} else v for v in vectors]
 
 
-def test_the_largest_vector_pgvector_takes_is_read() -> None:
+def test_the_largest_vector_that_pgvector_accepts_is_read() -> None:
     vector = {62_500 * n: float(n + 1) for n in range(16_000)}
     assert read(wire([vector, None, vector])) == [vector, None, vector]

@@ -1,4 +1,4 @@
-"""pgvector's dense vectors as Arrow, against a slow reading of the same bytes."""
+"""Dense vectors of pgvector as Arrow, compared with a slow reading of the same bytes."""
 
 import math
 import struct
@@ -14,7 +14,7 @@ from migrations_app.engine.sources.postgresql.types.vectors import halfvec, half
 
 Vectors = list[list[float] | None]
 
-# How a number is written, by the letter `struct` has for it, and what reads vectors of them.
+# The `struct` format of a number, and the converter that reads vectors of such numbers.
 KINDS: dict[str, Converter] = {"f": vector, "e": halfvec}
 KIND = st.sampled_from(sorted(KINDS))
 
@@ -33,12 +33,12 @@ def spec(dim: int | None) -> TypeSpec:
 
 
 def wire(kind: str, vectors: Vectors) -> pa.Array:
-    """As `vector_send` and `halfvec_send` write them."""
+    """Return the vectors as `vector_send` and `halfvec_send` write them."""
     return pa.array([v and struct.pack(f">hh{len(v)}{kind}", len(v), 0, *v) for v in vectors], pa.binary())
 
 
 @given(KIND_AND_VECTORS)
-def test_vectors_of_any_dimension_arrive_bit_by_bit(written: tuple[str, Vectors]) -> None:
+def test_vectors_of_any_dimension_arrive_with_the_same_bits(written: tuple[str, Vectors]) -> None:
     kind, vectors = written
     converted = KINDS[kind](wire(kind, vectors), spec(None))
     assert converted.values.type == arrow_type(spec(None))
@@ -47,7 +47,7 @@ def test_vectors_of_any_dimension_arrive_bit_by_bit(written: tuple[str, Vectors]
 
 
 @given(KIND_AND_VECTORS, st.integers(1, 5))
-def test_vectors_of_another_dimension_are_misfits(written: tuple[str, Vectors], dim: int) -> None:
+def test_vectors_of_another_dimension_are_type_mismatches(written: tuple[str, Vectors], dim: int) -> None:
     kind, vectors = written
     converted = KINDS[kind](wire(kind, vectors), spec(dim))
     assert converted.values.type == arrow_type(spec(dim))
@@ -55,8 +55,8 @@ def test_vectors_of_another_dimension_are_misfits(written: tuple[str, Vectors], 
     found = [False] * len(vectors) if converted.misfits is None else converted.misfits.tolist()
     assert found == misfits
     if converted.dims is not None:
-        told = [n for n, misfit in zip(converted.dims, misfits, strict=True) if misfit]
-        assert told == [len(v or ()) for v, misfit in zip(vectors, misfits, strict=True) if misfit]
+        dims = [n for n, misfit in zip(converted.dims, misfits, strict=True) if misfit]
+        assert dims == [len(v or ()) for v, misfit in zip(vectors, misfits, strict=True) if misfit]
     kept = [None if misfit else v for v, misfit in zip(vectors, misfits, strict=True)]
     assert bits(converted.values.to_pylist()) == bits(kept)
 
@@ -70,7 +70,7 @@ def test_half_vectors_become_little_endian_bytes(vectors: Vectors, dim: int) -> 
     assert converted.values.to_pylist() == expected
 
 
-def test_half_vectors_of_no_declared_dimension_are_shown_as_numbers() -> None:
+def test_half_vectors_without_a_declared_dimension_are_read_as_numbers() -> None:
     half = TypeSpec(MilvusType.FLOAT16_VECTOR)
     converted = halfvec_bytes(wire("e", [[1.5], None, [0.0, -2.0]]), half)
     assert converted.values.type == arrow_type(half)
@@ -78,9 +78,7 @@ def test_half_vectors_of_no_declared_dimension_are_shown_as_numbers() -> None:
 
 
 @given(KIND_AND_VECTORS, st.integers(0, 12), st.integers(0, 12))
-def test_a_part_of_a_longer_column_is_read_alone(
-    written: tuple[str, Vectors], start: int, length: int
-) -> None:
+def test_a_slice_of_a_longer_column_is_read(written: tuple[str, Vectors], start: int, length: int) -> None:
     kind, vectors = written
     part = wire(kind, vectors).slice(min(start, len(vectors)), length)
     expected = vectors[start : start + length]
@@ -91,12 +89,12 @@ def test_a_part_of_a_longer_column_is_read_alone(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dim", [None, 3])
-def test_a_column_of_nulls_stays_one(kind: str, dim: int | None) -> None:
+def test_a_column_of_nulls_stays_a_column_of_nulls(kind: str, dim: int | None) -> None:
     assert KINDS[kind](wire(kind, [None, None]), spec(dim)).values.to_pylist() == [None, None]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_largest_vector_pgvector_takes_is_read(kind: str) -> None:
+def test_the_largest_vector_that_pgvector_accepts_is_read(kind: str) -> None:
     numbers = [float(n % 2048) for n in range(16_000)]
     converted = KINDS[kind](wire(kind, [numbers, numbers]), spec(16_000))
     assert converted.values.to_pylist() == [numbers, numbers]
@@ -110,5 +108,5 @@ def test_integers_are_widened_for_a_key() -> None:
 
 
 def bits(vectors: Vectors) -> list[list[tuple[float, float]] | None]:
-    """−0.0 and 0.0 told apart."""
+    """Return the vectors so that −0.0 and 0.0 differ."""
     return [v and [(number, math.copysign(1, number)) for number in v] for v in vectors]
