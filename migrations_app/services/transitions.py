@@ -22,7 +22,8 @@ def move(
 ) -> bool:
     """Change the status of ``job`` to ``to`` and store ``changes``, in one statement.
 
-    False if the job was in another state. ``only_from`` restricts it further. Only ``services`` may call this.
+    False if the job was in another state. ``only_from`` restricts it further. Only ``services`` may call
+    this.
     """
     allowed = origins(to) if only_from is None else origins(to) & only_from
     matching = Job.objects.filter(pk=job.pk, status__in=allowed)

@@ -48,7 +48,7 @@ def test_the_first_rows_are_moved_and_the_check_knows_of_it(mover, items):
     counts = moved.counts
     assert (counts["rows_source"], counts["limit_rows"], counts["rows_read"]) == (300, 120, 120)
     assert (counts["rows_rejected"], counts["rows_target"], counts["verified"]) == (21, 99, True)
-    assert "the first 120 were asked for" in counts["checks"][0]["message"]
+    assert "the plan asks for the first 120" in counts["checks"][0]["message"]
 
 
 def test_the_first_rows_of_a_view_without_a_key_are_so_many(mover, items):

@@ -63,7 +63,7 @@ def test_mixed_dimensions_are_refused_with_their_counts(mover, native):
     made(mover, native, "[1,2,3]", "[1,2]", "[3,4]", None)
     faults = mover.refused("public.vectors")
     (mixed,) = (fault for fault in faults if fault["code"] == "mixed_dimensions")
-    assert "2 (2 rows), 3 (1 rows)" in mixed["message"]
+    assert "2 (2 rows), 3 (1 row)" in mixed["message"]
 
 
 def test_rows_without_a_vector_are_skipped_or_kept_back(mover):
