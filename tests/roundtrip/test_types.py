@@ -44,7 +44,7 @@ NUMBERS = [
 
 
 def test_json_numbers_keep_their_text(mover):
-    """Lite itself writes JSON anew: what too large for a double is rounded there."""
+    """Lite writes JSON again itself, and rounds a number that is too large for a double."""
     make_table(mover, ["json", "json"], [(text, text) for text in NUMBERS])
     fields = [{"source": "n"}, {"source": "v"}, {"source": "x0", "type": "JSON", "nullable": False}]
     moved = mover.move("public.edges", fields=[*fields, {"source": "x1", "dynamic": True, "type": "JSON"}])
