@@ -1,4 +1,4 @@
-"""Rows as Python values, their Arrow batch, and what pymilvus would send for them."""
+"""Rows for tests: Python values, their Arrow batch, and the request that pymilvus makes for them."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def batch_of(schema: TargetSchema, rows: list[Row]) -> pa.RecordBatch:
-    """``rows`` in the collection's Arrow schema; keys that are no fields go into ``$meta``."""
+    """Return ``rows`` in the Arrow schema of the collection; keys without a field go into ``$meta``."""
     columns = [
         pa.array([_for_arrow(field, row[field.name]) for row in rows], arrow_type(field.spec))
         for field in schema.sent_fields
@@ -43,7 +43,7 @@ def _meta(schema: TargetSchema, row: Row) -> str | None:
 def pymilvus_request(
     schema: TargetSchema, rows: list[Row], *, upsert: bool = False, partition: str = "", timestamp: int = 0
 ) -> Any:
-    """The message pymilvus's own client makes of ``rows``."""
+    """Return the message that the pymilvus client makes of ``rows``."""
     prepare = Prepare.row_upsert_param if upsert else Prepare.row_insert_param
     fields = [_field_info(field, field.name in schema.outputs) for field in schema.fields]
     return prepare(

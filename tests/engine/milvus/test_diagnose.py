@@ -1,4 +1,4 @@
-"""Why a Milvus cannot be reached, where no server is needed to tell."""
+"""Connection diagnosis: causes that can be found without a server."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from migrations_app.engine.milvus.diagnose import explain
 
 
 @pytest.mark.parametrize("host", ["a..b", "é" * 70, "x" * 300])
-def test_what_can_be_no_name_of_a_host_is_an_unknown_host(host: str) -> None:
+def test_a_text_that_cannot_be_a_host_name_is_an_unknown_host(host: str) -> None:
     error = explain(parse_address(f"http://{host}:19530"), None, "unavailable")
     assert isinstance(error, HostUnknown)
     assert error.field == "uri"

@@ -1,4 +1,4 @@
-"""Every status here was seen on Milvus 2.3.5 or Milvus Lite 3.2.2, or stands in Milvus's merr/errors.go."""
+"""Milvus errors: each status here was seen on Milvus 2.3.5 or Milvus Lite 3.2.2, or is in merr/errors.go."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ ROW_FAULTS = [
 
 
 @pytest.mark.parametrize("seen", ROW_FAULTS, ids=lambda s: s.reason[:40])
-def test_rows_that_will_never_be_taken_are_refused_with_milvus_reason(seen):
+def test_rows_that_milvus_never_accepts_are_refused_with_its_reason(seen):
     problem = from_status(seen, WHAT, sending=True)
 
     assert type(problem) is e.RowsRefused
@@ -40,7 +40,7 @@ def test_rows_that_will_never_be_taken_are_refused_with_milvus_reason(seen):
 
 
 @pytest.mark.parametrize("seen", ROW_FAULTS, ids=lambda s: s.reason[:40])
-def test_the_same_words_without_rows_refuse_no_rows(seen):
+def test_the_same_status_without_rows_is_a_target_error(seen):
     assert type(from_status(seen, "create “items”")) is e.TargetError
 
 
@@ -66,14 +66,14 @@ def test_the_same_words_without_rows_refuse_no_rows(seen):
         (status(65535, 1, "message queue internal error"), e.TargetError),
     ],
 )
-def test_what_milvus_answers_to_rows_has_its_own_error(seen, kind):
+def test_each_answer_of_milvus_to_rows_has_its_own_error(seen, kind):
     problem = from_status(seen, WHAT, sending=True)
 
     assert type(problem) is kind
     assert problem.message == f"Milvus did not {WHAT}: {seen.reason}."
 
 
-def test_success_is_no_error():
+def test_success_is_not_an_error():
     assert from_status(status(0, 0), WHAT) is None
 
 
@@ -86,7 +86,7 @@ def test_success_is_no_error():
         ("rate limit exceeded", None),
     ],
 )
-def test_a_rate_of_requests_says_how_long_to_wait(reason, seconds):
+def test_the_rate_in_the_reason_gives_the_time_to_wait(reason, seconds):
     assert from_status(status(8, 49, reason), WHAT).retry_after_seconds == seconds
 
 
@@ -98,7 +98,7 @@ def test_a_rate_of_requests_says_how_long_to_wait(reason, seconds):
         status(6, 6, "database 'nope' does not exist"),
     ],
 )
-def test_a_missing_database_is_said_of_the_database(seen):
+def test_a_missing_database_is_reported_on_the_field_database(seen):
     problem = from_status(seen, "list the collections of “nope”")
 
     assert isinstance(problem, e.DatabaseMissing)
@@ -114,7 +114,7 @@ def test_a_missing_database_is_said_of_the_database(seen):
         (status(700, 11, "no index on collection"), INDEX_MISSING),
     ],
 )
-def test_what_is_simply_not_there_has_a_code_of_its_own(seen, code):
+def test_a_missing_collection_or_index_has_its_own_code(seen, code):
     assert from_status(seen, WHAT).code == code
 
 
@@ -157,6 +157,6 @@ CODES = grpc.StatusCode
         (CODES.UNIMPLEMENTED, "unknown method", e.VersionUnsupported, e.VersionUnsupported),
     ],
 )
-def test_a_failed_call_says_whether_the_rows_may_have_landed(code, details, sending, calling):
+def test_the_error_of_a_failed_call_shows_if_the_rows_may_have_arrived(code, details, sending, calling):
     assert type(from_rpc(Failed(code, details), WHAT, sending=True)) is sending
     assert type(from_rpc(Failed(code, details), WHAT)) is calling

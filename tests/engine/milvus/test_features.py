@@ -1,6 +1,6 @@
-"""What each version and flavour has, by its documents: those servers cannot be had here.
+"""Features of each version and flavour, taken from documents: the tests cannot start these servers.
 
-What can be had is in tests/integration/test_milvus_features.py, by experiment.
+tests/integration/milvus/test_features.py tests the servers that can be started.
 """
 
 import pytest
@@ -14,7 +14,7 @@ from migrations_app.engine.model.types import MilvusType
 BEFORE = {(2, 3, 2): (2, 3, 1), (2, 4): (2, 3, 22), (2, 5): (2, 4, 23), (2, 6): (2, 5, 26)}
 BEFORE |= {(2, 6, 3): (2, 6, 2), (2, 6, 18): (2, 6, 17)}
 
-# Each with the version that brings it and where that is said.
+# Each feature with the version that introduced it and the source of this fact.
 DOCUMENTED = [
     ("ARRAY", (2, 3, 2), "milvus.io/docs/v2.3.x/release_notes.md#v232"),
     ("SPARSE_FLOAT_VECTOR", (2, 4), "milvus.io/docs/v2.4.x/release_notes.md#v240-rc1"),
@@ -49,7 +49,7 @@ DOCUMENTED = [
 
 
 def has(server: Server, feature: str) -> bool:
-    """Whether a server is offered it, by whatever the table of its capabilities calls it."""
+    """Return True if the capabilities of the server include the feature."""
     capabilities = capabilities_of(server)
     named = {*capabilities.types, *capabilities.index_types, *capabilities.metrics}
     others = {
@@ -62,14 +62,14 @@ def has(server: Server, feature: str) -> bool:
 
 
 @pytest.mark.parametrize(("feature", "version", "source"), DOCUMENTED, ids=[row[0] for row in DOCUMENTED])
-def test_a_feature_is_offered_from_the_version_that_brings_it(feature, version, source):
+def test_a_feature_is_offered_from_the_version_that_introduced_it(feature, version, source):
     assert not has(Server("milvus", BEFORE[version]), feature)
     assert has(Server("milvus", version), feature)
-    assert has(Server("milvus", ()), feature), "a build that does not say its version counts as the newest"
+    assert has(Server("milvus", ()), feature), "a build that does not report its version counts as the newest"
     assert INTRODUCED_IN[feature] == f"Milvus {'.'.join(map(str, version))}"
 
 
-def test_no_feature_goes_without_its_document():
+def test_every_feature_has_a_document():
     assert {feature for _, features in SINCE for feature in features} == {row[0] for row in DOCUMENTED}
 
 
@@ -77,7 +77,7 @@ def test_no_feature_goes_without_its_document():
     ("numbers", "partitions"),
     [((2, 3, 5), 4096), ((2, 4, 4), 4096), ((2, 4, 5), 1024), ((2, 5), 1024), ((2, 6), 1024)],
 )
-def test_partitions_by_version(numbers, partitions):
+def test_the_limit_of_partitions_depends_on_the_version(numbers, partitions):
     """configs/milvus.yaml of 2.4.4 and 2.4.5; release notes of 2.4.5: pull request 33950."""
     assert capabilities_of(Server("milvus", numbers)).max_partitions == partitions
 
@@ -91,21 +91,21 @@ def test_partitions_by_version(numbers, partitions):
         (Server("zilliz", (2, 6)), 32_768),
     ],
 )
-def test_bits_of_a_binary_vector_by_version(server, bits):
+def test_the_limit_of_bits_in_a_binary_vector_depends_on_the_version(server, bits):
     """internal/proxy/util.go, validateDimension, of 2.3.21 and 2.4.0; docs.zilliz.com/docs/limits."""
     assert capabilities_of(server).max_bits == bits
 
 
 @pytest.mark.parametrize(("numbers", "finds"), [((2, 3, 5), False), ((2, 6, 7), False), ((2, 6, 8), True)])
-def test_filters_find_the_largest_and_the_least_key_by_version(numbers, finds):
-    """milvus-io/milvus, issue 46075; pull request 46136 came between 2.6.7 and 2.6.8."""
+def test_filters_find_the_largest_and_smallest_keys_from_milvus_2_6_8(numbers, finds):
+    """milvus-io/milvus, issue 46075; pull request 46136 was merged between 2.6.7 and 2.6.8."""
     assert capabilities_of(Server("milvus", numbers)).filters_find_int64_limits is finds
 
 
 @pytest.mark.parametrize("numbers", [(2, 4), (2, 5), (2, 6)])
-def test_zilliz_cloud_by_its_documents(numbers):
+def test_zilliz_cloud_has_the_limits_of_its_documents(numbers):
     """docs.zilliz.com/docs/limits: 64 fields, 4 vector fields, 1,024 partitions a collection;
-    docs.zilliz.com/docs/indexes: of kinds of index on vectors it “currently supports only AUTOINDEX,
+    docs.zilliz.com/docs/indexes: for vector indexes, it “currently supports only AUTOINDEX,
     MINHASH_LSH”."""
     cloud, milvus = capabilities_of(Server("zilliz", numbers)), capabilities_of(Server("milvus", numbers))
 
@@ -132,6 +132,6 @@ def test_a_vector_type_always_has_an_index():
             assert set(INDEX_TYPES[kind]) & capabilities.index_types, (server, kind)
 
 
-def test_every_type_is_somewhere_in_the_table():
+def test_every_type_is_in_the_table():
     assert set(map(str, MilvusType)) <= ALWAYS | set(INTRODUCED_IN)
     assert ALWAYS | set(INTRODUCED_IN) >= LITE

@@ -1,3 +1,5 @@
+"""Milvus schema: the request that creates a collection, and the schema read from a description."""
+
 from dataclasses import replace
 
 import pytest
@@ -61,7 +63,7 @@ def as_described(schema):
 
 @settings(deadline=None)
 @given(schemas)
-def test_a_schema_comes_back_as_it_was_made(schema):
+def test_a_schema_is_read_back_unchanged(schema):
     assert from_message(as_described(schema)) == schema
     assert differences(from_message(as_described(schema)), schema) == ()
 
@@ -70,7 +72,7 @@ SMALL = (MilvusType.INT8, MilvusType.INT16, MilvusType.INT32)
 
 
 def pymilvus_schema(ours):
-    """The same collection, described to pymilvus."""
+    """Return the same collection as a schema of pymilvus."""
     theirs = MilvusClient.create_schema(
         auto_id=ours.key.auto_id, enable_dynamic_field=ours.dynamic, description=ours.description
     )
@@ -83,7 +85,7 @@ def pymilvus_schema(ours):
         more |= {"enable_match": field.match or None, "enable_analyzer": bool(field.analyzer) or None}
         more["analyzer_params"] = {"type": field.analyzer} if field.analyzer else None
         if field.default is not None:
-            # pymilvus 3.0.2 would put a small integer among the 64-bit ones, and Milvus refuses that.
+            # pymilvus 3.0.2 would send a small integer as a 64-bit one, and Milvus refuses that.
             small = spec.type in SMALL
             more["default_value"] = ValueField(int_data=field.default) if small else field.default
         known = {name: value for name, value in more.items() if value is not None}
@@ -105,14 +107,14 @@ def assert_same_as_pymilvus(schema):
 
 @settings(deadline=None)
 @given(schemas)
-def test_it_is_the_request_pymilvus_makes(schema):
+def test_the_request_is_the_same_as_that_of_pymilvus(schema):
     assert_same_as_pymilvus(schema)
 
 
 @pytest.mark.parametrize("shards", [1, 2])
 @pytest.mark.parametrize("analyzer", ["standard", "english", "chinese"])
 @pytest.mark.parametrize("match", [False, True])
-def test_it_is_the_request_pymilvus_makes_with_a_function(analyzer, match, shards):
+def test_the_request_with_a_function_is_the_same_as_that_of_pymilvus(analyzer, match, shards):
     text = TypeSpec(MilvusType.VARCHAR, max_length=9)
     schema = TargetSchema(
         "items",
@@ -132,27 +134,27 @@ def test_it_is_the_request_pymilvus_makes_with_a_function(analyzer, match, shard
     assert [field.name for field in schema.sent_fields] == ["v", "title", "kind"]
 
 
-def test_an_analyzer_of_ones_own_is_read_as_its_json():
-    own = '{"tokenizer":"standard","filter":["lowercase"]}'
-    title = TargetField("title", TypeSpec(MilvusType.VARCHAR, max_length=9), analyzer=own)
+def test_a_custom_analyzer_is_read_as_its_json():
+    custom = '{"tokenizer":"standard","filter":["lowercase"]}'
+    title = TargetField("title", TypeSpec(MilvusType.VARCHAR, max_length=9), analyzer=custom)
     schema = TargetSchema("items", (KEY, VECTOR, title))
 
     assert from_message(as_described(schema)) == schema
 
 
 @pytest.mark.parametrize("params", [None, "{}", '{"type": "standard"}'])
-def test_the_analyzer_that_nobody_named_is_the_standard_one(params):
+def test_an_analyzer_without_a_name_is_the_standard_analyzer(params):
     message = as_described(TargetSchema("items", (KEY, VECTOR)))
-    said = {"enable_analyzer": "true"} | ({"analyzer_params": params} if params else {})
+    options = {"enable_analyzer": "true"} | ({"analyzer_params": params} if params else {})
     message.schema.fields.append(
-        FieldSchema(name="title", data_type=DataType.VARCHAR, type_params=pairs({"max_length": 9} | said))
+        FieldSchema(name="title", data_type=DataType.VARCHAR, type_params=pairs({"max_length": 9} | options))
     )
 
     assert from_message(message).fields[2].analyzer == "standard"
 
 
-def test_a_default_of_a_small_integer_stands_where_the_server_looks_for_it():
-    """pymilvus 3.0.2 puts it among the 64-bit ones, and Milvus refuses that."""
+def test_the_default_of_a_small_integer_is_sent_as_int_data():
+    """pymilvus 3.0.2 sends it as a 64-bit integer, and Milvus refuses that."""
     stock = TargetField("stock", TypeSpec(MilvusType.INT8), default=7)
 
     message = to_message(TargetSchema("items", (KEY, VECTOR, stock))).fields[2]
@@ -169,7 +171,7 @@ def test_auto_id_is_read_from_the_field_or_the_collection():
     assert to_message(auto).autoID
 
 
-def test_the_dynamic_field_is_no_field_of_its_own():
+def test_the_dynamic_field_is_not_listed_as_a_field():
     message = to_message(TargetSchema("items", (KEY, VECTOR), dynamic=True))
     message.fields.append(FieldSchema(name="$meta", data_type=NUMBERS[MilvusType.JSON], is_dynamic=True))
 
@@ -179,7 +181,7 @@ def test_the_dynamic_field_is_no_field_of_its_own():
     assert found.dynamic
 
 
-def test_a_type_from_the_future_is_named():
+def test_an_unknown_type_is_named_in_the_error():
     message = to_message(TargetSchema("items", (KEY, VECTOR)))
     message.fields.append(FieldSchema(name="place", data_type=24))
 
@@ -207,7 +209,7 @@ SEARCHED = replace(
         (replace(SEARCHED, fields=(KEY, VECTOR, replace(TITLE, analyzer="standard"), WORDS)), ("words",)),
     ],
 )
-def test_a_function_is_compared_by_what_it_makes_of_what(found, names):
+def test_a_function_is_compared_by_its_inputs_and_outputs(found, names):
     assert differences(found, SEARCHED) == names
 
 
@@ -223,11 +225,11 @@ def test_a_function_is_compared_by_what_it_makes_of_what(found, names):
         (replace(BASE, fields=(KEY, replace(VECTOR, spec=TypeSpec(MilvusType.FLOAT_VECTOR, dim=4)))), ("v",)),
     ],
 )
-def test_what_differs_is_named_and_what_some_servers_forget_does_not_count(found, names):
+def test_differences_are_named_except_in_properties_that_some_servers_do_not_return(found, names):
     assert differences(found, BASE) == names
 
 
-def test_a_default_is_compared_as_milvus_keeps_it():
+def test_a_default_is_compared_with_the_precision_that_milvus_stores():
     """A FLOAT default of 0.1 comes back as the nearest 32-bit number."""
     price = TargetField("price", TypeSpec(MilvusType.FLOAT), default=0.1)
     wanted = TargetSchema("items", (KEY, VECTOR, price))
@@ -235,7 +237,7 @@ def test_a_default_is_compared_as_milvus_keeps_it():
     assert differences(from_message(as_described(wanted)), wanted) == ()
 
 
-def test_the_maximal_length_in_an_array_does_not_count():
+def test_the_maximum_text_length_of_an_array_is_ignored_if_it_is_not_returned():
     tags = TypeSpec(MilvusType.ARRAY, None, 9, MilvusType.VARCHAR, 3)
     wanted = replace(BASE, fields=(KEY, VECTOR, TargetField("tags", tags)))
     found = replace(wanted, fields=(KEY, VECTOR, TargetField("tags", replace(tags, max_length=None))))

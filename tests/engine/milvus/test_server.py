@@ -1,3 +1,5 @@
+"""Milvus server: flavour and version, and the features that follow from them."""
+
 import pytest
 
 from migrations_app.engine.milvus.capabilities import capabilities_of
@@ -20,7 +22,7 @@ CLOUD = "Zilliz Cloud Vector Database(Compatible with Milvus 2.6)"
         ("v2.4.3", "v2.4.3", True, Server("zilliz", (2, 4, 3))),
     ],
 )
-def test_a_server_is_known_by_what_it_says(reported, build, is_zilliz, expected):
+def test_a_server_is_identified_by_its_reported_version(reported, build, is_zilliz, expected):
     assert identify(reported, build, is_zilliz=is_zilliz) == expected
 
 
@@ -37,12 +39,12 @@ def test_a_server_is_known_by_what_it_says(reported, build, is_zilliz, expected)
         ((3, 0, 0), (2, 6, 18), True),
     ],
 )
-def test_what_a_build_does_not_say_counts_as_the_newest(numbers, since, has):
+def test_version_numbers_that_a_build_does_not_report_count_as_the_newest(numbers, since, has):
     assert Server("milvus", numbers).has(since) == has
 
 
 FLOAT_KINDS = {MilvusType.FLOAT16_VECTOR, MilvusType.BFLOAT16_VECTOR}
-NOT_BEFORE = {
+MISSING_TYPES = {
     (2, 3, 1): {"ARRAY", "SPARSE_FLOAT_VECTOR", *FLOAT_KINDS, "INT8_VECTOR"},
     (2, 3, 5): {"SPARSE_FLOAT_VECTOR", *FLOAT_KINDS, "INT8_VECTOR"},
     (2, 4, 0): {"INT8_VECTOR"},
@@ -51,11 +53,11 @@ NOT_BEFORE = {
 }
 
 
-@pytest.mark.parametrize("numbers", NOT_BEFORE)
-def test_types_are_offered_from_the_version_that_brings_them(numbers):
+@pytest.mark.parametrize("numbers", MISSING_TYPES)
+def test_types_are_offered_from_the_version_that_introduced_them(numbers):
     offered = capabilities_of(Server("milvus", numbers)).types
 
-    assert {t.value for t in set(MilvusType) - offered} == NOT_BEFORE[numbers]
+    assert {t.value for t in set(MilvusType) - offered} == MISSING_TYPES[numbers]
 
 
 def test_lite_has_its_own_limits():
@@ -74,7 +76,7 @@ def test_lite_has_its_own_limits():
     assert str(capabilities) == "Milvus Lite 3.2.2"
 
 
-def test_what_is_missing_names_the_version_that_brings_it():
+def test_the_message_for_a_missing_feature_names_the_version_that_introduced_it():
     old, lite = capabilities_of(Server("milvus", (2, 3, 5))), capabilities_of(Server("lite", (3, 2, 2)))
 
     assert old.missing("nullable") == "needs Milvus 2.5 or later; this is Milvus 2.3.5"

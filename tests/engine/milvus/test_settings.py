@@ -1,3 +1,5 @@
+"""Milvus settings: address, login and certificate."""
+
 import base64
 
 import pytest
@@ -30,7 +32,7 @@ ZILLIZ = "in03-abc.serverless.gcp-us-west1.cloud.zilliz.com"
          MilvusAddress("in01-1.aws-us-west-2.vectordb.zillizcloud.com", 19535, True)),
     ],
 )  # fmt: skip
-def test_an_address_is_understood_as_people_write_it(uri, address):
+def test_an_address_is_understood_in_all_its_usual_forms(uri, address):
     assert parse_address(uri) == address
 
 
@@ -53,7 +55,7 @@ def test_an_address_is_understood_as_people_write_it(uri, address):
         ("http://root:Milvus@host:19530", "own fields"),
     ],
 )
-def test_what_is_no_address_is_refused_with_what_to_do(uri, sentence):
+def test_a_text_that_is_not_an_address_is_refused_with_a_hint(uri, sentence):
     with pytest.raises(ValidationError, match=sentence):
         MilvusSettings(uri=uri)
 
@@ -69,12 +71,12 @@ def test_a_password_in_the_address_is_not_repeated():
     ("host", "is_zilliz"),
     [(ZILLIZ, True), ("x.vectordb.zilliz.com.cn", True), ("notzilliz.com", False), ("milvus.local", False)],
 )
-def test_zilliz_cloud_is_known_by_its_host(host, is_zilliz):
+def test_zilliz_cloud_is_recognized_by_its_host(host, is_zilliz):
     assert parse_address(f"https://{host}").is_zilliz == is_zilliz
 
 
 @pytest.mark.parametrize(
-    ("typed", "clear"),
+    ("entered", "login"),
     [
         ({}, None),
         ({"token": "  key\n"}, "key"),
@@ -83,28 +85,28 @@ def test_zilliz_cloud_is_known_by_its_host(host, is_zilliz):
         ({"token": "", "user": "", "password": "", "ca_cert": ""}, None),
     ],
 )
-def test_the_login_is_sent_as_milvus_wants_it(typed, clear):
-    sent = MilvusSettings(uri="http://host", **typed).authorization()
+def test_the_login_is_sent_in_the_form_that_milvus_expects(entered, login):
+    sent = MilvusSettings(uri="http://host", **entered).authorization()
 
-    assert (base64.b64decode(sent).decode() if sent else None) == clear
+    assert (base64.b64decode(sent).decode() if sent else None) == login
 
 
 @pytest.mark.parametrize(
-    ("typed", "sentence"),
+    ("entered", "sentence"),
     [
         ({"token": "t", "user": "u", "password": "p"}, "not both"),
         ({"user": "u"}, "User “u” needs a password"),
         ({"password": "p"}, "needs a user"),
     ],
 )
-def test_half_a_login_is_refused_on_the_password(typed, sentence):
+def test_an_incomplete_or_double_login_is_refused_on_the_field_password(entered, sentence):
     with pytest.raises(ValidationError, match=sentence) as caught:
-        MilvusSettings(uri="http://host", **typed)
+        MilvusSettings(uri="http://host", **entered)
 
     assert caught.value.errors()[0]["loc"] == ("password",)
 
 
-def test_a_refused_login_is_shown_where_it_was_typed():
+def test_a_refused_login_is_shown_on_the_field_that_was_filled_in():
     assert MilvusSettings(uri="http://host", user="u", password="p").secret_field == "password"
     assert MilvusSettings(uri="http://host", token="t").secret_field == "token"
     assert MilvusSettings(uri="http://host").secret_field == "token"

@@ -1,4 +1,4 @@
-"""What is sent is, byte for byte, what pymilvus sends for the same rows."""
+"""Wire format: the same bytes as pymilvus sends for the same rows."""
 
 import numpy as np
 import pyarrow as pa
@@ -41,7 +41,7 @@ VECTORS = {
     MilvusType.BINARY_VECTOR: st.binary(min_size=DIM // 8, max_size=DIM // 8),
     MilvusType.SPARSE_FLOAT_VECTOR: st.dictionaries(st.integers(0, 2**32 - 2), FLOAT, max_size=5),
 }
-few = settings(max_examples=40, deadline=None)
+few_examples = settings(max_examples=40, deadline=None)
 KEY = TargetField("id", TypeSpec(MilvusType.INT64), is_key=True)
 
 
@@ -52,7 +52,7 @@ def spec_of(kind: MilvusType) -> TypeSpec:
 
 @st.composite
 def collections(draw, field, values):
-    """A collection of a key and ``field``, with a few rows, some of which have extra keys."""
+    """A collection with a key and ``field``, and a few rows, some of them with dynamic keys."""
     schema = TargetSchema("things", (KEY, field), dynamic=draw(st.booleans()))
     row = st.builds(lambda key, value: {"id": key, "f": value}, SCALARS[MilvusType.INT64], values)
     if schema.dynamic:
@@ -67,41 +67,41 @@ def assert_same_as_pymilvus(schema, rows):
 
 
 @pytest.mark.parametrize("kind", SCALARS)
-@few
+@few_examples
 @given(data=st.data())
-def test_scalars(kind, data):
+def test_scalars_are_encoded_as_pymilvus_does(kind, data):
     field = TargetField("f", spec_of(kind))
     assert_same_as_pymilvus(*data.draw(collections(field, SCALARS[kind])))
 
 
 @pytest.mark.parametrize("kind", SCALARS)
-@few
+@few_examples
 @given(data=st.data())
-def test_scalars_of_which_some_are_null(kind, data):
+def test_scalars_with_nulls_are_encoded_as_pymilvus_does(kind, data):
     field = TargetField("f", spec_of(kind), nullable=True)
     assert_same_as_pymilvus(*data.draw(collections(field, st.none() | SCALARS[kind])))
 
 
-@few
+@few_examples
 @given(data=st.data())
-def test_a_null_where_the_target_puts_its_default(data):
+def test_a_null_in_a_field_with_a_default_is_encoded_as_pymilvus_does(data):
     field = TargetField("f", spec_of(MilvusType.INT32), default=7)
     assert_same_as_pymilvus(*data.draw(collections(field, st.none() | SCALARS[MilvusType.INT32])))
 
 
 @pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
-@few
+@few_examples
 @given(data=st.data())
-def test_arrays(element, data):
+def test_arrays_are_encoded_as_pymilvus_does(element, data):
     spec = TypeSpec(MilvusType.ARRAY, max_length=1000, element_type=element, max_capacity=9)
     values = st.lists(SCALARS[element], max_size=5)
     assert_same_as_pymilvus(*data.draw(collections(TargetField("f", spec), values)))
 
 
 @pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
-@few
+@few_examples
 @given(data=st.data())
-def test_arrays_of_which_some_are_null(element, data):
+def test_arrays_with_nulls_are_encoded_as_pymilvus_does(element, data):
     spec = TypeSpec(MilvusType.ARRAY, max_length=1000, element_type=element, max_capacity=9)
     values = st.none() | st.lists(SCALARS[element], max_size=5)
     assert_same_as_pymilvus(*data.draw(collections(TargetField("f", spec, nullable=True), values)))
@@ -109,32 +109,32 @@ def test_arrays_of_which_some_are_null(element, data):
 
 @pytest.mark.parametrize("values", [[None] * 3, [[], None, []], [None, [], None], [[], [], []]])
 @pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
-def test_arrays_that_are_all_null_or_empty(element, values):
+def test_arrays_that_are_all_null_or_empty_are_encoded_as_pymilvus_does(element, values):
     spec = TypeSpec(MilvusType.ARRAY, max_length=1000, element_type=element, max_capacity=9)
     schema = TargetSchema("things", (KEY, TargetField("f", spec, nullable=True)), dynamic=False)
     assert_same_as_pymilvus(schema, [{"id": number, "f": value} for number, value in enumerate(values)])
 
 
 @pytest.mark.parametrize("kind", VECTORS)
-@few
+@few_examples
 @given(data=st.data())
-def test_vectors(kind, data):
+def test_vectors_are_encoded_as_pymilvus_does(kind, data):
     field = TargetField("f", spec_of(kind))
     assert_same_as_pymilvus(*data.draw(collections(field, VECTORS[kind])))
 
 
 @pytest.mark.parametrize("kind", VECTORS)
-@few
+@few_examples
 @given(data=st.data())
-def test_vectors_of_which_some_are_null(kind, data):
+def test_vectors_with_nulls_are_encoded_as_pymilvus_does(kind, data):
     field = TargetField("f", spec_of(kind), nullable=True)
     assert_same_as_pymilvus(*data.draw(collections(field, st.none() | VECTORS[kind])))
 
 
 @pytest.mark.parametrize("kind", [*SCALARS, *VECTORS])
-@few
+@few_examples
 @given(data=st.data())
-def test_a_slice_of_a_batch_holds_its_own_rows_only(kind, data):
+def test_a_slice_of_a_batch_contains_only_its_rows(kind, data):
     """A refused batch is bisected by slicing it."""
     field = TargetField("f", spec_of(kind), nullable=True)
     schema, rows = data.draw(collections(field, st.none() | (SCALARS | VECTORS)[kind]))
@@ -147,9 +147,9 @@ def test_a_slice_of_a_batch_holds_its_own_rows_only(kind, data):
     assert encode(part, schema) == expected.SerializeToString()
 
 
-@few
+@few_examples
 @given(st.lists(st.lists(TEXT, max_size=4), min_size=2, max_size=6), st.data())
-def test_a_slice_of_arrays_holds_its_own_elements_only(lists, data):
+def test_a_slice_of_arrays_contains_only_its_elements(lists, data):
     spec = TypeSpec(MilvusType.ARRAY, max_length=1000, element_type=MilvusType.VARCHAR, max_capacity=9)
     schema = TargetSchema("things", (KEY, TargetField("f", spec)), dynamic=False)
     rows = [{"id": number, "f": texts} for number, texts in enumerate(lists)]
@@ -161,13 +161,13 @@ def test_a_slice_of_arrays_holds_its_own_elements_only(lists, data):
 
 
 @pytest.mark.parametrize("kind", [*SCALARS, *VECTORS])
-def test_fields_that_are_null_in_every_row(kind):
+def test_fields_that_are_null_in_every_row_are_encoded_as_pymilvus_does(kind):
     schema = TargetSchema("things", (KEY, TargetField("f", spec_of(kind), nullable=True)), dynamic=False)
     assert_same_as_pymilvus(schema, [{"id": 1, "f": None}, {"id": 2, "f": None}])
 
 
 @pytest.mark.parametrize("upsert", [False, True])
-def test_a_partition_is_named(upsert):
+def test_the_name_of_the_partition_is_sent(upsert):
     schema = TargetSchema("things", (KEY,), dynamic=False)
     rows = [{"id": 1}]
 
@@ -176,7 +176,7 @@ def test_a_partition_is_named(upsert):
     assert encode(batch_of(schema, rows), schema, partition="shoes") == wanted.SerializeToString()
 
 
-def test_what_a_function_makes_is_not_sent():
+def test_the_output_of_a_function_is_not_sent():
     title = TargetField("title", spec_of(MilvusType.VARCHAR), analyzer="standard")
     words = TargetField("words", spec_of(MilvusType.SPARSE_FLOAT_VECTOR))
     made = Function("words", ("title",), ("words",))
@@ -194,7 +194,7 @@ def test_an_auto_id_key_is_not_sent():
     assert [field.field_name for field in request.fields_data] == ["f"]
 
 
-def test_the_database_goes_with_the_rows():
+def test_the_name_of_the_database_is_sent():
     schema = TargetSchema("things", (KEY,), dynamic=False)
 
     request = milvus_pb2.UpsertRequest.FromString(
@@ -204,7 +204,7 @@ def test_the_database_goes_with_the_rows():
     assert (request.db_name, request.collection_name, request.num_rows) == ("shop", "things", 1)
 
 
-def test_a_null_in_a_field_that_takes_none_is_refused_with_its_name():
+def test_a_null_in_a_field_that_is_not_nullable_is_refused_with_the_field_name():
     schema = TargetSchema("things", (KEY, TargetField("title", spec_of(MilvusType.VARCHAR))), dynamic=False)
     rows = pa.RecordBatch.from_pydict(
         {"id": pa.array([1]), "title": pa.array([None], pa.string())}, schema=schema.arrow_schema()
