@@ -1,4 +1,4 @@
-"""Someone at a console with a worker, a PostgreSQL with books and a Milvus."""
+"""Fixtures of the end-to-end tests: users, a worker, a PostgreSQL database of books, and a Milvus."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def base_url(live_server: Any) -> str:
 
 @pytest.fixture(scope="module")
 def worker(django_db_setup: None) -> Iterator[None]:
-    """`manage.py worker`, as a person would start it. It inherits the settings, and so meets our database."""
+    """`manage.py worker`, started as a user starts it. It inherits the settings and so the database."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", "worker"], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
@@ -70,14 +70,14 @@ def worker(django_db_setup: None) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def books(pg: Database) -> Database:
-    """Books with reviews; authors have no vectors, and the shelves are empty."""
+    """Tables of books and reviews. The authors have no vectors, and the table of shelves is empty."""
     pg.execute(TABLES)
     return pg
 
 
 @pytest.fixture
 def watch(base_url: str) -> Iterator[Watch]:
-    """Whatever a test is about: no page may do what a Watch notes."""
+    """Fails every test in which a page does something that it must not do (see ``Watch``)."""
     watch = Watch(base_url)
     yield watch
     assert watch.noted == []
@@ -87,7 +87,7 @@ def watch(base_url: str) -> Iterator[Watch]:
 def open_browser(
     new_context: Callable[..., Any], watch: Watch, transactional_db: None
 ) -> Callable[..., Page]:
-    """A browser that nobody has used yet, at an empty page."""
+    """Open a new browser context with an empty page."""
 
     def open_browser(**options: Any) -> Page:
         context = new_context(**options)
@@ -119,7 +119,7 @@ def ada(open_browser: Callable[..., Page], administrator: User) -> Person:
 
 @pytest.fixture
 def library(books: Database, administrator: User) -> str:
-    """A saved connection to the books."""
+    """A saved connection to the database of books."""
     settings = {**books.settings, "sslmode": "disable"}
     return services.connection_save(
         name="library", kind="postgresql", settings=settings, user=administrator
@@ -138,5 +138,5 @@ def save_vault(uri: str, user: User) -> str:
 
 @pytest.fixture
 def unique() -> str:
-    """What no other test's collections end with."""
+    """A suffix for names of collections that no other test uses."""
     return uuid4().hex[:8]

@@ -1,4 +1,4 @@
-"""What arrived, asked of Milvus by its own client."""
+"""Queries to Milvus through its own client: the rows and types that arrived."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def client_of(uri: str) -> Iterator[MilvusClient]:
 
 
 def count(client: MilvusClient, collection: str) -> int:
-    """The rows of a loaded collection."""
+    """The number of rows in a loaded collection."""
     found = client.query(collection, output_fields=["count(*)"], consistency_level="Strong")
     return int(found[0]["count(*)"])
 
 
 def load(client: MilvusClient, collection: str, vector: str) -> None:
-    """Index and load a collection that a job left bare."""
+    """Index and load a collection that a job left without an index."""
     index = MilvusClient.prepare_index_params(vector, index_type="FLAT", metric_type="L2")
     client.create_index(collection, index)
     client.load_collection(collection)

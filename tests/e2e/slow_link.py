@@ -1,4 +1,4 @@
-"""A way to a server on which only so many bytes a second pass: what is behind it is as slow as wanted."""
+"""Slow link: a proxy to a server that passes a limited number of bytes per second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK_BYTES = 64 * 1024
 
 @dataclass
 class SlowLink:
-    """To the server at ``host`` and ``port``; each direction of each connection has ``bytes_per_second``."""
+    """A proxy to ``host`` and ``port``. Each direction of each connection passes ``bytes_per_second``."""
 
     host: str
     port: int
@@ -34,7 +34,7 @@ class SlowLink:
         try:
             yield self
         finally:
-            loop.call_soon_threadsafe(self._over.set)
+            loop.call_soon_threadsafe(self._finished.set)
             thread.join()
 
     def _run(self, loop: asyncio.AbstractEventLoop, ready: threading.Event) -> None:
@@ -42,25 +42,25 @@ class SlowLink:
             runner.run(self._serve(ready))
 
     async def _serve(self, ready: threading.Event) -> None:
-        self._over = asyncio.Event()
+        self._finished = asyncio.Event()
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.listens_on = server.sockets[0].getsockname()[1]
         ready.set()
-        await self._over.wait()
+        await self._finished.wait()
         server.close()
 
     async def _connected(self, near: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
         far, far_out = await asyncio.open_connection(self.host, self.port)
         with suppress(asyncio.CancelledError):
-            await asyncio.gather(self._pass(near, far_out), self._pass(far, near_out))
+            await asyncio.gather(self._copy(near, far_out), self._copy(far, near_out))
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while chunk := await reader.read(CHUNK_BYTES):
                 await asyncio.sleep(len(chunk) / self.bytes_per_second)
                 writer.write(chunk)
                 await writer.drain()
         except ConnectionError:
-            pass  # one end hung up: so does the other
+            pass  # one end closed the connection; ``finally`` closes the other end
         finally:
             writer.close()

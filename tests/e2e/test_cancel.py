@@ -1,4 +1,4 @@
-"""A running job is canceled from a dialog that names it and asks what shall become of what it wrote."""
+"""Cancel dialog: it names the running job and asks what to do with the rows that the job wrote."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.engines.postgres import Database
 
 pytestmark = pytest.mark.engine
 
-# Some 60 MB: ten seconds, of which a few are under way at a time.
+# About 60 MB, which take ten seconds to send; the data of a few seconds is in transit at a time.
 ROWS, DIMENSIONS = 40_000, 384
 BYTES_PER_SECOND = 6_000_000
 
@@ -37,22 +37,22 @@ def big(books: Database) -> Database:
 
 @pytest.fixture
 def link(milvus_lite_uri: str) -> Iterator[SlowLink]:
-    there = urlsplit(milvus_lite_uri)
-    with SlowLink(str(there.hostname), int(there.port or 0), BYTES_PER_SECOND).open() as link:
+    address = urlsplit(milvus_lite_uri)
+    with SlowLink(str(address.hostname), int(address.port or 0), BYTES_PER_SECOND).open() as link:
         yield link
 
 
 @pytest.fixture
 def running(worker, big, ada, library, administrator, link, unique) -> Person:
-    """Someone who looks at a job that has written some of its rows into `pages_<unique>`."""
-    ada.walk_to_migrate(library, save_vault(link.uri, administrator), pages=f"pages_{unique}")
+    """A user on the page of a job that has written some of its rows into `pages_<unique>`."""
+    ada.go_to_migrate(library, save_vault(link.uri, administrator), pages=f"pages_{unique}")
     ada.migrate()
-    expect(figure(ada, "Written")).to_have_text(re.compile("[1-9]"), timeout=JOB_MS)
+    expect(counter(ada, "Written")).to_have_text(re.compile("[1-9]"), timeout=JOB_MS)
     expect(ada.status).to_have_text("In Progress")
     return ada
 
 
-def figure(person: Person, label: str) -> Locator:
+def counter(person: Person, label: str) -> Locator:
     return person.page.locator(f'#live td[data-label="{label}"]')
 
 
@@ -65,7 +65,7 @@ def ask_to_cancel(person: Person, collection: str) -> Locator:
     return dialog
 
 
-def test_a_canceled_job_keeps_what_it_wrote_and_says_how_much(running, milvus_lite_uri, unique):
+def test_a_canceled_job_keeps_its_rows_and_shows_how_many(running, milvus_lite_uri, unique):
     dialog = ask_to_cancel(running, f"pages_{unique}")
     dialog.get_by_role("button", name="Cancel the job").click()
     running.waits_for("Canceled")
@@ -80,7 +80,7 @@ def test_a_canceled_job_keeps_what_it_wrote_and_says_how_much(running, milvus_li
         client.drop_collection(f"pages_{unique}")
 
 
-def test_a_canceled_job_drops_what_it_made_where_that_was_asked(running, milvus_lite_uri, unique):
+def test_a_canceled_job_drops_the_collections_it_created_if_chosen(running, milvus_lite_uri, unique):
     dialog = ask_to_cancel(running, f"pages_{unique}")
     dialog.get_by_role("radio", name="Drop the collections this job created").check()
     dialog.get_by_role("button", name="Cancel the job").click()

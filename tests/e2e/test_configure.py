@@ -1,4 +1,4 @@
-"""The pages by themselves, before a job: what they do while a person fills them in."""
+"""Wizard pages before a job: how they react while a user fills them in."""
 
 from __future__ import annotations
 
@@ -20,59 +20,59 @@ def begin_with_books(person: Person, library: str, vault: str) -> None:
     person.choose("public.books", target=vault)
 
 
-def test_a_problem_keeps_a_person_on_configure_and_says_where(ada, library, vault, milvus_lite_uri, unique):
+def test_a_problem_keeps_the_user_on_configure_and_is_focused(ada, library, vault, milvus_lite_uri, unique):
     name = f"books_{unique}"
     with client_of(milvus_lite_uri) as client:
         client.create_collection(name, dimension=4)
     begin_with_books(ada, library, vault)
-    ada.repair("Use like_")
+    ada.apply_fix("Use like_")
     expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
     ada.name_target(name)
     expect(ada.page.locator("#p-target")).to_contain_text(f"already has a collection “{name}”")
     ada.press("Go to the first problem")
     expect(ada.field("Target collection")).to_be_focused()
-    ada.repair(f"Use {name}_2")
+    ada.apply_fix(f"Use {name}_2")
     expect(ada.field("Target collection")).to_have_value(f"{name}_2")
-    ada.go_on_to_migrate()
+    ada.continue_to_migrate()
     with client_of(milvus_lite_uri) as client:
         client.drop_collection(name)
 
 
-def test_ticking_all_that_are_shown_leaves_what_is_filtered_out_and_every_option_alone(ada, library, vault):
+def test_select_all_changes_only_the_shown_fields_and_no_options(ada, library, vault):
     begin_with_books(ada, library, vault)
-    ticks = {name: ada.page.get_by_label(f"Include of {name}") for name in ("title", "pages", "like")}
+    checkboxes = {name: ada.page.get_by_label(f"Include of {name}") for name in ("title", "pages", "like")}
     nullable = ada.page.get_by_label("Nullable of pages")
     expect(nullable).to_be_checked()
     ada.field("Filter fields").fill("pages")
-    expect(ticks["title"]).not_to_be_visible()
+    expect(checkboxes["title"]).not_to_be_visible()
     ada.field("Select all shown fields").uncheck()
     expect(ada.page.locator("#moving")).to_have_text("4 of 5 selected")
     ada.field("Filter fields").fill("")
-    expect(ticks["title"]).to_be_checked()
-    expect(ticks["pages"]).not_to_be_checked()
+    expect(checkboxes["title"]).to_be_checked()
+    expect(checkboxes["pages"]).not_to_be_checked()
     ada.page.reload()
-    expect(ticks["pages"]).not_to_be_checked()
-    ticks["pages"].check()
+    expect(checkboxes["pages"]).not_to_be_checked()
+    checkboxes["pages"].check()
     expect(nullable).to_be_checked()
 
 
-def test_what_was_changed_goes_only_after_a_question(ada, library, vault):
+def test_changes_are_reset_only_after_a_confirmation(ada, library, vault):
     begin_with_books(ada, library, vault)
-    tick = ada.page.get_by_label("Include of pages")
-    tick.uncheck()
+    checkbox = ada.page.get_by_label("Include of pages")
+    checkbox.uncheck()
     expect(ada.page.locator("#moving")).to_have_text("4 of 5 selected")
     ada.press("Reset to defaults")
     ada.page.locator("#ask").get_by_role("button", name="Go back").click()
-    expect(tick).not_to_be_checked()
+    expect(checkbox).not_to_be_checked()
     ada.press("Reset to defaults")
     expect(ada.page.locator("#ask-text")).to_contain_text("Your changes for public.books will be lost.")
     ada.page.locator("#ask").get_by_role("button", name="Reset").click()
-    expect(tick).to_be_checked()
+    expect(checkbox).to_be_checked()
 
 
-def test_the_preview_follows_what_is_typed(ada, library, vault):
+def test_the_preview_shows_the_names_that_are_typed(ada, library, vault):
     begin_with_books(ada, library, vault)
-    ada.repair("Use like_")
+    ada.apply_fix("Use like_")
     preview = ada.page.locator("#preview")
     expect(preview.get_by_role("columnheader")).to_have_text(["id", "title", "pages", "like_", "embedding"])
     expect(preview).to_contain_text("Book 1")
@@ -81,7 +81,7 @@ def test_the_preview_follows_what_is_typed(ada, library, vault):
     expect(preview.get_by_role("columnheader", name="caption")).to_be_visible()
 
 
-def test_only_the_chosen_way_to_connect_is_asked_for(ada):
+def test_only_the_fields_of_the_chosen_connection_method_are_shown(ada):
     ada.begin()
     expect(ada.field("Host")).to_be_visible()
     text = ada.page.get_by_role("textbox", name=re.compile("Connection string"))
@@ -91,9 +91,9 @@ def test_only_the_chosen_way_to_connect_is_asked_for(ada):
     expect(ada.field("Host")).not_to_be_visible()
 
 
-def test_the_old_key_stays_by_either_of_its_ticks_and_what_was_opened_stays_open(ada, library, vault):
+def test_both_checkboxes_of_the_old_key_agree_and_an_open_section_stays_open(ada, library, vault):
     begin_with_books(ada, library, vault)
-    ada.repair("Use like_")
+    ada.apply_fix("Use like_")
     moving, advanced = ada.page.locator("#moving"), ada.page.locator("#advanced")
     ada.page.get_by_label("Primary key", exact=True).select_option("auto")
     expect(moving).to_have_text("4 of 5 selected")

@@ -1,4 +1,4 @@
-"""Where no worker runs a job stays as it was made: the page says so, and how to start one."""
+"""Console without a worker: a job stays pending, and the pages say so and how to start a worker."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ pytestmark = pytest.mark.engine
 
 
 def test_a_double_click_on_migrate_makes_one_job(ada, library, vault, unique):
-    ada.walk_to_migrate(library, vault, reviews=f"reviews_{unique}")
+    ada.go_to_migrate(library, vault, reviews=f"reviews_{unique}")
     ada.page.get_by_role("button", name="Migrate", exact=True).dblclick()
     job = ada.sees_job()
     assert [job] == list(Job.objects.values_list("public_id", flat=True))
 
 
 def test_migrate_pressed_in_two_windows_makes_one_job(ada, library, vault, unique):
-    ada.walk_to_migrate(library, vault, reviews=f"reviews_{unique}")
+    ada.go_to_migrate(library, vault, reviews=f"reviews_{unique}")
     second = Person(ada.page.context.new_page(), PASSWORD)
     second.page.goto(ada.page.url)
     second.sees("Migrate")
@@ -29,8 +29,8 @@ def test_migrate_pressed_in_two_windows_makes_one_job(ada, library, vault, uniqu
     assert Job.objects.count() == 1
 
 
-def test_without_a_worker_every_page_that_waits_for_one_says_how_to_start_it(ada, library, vault, unique):
-    ada.walk_to_migrate(library, vault, reviews=f"reviews_{unique}")
+def test_every_page_that_needs_a_worker_says_how_to_start_one(ada, library, vault, unique):
+    ada.go_to_migrate(library, vault, reviews=f"reviews_{unique}")
     ada.migrate()
     expect(ada.status).to_have_text("Pending")
     for url in (ada.page.url, "/jobs/", "/"):
@@ -39,8 +39,8 @@ def test_without_a_worker_every_page_that_waits_for_one_says_how_to_start_it(ada
         expect(ada.page.get_by_text("python manage.py worker")).to_be_visible()
 
 
-def test_a_job_that_has_not_begun_is_canceled_at_once(ada, library, vault, unique):
-    ada.walk_to_migrate(library, vault, reviews=f"reviews_{unique}")
+def test_a_job_that_has_not_started_is_canceled_at_once(ada, library, vault, unique):
+    ada.go_to_migrate(library, vault, reviews=f"reviews_{unique}")
     ada.migrate()
     ada.page.get_by_role("link", name="Cancel job…").click()
     dialog = ada.page.get_by_role("dialog")

@@ -1,5 +1,5 @@
-"""Every page, opened once by an administrator: none asks another host, breaks the content policy or fails in
-its own code (the watch sees to that), and all of them fit a phone.
+"""All pages of the console, each opened once by an administrator: no page calls another host, breaks the
+content security policy or raises a script error (``Watch`` checks this), and each page fits a phone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from tests.e2e.person import Person
 
 pytestmark = pytest.mark.engine
 
-# Not pages: fragments, downloads, what is only posted to, and what another program asks.
-NO_PAGES = {
+# URLs that are not pages: fragments, downloads, URLs for POST only, and the health check.
+NOT_PAGES = {
     "connection_test",
     "healthz",
     "job_index",
@@ -33,25 +33,25 @@ NO_PAGES = {
 
 @pytest.fixture
 def arguments(ada: Person, administrator, library, vault) -> dict[str, list[object]]:
-    """For each page that is about something: what it is about. One draft is through, another became a job."""
-    ada.walk_to_migrate(library, vault, reviews="reviews_of_a_job")
+    """The URL arguments of each page that needs some. One draft is complete; another became a job."""
+    ada.go_to_migrate(library, vault, reviews="reviews_of_a_job")
     ada.migrate()
-    ada.walk_to_migrate(library, vault, reviews="reviews_of_a_draft")
+    ada.go_to_migrate(library, vault, reviews="reviews_of_a_draft")
     draft, job = Draft.objects.get(job=None).pk, Job.objects.get().public_id
     steps = {f"wizard_{step}": [draft] for step in ("connect", "select", "schema", "migrate", "replace")}
     pages = {name: [job] for name in ("job", "job_cancel", "job_plan", "job_rejected")}
     connection = {
-        f"connection_{what}": [Connection.objects.get(name=vault).pk] for what in ("edit", "delete")
+        f"connection_{action}": [Connection.objects.get(name=vault).pk] for action in ("edit", "delete")
     }
     kinds = {"connection_new": ["postgresql"], "wizard_new": ["postgresql"]}
     return steps | pages | connection | kinds | {"account_edit": [administrator.pk]}
 
 
 def page_names() -> set[str]:
-    return {name for name in get_resolver().reverse_dict if isinstance(name, str)} - NO_PAGES
+    return {name for name in get_resolver().reverse_dict if isinstance(name, str)} - NOT_PAGES
 
 
-def test_every_page_keeps_to_itself_and_fits_a_phone(ada, arguments, watch):
+def test_every_page_stays_on_its_host_and_fits_a_phone(ada, arguments, watch):
     ada.page.set_viewport_size({"width": 390, "height": 844})
     addresses = [reverse(name, args=arguments.get(name)) for name in sorted(page_names() - {"login"})]
     for address in addresses:
@@ -63,7 +63,7 @@ def test_every_page_keeps_to_itself_and_fits_a_phone(ada, arguments, watch):
     assert watch.pages >= set(addresses)
 
 
-def test_both_themes_and_the_system_s_are_a_click_away(ada):
+def test_the_theme_button_switches_between_light_dark_and_system(ada):
     shown = ada.page.locator("html")
     for theme in ("light", "dark"):
         ada.page.locator("[data-theme-toggle]").click()

@@ -1,4 +1,4 @@
-"""A viewer sees jobs and their logs, and can change nothing."""
+"""Viewers: users who see jobs and their logs and cannot change anything."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def job(library: str, vault: str, administrator: User) -> Job:
     )
 
 
-def test_a_viewer_sees_jobs_and_logs_and_nothing_to_press(vic, job):
+def test_a_viewer_sees_jobs_and_logs_but_no_actions(vic, job):
     expect(vic.page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(
         ["Migrations", "Jobs"]
     )
@@ -57,7 +57,7 @@ def test_a_viewer_sees_jobs_and_logs_and_nothing_to_press(vic, job):
         expect(vic.page.get_by_role("link", name=name)).to_have_count(0)
 
 
-def test_a_viewer_is_refused_what_is_for_administrators(vic, job, administrator):
+def test_pages_for_administrators_refuse_a_viewer(vic, job, administrator):
     draft = Draft.objects.create(
         kind="postgresql", owner=administrator, source_connection=job.source_connection
     )
@@ -80,7 +80,7 @@ def test_a_viewer_is_refused_what_is_for_administrators(vic, job, administrator)
     assert job.is_live
 
 
-def test_who_is_not_logged_in_is_asked_to_and_then_brought_to_the_page(open_browser, viewer, job):
+def test_an_anonymous_user_must_log_in_and_then_gets_to_the_page(open_browser, viewer, job):
     person = Person(open_browser(), PASSWORD)
     person.page.goto(reverse("job", args=[job.public_id]))
     expect(person.page.get_by_text("Please log in to see this page.")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Connect, Select, Configure Schema, Migrate: by clicks, into a real Milvus, read back by its own client."""
+"""Wizard (Connect, Select, Configure Schema, Migrate): used by clicks, with a real Milvus as the target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.person import Person
 pytestmark = pytest.mark.engine
 
 
-def test_a_table_is_migrated_by_clicks_and_arrives_whole(
+def test_a_table_is_migrated_by_clicks_and_arrives_complete(
     worker, ada, books, administrator, milvus_uri, unique
 ):
     save_vault(milvus_uri, administrator)
@@ -28,9 +28,9 @@ def test_a_table_is_migrated_by_clicks_and_arrives_whole(
     ada.choose("public.books", target="vault")
     ada.name_target(name)
     expect(ada.page.get_by_role("button", name="Use like_")).to_be_visible()
-    ada.repair("Use like_")
+    ada.apply_fix("Use like_")
     expect(ada.page.get_by_label("Target of like")).to_have_value("like_")
-    ada.go_on_to_migrate()
+    ada.continue_to_migrate()
     ada.field("Create indexes").check()
     ada.field("Load collections for search").check()
     job = ada.migrate()
@@ -61,13 +61,13 @@ def test_two_tables_are_migrated_in_one_job(worker, ada, library, vault, milvus_
         expect(ada.page.get_by_role("row", name=f"public.{table}")).to_contain_text(reason)
     ada.choose("public.books", "public.reviews", target=vault)
     ada.page.get_by_label("Include of like").uncheck()
-    ada.turn_to("reviews")
+    ada.switch_to("reviews")
     ada.name_target(names["reviews"])
     expect(ada.page.get_by_text("Auto ID gives each row a new key")).to_be_visible()
-    ada.turn_to("books")
+    ada.switch_to("books")
     expect(ada.page.get_by_label("Include of like")).not_to_be_checked()
     ada.name_target(names["books"])
-    ada.go_on_to_migrate()
+    ada.continue_to_migrate()
     ada.field("Create indexes").check()
     ada.field("Load collections for search").check()
     ada.migrate()
@@ -90,7 +90,7 @@ def test_two_tables_are_migrated_in_one_job(worker, ada, library, vault, milvus_
             client.drop_collection(name)
 
 
-def test_a_wrong_password_is_shown_on_its_field_and_put_right_alone(ada, books):
+def test_a_wrong_password_is_shown_on_its_field_and_can_be_corrected_there(ada, books):
     ada.begin()
     ada.fill_in("library", {**books.settings, "password": "not the password"})
     ada.press("Next")
@@ -110,9 +110,7 @@ def test_a_wrong_password_is_shown_on_its_field_and_put_right_alone(ada, books):
     assert str(books.settings["password"]) not in ada.page.content()
 
 
-def test_a_draft_outlives_the_browser_and_back_and_forth_loses_nothing(
-    ada, open_browser, library, vault, unique
-):
+def test_a_draft_outlives_the_browser_and_going_back_loses_nothing(ada, open_browser, library, vault, unique):
     ada.begin()
     ada.page.get_by_role("radio", name=library).check()
     ada.press("Next")
@@ -127,7 +125,7 @@ def test_a_draft_outlives_the_browser_and_back_and_forth_loses_nothing(
     again.log_in("ada")
     expect(again.page.get_by_text("2 tables selected")).to_be_visible()
     again.page.get_by_role("link", name="Resume").click()
-    shows_what_was_typed(again, f"books_{unique}")
+    assert_shows_typed_values(again, f"books_{unique}")
     again.press("Back")
     for table in ("books", "reviews"):
         expect(again.field(f"public.{table}")).to_be_checked()
@@ -136,16 +134,16 @@ def test_a_draft_outlives_the_browser_and_back_and_forth_loses_nothing(
     expect(again.page.get_by_role("radio", name=library)).to_be_checked()
     again.press("Next")
     again.press("Next")
-    shows_what_was_typed(again, f"books_{unique}")
+    assert_shows_typed_values(again, f"books_{unique}")
     assert Draft.objects.count() == 1
 
 
-def shows_what_was_typed(person: Person, name: str) -> None:
+def assert_shows_typed_values(person: Person, name: str) -> None:
     expect(person.field("Target collection")).to_have_value(name)
     expect(person.page.get_by_label("Max length of title")).to_have_value("777")
 
 
-def test_without_javascript_the_whole_way_works(
+def test_the_whole_wizard_works_without_javascript(
     worker, open_browser, administrator, library, vault, milvus_lite_uri, unique
 ):
     person = Person(open_browser(java_script_enabled=False), PASSWORD)
@@ -155,16 +153,16 @@ def test_without_javascript_the_whole_way_works(
     person.press("Next")
     person.choose("public.reviews", target=vault)
     person.field("Target collection").fill(f"reviews_{unique}")
-    person.go_on_to_migrate()
+    person.continue_to_migrate()
     person.migrate()
-    until_it_says(person, "Successful")
+    reload_until_status(person, "Successful")
     with client_of(milvus_lite_uri) as client:
         assert client.has_collection(f"reviews_{unique}")
         client.drop_collection(f"reviews_{unique}")
 
 
-def until_it_says(person: Person, status: str) -> None:
-    """Nothing moves on such a page: it is loaded again, as a person would."""
+def reload_until_status(person: Person, status: str) -> None:
+    """Reload the page until the job has this status: a page without JavaScript does not update."""
     for _ in range(120):
         if person.status.inner_text() == status:
             return

@@ -1,5 +1,5 @@
-"""What no page may do, wherever a person goes: reach another host, break the content policy, fail in its
-own code.
+"""Watch: notes what no page may do: call another host, break the content security policy, or raise a script
+error.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
-# The browser notes each refused form as an error; that a form is refused is no fault of the page.
+# The browser logs each refused form as an error, but a refused form is not an error of the page.
 REFUSED = tuple(f"responded with a status of {code}" for code in (403, 409, 422))
 
 
@@ -29,7 +29,7 @@ class Watch:
         if request.url.startswith(f"{self.origin}/"):
             self.pages.add(request.url.removeprefix(self.origin))
         elif not request.url.startswith("data:"):
-            self.noted.append(f"asked another host: {request.url}")
+            self.noted.append(f"called another host: {request.url}")
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(words in message.text for words in REFUSED):

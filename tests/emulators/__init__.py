@@ -1,1 +1,1 @@
-"""Stand-ins that speak the wire, for what the real engines here do not show."""
+"""Emulators: servers that show behavior which the real engines of the tests do not show."""

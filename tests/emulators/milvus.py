@@ -1,6 +1,6 @@
-"""Milvus Lite's own server behind what Lite lacks: a login, TLS, and answers that go wrong at will.
+"""Milvus emulator: the server of Milvus Lite with a login, TLS, and answers that a test chooses.
 
-The refusals are worded as Milvus's proxy words them (``internal/proxy/authentication_interceptor.go``).
+The refusals have the words of Milvus's proxy (``internal/proxy/authentication_interceptor.go``).
 """
 
 import base64
@@ -27,7 +27,7 @@ Answer = Callable[[Any, grpc.ServicerContext], Any]
 
 @dataclass
 class Certificate:
-    """A certificate that signs itself, and its key, as PEM."""
+    """A self-signed certificate and its key, as PEM."""
 
     certificate: bytes
     key: bytes
@@ -56,8 +56,11 @@ def certificate_for(address: str) -> Certificate:
 
 @dataclass
 class MilvusEmulator:
-    """``login`` is the token, or user:password, that is let in. ``answers`` are given instead of Lite's own,
-    by method, each once; ``calls`` are the methods called so far, with the metadata that came along."""
+    """A server with these options.
+
+    ``login``: the token, or user:password, that is accepted. ``answers``: answers by method that replace
+    those of Lite, each used once. ``calls``: the methods called so far, each with its metadata.
+    """
 
     folder: Path
     login: str = ""
@@ -108,13 +111,13 @@ class _Guard(grpc.ServerInterceptor):
         self._emulator.calls.append((method, metadata))
         sent = base64.b64decode(metadata.get("authorization", "")).decode()
         if self._emulator.login and sent != self._emulator.login:
-            return _instead(handler, _refuse(WRONG_PASSWORD if ":" in sent else WRONG_KEY))
+            return _replaced(handler, _refuse(WRONG_PASSWORD if ":" in sent else WRONG_KEY))
         if waiting := self._emulator.answers.get(method):
-            return _instead(handler, waiting.popleft())
+            return _replaced(handler, waiting.popleft())
         return handler
 
 
-def _instead(handler: Any, answer: Answer) -> Any:
+def _replaced(handler: Any, answer: Answer) -> Any:
     return grpc.unary_unary_rpc_method_handler(
         answer,
         request_deserializer=handler.request_deserializer,
@@ -122,14 +125,14 @@ def _instead(handler: Any, answer: Answer) -> Any:
     )
 
 
-def _refuse(words: str) -> Answer:
-    return aborting(grpc.StatusCode.UNAUTHENTICATED, words)
+def _refuse(message: str) -> Answer:
+    return aborting(grpc.StatusCode.UNAUTHENTICATED, message)
 
 
-def aborting(code: grpc.StatusCode, words: str) -> Answer:
+def aborting(code: grpc.StatusCode, message: str) -> Answer:
     """An answer that is a gRPC error."""
 
     def answer(request: Any, context: grpc.ServicerContext) -> Any:
-        context.abort(code, words)
+        context.abort(code, message)
 
     return answer

@@ -1,1 +1,1 @@
-"""Real engines and a browser as fixtures: each is started once a session and stopped by its own process."""
+"""Fixtures of real engines and a browser: each starts once a session, and its process stops it."""

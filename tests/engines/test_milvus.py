@@ -1,3 +1,5 @@
+"""Milvus engines: Milvus Lite and Milvus 2.3.5 answer with their versions."""
+
 from tests.engines.milvus_client import plain_client
 
 

@@ -1,4 +1,4 @@
-"""A worker killed or ended in mid job, and started again: real PostgreSQL, real Milvus, real processes."""
+"""Killed worker: a job continues after its worker was killed or stopped, with real servers and processes."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 120
 
 @contextmanager
 def worker() -> Iterator[subprocess.Popen[bytes]]:
-    """``manage.py worker`` with one slot; killed at the end, if it still runs."""
+    """``manage.py worker`` with one slot; stopped at the end if it still runs."""
     environment = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "VECTORFERRY_WORKERS": "1",
@@ -42,10 +42,10 @@ def worker() -> Iterator[subprocess.Popen[bytes]]:
         started.wait(PATIENCE_SECONDS)
 
 
-def wait_until(holds: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, "it did not come to that"
+    while not condition():
+        assert time.monotonic() < end, "the condition was not met in time"
         time.sleep(0.05)
 
 
@@ -58,12 +58,12 @@ def job(pg, milvus_uri):
         f"INSERT INTO {name} SELECT n, ('[' || n || ',1,2,3]')::vector, repeat(md5(n::text), 128) "
         f"FROM generate_series(1, {ROWS}) n"
     )
-    yield made(pg, milvus_uri, {"source": f"public.{name}", "target": name})
+    yield create_job(pg, milvus_uri, {"source": f"public.{name}", "target": name})
     with closing(plain_client(milvus_uri)) as client:
         client.drop_collection(name)
 
 
-def made(pg, milvus_uri, collection) -> Job:
+def create_job(pg, milvus_uri, collection) -> Job:
     plan = {
         "version": 1,
         "source": {"kind": "postgresql"},
@@ -92,11 +92,11 @@ def test_a_killed_worker_started_again_finishes_the_job_with_equal_counts(job, m
     row = job.collections.with_counters().get()
     assert (row.rows_source, row.rows_read, row.rows_written, row.rows_target) == (ROWS,) * 4
     assert row.verified
-    assert keys_in(milvus_uri, row.target) == ROWS
+    assert count_rows(milvus_uri, row.target) == ROWS
 
 
-def test_a_killed_worker_that_added_rows_counts_none_of_them_twice(pg, milvus_uri):
-    """Some of the rows replace others that were there: the difference alone would not tell."""
+def test_rows_appended_by_a_killed_worker_are_not_counted_twice(pg, milvus_uri):
+    """Some rows replace existing rows, so the difference of the counts alone proves nothing."""
     name = f"killed_{uuid4().hex[:8]}"
     pg.execute(f"CREATE TABLE {name} (id bigint PRIMARY KEY, embedding vector(4), body text)")
     pg.execute(
@@ -105,10 +105,10 @@ def test_a_killed_worker_that_added_rows_counts_none_of_them_twice(pg, milvus_ur
     )
     collection = {"source": f"public.{name}", "target": name, "if_exists": "append"}
     try:
-        first = made(pg, milvus_uri, collection | {"select": {"where": f"id > {ROWS - 1000}"}})
+        first = create_job(pg, milvus_uri, collection | {"select": {"where": f"id > {ROWS - 1000}"}})
         run_inline(first)
         assert first.status == Status.SUCCESSFUL, first.error
-        job = made(pg, milvus_uri, collection)
+        job = create_job(pg, milvus_uri, collection)
         moving = JobSlice.objects.filter(collection__job=job)
         with worker() as killed:
             wait_until(lambda: moving.filter(rows_written__gt=0).exists())
@@ -127,7 +127,7 @@ def test_a_killed_worker_that_added_rows_counts_none_of_them_twice(pg, milvus_ur
             client.drop_collection(name)
 
 
-def test_a_worker_asked_to_end_in_mid_job_lets_go_in_time_and_another_goes_on(job):
+def test_a_worker_stopped_during_a_job_releases_it_in_time_and_another_continues(job):
     with worker() as first:
         wait_until(lambda: JobSlice.objects.filter(rows_written__gt=0).exists())
         first.terminate()
@@ -141,8 +141,8 @@ def test_a_worker_asked_to_end_in_mid_job_lets_go_in_time_and_another_goes_on(jo
     assert job.collections.get().rows_target == ROWS
 
 
-def keys_in(uri: str, name: str) -> int:
-    """How many distinct keys the collection holds, asked without our code."""
+def count_rows(uri: str, name: str) -> int:
+    """The number of rows in the collection, counted by plain pymilvus."""
     with closing(plain_client(uri)) as client:
         index = client.prepare_index_params()
         index.add_index("embedding", index_type="AUTOINDEX", metric_type="L2")

@@ -13,7 +13,7 @@ from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.key_text import PART
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.sources.base import KeyRows
-from tests.engines.postgres import CARELESS, Database
+from tests.engines.postgres import FAST_BUT_UNSAFE, Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened
 from tests.integration.postgresql.test_keys import KEYED, MIXED_CASE, TEXTS, assert_resumes
 
@@ -32,7 +32,7 @@ def database() -> Iterator[Database]:
     if not INSTALLED:
         pytest.skip("ICU and citext need a PostgreSQL of the system: install its package `postgresql`")
     with TemporaryDirectory(prefix="vectorferry-postgres-", ignore_cleanup_errors=True) as folder:
-        server = SystemPostgres(Path(folder), CARELESS)
+        server = SystemPostgres(Path(folder), FAST_BUT_UNSAFE)
         server.start()
         made = Database(server.url())
         made.execute(
