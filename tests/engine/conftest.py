@@ -6,25 +6,25 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.pipeline.moving import Move, books_on_the_move
+from tests.engine.pipeline.moving import Move, move_of_books
 
 
 @pytest.fixture
 def move() -> Iterator[Move]:
     """A move of 200 books that keeps their keys."""
-    with books_on_the_move() as move:
+    with move_of_books() as move:
         yield move
 
 
 @pytest.fixture
 def auto_move() -> Iterator[Move]:
     """A move of 200 books that get new keys by Auto ID."""
-    with books_on_the_move(auto_id=True) as move:
+    with move_of_books(auto_id=True) as move:
         yield move
 
 
 @pytest.fixture(params=["key kept", "auto id"])
 def any_move(request: pytest.FixtureRequest) -> Iterator[Move]:
     """A move of 200 books, once with kept keys and once with Auto ID."""
-    with books_on_the_move(auto_id=request.param == "auto id") as move:
+    with move_of_books(auto_id=request.param == "auto id") as move:
         yield move

@@ -1,4 +1,4 @@
-"""A source of books and a target in memory, and runs of the pipeline between them."""
+"""Moves for tests: runs of the pipeline from a memory source of books to a memory target."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SPECS = {
     "title": TypeSpec(MilvusType.VARCHAR, max_length=512),
     "embedding": TypeSpec(MilvusType.FLOAT_VECTOR, dim=8),
 }
-# So quick that a test does not wait, and yet real waits.
+# Real waits, but too short to slow a test down.
 QUICK = RetryPolicy(tries=5, first_seconds=0.001, most_seconds=0.004)
 
 
@@ -49,7 +49,7 @@ def books(rows: int) -> pa.RecordBatch:
 
 
 def books_mapping(*, auto_id: bool = False, batch_bytes: int = 1024) -> Mapping:
-    """The books as they are. With Auto ID, the old key stays as an ordinary field."""
+    """Return a mapping that moves books unchanged. With Auto ID, the source key becomes an ordinary field."""
     plan = CollectionPlan.model_validate(
         {
             "source": "books",
@@ -70,7 +70,7 @@ def books_mapping(*, auto_id: bool = False, batch_bytes: int = 1024) -> Mapping:
 
 @dataclass
 class Move:
-    """One slice of books on its way. ``logged`` holds (level, message) of the run log."""
+    """The move of one slice of books. ``logged`` holds (level, message) of the run log."""
 
     source_store: MemoryStore
     source: MemorySource
@@ -106,7 +106,7 @@ class Move:
         return run_slice(self.source, channel, work, self.ledger, ctx, self.policy, self._log)
 
     def resume(self, checkpoint: Checkpoint, **options: Any) -> SliceEnd:
-        """Go on as another worker would: from what was stored."""
+        """Continue from a stored checkpoint, as another worker would."""
         self.stop = StopToken()
         self.ledger = Ledger(checkpoint.after, checkpoint.counters)
         return self.run(checkpoint.after, **options)
@@ -115,11 +115,11 @@ class Move:
         self.policy = replace(self.policy, **changes)
 
     def written(self) -> list[int]:
-        """The books in the target, by their number; one that is there twice stands here twice."""
+        """Return the sorted numbers of the books in the target; duplicates are listed twice."""
         return sorted(row["id"] for row in self.target_store.collections["books"].rows.values())
 
-    def spoil(self, *, reject: tuple[int, ...] = (), skip: tuple[int, ...] = ()) -> None:
-        """Give some books a title that is too long, and take the vector of others."""
+    def add_faults(self, *, reject: tuple[int, ...] = (), skip: tuple[int, ...] = ()) -> None:
+        """Make the titles of some books too long, and the vectors of others NULL."""
         rows = self.collection.rows.to_pylist()
         for number in reject:
             rows[number]["title"] = "x" * 600
@@ -131,17 +131,17 @@ class Move:
         self.logged.append((level, message))
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for another thread to get there. Fails after ten seconds."""
+def wait_until(is_true: Callable[[], bool]) -> None:
+    """Wait until a condition that another thread changes is true. Fails after ten seconds."""
     end = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < end, "it did not come to that"
+    while not is_true():
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.001)
 
 
 @contextmanager
-def books_on_the_move(rows: int = 200, *, auto_id: bool = False, batch_bytes: int = 1024) -> Iterator[Move]:
-    """A move of ``rows`` books, about 20 of them a batch; afterwards no thread of it may be left."""
+def move_of_books(rows: int = 200, *, auto_id: bool = False, batch_bytes: int = 1024) -> Iterator[Move]:
+    """Yield a move of ``rows`` books, about 20 per batch, and check that no thread is left afterwards."""
     store = MemoryStore({"books": memory_collection(books(rows), SPECS, "id")})
     with memory_store(store) as settings, memory_database(MemoryDatabase()) as target_settings:
         source, target = MemorySource(settings), MemoryTarget(target_settings)

@@ -1,4 +1,4 @@
-"""A target that is only computed: what becomes of requests over minutes is known at once."""
+"""Simulated target: computes the result of minutes of requests at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REQUEST_BYTES = 6_000_000
 
 
 class Limited(Protocol):
-    """What says how many may be in flight."""
+    """An object that limits the number of requests in flight."""
 
     limit: int
 
@@ -21,7 +21,7 @@ class Limited(Protocol):
 
 @dataclass
 class Fixed:
-    """Always as many."""
+    """A limit that never changes."""
 
     limit: int
 
@@ -30,13 +30,14 @@ class Fixed:
 
 @dataclass
 class SimulatedTarget:
-    """Takes one request after another. Seconds: ``way`` there and back, ``work`` for a request by itself.
+    """A target that processes one request after another.
 
-    ``crowding`` is what each other request in flight adds to the work (0.5: half as much again), ``noise``
-    how far the work of one is from another's, ``stalls`` how often a minute it does nothing for 0.7 seconds.
+    ``latency`` is the time of a round trip in seconds, ``work`` the time to process one request. ``crowding``
+    is the share of work that each other request in flight adds (0.5: 50 % more), ``noise`` the variation of
+    the work, and ``stalls`` how many times per minute the target does nothing for 0.7 seconds.
     """
 
-    way: float
+    latency: float
     work: float
     crowding: float = 0.0
     noise: float = 0.0
@@ -51,7 +52,7 @@ class SimulatedTarget:
         self._in_flight: list[float] = []
 
     def run(self, limited: Limited, seconds: float, source_seconds: float = 0.0) -> None:
-        """Keep it as busy as ``limited`` allows. The source gives a request every ``source_seconds``."""
+        """Send as many requests as ``limited`` allows; the source has one every ``source_seconds``."""
         end, ready_at = self.now + seconds, self.now
         while self.now < end:
             while len(self._in_flight) < limited.limit and ready_at <= self.now:
@@ -68,18 +69,18 @@ class SimulatedTarget:
     def _send(self) -> None:
         spread = math.exp(self._random.gauss(0, self.noise) - self.noise**2 / 2)
         work = self.work * (1 + self.crowding * len(self._in_flight)) * spread
-        start = max(self.now + self.way / 2, self._free_at)
+        start = max(self.now + self.latency / 2, self._free_at)
         if self._random.random() < self.stalls / 60 * work:
             start += 0.7
         self._free_at = start + work
-        heapq.heappush(self._in_flight, self._free_at + self.way / 2)
+        heapq.heappush(self._in_flight, self._free_at + self.latency / 2)
 
     def per_second(self, since: float, until: float) -> float:
         return sum(since <= at < until for at in self.acknowledged_at) / (until - since)
 
 
 def best_per_second(most: int, **target: float) -> float:
-    """What the best number in flight, never changed, brings in two minutes."""
+    """Return the requests per second of the best fixed limit over two minutes."""
     found = []
     for limit in range(1, most + 1):
         simulated = SimulatedTarget(**target)  # type: ignore[arg-type]

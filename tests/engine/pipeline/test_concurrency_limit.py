@@ -1,3 +1,5 @@
+"""Concurrency limit: permits for requests, their order, and waits after errors."""
+
 from __future__ import annotations
 
 import threading
@@ -16,50 +18,50 @@ from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, P
 from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.stop_token import StopToken
 
-AT_ONCE = RetryPolicy(first_seconds=0.0, most_seconds=0.0)
+NO_WAIT = RetryPolicy(first_seconds=0.0, most_seconds=0.0)
 BUSY = TargetBusy("Rate limit exceeded.")
 
 
-class Paced:
-    """A pace with its log."""
+class Harness:
+    """A concurrency limit with its log."""
 
-    def __init__(self, most: int = 8, retry: RetryPolicy = AT_ONCE, grace_seconds: float = 0.0) -> None:
+    def __init__(self, most: int = 8, retry: RetryPolicy = NO_WAIT, grace_seconds: float = 0.0) -> None:
         self.stop = StopToken()
         self.logged: list[tuple[str, str]] = []
-        self.pace = ConcurrencyLimit(most, retry, self.stop, self._log, grace_seconds)
+        self.limiter = ConcurrencyLimit(most, retry, self.stop, self._log, grace_seconds)
 
     def _log(self, level: str, message: str, **facts: object) -> None:
         self.logged.append((level, message))
 
-    def turn(self) -> AbstractContextManager[Permit]:
-        return self.pace.permit(self.pace.enqueue())
+    def permit(self) -> AbstractContextManager[Permit]:
+        return self.limiter.permit(self.limiter.enqueue())
 
-    def one(self, error: TargetBusy | UnknownOutcome | TargetUnavailable | None = None) -> None:
-        with self.turn() as turn:
+    def request(self, error: TargetBusy | UnknownOutcome | TargetUnavailable | None = None) -> None:
+        with self.permit() as permit:
             pass
         if error is None:
-            self.pace.succeeded(turn, 1)
+            self.limiter.succeeded(permit, 1)
         else:
-            self.pace.slow_down(error, turn)
+            self.limiter.slow_down(error, permit)
 
     def stop_soon(self) -> None:
         threading.Timer(0.02, self.stop.stop, [Canceled("Stopped by the test.")]).start()
 
 
 @pytest.fixture
-def paced() -> Paced:
-    return Paced()
+def harness() -> Harness:
+    return Harness()
 
 
-def test_it_starts_with_two(paced: Paced) -> None:
-    assert paced.pace.limit == 2
+def test_the_limit_starts_at_two(harness: Harness) -> None:
+    assert harness.limiter.limit == 2
 
 
-def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_back(paced: Paced) -> None:
+def test_no_more_permits_are_given_than_the_limit(harness: Harness) -> None:
     in_flight, peak, lock = [0], [0], threading.Lock()
 
     def send() -> None:
-        with paced.turn():
+        with harness.permit():
             with lock:
                 in_flight[0] += 1
                 peak[0] = max(peak[0], in_flight[0])
@@ -76,48 +78,48 @@ def test_no_more_turns_are_given_than_the_limit_and_the_next_when_one_is_given_b
     assert peak[0] == 2
 
 
-def test_a_turn_knows_whether_others_had_one_left(paced: Paced) -> None:
-    with paced.turn() as first, paced.turn() as second:
+def test_a_permit_records_if_it_was_the_last_free_one(harness: Harness) -> None:
+    with harness.permit() as first, harness.permit() as second:
         pass
     assert (first.was_full, second.was_full) == (False, True)
 
 
-def test_trouble_halves_what_may_be_in_flight_down_to_one(paced: Paced) -> None:
+def test_errors_halve_the_limit_down_to_one(harness: Harness) -> None:
     found = []
     for _ in range(3):
-        paced.one(BUSY)
-        found.append(paced.pace.limit)
+        harness.request(BUSY)
+        found.append(harness.limiter.limit)
     assert found == [1, 1, 1]
 
 
-def test_requests_that_met_the_same_trouble_count_once(paced: Paced) -> None:
-    with paced.turn() as first, paced.turn() as second:
+def test_errors_of_simultaneous_requests_count_once(harness: Harness) -> None:
+    with harness.permit() as first, harness.permit() as second:
         pass
-    for turn in (first, second):
-        paced.pace.slow_down(UnknownOutcome("Cut."), turn)
-    assert [level for level, _ in paced.logged] == ["warning"]
+    for permit in (first, second):
+        harness.limiter.slow_down(UnknownOutcome("Cut."), permit)
+    assert [level for level, _ in harness.logged] == ["warning"]
 
 
-def test_what_was_in_flight_comes_back_after_an_outage(paced: Paced) -> None:
+def test_the_limit_recovers_after_an_outage(harness: Harness) -> None:
     for _ in range(3):
-        paced.one(TargetUnavailable("Gone."))
-    assert paced.pace.limit == 1
-    paced.one()
-    assert paced.pace.limit == 2
+        harness.request(TargetUnavailable("Gone."))
+    assert harness.limiter.limit == 1
+    harness.request()
+    assert harness.limiter.limit == 2
 
 
-def test_a_success_from_before_the_trouble_does_not_speed_up(paced: Paced) -> None:
-    with paced.turn() as early:
+def test_a_success_of_a_request_from_before_the_error_does_not_raise_the_limit(harness: Harness) -> None:
+    with harness.permit() as early:
         pass
-    paced.one(TargetUnavailable("Gone."))
-    paced.pace.succeeded(early, 1)
-    assert paced.pace.limit == 1
+    harness.request(TargetUnavailable("Gone."))
+    harness.limiter.succeeded(early, 1)
+    assert harness.limiter.limit == 1
 
 
-def test_the_run_log_hears_of_slowing_down_and_of_its_end(paced: Paced) -> None:
-    paced.one(BUSY)
-    paced.one()
-    assert paced.logged == [
+def test_the_run_log_records_the_slow_down_and_its_end(harness: Harness) -> None:
+    harness.request(BUSY)
+    harness.request()
+    assert harness.logged == [
         (
             "warning",
             "The target asked to slow down (Rate limit exceeded): 2 inserts in flight → 1, "
@@ -127,15 +129,15 @@ def test_the_run_log_hears_of_slowing_down_and_of_its_end(paced: Paced) -> None:
     ]
 
 
-def test_a_target_at_its_limit_does_not_flood_the_run_log(paced: Paced) -> None:
+def test_a_target_at_its_limit_does_not_flood_the_run_log(harness: Harness) -> None:
     for _ in range(50):
-        paced.one(BUSY)
-        paced.one()
-    assert [level for level, _ in paced.logged if level != "debug"] == ["warning", "info"]
+        harness.request(BUSY)
+        harness.request()
+    assert [level for level, _ in harness.logged if level != "debug"] == ["warning", "info"]
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (
             UnknownOutcome("Cut."),
@@ -147,120 +149,122 @@ def test_a_target_at_its_limit_does_not_flood_the_run_log(paced: Paced) -> None:
         ),
     ],
 )
-def test_each_trouble_is_named(error: UnknownOutcome | TargetUnavailable, said: str) -> None:
-    paced = Paced(most=1)
-    paced.one(error)
-    assert paced.logged == [("warning", said)]
+def test_each_kind_of_error_has_its_own_log_message(
+    error: UnknownOutcome | TargetUnavailable, message: str
+) -> None:
+    harness = Harness(most=1)
+    harness.request(error)
+    assert harness.logged == [("warning", message)]
 
 
-def test_all_wait_as_long_as_the_target_asked_for() -> None:
-    paced = Paced()
-    paced.one(TargetBusy("Later.", retry_after_seconds=3600))
-    paced.stop_soon()
+def test_requests_wait_as_long_as_the_target_asked_for() -> None:
+    harness = Harness()
+    harness.request(TargetBusy("Later.", retry_after_seconds=3600))
+    harness.stop_soon()
     with pytest.raises(Canceled):
-        paced.one()
+        harness.request()
 
 
-def test_the_longest_wait_that_was_asked_for_counts() -> None:
-    paced = Paced()
-    with paced.turn() as first, paced.turn() as second:
+def test_the_longest_requested_wait_applies() -> None:
+    harness = Harness()
+    with harness.permit() as first, harness.permit() as second:
         pass
-    paced.pace.slow_down(BUSY, first)
-    paced.pace.slow_down(TargetBusy("Much later.", retry_after_seconds=3600), second)
-    paced.stop_soon()
+    harness.limiter.slow_down(BUSY, first)
+    harness.limiter.slow_down(TargetBusy("Much later.", retry_after_seconds=3600), second)
+    harness.stop_soon()
     with pytest.raises(Canceled):
-        paced.one()
+        harness.request()
 
 
-def test_after_a_stop_no_turn_is_given(paced: Paced) -> None:
-    paced.stop.stop(Canceled("Stopped by the test."))
+def test_no_permit_is_given_after_a_stop(harness: Harness) -> None:
+    harness.stop.stop(Canceled("Stopped by the test."))
     with pytest.raises(Canceled):
-        paced.one()
+        harness.request()
 
 
-def test_within_its_grace_what_was_begun_may_be_finished_and_nothing_is_begun() -> None:
-    paced = Paced(grace_seconds=600)
-    begun = paced.pace.enqueue()
-    with paced.pace.permit(begun):
+def test_in_the_grace_period_started_batches_may_finish_and_no_others_start() -> None:
+    harness = Harness(grace_seconds=600)
+    started = harness.limiter.enqueue()
+    with harness.limiter.permit(started):
         pass
-    paced.stop.stop(Canceled("Stopped by the test."))
-    with paced.pace.permit(begun):
+    harness.stop.stop(Canceled("Stopped by the test."))
+    with harness.limiter.permit(started):
         pass
     with pytest.raises(Canceled):
-        paced.one()
+        harness.request()
 
 
-def test_grace_ends() -> None:
-    paced = Paced(most=1, grace_seconds=0.01)
-    first, begun = paced.pace.enqueue(), paced.pace.enqueue()
-    with paced.pace.permit(first):
+def test_no_permit_is_given_after_the_grace_period() -> None:
+    harness = Harness(most=1, grace_seconds=0.01)
+    first, started = harness.limiter.enqueue(), harness.limiter.enqueue()
+    with harness.limiter.permit(first):
         pass
-    with paced.pace.permit(begun):
+    with harness.limiter.permit(started):
         pass
-    with paced.pace.permit(first):
-        paced.stop.stop(Canceled("Stopped by the test."))
-        with pytest.raises(Canceled), paced.pace.permit(begun):
+    with harness.limiter.permit(first):
+        harness.stop.stop(Canceled("Stopped by the test."))
+        with pytest.raises(Canceled), harness.limiter.permit(started):
             pass
 
 
-def test_who_would_have_to_wait_beyond_its_grace_gives_up_at_once() -> None:
-    paced = Paced(grace_seconds=600)
-    begun = paced.pace.enqueue()
-    with paced.pace.permit(begun) as turn:
+def test_a_batch_that_would_have_to_wait_beyond_the_grace_period_stops_at_once() -> None:
+    harness = Harness(grace_seconds=600)
+    started = harness.limiter.enqueue()
+    with harness.limiter.permit(started) as permit:
         pass
-    paced.pace.slow_down(TargetBusy("Later.", retry_after_seconds=3600), turn)
-    paced.stop.stop(Canceled("Stopped by the test."))
-    with pytest.raises(Canceled), paced.pace.permit(begun):
+    harness.limiter.slow_down(TargetBusy("Later.", retry_after_seconds=3600), permit)
+    harness.stop.stop(Canceled("Stopped by the test."))
+    with pytest.raises(Canceled), harness.limiter.permit(started):
         pass
 
 
-def test_a_lost_lease_allows_no_grace() -> None:
-    paced = Paced(grace_seconds=600)
-    begun = paced.pace.enqueue()
-    with paced.pace.permit(begun):
+def test_there_is_no_grace_period_after_a_lost_lease() -> None:
+    harness = Harness(grace_seconds=600)
+    started = harness.limiter.enqueue()
+    with harness.limiter.permit(started):
         pass
-    paced.stop.stop(LeaseLost("Another worker has it."))
-    with pytest.raises(LeaseLost), paced.pace.permit(begun):
+    harness.stop.stop(LeaseLost("Another worker has it."))
+    with pytest.raises(LeaseLost), harness.limiter.permit(started):
         pass
 
 
 # ---------------------------------------------------------------- order
 
 
-def in_thread(paced: Paced, place: QueuePosition, went: list[str], name: str) -> threading.Thread:
+def in_thread(harness: Harness, position: QueuePosition, order: list[str], name: str) -> threading.Thread:
     def send() -> None:
-        with paced.pace.permit(place):
-            went.append(name)
+        with harness.limiter.permit(position):
+            order.append(name)
 
     thread = threading.Thread(target=send)
     thread.start()
     return thread
 
 
-def test_first_turns_come_in_the_order_of_the_places(paced: Paced) -> None:
-    went: list[str] = []
-    first, second = paced.pace.enqueue(), paced.pace.enqueue()
-    hasty = in_thread(paced, second, went, "second")
-    hasty.join(0.05)
-    assert went == []
-    in_thread(paced, first, went, "first").join(10)
-    hasty.join(10)
-    assert went == ["first", "second"]
+def test_first_permits_are_given_in_the_order_of_the_queue(harness: Harness) -> None:
+    order: list[str] = []
+    first, second = harness.limiter.enqueue(), harness.limiter.enqueue()
+    second_thread = in_thread(harness, second, order, "second")
+    second_thread.join(0.05)
+    assert order == []
+    in_thread(harness, first, order, "first").join(10)
+    second_thread.join(10)
+    assert order == ["first", "second"]
 
 
-def test_later_turns_wait_for_nobody(paced: Paced) -> None:
-    went: list[str] = []
-    begun = paced.pace.enqueue()
-    in_thread(paced, begun, went, "first turn").join(10)
-    paced.pace.enqueue()
-    in_thread(paced, begun, went, "second turn").join(10)
-    assert went == ["first turn", "second turn"]
+def test_later_permits_do_not_wait_for_the_queue(harness: Harness) -> None:
+    order: list[str] = []
+    started = harness.limiter.enqueue()
+    in_thread(harness, started, order, "first permit").join(10)
+    harness.limiter.enqueue()
+    in_thread(harness, started, order, "second permit").join(10)
+    assert order == ["first permit", "second permit"]
 
 
-def test_who_leaves_the_line_lets_the_next_go_ahead(paced: Paced) -> None:
-    went: list[str] = []
-    first, second = paced.pace.enqueue(), paced.pace.enqueue()
-    thread = in_thread(paced, second, went, "second")
-    paced.pace.leave_queue(first)
+def test_a_batch_that_leaves_the_queue_lets_the_next_one_go(harness: Harness) -> None:
+    order: list[str] = []
+    first, second = harness.limiter.enqueue(), harness.limiter.enqueue()
+    thread = in_thread(harness, second, order, "second")
+    harness.limiter.leave_queue(first)
     thread.join(10)
-    assert went == ["second"]
+    assert order == ["second"]

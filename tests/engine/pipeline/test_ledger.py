@@ -1,3 +1,5 @@
+"""Ledger: the checkpoint, counters and rejected rows of a slice."""
+
 from __future__ import annotations
 
 import pytest
@@ -16,7 +18,9 @@ def rejected(*locators: str) -> tuple[Rejected, ...]:
 
 
 @given(st.permutations(range(8)))
-def test_acknowledged_in_any_order_the_mark_is_the_last_batch_without_a_gap(order: list[int]) -> None:
+def test_the_checkpoint_is_the_last_batch_without_a_gap_in_any_order_of_acknowledgement(
+    order: list[int],
+) -> None:
     ledger = Ledger()
     numbers = [ledger.begin(f"after {n}", Counters(read=10)) for n in range(8)]
     done: set[int] = set()
@@ -32,49 +36,49 @@ def test_acknowledged_in_any_order_the_mark_is_the_last_batch_without_a_gap(orde
         assert ledger.in_flight_rows == 10 * (8 - len(done))
 
 
-class Books(RuleBasedStateMachine):
-    """A ledger beside the database that a heartbeat keeps, with crashes of neither."""
+class LedgerMachine(RuleBasedStateMachine):
+    """A ledger, and the database into which a heartbeat stores its checkpoints; neither of them crashes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.ledger = Ledger()
         self.batches: list[list[str]] = []
-        self.under_way: dict[int, int] = {}
+        self.in_flight: dict[int, int] = {}
         self.done: set[int] = set()
         self.stored: list[str] = []
-        self.asked: list[Checkpoint] = []
+        self.unsaved: list[Checkpoint] = []
 
     @rule(bad=st.integers(0, 3))
     def begin(self, bad: int) -> None:
         batch = len(self.batches)
         locators = [f"{batch}/read/{n}" for n in range(bad)]
         self.batches.append(locators)
-        self.under_way[batch] = self.ledger.begin(batch, Counters(read=10), rejected(*locators))
+        self.in_flight[batch] = self.ledger.begin(batch, Counters(read=10), rejected(*locators))
 
-    @precondition(lambda self: self.under_way)
+    @precondition(lambda self: self.in_flight)
     @rule(data=st.data(), bad=st.integers(0, 2))
     def acknowledge(self, data: st.DataObject, bad: int) -> None:
-        batch = data.draw(st.sampled_from(sorted(self.under_way)))
+        batch = data.draw(st.sampled_from(sorted(self.in_flight)))
         locators = [f"{batch}/sent/{n}" for n in range(bad)]
         self.batches[batch] += locators
         written = 10 - len(self.batches[batch])
-        self.ledger.acknowledge(self.under_way.pop(batch), written, rejected=rejected(*locators))
+        self.ledger.acknowledge(self.in_flight.pop(batch), written, rejected=rejected(*locators))
         self.done.add(batch)
 
     @rule()
-    def ask(self) -> None:
-        self.asked.append(self.ledger.checkpoint())
+    def take_checkpoint(self) -> None:
+        self.unsaved.append(self.ledger.checkpoint())
 
-    @precondition(lambda self: self.asked)
+    @precondition(lambda self: self.unsaved)
     @rule()
     def store(self) -> None:
-        """In the order asked: a heartbeat does one after the other, whatever happens between."""
-        checkpoint = self.asked.pop(0)
+        """Checkpoints are stored in order: a heartbeat stores one after the other."""
+        checkpoint = self.unsaved.pop(0)
         self.stored += [row.locator for row in checkpoint.rejected if row.locator not in self.stored]
         self.ledger.saved(checkpoint)
 
     @invariant()
-    def no_rejected_row_is_lost_or_doubled(self) -> None:
+    def no_rejected_row_is_lost_or_stored_twice(self) -> None:
         gapless = next(k for k in range(len(self.batches) + 1) if k not in self.done)
         covered = [locator for batch in self.batches[:gapless] for locator in batch]
         found = self.ledger.checkpoint()
@@ -85,10 +89,10 @@ class Books(RuleBasedStateMachine):
         assert found.counters.read == 10 * gapless == found.counters.written + len(covered)
 
 
-TestBooks = Books.TestCase
+TestLedgerMachine = LedgerMachine.TestCase
 
 
-def test_what_was_stored_is_not_given_again() -> None:
+def test_stored_rejected_rows_are_not_returned_again() -> None:
     ledger = Ledger()
     ledger.acknowledge(ledger.begin(1, Counters(read=2), rejected("a")), 1)
     first = ledger.checkpoint()
@@ -97,7 +101,7 @@ def test_what_was_stored_is_not_given_again() -> None:
     assert [row.locator for row in ledger.checkpoint().rejected] == ["b"]
 
 
-def test_counts_go_on_from_what_was_stored() -> None:
+def test_counts_continue_from_the_stored_counters() -> None:
     ledger = Ledger(40, Counters(read=40, written=38, rejected=2))
     assert ledger.checkpoint() == Checkpoint(40, Counters(read=40, written=38, rejected=2))
     ledger.acknowledge(ledger.begin(50, Counters(read=10, skipped=3, collapsed=1)), 6, 60)
@@ -105,7 +109,7 @@ def test_counts_go_on_from_what_was_stored() -> None:
     assert ledger.checkpoint().counters == expected
 
 
-def test_a_slice_that_starts_over_has_empty_books_and_says_so() -> None:
+def test_a_reset_empties_the_ledger_and_counts_as_a_restart() -> None:
     ledger = Ledger()
     ledger.acknowledge(ledger.begin(1, Counters(read=2), rejected("a")), 1)
     ledger.reset()
@@ -114,7 +118,7 @@ def test_a_slice_that_starts_over_has_empty_books_and_says_so() -> None:
     assert [row.locator for row in ledger.checkpoint().rejected] == ["a"]
 
 
-def test_batches_given_up_before_they_were_sent_are_not_repeated() -> None:
+def test_batches_abandoned_before_they_were_sent_are_not_repeated() -> None:
     ledger = Ledger()
     ledger.begin(1, Counters(read=2))
     ledger.abandon()
@@ -123,7 +127,9 @@ def test_batches_given_up_before_they_were_sent_are_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("is_acknowledged", [True, False])
-def test_a_batch_beyond_the_mark_that_may_be_in_the_target_will_be_repeated(is_acknowledged: bool) -> None:
+def test_a_batch_beyond_the_checkpoint_that_may_be_in_the_target_will_be_repeated(
+    is_acknowledged: bool,
+) -> None:
     ledger = Ledger()
     ledger.begin(1, Counters(read=2))
     second = ledger.begin(2, Counters(read=2))
@@ -136,7 +142,7 @@ def test_a_batch_beyond_the_mark_that_may_be_in_the_target_will_be_repeated(is_a
     assert ledger.checkpoint().after is None
 
 
-def test_what_is_known_beyond_the_mark_is_told_when_a_run_breaks_off() -> None:
+def test_an_interrupted_run_reports_the_batches_beyond_the_checkpoint() -> None:
     ledger = Ledger()
     ledger.acknowledge(ledger.begin("a", Counters(read=10)), 10)
     ledger.begin("b", Counters(read=10))
@@ -167,7 +173,7 @@ def test_idle_time_ends_with_every_batch_read_or_accepted() -> None:
 
 
 @pytest.mark.parametrize(("allowed", "fits"), [(0, 0), (1, 1), (5, 5), (None, 1000)])
-def test_the_allowance_holds_exactly_as_many_as_it_says(allowed: int | None, fits: int) -> None:
+def test_the_allowance_permits_exactly_its_number_of_rejected_rows(allowed: int | None, fits: int) -> None:
     allowance = Allowance(allowed)
     for number in range(fits):
         allowance.spend(rejected(str(number)))
@@ -176,7 +182,7 @@ def test_the_allowance_holds_exactly_as_many_as_it_says(allowed: int | None, fit
             allowance.spend(rejected("98", "99"))
 
 
-def test_no_rejected_rows_cost_nothing() -> None:
+def test_an_empty_list_of_rejected_rows_uses_no_allowance() -> None:
     allowance = Allowance(1)
     allowance.spend(())
     allowance.spend(rejected("1"))

@@ -1,3 +1,5 @@
+"""Pipeline: moves the rows of one slice, and handles errors of source and target."""
+
 from __future__ import annotations
 
 import threading
@@ -19,7 +21,7 @@ from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.stop_token import Deadline
-from tests.engine.pipeline.moving import Move, books_on_the_move, wait_until
+from tests.engine.pipeline.moving import Move, move_of_books, wait_until
 from tests.kit import Mishap
 
 ROWS = 200
@@ -44,8 +46,8 @@ def test_a_slice_without_rows_is_done_at_once(move: Move) -> None:
 
 def test_several_requests_are_in_flight_but_never_more_than_allowed(move: Move) -> None:
     move.set_policy(max_in_flight=2)
-    all_there = threading.Barrier(2, timeout=10)
-    move.target_store.on_request = lambda number: all_there.wait() if number <= 2 else None
+    both_in_flight = threading.Barrier(2, timeout=10)
+    move.target_store.on_request = lambda number: both_in_flight.wait() if number <= 2 else None
     move.run()
     assert move.target_store.peak_in_flight == 2
 
@@ -53,9 +55,9 @@ def test_several_requests_are_in_flight_but_never_more_than_allowed(move: Move) 
 # ---------------------------------------------------------------- rejected and skipped rows
 
 
-def test_rows_rejected_by_source_mapping_and_target_are_kept_with_their_reason(move: Move) -> None:
+def test_rows_rejected_by_source_mapping_and_target_are_stored_with_their_reason(move: Move) -> None:
     move.collection.unreadable = frozenset({3})
-    move.spoil(reject=(30, 31), skip=(32,))
+    move.add_faults(reject=(30, 31), skip=(32,))
     move.target_store.refuse = lambda row: "Book 77 is forbidden." if row["id"] == 77 else ""
     assert move.run(max_rejected=4) is SliceEnd.DONE
     done = move.ledger.checkpoint()
@@ -72,7 +74,7 @@ def test_rows_rejected_by_source_mapping_and_target_are_kept_with_their_reason(m
 
 
 def test_one_rejected_row_too_many_fails_the_slice_and_is_stored_with_its_batch(move: Move) -> None:
-    move.spoil(reject=(10, 150, 151))
+    move.add_faults(reject=(10, 150, 151))
     with pytest.raises(TooManyRejected) as caught:
         move.run(max_rejected=2)
     assert "151" in caught.value.message
@@ -83,14 +85,14 @@ def test_one_rejected_row_too_many_fails_the_slice_and_is_stored_with_its_batch(
     assert move.written() == [n for n in ALL if n not in (10, 150, 151)]
 
 
-def test_with_none_allowed_the_first_rejected_row_stops_the_slice(move: Move) -> None:
-    move.spoil(reject=(0,))
+def test_if_no_rejected_rows_are_allowed_the_first_one_fails_the_slice(move: Move) -> None:
+    move.add_faults(reject=(0,))
     with pytest.raises(TooManyRejected):
         move.run(max_rejected=0)
     assert move.ledger.checkpoint().counters.rejected == 1
 
 
-def test_a_target_that_refuses_everything_is_not_asked_for_every_row(move: Move) -> None:
+def test_a_target_that_refuses_everything_does_not_get_every_row(move: Move) -> None:
     move.target_store.refuse = lambda row: "No."
     with pytest.raises(TooManyRejected) as caught:
         move.run(max_rejected=5)
@@ -99,34 +101,34 @@ def test_a_target_that_refuses_everything_is_not_asked_for_every_row(move: Move)
     assert move.ledger.checkpoint().after is None
 
 
-# ---------------------------------------------------------------- a source in trouble
+# ---------------------------------------------------------------- errors of the source
 
 
-def test_a_broken_read_goes_on_after_its_last_cursor(any_move: Move) -> None:
+def test_an_interrupted_read_continues_after_its_last_cursor(any_move: Move) -> None:
     any_move.collection.breaks += [0, 50, 51, 199]
     assert any_move.run() is SliceEnd.DONE
     assert any_move.written() == ALL
     assert any_move.target_store.collections["books"].sent == ROWS
     assert not any_move.ledger.checkpoint().repeated
-    said = [message for level, message in any_move.logged if level == "warning"]
-    assert len(said) == 4
-    assert said[0].startswith(
+    warnings = [message for level, message in any_move.logged if level == "warning"]
+    assert len(warnings) == 4
+    assert warnings[0].startswith(
         "Reading “books” was interrupted (The store went away at row 0): it continues in "
     )
 
 
-def test_a_source_that_stays_away_fails_the_slice_after_the_last_try(move: Move) -> None:
+def test_an_unavailable_source_fails_the_slice_after_the_last_try(move: Move) -> None:
     move.collection.breaks += [60] * 5
     with pytest.raises(SourceUnavailable):
         move.run()
     stored = move.ledger.checkpoint()
     assert 0 < stored.after <= 60
-    assert stored.counters.written == stored.after, "what was read before is written"
+    assert stored.counters.written == stored.after, "the rows read before the error are written"
     assert move.resume(stored) is SliceEnd.DONE
     assert move.written() == ALL
 
 
-def test_what_cannot_be_helped_by_another_try_is_raised_at_once(move: Move) -> None:
+def test_an_error_that_is_not_retryable_is_raised_at_once(move: Move) -> None:
     def gone(row: int) -> None:
         if row > 100:
             raise SourceChanged("The table is gone.")
@@ -137,9 +139,9 @@ def test_what_cannot_be_helped_by_another_try_is_raised_at_once(move: Move) -> N
     assert move.logged == []
 
 
-def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(move: Move) -> None:
+def test_a_slice_that_cannot_be_resumed_starts_over_with_an_empty_ledger(move: Move) -> None:
     move.collection.resumable = False
-    move.spoil(reject=(5,))
+    move.add_faults(reject=(5,))
     move.collection.breaks += [100, 150]
     assert move.run(max_rejected=1) is SliceEnd.DONE
     done = move.ledger.checkpoint()
@@ -150,7 +152,7 @@ def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(move: Move)
     assert move.written() == [n for n in ALL if n != 5]
 
 
-def test_a_slice_that_breaks_off_at_each_start_does_not_start_over_for_ever(move: Move) -> None:
+def test_a_slice_that_fails_after_each_start_does_not_start_over_forever(move: Move) -> None:
     move.collection.resumable = False
     move.collection.breaks += [100] * 50
     with pytest.raises(SourceUnavailable):
@@ -164,9 +166,9 @@ def test_a_slice_that_cannot_be_resumed_is_not_paused(move: Move) -> None:
     assert move.written() == ALL
 
 
-def test_a_slice_that_cannot_be_resumed_forgets_what_an_earlier_worker_counted(move: Move) -> None:
+def test_a_slice_that_cannot_be_resumed_discards_the_counters_of_an_earlier_worker(move: Move) -> None:
     move.collection.resumable = False
-    stop_at_third(move)
+    drain_at_third_request(move)
     with pytest.raises(Draining):
         move.run()
     stored = move.ledger.checkpoint()
@@ -177,7 +179,7 @@ def test_a_slice_that_cannot_be_resumed_forgets_what_an_earlier_worker_counted(m
     assert done.restarts == 1
 
 
-def stop_at_third(move: Move) -> None:
+def drain_at_third_request(move: Move) -> None:
     move.target_store.on_request = lambda number: (
         move.stop.stop(Draining("Stopped by the test.")) if number == 3 else None
     )
@@ -193,17 +195,17 @@ def test_with_auto_id_a_slice_that_cannot_be_resumed_is_never_written_twice(auto
     assert len(set(written)) == len(written) < ROWS
 
 
-# ---------------------------------------------------------------- a target in trouble
+# ---------------------------------------------------------------- errors of the target
 
 
-def test_a_target_that_asks_to_slow_down_gets_everything_in_the_end(any_move: Move) -> None:
+def test_a_target_that_asks_to_slow_down_gets_all_rows(any_move: Move) -> None:
     any_move.target_store.mishaps += [Mishap.BUSY] * 7
     assert any_move.run() is SliceEnd.DONE
     assert any_move.written() == ALL
     assert any_move.target_store.collections["books"].sent == ROWS
 
 
-def test_with_keys_kept_a_lost_answer_is_sent_again_and_said(move: Move) -> None:
+def test_with_kept_keys_a_request_without_an_answer_is_sent_again_and_recorded(move: Move) -> None:
     move.target_store.mishaps += [Mishap.LOST_BUT_LANDED, Mishap.LOST]
     assert move.run() is SliceEnd.DONE
     assert move.written() == ALL
@@ -225,10 +227,10 @@ def test_with_auto_id_a_lost_answer_fails_the_job_and_nothing_is_sent_twice(
     assert not caught.value.retryable
     written = auto_move.written()
     assert len(set(written)) == len(written)
-    assert auto_move.ledger.checkpoint().repeated, "a resume would double rows, and must know it"
+    assert auto_move.ledger.checkpoint().repeated, "a resume would write rows twice, so this must be recorded"
 
 
-def test_a_target_that_stays_away_fails_the_slice_and_can_be_tried_again(move: Move) -> None:
+def test_an_unavailable_target_fails_the_slice_which_can_be_retried(move: Move) -> None:
     move.target_store.mishaps += [Mishap.UNAVAILABLE] * 1000
     with pytest.raises(TargetUnavailable) as caught:
         move.run()
@@ -239,13 +241,13 @@ def test_a_target_that_stays_away_fails_the_slice_and_can_be_tried_again(move: M
     assert move.written() == ALL
 
 
-def test_a_collection_that_somebody_drops_fails_the_slice(move: Move) -> None:
+def test_a_dropped_collection_fails_the_slice(move: Move) -> None:
     move.target_store.on_request = lambda number: move.target.drop("books") if number == 3 else None
     with pytest.raises(TargetChanged):
         move.run()
 
 
-def test_a_bug_travels_as_it_is(move: Move) -> None:
+def test_an_unexpected_exception_is_raised_unchanged(move: Move) -> None:
     def broken(row: int) -> None:
         raise ZeroDivisionError
 
@@ -254,14 +256,14 @@ def test_a_bug_travels_as_it_is(move: Move) -> None:
         move.run()
 
 
-def test_a_mapping_that_loses_a_row_is_found_out(move: Move) -> None:
-    class Careless(Mapping):
+def test_a_mapping_that_loses_a_row_is_detected(move: Move) -> None:
+    class LosingMapping(Mapping):
         def apply(self, batch: Batch) -> MappedBatch:
             mapped = super().apply(batch)
             return replace(mapped, rows=mapped.rows.slice(1), locators=mapped.locators.slice(1))
 
-    honest = move.mapping
-    move.mapping = Careless(honest.target, honest.read_plan, honest.columns, honest.upsert)
+    original = move.mapping
+    move.mapping = LosingMapping(original.target, original.read_plan, original.columns, original.upsert)
     with pytest.raises(AssertionError, match="lost a row"):
         move.run()
 
@@ -270,15 +272,15 @@ def test_a_mapping_that_loses_a_row_is_found_out(move: Move) -> None:
 
 
 @pytest.mark.parametrize("batch_bytes", [2_000, 8_000, 20_000])
-def test_batches_under_way_never_hold_more_than_the_memory_allowed(batch_bytes: int) -> None:
-    with books_on_the_move(4_000, batch_bytes=batch_bytes) as move:
+def test_batches_in_flight_never_use_more_than_the_allowed_memory(batch_bytes: int) -> None:
+    with move_of_books(4_000, batch_bytes=batch_bytes) as move:
         allowed = 12 * batch_bytes
         move.set_policy(memory_bytes=allowed)
         seen: list[float] = []
         is_full = threading.Event()
 
         def held_bytes() -> float:
-            """A row under way is there as it was read, as it was mapped, as it was encoded, and in gRPC."""
+            """A row in flight is in memory four times: read, mapped, encoded, and in gRPC."""
             return 4 * move.ledger.in_flight_rows * move.collection.rows.nbytes / 4_000
 
         def on_request(number: int) -> None:
@@ -294,7 +296,7 @@ def test_batches_under_way_never_hold_more_than_the_memory_allowed(batch_bytes: 
         assert move.written() == list(range(4_000))
 
 
-def test_a_batch_larger_than_the_memory_allowed_still_moves(move: Move) -> None:
+def test_a_batch_larger_than_the_allowed_memory_is_still_moved(move: Move) -> None:
     move.set_policy(memory_bytes=1)
     assert move.run() is SliceEnd.DONE
     assert move.written() == ALL

@@ -1,4 +1,4 @@
-"""A slice that is paused, stopped and taken up again."""
+"""Stops of a pipeline: a slice that is paused, stopped and resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROWS = 200
 ALL = list(range(ROWS))
 
 
-def test_a_pause_writes_what_was_read_and_goes_on_where_it_stood(any_move: Move) -> None:
+def test_a_pause_writes_the_rows_already_read_and_the_next_run_continues_there(any_move: Move) -> None:
     runs = 1
     assert any_move.run(deadline=Deadline(0)) is SliceEnd.PAUSED
     while any_move.resume(any_move.ledger.checkpoint(), deadline=Deadline(0)) is SliceEnd.PAUSED:
@@ -38,9 +38,9 @@ def test_a_pause_writes_what_was_read_and_goes_on_where_it_stood(any_move: Move)
     assert any_move.target_store.collections["books"].sent == ROWS
 
 
-# There are eleven batches, and up to four of them are begun: the eighth request may be the last.
+# There are eleven batches, and up to four of them are started: the eighth request may be the last.
 @pytest.mark.parametrize("requests", range(1, 8))
-def test_a_stop_after_any_request_leaves_books_from_which_the_rest_is_moved(
+def test_a_stop_after_any_request_leaves_a_checkpoint_from_which_the_rest_is_moved(
     any_move: Move, requests: int
 ) -> None:
     reason = Canceled("Stopped by the test.")
@@ -59,8 +59,8 @@ def test_a_stop_after_any_request_leaves_books_from_which_the_rest_is_moved(
 
 
 @pytest.mark.parametrize("requests", range(1, 9))
-def test_what_a_canceled_run_says_it_wrote_is_what_is_there(any_move: Move, requests: int) -> None:
-    """Also where a batch is slow to encode, or is several requests of which the stop comes in between."""
+def test_the_counters_of_a_canceled_run_agree_with_the_target(any_move: Move, requests: int) -> None:
+    """Also if a batch is slow to encode, or if the stop comes between the requests of one batch."""
     any_move.set_policy(max_in_flight=4)
     slow = iter([0.02, 0.0, 0.02] + [0.0] * 1000)
     encode = MemoryChannel.encode
@@ -85,7 +85,7 @@ def test_what_a_canceled_run_says_it_wrote_is_what_is_there(any_move: Move, requ
     assert any_move.ledger.checkpoint().counters.written == ROWS - 2
 
 
-def test_rows_of_which_nobody_knows_whether_they_arrived_are_in_doubt(any_move: Move) -> None:
+def test_rows_that_may_or_may_not_have_arrived_are_in_doubt(any_move: Move) -> None:
     any_move.set_policy(max_in_flight=1)
     reason = Canceled("Stopped by the test.")
     any_move.target_store.mishaps.append(Mishap.LOST)
@@ -98,7 +98,9 @@ def test_rows_of_which_nobody_knows_whether_they_arrived_are_in_doubt(any_move: 
 
 
 @pytest.mark.parametrize("mishap", [Mishap.BUSY, Mishap.UNAVAILABLE])
-def test_with_auto_id_a_drain_while_nothing_landed_can_be_resumed(auto_move: Move, mishap: Mishap) -> None:
+def test_with_auto_id_a_drained_slice_can_be_resumed_if_no_rows_were_written(
+    auto_move: Move, mishap: Mishap
+) -> None:
     auto_move.target_store.retry_after_seconds = 3600
     auto_move.target_store.mishaps += [mishap] * 100
     reason = Draining("Stopped by the test.")
@@ -114,26 +116,26 @@ def test_with_auto_id_a_drain_while_nothing_landed_can_be_resumed(auto_move: Mov
     assert auto_move.written() == ALL
 
 
-def test_what_was_refused_before_too_many_were_is_told_and_what_is_in_is_counted(move: Move) -> None:
+def test_after_too_many_rejected_rows_all_rejected_and_written_rows_are_recorded(move: Move) -> None:
     move.target_store.refuse = lambda row: "It is bad." if row["id"] % 3 == 0 else ""
     with pytest.raises(TooManyRejected):
         move.run(max_rejected=5)
     stored = move.ledger.checkpoint()
     known = stored.counters + stored.beyond.counters
-    told = [row.locator for row in (*stored.rejected, *stored.beyond.rejected)]
-    assert len(told) == len(set(told)) == known.rejected > 5
+    locators = [row.locator for row in (*stored.rejected, *stored.beyond.rejected)]
+    assert len(locators) == len(set(locators)) == known.rejected > 5
     assert known.written == len(move.written()) > 0
     assert stored.beyond.in_doubt == 0
 
 
-def test_a_target_that_takes_one_writer_at_a_time_is_never_sent_two_requests_at_once(any_move: Move) -> None:
+def test_a_single_writer_target_never_gets_two_requests_at_once(any_move: Move) -> None:
     with mock.patch.object(MemoryChannel, "single_writer", True):
         assert any_move.run() is SliceEnd.DONE
     assert any_move.target_store.peak_in_flight == 1
     assert any_move.written() == ALL
 
 
-def test_after_a_stop_no_batch_is_begun(move: Move) -> None:
+def test_no_batch_is_started_after_a_stop(move: Move) -> None:
     move.set_policy(max_in_flight=2)
     move.target_store.on_request = lambda number: move.stop.stop(LeaseLost("Lost."))
     with pytest.raises(LeaseLost):
@@ -141,11 +143,11 @@ def test_after_a_stop_no_batch_is_begun(move: Move) -> None:
     assert move.target_store.requests <= 2
 
 
-def test_a_stop_that_comes_when_all_is_written_changes_nothing(move: Move) -> None:
-    begin = move.ledger.acknowledge
+def test_a_stop_after_the_last_row_changes_nothing(move: Move) -> None:
+    original = move.ledger.acknowledge
 
     def acknowledge(sequence: int, *facts: object, **more: object) -> None:
-        begin(sequence, *facts, **more)  # type: ignore[arg-type]
+        original(sequence, *facts, **more)  # type: ignore[arg-type]
         if move.ledger.checkpoint().counters.written == ROWS:
             move.stop.stop(Canceled("Too late."))
 
@@ -161,14 +163,14 @@ def test_a_stop_ends_the_wait_for_a_busy_target(move: Move) -> None:
         move.run()
 
 
-def test_a_stop_awaits_a_request_in_flight_no_longer_than_its_deadline(any_move: Move) -> None:
+def test_a_stop_waits_for_a_request_in_flight_no_longer_than_its_timeout(any_move: Move) -> None:
     any_move.set_policy(request_timeout_seconds=0.05, max_in_flight=1)
     any_move.target_store.gate.clear()
     any_move.target_store.on_request = lambda number: any_move.stop.stop(Canceled("Stopped by the test."))
     with pytest.raises(Canceled):
         any_move.run()
     assert any_move.target_store.requests == 1
-    assert any_move.ledger.checkpoint().repeated, "nobody knows whether it landed"
+    assert any_move.ledger.checkpoint().repeated, "the rows may or may not have been written"
 
 
 def stop(token: StopToken) -> None:
@@ -184,7 +186,7 @@ def test_a_stop_ends_the_read_early(move: Move) -> None:
     assert len(pages) < 10
 
 
-def test_with_auto_id_a_worker_drained_while_requests_overtook_one_another_says_so(auto_move: Move) -> None:
+def test_with_auto_id_a_drain_with_requests_out_of_order_is_an_unclean_stop(auto_move: Move) -> None:
     auto_move.set_policy(max_in_flight=2, grace_seconds=0.01)
     gate = threading.Event()
     landed = threading.Event()

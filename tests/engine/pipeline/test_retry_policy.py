@@ -1,3 +1,5 @@
+"""Retry policy: the waits between tries, and the number of tries."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,20 +10,18 @@ from migrations_app.engine.pipeline.retry_policy import Backoff, RetryPolicy
 POLICY = RetryPolicy(tries=4, first_seconds=0.5, most_seconds=30, jitter=0.5)
 
 
-def test_waits_double_up_to_the_longest() -> None:
+def test_waits_double_up_to_the_maximum() -> None:
     waits = [POLICY.wait_seconds(n, chance=lambda: 0.0) for n in range(1, 10)]
     assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
 @given(failures=st.integers(1, 10**6), chance=st.floats(0, 1))
-def test_a_wait_is_never_longer_than_the_longest_nor_shorter_than_half_the_first(
-    failures: int, chance: float
-) -> None:
+def test_a_wait_is_between_half_the_first_wait_and_the_maximum(failures: int, chance: float) -> None:
     assert 0.25 <= POLICY.wait_seconds(failures, chance=lambda: chance) <= 30
 
 
 @given(asked=st.floats(0, 3600), chance=st.floats(0, 1))
-def test_what_the_server_asked_for_is_never_cut_short(asked: float, chance: float) -> None:
+def test_a_wait_is_never_shorter_than_the_server_asked_for(asked: float, chance: float) -> None:
     assert asked <= POLICY.wait_seconds(1, asked, lambda: chance) <= 1.5 * asked
 
 
@@ -35,12 +35,12 @@ def test_the_last_try_raises_its_own_error() -> None:
     assert caught.value is last
 
 
-def test_a_success_gives_all_tries_back() -> None:
+def test_a_success_resets_the_number_of_tries() -> None:
     backoff = Backoff(POLICY)
     for _ in range(20):
         assert backoff.failed(SourceUnavailable("Away.")) > 0
         backoff.worked()
 
 
-def test_retry_after_of_the_error_is_obeyed() -> None:
+def test_the_wait_follows_retry_after_of_the_error() -> None:
     assert Backoff(POLICY).failed(SourceUnavailable("Away.", retry_after_seconds=7)) >= 7

@@ -1,3 +1,5 @@
+"""Byte budget: limits the bytes of batches in memory."""
+
 from __future__ import annotations
 
 import threading
@@ -10,7 +12,7 @@ from migrations_app.engine.stop_token import StopToken
 from tests.engine.pipeline.moving import wait_until
 
 
-def taker(budget: ByteBudget, size_bytes: int, taken: list[int]) -> threading.Thread:
+def take_in_thread(budget: ByteBudget, size_bytes: int, taken: list[int]) -> threading.Thread:
     def take() -> None:
         budget.take(size_bytes)
         taken.append(size_bytes)
@@ -20,10 +22,10 @@ def taker(budget: ByteBudget, size_bytes: int, taken: list[int]) -> threading.Th
     return thread
 
 
-def test_what_does_not_fit_waits_until_there_is_room() -> None:
+def test_a_batch_waits_until_the_budget_has_room() -> None:
     budget, taken = ByteBudget(100, StopToken()), []
     budget.take(60)
-    waiting = taker(budget, 50, taken)
+    waiting = take_in_thread(budget, 50, taken)
     budget.take(40)
     assert taken == []
     budget.give(40)
@@ -33,10 +35,10 @@ def test_what_does_not_fit_waits_until_there_is_room() -> None:
     assert taken == [50]
 
 
-def test_something_larger_than_all_of_it_is_let_in_alone() -> None:
+def test_a_batch_larger_than_the_whole_budget_is_admitted_alone() -> None:
     budget, taken = ByteBudget(100, StopToken()), []
     budget.take(1)
-    waiting = taker(budget, 500, taken)
+    waiting = take_in_thread(budget, 500, taken)
     assert taken == []
     budget.give(1)
     waiting.join(10)

@@ -17,7 +17,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.preflight import check_plan
 from migrations_app.engine.verification.partition_counts import check_partitions
-from tests.engine.pipeline.moving import books_on_the_move
+from tests.engine.pipeline.moving import move_of_books
 from tests.engine.preflight.preflights import T, faults_of, field, the_fault
 from tests.kit import (
     MemoryDatabase,
@@ -154,7 +154,7 @@ def test_a_field_may_decide_that_is_moved_as_another_type():
 
 @pytest.mark.parametrize("auto_id", [False, True])
 def test_the_rows_arrive_in_their_partitions(auto_id):
-    with books_on_the_move(200, auto_id=auto_id) as move:
+    with move_of_books(200, auto_id=auto_id) as move:
         titles = {f"Book {number}": f"p{number % 7}" for number in range(0, 200)}
         partitioned = CollectionPlan.model_validate(
             {"source": "books", "target": "x", "partition_by": "title"}
@@ -173,7 +173,7 @@ def test_the_rows_arrive_in_their_partitions(auto_id):
 
 
 def test_all_rows_of_a_slice_go_into_the_partition_that_it_names(monkeypatch):
-    with books_on_the_move(50) as move:
+    with move_of_books(50) as move:
         held = move.target_store.collections["books"]
         held.partitions.append("all")
         part = replace(move.part, partition="all")

@@ -11,7 +11,7 @@ from migrations_app.engine.errors import Canceled, SourceUnavailable
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
-from tests.engine.pipeline.moving import BOOKS, Move, books_on_the_move
+from tests.engine.pipeline.moving import BOOKS, Move, move_of_books
 
 ROWS = 200
 
@@ -19,7 +19,7 @@ ROWS = 200
 @pytest.fixture
 def moved() -> Iterator[Move]:
     """200 books that were moved, indexed and loaded."""
-    with books_on_the_move(ROWS) as move:
+    with move_of_books(ROWS) as move:
         move.run()
         move.target.create_index("books", IndexSpec("embedding"))
         move.target.load("books")
@@ -55,7 +55,7 @@ def test_rejected_rows_are_not_searched(moved: Move) -> None:
 
 
 def test_rows_that_the_mapping_leaves_out_are_not_searched(moved: Move) -> None:
-    moved.spoil(reject=(5,), skip=(6, 7))
+    moved.add_faults(reject=(5,), skip=(6, 7))
     assert run_to_end(key_check(moved)) == (ROWS - 3, ROWS - 3)
 
 
