@@ -1,4 +1,4 @@
-"""``manage.py runplan`` and ``manage.py jobs``, from memory to memory."""
+"""``manage.py runplan`` and ``manage.py jobs`` commands, from a source to a target in memory."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def saved(world):
 
 @pytest.fixture
 def run(saved, tmp_path):
-    """Run a plan file; gives exit code, standard output, standard error."""
+    """Return a function that runs a plan file and returns exit code, standard output and standard error."""
 
     def run(*flags: str, **plan: Any) -> tuple[int, str, str]:
-        whole = {
+        default_plan = {
             "version": 1,
             "source": {"connection": "memory-source"},
             "target": {"connection": "memory-target"},
             "collections": [{"source": "books"}],
         }
         file = tmp_path / "plan.yaml"
-        file.write_text(yaml.safe_dump(whole | plan))
+        file.write_text(yaml.safe_dump(default_plan | plan))
         return command("runplan", str(file), *flags)
 
     return run
@@ -58,7 +58,7 @@ def command(*words: str) -> tuple[int, str, str]:
     return 0, out.getvalue(), err.getvalue()
 
 
-def test_inline_it_migrates_and_ends_with_zero(run, world):
+def test_an_inline_run_migrates_and_exits_with_zero(run, world):
     code, out, err = run("--inline")
     assert code == 0
     assert len(world.target.collections["books"].rows) == 100
@@ -77,8 +77,8 @@ def test_with_json_only_the_report_is_on_standard_output(run):
     assert set(report["seconds"]) == {"preparing", "moving", "verifying", "indexing", "loading"}
 
 
-def test_what_will_not_arrive_is_told_before_and_after(run, world):
-    """Of rows with one key one stays; nobody knows of these that there are none."""
+def test_rows_that_may_be_replaced_are_mentioned_before_and_after_the_run(run, world):
+    """Of several rows with the same key only one stays, and it is unknown if there are such rows."""
     world.source.collections["books"].key = None
     plan = {"collections": [{"source": "books", "key": "id"}]}
     code, out, _ = run("--check", **plan)
@@ -88,7 +88,7 @@ def test_what_will_not_arrive_is_told_before_and_after(run, world):
     assert "The source does not declare “id” unique" in run("--inline", **plan)[2]
 
 
-def test_a_console_that_was_never_set_up_says_so(monkeypatch):
+def test_a_missing_database_table_is_reported_with_the_migrate_command(monkeypatch):
     def missing(*words, **more):
         raise OperationalError("no such table: migrations_app_job")
 
@@ -106,7 +106,7 @@ def test_a_check_writes_nothing(run, world):
     assert not Job.objects.exists()
 
 
-def test_all_that_cannot_work_is_told_at_once_with_its_path(run):
+def test_all_faults_are_reported_together_with_their_paths(run):
     code, _, err = run(
         "--check", collections=[{"source": "books", "shards": 99, "target": "my books"}, {"source": "no"}]
     )
@@ -115,7 +115,7 @@ def test_all_that_cannot_work_is_told_at_once_with_its_path(run):
         assert place in err
 
 
-def test_a_fault_in_the_file_does_not_hide_what_only_a_connection_tells(run):
+def test_a_fault_in_the_file_does_not_hide_faults_that_need_a_connection(run):
     code, _, err = run(collections=[{"source": "books", "colour": "red", "target": "my books"}])
     assert code == 2
     assert "collections[0].colour" in err
@@ -123,7 +123,7 @@ def test_a_fault_in_the_file_does_not_hide_what_only_a_connection_tells(run):
     assert not Job.objects.exists()
 
 
-def test_both_ends_are_tried_and_each_fault_stands_at_its_place(db, tmp_path):
+def test_source_and_target_are_both_tried_and_each_fault_has_its_path(db, tmp_path):
     unknown = {"host": "no-such-host.invalid", "database": "shop", "user": "reader"}
     plan = {
         "version": 1,
@@ -143,7 +143,7 @@ def test_both_ends_are_tried_and_each_fault_stands_at_its_place(db, tmp_path):
     }
 
 
-def test_what_preparation_refuses_ends_with_two(run, world):
+def test_a_plan_that_preparation_refuses_exits_with_two(run, world):
     odd = {"source": "books", "target": "like this", "shards": 99}
     code, out, err = run("--inline", "--json", collections=[odd])
     assert code == 2
@@ -153,7 +153,7 @@ def test_what_preparation_refuses_ends_with_two(run, world):
     assert "collections[0].shards" in err
 
 
-def test_too_many_rejected_rows_end_with_one(run):
+def test_too_many_rejected_rows_exit_with_one(run):
     fields = [
         {"source": "id"},
         {"source": "embedding"},
@@ -166,7 +166,7 @@ def test_too_many_rejected_rows_end_with_one(run):
     assert json.loads(out)["error"]["code"] == "too_many_rejected"
 
 
-def test_a_connection_that_is_not_saved_is_named(run):
+def test_a_connection_that_is_not_saved_is_named_in_the_error(run):
     code, _, err = run(source={"connection": "nowhere"})
     assert code == 2
     assert "“nowhere”" in err
@@ -186,7 +186,7 @@ def test_a_missing_file_is_refused_with_a_sentence(db):
     assert "Traceback" not in err
 
 
-def test_settings_written_out_run_too_and_leave_no_secret(run, world):
+def test_a_plan_with_settings_instead_of_connections_runs_and_stores_no_secret(run, world):
     code, out, _ = run(
         "--inline",
         "--json",
@@ -194,12 +194,12 @@ def test_settings_written_out_run_too_and_leave_no_secret(run, world):
         target={"kind": "memory", "settings": world.settings["target"]},
     )
     assert code == 0
-    kept = json.dumps(Job.objects.get().plan) + out
-    assert world.settings["source"]["password"] not in kept
-    assert world.settings["target"]["token"] not in kept
+    stored = json.dumps(Job.objects.get().plan) + out
+    assert world.settings["source"]["password"] not in stored
+    assert world.settings["target"]["token"] not in stored
 
 
-def test_jobs_lists_shows_and_tells_the_log(run):
+def test_jobs_lists_jobs_shows_a_job_and_prints_its_log(run):
     run("--inline")
     public_id = Job.objects.get().public_id
     assert public_id in command("jobs")[1]
@@ -220,7 +220,7 @@ def test_jobs_cancels_a_waiting_job(run):
     assert "can no longer be canceled" in err
 
 
-def test_jobs_prints_rejected_rows_a_line_each(run):
+def test_jobs_prints_each_rejected_row_on_its_own_line(run):
     fields = [
         {"source": "id"},
         {"source": "embedding"},
@@ -236,13 +236,13 @@ def test_jobs_prints_rejected_rows_a_line_each(run):
 
 @pytest.mark.parametrize("flags", [(), ("--drop", "--yes", "--json")], ids=["bare", "flags"])
 @pytest.mark.parametrize("action", ["resume", "give-up", "start-over", "retry", "verify"])
-def test_what_is_not_built_yet_is_refused_by_name(db, action, flags):
+def test_an_action_that_is_not_built_yet_is_refused_by_name(db, action, flags):
     code, _, err = command("jobs", action, *flags, "job-x")
     assert code == 2
     assert f"“jobs {action}” is not available yet." in err
 
 
-def test_a_job_that_is_not_there_is_answered_with_a_sentence(db):
+def test_an_unknown_job_is_refused_with_a_sentence(db):
     code, _, err = command("jobs", "show", "job-nowhere")
     assert code == 2
     assert "There is no job" in err

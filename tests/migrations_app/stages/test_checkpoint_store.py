@@ -1,4 +1,4 @@
-"""What a heartbeat stores of a slice."""
+"""Checkpoint store: the statements and the values that a heartbeat stores."""
 
 import pytest
 from django.db import connection
@@ -14,11 +14,11 @@ from migrations_app.worker import tasks
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 
 
-def test_where_many_slices_run_a_heartbeat_is_one_statement(world):
+def test_a_heartbeat_is_one_statement_when_many_slices_run(world):
     job = world.job()
     tasks.prepare(job.pk)
-    many = lease.terms_for(1000, 30)
-    checkpoints = CheckpointStore(claim.claim(job, many), many, RunLog(job))
+    terms = lease.terms_for(1000, 30)
+    checkpoints = CheckpointStore(claim.claim(job, terms), terms, RunLog(job))
     for number in range(3):
         sequence = checkpoints.ledger.begin(number, Counters(read=5))
         checkpoints.ledger.acknowledge(sequence, written=5)
@@ -26,5 +26,5 @@ def test_where_many_slices_run_a_heartbeat_is_one_statement(world):
             assert checkpoints.beat() is None
         assert [query["sql"].split()[0] for query in caught.captured_queries] == ["UPDATE"]
     checkpoints.close(state=SliceState.WAITING)
-    # What no sample told yet is told by the last one.
+    # The last sample has the rows that no earlier sample has.
     assert RateSample.objects.get(job=job).rows == 15

@@ -1,4 +1,4 @@
-"""A slice between its claim and its release: checkpoints, leases, stops, failures."""
+"""Move stage: a slice between its claim and its release, with checkpoints, leases, stops and failures."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
 # ---------------------------------------------------------------- checkpoints
 
 
-def test_a_slice_that_is_through_has_its_counters_and_no_lease(ready):
+def test_a_finished_slice_has_its_counters_and_no_lease(ready):
     job = ready()
     tasks.work(job.pk)
     done = the_slice()
@@ -37,7 +37,7 @@ def test_a_slice_that_is_through_has_its_counters_and_no_lease(ready):
     assert sum(sample.rows for sample in RateSample.objects.filter(job=job)) == 100
 
 
-def test_a_slice_whose_time_is_over_is_let_go_and_goes_on_where_it_stood(
+def test_a_slice_whose_time_is_over_is_released_and_continues_at_its_checkpoint(
     world, ready, pages_of_ten, settings
 ):
     settings.VECTORFERRY_SLICE_SECONDS = 0
@@ -54,7 +54,7 @@ def test_a_slice_whose_time_is_over_is_let_go_and_goes_on_where_it_stood(
     assert the_slice().state == SliceState.DONE
 
 
-def test_the_heartbeat_stores_what_was_accepted_while_rows_still_move(world, ready, pages_of_ten):
+def test_the_heartbeat_stores_the_accepted_rows_while_others_still_move(world, ready, pages_of_ten):
     job = ready()
     seen, blocked = [], threading.Event()
 
@@ -73,11 +73,11 @@ def test_the_heartbeat_stores_what_was_accepted_while_rows_still_move(world, rea
     assert the_slice().rows_written == 100
 
 
-def test_a_rejected_row_is_stored_once_though_its_batch_comes_again(world, ready, pages_of_ten):
+def test_a_rejected_row_is_stored_once_even_if_its_batch_is_read_again(world, ready, pages_of_ten):
     world.target.refuse = lambda row: "Never." if row["id"] == 42 else ""
     job = ready()
     tasks.work(job.pk)
-    # As after a worker that died between the target's answer and the checkpoint.
+    # As if a worker had died between the target's answer and the checkpoint.
     JobSlice.objects.update(
         state=SliceState.WAITING, cursor=30, rows_read=30, rows_written=30, rows_rejected=0
     )
@@ -86,7 +86,7 @@ def test_a_rejected_row_is_stored_once_though_its_batch_comes_again(world, ready
     assert the_slice().rows_rejected == 1
 
 
-def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(world, ready, pages_of_ten):
+def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_counters(world, ready, pages_of_ten):
     world.source.collections["books"].resumable = False
     world.target.refuse = lambda row: "Never." if row["id"] == 2 else ""
     job = ready()
@@ -98,7 +98,7 @@ def test_a_slice_that_cannot_be_resumed_starts_over_with_empty_books(world, read
     assert not RejectedRow.objects.exists()
 
 
-def test_a_slice_that_starts_over_is_not_charged_for_its_rejected_rows_twice(world, ready, pages_of_ten):
+def test_a_slice_that_starts_over_does_not_count_its_rejected_rows_twice(world, ready, pages_of_ten):
     world.source.collections["books"].resumable = False
     world.target.refuse = lambda row: "Never." if row["id"] < 6 else ""
     job = ready(max_rejected=10)
@@ -112,12 +112,12 @@ def test_a_slice_that_starts_over_is_not_charged_for_its_rejected_rows_twice(wor
 # ---------------------------------------------------------------- leases
 
 
-def test_a_worker_that_lost_its_lease_sends_no_more_and_stores_nothing(world, ready, pages_of_ten):
+def test_a_worker_that_lost_its_lease_stops_sending_and_stores_nothing(world, ready, pages_of_ten):
     job = ready()
 
     def on_request(number):
         if number == 2:
-            # Another worker takes the slice over, while no request is answered any more.
+            # Another worker takes over the slice, and no request is answered from now on.
             world.target.gate.clear()
             JobSlice.objects.update(lease_until=lease.after(60), fence=F("fence") + 1)
             connections.close_all()
@@ -131,58 +131,58 @@ def test_a_worker_that_lost_its_lease_sends_no_more_and_stores_nothing(world, re
     assert "took over this slice" in job.log.last().message
 
 
-def test_what_a_worker_stores_after_it_lost_its_lease_is_void(world, ready):
+def test_a_worker_that_lost_its_lease_before_moving_changes_nothing(world, ready):
     job = ready()
-    how = lease.terms()
-    claimed = claim.claim(job, how)
+    terms = lease.terms()
+    claimed = claim.claim(job, terms)
     JobSlice.objects.update(fence=F("fence") + 1)
-    run(job, claimed, how, time.monotonic())
+    run(job, claimed, terms, time.monotonic())
     assert the_slice().rows_written == 0
     assert the_slice().state == SliceState.RUNNING
     assert "took over this slice" in job.log.last().message
 
 
-def test_what_befalls_a_worker_after_it_lost_its_lease_does_not_fail_the_job(world, ready):
+def test_an_error_in_a_worker_that_lost_its_lease_does_not_fail_the_job(world, ready):
     job = ready()
-    how = lease.terms()
-    late = claim.claim(job, how)
+    terms = lease.terms()
+    late_slice = claim.claim(job, terms)
     JobSlice.objects.update(lease_until=Now())
-    assert claim.claim(job, how) is not None
+    assert claim.claim(job, terms) is not None
     world.source.password = "changed meanwhile"
-    run(job, late, how, time.monotonic())
+    run(job, late_slice, terms, time.monotonic())
     job.refresh_from_db()
     assert job.error is None
     assert "took over this slice" in job.log.last().message
 
 
-def test_a_worker_that_comes_back_to_a_job_that_ended_finds_its_lease_gone(ready):
+def test_a_late_worker_cannot_renew_its_lease_after_the_job_ended(ready):
     job = ready()
-    how = lease.terms()
-    late = claim.claim(job, how)
+    terms = lease.terms()
+    late_slice = claim.claim(job, terms)
     JobSlice.objects.update(lease_until=Now())
     services.job_cancel(job=job, user=None, drop=False)
     assert job.status == Status.CANCELED
-    assert not lease.renew(late, how)
+    assert not lease.renew(late_slice, terms)
     assert the_slice().lease_until is None
 
 
-def test_a_slice_of_a_dead_worker_is_taken_up_when_its_lease_is_over(world, ready):
+def test_a_slice_of_a_dead_worker_is_claimed_when_its_lease_expires(world, ready):
     job = ready()
     assert claim.claim(job, lease.Terms(1000, 300)) is not None
     assert claim.claim(job, lease.terms()) is None
     JobSlice.objects.update(lease_until=Now())
     tasks.work(job.pk)
     assert the_slice().state == SliceState.DONE
-    # So the target's statistics may count a key twice: they are not trusted.
+    # The target's statistics may count a key twice now, so they are not trusted.
     assert the_slice().repeated
 
 
-def test_a_slice_is_claimed_once_however_many_ask(world, ready):
+def test_a_slice_is_claimed_only_once_by_concurrent_workers(world, ready):
     job = ready()
-    together, claimed = threading.Barrier(4), []
+    barrier, claimed = threading.Barrier(4), []
 
     def ask():
-        together.wait()
+        barrier.wait()
         if found := claim.claim(job, lease.terms()):
             claimed.append(found)
         connections.close_all()
@@ -195,7 +195,7 @@ def test_a_slice_is_claimed_once_however_many_ask(world, ready):
     assert len(claimed) == 1
 
 
-def test_nothing_is_claimed_of_a_job_that_stops(ready):
+def test_no_slice_of_a_stopping_job_is_claimed(ready):
     job = ready()
     Job.objects.update(error_code="target_failed")
     assert claim.claim(job, lease.terms()) is None
@@ -221,7 +221,9 @@ def test_a_cancel_stops_a_busy_worker(world, ready, pages_of_ten):
     assert the_slice().state == SliceState.WAITING
 
 
-def test_a_draining_worker_stores_its_place_and_lets_go(world, ready, pages_of_ten, monkeypatch):
+def test_a_draining_worker_stores_its_checkpoint_and_releases_the_slice(
+    world, ready, pages_of_ten, monkeypatch
+):
     monkeypatch.setattr(heartbeat.drain, "is_requested", False)
     job = ready()
     pause = threading.Event()
@@ -242,7 +244,7 @@ def test_a_draining_worker_stores_its_place_and_lets_go(world, ready, pages_of_t
     assert len(world.target.collections["books"].rows) == 100
 
 
-def test_a_draining_worker_begins_nothing_new(ready, monkeypatch):
+def test_a_draining_worker_starts_nothing_new(ready, monkeypatch):
     job = ready()
     monkeypatch.setattr(heartbeat.drain, "is_requested", True)
     tasks.work(job.pk)
@@ -254,12 +256,14 @@ def test_a_draining_worker_begins_nothing_new(ready, monkeypatch):
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """The pipeline gives a failure back at once, for the job to decide."""
+def no_retries(monkeypatch):
+    """The pipeline does not retry: each failure goes to the job at once."""
     monkeypatch.setattr("migrations_app.stages.move.RETRY", RetryPolicy(tries=1))
 
 
-def test_a_failure_that_may_pass_is_tried_again_later(world, ready, impatient, pages_of_ten, work_off):
+def test_a_slice_with_a_temporary_failure_is_tried_again_later(
+    world, ready, no_retries, pages_of_ten, work_off
+):
     world.source.collections["books"].breaks[:] = [20, 50]
     job = ready()
     tasks.work(job.pk)
@@ -275,7 +279,7 @@ def test_a_failure_that_may_pass_is_tried_again_later(world, ready, impatient, p
     assert the_slice().rows_written == 100
 
 
-def test_a_failure_that_does_not_pass_fails_the_job(world, ready, impatient):
+def test_a_failure_that_persists_fails_the_job(world, ready, no_retries):
     def away(row):
         raise SourceUnavailable("The source is away.")
 
@@ -289,7 +293,7 @@ def test_a_failure_that_does_not_pass_fails_the_job(world, ready, impatient):
     assert job.error_message == "books: The source is away."
 
 
-def test_a_slice_that_stands_still_fails_its_job(world, ready, settings):
+def test_a_stalled_slice_fails_its_job(world, ready, settings):
     settings.VECTORFERRY_STALL_SECONDS = 1
     world.target.gate.clear()
     job = ready()
@@ -304,14 +308,14 @@ def test_a_slice_that_stands_still_fails_its_job(world, ready, settings):
 AUTO_ID = {"source": "books", "key": "auto"}
 
 
-def test_an_auto_id_slice_that_ended_in_order_is_clean(world, ready):
+def test_an_auto_id_slice_that_ended_normally_is_clean(world, ready):
     job = ready(AUTO_ID)
     tasks.work(job.pk)
     assert not the_slice().unclean
     assert world.target.collections["books"].sent == 100
 
 
-def test_an_auto_id_slice_that_was_let_go_in_order_goes_on(world, ready, pages_of_ten, settings):
+def test_an_auto_id_slice_that_was_released_normally_continues(world, ready, pages_of_ten, settings):
     settings.VECTORFERRY_SLICE_SECONDS = 0
     job = ready(AUTO_ID)
     for _ in range(11):
@@ -320,7 +324,7 @@ def test_an_auto_id_slice_that_was_let_go_in_order_goes_on(world, ready, pages_o
     assert world.target.collections["books"].sent == 100
 
 
-def test_an_auto_id_slice_of_a_dead_worker_fails_and_never_sends_again(world, ready):
+def test_an_auto_id_slice_of_a_dead_worker_fails_the_job_and_sends_nothing_again(world, ready):
     job = ready(AUTO_ID)
     claimed = claim.claim(job, lease.terms())
     assert claimed.unclean
@@ -334,7 +338,7 @@ def test_an_auto_id_slice_of_a_dead_worker_fails_and_never_sends_again(world, re
     assert world.target.collections["books"].sent == 0
 
 
-def test_beside_an_unclean_slice_nothing_of_its_job_is_claimed(world, ready):
+def test_no_slice_of_a_job_with_an_unclean_slice_is_claimed(world, ready):
     world.source.collections["more"] = books(3)
     job = ready(AUTO_ID, {"source": "more"})
     claim.claim(job, lease.terms())
@@ -343,7 +347,7 @@ def test_beside_an_unclean_slice_nothing_of_its_job_is_claimed(world, ready):
     assert set(JobSlice.objects.values_list("fence", flat=True)) == {0, 1}
 
 
-def test_an_auto_id_request_of_unknown_outcome_fails_the_job(world, ready, pages_of_ten):
+def test_an_auto_id_request_with_an_unknown_outcome_fails_the_job(world, ready, pages_of_ten):
     world.target.mishaps += [Mishap.LOST_BUT_LANDED]
     job = ready(AUTO_ID)
     tasks.work(job.pk)
@@ -354,7 +358,7 @@ def test_an_auto_id_request_of_unknown_outcome_fails_the_job(world, ready, pages
 # ---------------------------------------------------------------- one writer at a time
 
 
-def test_a_target_of_one_writer_is_written_by_one_job_at_a_time(world, ready, work_off):
+def test_a_single_writer_target_is_written_by_one_job_at_a_time(world, ready, work_off):
     from dataclasses import replace
 
     world.target.capabilities = replace(world.target.capabilities, single_writer=True)
@@ -363,9 +367,9 @@ def test_a_target_of_one_writer_is_written_by_one_job_at_a_time(world, ready, wo
     tasks.work(second.pk)
     tasks.work(second.pk)
     assert the_slice(second).state == SliceState.WAITING
-    waits = second.log.filter(message__startswith="Waiting for the target")
-    assert waits.count() == 1
-    assert first.public_id in waits.get().message
+    wait_lines = second.log.filter(message__startswith="Waiting for the target")
+    assert wait_lines.count() == 1
+    assert first.public_id in wait_lines.get().message
     JobSlice.objects.filter(collection__job=first).update(lease_until=Now())
     OrmQ.objects.all().delete()
     tasks.work(first.pk)
@@ -374,13 +378,13 @@ def test_a_target_of_one_writer_is_written_by_one_job_at_a_time(world, ready, wo
     assert {job.status for job in Job.objects.all()} == {Status.SUCCESSFUL}
 
 
-def test_two_jobs_into_a_target_of_many_writers_do_not_wait(ready):
+def test_two_jobs_into_a_target_with_many_writers_do_not_wait(ready):
     for name in ("a", "b"):
         job = ready({"source": "books", "target": name})
         assert claim.claim(job, lease.terms()) is not None
 
 
-def test_pages_come_in_the_size_the_tests_want(world, pages_of_ten):
+def test_a_page_of_the_test_source_is_smaller_than_its_collection(world, pages_of_ten):
     assert PagedSource.batch_bytes < books(100).rows.nbytes
 
 
@@ -393,7 +397,7 @@ def four_slices(monkeypatch):
 
 
 @pytest.mark.parametrize("limit", [10, 25, 30, 99, 1000])
-def test_the_first_rows_are_those_of_the_first_slices(world, four_slices, work_off, limit):
+def test_a_row_limit_takes_the_rows_of_the_first_slices(world, four_slices, work_off, limit):
     job = world.job(limit_rows=limit)
     work_off()
     job.refresh_from_db()
@@ -409,12 +413,12 @@ def test_the_first_rows_are_those_of_the_first_slices(world, four_slices, work_o
     assert job_report(job)["collections"][0]["limit_rows"] == limit
 
 
-def test_a_slice_waits_for_those_before_it_where_only_the_first_rows_are_wanted(ready, four_slices):
+def test_with_a_row_limit_a_slice_waits_for_the_slices_before_it(ready, four_slices):
     job = ready(limit_rows=60)
     first = claim.claim(job, lease.terms())
     assert first.number == 0
     assert claim.claim(job, lease.terms()) is None
-    # Let go of for a while: the next one waits all the same.
+    # The first slice is released for a while: the next one still waits.
     lease.release(first, state=SliceState.WAITING, not_before=lease.after(60))
     assert claim.claim(job, lease.terms()) is None
     JobSlice.objects.filter(pk=first.pk).update(state=SliceState.DONE, rows_read=25)
@@ -422,7 +426,9 @@ def test_a_slice_waits_for_those_before_it_where_only_the_first_rows_are_wanted(
     assert (second.number, rows_wanted(second)) == (1, 35)
 
 
-def test_the_first_rows_stay_the_first_after_a_slice_was_let_go_of(ready, world, pages_of_ten, settings):
+def test_a_row_limit_takes_the_first_rows_even_after_a_slice_was_released(
+    ready, world, pages_of_ten, settings
+):
     settings.VECTORFERRY_SLICE_SECONDS = 0
     job = ready(limit_rows=25)
     for _ in range(4):
@@ -431,7 +437,7 @@ def test_the_first_rows_stay_the_first_after_a_slice_was_let_go_of(ready, world,
     assert services.job_is_moved(job=job)
 
 
-def test_a_plan_may_spare_the_source(world, ready):
+def test_a_plan_may_limit_the_rows_read_per_second(world, ready):
     job = ready(source_rows_per_second=500)
     assert job.log.filter(message="books: 100 rows; at most 500 are read per second.").exists()
     started = time.monotonic()

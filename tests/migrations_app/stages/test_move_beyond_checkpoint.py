@@ -1,4 +1,4 @@
-"""Rows beyond the last checkpoint of a slice that broke off: counted, kept, and void when it goes on."""
+"""Rows beyond the last checkpoint of an interrupted slice: stored, counted, discarded when it continues."""
 
 import pytest
 
@@ -18,11 +18,11 @@ def refuse_every_third(world):
     world.target.refuse = lambda row: "It is bad." if row["id"] % 3 == 0 else ""
 
 
-def in_target(world):
+def rows_in_target(world):
     return len(world.target.collections["books"].rows)
 
 
-def test_rows_refused_beyond_the_last_whole_batch_are_kept_and_counted(world, ready, work_off):
+def test_rows_rejected_beyond_the_last_whole_batch_are_stored_and_counted(world, ready, work_off):
     refuse_every_third(world)
     job = ready(max_rejected=5)
     tasks.work(job.pk)
@@ -31,7 +31,7 @@ def test_rows_refused_beyond_the_last_whole_batch_are_kept_and_counted(world, re
     stopped = the_slice()
     assert (job.status, job.error_code) == (Status.FAILED, "too_many_rejected")
     assert stopped.rows_rejected == RejectedRow.objects.filter(job=job, is_beyond=True).count() > 5
-    assert stopped.rows_written == in_target(world) > 0
+    assert stopped.rows_written == rows_in_target(world) > 0
     assert (stopped.cursor, stopped.rows_in_flight) == (None, 0)
     assert (
         job.log.last().message
@@ -39,7 +39,7 @@ def test_rows_refused_beyond_the_last_whole_batch_are_kept_and_counted(world, re
     )
 
 
-def test_what_came_beyond_the_checkpoint_is_void_when_the_slice_goes_on(world, ready):
+def test_rows_beyond_the_checkpoint_are_discarded_when_the_slice_continues(world, ready):
     refuse_every_third(world)
     job = ready(max_rejected=5)
     tasks.work(job.pk)
@@ -49,10 +49,10 @@ def test_what_came_beyond_the_checkpoint_is_void_when_the_slice_goes_on(world, r
     assert (again.rows_read, again.rows_written, again.rows_rejected) == (0, 0, 0)
     assert (again.bytes_written, again.beyond) == (0, {})
     assert not RejectedRow.objects.exists()
-    assert again.repeated, "what is in the target is sent again"
+    assert again.repeated, "the rows in the target are sent again"
 
 
-def test_a_job_whose_last_requests_were_not_answered_says_so(world, ready, work_off, monkeypatch):
+def test_a_job_whose_last_requests_were_not_answered_reports_it(world, ready, work_off, monkeypatch):
     monkeypatch.setattr("migrations_app.stages.move.RETRY", RetryPolicy(tries=2, first_seconds=0.01))
     world.target.mishaps += [Mishap.LOST] * 100
     job = ready()
@@ -69,7 +69,7 @@ def test_a_job_whose_last_requests_were_not_answered_says_so(world, ready, work_
     )
 
 
-def test_where_equal_keys_replace_one_another_rows_were_sent_not_written(world, ready):
+def test_a_key_that_is_not_unique_makes_rows_sent_instead_of_written(world, ready):
     job = ready()
     tasks.work(job.pk)
     JobCollection.objects.update(key_unique=False)

@@ -1,4 +1,4 @@
-"""A job whose rows go into partitions by the value of a field: made, filled, resumed, checked."""
+"""Partitions by the value of a field: created, filled, continued and verified."""
 
 from collections import Counter
 
@@ -31,24 +31,26 @@ def books_in(langs: list[str | None]) -> MemoryCollection:
 
 
 @pytest.fixture
-def shelf(world):
+def lang_world(world):
+    """The world with 100 books in several languages, some without a language."""
+
     world.source.collections["books"] = books_in(["en", "de", None, "en-GB"] * 25)
     return world
 
 
-def held(world):
+def target_collection(world):
     return world.target.collections["books"]
 
 
-def test_each_row_is_in_the_partition_of_its_value_and_that_is_checked(shelf, work_off):
-    job = shelf.job(PLAN)
+def test_each_row_is_in_the_partition_of_its_value_and_this_is_verified(lang_world, work_off):
+    job = lang_world.job(PLAN)
     tasks.prepare(job.pk)
-    assert held(shelf).partitions == ["_default", "de", "en", "en_GB_fb1d"]
+    assert target_collection(lang_world).partitions == ["_default", "de", "en", "en_GB_fb1d"]
     work_off()
 
     job.refresh_from_db()
     assert job.status == Status.SUCCESSFUL, job.error
-    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(
+    assert Counter(target_collection(lang_world).partition_of.values()) == dict.fromkeys(
         ["de", "en", "en_GB_fb1d", "_default"], 25
     )
     (row,) = job.collections.all()
@@ -58,11 +60,11 @@ def test_each_row_is_in_the_partition_of_its_value_and_that_is_checked(shelf, wo
     assert check["message"] == "4 partitions: each has exactly the rows of its value."
 
 
-def test_rows_in_the_wrong_partition_fail_the_job_though_the_sum_is_right(shelf, work_off):
-    job = shelf.job(PLAN)
+def test_rows_in_the_wrong_partition_fail_the_job_even_if_the_total_is_right(lang_world, work_off):
+    job = lang_world.job(PLAN)
     tasks.prepare(job.pk)
     tasks.work(job.pk)
-    held(shelf).sent_into.update({"de": -1, "en": 1})
+    target_collection(lang_world).sent_into.update({"de": -1, "en": 1})
     work_off()
 
     job.refresh_from_db()
@@ -70,54 +72,63 @@ def test_rows_in_the_wrong_partition_fail_the_job_though_the_sum_is_right(shelf,
     assert "“de” has 24 rows; the source has 25 with its value" in job.error_message
 
 
-def test_a_preparation_that_was_cut_off_goes_on_with_the_partitions_that_are_missing(shelf, monkeypatch):
-    made = []
+def test_an_interrupted_preparation_continues_with_the_missing_partitions(lang_world, monkeypatch):
+    created = []
     create = MemoryTarget.create_partition
 
     def one_only(self, name, partition):
-        if made:
+        if created:
             raise TargetUnavailable("The target went away.")
-        made.append(partition)
+        created.append(partition)
         create(self, name, partition)
 
     monkeypatch.setattr(MemoryTarget, "create_partition", one_only)
-    job = shelf.job(PLAN)
+    job = lang_world.job(PLAN)
     tasks.prepare(job.pk)
     (row,) = job.collections.all()
-    assert (row.target_state, held(shelf).partitions) == (TargetState.CREATING, ["_default", "de"])
+    assert (row.target_state, target_collection(lang_world).partitions) == (
+        TargetState.CREATING,
+        ["_default", "de"],
+    )
 
     monkeypatch.setattr(MemoryTarget, "create_partition", create)
     type(job).objects.filter(pk=job.pk).update(not_before=None)
     tasks.prepare(job.pk)
 
     row.refresh_from_db()
-    assert (row.target_state, held(shelf).partitions) == (
+    assert (row.target_state, target_collection(lang_world).partitions) == (
         TargetState.CREATED,
         ["_default", "de", "en", "en_GB_fb1d"],
     )
 
 
-def test_a_value_that_comes_up_while_rows_move_rejects_its_rows_and_the_rest_arrives(shelf, work_off):
-    job = shelf.job(PLAN)
+def test_rows_with_a_value_that_is_new_after_preparation_are_rejected_and_the_others_arrive(
+    lang_world, work_off
+):
+    job = lang_world.job(PLAN)
     tasks.prepare(job.pk)
-    shelf.source.collections["books"] = books_in(["en", "fr", None, "en-GB"] * 25)
+    lang_world.source.collections["books"] = books_in(["en", "fr", None, "en-GB"] * 25)
     work_off()
 
     job.refresh_from_db()
     assert job.status == Status.SUCCESSFUL, job.error
     assert set(RejectedRow.objects.values_list("code", flat=True)) == {"partition_unknown"}
-    assert Counter(held(shelf).partition_of.values()) == dict.fromkeys(["en", "en_GB_fb1d", "_default"], 25)
+    assert Counter(target_collection(lang_world).partition_of.values()) == dict.fromkeys(
+        ["en", "en_GB_fb1d", "_default"], 25
+    )
 
 
-def test_a_resumed_job_keeps_the_names_it_made(shelf, work_off, pages_of_ten, settings):
+def test_a_resumed_job_leaves_the_written_rows_in_their_partitions(
+    lang_world, work_off, pages_of_ten, settings
+):
     settings.VECTORFERRY_SLICE_SECONDS = 0
-    job = shelf.job(PLAN)
+    job = lang_world.job(PLAN)
     tasks.prepare(job.pk)
     tasks.work(job.pk)
-    before = dict(held(shelf).partition_of)
+    before = dict(target_collection(lang_world).partition_of)
     assert 0 < len(before) < 100
     settings.VECTORFERRY_SLICE_SECONDS = 60
     work_off()
 
-    assert {slot: held(shelf).partition_of[slot] for slot in before} == before
-    assert len(held(shelf).rows) == 100
+    assert {slot: target_collection(lang_world).partition_of[slot] for slot in before} == before
+    assert len(target_collection(lang_world).rows) == 100

@@ -1,4 +1,4 @@
-"""The collection that a job writes into: made, replaced or found."""
+"""Provision: the target collection of a job is created, replaced or reused."""
 
 from contextlib import suppress
 
@@ -37,44 +37,42 @@ def old(world):
     return world.target.collections
 
 
-def ended(job):
+def refreshed(job):
     job.refresh_from_db()
     return job
 
 
 class Died(BaseException):
-    """What a killed process does: nothing more."""
+    """Stands for a killed process: the code under test does not catch it."""
 
 
-def test_a_collection_that_is_there_is_replaced_where_the_plan_says_so(world, old, work_off):
+def test_an_existing_collection_is_replaced_if_the_plan_says_so(world, old, work_off):
     job = world.job(REPLACE)
     work_off()
-    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
     assert len(old["books"].rows) == 100
     row = job.collections.get()
     assert (row.target_state, row.rows_target, row.verified) == (TargetState.CREATED, 100, True)
     assert job.log.filter(message="Dropped the collection “books” (about 3 rows) to replace it.").exists()
 
 
-def test_where_nothing_is_to_be_replaced_the_collection_is_just_made(world, work_off):
+def test_replace_creates_the_collection_if_none_exists(world, work_off):
     job = world.job(REPLACE)
     work_off()
-    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
     assert not job.log.filter(message__startswith="Dropped").exists()
 
 
-def test_without_being_told_so_nothing_is_replaced(world, old, work_off):
+def test_an_existing_collection_is_not_replaced_unless_the_plan_says_so(world, old, work_off):
     job = world.job({"source": "books"})
     work_off()
-    assert (ended(job).status, job.error_code, job.refused) == (Status.FAILED, "collection_exists", True)
+    assert (refreshed(job).status, job.error_code, job.refused) == (Status.FAILED, "collection_exists", True)
     assert len(old["books"].rows) == 3
 
 
 @pytest.mark.parametrize("dies_in", ["drop", "create"])
 @pytest.mark.parametrize("is_done", [True, False], ids=["after the call", "before the call"])
-def test_a_worker_that_dies_while_it_replaces_is_gone_on_with(
-    world, old, work_off, monkeypatch, dies_in, is_done
-):
+def test_a_replacement_continues_after_its_worker_died(world, old, work_off, monkeypatch, dies_in, is_done):
     call = getattr(MemoryTarget, dies_in)
 
     def dies(self, what):
@@ -90,22 +88,22 @@ def test_a_worker_that_dies_while_it_replaces_is_gone_on_with(
     Job.objects.update(lease_until=None)
     tasks.prepare(job.pk)
     work_off()
-    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
     assert len(old["books"].rows) == 100
 
 
-def test_what_was_made_here_is_not_replaced_again(world, old, work_off):
+def test_a_collection_that_the_job_created_is_not_replaced_again(world, old, work_off):
     job = world.job(REPLACE)
     tasks.prepare(job.pk)
     tasks.work(job.pk)
-    JobCollection.objects.update(is_sliced=False)  # as if preparation had been cut off behind the create
+    JobCollection.objects.update(is_sliced=False)  # as if preparation was interrupted after the create
     Job.objects.update(stage="preparing")
     work_off()
     assert len(old["books"].rows) == 100
     assert job.log.filter(message__startswith="Dropped").count() == 1
 
 
-def test_a_failure_after_the_old_collection_is_gone_is_no_refusal(world, old, monkeypatch):
+def test_a_failure_after_the_old_collection_was_dropped_is_not_a_refusal(world, old, monkeypatch):
     def refuses(self, schema):
         raise TargetUnavailable("Away.", retryable=False)
 
@@ -113,66 +111,66 @@ def test_a_failure_after_the_old_collection_is_gone_is_no_refusal(world, old, mo
     job = world.job(REPLACE)
     tasks.prepare(job.pk)
     assert "books" not in old
-    assert (ended(job).error_code, job.refused) == ("target_unavailable", False)
+    assert (refreshed(job).error_code, job.refused) == ("target_unavailable", False)
 
 
 def test_a_collection_with_an_alias_is_not_replaced(world, old, work_off):
     world.target.aliases["reading"] = "books"
     job = world.job(REPLACE)
     work_off()
-    assert (ended(job).status, job.error_code, job.refused) == (Status.FAILED, "target_has_alias", True)
+    assert (refreshed(job).status, job.error_code, job.refused) == (Status.FAILED, "target_has_alias", True)
     assert "“reading”" in job.error_message
     assert len(old["books"].rows) == 3
 
 
-def test_an_alias_that_came_after_the_checks_is_seen_before_the_drop(world, old, monkeypatch):
+def test_an_alias_that_was_created_after_the_checks_prevents_the_drop(world, old, monkeypatch):
     collections = MemoryTarget.collections
 
-    def meanwhile(self):
+    def collections_with_alias(self):
         if JobCollection.objects.filter(is_prepared=True).exists():
             world.target.aliases["reading"] = "books"
         return collections(self)
 
-    monkeypatch.setattr(MemoryTarget, "collections", meanwhile)
+    monkeypatch.setattr(MemoryTarget, "collections", collections_with_alias)
     job = world.job(REPLACE)
     tasks.prepare(job.pk)
-    assert (ended(job).error_code, job.refused) == ("target_has_alias", True)
+    assert (refreshed(job).error_code, job.refused) == ("target_has_alias", True)
     assert len(old["books"].rows) == 3
 
 
 @pytest.mark.parametrize("if_exists", ["error", "replace"])
-def test_an_alias_is_no_free_name(world, old, work_off, if_exists):
+def test_a_name_that_is_an_alias_is_refused(world, old, work_off, if_exists):
     world.target.aliases["reading"] = "books"
     job = world.job({"source": "books", "target": "reading", "if_exists": if_exists})
     work_off()
-    assert (ended(job).status, job.error_code, job.refused) == (Status.FAILED, "target_is_alias", True)
+    assert (refreshed(job).status, job.error_code, job.refused) == (Status.FAILED, "target_is_alias", True)
     assert len(old["books"].rows) == 3
 
 
-def test_a_collection_that_another_job_writes_into_is_not_touched(world, work_off):
+def test_a_collection_that_another_job_writes_into_is_not_replaced(world, work_off):
     first = world.job()
     tasks.prepare(first.pk)
     second = world.job(REPLACE)
     tasks.prepare(second.pk)
-    assert (ended(second).error_code, second.refused) == ("target_in_use", True)
+    assert (refreshed(second).error_code, second.refused) == ("target_in_use", True)
     assert first.public_id in second.error_message
     work_off()
-    assert ended(first).status == Status.SUCCESSFUL, first.error
+    assert refreshed(first).status == Status.SUCCESSFUL, first.error
     third = world.job(REPLACE)
     work_off()
-    assert ended(third).status == Status.SUCCESSFUL, third.error
+    assert refreshed(third).status == Status.SUCCESSFUL, third.error
 
 
-def test_what_was_replaced_is_dropped_with_a_cancel_that_drops(world, old, work_off):
+def test_a_cancel_that_drops_also_drops_the_replaced_collection(world, old, work_off):
     job = world.job(REPLACE)
     tasks.prepare(job.pk)
     services.job_cancel(job=job, user=None, drop=True)
     work_off()
-    assert ended(job).status == Status.CANCELED
+    assert refreshed(job).status == Status.CANCELED
     assert "books" not in old
 
 
-# ---------------------------------------------------------------- adding to what is there
+# ---------------------------------------------------------------- appending to an existing collection
 
 APPEND = {"source": "books", "if_exists": "append"}
 SCHEMA = TargetSchema(
@@ -186,7 +184,7 @@ SCHEMA = TargetSchema(
 
 
 def fill(world, keys, schema=SCHEMA):
-    """A collection with rows of these keys."""
+    """Create a target collection with rows that have these keys."""
     rows = {n: {"id": n, "embedding": [9.0, 9.0, 9.0], "title": "old"} for n in keys}
     world.target.collections["books"] = MemoryRows(schema, rows, sent=len(rows))
     return world.target.collections["books"]
@@ -194,7 +192,7 @@ def fill(world, keys, schema=SCHEMA):
 
 @pytest.fixture
 def appended(world, work_off):
-    """Adds the 100 books to a collection that holds rows of some keys, and gives the job's collection."""
+    """Return a function that appends the 100 books to an existing collection."""
 
     def appended(keys, schema=SCHEMA, **options):
         fill(world, keys, schema)
@@ -207,7 +205,7 @@ def appended(world, work_off):
     return appended
 
 
-def test_rows_are_added_to_a_collection_that_is_there(world, appended):
+def test_rows_are_added_to_an_existing_collection(world, appended):
     row = appended(range(1000, 1030))
     assert len(world.target.collections["books"].rows) == 130
     assert (row.target_state, row.count_before, row.rows_target) == (TargetState.EXISTING, 30, 130)
@@ -215,11 +213,11 @@ def test_rows_are_added_to_a_collection_that_is_there(world, appended):
     assert row.checks[1]["message"] == "100 rows sent; the target has 100 new rows."
 
 
-def test_rows_that_replace_others_are_found_by_their_keys(world, appended):
+def test_rows_that_replace_existing_rows_are_found_by_their_keys(world, appended):
     row = appended(range(90, 130))
-    held = world.target.collections["books"]
-    assert sorted(held.rows) == list(range(130))
-    assert held.rows[95]["title"] == "Book 95"
+    collection = world.target.collections["books"]
+    assert sorted(collection.rows) == list(range(130))
+    assert collection.rows[95]["title"] == "Book 95"
     assert (row.rows_target, row.verified) == (130, True)
     assert row.checks[1] == {
         "check": "rows_in_target",
@@ -231,63 +229,65 @@ def test_rows_that_replace_others_are_found_by_their_keys(world, appended):
     }
 
 
-def test_rows_that_are_kept_back_are_no_missing_keys(world, appended):
-    at_source = world.source.collections["books"]
-    rows = at_source.rows.to_pylist()
+def test_rejected_and_skipped_rows_do_not_count_as_missing_keys(world, appended):
+    source_collection = world.source.collections["books"]
+    rows = source_collection.rows.to_pylist()
     rows[3]["title"], rows[4]["embedding"], rows[5]["title"] = "x" * 65, None, "x" * 65
-    at_source.rows = pa.RecordBatch.from_pylist(rows, at_source.rows.schema)
-    # Keys of rows that were rejected or skipped are there as well, or are not.
+    source_collection.rows = pa.RecordBatch.from_pylist(rows, source_collection.rows.schema)
+    # Two of the rejected or skipped rows have keys that exist in the target, one does not.
     row = appended([3, 4, 50])
     assert (row.rows_rejected, row.rows_skipped, row.verified) == (2, 1, True)
     assert (row.count_before, row.rows_target) == (3, 99)
 
 
-def test_a_row_that_got_lost_among_those_replaced_is_noticed(world, work_off):
-    held = fill(world, range(50))
+def test_a_row_lost_among_replaced_rows_is_noticed(world, work_off):
+    collection = fill(world, range(50))
     job = world.job(APPEND)
     tasks.prepare(job.pk)
     tasks.work(job.pk)
-    del held.rows[20], held.rows[70]
+    del collection.rows[20], collection.rows[70]
     work_off()
-    assert (ended(job).status, job.error_code) == (Status.FAILED, "verify_mismatch")
+    assert (refreshed(job).status, job.error_code) == (Status.FAILED, "verify_mismatch")
     assert "and only 98 of the 100 sent keys." in job.error_message
     assert "drop" not in job.error_hint.replace("Nothing was dropped", "")
 
 
-def test_what_cannot_be_known_is_said(world, work_off, appended):
+def test_a_source_that_changed_meanwhile_is_reported_as_the_reason_for_an_unknown_result(
+    world, work_off, appended
+):
     fill(world, range(50))
     job = world.job(APPEND)
     tasks.prepare(job.pk)
     tasks.work(job.pk)
     world.source.collections["books"] = books(90)  # ten rows were deleted meanwhile
     work_off()
-    assert ended(job).status == Status.SUCCESSFUL
+    assert refreshed(job).status == Status.SUCCESSFUL
     row = job.collections.get()
     assert row.verified is None
     assert "rows with the same keys: the source was changed meanwhile." in row.checks[1]["message"]
 
 
 @pytest.mark.parametrize("is_indexed", [True, False])
-def test_index_and_load_state_of_what_was_there_are_put_back(world, work_off, is_indexed):
-    held = fill(world, range(95, 105))
+def test_the_index_and_load_state_of_an_existing_collection_are_restored(world, work_off, is_indexed):
+    collection = fill(world, range(95, 105))
     if is_indexed:
-        held.indexes["embedding"], held.is_loaded = IndexSpec("embedding", metric="L2"), True
+        collection.indexes["embedding"], collection.is_loaded = IndexSpec("embedding", metric="L2"), True
     job = world.job(APPEND)
     tasks.prepare(job.pk)
-    assert (bool(held.indexes), held.is_loaded) == (is_indexed, is_indexed)
+    assert (bool(collection.indexes), collection.is_loaded) == (is_indexed, is_indexed)
     work_off()
-    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
     assert job.collections.get().verified is True
-    assert (bool(held.indexes), held.is_loaded) == (is_indexed, is_indexed)
+    assert (bool(collection.indexes), collection.is_loaded) == (is_indexed, is_indexed)
 
 
-def test_auto_id_rows_are_added_by_their_number(world, appended):
+def test_appended_auto_id_rows_are_verified_by_their_number(world, appended):
     key = TargetField("auto", TypeSpec(MilvusType.INT64), is_key=True, auto_id=True)
     row = appended(range(5), TargetSchema("books", (key, *SCHEMA.fields[1:])))
     assert (row.count_before, row.rows_target, row.verified) == (5, 105, True)
 
 
-def test_without_verification_nothing_is_counted_before(world, appended, monkeypatch):
+def test_without_verification_existing_rows_are_not_counted(world, appended, monkeypatch):
     def counts(self, name):
         raise AssertionError("it was counted")
 
@@ -296,7 +296,7 @@ def test_without_verification_nothing_is_counted_before(world, appended, monkeyp
     assert (row.count_before, row.rows_target, row.verified) == (None, None, None)
 
 
-def test_where_the_target_refuses_to_be_counted_the_reason_is_said(world, appended, monkeypatch):
+def test_the_reason_is_reported_if_existing_rows_cannot_be_counted(world, appended, monkeypatch):
     def refuses(self, name):
         raise TargetError("No right to load.")
 
@@ -307,46 +307,46 @@ def test_where_the_target_refuses_to_be_counted_the_reason_is_said(world, append
     assert not world.target.collections["books"].indexes
 
 
-def test_a_collection_that_is_not_there_yet_is_made(world, work_off):
+def test_append_creates_the_collection_if_none_exists(world, work_off):
     job = world.job(APPEND)
     work_off()
-    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
     assert job.collections.get().target_state == TargetState.CREATED
 
 
-def test_what_differs_is_refused_and_nothing_is_touched(world, work_off):
-    held = fill(world, range(5), TargetSchema("books", SCHEMA.fields[:2], dynamic=False))
+def test_a_collection_with_other_fields_is_refused_and_not_changed(world, work_off):
+    collection = fill(world, range(5), TargetSchema("books", SCHEMA.fields[:2], dynamic=False))
     fields = [{"source": "id"}, {"source": "embedding"}, {"source": "title"}]
     job = world.job(APPEND | {"fields": fields})
     work_off()
-    assert (ended(job).status, job.refused) == (Status.FAILED, True)
+    assert (refreshed(job).status, job.refused) == (Status.FAILED, True)
     assert job.error_code == "field_not_there"
-    assert len(held.rows) == 5
+    assert len(collection.rows) == 5
 
 
 @pytest.mark.parametrize("drop", [True, False])
-def test_a_collection_that_was_there_is_never_dropped(world, work_off, drop):
-    held = fill(world, range(5))
+def test_an_existing_collection_is_never_dropped(world, work_off, drop):
+    collection = fill(world, range(5))
     job = world.job(APPEND)
     tasks.prepare(job.pk)
     tasks.work(job.pk)
     services.job_cancel(job=job, user=None, drop=drop)
     work_off()
-    assert ended(job).status == Status.CANCELED
-    assert world.target.collections["books"] is held
+    assert refreshed(job).status == Status.CANCELED
+    assert world.target.collections["books"] is collection
 
 
-def test_a_worker_that_dies_anywhere_while_it_counts_is_gone_on_with(world, work_off, monkeypatch):
-    held = fill(world, range(95, 105))
+def test_a_count_of_existing_rows_continues_wherever_its_worker_died(world, work_off, monkeypatch):
+    collection = fill(world, range(95, 105))
     calls = 0
-    real = {
+    originals = {
         name: getattr(MemoryTarget, name) for name in ("flush", "create_index", "load", "count", "release")
     }
 
-    def mortal(name):
+    def dying(name):
         def call(self, *args):
             nonlocal calls
-            answer = real[name](self, *args)
+            answer = originals[name](self, *args)
             calls += 1
             if calls == dies_at:  # counted from the beginning of each job
                 raise Died
@@ -354,49 +354,49 @@ def test_a_worker_that_dies_anywhere_while_it_counts_is_gone_on_with(world, work
 
         return call
 
-    for name in real:
-        monkeypatch.setattr(MemoryTarget, name, mortal(name))
+    for name in originals:
+        monkeypatch.setattr(MemoryTarget, name, dying(name))
     for number in range(1, 12):
         calls, dies_at = 0, number
-        held.rows = {n: {"id": n, "embedding": [9.0, 9.0, 9.0], "title": "old"} for n in range(95, 105)}
+        collection.rows = {n: {"id": n, "embedding": [9.0, 9.0, 9.0], "title": "old"} for n in range(95, 105)}
         job = world.job(APPEND)
         with suppress(Died):
             work_off()
         Job.objects.update(lease_until=None)
         scheduler.schedule_all()
         work_off()
-        assert ended(job).status == Status.SUCCESSFUL, job.error
+        assert refreshed(job).status == Status.SUCCESSFUL, job.error
         row = job.collections.get()
         assert (row.count_before, row.rows_target, row.verified) == (10, 105, True)
-        assert not held.indexes
-        assert not held.is_loaded
+        assert not collection.indexes
+        assert not collection.is_loaded
 
 
-def test_a_cancel_while_it_is_counted_before_puts_back_what_was_found(world, work_off, monkeypatch):
-    held = fill(world, range(5))
+def test_a_cancel_while_existing_rows_are_counted_restores_the_index_state(world, work_off, monkeypatch):
+    collection = fill(world, range(5))
     load_state = MemoryTarget.load_state
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 10))
     monkeypatch.setattr("migrations_app.stages.provision.TURN_SECONDS", 0.2)
     job = world.job(APPEND)
     JobCollection.objects.update(finish={})
     tasks.prepare(job.pk)
-    held.indexes["embedding"] = IndexSpec("embedding")  # asked for by the count
+    collection.indexes["embedding"] = IndexSpec("embedding")  # created by the count
     monkeypatch.setattr(MemoryTarget, "load_state", load_state)
     assert not services.job_is_held(job=job)
     services.job_cancel(job=job, user=None, drop=True)
     work_off()
-    assert ended(job).status == Status.CANCELED
-    assert not held.indexes
-    assert len(held.rows) == 5
+    assert refreshed(job).status == Status.CANCELED
+    assert not collection.indexes
+    assert len(collection.rows) == 5
 
 
-def test_a_count_before_that_gets_nowhere_is_given_up(world, work_off, monkeypatch, settings):
+def test_a_stalled_count_of_existing_rows_is_given_up(world, work_off, monkeypatch, settings):
     settings.VECTORFERRY_STALL_SECONDS = 0
     fill(world, range(5))
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 10))
     job = world.job(APPEND)
     work_off()
-    assert ended(job).status == Status.SUCCESSFUL, job.error
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
     row = job.collections.get()
     assert row.verified is None
     assert "loading stayed at 10 %" in row.checks[1]["message"]

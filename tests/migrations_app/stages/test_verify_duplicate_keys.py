@@ -1,4 +1,6 @@
-"""Jobs whose key the source does not declare unique: what lacks in the target is explained, or they fail."""
+"""Verification of jobs whose key the source does not declare unique: missing rows are explained, or the job
+fails.
+"""
 
 import pyarrow as pa
 import pytest
@@ -15,29 +17,31 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 BY_TITLE = {"source": "books", "key": "title", "fields": [{"source": "embedding"}, {"source": "id"}]}
 
 
-def titled(world, titles):
-    """The books get other titles."""
-    held = world.source.collections["books"]
-    held.rows = held.rows.set_column(2, "title", pa.array(titles, pa.string()))
+def set_titles(world, titles):
+    """Give the books other titles."""
+    books = world.source.collections["books"]
+    books.rows = books.rows.set_column(2, "title", pa.array(titles, pa.string()))
 
 
 @pytest.fixture
-def moving(world, work_off):
-    """Moves the books by their titles, up to the count at the end."""
+def prepared(world, work_off):
+    """Return a function that gives the books these titles and prepares a job whose key is the title."""
 
-    def moving(titles, **collection):
-        titled(world, titles)
+    def prepared(titles, **collection):
+        set_titles(world, titles)
         job = world.job(BY_TITLE | collection)
         tasks.prepare(job.pk)
         return job
 
-    return moving
+    return prepared
 
 
 @pytest.fixture
-def moved(moving, work_off):
+def moved(prepared, work_off):
+    """Return a function that gives the books these titles and runs such a job to its end."""
+
     def moved(titles, **collection):
-        job = moving(titles, **collection)
+        job = prepared(titles, **collection)
         work_off()
         job.refresh_from_db()
         return job
@@ -45,33 +49,35 @@ def moved(moving, work_off):
     return moved
 
 
-def row_of(job):
+def collection_row(job):
     return job.collections.with_counters().get()
 
 
-def test_rows_that_replaced_each_other_over_several_batches_are_explained(moved):
+def test_rows_that_replaced_each_other_across_batches_explain_the_difference(moved):
     job = moved([f"Title {n % 40}" for n in range(100)])
-    row = row_of(job)
+    row = collection_row(job)
     assert (job.status, row.verified, row.rows_target) == (Status.SUCCESSFUL, True, 40)
     assert (row.rows_written, row.rows_collapsed, row.duplicate_keys) == (100, 0, 60)
     assert row.checks[1]["message"] == (
         "100 rows sent, 60 of them replaced by others with the same key; the target has 40 new rows."
     )
     assert job_report(job)["collections"][0]["duplicate_keys"] == 60
-    said = "“title” unique: 60 rows will be replaced by others with the same key, usually the last one read"
-    assert job.log.filter(level="warning", message__contains=said).exists()
+    warning = (
+        "“title” unique: 60 rows will be replaced by others with the same key, usually the last one read"
+    )
+    assert job.log.filter(level="warning", message__contains=warning).exists()
 
 
-def test_rows_that_met_in_a_batch_explain_nothing_a_second_time(moved):
+def test_rows_that_collapsed_in_a_batch_are_not_counted_twice(moved):
     job = moved([f"Title {n % 40 // 2}" for n in range(100)])
-    row = row_of(job)
+    row = collection_row(job)
     assert (job.status, row.verified, row.rows_target) == (Status.SUCCESSFUL, True, 20)
     assert row.duplicate_keys == 80
     assert 0 < row.rows_collapsed < 80
 
 
-def test_a_row_that_got_lost_beside_those_replaced_is_noticed(world, moving, work_off):
-    job = moving([f"Title {n % 40}" for n in range(100)])
+def test_a_row_lost_among_replaced_rows_is_noticed(world, prepared, work_off):
+    job = prepared([f"Title {n % 40}" for n in range(100)])
     tasks.work(job.pk)
     world.target.collections["books"].rows.popitem()
     work_off()
@@ -83,38 +89,38 @@ def test_a_row_that_got_lost_beside_those_replaced_is_noticed(world, moving, wor
     )
 
 
-def test_a_key_that_is_unique_by_chance_is_checked_as_closely(world, moving, work_off):
-    job = moving([f"Title {n}" for n in range(100)])
+def test_a_key_that_is_unique_by_chance_is_checked_as_strictly(world, prepared, work_off):
+    job = prepared([f"Title {n}" for n in range(100)])
     tasks.work(job.pk)
     world.target.collections["books"].rows.popitem()
     work_off()
     job.refresh_from_db()
-    assert (job.status, row_of(job).duplicate_keys) == (Status.FAILED, 0)
+    assert (job.status, collection_row(job).duplicate_keys) == (Status.FAILED, 0)
 
 
-def test_rejected_rows_may_have_had_the_key_of_others_or_not(world, moved):
+def test_rejected_rows_may_share_their_keys_with_other_rows_or_not(world, moved):
     world.target.refuse = lambda row: "Not this one." if row["id"] in (3, 99) else ""
     job = moved([f"Title {n % 99}" if n != 99 else "Title 3" for n in range(100)])
-    row = row_of(job)
+    row = collection_row(job)
     assert (row.rows_rejected, row.duplicate_keys, row.rows_target) == (2, 1, 98)
     assert (job.status, row.verified) == (Status.SUCCESSFUL, True)
 
 
-def test_before_a_difference_is_called_a_loss_the_source_is_counted_again(world, moving, work_off):
+def test_the_source_is_counted_again_before_a_difference_is_called_a_loss(world, prepared, work_off):
     def change(row):
         if row == 0:
-            titled(world, [f"Title {n % 40}" for n in range(100)])
+            set_titles(world, [f"Title {n % 40}" for n in range(100)])
 
-    job = moving([f"Title {n}" for n in range(100)])
+    job = prepared([f"Title {n}" for n in range(100)])
     world.source.before_page = change
     work_off()
     job.refresh_from_db()
-    row = row_of(job)
+    row = collection_row(job)
     assert (row.duplicate_keys, row.duplicate_keys_after) == (0, 60)
     assert (job.status, row.verified, row.rows_target) == (Status.SUCCESSFUL, True, 40)
 
 
-def test_a_source_that_cannot_count_equal_keys_leaves_it_open(monkeypatch, moved):
+def test_the_result_is_unknown_if_the_source_cannot_count_equal_keys(monkeypatch, moved):
     measure = MemorySource.measure
 
     def refuses(self, ref, *asked, **more):
@@ -124,11 +130,11 @@ def test_a_source_that_cannot_count_equal_keys_leaves_it_open(monkeypatch, moved
 
     monkeypatch.setattr(MemorySource, "measure", refuses)
     job = moved([f"Title {n % 40}" for n in range(100)])
-    assert (job.status, row_of(job).verified) == (Status.SUCCESSFUL, None)
+    assert (job.status, collection_row(job).verified) == (Status.SUCCESSFUL, None)
     assert job.log.filter(message__endswith="Such rows could not be counted: No space for sorting.").exists()
 
 
-def test_rows_that_replace_those_of_a_collection_and_each_other_are_found_by_their_keys(world, moved):
+def test_rows_that_replace_existing_rows_and_each_other_are_found_by_their_keys(world, moved):
     schema = TargetSchema(
         "books",
         (
@@ -137,11 +143,11 @@ def test_rows_that_replace_those_of_a_collection_and_each_other_are_found_by_the
             TargetField("id", TypeSpec(MilvusType.INT64), nullable=True),
         ),
     )
-    there = {
+    existing = {
         f"Title {n}": {"title": f"Title {n}", "embedding": [1.0, 1.0, 1.0], "id": n} for n in (3, 4, 900)
     }
-    world.target.collections["books"] = MemoryRows(schema, there, sent=3)
+    world.target.collections["books"] = MemoryRows(schema, existing, sent=3)
     job = moved([f"Title {n % 40}" for n in range(100)], if_exists="append")
-    row = row_of(job)
+    row = collection_row(job)
     assert (job.status, row.verified, row.rows_target) == (Status.SUCCESSFUL, True, 41), job.error
     assert "the target has every key" in row.checks[1]["message"]

@@ -1,4 +1,4 @@
-"""A job run by the command that made it, without a queue."""
+"""Inline job: the command that created it also runs it, without a queue."""
 
 import signal
 import threading
@@ -23,7 +23,7 @@ def job(world):
     return services.job_create(plan=world.plan(), user=None, secrets=world.settings, inline=True)
 
 
-def test_it_runs_to_its_end_and_wakes_no_worker(world, job):
+def test_an_inline_job_runs_to_its_end_and_wakes_no_worker(world, job):
     turns = []
     run_inline(job, lambda: turns.append(job.pk))
     assert job.status == Status.SUCCESSFUL
@@ -32,7 +32,7 @@ def test_it_runs_to_its_end_and_wakes_no_worker(world, job):
     assert not OrmQ.objects.exists()
 
 
-def test_interrupted_and_canceled_it_ends_canceled(world, job):
+def test_an_inline_job_that_is_interrupted_and_canceled_ends_canceled(world, job):
     def interrupt():
         raise KeyboardInterrupt
 
@@ -46,9 +46,9 @@ def test_interrupted_and_canceled_it_ends_canceled(world, job):
     connections.close_all()
 
 
-def test_ctrl_c_while_it_waits_leaves_the_job_running_until_it_is_canceled(world, job):
-    """A real signal, which Python 3.11 answers by taking a joined thread for ended."""
-    # A shell lets what it starts in the background ignore it.
+def test_ctrl_c_while_the_command_waits_leaves_the_job_running_until_it_is_canceled(world, job):
+    """Uses a real signal: Python 3.11 then treats a thread that is being joined as ended."""
+    # A process that a shell starts in the background ignores this signal unless it sets a handler.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     world.target.gate.clear()
     threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
@@ -61,7 +61,7 @@ def test_ctrl_c_while_it_waits_leaves_the_job_running_until_it_is_canceled(world
     connections.close_all()
 
 
-def test_workers_go_on_with_it_once_its_process_died(world, job, work_off):
+def test_workers_continue_an_inline_job_after_its_process_died(world, job, work_off):
     tasks.prepare(job.pk)
     claimed = claim.claim(Job.objects.get(), lease.terms())
     scheduler.schedule_all()

@@ -1,4 +1,4 @@
-"""What is deleted of old jobs, and what stays."""
+"""Retention: old logs, rejected rows and jobs are deleted, each after its own number of days."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from migrations_app.worker.retention import prune
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
 
 
-def ended(days_ago: float | None) -> Job:
+def job_ended(days_ago: float | None) -> Job:
     at = None if days_ago is None else timezone.now() - timedelta(days=days_ago)
     job = Job.objects.create(kind="memory", plan={}, status=Status.SUCCESSFUL, ended_at=at)
     collection = JobCollection.objects.create(job=job, position=0, source="a", plan={})
@@ -25,23 +25,23 @@ def ended(days_ago: float | None) -> Job:
 
 
 def test_without_a_setting_everything_stays(settings):
-    ended(9_000)
+    job_ended(9_000)
     prune()
     assert (Job.objects.count(), LogEntry.objects.count(), RejectedRow.objects.count()) == (1, 1, 1)
 
 
-def test_logs_and_rejected_rows_go_each_after_their_own_days(settings):
+def test_logs_and_rejected_rows_are_deleted_each_after_their_own_days(settings):
     settings.VECTORFERRY_KEEP_LOG_DAYS, settings.VECTORFERRY_KEEP_REJECTED_DAYS = 7, 30
-    young, middle, old = ended(1), ended(10), ended(40)
+    young, middle, old = job_ended(1), job_ended(10), job_ended(40)
     prune()
     assert set(LogEntry.objects.values_list("job", flat=True)) == {young.pk}
     assert set(RejectedRow.objects.values_list("job", flat=True)) == {young.pk, middle.pk}
     assert Job.objects.filter(pk=old.pk).exists()
 
 
-def test_a_job_goes_with_all_that_belongs_to_it_but_never_before_its_end(settings):
+def test_an_old_job_is_deleted_with_its_log_but_never_before_it_ended(settings):
     settings.VECTORFERRY_KEEP_JOB_DAYS = 5
-    running, old = ended(None), ended(6)
+    running, old = job_ended(None), job_ended(6)
     prune()
     assert list(Job.objects.all()) == [running]
     assert not LogEntry.objects.filter(job=old.pk).exists()

@@ -1,4 +1,4 @@
-"""Whole jobs from memory to memory, by the real queue."""
+"""Tasks: whole jobs from a source to a target in memory, run through the real queue."""
 
 from itertools import pairwise
 
@@ -46,7 +46,7 @@ def test_a_job_of_two_collections_moves_both(world, work_off):
     assert sorted(world.target.collections["others"].rows) == list(range(1000, 1007))
 
 
-def test_every_task_may_come_twice(world, work_off):
+def test_every_task_may_run_twice(world, work_off):
     job = world.job()
     for task in list(queue.Task) * 2:
         queue.wake(job, task)
@@ -59,12 +59,12 @@ def test_every_task_may_come_twice(world, work_off):
     assert world.target.collections["books"].sent == 100
 
 
-def test_a_task_for_a_job_that_is_gone_does_nothing(db):
+def test_a_task_for_a_job_that_does_not_exist_does_nothing(db):
     for task in queue.Task:
         tasks.BY_NAME[task](4711)
 
 
-def test_what_preflight_refuses_fails_before_anything_is_written(world, work_off):
+def test_a_job_that_preflight_refuses_fails_before_anything_is_written(world, work_off):
     MemoryTarget.stores[world.settings["target"]["store"]].collections["books"] = None
     job = world.job()
     work_off()
@@ -84,7 +84,7 @@ def test_a_wrong_password_fails_the_job_as_refused(world, work_off):
     assert (job.error_code, job.refused) == ("auth_refused", True)
 
 
-def test_what_nobody_foresaw_fails_the_job_with_a_sentence_and_leaves_the_traceback_in_the_log(
+def test_an_unexpected_error_fails_the_job_with_a_sentence_and_a_traceback_in_the_log(
     world, work_off, monkeypatch
 ):
     def broken(self, ref):
@@ -102,7 +102,7 @@ def test_what_nobody_foresaw_fails_the_job_with_a_sentence_and_leaves_the_traceb
     assert SOURCE_PASSWORD not in entry.details
 
 
-def test_a_driver_that_repeats_a_secret_does_not_get_it_onto_a_page(world, work_off, monkeypatch):
+def test_a_secret_in_a_driver_error_is_hidden_in_the_error_of_the_job(world, work_off, monkeypatch):
     def leaky(self, schema):
         raise TargetError(f"Refused: token={TARGET_TOKEN}\x00", f"Check {TARGET_TOKEN}.")
 
@@ -113,26 +113,26 @@ def test_a_driver_that_repeats_a_secret_does_not_get_it_onto_a_page(world, work_
     assert TARGET_TOKEN not in job.error_hint
 
 
-def test_a_console_database_that_is_away_for_a_moment_fails_no_job(world, work_off, monkeypatch):
-    create, away = MemoryTarget.create, iter([OperationalError("server closed the connection")])
+def test_a_short_outage_of_the_console_database_does_not_fail_the_job(world, work_off, monkeypatch):
+    create, outages = MemoryTarget.create, iter([OperationalError("server closed the connection")])
 
-    def at_last(self, schema):
-        if failure := next(away, None):
+    def create_after_failures(self, schema):
+        if failure := next(outages, None):
             raise failure
         create(self, schema)
 
-    monkeypatch.setattr(MemoryTarget, "create", at_last)
+    monkeypatch.setattr(MemoryTarget, "create", create_after_failures)
     job = world.job()
     work_off()
     assert ended(job).status == Status.SUCCESSFUL
 
 
-def test_what_befalls_a_late_task_whose_job_another_took_over_changes_nothing(world, monkeypatch):
-    def overtaken(self, schema):
+def test_an_error_in_a_late_task_does_not_change_a_job_that_another_task_took_over(world, monkeypatch):
+    def lose_lease_and_fail(self, schema):
         Job.objects.update(fence=F("fence") + 1)
         raise TargetError("The connection of the late one was cut.")
 
-    monkeypatch.setattr(MemoryTarget, "create", overtaken)
+    monkeypatch.setattr(MemoryTarget, "create", lose_lease_and_fail)
     job = world.job()
     tasks.prepare(job.pk)
     job.refresh_from_db()
@@ -141,7 +141,7 @@ def test_what_befalls_a_late_task_whose_job_another_took_over_changes_nothing(wo
     assert job.log.filter(message__contains="took over this task").exists()
 
 
-def test_a_late_task_whose_job_another_took_over_enters_no_stage(world):
+def test_a_late_task_cannot_change_the_stage_of_a_job_that_another_task_took_over(world):
     job = world.job()
     services.job_start(job=job)
     Job.objects.update(fence=F("fence") + 1)
@@ -151,59 +151,59 @@ def test_a_late_task_whose_job_another_took_over_enters_no_stage(world):
     assert job.stage == Stage.PREPARING
 
 
-def test_preparation_that_may_work_later_is_tried_again(world, work_off, monkeypatch):
+def test_a_preparation_with_a_temporary_failure_is_tried_again(world, work_off, monkeypatch):
     create, failures = MemoryTarget.create, iter([TargetUnavailable("Away."), TargetUnavailable("Away.")])
 
-    def at_last(self, schema):
+    def create_after_failures(self, schema):
         if failure := next(failures, None):
             raise failure
         create(self, schema)
 
-    monkeypatch.setattr(MemoryTarget, "create", at_last)
+    monkeypatch.setattr(MemoryTarget, "create", create_after_failures)
     job = world.job()
     work_off()
     assert ended(job).status == Status.SUCCESSFUL
     assert job.log.filter(message__startswith="Trying again").count() == 2
 
 
-def test_preparation_that_never_works_fails_after_so_many_tries(world, work_off, monkeypatch):
-    def away(self, schema):
+def test_a_preparation_that_always_fails_ends_the_job_after_several_tries(world, work_off, monkeypatch):
+    def unavailable(self, schema):
         raise TargetUnavailable("The target is away.")
 
-    monkeypatch.setattr(MemoryTarget, "create", away)
+    monkeypatch.setattr(MemoryTarget, "create", unavailable)
     job = world.job()
     work_off()
     assert ended(job).status == Status.FAILED
     assert job.error_code == "target_unavailable"
 
 
-def test_a_create_that_was_cut_off_is_taken_for_ours(world, work_off, monkeypatch):
-    create, cuts = MemoryTarget.create, iter([True])
+def test_a_collection_whose_create_was_interrupted_belongs_to_the_job(world, work_off, monkeypatch):
+    create, interruptions = MemoryTarget.create, iter([True])
 
-    def cut_off(self, schema):
+    def interrupted_create(self, schema):
         create(self, schema)
-        if next(cuts, False):
+        if next(interruptions, False):
             raise TargetUnavailable("The answer was lost.")
 
-    monkeypatch.setattr(MemoryTarget, "create", cut_off)
+    monkeypatch.setattr(MemoryTarget, "create", interrupted_create)
     job = world.job()
     work_off()
     assert ended(job).status == Status.SUCCESSFUL
     assert job.collections.get().target_state == TargetState.CREATED
 
 
-def test_another_collection_in_the_place_of_one_being_created_is_not_touched(world, work_off, monkeypatch):
+def test_a_foreign_collection_with_the_name_of_one_being_created_is_not_changed(world, work_off, monkeypatch):
     create, flushed = MemoryTarget.create, []
-    # As in Milvus, statistics know only what is flushed.
+    # As in Milvus, statistics include only flushed rows.
     monkeypatch.setattr(MemoryTarget, "flush", lambda self, name, stop=None: flushed.append(name))
     monkeypatch.setattr(MemoryTarget, "row_statistics", lambda self, name: 5 if name in flushed else 0)
 
-    def beaten(self, schema):
+    def foreign_create(self, schema):
         create(self, schema)
         self.store.collections[schema.name].sent = 5
         raise TargetUnavailable("The answer was lost.")
 
-    monkeypatch.setattr(MemoryTarget, "create", beaten)
+    monkeypatch.setattr(MemoryTarget, "create", foreign_create)
     job = world.job()
     work_off()
     assert ended(job).status == Status.FAILED
@@ -211,16 +211,16 @@ def test_another_collection_in_the_place_of_one_being_created_is_not_touched(wor
     assert world.target.collections["books"].sent == 5
 
 
-def test_more_jobs_than_may_run_wait_for_their_turn(world, work_off, settings):
+def test_jobs_above_the_limit_wait_for_their_turn(world, work_off, settings):
     settings.VECTORFERRY_JOBS_AT_ONCE = 1
     jobs = [world.job({"source": "books", "target": f"t{n}"}) for n in range(3)]
     work_off()
     assert {ended(job).status for job in jobs} == {Status.SUCCESSFUL}
-    starts = [(job.started_at, job.ended_at) for job in jobs]
-    assert all(end <= start for (_, end), (start, _) in pairwise(starts))
+    times = [(job.started_at, job.ended_at) for job in jobs]
+    assert all(end <= start for (_, end), (start, _) in pairwise(times))
 
 
-def test_a_target_that_refuses_a_row_gets_the_others_and_the_row_is_kept(world, work_off):
+def test_a_row_that_the_target_refuses_is_stored_as_rejected(world, work_off):
     world.target.refuse = lambda row: "It is number 13." if row["id"] == 13 else ""
     job = world.job()
     work_off()
@@ -230,7 +230,7 @@ def test_a_target_that_refuses_a_row_gets_the_others_and_the_row_is_kept(world, 
     assert job.collections.with_counters().get().rows_rejected == 1
 
 
-def test_a_row_too_many_fails_the_job_and_keeps_what_was_written(world, work_off):
+def test_too_many_rejected_rows_fail_the_job_and_the_collection_stays(world, work_off):
     world.target.refuse = lambda row: "Never." if row["id"] % 10 == 0 else ""
     job = world.job(max_rejected=3)
     work_off()
@@ -240,7 +240,7 @@ def test_a_row_too_many_fails_the_job_and_keeps_what_was_written(world, work_off
     assert "books" in world.target.collections
 
 
-def test_a_job_that_fails_lets_its_other_collections_stop_first(world, work_off):
+def test_a_failed_job_has_no_leased_slices_of_its_other_collections(world, work_off):
     world.source.collections["more"] = books(10)
     job = world.job({"source": "books"}, {"source": "more"})
     tasks.prepare(job.pk)
@@ -252,7 +252,7 @@ def test_a_job_that_fails_lets_its_other_collections_stop_first(world, work_off)
     assert JobSlice.objects.leased().count() == 0
 
 
-def test_a_canceled_job_says_what_was_written_and_keeps_it(world, work_off):
+def test_a_canceled_job_reports_the_written_rows_and_keeps_them(world, work_off):
     job = world.job()
     tasks.prepare(job.pk)
 
@@ -268,7 +268,7 @@ def test_a_canceled_job_says_what_was_written_and_keeps_it(world, work_off):
     assert len(world.target.collections["books"].rows) == 100
 
 
-def test_a_canceled_job_drops_what_it_created_and_nothing_else(world, work_off):
+def test_a_canceled_job_drops_only_the_collections_that_it_created(world, work_off):
     world.source.collections["more"] = books(10)
     job = world.job({"source": "books"}, {"source": "more"})
     tasks.prepare(job.pk)
@@ -281,14 +281,14 @@ def test_a_canceled_job_drops_what_it_created_and_nothing_else(world, work_off):
     assert list(world.target.collections) == ["more"]
 
 
-def test_where_dropping_fails_the_job_is_canceled_and_says_what_was_left(world, work_off, monkeypatch):
-    def away(self, name):
+def test_a_job_whose_collections_cannot_be_dropped_is_canceled_and_says_so(world, work_off, monkeypatch):
+    def unavailable(self, name):
         raise TargetUnavailable("The target is away.")
 
     job = world.job()
     tasks.prepare(job.pk)
     OrmQ.objects.all().delete()
-    monkeypatch.setattr(MemoryTarget, "drop", away)
+    monkeypatch.setattr(MemoryTarget, "drop", unavailable)
     services.job_cancel(job=job, user=None, drop=True)
     work_off()
     assert ended(job).status == Status.CANCELED
