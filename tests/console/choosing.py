@@ -1,4 +1,4 @@
-"""A source in memory of whose collections a part can be chosen."""
+"""Source in memory with a selection: a condition on rows, and opened columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kit import MemorySource
 
 
 class Chosen(SettingsModel):
-    """``where`` names a column: only the rows in which it is not NULL."""
+    """``where`` is a column name: only rows in which this column is not NULL are moved."""
 
     where: str = Field(default="", title="Only rows where")
     open: list[str] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Who asks, and what they ask about: people with their roles, a source and a target in memory."""
+"""Fixtures of the console tests: users with roles, endpoints in memory, and drafts at each wizard step."""
 
 from collections.abc import Iterator
 
@@ -56,7 +56,7 @@ def viewer_web(viewer: User) -> Client:
 
 @pytest.fixture(autouse=True)
 def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The registry with one more source and target: those in memory."""
+    """Add the source and the target in memory to the registries."""
     entry = registry.SourceEntry(
         "memory", "Memory", "Rows in this process.", "tests.console.choosing:ChoosingSource"
     )
@@ -65,7 +65,7 @@ def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def books(rows: int = 12) -> pa.RecordBatch:
-    """A key, a vector, a text with nulls, a whole number, a flag, and what Milvus has no type for."""
+    """A key, a vector, a text with nulls, a whole number, a flag, and a column whose type Milvus lacks."""
     return pa.record_batch(
         {
             "id": pa.array(range(rows), pa.int64()),
@@ -88,7 +88,7 @@ BOOK_SPECS = {
 
 
 @pytest.fixture
-def shelf() -> Iterator[MemoryStore]:
+def source_store() -> Iterator[MemoryStore]:
     """A source with two collections of books, and two that cannot be selected."""
     without_vectors = memory_collection(books().select(["id", "title"]), BOOK_SPECS, key="id")
     store = MemoryStore(
@@ -106,31 +106,31 @@ def shelf() -> Iterator[MemoryStore]:
 
 
 @pytest.fixture
-def vault() -> Iterator[MemoryDatabase]:
-    """A target that has everything."""
+def target_store() -> Iterator[MemoryDatabase]:
+    """A target that has every capability."""
     with memory_database(MemoryDatabase(token="letmein")) as settings:
-        settings_store = settings.store
-        MemoryTarget.stores[settings_store].name = settings_store
-        yield MemoryTarget.stores[settings_store]
+        store_name = settings.store
+        MemoryTarget.stores[store_name].name = store_name
+        yield MemoryTarget.stores[store_name]
 
 
 @pytest.fixture
 def proposed() -> MappingTable:
-    """The mapping table of ``tables.SCHEMA`` as it is first shown."""
+    """The mapping table of ``tables.SCHEMA`` as first proposed."""
     return table_defaults.default_table(SCHEMA, EVERYTHING)
 
 
 @pytest.fixture
-def target(vault: MemoryDatabase) -> Connection:
+def target(target_store: MemoryDatabase) -> Connection:
     return Connection.objects.create(
-        name="vault", kind="memory", is_target=True, settings={"store": vault.name, "token": "letmein"}
+        name="vault", kind="memory", is_target=True, settings={"store": target_store.name, "token": "letmein"}
     )
 
 
 @pytest.fixture
-def connected(web: Client, shelf: MemoryStore) -> Draft:
-    """A draft after step 1, made by the page itself."""
-    filled = {"name": "shelf", "store": shelf.name, "password": "opensesame"}
+def connected(web: Client, source_store: MemoryStore) -> Draft:
+    """A draft after step 1, created by the page itself."""
+    filled = {"name": "shelf", "store": source_store.name, "password": "opensesame"}
     web.post(reverse("wizard_new", args=["memory"]), filled | {"connection": "new", "action": "next"})
     return Draft.objects.get()
 

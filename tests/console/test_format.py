@@ -1,4 +1,4 @@
-"""Numbers as a person reads them."""
+"""Number formats: counts, sizes, durations and axis labels as people read them."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from console import format
 @pytest.mark.parametrize(
     ("value", "text"), [(None, "–"), (0, "0"), (999, "999"), (1_204_000, "1,204,000"), (13_823.4, "13,823")]
 )
-def test_counts_have_thousands(value: float | None, text: str) -> None:
+def test_counts_have_thousands_separators(value: float | None, text: str) -> None:
     assert format.number(value) == text
 
 
@@ -63,7 +63,7 @@ def test_durations_have_two_units_at_most(seconds: float | None, text: str) -> N
         (260_000, "about 3 days"),
     ],
 )
-def test_time_left_is_no_more_exact_than_it_is(seconds: float | None, text: str) -> None:
+def test_the_time_left_is_rounded_to_one_unit(seconds: float | None, text: str) -> None:
     assert format.about(seconds) == text
 
 

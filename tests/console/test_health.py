@@ -1,3 +1,5 @@
+"""Health check and middleware: /healthz, security headers, required login, NUL characters, static files."""
+
 import pytest
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
@@ -9,7 +11,7 @@ from console import health
 
 
 @pytest.mark.django_db
-def test_healthz_needs_no_login_and_says_that_the_database_answers(client: Client):
+def test_healthz_needs_no_login_and_reports_that_the_database_answers(client: Client):
     answer = client.get("/healthz")
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok", "database": "ok"}
@@ -60,7 +62,7 @@ urlpatterns = [
 
 @pytest.mark.django_db
 @pytest.mark.urls(__name__)
-def test_a_page_that_says_nothing_about_it_asks_for_a_login(client: Client):
+def test_a_page_requires_a_login_by_default(client: Client):
     answer = client.get("/secret")
     assert answer.status_code == 302
     assert answer.headers["Location"] == "/login/?next=/secret"

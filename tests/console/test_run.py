@@ -1,4 +1,4 @@
-"""`make run`, as a person starts and ends it."""
+"""`make run` command: starts the web server and the worker, and ends both together."""
 
 import os
 import signal
@@ -20,17 +20,17 @@ START_SECONDS = 60
 
 @pytest.fixture
 def running(tmp_path):
-    """The process, its address and its output, once both halves have started."""
+    """The process, its address and its log file, after web server and worker have started."""
     address = f"{LOOPBACK}:{free_port()}"
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    # What is installed stays as it is, however old: these tests run in it.
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    # `-o` keeps the installed packages, even if they are old: these tests run in the same environment.
     command = ["make", "-o", ".venv/.requirements-installed", "run", f"BIND={address}", "ENV_FILE=/dev/null"]
     command.append(f"BIN={Path(sys.executable).parent}")
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**kept, "VECTORFERRY_DATA_DIR": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"},
+            env={**environment, "VECTORFERRY_DATA_DIR": str(tmp_path / "data"), "PYTHONUNBUFFERED": "1"},
             stdout=log,
             stderr=log,
             start_new_session=True,

@@ -1,4 +1,4 @@
-"""Settings are read when a process starts, so each test starts one."""
+"""Console settings: read when a process starts, so each test starts one."""
 
 import json
 import os
@@ -107,7 +107,7 @@ def test_a_wrong_encryption_key_is_refused_without_being_shown(tmp_path):
     assert "hunter2" not in done.stderr
 
 
-def test_the_first_start_makes_secrets_that_only_their_owner_can_read(tmp_path):
+def test_the_first_start_creates_secrets_that_only_their_owner_can_read(tmp_path):
     folder = tmp_path / "data"
     first = setting(folder, "[settings.SECRET_KEY, settings.VECTORFERRY_SECRETS_KEYS]")
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == {
@@ -118,18 +118,18 @@ def test_the_first_start_makes_secrets_that_only_their_owner_can_read(tmp_path):
     assert setting(folder, "[settings.SECRET_KEY, settings.VECTORFERRY_SECRETS_KEYS]") == first
 
 
-def test_processes_that_start_at_once_agree_on_the_secrets(tmp_path):
+def test_processes_that_start_at_the_same_time_use_the_same_secrets(tmp_path):
     expression = "[settings.SECRET_KEY, settings.VECTORFERRY_SECRETS_KEYS]"
     with ThreadPoolExecutor(4) as pool:
         seen = list(pool.map(lambda _: setting(tmp_path / "data", expression), range(4)))
     assert seen.count(seen[0]) == 4
 
 
-def test_a_variable_set_to_nothing_means_its_default(tmp_path):
+def test_an_empty_variable_means_the_default(tmp_path):
     assert setting(tmp_path, "settings.VECTORFERRY_LEASE_SECONDS", VECTORFERRY_LEASE_SECONDS="") == 30
 
 
-def test_a_database_url_is_taken_apart_with_its_quoting_undone(tmp_path):
+def test_a_database_url_is_split_and_unquoted(tmp_path):
     database = setting(tmp_path, "settings.DATABASES['default']", **PRODUCTION)
     assert database["ENGINE"] == "django.db.backends.postgresql"
     assert (database["HOST"], database["PORT"], database["PASSWORD"]) == ("db.example", 5433, "p@ss")
@@ -141,14 +141,14 @@ def test_the_documented_production_settings_pass_djangos_deployment_check(tmp_pa
     assert "no issues" in done.stdout + done.stderr
 
 
-def test_cookies_travel_over_tls_alone_once_every_origin_is_https(tmp_path):
+def test_cookies_require_tls_only_if_every_origin_is_https(tmp_path):
     expression = "[settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SECURE_SSL_REDIRECT]"
     assert setting(tmp_path, expression, CSRF_TRUSTED_ORIGINS="https://ferry.example") == [True, True, True]
     mixed = "https://ferry.example,http://ferry.local"
     assert setting(tmp_path, expression, CSRF_TRUSTED_ORIGINS=mixed) == [False, False, False]
 
 
-def test_logs_can_be_json_with_one_object_a_line(tmp_path):
+def test_logs_can_be_json_with_one_object_per_line(tmp_path):
     code = "import django, logging; django.setup(); logging.getLogger('x').warning('rows: %d', 3)"
     done = run(tmp_path, "-c", code, LOG_FORMAT="json")
     entry = json.loads(done.stderr)

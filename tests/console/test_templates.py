@@ -1,4 +1,4 @@
-"""The pages as files: they load, obey the content security policy, and can be read in both themes."""
+"""Templates and static files: they load, obey the content security policy, and are readable in each theme."""
 
 import re
 from pathlib import Path
@@ -22,29 +22,29 @@ def test_every_template_loads() -> None:
     assert [get_template(name).template.name for name in NAMES] == NAMES
 
 
-def test_no_template_holds_style_script_or_handlers() -> None:
+def test_no_template_contains_inline_style_script_or_handlers() -> None:
     inline = re.compile(
         r"<style|\sstyle=|\son[a-z]+=|\shx-on|javascript:|[\"']js:|<script(?![^>]*\ssrc=)", re.IGNORECASE
     )
     assert [name for name in NAMES if inline.search(source(name))] == []
 
 
-def test_no_template_sends_the_browser_elsewhere() -> None:
-    elsewhere = re.compile(r"(src|href|action)=\"(https?:)?//")
-    assert [name for name in NAMES if elsewhere.search(source(name))] == []
+def test_no_template_sends_the_browser_to_another_host() -> None:
+    other_host = re.compile(r"(src|href|action)=\"(https?:)?//")
+    assert [name for name in NAMES if other_host.search(source(name))] == []
 
 
-def test_no_style_sheet_or_script_of_ours_loads_from_elsewhere() -> None:
+def test_no_style_sheet_or_script_of_ours_loads_from_another_host() -> None:
     for path in [*STATIC.glob("css/*.css"), *STATIC.glob("js/*.js")]:
         assert not re.search(r"https?://|@import", path.read_text()), path.name
 
 
-def test_every_template_says_what_it_is_given() -> None:
-    silent = [name for name in NAMES if not source(name).startswith("{# context: ")]
-    assert silent == ["_logo.html"]
+def test_every_template_lists_its_context() -> None:
+    undocumented = [name for name in NAMES if not source(name).startswith("{# context: ")]
+    assert undocumented == ["_logo.html"]
 
 
-def test_every_form_that_changes_something_carries_a_token() -> None:
+def test_every_post_form_has_a_csrf_token() -> None:
     form = re.compile(r"<form[^>]*method=\"post\".*?</form>", re.DOTALL)
     forms = [(name, text) for name in NAMES for text in form.findall(source(name))]
     assert forms
@@ -59,11 +59,11 @@ def test_every_static_file_a_template_names_exists() -> None:
 
 def test_every_icon_in_use_is_in_the_sprite() -> None:
     sprite = (STATIC / "vendor/bootstrap-icons/icons.svg").read_text()
-    kept = set(re.findall(r'id="([^"]+)"', sprite))
+    available = set(re.findall(r'id="([^"]+)"', sprite))
     text = "".join(map(source, NAMES)) + (settings.BASE_DIR / "console/templatetags/console.py").read_text()
     used = set(re.findall(r'{% icon "([^"]+)" %}|icon_name="([^"]+)"', text))
     assert used
-    assert {first or second for first, second in used} <= kept
+    assert {first or second for first, second in used} <= available
 
 
 def test_every_vendored_folder_has_its_licence() -> None:
@@ -71,7 +71,7 @@ def test_every_vendored_folder_has_its_licence() -> None:
         assert (folder / "LICENSE").is_file(), folder.name
 
 
-# --- Contrast: WCAG 2.2, 4.5 for text, 3 for what has to be seen to be used ---------------------------------
+# --- Contrast (WCAG 2.2): at least 4.5 for text, at least 3 for controls ------------------------------------
 
 
 def colours(theme: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The rail, times, the rate curve and the slice cells."""
+"""Template tags: the rail, times, the rate curve, the slice cells and forms."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -46,11 +46,11 @@ def test_the_rail_hides_access_from_viewers() -> None:
 @pytest.mark.parametrize(
     ("url_name", "title"), [("jobs", "Jobs"), ("job_rejected", "Jobs"), ("wizard_schema", "Migrations")]
 )
-def test_the_rail_marks_where_the_person_is(url_name: str, title: str) -> None:
+def test_the_rail_marks_the_current_page(url_name: str, title: str) -> None:
     assert [entry["title"] for entry in rail(url_name, is_staff=False) if entry["current"]] == [title]
 
 
-def test_a_moment_is_shorter_the_nearer_it_is() -> None:
+def test_recent_times_are_shown_in_a_shorter_form() -> None:
     noon = timezone.localtime().replace(hour=12, minute=0, second=7, microsecond=0)
     assert ">12:00:07<" in tags.when(noon)
     assert ">yesterday<" in tags.when(noon - timedelta(days=1))
@@ -59,12 +59,12 @@ def test_a_moment_is_shorter_the_nearer_it_is() -> None:
     assert tags.when(None) == ""
 
 
-def test_the_recent_past_is_told_in_minutes() -> None:
+def test_the_recent_past_is_shown_in_minutes() -> None:
     assert ">a moment ago<" in tags.ago(timezone.now())
     assert ">5 min ago<" in tags.ago(timezone.now() - timedelta(minutes=5, seconds=2))
 
 
-def test_every_state_of_slices_is_seen_however_rare() -> None:
+def test_every_slice_state_gets_a_cell_even_if_it_is_rare() -> None:
     drawn = tags.slice_cells({"done": 1_990, "running": 1, "stopped": 1, "waiting": 8})
     assert set(drawn["cells"]) == {"done", "running", "stopped", "waiting"}
     assert 30 <= len(drawn["cells"]) <= 36
@@ -93,7 +93,7 @@ def test_the_rate_curve_stays_inside_its_frame() -> None:
 
 
 @pytest.mark.parametrize("samples", [[], [(datetime(2026, 1, 1, tzinfo=UTC), 5.0)], None])
-def test_a_curve_of_less_than_two_samples_is_not_drawn(samples: object) -> None:
+def test_a_curve_with_fewer_than_two_samples_is_not_drawn(samples: object) -> None:
     assert (
         Template("{% load console %}{% rate_curve samples %}").render(Context({"samples": samples})).strip()
         == ""
@@ -116,7 +116,7 @@ class Settings(forms.Form):
         self.fields["certificate"].advanced = True
 
 
-def test_a_form_shows_its_advanced_fields_behind_a_fold_that_opens_on_errors() -> None:
+def test_a_form_hides_its_advanced_fields_in_a_fold_that_opens_on_errors() -> None:
     template = Template('{% include "_form.html" %}')
     closed = template.render(Context({"form": Settings()}))
     assert closed.index('name="host"') < closed.index("<details") < closed.index('name="certificate"')

@@ -1,4 +1,4 @@
-"""Walking through the wizard with a test client: what a browser would send, and what came of it."""
+"""Wizard helpers: they send what a browser would send, with a test client, and return the results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from migrations_app.models import Connection, Draft
 from tests.kit.memory_target import EVERYTHING
 
 HTMX = {"HX-Request": "true"}
-MODEST = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, max_vector_fields=1)
+OLD_MILVUS = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, max_vector_fields=1)
 
 
 def url(step: str, draft: Draft, *args: int) -> str:
@@ -36,7 +36,7 @@ def select(
 
 
 def form_of(web: Client, draft: Draft, index: int = 0) -> dict[str, str]:
-    """What a browser would send of the mapping table as it stands."""
+    """The form data that a browser sends if the mapping table is left unchanged."""
     collection = web.get(url("schema", draft, index)).context["collection"]
     fields = [collection["form"][name] for name in collection["form"].fields]
     for row in collection["fields"]:
@@ -61,7 +61,7 @@ def change(
     action: str = "save",
     **data: str,
 ) -> Any:
-    """Send the table with some controls changed; ``row__control`` names one in a row."""
+    """Send the table with some controls changed; ``row__control`` is a control in a row."""
     sent = form_of(web, draft, index)
     for name in without:
         sent.pop(control(name), None)
@@ -78,8 +78,8 @@ def control(name: str) -> str:
 
 def collection(draft: Draft, index: int = 0) -> dict[str, Any]:
     draft.refresh_from_db()
-    found: dict[str, Any] = draft.plan["collections"][index]
-    return found
+    plan_collection: dict[str, Any] = draft.plan["collections"][index]
+    return plan_collection
 
 
 def field(draft: Draft, source: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Who may log in and do what."""
+"""Accounts: login, roles, and the pages that manage accounts."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -23,7 +23,7 @@ def test_a_person_logs_in_and_lands_on_the_page_asked_for(client: Client, admini
     assert client.post(login, credentials)["Location"] == reverse("connections")
 
 
-def test_a_wrong_password_is_refused_in_words(client: Client, administrator: User) -> None:
+def test_a_wrong_password_is_refused_with_a_sentence(client: Client, administrator: User) -> None:
     page = client.post(reverse("login"), {"username": "ada", "password": "wrong"})
     assert page.status_code == 200
     assert "Please enter a correct username and password" in page.content.decode()
@@ -35,7 +35,7 @@ def test_logging_out_needs_a_post(web: Client) -> None:
     assert web.get(reverse("migrations")).status_code == 302
 
 
-def test_a_viewer_meets_a_sentence_where_only_administrators_may_go(viewer_web: Client) -> None:
+def test_a_viewer_is_refused_with_a_sentence_on_pages_for_administrators(viewer_web: Client) -> None:
     for name in ("accounts", "account_new", "connections"):
         page = viewer_web.get(reverse(name))
         assert page.status_code == 403, name
@@ -64,23 +64,23 @@ def test_a_name_that_is_taken_is_refused_on_its_field(web: Client) -> None:
 
 
 def edit(web: Client, user: User, **data: str) -> object:
-    stays = {"username": user.username, "role": "viewer", "is_active": "on", "password": ""}
-    return web.post(reverse("account_edit", args=[user.pk]), stays | data)
+    defaults = {"username": user.username, "role": "viewer", "is_active": "on", "password": ""}
+    return web.post(reverse("account_edit", args=[user.pk]), defaults | data)
 
 
-def test_a_role_is_changed_and_an_empty_password_stays(web: Client, viewer: User) -> None:
+def test_a_changed_role_with_an_empty_password_keeps_the_password(web: Client, viewer: User) -> None:
     edit(web, viewer, role="administrator")
     viewer.refresh_from_db()
     assert viewer.is_staff
     assert viewer.check_password(PASSWORD)
 
 
-def test_an_account_switched_off_is_logged_out(web: Client, viewer: User, viewer_web: Client) -> None:
+def test_an_account_that_is_switched_off_is_logged_out(web: Client, viewer: User, viewer_web: Client) -> None:
     edit(web, viewer, is_active="")
     assert viewer_web.get(reverse("migrations")).status_code == 302
 
 
-def test_a_password_is_reset(web: Client, viewer: User, client: Client) -> None:
+def test_an_administrator_can_reset_a_password(web: Client, viewer: User, client: Client) -> None:
     edit(web, viewer, password="quite another secret")
     assert client.login(username="vic", password="quite another secret")
 
@@ -104,14 +104,14 @@ def test_one_of_two_administrators_may_step_down(web: Client, administrator: Use
     assert not administrator.is_staff
 
 
-def test_an_administrator_who_changes_the_own_password_stays_logged_in(
+def test_an_administrator_who_changes_their_own_password_stays_logged_in(
     web: Client, administrator: User
 ) -> None:
     edit(web, administrator, role="administrator", password="quite another secret")
     assert web.get(reverse("accounts")).status_code == 200
 
 
-def test_a_person_changes_the_own_password(viewer_web: Client, viewer: User) -> None:
+def test_a_viewer_can_change_their_own_password(viewer_web: Client, viewer: User) -> None:
     new = "quite another secret"
     data = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     assert viewer_web.post(reverse("password_change"), data).status_code == 302
@@ -120,7 +120,7 @@ def test_a_person_changes_the_own_password(viewer_web: Client, viewer: User) -> 
 
 
 @pytest.mark.parametrize("pk", [0, 424242, 2**63, 10**40])
-def test_an_account_that_is_not_there_is_not_found(web: Client, pk: int) -> None:
+def test_an_unknown_account_is_not_found(web: Client, pk: int) -> None:
     assert web.get(f"/accounts/{pk}/").status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""Saved connections: added, changed, tested, deleted; their secrets never come back."""
+"""Saved connections: added, changed, tested and deleted, and their secrets are never sent back."""
 
 from typing import Any
 
@@ -17,21 +17,21 @@ SECRET = "opensesame"
 
 
 @pytest.fixture
-def saved(shelf: MemoryStore, administrator: User) -> Connection:
+def saved(source_store: MemoryStore, administrator: User) -> Connection:
     return Connection.objects.create(
         name="shelf",
         kind="memory",
         is_target=False,
-        settings={"store": shelf.name, "password": SECRET},
-        address=shelf.name,
+        settings={"store": source_store.name, "password": SECRET},
+        address=source_store.name,
         created_by=administrator,
     )
 
 
-def new(web: Client, shelf: MemoryStore, **data: str) -> Any:
-    """Save a new source connection to ``shelf``, with ``data`` in its form."""
+def new(web: Client, source_store: MemoryStore, **data: str) -> Any:
+    """Save a new source connection to ``source_store``, with ``data`` in its form."""
     url = reverse("connection_new", args=["memory"]) + "?role=source"
-    filled = {"name": "shelf", "store": shelf.name, "password": SECRET, "action": "save"}
+    filled = {"name": "shelf", "store": source_store.name, "password": SECRET, "action": "save"}
     return web.post(url, filled | data)
 
 
@@ -45,17 +45,17 @@ def edit(web: Client, connection: Connection, **data: str) -> Any:
     return web.post(reverse("connection_edit", args=[connection.pk]), filled | data)
 
 
-def test_a_connection_is_saved_and_listed_under_its_role(web: Client, shelf: MemoryStore) -> None:
-    assert new(web, shelf)["Location"] == reverse("connections")
+def test_a_connection_is_saved_and_listed_under_its_role(web: Client, source_store: MemoryStore) -> None:
+    assert new(web, source_store)["Location"] == reverse("connections")
     page = web.get(reverse("connections")).content.decode()
     assert "The connection “shelf” was saved." in page
-    assert shelf.name in page
+    assert source_store.name in page
     connection = Connection.objects.get()
     assert not connection.is_target
-    assert connection.settings == {"store": shelf.name, "password": SECRET}
+    assert connection.settings == {"store": source_store.name, "password": SECRET}
 
 
-def test_a_name_is_proposed_that_is_free(web: Client, saved: Connection) -> None:
+def test_an_unused_name_is_proposed(web: Client, saved: Connection) -> None:
     assert default_name("Memory") == "Memory"
     Connection.objects.create(name="Memory", kind="memory", is_target=True)
     assert default_name("Memory") == "Memory 2"
@@ -64,15 +64,15 @@ def test_a_name_is_proposed_that_is_free(web: Client, saved: Connection) -> None
 
 
 def test_a_name_that_is_taken_is_refused_on_its_field(
-    web: Client, shelf: MemoryStore, saved: Connection
+    web: Client, source_store: MemoryStore, saved: Connection
 ) -> None:
-    page = new(web, shelf)
+    page = new(web, source_store)
     assert page.status_code == 422
     assert "named “shelf” already" in page.context["form"].errors["name"][0]
 
 
-def test_a_test_shows_the_server_and_saves_nothing(web: Client, shelf: MemoryStore) -> None:
-    page = new(web, shelf, action="test")
+def test_a_test_shows_the_server_and_saves_nothing(web: Client, source_store: MemoryStore) -> None:
+    page = new(web, source_store, action="test")
     assert page.status_code == 200
     assert "Connected to Memory 1." in page.content.decode()
     assert not Connection.objects.exists()
@@ -82,18 +82,18 @@ def test_a_test_shows_the_server_and_saves_nothing(web: Client, shelf: MemorySto
     ("data", "field"),
     [({"password": "wrong"}, "password"), ({"store": "nowhere"}, "store"), ({"store": ""}, "store")],
 )
-def test_a_failure_stands_on_its_field(
-    web: Client, shelf: MemoryStore, data: dict[str, str], field: str
+def test_a_failure_is_reported_on_its_field(
+    web: Client, source_store: MemoryStore, data: dict[str, str], field: str
 ) -> None:
-    page = new(web, shelf, action="test", **data)
+    page = new(web, source_store, action="test", **data)
     assert list(page.context["form"].errors) == [field]
     assert page.status_code == 422
 
 
-def test_no_page_sends_a_secret_back(web: Client, shelf: MemoryStore, saved: Connection) -> None:
+def test_no_page_sends_a_secret_back(web: Client, source_store: MemoryStore, saved: Connection) -> None:
     pages = [
-        new(web, shelf, action="test"),
-        new(web, shelf, action="test", store="nowhere"),
+        new(web, source_store, action="test"),
+        new(web, source_store, action="test", store="nowhere"),
         web.get(reverse("connections")),
         web.get(reverse("connection_edit", args=[saved.pk])),
         edit(web, saved, action="test"),
@@ -103,7 +103,7 @@ def test_no_page_sends_a_secret_back(web: Client, shelf: MemoryStore, saved: Con
     assert all(SECRET not in page.content.decode() for page in pages)
 
 
-def test_a_stored_secret_is_said_to_be_there_and_stays_when_left_blank(
+def test_the_page_says_that_a_secret_is_stored_and_a_blank_field_keeps_it(
     web: Client, saved: Connection
 ) -> None:
     page = web.get(reverse("connection_edit", args=[saved.pk])).content.decode()
@@ -113,7 +113,7 @@ def test_a_stored_secret_is_said_to_be_there_and_stays_when_left_blank(
     assert (saved.name, saved.settings["password"]) == ("library", SECRET)
 
 
-def test_a_stored_secret_serves_a_test_where_none_is_typed(web: Client, saved: Connection) -> None:
+def test_a_test_uses_the_stored_secret_if_none_is_typed(web: Client, saved: Connection) -> None:
     assert "Connected to Memory 1." in edit(web, saved, action="test").content.decode()
 
 
@@ -123,8 +123,8 @@ def test_a_new_secret_replaces_the_stored_one(web: Client, saved: Connection) ->
     assert saved.settings["password"] == "another"
 
 
-def test_a_stored_secret_can_be_forgotten(web: Client, saved: Connection, shelf: MemoryStore) -> None:
-    shelf.password = ""
+def test_a_stored_secret_can_be_forgotten(web: Client, saved: Connection, source_store: MemoryStore) -> None:
+    source_store.password = ""
     assert edit(web, saved, action="test").status_code == 422
     assert edit(web, saved, action="test", forget_password="on").status_code == 200
     edit(web, saved, forget_password="on")
@@ -132,18 +132,20 @@ def test_a_stored_secret_can_be_forgotten(web: Client, saved: Connection, shelf:
     assert saved.settings["password"] == ""
 
 
-def test_testing_a_row_shows_what_came_of_it(web: Client, saved: Connection, shelf: MemoryStore) -> None:
+def test_testing_a_row_shows_and_stores_the_result(
+    web: Client, saved: Connection, source_store: MemoryStore
+) -> None:
     row = web.post(reverse("connection_test", args=[saved.pk]), headers={"HX-Request": "true"})
     assert "Memory 1" in row.content.decode()
     assert "<html" not in row.content.decode()
-    shelf.password = "changed"
+    source_store.password = "changed"
     page = web.post(reverse("connection_test", args=[saved.pk]), follow=True).content.decode()
     assert "The store refused the password." in page
     saved.refresh_from_db()
     assert saved.test_error == "The store refused the password."
 
 
-def test_a_connection_is_deleted_after_asking(web: Client, saved: Connection) -> None:
+def test_a_connection_is_deleted_after_a_confirmation(web: Client, saved: Connection) -> None:
     asked = web.get(reverse("connection_delete", args=[saved.pk]))
     assert "Delete the connection “shelf”?" in asked.content.decode()
     assert web.post(reverse("connection_delete", args=[saved.pk])).status_code == 302
@@ -169,37 +171,41 @@ def test_a_draft_whose_connection_is_deleted_stays_and_asks_for_another(
     assert page["Location"] == reverse("wizard_connect", args=[draft.pk])
 
 
-def test_after_saving_the_page_goes_on_only_within_the_console(web: Client, shelf: MemoryStore) -> None:
-    assert new(web, shelf, next="/jobs/")["Location"] == "/jobs/"
+def test_after_saving_the_page_redirects_only_within_the_console(
+    web: Client, source_store: MemoryStore
+) -> None:
+    assert new(web, source_store, next="/jobs/")["Location"] == "/jobs/"
     for number, hostile in enumerate(
         ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"]
     ):
-        answer = new(web, shelf, name=f"shelf {number}", next=hostile)
+        answer = new(web, source_store, name=f"shelf {number}", next=hostile)
         assert answer["Location"] == reverse("connections"), hostile
 
 
 @pytest.mark.parametrize("hostile", ["\0", "a\0b", "x" * 100_000, "\ud800", "<script>alert(1)</script>"])
 @pytest.mark.parametrize("field", ["name", "store", "password", "way", "action"])
-def test_hostile_values_meet_a_sentence(web: Client, shelf: MemoryStore, field: str, hostile: str) -> None:
+def test_hostile_values_do_not_crash_the_page(
+    web: Client, source_store: MemoryStore, field: str, hostile: str
+) -> None:
     hostile = hostile.encode("utf-8", "replace").decode()
-    page = new(web, shelf, **{"action": "test", field: hostile})
+    page = new(web, source_store, **{"action": "test", field: hostile})
     assert page.status_code in (200, 302, 422)
     assert "<script>alert(1)</script>" not in page.content.decode()
 
 
 @pytest.mark.parametrize("pk", ["0", "99", str(2**63), "9" * 400])
-def test_a_connection_that_is_not_there_is_not_found(web: Client, pk: str) -> None:
+def test_an_unknown_connection_is_not_found(web: Client, pk: str) -> None:
     for page in ("", "test/", "delete/"):
         assert web.post(f"/connections/{pk}/{page}").status_code == 404
 
 
 @pytest.mark.parametrize("kind", ["nothing", "milvus?role=source"])
-def test_a_kind_that_is_not_there_is_not_found(web: Client, kind: str) -> None:
+def test_an_unknown_kind_is_not_found(web: Client, kind: str) -> None:
     kind, _, query = kind.partition("?")
     assert web.get(reverse("connection_new", args=[kind]) + f"?{query}").status_code == 404
 
 
-def test_viewers_see_and_change_no_connection(viewer_web: Client, saved: Connection) -> None:
+def test_viewers_cannot_see_or_change_connections(viewer_web: Client, saved: Connection) -> None:
     urls = [
         reverse("connections"),
         reverse("connection_new", args=["memory"]),
@@ -211,7 +217,7 @@ def test_viewers_see_and_change_no_connection(viewer_web: Client, saved: Connect
     assert Connection.objects.exists()
 
 
-def test_a_target_is_saved_as_one(web: Client, vault: MemoryDatabase) -> None:
+def test_a_target_is_saved_as_a_target(web: Client, target_store: MemoryDatabase) -> None:
     url = reverse("connection_new", args=["memory"]) + "?role=target"
-    web.post(url, {"name": "vault", "store": vault.name, "token": "letmein", "action": "save"})
+    web.post(url, {"name": "vault", "store": target_store.name, "token": "letmein", "action": "save"})
     assert Connection.objects.get().is_target

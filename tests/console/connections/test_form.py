@@ -1,4 +1,4 @@
-"""A connector's Settings model makes its form: label, help, placeholder, kind of control, groups, secrets."""
+"""Connection form: a connector's settings model defines its labels, help, placeholders and controls."""
 
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ PEM = "-----BEGIN KEY-----\nabc\n-----END KEY-----"
 
 
 class Settings(SettingsModel):
-    """One of everything a connector can ask for."""
+    """One setting of each kind that a connector can have."""
 
     host: str = Field("", title="Host name", examples=["db.example"], json_schema_extra={"group": "fields"})
     port: int = Field(5432, ge=1, le=65535, json_schema_extra={"group": "fields"})
@@ -38,7 +38,7 @@ class Settings(SettingsModel):
 FILLED = {"name": "db", WAY: "fields", "host": "db.example", "port": "5432", "mode": "prefer", "verify": "on"}
 
 
-def sent(stored: dict[str, object] | None = None, **data: str) -> ConnectionForm:
+def submitted(stored: dict[str, object] | None = None, **data: str) -> ConnectionForm:
     return ConnectionForm(Settings, FILLED | data, stored=stored)
 
 
@@ -67,22 +67,22 @@ def test_title_description_example_and_default_are_shown() -> None:
     ]
 
 
-def test_only_what_was_filled_in_is_passed_on() -> None:
-    form = sent()
+def test_only_filled_in_values_are_passed_on() -> None:
+    form = submitted()
     assert form.is_valid(), form.errors
     assert form.settings() == {"host": "db.example", "port": "5432", "mode": "prefer", "verify": True}
     assert Settings.model_validate(form.settings()).port == 5432
 
 
-def test_the_groups_are_ways_of_which_one_is_chosen() -> None:
+def test_one_group_of_settings_is_chosen_and_the_others_are_ignored() -> None:
     form = ConnectionForm(Settings)
     assert form.fields[WAY].choices == [("fields", "Fields"), ("url", "Connection string")]
-    chosen = sent(way="url", url="db://host", password="left over")
+    chosen = submitted(way="url", url="db://host", password="left over")
     assert chosen.is_valid(), chosen.errors
     assert set(chosen.settings()) == {"url", "mode", "verify"}
 
 
-def test_a_stored_connection_opens_in_the_way_it_was_made() -> None:
+def test_a_stored_connection_opens_with_the_group_that_it_uses() -> None:
     stored = {"host": "", "port": 5432, "password": "", "url": "db://secret", "mode": "require"}
     form = ConnectionForm(Settings, stored=stored)
     assert form[WAY].value() == "url"
@@ -103,17 +103,17 @@ def test_a_stored_connection_opens_in_the_way_it_was_made() -> None:
         ({"name": "x" * 101}, "name", "at most 100"),
     ],
 )
-def test_a_wrong_value_is_told_on_its_field(data: dict[str, str], field: str, words: str) -> None:
-    form = sent(**data)
+def test_a_wrong_value_is_reported_on_its_field(data: dict[str, str], field: str, words: str) -> None:
+    form = submitted(**data)
     assert words in " ".join(form.errors[field])
 
 
-def test_what_the_model_finds_between_its_settings_is_told_above_them() -> None:
-    assert "Give a host, or a connection string" in sent(host="").non_field_errors()[0]
+def test_an_error_that_concerns_several_settings_is_reported_above_the_fields() -> None:
+    assert "Give a host, or a connection string" in submitted(host="").non_field_errors()[0]
 
 
-def test_an_error_of_the_server_goes_to_its_field_with_its_hint() -> None:
-    form = sent()
+def test_a_server_error_is_reported_on_its_field_with_its_hint() -> None:
+    form = submitted()
     assert form.is_valid()
     form.refuse(AuthRefused("The password is wrong.", "Type it again.", field="password"))
     assert form.errors["password"] == ["The password is wrong. Type it again."]
@@ -125,25 +125,25 @@ def test_no_secret_is_ever_rendered() -> None:
     stored = {"host": "db", "password": "hush-hush", "client_key": PEM, "url": "db://hush-url"}
     for form in (
         ConnectionForm(Settings, stored=stored),
-        sent(stored, password="hush-hush", client_key=PEM, url="db://hush-url", port="wrong"),
+        submitted(stored, password="hush-hush", client_key=PEM, url="db://hush-url", port="wrong"),
     ):
         html = form.as_div() + repr(form)
         assert not [secret for secret in ("hush-hush", "BEGIN KEY", "hush-url") if secret in html]
 
 
-def test_a_blank_secret_is_the_stored_one_and_a_typed_one_replaces_it() -> None:
+def test_a_blank_secret_keeps_the_stored_one_and_a_typed_one_replaces_it() -> None:
     stored = {"host": "db", "password": "old", "client_key": PEM}
-    assert sent(stored).is_valid()
-    kept = sent(stored)
+    assert submitted(stored).is_valid()
+    kept = submitted(stored)
     kept.is_valid()
     assert (kept.settings()["password"], kept.settings()["client_key"]) == ("old", PEM)
-    typed = sent(stored, password=" new ")
+    typed = submitted(stored, password=" new ")
     typed.is_valid()
     assert typed.settings()["password"] == " new "
 
 
-def test_a_stored_secret_of_another_way_is_not_taken_along() -> None:
-    form = sent({"host": "db", "password": "old"}, way="url", url="db://x")
+def test_a_stored_secret_of_another_group_is_not_used() -> None:
+    form = submitted({"host": "db", "password": "old"}, way="url", url="db://x")
     assert form.is_valid(), form.errors
     assert "password" not in form.settings()
 
@@ -159,7 +159,7 @@ def test_every_registered_source_has_a_form(kind: str) -> None:
     assert set(model.model_fields) < set(ConnectionForm(model).fields)
 
 
-def test_no_view_form_or_template_knows_a_source() -> None:
+def test_no_view_form_or_template_mentions_a_source() -> None:
     words = (
         "postgres",
         "pgvector",
@@ -172,7 +172,7 @@ def test_no_view_form_or_template_knows_a_source() -> None:
     )
     console = settings.BASE_DIR / "console"
     files: list[Path] = [*console.rglob("*.py"), *(settings.BASE_DIR / "templates").rglob("*.html")]
-    # These know the database of the console itself.
+    # These may name PostgreSQL, because it can be the database of the console.
     own = {console / name for name in ("settings.py", "environment.py", "middleware.py")}
     found = [
         f"{path.name}: {word}"

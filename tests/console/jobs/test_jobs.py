@@ -1,4 +1,4 @@
-"""The Jobs page and the pages of one job, as their visitors meet them."""
+"""Jobs page, and the pages of one job."""
 
 from __future__ import annotations
 
@@ -80,15 +80,15 @@ def text(response) -> str:
     return response.content.decode()
 
 
-def test_without_a_login_the_way_leads_to_it(client):
+def test_without_a_login_the_jobs_page_redirects(client):
     assert client.get(reverse("jobs")).status_code == 302
 
 
-def test_an_empty_list_says_what_it_is_for(viewer):
+def test_an_empty_list_says_that_there_are_no_jobs(viewer):
     assert "No jobs yet" in text(viewer.get(reverse("jobs")))
 
 
-def test_the_list_shows_status_progress_and_who_made_it(viewer):
+def test_the_list_shows_status_progress_and_creator(viewer):
     make_job()
     page = text(viewer.get(reverse("jobs")))
     assert "shop-db → prod" in page
@@ -98,7 +98,7 @@ def test_the_list_shows_status_progress_and_who_made_it(viewer):
     assert "command line" in page
 
 
-def test_the_list_narrows_to_failed_jobs_and_to_a_search(viewer):
+def test_the_list_can_be_filtered_by_status_and_by_a_search(viewer):
     make_job()
     failed = make_job(Status.FAILED, error_code="x", error_message="The target refused the login.")
     assert text(viewer.get(reverse("jobs"), {"show": "failed"})).count("View Details") == 1
@@ -106,7 +106,7 @@ def test_the_list_narrows_to_failed_jobs_and_to_a_search(viewer):
     assert "No jobs found" in text(viewer.get(reverse("jobs"), {"q": "nowhere\x00"}))
 
 
-def test_the_list_polls_itself_while_a_job_runs_and_not_after(viewer):
+def test_the_list_is_polled_only_while_a_job_runs(viewer):
     job = make_job()
     Worker.objects.create(host="here", pid=1, slots=2, last_seen=timezone.now())
     assert 'hx-trigger="every' in text(viewer.get(reverse("jobs")))
@@ -122,7 +122,7 @@ def test_a_waiting_job_without_a_worker_says_how_to_start_one(viewer):
     assert "python manage.py worker" not in text(viewer.get(reverse("jobs")))
 
 
-def test_a_console_with_a_data_folder_of_its_own_names_it_for_the_worker(viewer, settings):
+def test_a_custom_data_folder_is_part_of_the_command_for_the_worker(viewer, settings):
     make_job(Status.PENDING)
     settings.DATABASE_URL, settings.DATA_DIR = "", settings.BASE_DIR / ".demo" / "console"
     assert "VECTORFERRY_DATA_DIR=.demo/console " in text(viewer.get(reverse("jobs")))
@@ -130,7 +130,7 @@ def test_a_console_with_a_data_folder_of_its_own_names_it_for_the_worker(viewer,
     assert "VECTORFERRY_DATA_DIR" not in text(viewer.get(reverse("jobs")))
 
 
-def test_a_worker_not_heard_of_counts_as_gone_before_half_a_minute_is_over(viewer):
+def test_a_worker_that_was_not_seen_for_26_seconds_counts_as_gone(viewer):
     make_job(Status.PENDING)
     Worker.objects.create(host="here", pid=1, slots=2, last_seen=timezone.now() - timedelta(seconds=26))
     assert "python manage.py worker" in text(viewer.get(reverse("jobs")))
@@ -147,7 +147,7 @@ def test_the_details_show_numbers_stage_and_collections(viewer):
     assert "<polyline" in page or "<path" in page
 
 
-def test_the_live_fragment_ends_its_polling_with_the_job(viewer):
+def test_the_live_fragment_stops_polling_when_the_job_ends(viewer):
     job = make_job()
     address = reverse("job_live", args=[job.public_id])
     assert viewer.get(address).status_code == 200
@@ -155,7 +155,7 @@ def test_the_live_fragment_ends_its_polling_with_the_job(viewer):
     assert viewer.get(address).status_code == 286
 
 
-def test_a_failed_job_opens_with_its_error_and_the_log_filtered_to_errors(viewer):
+def test_a_failed_job_shows_its_error_and_only_the_errors_of_its_log(viewer):
     job = make_job(
         Status.FAILED,
         error_code="auth_refused",
@@ -171,7 +171,7 @@ def test_a_failed_job_opens_with_its_error_and_the_log_filtered_to_errors(viewer
     assert "Connected" not in page
 
 
-def test_a_traceback_is_for_administrators(administrator, client):
+def test_a_traceback_is_shown_only_to_administrators(administrator, client):
     job = make_job(Status.FAILED, error_code="internal", error_message="A fault in Vectorferry.")
     LogEntry.objects.create(
         job=job, at=timezone.now(), level="error", message="x", details="Traceback: secret"
@@ -182,7 +182,7 @@ def test_a_traceback_is_for_administrators(administrator, client):
     assert "Traceback: secret" not in text(client.get(address))
 
 
-def test_the_log_is_searched_and_downloaded(viewer):
+def test_the_log_can_be_searched_and_downloaded(viewer):
     job = make_job()
     for message in ("Created collection docs", "Back to full speed"):
         LogEntry.objects.create(job=job, at=timezone.now(), level="info", message=message)
@@ -194,7 +194,7 @@ def test_the_log_is_searched_and_downloaded(viewer):
     assert "attachment" in download["Content-Disposition"]
 
 
-def test_rejected_rows_are_listed_and_their_contents_shown_to_administrators_alone(administrator, client):
+def test_rejected_rows_are_listed_and_their_contents_are_shown_only_to_administrators(administrator, client):
     job = make_job()
     reject(job)
     reject(job, "8", "null_vector")
@@ -207,7 +207,7 @@ def test_rejected_rows_are_listed_and_their_contents_shown_to_administrators_alo
     assert "&lt;b&gt;long" not in text(client.get(address))
 
 
-def test_rejected_rows_are_downloaded_by_administrators_alone(administrator, client):
+def test_rejected_rows_can_be_downloaded_only_by_administrators(administrator, client):
     job = make_job()
     reject(job)
     address = reverse("job_rejected_download", args=[job.public_id])
@@ -247,7 +247,7 @@ def test_canceling_a_pending_job_ends_it_at_once(administrator):
     assert job.status == Status.CANCELED
 
 
-def test_canceling_what_has_ended_is_answered_with_a_sentence(administrator):
+def test_canceling_a_job_that_has_ended_is_refused_with_a_sentence(administrator):
     job = make_job(Status.SUCCESSFUL)
     page = administrator.post(reverse("job_cancel", args=[job.public_id]), follow=True)
     assert "can no longer be canceled" in text(page)
@@ -260,7 +260,7 @@ def test_a_finished_job_offers_index_load_and_release(administrator):
     assert reverse("job_release", args=[job.public_id]) in page
 
 
-def test_what_was_done_with_a_finished_job_is_said_and_not_offered_again(administrator):
+def test_actions_done_on_a_finished_job_are_shown_and_not_offered_again(administrator):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
     job.collections.update(index_action_state="done", load_action="load", load_action_state="running")
     page = text(administrator.get(reverse("job", args=[job.public_id])))
@@ -278,7 +278,7 @@ def test_an_action_that_failed_is_offered_again(administrator):
     assert "failed: No memory." in page
 
 
-def test_a_viewer_is_offered_no_next_step(viewer):
+def test_a_viewer_is_not_offered_next_steps(viewer):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
     assert "Next steps" not in text(viewer.get(reverse("job", args=[job.public_id])))
 
@@ -289,14 +289,14 @@ def test_an_action_on_a_job_that_has_not_succeeded_is_refused_with_a_sentence(ad
     assert "needs a Successful job" in text(page)
 
 
-def test_a_canceled_job_says_what_it_wrote(viewer):
+def test_a_canceled_job_shows_the_rows_that_it_wrote(viewer):
     job = make_job(Status.CANCELED, ended_at=timezone.now())
     page = text(viewer.get(reverse("job", args=[job.public_id])))
     assert "400 rows in docs. They were kept" in page
     assert "may" not in page.partition("They were kept.")[2].partition("</section>")[0]
 
 
-def test_the_list_says_that_what_was_written_was_dropped_where_it_was(viewer):
+def test_the_list_says_that_written_rows_were_dropped_only_if_they_were(viewer):
     job = make_job(Status.CANCELED, ended_at=timezone.now(), drop_requested=True)
     assert "400 rows written, then dropped" not in text(viewer.get(reverse("jobs")))
     job.collections.update(target_state="dropped")
@@ -304,16 +304,16 @@ def test_the_list_says_that_what_was_written_was_dropped_where_it_was(viewer):
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
+    ("written", "sentence"),
     [
         (400, "They were kept. A few more rows may be in the target: it had not confirmed them"),
         (0, "while its first rows were in flight. Some of them may be in the target."),
     ],
 )
-def test_a_canceled_job_says_where_it_does_not_know_what_became_of_rows(viewer, written, said):
+def test_a_canceled_job_mentions_rows_whose_outcome_is_unknown(viewer, written, sentence):
     job = make_job(Status.CANCELED, written=written, ended_at=timezone.now())
     JobSlice.objects.filter(collection__job=job).update(rows_in_flight=7)
-    assert said in text(viewer.get(reverse("job", args=[job.public_id])))
+    assert sentence in text(viewer.get(reverse("job", args=[job.public_id])))
 
 
 @pytest.mark.parametrize("public_id", ["job-nothing", "x" * 300, "job-%00", "..%2f"])
@@ -321,7 +321,7 @@ def test_a_job_that_does_not_exist_is_not_found(viewer, public_id):
     assert viewer.get(f"/jobs/{public_id}/").status_code == 404
 
 
-def test_a_collection_says_what_was_left_out_and_what_was_cut(viewer):
+def test_a_collection_shows_its_skipped_collapsed_and_truncated_numbers(viewer):
     job = make_job(Status.SUCCESSFUL)
     JobSlice.objects.update(rows_skipped=12, rows_collapsed=3, values_cut=1234)
 

@@ -1,4 +1,4 @@
-"""A mapping table to change, and what a browser sends of it."""
+"""Mapping table of the tests, and the form data that a browser sends for it."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 from migrations_app.engine.planning.document_keys import with_opened_keys
 from tests.kit.memory_target import EVERYTHING
 
-MODEST = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
+OLD_MILVUS = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
 FACTS = TargetFacts(1, "default", "Milvus", EVERYTHING, ("default",))
 
 
-def one_of(*specs: TypeSpec, name: str, **facts: Any) -> SourceField:
+def source_field(*specs: TypeSpec, name: str, **facts: Any) -> SourceField:
     return SourceField(name, "native", tuple(TypeChoice(spec) for spec in specs), **facts)
 
 
 VARCHAR = TypeSpec(MilvusType.VARCHAR, max_length=64)
 FIELDS = (
-    one_of(TypeSpec(MilvusType.INT32), name="id", nullable=False, can_be_key=True),
-    one_of(TypeSpec(MilvusType.FLOAT_VECTOR, dim=4), name="embedding", metric="L2"),
-    one_of(TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="created", longest_bytes=32,
+    source_field(TypeSpec(MilvusType.INT32), name="id", nullable=False, can_be_key=True),
+    source_field(TypeSpec(MilvusType.FLOAT_VECTOR, dim=4), name="embedding", metric="L2"),
+    source_field(TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="created", longest_bytes=32,
            can_be_key=True),
-    one_of(
+    source_field(
         TypeSpec(MilvusType.ARRAY, element_type=MilvusType.VARCHAR), TypeSpec(MilvusType.JSON), name="tags",
         longest_bytes=5, longest_items=3,
     ),
-    one_of(TypeSpec(MilvusType.DOUBLE), name="price"),
-    one_of(TypeSpec(MilvusType.BOOL), name="sold"),
-    one_of(TypeSpec(MilvusType.FLOAT16_VECTOR, dim=2), name="half"),
-    one_of(TypeSpec(MilvusType.JSON), name="meta", can_open=True),
+    source_field(TypeSpec(MilvusType.DOUBLE), name="price"),
+    source_field(TypeSpec(MilvusType.BOOL), name="sold"),
+    source_field(TypeSpec(MilvusType.FLOAT16_VECTOR, dim=2), name="half"),
+    source_field(TypeSpec(MilvusType.JSON), name="meta", can_open=True),
 )  # fmt: skip
 
 
@@ -65,15 +65,15 @@ def sample(rows: int = 7) -> pa.RecordBatch:
 SCHEMA = CollectionSchema("shop.items", FIELDS, SourceKey(("id",)), sample(), label="items", group="shop")
 
 
-def sent(
+def form_data(
     table: MappingTable, capabilities: Capabilities = EVERYTHING, **changes: str | None
 ) -> dict[str, str]:
-    """What a browser sends, with changes: ``row__control`` names one in a row, None takes it away."""
-    sent_forms: list[Form] = [CollectionForm(table, capabilities)]
-    sent_forms += [FieldForm(row, table, capabilities) for row in table.rows(capabilities) if not row.reason]
-    sent_forms += full_text_forms(table, capabilities)
+    """Form data of a browser, with changes: ``row__control`` is a control in a row, None removes it."""
+    forms: list[Form] = [CollectionForm(table, capabilities)]
+    forms += [FieldForm(row, table, capabilities) for row in table.rows(capabilities) if not row.reason]
+    forms += full_text_forms(table, capabilities)
     data: dict[str, str] = {}
-    for form in sent_forms:
+    for form in forms:
         for field in form:
             value = field.value()
             if field.widget_type != "checkbox":
@@ -91,7 +91,7 @@ def sent(
 def changed(
     table: MappingTable, capabilities: Capabilities = EVERYTHING, **changes: str | None
 ) -> MappingTable:
-    return read(table, capabilities, sent(table, capabilities, **changes))
+    return read(table, capabilities, form_data(table, capabilities, **changes))
 
 
 def plan_field(table: MappingTable, source: str) -> Any:
@@ -99,7 +99,7 @@ def plan_field(table: MappingTable, source: str) -> Any:
 
 
 def opened(table: MappingTable, *columns: str, capabilities: Capabilities = EVERYTHING) -> MappingTable:
-    """The table with these columns opened, described as a source does."""
+    """The table with these columns opened, with the schema that a source would return."""
     own = tuple(field for field in SCHEMA.fields if not field.opened_from)
     schema = with_opened_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
     return table_defaults.reopened(table, schema, columns, capabilities)

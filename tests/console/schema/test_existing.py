@@ -1,4 +1,4 @@
-"""A collection that is in the target already: added to, replaced, or let be."""
+"""Existing target collection: rows are added to it, it is replaced, or another name is used."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from migrations_app.models import Connection, Draft, Job
 from tests.console.walking import change, collection, field, form_of, page, row, select, start, url
 from tests.kit import MemoryDatabase, MemoryRows
 
-SHELF = TargetSchema(
+EXISTING_SCHEMA = TargetSchema(
     "books",
     (
         TargetField("id", TypeSpec(MilvusType.INT64), is_key=True),
@@ -24,16 +24,16 @@ SHELF = TargetSchema(
 
 
 @pytest.fixture
-def taken(web: Client, connected: Draft, target: Connection, vault: MemoryDatabase) -> Draft:
-    """A draft whose collection is in the target already, with seven rows."""
-    vault.collections["books"] = MemoryRows(SHELF, {n: {"id": n} for n in range(7)}, sent=7)
+def taken(web: Client, connected: Draft, target: Connection, target_store: MemoryDatabase) -> Draft:
+    """A draft whose collection already exists in the target, with seven rows."""
+    target_store.collections["books"] = MemoryRows(EXISTING_SCHEMA, {n: {"id": n} for n in range(7)}, sent=7)
     select(web, connected, target, "books")
     connected.refresh_from_db()
     return connected
 
 
 def fixes(web: Client, draft: Draft) -> dict[str, str]:
-    """The repairs beside the name of the collection."""
+    """The fixes next to the name of the collection, by label."""
     problems = page(web, draft).context["collection"]["problems"]
     return {fix.label: fix.value for problem in problems for fix in problem.fixes}
 
@@ -42,11 +42,11 @@ def press(web: Client, draft: Draft, fix: str) -> Any:
     return web.post(url("schema", draft), form_of(web, draft) | {"fix": fix})
 
 
-def test_a_name_that_is_taken_has_three_ways_on(web: Client, taken: Draft) -> None:
+def test_a_name_that_is_taken_has_three_fixes(web: Client, taken: Draft) -> None:
     assert list(fixes(web, taken)) == ["Use books_2", "Add rows to it", "Replace it…"]
 
 
-def test_rows_are_added_and_the_fields_follow_those_that_are_there(web: Client, taken: Draft) -> None:
+def test_adding_rows_maps_the_fields_to_those_of_the_collection(web: Client, taken: Draft) -> None:
     change(web, taken, title__target="name", pages__target="number")
     press(web, taken, fixes(web, taken)["Add rows to it"])
     plan = collection(taken)
@@ -62,7 +62,9 @@ def test_rows_are_added_and_the_fields_follow_those_that_are_there(web: Client, 
     ]
 
 
-def test_what_does_not_agree_is_said_at_its_field_with_the_repair(web: Client, taken: Draft) -> None:
+def test_a_field_that_does_not_match_the_collection_is_a_problem_in_its_row(
+    web: Client, taken: Draft
+) -> None:
     press(web, taken, fixes(web, taken)["Add rows to it"])
     change(web, taken, embedding__target="vector")
     (problem,) = row(web, taken, "embedding")["problems"]
@@ -72,7 +74,7 @@ def test_what_does_not_agree_is_said_at_its_field_with_the_repair(web: Client, t
     assert "has a dynamic field" in page(web, taken).content.decode()
 
 
-def test_who_thinks_better_of_it_finds_the_fields_as_they_were(web: Client, taken: Draft) -> None:
+def test_undoing_the_choice_restores_the_fields(web: Client, taken: Draft) -> None:
     change(web, taken, title__max_length="300", like__target="liked")
     before = collection(taken)["fields"]
     press(web, taken, fixes(web, taken)["Add rows to it"])
@@ -83,7 +85,7 @@ def test_who_thinks_better_of_it_finds_the_fields_as_they_were(web: Client, take
     assert (collection(taken)["fields"], page(web, taken).context["problem_count"]) == (before, 0)
 
 
-def test_the_summary_says_what_rows_are_added_to(web: Client, taken: Draft) -> None:
+def test_the_summary_says_that_rows_are_added_to_an_existing_collection(web: Client, taken: Draft) -> None:
     press(web, taken, fixes(web, taken)["Add rows to it"])
     context = web.get(url("migrate", taken)).context
     assert "into 1 existing collection in “default” of vault" in context["summary"]
@@ -91,13 +93,13 @@ def test_the_summary_says_what_rows_are_added_to(web: Client, taken: Draft) -> N
     assert start(web, taken)["Location"] == reverse("job", args=[Job.objects.get().public_id])
 
 
-def replacing(web: Client, draft: Draft) -> None:
+def choose_replace(web: Client, draft: Draft) -> None:
     change(web, draft, like__target="liked")
     press(web, draft, fixes(web, draft)["Replace it…"])
 
 
-def test_nothing_is_replaced_unasked(web: Client, taken: Draft) -> None:
-    replacing(web, taken)
+def test_nothing_is_replaced_without_a_confirmation(web: Client, taken: Draft) -> None:
+    choose_replace(web, taken)
     assert "“books” (about 7 rows) is dropped" in page(web, taken).context["collection"]["warnings"][0]
     context = web.get(url("migrate", taken)).context
     assert context["dropped"] == ["books"]
@@ -116,8 +118,8 @@ def test_nothing_is_replaced_unasked(web: Client, taken: Draft) -> None:
     assert job.plan["options"]["load"] is True
 
 
-def test_what_is_asked_without_a_script_keeps_the_options(web: Client, taken: Draft) -> None:
-    replacing(web, taken)
+def test_the_confirmation_without_a_script_keeps_the_options(web: Client, taken: Draft) -> None:
+    choose_replace(web, taken)
     start(web, taken, load="on", create_index="on", limit_rows="3")
     form = web.get(url("replace", taken)).context["form"]
     sent = {field.html_name: str(field.value() or "") for field in form if field.value()}
@@ -126,30 +128,32 @@ def test_what_is_asked_without_a_script_keeps_the_options(web: Client, taken: Dr
     assert (options["load"], options["create_index"], options["limit_rows"]) == (True, True, 3)
 
 
-def test_where_nothing_is_there_any_more_nothing_is_asked(
-    web: Client, taken: Draft, vault: MemoryDatabase
+def test_replacing_a_collection_that_no_longer_exists_needs_no_confirmation(
+    web: Client, taken: Draft, target_store: MemoryDatabase
 ) -> None:
-    replacing(web, taken)
-    vault.collections.clear()
+    choose_replace(web, taken)
+    target_store.collections.clear()
     web.post(url("migrate", taken), {"action": "check", "verify": "counts"})
     assert web.get(url("migrate", taken)).context["dropped"] == []
     start(web, taken)
     assert Job.objects.exists()
 
 
-def test_a_collection_with_an_alias_is_not_replaced(web: Client, taken: Draft, vault: MemoryDatabase) -> None:
-    vault.aliases["shop"] = "books"
-    replacing(web, taken)
+def test_a_collection_with_an_alias_is_not_replaced(
+    web: Client, taken: Draft, target_store: MemoryDatabase
+) -> None:
+    target_store.aliases["shop"] = "books"
+    choose_replace(web, taken)
     (problem,) = web.get(url("migrate", taken)).context["problems"]
     assert "“books” has the alias “shop”" in problem["message"]
 
 
-def test_a_target_that_is_away_leaves_the_choice_as_it_was(
-    web: Client, taken: Draft, vault: MemoryDatabase
+def test_an_unavailable_target_leaves_the_choice_unchanged(
+    web: Client, taken: Draft, target_store: MemoryDatabase
 ) -> None:
     fix = fixes(web, taken)["Add rows to it"]
     sent = form_of(web, taken) | {"fix": fix}
-    vault.token = "changed"
+    target_store.token = "changed"
     web.post(url("schema", taken), sent)
     assert collection(taken)["if_exists"] == "error"
     assert "refused" in page(web, taken).content.decode()

@@ -1,4 +1,4 @@
-"""Configure Schema: fields that are added, columns that are opened, very many rows."""
+"""Fields on the Configure Schema page: added fields and opened columns."""
 
 import pyarrow as pa
 from django.test import Client
@@ -11,7 +11,7 @@ from tests.console.walking import change, collection, control, field, form_of, p
 from tests.kit import MemoryStore, memory_collection
 
 
-def test_a_field_is_added_and_removed_with_a_press(web: Client, selected: Draft) -> None:
+def test_a_field_is_added_and_removed_with_a_button(web: Client, selected: Draft) -> None:
     answer = change(web, selected, action="add")
     assert answer["Location"] == f"{url('schema', selected)}#a0"
     added = page(web, selected).context["collection"]["fields"][-1]
@@ -20,13 +20,13 @@ def test_a_field_is_added_and_removed_with_a_press(web: Client, selected: Draft)
     assert not any(f["added"] for f in collection(selected)["fields"])
 
 
-def test_a_column_is_opened_and_moved_whole_again_with_a_press(
-    web: Client, connected: Draft, target: Connection, shelf: MemoryStore
+def test_a_column_is_opened_and_closed_again_with_a_button(
+    web: Client, connected: Draft, target: Connection, source_store: MemoryStore
 ) -> None:
     texts = pa.array(['{"a": 1, "b": "x"}', None, '{"a": 2}'])
     rows = books(3).append_column("meta", texts)
     specs = BOOK_SPECS | {"meta": TypeSpec(MilvusType.JSON)}
-    shelf.collections["books"] = memory_collection(rows, specs, key="id")
+    source_store.collections["books"] = memory_collection(rows, specs, key="id")
     select(web, connected, target, "books", where={"books": "title"})
     place = anchor("meta")
     sent = form_of(web, connected) | {"open": place}
@@ -43,8 +43,8 @@ def test_a_column_is_opened_and_moved_whole_again_with_a_press(
     assert field(connected, "meta")["type"] == "JSON"
 
 
-def test_a_source_that_is_away_opens_nothing_and_loses_nothing(
-    web: Client, selected: Draft, shelf: MemoryStore
+def test_a_column_that_cannot_be_opened_stays_closed_and_the_typed_values_are_stored(
+    web: Client, selected: Draft, source_store: MemoryStore
 ) -> None:
     sent = form_of(web, selected) | {control("title__target"): "name", "open": anchor("title")}
     web.post(url("schema", selected), sent)

@@ -1,4 +1,4 @@
-"""The primary key of a mapping table: kept, new, another field, or several joined."""
+"""Primary key of a mapping table: kept, new, another field, or several fields joined."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(propose
     assert (back.plan.key, plan_field(back, "id").type) == ("id", "INT64")
 
 
-def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_key(
+def test_an_old_key_replaced_by_auto_id_comes_back_as_a_field_if_another_field_is_the_key(
     proposed: MappingTable,
 ) -> None:
     table = changed(proposed, key="auto")
@@ -58,14 +58,16 @@ def test_a_key_given_up_for_new_ones_comes_back_as_a_field_where_another_is_the_
     assert not plan_field(changed(table, id__include=None), "id")
 
 
-def test_the_partition_key_is_given_up_where_it_becomes_the_key(proposed: MappingTable) -> None:
+def test_a_partition_key_that_becomes_the_primary_key_is_no_longer_the_partition_key(
+    proposed: MappingTable,
+) -> None:
     table = changed(proposed, partition_key="key:created")
     assert table.plan.partition_key == "created"
     assert changed(table, key="field:created").plan.partition_key is None
 
 
 @pytest.mark.parametrize("key", ["field:price", "field:", "field:nothing", "mine", "joined:id"])
-def test_what_cannot_be_a_key_changes_nothing_and_is_a_problem(proposed: MappingTable, key: str) -> None:
+def test_an_impossible_key_changes_nothing_and_is_a_problem(proposed: MappingTable, key: str) -> None:
     table = changed(proposed, key=key)
     assert table.plan.key == "id"
     (problem,) = of_all([table], FACTS)[0]
@@ -92,7 +94,7 @@ def test_several_fields_are_joined_in_the_order_they_are_picked(proposed: Mappin
     assert preview(table).rows[0][0] == "2026-01-01T00:00:00/0"
 
 
-def test_joining_begins_with_the_key_and_wants_two_fields(proposed: MappingTable) -> None:
+def test_joining_starts_with_the_key_and_needs_two_fields(proposed: MappingTable) -> None:
     table = changed(proposed, key="joined")
     assert table.plan.key == ["id"]
     (problem,) = of_all([table], FACTS)[0]
@@ -112,7 +114,7 @@ def test_a_key_of_several_columns_is_joined_with_one_choice() -> None:
     assert list(key_notes(table)) == ["Rows in which created is NULL are rejected, because they have no key."]
 
 
-def test_a_part_is_taken_out_twice_named_counted_once_and_may_be_no_field(proposed: MappingTable) -> None:
+def test_a_part_can_be_removed_counts_only_once_and_need_not_be_a_field(proposed: MappingTable) -> None:
     table = joined(proposed, "id", "created", "tags", "id")
     assert table.plan.key == ["id", "created"]
     table = changed(table, created__include=None)
@@ -121,7 +123,7 @@ def test_a_part_is_taken_out_twice_named_counted_once_and_may_be_no_field(propos
     assert changed(joined(proposed, "id", "created"), part0="").plan.key == ["created"]
 
 
-def test_name_and_length_of_a_joined_key_follow_unless_they_were_chosen(proposed: MappingTable) -> None:
+def test_a_joined_key_has_a_default_name_and_length_unless_they_were_chosen(proposed: MappingTable) -> None:
     table = changed(joined(proposed, "created", "id"), key_name="place", key_max_length="99")
     assert (table.plan.key_name, table.plan.key_max_length) == ("place", 99)
     assert changed(table).plan == table.plan
@@ -130,19 +132,19 @@ def test_name_and_length_of_a_joined_key_follow_unless_they_were_chosen(proposed
     assert changed(table, key="auto").plan.key_max_length is None
 
 
-def test_a_length_that_is_none_is_a_problem_beside_it(proposed: MappingTable) -> None:
+def test_a_key_length_that_is_not_a_number_is_a_problem(proposed: MappingTable) -> None:
     table = changed(joined(proposed, "created", "id"), key_max_length="long")
     (problem,) = of_all([table], FACTS)[0]
     assert (problem.field, table.plan.key_max_length) == ("key_name", 2048)
 
 
-def test_auto_id_may_be_called_otherwise(proposed: MappingTable) -> None:
+def test_the_auto_id_field_can_be_renamed(proposed: MappingTable) -> None:
     table = changed(changed(proposed, key="auto"), key_name="row")
     assert table.plan.key_name == "row"
     assert changed(table, created__target="row").plan.key_name == "row"
 
 
-def test_what_a_choice_means_is_said_in_words(proposed: MappingTable) -> None:
+def test_notes_explain_what_a_key_choice_means(proposed: MappingTable) -> None:
     assert list(key_notes(proposed)) == []
     unsure, null = key_notes(changed(proposed, key="field:created"))
     assert unsure.startswith("The source does not declare created as unique")
@@ -150,7 +152,7 @@ def test_what_a_choice_means_is_said_in_words(proposed: MappingTable) -> None:
     assert next(key_notes(joined(proposed, "id", "created"))).startswith("Rows in which created is NULL")
 
 
-def test_beside_auto_id_the_old_keys_own_tick_and_the_setting_are_one(proposed: MappingTable) -> None:
+def test_with_auto_id_the_tick_of_the_old_key_and_its_setting_are_the_same(proposed: MappingTable) -> None:
     table = changed(proposed, key="auto")
     assert (table.plan.keep_source_key, plan_field(table, "id")) == (False, None)
     ticked = changed(table, id__include="on")

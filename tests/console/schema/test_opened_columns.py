@@ -14,11 +14,13 @@ from console.schema.parse.table import read
 from console.schema.preview import bytes_per_row, preview
 from console.schema.problems import applied, of_all
 from console.schema.table import MappingTable, Placement
-from tests.console.schema.tables import FACTS, MODEST, SCHEMA, changed, opened, plan_field, sent
+from tests.console.schema.tables import FACTS, OLD_MILVUS, SCHEMA, changed, form_data, opened, plan_field
 from tests.kit.memory_target import EVERYTHING
 
 
-def test_the_keys_of_an_opened_column_stand_below_it_and_stay_where_they_are(proposed: MappingTable) -> None:
+def test_the_keys_of_an_opened_column_are_listed_below_it_and_stay_in_the_dynamic_field(
+    proposed: MappingTable,
+) -> None:
     table = opened(proposed, "meta")
     rows = table.rows(EVERYTHING)
     assert [row.name for row in rows][-2:] == ["meta", "meta.a"]
@@ -37,7 +39,9 @@ def test_the_keys_of_an_opened_column_stand_below_it_and_stay_where_they_are(pro
     assert shown.rows[0][-1] == '{"a":1}'
 
 
-def test_a_key_becomes_a_field_with_its_own_name_and_what_becomes_of_misfits(proposed: MappingTable) -> None:
+def test_a_key_becomes_a_field_with_its_own_name_and_a_choice_for_type_mismatches(
+    proposed: MappingTable,
+) -> None:
     table = changed(opened(proposed, "meta"), **{"meta.a__include": "on"})
     key = plan_field(table, "meta.a")
     assert (key.target, key.type, key.nullable) == ("a", "INT64", True)
@@ -48,9 +52,9 @@ def test_a_key_becomes_a_field_with_its_own_name_and_what_becomes_of_misfits(pro
     assert changed(table).plan == table.plan
 
 
-def test_a_key_is_moved_within_the_dynamic_field_as_it_is(proposed: MappingTable) -> None:
+def test_a_key_can_be_renamed_within_the_dynamic_field(proposed: MappingTable) -> None:
     table = changed(opened(proposed, "meta"), **{"meta.a__include": "on"})
-    table = read(table, EVERYTHING, applied(sent(table), f"{anchor('meta.a')}-dynamic=true"))
+    table = read(table, EVERYTHING, applied(form_data(table), f"{anchor('meta.a')}-dynamic=true"))
     table = changed(table, **{"meta.a__target": "b"})
     key = plan_field(table, "meta.a")
     assert (key.dynamic, key.as_, key.type) == (True, "b", None)
@@ -60,7 +64,7 @@ def test_a_key_is_moved_within_the_dynamic_field_as_it_is(proposed: MappingTable
     assert (back.dynamic, back.target, back.type) == (False, "b", "INT64")
 
 
-def test_the_rest_is_dropped_on_demand(proposed: MappingTable) -> None:
+def test_the_other_keys_are_dropped_on_request(proposed: MappingTable) -> None:
     table = opened(proposed, "meta")
     less = changed(table, rest="drop")
     assert less.plan.rest == "drop"
@@ -74,7 +78,7 @@ def test_the_rest_is_dropped_on_demand(proposed: MappingTable) -> None:
     )
 
 
-def test_a_column_moved_whole_again_is_the_field_it_was(proposed: MappingTable) -> None:
+def test_a_column_that_is_closed_again_becomes_the_same_field_as_before(proposed: MappingTable) -> None:
     table = changed(proposed, meta__target="about")
     table = changed(opened(table, "meta"), **{"meta.a__include": "on", "rest": "drop"})
     table = opened(table, capabilities=EVERYTHING)
@@ -85,7 +89,7 @@ def test_a_column_moved_whole_again_is_the_field_it_was(proposed: MappingTable) 
     assert plan_field(again, "meta").target == "about"
 
 
-def test_an_opened_sheet_survives_its_draft(proposed: MappingTable) -> None:
+def test_a_table_with_an_opened_column_is_stored_in_a_draft_and_read_back(proposed: MappingTable) -> None:
     table = changed(opened(proposed, "meta"), **{"meta.a__include": "on", "meta.a__max_length": "x"})
     stored = json.loads(json.dumps(mapping_table.to_json(table)))
     again = mapping_table.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
@@ -113,7 +117,7 @@ def test_an_added_field_has_a_name_a_type_and_one_value_for_all_rows(proposed: M
     assert preview(table).rows[0][-1] == "2026-11"
 
 
-def test_an_added_field_of_another_type_begins_without_a_value(proposed: MappingTable) -> None:
+def test_an_added_field_loses_its_value_when_its_type_changes(proposed: MappingTable) -> None:
     table = changed(with_field_added(proposed, EVERYTHING), **{"a0-default": "x"})
     table = changed(table, **{"a0-type": "INT64"})
     (added,) = [field for field in table.plan.fields if field.added]
@@ -123,16 +127,16 @@ def test_an_added_field_of_another_type_begins_without_a_value(proposed: Mapping
     assert (problem.anchor, problem.column) == ("a0", "options")
 
 
-def test_where_the_target_keeps_no_defaults_the_value_is_put_into_each_row() -> None:
-    table = with_field_added(table_defaults.default_table(SCHEMA, MODEST), MODEST)
-    facts = replace(FACTS, capabilities=MODEST)
+def test_the_value_is_put_into_each_row_if_the_target_has_no_defaults() -> None:
+    table = with_field_added(table_defaults.default_table(SCHEMA, OLD_MILVUS), OLD_MILVUS)
+    facts = replace(FACTS, capabilities=OLD_MILVUS)
     (problem,) = of_all([table], facts)[0]
     assert (problem.anchor, "without a value" in problem.message) == ("a0", True)
-    table = changed(table, MODEST, **{"a0-default": "2026-11"})
+    table = changed(table, OLD_MILVUS, **{"a0-default": "2026-11"})
     (added,) = [field for field in table.plan.fields if field.added]
     assert (added.default, added.fill_null) == (None, "2026-11")
     assert of_all([table], facts) == [[]]
-    assert changed(table, MODEST).plan == table.plan
+    assert changed(table, OLD_MILVUS).plan == table.plan
 
 
 @pytest.mark.parametrize("name", ["", "like", "created", "1st"])

@@ -1,4 +1,4 @@
-"""Configure Schema: the page that holds the mapping table."""
+"""Configure Schema page: the mapping table as an administrator sees and sends it."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from console.html_anchors import anchor
 from migrations_app.models import Connection, Draft
 from tests.console.walking import (
     HTMX,
-    MODEST,
+    OLD_MILVUS,
     change,
     collection,
     control,
@@ -26,7 +26,7 @@ from tests.console.walking import (
 from tests.kit import MemoryDatabase, MemoryRows, MemoryStore
 
 
-def test_the_proposal_is_shown_and_has_no_problem_but_a_reserved_name(web: Client, selected: Draft) -> None:
+def test_the_proposal_is_shown_and_its_only_problem_is_a_reserved_name(web: Client, selected: Draft) -> None:
     context = page(web, selected).context
     assert [r["source_name"] for r in context["collection"]["fields"]] == [
         *("id", "embedding", "title", "pages", "like", "raw")
@@ -57,7 +57,7 @@ def test_a_name_used_twice_is_a_problem_of_the_later_row(web: Client, selected: 
 
 
 @pytest.mark.parametrize("typed", ["many", "", "1e3", "9" * 5000, "\0", "１２"])
-def test_what_is_no_number_is_kept_as_typed_and_is_a_problem(
+def test_text_that_is_not_a_number_is_shown_as_typed_and_is_a_problem(
     web: Client, selected: Draft, typed: str
 ) -> None:
     before = field(selected, "title")["max_length"]
@@ -100,10 +100,10 @@ def test_null_goes_into_the_dynamic_field_is_filled_or_rejected(web: Client, sel
     assert field(selected, "title")["fill_null"] is None
 
 
-def test_what_nulls_send_into_the_dynamic_field_stays_there_however_often_it_is_sent(
+def test_a_column_in_the_dynamic_field_because_of_nulls_stays_there_when_it_is_sent_again(
     web: Client, selected: Draft
 ) -> None:
-    """A page saves by itself without being drawn anew: it goes on to send the row as the field it was."""
+    """The page saves automatically without being rendered again, so it still sends the row as a field."""
     sent = form_of(web, selected) | {"action": "check"}
     sent.pop(control("title__nullable"))
     for _ in range(3):
@@ -122,10 +122,10 @@ def test_what_nulls_send_into_the_dynamic_field_stays_there_however_often_it_is_
     assert (field(selected, "title")["nullable"], field(selected, "title")["fill_null"]) == (True, None)
 
 
-def test_a_target_without_nullable_says_which_version_brings_it(
-    web: Client, connected: Draft, target: Connection, vault: MemoryDatabase
+def test_a_target_without_nullable_fields_shows_which_version_adds_them(
+    web: Client, connected: Draft, target: Connection, target_store: MemoryDatabase
 ) -> None:
-    vault.capabilities = MODEST
+    target_store.capabilities = OLD_MILVUS
     select(web, connected, target, "books")
     title = row(web, connected, "title")
     assert title["nullable"] is None
@@ -143,7 +143,7 @@ def test_a_default_is_checked_against_its_type(web: Client, selected: Draft) -> 
     assert any("4 bytes" in p.message for p in row(web, selected, "title")["problems"])
 
 
-def test_auto_id_warns_and_keeps_the_old_key_on_demand(web: Client, selected: Draft) -> None:
+def test_auto_id_warns_and_keeps_the_old_key_on_request(web: Client, selected: Draft) -> None:
     change(web, selected, key="auto")
     assert collection(selected)["key"] == "auto"
     assert field(selected, "id") is None
@@ -156,7 +156,9 @@ def test_auto_id_warns_and_keeps_the_old_key_on_demand(web: Client, selected: Dr
     assert row(web, selected, "id")["locked"]
 
 
-def test_the_partition_key_offers_what_may_be_one_and_is_never_null(web: Client, selected: Draft) -> None:
+def test_the_partition_key_offers_only_possible_fields_and_is_never_null(
+    web: Client, selected: Draft
+) -> None:
     form = page(web, selected).context["collection"]["form"]
     none, keys, by = form.fields["partition_key"].choices
     assert (none[0], keys[1]) == ("", [("key:title", "title")])
@@ -169,7 +171,7 @@ def test_the_partition_key_offers_what_may_be_one_and_is_never_null(web: Client,
     assert collection(selected)["partition_key"] is None
 
 
-def test_each_value_of_a_field_gets_a_partition_whether_it_is_moved_or_not(
+def test_each_value_of_a_field_can_get_a_partition_even_if_the_field_is_left_out(
     web: Client, selected: Draft
 ) -> None:
     change(web, selected, partition_key="by:title")
@@ -182,13 +184,13 @@ def test_each_value_of_a_field_gets_a_partition_whether_it_is_moved_or_not(
     assert collection(selected)["partition_by"] is None
 
 
-def test_a_partition_key_that_may_not_be_one_is_ignored_with_a_problem(web: Client, selected: Draft) -> None:
+def test_an_impossible_partition_key_is_ignored_with_a_problem(web: Client, selected: Draft) -> None:
     change(web, selected, partition_key="key:embedding")
     assert collection(selected)["partition_key"] is None
     assert page(web, selected).context["collection"]["problems"][0].field == "partition_key"
 
 
-def test_the_dynamic_field_is_turned_off_by_taking_the_tick_away(web: Client, selected: Draft) -> None:
+def test_the_dynamic_field_is_turned_off_by_unticking_it(web: Client, selected: Draft) -> None:
     change(web, selected, without=("title__nullable",), title__on_null="dynamic")
     change(web, selected, without=("dynamic_field",))
     assert collection(selected)["dynamic_field"] is False
@@ -199,7 +201,7 @@ def test_the_dynamic_field_is_turned_off_by_taking_the_tick_away(web: Client, se
     assert [label for label, _ in row(web, selected, "title")["on_null"].field.choices] == ["fill", "reject"]
 
 
-def test_shards_and_description(web: Client, selected: Draft) -> None:
+def test_shards_are_checked_and_the_description_is_stored(web: Client, selected: Draft) -> None:
     change(web, selected, shards="99", description="All of them")
     (problem,) = page(web, selected).context["collection"]["problems"]
     assert problem.field == "shards"
@@ -207,10 +209,10 @@ def test_shards_and_description(web: Client, selected: Draft) -> None:
     assert (collection(selected)["shards"], collection(selected)["description"]) == (16, "All of them")
 
 
-def test_a_name_taken_in_the_database_is_known_here(
-    web: Client, connected: Draft, target: Connection, vault: MemoryDatabase
+def test_a_name_taken_in_the_database_is_a_problem_with_a_fix(
+    web: Client, connected: Draft, target: Connection, target_store: MemoryDatabase
 ) -> None:
-    vault.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
+    target_store.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
     select(web, connected, target, "books")
     (problem,) = page(web, connected).context["collection"]["problems"]
     assert problem.message == "The database “default” already has a collection “books”."
@@ -218,7 +220,7 @@ def test_a_name_taken_in_the_database_is_known_here(
     assert collection(connected)["target"] == "books_2"
 
 
-def test_two_collections_of_one_name_are_a_problem_of_both(
+def test_two_collections_with_the_same_name_are_a_problem_of_both(
     web: Client, connected: Draft, target: Connection
 ) -> None:
     select(web, connected, target, "books", "reviews")
@@ -229,7 +231,7 @@ def test_two_collections_of_one_name_are_a_problem_of_both(
     assert [tab["problems"] for tab in page(web, connected).context["tabs"]] == [2, 2]
 
 
-def test_next_goes_to_the_first_problem_and_then_on(web: Client, selected: Draft) -> None:
+def test_next_goes_to_the_first_problem_or_to_the_next_step(web: Client, selected: Draft) -> None:
     stays = change(web, selected, action="next")
     assert stays["Location"] == f"{url('schema', selected)}#{anchor('like')}"
     assert web.get(url("migrate", selected))["Location"] == url("schema", selected)
@@ -237,7 +239,7 @@ def test_next_goes_to_the_first_problem_and_then_on(web: Client, selected: Draft
     assert goes["Location"] == url("migrate", selected)
 
 
-def test_a_change_is_checked_at_once_and_only_its_parts_come_back(web: Client, selected: Draft) -> None:
+def test_a_change_is_checked_at_once_and_only_its_parts_are_sent_back(web: Client, selected: Draft) -> None:
     sent = form_of(web, selected) | {control("like__target"): "liked", "action": "check"}
     text = web.post(url("schema", selected), sent, headers=HTMX).content.decode()
     assert "<html" not in text
@@ -257,9 +259,7 @@ def test_the_preview_shows_rows_as_they_will_arrive(web: Client, selected: Draft
     assert len(preview.rows) == 5
 
 
-def test_the_preview_shows_what_goes_into_the_dynamic_field_and_what_is_rejected(
-    web: Client, selected: Draft
-) -> None:
+def test_the_preview_shows_the_dynamic_field_and_counts_rejected_rows(web: Client, selected: Draft) -> None:
     change(web, selected, without=("title__nullable", "pages__nullable"), like__target="liked",
            title__on_null="reject", pages__on_null="dynamic")  # fmt: skip
     preview = page(web, selected).context["preview"]
@@ -267,17 +267,21 @@ def test_the_preview_shows_what_goes_into_the_dynamic_field_and_what_is_rejected
     assert "1 of 5 would be rejected" in preview.note
 
 
-def test_reset_describes_and_proposes_anew(web: Client, selected: Draft, shelf: MemoryStore) -> None:
+def test_reset_reads_the_source_again_and_restores_the_proposal(
+    web: Client, selected: Draft, source_store: MemoryStore
+) -> None:
     change(web, selected, target="mine", title__target="name")
     web.post(url("schema", selected), {"action": "reset"})
     assert collection(selected)["target"] == "books"
     assert field(selected, "title")["target"] == "title"
-    del shelf.collections["books"]
+    del source_store.collections["books"]
     answer = web.post(url("schema", selected), {"action": "reset"}, follow=True)
     assert "There is no collection “books”." in answer.content.decode()
 
 
-def test_tabs_are_left_with_what_was_typed(web: Client, connected: Draft, target: Connection) -> None:
+def test_changing_tabs_stores_what_was_typed_and_stays_in_the_wizard(
+    web: Client, connected: Draft, target: Connection
+) -> None:
     select(web, connected, target, "books", "reviews")
     sent = form_of(web, connected) | {"target": "mine", "go": url("schema", connected, 1)}
     assert web.post(url("schema", connected), sent)["Location"] == url("schema", connected, 1)
@@ -287,7 +291,7 @@ def test_tabs_are_left_with_what_was_typed(web: Client, connected: Draft, target
         assert answer["Location"].startswith("/migrations/")
 
 
-def test_an_empty_or_partial_post_changes_nothing_it_does_not_name(web: Client, selected: Draft) -> None:
+def test_an_empty_or_partial_post_changes_only_what_it_names(web: Client, selected: Draft) -> None:
     before = collection(selected)
     web.post(url("schema", selected), {"action": "save"})
     web.post(url("schema", selected), {"action": "save", "f00000000-target": "x", "unknown": "\0"})
@@ -297,7 +301,9 @@ def test_an_empty_or_partial_post_changes_nothing_it_does_not_name(web: Client, 
 
 
 @pytest.mark.parametrize("hostile", ["\0", "x" * 20_000, "\ud800", "<img src=x>", "]]}{", "-1"])
-def test_hostile_values_in_every_control_crash_nothing(web: Client, selected: Draft, hostile: str) -> None:
+def test_hostile_values_in_every_control_do_not_crash_the_page(
+    web: Client, selected: Draft, hostile: str
+) -> None:
     hostile = hostile.encode("utf-8", "replace").decode()
     sent = dict.fromkeys(form_of(web, selected), hostile)
     assert web.post(url("schema", selected), sent | {"action": "next"}).status_code == 302
@@ -307,7 +313,7 @@ def test_hostile_values_in_every_control_crash_nothing(web: Client, selected: Dr
     assert web.post(url("schema", selected), sent | {"fix": hostile}).status_code == 302
 
 
-def test_a_state_of_another_version_begins_the_step_again(web: Client, selected: Draft) -> None:
+def test_a_draft_state_of_another_version_starts_the_step_again(web: Client, selected: Draft) -> None:
     Draft.objects.update(state=selected.state | {"sheets": {"books": {"schema": "old"}}})
     assert page(web, selected).status_code == 200
     assert field(selected, "title")["target"] == "title"
@@ -317,7 +323,7 @@ def test_a_state_of_another_version_begins_the_step_again(web: Client, selected:
 
 
 @pytest.mark.parametrize("index", [1, 99, 10**30])
-def test_a_tab_that_is_not_there_is_not_found(web: Client, selected: Draft, index: int) -> None:
+def test_an_unknown_tab_is_not_found(web: Client, selected: Draft, index: int) -> None:
     assert page(web, selected, index).status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""The mapping table without a page: proposed, sent, read back, kept as JSON."""
+"""Mapping table without a page: proposed, sent, read back, stored as JSON."""
 
 import json
 import random
@@ -21,35 +21,35 @@ from console.schema.table import MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.types import MilvusType
-from tests.console.schema.tables import FACTS, MODEST, SCHEMA, changed, plan_field, sent
+from tests.console.schema.tables import FACTS, OLD_MILVUS, SCHEMA, changed, form_data, plan_field
 from tests.kit.memory_target import EVERYTHING
 
 
-@pytest.mark.parametrize("capabilities", [EVERYTHING, MODEST], ids=str)
-def test_what_is_sent_back_unchanged_changes_nothing(capabilities: Capabilities) -> None:
+@pytest.mark.parametrize("capabilities", [EVERYTHING, OLD_MILVUS], ids=str)
+def test_a_form_sent_back_unchanged_changes_nothing(capabilities: Capabilities) -> None:
     table = table_defaults.default_table(SCHEMA, capabilities)
     again = changed(table, capabilities)
     assert again.plan == table.plan
     assert again.invalid_inputs == {}
 
 
-def test_where_nothing_may_be_null_columns_go_into_the_dynamic_field_and_come_back_fixed() -> None:
-    table = table_defaults.default_table(SCHEMA, MODEST)
+def test_without_nullable_fields_columns_go_into_the_dynamic_field_and_can_become_fields() -> None:
+    table = table_defaults.default_table(SCHEMA, OLD_MILVUS)
     assert plan_field(table, "created").dynamic
-    table = changed(table, MODEST, created__on_null="reject", tags__on_null="fill", tags__fill_null="[]")
+    table = changed(table, OLD_MILVUS, created__on_null="reject", tags__on_null="fill", tags__fill_null="[]")
     created, tags = plan_field(table, "created"), plan_field(table, "tags")
     assert (created.dynamic, created.target, created.max_length) == (False, "created", 64)
     assert (tags.fill_null, tags.max_length, tags.max_capacity) == ([], 64, 16)
-    assert of_all([table], replace(FACTS, capabilities=MODEST)) == [[]]
+    assert of_all([table], replace(FACTS, capabilities=OLD_MILVUS)) == [[]]
 
 
-def test_a_narrow_key_is_widened_and_its_type_is_no_control(proposed: MappingTable) -> None:
+def test_a_narrow_key_is_widened_and_its_type_cannot_be_changed(proposed: MappingTable) -> None:
     row = proposed.rows(EVERYTHING)[0]
     assert str(row.choice.spec) == "INT64"
     assert set(FieldForm(row, proposed, EVERYTHING).fields) == {"include", "target"}
 
 
-def test_controls_are_those_that_the_type_leaves_open(proposed: MappingTable) -> None:
+def test_a_row_has_only_the_controls_that_its_type_allows(proposed: MappingTable) -> None:
     controls = {
         row.source.name: list(FieldForm(row, proposed, EVERYTHING).fields)[2:]
         for row in proposed.rows(EVERYTHING)
@@ -64,7 +64,7 @@ def test_controls_are_those_that_the_type_leaves_open(proposed: MappingTable) ->
     assert controls["meta"] == ["nullable", "on_null", "fill_null", "dynamic"]
 
 
-def test_another_type_gets_lengths_of_its_own_and_loses_values_of_the_old_one(proposed: MappingTable) -> None:
+def test_a_new_type_gets_its_own_lengths_and_loses_the_values_of_the_old_type(proposed: MappingTable) -> None:
     table = changed(proposed, created__default="then")
     assert plan_field(table, "created").default == "then"
     table = changed(table, created__type="INT64")
@@ -104,7 +104,7 @@ def test_a_default_becomes_a_value_of_its_type(
 
 
 @pytest.mark.parametrize("typed", ["nan", "inf", "1e999", "one", "0x10"])
-def test_what_is_no_number_is_no_default(proposed: MappingTable, typed: str) -> None:
+def test_text_that_is_not_a_number_is_refused_as_default(proposed: MappingTable, typed: str) -> None:
     table = changed(proposed, price__default=typed)
     assert plan_field(table, "price").default is None
     assert table.invalid_inputs[f"{anchor('price')}-default"].text == typed
@@ -128,7 +128,7 @@ def test_null_is_filled_with_a_value_of_the_type(
 @pytest.mark.parametrize(
     ("name", "typed"), [("tags", "a, b"), ("tags", "{}"), ("meta", "{"), ("meta", "[" * 9999)]
 )
-def test_what_cannot_fill_is_a_problem(proposed: MappingTable, name: str, typed: str) -> None:
+def test_a_fill_value_of_the_wrong_type_is_a_problem(proposed: MappingTable, name: str, typed: str) -> None:
     change = {f"{name}__nullable": None, f"{name}__on_null": "fill", f"{name}__fill_null": typed}
     table = changed(proposed, **change)
     assert f"{anchor(name)}-fill_null" in table.invalid_inputs
@@ -142,7 +142,7 @@ def test_a_column_in_the_dynamic_field_is_renamed_there(proposed: MappingTable) 
     assert (plan_field(back, "price").target, plan_field(back, "price").nullable) == ("cost", True)
 
 
-def test_a_field_left_out_comes_back_as_it_was(proposed: MappingTable) -> None:
+def test_a_field_that_was_left_out_comes_back_with_its_settings(proposed: MappingTable) -> None:
     table = changed(proposed, created__type="INT64", created__target="made")
     table = changed(table, created__include=None)
     assert plan_field(table, "created") is None
@@ -150,7 +150,7 @@ def test_a_field_left_out_comes_back_as_it_was(proposed: MappingTable) -> None:
     assert (plan_field(table, "created").type, plan_field(table, "created").target) == ("INT64", "made")
 
 
-def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brings_it() -> None:
+def test_a_field_whose_type_the_target_lacks_is_left_out_with_the_version_that_adds_it() -> None:
     capabilities = replace(EVERYTHING, types=EVERYTHING.types - {MilvusType.FLOAT16_VECTOR}, version="2.3.5")
     table = table_defaults.default_table(SCHEMA, capabilities)
     half = next(row for row in table.rows(capabilities) if row.source.name == "half")
@@ -158,7 +158,9 @@ def test_a_target_without_a_type_leaves_the_field_out_with_the_version_that_brin
     assert half.reason == "FLOAT16_VECTOR needs Milvus 2.4 or later; this is Milvus 2.3.5"
 
 
-def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: MappingTable) -> None:
+def test_long_texts_are_truncated_on_request_and_other_types_lose_this_setting(
+    proposed: MappingTable,
+) -> None:
     table = changed(proposed, created__too_long="truncate")
     assert plan_field(table, "created").too_long == "truncate"
     assert changed(table).plan == table.plan
@@ -166,10 +168,10 @@ def test_texts_too_long_are_cut_on_demand_and_other_types_forget_it(proposed: Ma
     assert plan_field(changed(table, created__too_long="whatever"), "created").too_long == "reject"
 
 
-def test_a_press_puts_a_column_into_the_dynamic_field_and_another_takes_it_back(
+def test_a_button_puts_a_column_into_the_dynamic_field_and_unticking_takes_it_back(
     proposed: MappingTable,
 ) -> None:
-    table = read(proposed, EVERYTHING, applied(sent(proposed), f"{anchor('price')}-dynamic=true"))
+    table = read(proposed, EVERYTHING, applied(form_data(proposed), f"{anchor('price')}-dynamic=true"))
     assert (plan_field(table, "price").dynamic, plan_field(table, "price").as_) == (True, "price")
     assert changed(table).plan == table.plan
     back = plan_field(changed(table, price__dynamic=None), "price")
@@ -180,7 +182,7 @@ def test_locked_controls_are_not_offered_and_not_read(proposed: MappingTable) ->
     locked = frozenset({"types", "dynamic_field", "shards"})
     form = CollectionForm(proposed, EVERYTHING, locked)
     assert not {"dynamic_field", "shards"} & set(form.fields)
-    data = sent(proposed, created__type="INT64", shards="9", dynamic_field=None)
+    data = form_data(proposed, created__type="INT64", shards="9", dynamic_field=None)
     table = read(proposed, EVERYTHING, data, locked)
     assert (table.plan.dynamic_field, table.plan.shards) == (True, 1)
     assert plan_field(table, "created").type == "VARCHAR"
@@ -193,7 +195,7 @@ def test_a_fix_is_applied_as_the_form_would_send_it() -> None:
     assert applied(data, "dynamic_field=true")["dynamic_field"] == "true"
 
 
-def test_every_fix_of_a_broken_sheet_repairs_its_problem(proposed: MappingTable) -> None:
+def test_every_fix_of_a_broken_table_removes_its_problem(proposed: MappingTable) -> None:
     broken = changed(
         proposed, target="1 bad", shards="99", created__target="like", created__max_length="0",
         price__target="like",
@@ -206,11 +208,11 @@ def test_every_fix_of_a_broken_sheet_repairs_its_problem(proposed: MappingTable)
         fixes = [fix for problem in of_all([table], FACTS)[0] for fix in problem.fixes]
         if not fixes:
             break
-        table = read(table, EVERYTHING, applied(sent(table), fixes[0].value))
+        table = read(table, EVERYTHING, applied(form_data(table), fixes[0].value))
     assert of_all([table], FACTS)[0] == []
 
 
-def test_a_sheet_survives_its_draft(proposed: MappingTable) -> None:
+def test_a_table_is_stored_in_a_draft_and_read_back(proposed: MappingTable) -> None:
     table = changed(proposed, price__include=None, created__max_length="much", target="mine")
     stored = json.loads(json.dumps(mapping_table.to_json(table)))
     again = mapping_table.from_json(stored, table.plan.model_dump(mode="json", by_alias=True))
@@ -223,11 +225,11 @@ def test_a_sheet_survives_its_draft(proposed: MappingTable) -> None:
 
 
 @pytest.mark.parametrize("data", [None, 7, [], {}, {"schema": {}}, {"schema": "x", "spare": 1, "typed": []}])
-def test_what_another_version_left_is_no_sheet(data: Any) -> None:
+def test_a_table_stored_by_another_version_is_not_read(data: Any) -> None:
     assert mapping_table.from_json(data, {"source": "x"}) is None
 
 
-def test_a_sample_keeps_the_vectors_of_the_preview_alone() -> None:
+def test_a_sample_keeps_only_the_vectors_of_the_preview() -> None:
     wide = CollectionSchema("wide", (), None, pa.record_batch({
         "v": pa.array([[0.5] * 4096] * 100, pa.list_(pa.float32(), 4096)), "t": ["x"] * 100,
     }))  # fmt: skip
@@ -245,7 +247,7 @@ def test_a_sample_too_large_for_a_draft_is_shortened() -> None:
     assert again.sample.column("t")[0].as_py() == texts[0]
 
 
-def test_the_preview_writes_every_type_as_a_person_reads_it(proposed: MappingTable) -> None:
+def test_the_preview_shows_every_type_in_readable_form(proposed: MappingTable) -> None:
     shown = preview(proposed)
     cells = dict(zip([column.name for column in shown.columns], shown.rows[0], strict=True))
     assert cells == {
@@ -262,14 +264,16 @@ def test_the_preview_writes_every_type_as_a_person_reads_it(proposed: MappingTab
     assert {column.name for column in shown.columns if column.numeric} == {"id", "price"}
 
 
-def test_a_type_that_only_the_source_can_make_is_shown_as_it_was_before(proposed: MappingTable) -> None:
+def test_a_type_that_only_the_source_can_produce_is_shown_in_the_original_type(
+    proposed: MappingTable,
+) -> None:
     shown = preview(changed(proposed, created__type="INT64", tags__type="JSON"))
     assert shown.rows[0][2:4] == ["2026-01-01T00:00:00", '["a", "b"]']
     assert shown.note == "5 rows of the sample · created, tags shown in the original type"
 
 
-def test_halves_are_shown_as_the_floats_they_become(proposed: MappingTable) -> None:
-    """A sample holds the first type that a field may have, whatever the target has."""
+def test_half_precision_vectors_are_shown_as_the_floats_they_become(proposed: MappingTable) -> None:
+    """A sample has the first type that a field may have, even if the target has another one."""
     floats = {"type": "FLOAT_VECTOR"}
     fields = [f.model_copy(update=floats) if f.source == "half" else f for f in proposed.plan.fields or ()]
     shown = preview(replace(proposed, plan=proposed.plan.model_copy(update={"fields": fields})))
@@ -278,7 +282,7 @@ def test_halves_are_shown_as_the_floats_they_become(proposed: MappingTable) -> N
     assert "in the original type" not in shown.note
 
 
-def test_a_row_is_as_large_as_its_columns(proposed: MappingTable) -> None:
+def test_the_size_of_a_row_depends_on_its_columns(proposed: MappingTable) -> None:
     less = changed(proposed, created__include=None)
     assert bytes_per_row(less) < bytes_per_row(proposed)
     assert bytes_per_row(replace(proposed, schema=replace(SCHEMA, sample=None))) is None

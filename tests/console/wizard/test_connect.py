@@ -1,4 +1,4 @@
-"""The way in: Migrations and Connect, with a source and a target in memory."""
+"""Migrations page and Connect step, with a source and a target in memory."""
 
 from django.contrib.auth.models import User
 from django.test import Client
@@ -17,7 +17,7 @@ def test_every_source_has_a_tile(web: Client) -> None:
     assert reverse("wizard_new", args=["postgresql"]) in text
 
 
-def test_a_draft_can_be_gone_on_with_where_it_stands(web: Client, selected: Draft) -> None:
+def test_a_draft_can_be_continued_at_its_current_step(web: Client, selected: Draft) -> None:
     (draft,) = web.get(reverse("migrations")).context["drafts"]
     assert draft["name"] == "shelf → vault"
     assert draft["step_title"] == "Configure Schema"
@@ -27,12 +27,12 @@ def test_a_draft_can_be_gone_on_with_where_it_stands(web: Client, selected: Draf
     assert web.get(draft["url"]).status_code == 200
 
 
-def test_another_administrator_may_go_on_with_a_draft(selected: Draft, client: Client) -> None:
+def test_another_administrator_may_continue_a_draft(selected: Draft, client: Client) -> None:
     client.force_login(User.objects.create_user("bob", is_staff=True))
     assert page(client, selected).status_code == 200
 
 
-def test_a_draft_is_discarded(web: Client, selected: Draft) -> None:
+def test_a_draft_can_be_discarded(web: Client, selected: Draft) -> None:
     assert web.get(url("discard", selected)).status_code == 405
     web.post(url("discard", selected))
     assert not Draft.objects.exists()
@@ -53,50 +53,52 @@ def test_viewers_see_no_draft_and_no_step(viewer_web: Client, selected: Draft) -
 # --- Connect ----------------------------------------------------------------------------------------------
 
 
-def test_next_tests_saves_and_goes_on(web: Client, connected: Draft) -> None:
+def test_next_tests_and_saves_the_connection(web: Client, connected: Draft) -> None:
     connection = Connection.objects.get()
     assert connected.source_connection == connection
     assert connection.server_info.startswith("Memory 1")
     assert connection.tested_at is not None
 
 
-def test_a_failed_connection_makes_no_draft(web: Client, shelf: MemoryStore) -> None:
-    filled = {"name": "shelf", "store": shelf.name, "password": "wrong", "connection": "new"}
+def test_a_failed_connection_makes_no_draft(web: Client, source_store: MemoryStore) -> None:
+    filled = {"name": "shelf", "store": source_store.name, "password": "wrong", "connection": "new"}
     answer = web.post(reverse("wizard_new", args=["memory"]), filled | {"action": "next"})
     assert answer.context["form"].errors["password"] == ["The store refused the password. Type it again."]
     assert not Draft.objects.exists()
     assert not Connection.objects.exists()
 
 
-def test_a_test_shows_the_server_and_stays(web: Client, shelf: MemoryStore) -> None:
-    filled = {"name": "shelf", "store": shelf.name, "password": "opensesame", "connection": "new"}
+def test_a_test_shows_the_server_and_saves_nothing(web: Client, source_store: MemoryStore) -> None:
+    filled = {"name": "shelf", "store": source_store.name, "password": "opensesame", "connection": "new"}
     answer = web.post(reverse("wizard_new", args=["memory"]), filled | {"action": "test"})
     assert answer.context["server"]["title"] == "Memory 1"
     assert "opensesame" not in answer.content.decode()
     assert not Connection.objects.exists()
 
 
-def test_a_saved_connection_is_chosen_instead(web: Client, connected: Draft, shelf: MemoryStore) -> None:
+def test_a_saved_connection_can_be_chosen_instead(
+    web: Client, connected: Draft, source_store: MemoryStore
+) -> None:
     saved = Connection.objects.get()
     new = reverse("wizard_new", args=["memory"])
     assert [choice["name"] for choice in web.get(new).context["saved"]] == ["shelf"]
     answer = web.post(new, {"connection": str(saved.pk), "action": "next"})
     assert answer.status_code == 302
     assert Connection.objects.count() == 1
-    shelf.password = "changed"
+    source_store.password = "changed"
     refused = web.post(new, {"connection": str(saved.pk), "action": "next"})
     assert refused.context["error"].code == "auth_refused"
 
 
-def test_a_connection_that_was_deleted_meanwhile_is_said(web: Client, connected: Draft) -> None:
+def test_a_connection_that_was_deleted_meanwhile_is_reported(web: Client, connected: Draft) -> None:
     answer = web.post(url("connect", connected), {"connection": "4242", "action": "next"})
     assert "This connection no longer exists." in answer.content.decode()
 
 
-def test_another_source_forgets_the_selection_and_keeps_the_target(
-    web: Client, selected: Draft, shelf: MemoryStore
+def test_another_source_clears_the_selection_and_keeps_the_target(
+    web: Client, selected: Draft, source_store: MemoryStore
 ) -> None:
-    filled = {"name": "other", "store": shelf.name, "password": "opensesame", "connection": "new"}
+    filled = {"name": "other", "store": source_store.name, "password": "opensesame", "connection": "new"}
     web.post(url("connect", selected), filled | {"action": "next"})
     selected.refresh_from_db()
     assert "collections" not in selected.plan

@@ -1,4 +1,4 @@
-"""Migrate: the last step, and the job it makes."""
+"""Migrate step: the last page of the wizard, and the job that it creates."""
 
 import json
 from dataclasses import replace
@@ -44,13 +44,13 @@ def test_the_summary_says_what_will_be_moved(web: Client, ready: Draft) -> None:
     assert "may be missed" in web.get(url("migrate", ready)).content.decode()
 
 
-def test_auto_id_is_told_with_what_it_costs(web: Client, ready: Draft) -> None:
+def test_the_summary_says_that_auto_id_discards_the_old_keys(web: Client, ready: Draft) -> None:
     change(web, ready, key="auto")
     (line,) = web.get(url("migrate", ready)).context["collections"]
     assert (line["key_text"], line["key_warning"]) == ("Auto ID", "old keys discarded")
 
 
-def test_what_the_check_found_is_told_once(web: Client, ready: Draft, monkeypatch: Any) -> None:
+def test_a_note_of_the_check_is_shown_once(web: Client, ready: Draft, monkeypatch: Any) -> None:
     describe = MemorySource.describe
 
     def with_long_titles(source: MemorySource, ref: CollectionRef, *more: Any) -> CollectionSchema:
@@ -74,7 +74,7 @@ def test_a_double_click_makes_one_job(web: Client, ready: Draft) -> None:
     assert job.plan["collections"][0]["target"] == "books"
 
 
-def test_what_became_a_job_is_no_draft_any_more(web: Client, ready: Draft) -> None:
+def test_a_draft_that_became_a_job_is_no_longer_a_draft(web: Client, ready: Draft) -> None:
     start(web, ready)
     job = reverse("job", args=[Job.objects.get().public_id])
     assert web.get(reverse("migrations")).context["drafts"] == []
@@ -90,7 +90,7 @@ def test_the_choices_go_into_the_plan(web: Client, ready: Draft) -> None:
     assert options == {"create_index": True, "load": True, "max_rejected": None, "verify": "none"}
 
 
-def test_a_thousand_rows_are_tried_first_with_one_press_and_all_with_another(
+def test_one_button_limits_the_job_to_a_thousand_rows_and_another_removes_the_limit(
     web: Client, ready: Draft
 ) -> None:
     answer = web.post(url("migrate", ready), {"action": "try", "verify": "counts", "max_rejected": "7"})
@@ -102,7 +102,7 @@ def test_a_thousand_rows_are_tried_first_with_one_press_and_all_with_another(
     assert web.get(url("migrate", ready)).context["summary"].startswith("12 rows")
 
 
-def test_the_summary_follows_how_much_and_how_fast(web: Client, ready: Draft) -> None:
+def test_the_summary_shows_the_row_limit_and_the_read_rate(web: Client, ready: Draft) -> None:
     whole = web.get(url("migrate", ready)).context["collections"][0]
     pace = {"limit_rows": "3", "source_rows_per_second": "1", "action": "save", "verify": "counts"}
     web.post(url("migrate", ready), pace)
@@ -127,7 +127,7 @@ def test_the_summary_follows_how_much_and_how_fast(web: Client, ready: Draft) ->
         ({"verify": "full"}, "verify"),
     ],
 )
-def test_a_choice_that_cannot_be_is_refused_on_its_field(
+def test_an_invalid_choice_is_refused_on_its_field(
     web: Client, ready: Draft, data: dict[str, str], field_name: str
 ) -> None:
     answer = start(web, ready, **data)
@@ -136,10 +136,10 @@ def test_a_choice_that_cannot_be_is_refused_on_its_field(
     assert not Job.objects.exists()
 
 
-def test_what_is_in_the_way_is_said_and_keeps_from_starting(
-    web: Client, ready: Draft, vault: MemoryDatabase
+def test_a_problem_is_shown_and_prevents_the_start(
+    web: Client, ready: Draft, target_store: MemoryDatabase
 ) -> None:
-    vault.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
+    target_store.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
     (problem,) = web.get(url("migrate", ready)).context["problems"]
     assert "books" in problem["message"]
     assert problem["url"] == url("schema", ready)
@@ -147,17 +147,17 @@ def test_what_is_in_the_way_is_said_and_keeps_from_starting(
     assert not Job.objects.exists()
 
 
-def test_checking_again_sees_what_changed(web: Client, ready: Draft, vault: MemoryDatabase) -> None:
+def test_checking_again_sees_what_changed(web: Client, ready: Draft, target_store: MemoryDatabase) -> None:
     assert web.get(url("migrate", ready)).context["problems"] == []
-    vault.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
+    target_store.collections["books"] = MemoryRows(None)  # type: ignore[arg-type]  # only its name is looked at
     assert web.get(url("migrate", ready)).context["problems"] == []
     assert web.post(url("migrate", ready), {"action": "check", "verify": "counts"}).context["problems"]
 
 
-def test_a_server_that_is_away_is_said_on_the_last_step(
-    web: Client, ready: Draft, shelf: MemoryStore
+def test_a_server_that_refuses_the_login_is_reported_on_the_last_step(
+    web: Client, ready: Draft, source_store: MemoryStore
 ) -> None:
-    shelf.password = "changed"
+    source_store.password = "changed"
     (problem,) = web.get(url("migrate", ready)).context["problems"]
     assert problem["code"] == "auth_refused"
 
@@ -169,13 +169,13 @@ def test_the_plan_is_downloaded_without_a_secret(web: Client, ready: Draft) -> N
     assert "letmein" not in text
 
 
-def test_drafts_hold_no_secret(ready: Draft) -> None:
+def test_a_draft_contains_no_secret(ready: Draft) -> None:
     stored = json.dumps([ready.plan, ready.state])
     assert "opensesame" not in stored
     assert "letmein" not in stored
 
 
-def test_capabilities_are_kept_whole(ready: Draft) -> None:
+def test_the_capabilities_of_the_target_are_stored_completely(ready: Draft) -> None:
     from console.draft.contents import target_facts
 
     facts = target_facts(ready)
@@ -183,28 +183,28 @@ def test_capabilities_are_kept_whole(ready: Draft) -> None:
     assert facts.capabilities == EVERYTHING
 
 
-def test_a_draft_that_is_gone_in_mid_request_is_said(
-    web: Client, connected: Draft, shelf: MemoryStore
+def test_a_draft_that_is_deleted_during_a_request_is_reported(
+    web: Client, connected: Draft, source_store: MemoryStore
 ) -> None:
     class Vanishing(dict[str, Any]):
         def items(self) -> Any:
             Draft.objects.all().delete()
             return super().items()
 
-    shelf.collections = Vanishing(shelf.collections)
+    source_store.collections = Vanishing(source_store.collections)
     answer = web.get(url("select", connected), follow=True)
     assert answer.redirect_chain == [(reverse("migrations"), 302)]
     assert "This draft no longer exists." in answer.content.decode()
 
 
 def test_a_table_of_very_many_fields_can_be_sent(
-    web: Client, connected: Draft, target: Connection, shelf: MemoryStore
+    web: Client, connected: Draft, target: Connection, source_store: MemoryStore
 ) -> None:
     names = [f"column_{number}" for number in range(300)]
     rows = pa.record_batch({**dict(zip(books().schema.names, books().columns, strict=True)),
                             **{name: pa.array(["x"] * 12) for name in names}})  # fmt: skip
     specs = BOOK_SPECS | {name: TypeSpec(MilvusType.VARCHAR, max_length=64) for name in names}
-    shelf.collections["wide"] = memory_collection(rows, specs, key="id")
+    source_store.collections["wide"] = memory_collection(rows, specs, key="id")
     select(web, connected, target, "wide")
     assert change(web, connected, target="very_wide").status_code == 302
     assert collection(connected)["target"] == "very_wide"

@@ -1,4 +1,4 @@
-"""Select Source and Target."""
+"""Select Source and Target step."""
 
 from typing import Any
 
@@ -6,11 +6,13 @@ import pytest
 from django.test import Client
 
 from migrations_app.models import Connection, Draft
-from tests.console.walking import HTMX, MODEST, change, collection, field, page, select, url
+from tests.console.walking import HTMX, OLD_MILVUS, change, collection, field, page, select, url
 from tests.kit import MemoryDatabase, MemoryStore
 
 
-def test_everything_is_listed_the_unselectable_with_its_reason(web: Client, connected: Draft) -> None:
+def test_all_collections_are_listed_and_those_that_cannot_be_selected_have_a_reason(
+    web: Client, connected: Draft
+) -> None:
     rows = {r["name"]: r for r in web.get(url("select", connected)).context["collections"]}
     assert set(rows) == {"books", "reviews", "authors", "empty"}
     assert rows["books"]["vectors"] == [{"name": "embedding", "dimension": 3}]
@@ -19,10 +21,10 @@ def test_everything_is_listed_the_unselectable_with_its_reason(web: Client, conn
     assert rows["empty"]["reason"] == "It has no rows."
 
 
-def test_choosing_a_target_shows_its_databases_and_what_it_has_not(
-    web: Client, connected: Draft, target: Connection, vault: MemoryDatabase
+def test_choosing_a_target_shows_its_databases_and_the_features_it_lacks(
+    web: Client, connected: Draft, target: Connection, target_store: MemoryDatabase
 ) -> None:
-    vault.capabilities = MODEST
+    target_store.capabilities = OLD_MILVUS
     sent = {"target": str(target.pk), "action": "target", "collections": ["books"]}
     fragment = web.post(url("select", connected), sent, headers=HTMX)
     text = fragment.content.decode()
@@ -34,10 +36,10 @@ def test_choosing_a_target_shows_its_databases_and_what_it_has_not(
     assert next(r for r in whole.context["collections"] if r["name"] == "books")["selected"]
 
 
-def test_a_target_that_cannot_be_reached_is_said(
-    web: Client, connected: Draft, target: Connection, vault: MemoryDatabase
+def test_a_target_that_refuses_the_login_is_reported(
+    web: Client, connected: Draft, target: Connection, target_store: MemoryDatabase
 ) -> None:
-    vault.token = "changed"
+    target_store.token = "changed"
     answer = select(web, connected, target, "books")
     assert answer.status_code == 422
     assert answer.context["target_error"].code == "auth_refused"
@@ -53,7 +55,7 @@ def test_a_target_that_cannot_be_reached_is_said(
         (["x" * 100_000], "There is no collection"),
     ],
 )
-def test_what_cannot_be_selected_is_refused_in_words(
+def test_an_invalid_selection_is_refused_with_a_sentence(
     web: Client, connected: Draft, target: Connection, names: list[str], words: str
 ) -> None:
     answer = select(web, connected, target, *names)
@@ -62,7 +64,7 @@ def test_what_cannot_be_selected_is_refused_in_words(
     assert len(answer.context["collections_error"]) < 400
 
 
-def test_no_more_than_the_most_a_job_takes(
+def test_a_selection_of_more_collections_than_a_job_may_have_is_refused(
     web: Client, connected: Draft, target: Connection, settings: Any
 ) -> None:
     settings.VECTORFERRY_MAX_COLLECTIONS = 1
@@ -71,7 +73,7 @@ def test_no_more_than_the_most_a_job_takes(
 
 
 @pytest.mark.parametrize("data", [{"target": "4242"}, {"target": "\0"}, {"target": ""}, {"database": "moon"}])
-def test_a_target_or_database_that_is_not_there_is_refused(
+def test_an_unknown_target_or_database_is_refused(
     web: Client, connected: Draft, target: Connection, data: dict[str, str]
 ) -> None:
     answer = select(web, connected, target, "books", **data)
@@ -79,12 +81,16 @@ def test_a_target_or_database_that_is_not_there_is_refused(
     assert answer.context["target_form"].errors
 
 
-def test_where_no_target_was_chosen_its_database_is_no_second_fault(web: Client, connected: Draft) -> None:
+def test_a_missing_target_is_reported_without_a_second_fault_about_its_database(
+    web: Client, connected: Draft
+) -> None:
     answer = web.post(url("select", connected), {"collections": ["books"], "target": "", "action": "next"})
     assert dict(answer.context["target_form"].errors) == {"target": ["Choose a target."]}
 
 
-def test_choosing_again_keeps_what_was_configured(web: Client, selected: Draft, target: Connection) -> None:
+def test_selecting_other_collections_keeps_what_was_configured(
+    web: Client, selected: Draft, target: Connection
+) -> None:
     change(web, selected, target="my_books", title__target="name")
     select(web, selected, target, "reviews")
     assert [c["source"] for c in collection(selected) and selected.plan["collections"]] == ["reviews"]
@@ -93,16 +99,16 @@ def test_choosing_again_keeps_what_was_configured(web: Client, selected: Draft, 
     assert {f["target"] for f in collection(selected, 0)["fields"]} >= {"name"}
 
 
-def test_what_was_not_edited_is_proposed_anew_for_another_target(
-    web: Client, selected: Draft, target: Connection, vault: MemoryDatabase
+def test_a_table_that_was_not_edited_is_proposed_again_for_another_target(
+    web: Client, selected: Draft, target: Connection, target_store: MemoryDatabase
 ) -> None:
     assert field(selected, "title")["nullable"]
-    vault.capabilities = MODEST
+    target_store.capabilities = OLD_MILVUS
     select(web, selected, target, "books")
     assert field(selected, "title")["dynamic"]
 
 
-def test_only_some_rows_are_chosen_and_said_on_every_page(
+def test_a_condition_on_rows_is_shown_on_every_page(
     web: Client, connected: Draft, target: Connection
 ) -> None:
     select(web, connected, target, "books", "reviews", where={"books": "title", "reviews": ""})
@@ -123,15 +129,15 @@ def test_only_some_rows_are_chosen_and_said_on_every_page(
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("nothing", "no column “nothing”"), ("two words", "not one word")]
+    ("typed", "message"), [("nothing", "no column “nothing”"), ("two words", "not one word")]
 )
-def test_a_condition_that_is_none_is_said_beside_it(
-    web: Client, connected: Draft, target: Connection, typed: str, said: str
+def test_an_invalid_condition_is_reported_at_its_field(
+    web: Client, connected: Draft, target: Connection, typed: str, message: str
 ) -> None:
     answer = select(web, connected, target, "books", where={"books": typed, "reviews": "two words"})
     assert answer.status_code == 422
     row = next(row for row in answer.context["collections"] if row["name"] == "books")
-    assert said in row["row_selection"].errors["where"][0]
+    assert message in row["row_selection"].errors["where"][0]
     assert row["row_selection"]["where"].value() == typed
     assert "collections" not in Draft.objects.get().plan
 
@@ -148,16 +154,18 @@ def test_another_condition_keeps_what_was_configured(
     assert field(selected, "title")["target"] == "title"
 
 
-def test_a_source_that_went_away_is_said_with_the_way_to_repair_it(
-    web: Client, connected: Draft, shelf: MemoryStore
+def test_a_source_that_cannot_be_reached_is_reported_with_a_link_to_its_settings(
+    web: Client, connected: Draft, source_store: MemoryStore
 ) -> None:
-    shelf.password = "changed"
+    source_store.password = "changed"
     answer = web.get(url("select", connected))
     assert answer.context["error"]["code"] == "auth_refused"
     assert answer.context["error"]["url"] == url("connect", connected)
 
 
-def test_steps_are_not_entered_before_their_time(web: Client, connected: Draft) -> None:
+def test_a_step_cannot_be_entered_before_the_earlier_steps_are_complete(
+    web: Client, connected: Draft
+) -> None:
     for step in ("schema", "migrate", "plan"):
         answer = web.get(url(step, connected), follow=True)
         assert answer.redirect_chain[-1][0] == url("select", connected)

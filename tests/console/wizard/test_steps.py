@@ -1,4 +1,4 @@
-"""The order of the steps, and what opens them."""
+"""Wizard steps: their order, and when each one opens."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_a_step_opens_when_the_one_before_is_complete(progress: Progress, furthe
     assert [step for step in Step if progress.may_enter(step)] == list(Step)[:furthest]
 
 
-def test_steps_before_the_furthest_are_done_wherever_one_stands() -> None:
+def test_steps_before_the_furthest_are_done_even_if_an_earlier_one_is_current() -> None:
     shown = marks(Step.SELECT, Progress(**FULL))
     assert [(mark.number, mark.state, mark.may_enter) for mark in shown] == [
         (1, "done", True),

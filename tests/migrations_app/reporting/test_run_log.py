@@ -1,4 +1,4 @@
-"""Run log: lines are stored in order, without secrets, whatever characters they contain."""
+"""Run log: lines are stored in order and without secrets, even if they contain unusual characters."""
 
 import pytest
 
