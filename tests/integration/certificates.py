@@ -1,4 +1,4 @@
-"""Certificates made on the spot."""
+"""Test certificates: an authority and the certificates that it signs."""
 
 import datetime
 import ipaddress
@@ -19,7 +19,7 @@ LOOPBACK = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate for 127.0.0.1, by that address alone, with its key."""
+    """A certificate with its key. It is valid only for the address 127.0.0.1."""
 
     certificate: x509.Certificate
     private: ec.EllipticCurvePrivateKey
@@ -45,7 +45,10 @@ class Certificate:
         return self.private.private_bytes(serialization.Encoding.PEM, form, plain).decode()
 
     def server_context(self, *, wants_client: bool = False) -> ssl.SSLContext:
-        """For a server with a certificate signed by this authority; ``wants_client``: its clients as well."""
+        """The context of a server with a certificate of this authority.
+
+        ``wants_client``: clients must have such a certificate, too.
+        """
         own = self.sign("server")
         with TemporaryDirectory() as folder:
             file = Path(folder) / "own.pem"

@@ -1,4 +1,4 @@
-"""What may stand between a client and PostgreSQL, or in its place: listeners in threads."""
+"""Relays: listeners in threads that stand between a client and PostgreSQL, or in its place."""
 
 import socket
 import ssl
@@ -15,7 +15,7 @@ KEY_DATA = b"K\0\0\0\x0c"
 
 @contextmanager
 def listening(answer: Answer) -> Iterator[int]:
-    """A port where each connection is answered by a thread of its own."""
+    """A port on which each connection is answered in a separate thread."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -35,22 +35,22 @@ def as_a_web_server(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-def as_nobody(connection: socket.socket) -> None:
+def as_a_closing_server(connection: socket.socket) -> None:
     connection.close()
 
 
-def as_the_dead(connection: socket.socket) -> None:
+def as_a_silent_server(connection: socket.socket) -> None:
     with connection:
         time.sleep(30)
 
 
 def as_a_pooler(port: int) -> Answer:
-    """Hands on to ``port``, with process numbers of its own."""
+    """Relay to ``port``, but with other process numbers."""
     return lambda client: _relay(client, port, _with_other_process_number)
 
 
 def as_a_tls_server(port: int, context: ssl.SSLContext) -> Answer:
-    """Hands on to ``port``, which speaks no TLS; lets nobody in without."""
+    """Relay to ``port``, which has no TLS, and refuse connections without TLS."""
 
     def answer(client: socket.socket) -> None:
         with suppress(OSError):

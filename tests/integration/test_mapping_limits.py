@@ -1,4 +1,4 @@
-"""What preflight and mapping let through, both Milvus take and give back; what they hold back is named."""
+"""Limits of the mapping: Milvus stores the rows that it accepts, and the others are rejected with a code."""
 
 import json
 import uuid
@@ -83,7 +83,7 @@ def rows_of(values):
 
 
 def mapped_rows(target, name, values):
-    """``values`` on their way through preflight and the mapping, as a job sends them."""
+    """``values`` after preflight and the mapping, as a job sends them."""
     plan = {
         "version": 1,
         "source": {},
@@ -102,7 +102,7 @@ def mapped_rows(target, name, values):
     return mapping, mapping.apply(Batch(whole, None, locators))
 
 
-def test_what_is_let_through_is_taken_and_comes_back_equal(target, name, milvus_uri):
+def test_accepted_rows_are_stored_and_read_back_unchanged(target, name, milvus_uri):
     mapping, mapped = mapped_rows(target, name, GOOD)
     assert mapped.rejected == ()
     target.create(mapping.target)
@@ -127,7 +127,7 @@ def test_what_is_let_through_is_taken_and_comes_back_equal(target, name, milvus_
         assert (json.loads(got["j"]) if isinstance(got["j"], str) else got["j"]) == json.loads(row["j"])
 
 
-def test_what_is_held_back_is_named_and_the_rest_is_taken(target, name):
+def test_rejected_rows_have_a_code_and_the_other_rows_are_stored(target, name):
     values = [PLAIN | {"id": 10 + n} | change for n, (change, _) in enumerate(BAD)]
     mapping, mapped = mapped_rows(target, name, [PLAIN | {"id": 0}, *values, PLAIN | {"id": 99}])
     assert [r.code for r in mapped.rejected] == [code for _, code in BAD]

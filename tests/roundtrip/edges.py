@@ -11,7 +11,7 @@ from psycopg import sql
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
 from migrations_app.engine.model.types import MilvusType
-from tests.integration.postgresql.types.edges import Edge, told
+from tests.integration.postgresql.types.edges import Edge, comparable
 from tests.roundtrip.moving import Moved, Mover
 
 TABLE = "edges"
@@ -69,7 +69,7 @@ def assert_all_there(moved: Moved, edges: Sequence[Edge]) -> None:
     rows = moved.rows()
     for number, edge in enumerate(edges):
         for row, (text, value) in enumerate(edge.values.items()):
-            found, expected = told(rows[row][f"x{number}"]), told(as_read(edge, value))
+            found, expected = comparable(rows[row][f"x{number}"]), comparable(as_read(edge, value))
             assert found == expected, f"{edge}: {text!r} became {found!r} instead of {expected!r}"
 
 

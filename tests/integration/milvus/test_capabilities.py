@@ -1,4 +1,4 @@
-"""What the capability table says of the two Milvus that can be had here is so."""
+"""Capability table: what it states about Milvus Lite and Milvus 2.3.5 is true."""
 
 import threading
 import uuid
@@ -51,7 +51,7 @@ def lite(milvus_lite_uri):
 
 
 @pytest.fixture
-def old(milvus_235_uri):
+def milvus_235(milvus_235_uri):
     with MilvusTarget(MilvusSettings(uri=milvus_235_uri)) as target:
         yield target
 
@@ -62,7 +62,7 @@ def field(kind, **more):
 
 
 def round_trip(target, fields, rows):
-    """``rows`` written, and read back by pymilvus."""
+    """Write ``rows`` and read them back with pymilvus."""
     schema = TargetSchema(f"vf_{uuid.uuid4().hex[:12]}", (KEY, *fields), dynamic=False)
     client = plain_client(str(target.settings.uri))
     target.create(schema)
@@ -88,7 +88,7 @@ def plain(value):
 
 
 @pytest.mark.parametrize("kind", [t for t in MilvusType if t.is_vector])
-def test_each_vector_type_that_is_offered_is_kept(milvus, kind):
+def test_each_offered_vector_type_is_stored_unchanged(milvus, kind):
     if kind not in milvus.capabilities().types:
         return
     value = {
@@ -107,7 +107,7 @@ def test_each_vector_type_that_is_offered_is_kept(milvus, kind):
 
 
 @pytest.mark.parametrize("kind", LITE_LACKS)
-def test_lite_refuses_the_types_it_is_said_to_lack(milvus_lite_uri, lite, kind):
+def test_lite_refuses_the_types_that_the_table_says_it_lacks(milvus_lite_uri, lite, kind):
     assert MilvusType(kind) not in lite.capabilities().types
     client = plain_client(milvus_lite_uri)
     schema = client.create_schema()
@@ -120,19 +120,19 @@ def test_lite_refuses_the_types_it_is_said_to_lack(milvus_lite_uri, lite, kind):
 
 
 @pytest.mark.parametrize("kind", SCALARS)
-def test_lite_keeps_null_in_every_scalar_type(lite, kind):
+def test_lite_stores_null_in_every_scalar_type(lite, kind):
     assert lite.capabilities().nullable
     value = VALUES.get(kind, 7)
     rows = [{"id": 0, "v": [0] * 8, "f": None}, {"id": 1, "v": [1] * 8, "f": value}]
 
-    null, there = round_trip(lite, [VECTOR, field(kind, nullable=True)], rows)
+    null, filled = round_trip(lite, [VECTOR, field(kind, nullable=True)], rows)
 
     assert null["f"] is None
-    assert plain(there["f"]) == value
+    assert plain(filled["f"]) == value
 
 
 @pytest.mark.parametrize("kind", [t for t in SCALARS if t not in (MilvusType.JSON, MilvusType.ARRAY)])
-def test_lite_puts_its_default_for_null(lite, kind):
+def test_lite_replaces_null_by_the_default(lite, kind):
     assert lite.capabilities().default_values
     default = VALUES.get(kind, 7)
 
@@ -141,7 +141,7 @@ def test_lite_puts_its_default_for_null(lite, kind):
     assert found["f"] == default
 
 
-def test_lite_keeps_several_vector_fields(lite):
+def test_lite_stores_several_vector_fields(lite):
     assert lite.capabilities().max_vector_fields == 10
     vectors = [TargetField(f"v{i}", TypeSpec(MilvusType.FLOAT_VECTOR, dim=2)) for i in range(4)]
     row = {"id": 0} | {f"v{i}": [i, i + 0.5] for i in range(4)}
@@ -167,7 +167,7 @@ def array_of(element, **more):
 
 
 @pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
-def test_arrays_of_every_element_keep_what_is_in_them(milvus, element):
+def test_arrays_of_every_element_type_keep_their_values(milvus, element):
     values = ELEMENTS[element]
     arrays = [values, [], values[:1], values[::-1] + values[:2]]
     rows = [{"id": number, "v": [0] * 8, "f": array} for number, array in enumerate(arrays)]
@@ -178,7 +178,7 @@ def test_arrays_of_every_element_keep_what_is_in_them(milvus, element):
 
 
 @pytest.mark.parametrize("element", sorted(ELEMENT_TYPES))
-def test_lite_tells_an_array_that_is_null_from_an_empty_one(lite, element):
+def test_lite_distinguishes_a_null_array_from_an_empty_one(lite, element):
     arrays = [ELEMENTS[element], None, [], None]
     rows = [{"id": number, "v": [0] * 8, "f": array} for number, array in enumerate(arrays)]
 
@@ -188,7 +188,7 @@ def test_lite_tells_an_array_that_is_null_from_an_empty_one(lite, element):
 
 
 def everything(capabilities):
-    """A collection of every type and option that a target has."""
+    """A collection with every type and option that a target supports."""
     length = {T.VARCHAR: {"max_length": 30}}
     scalars = [kind for kind in SCALARS if kind is not T.ARRAY]
     specs = {f"plain_{kind}": TypeSpec(kind, **length.get(kind, {})) for kind in scalars}
@@ -217,13 +217,13 @@ def everything(capabilities):
         fields += [TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR))]
         functions = (Function("words", ("text",), ("words",)),)
     name = f"vf_{uuid.uuid4().hex[:12]}"
-    made = (KEY, *fields[: capabilities.max_fields - 1])
+    created = (KEY, *fields[: capabilities.max_fields - 1])
     return TargetSchema(
-        name, made, "All at once, “in quotes”", shards=capabilities.max_shards, functions=functions
+        name, created, "All at once, “in quotes”", shards=capabilities.max_shards, functions=functions
     )
 
 
-def test_everything_at_once_is_described_as_it_was_made(milvus):
+def test_a_collection_with_every_option_is_described_as_it_was_created(milvus):
     schema = everything(milvus.capabilities())
     milvus.create(schema)
     try:
@@ -235,17 +235,17 @@ def test_everything_at_once_is_described_as_it_was_made(milvus):
     assert found.functions == schema.functions
     if milvus.capabilities().flavour != "lite":
         assert found == schema
-    else:  # which keeps no words about a field, and no length of what is in an array
-        assert found == replace(schema, description="", fields=tuple(map(as_lite_keeps_it, schema.fields)))
+    else:  # Lite stores no description of a field and no maximum length of array elements
+        assert found == replace(schema, description="", fields=tuple(map(as_lite_stores_it, schema.fields)))
 
 
-def as_lite_keeps_it(made):
-    spec = replace(made.spec, max_length=None) if made.spec.type is T.ARRAY else made.spec
-    return replace(as_stored(made), spec=spec, description="")
+def as_lite_stores_it(created):
+    spec = replace(created.spec, max_length=None) if created.spec.type is T.ARRAY else created.spec
+    return replace(as_stored(created), spec=spec, description="")
 
 
 @pytest.mark.parametrize("name", ["_seq", "_partition", "interval", "ISO"])
-def test_lite_reserves_names_of_its_own(lite, name):
+def test_lite_refuses_the_names_that_it_reserves(lite, name):
     assert name in lite.capabilities().reserved_names
     schema = TargetSchema("vf_reserved", (KEY, VECTOR, TargetField(name, TypeSpec(MilvusType.BOOL))))
 
@@ -253,9 +253,9 @@ def test_lite_reserves_names_of_its_own(lite, name):
         lite.create(schema)
 
 
-def test_the_old_one_takes_a_nullable_field_and_forgets_that_it_is(old):
-    """So its version is asked, and what it made is looked at before anything is sent."""
-    capabilities = old.capabilities()
+def test_milvus_235_accepts_a_nullable_field_but_does_not_store_the_option(milvus_235):
+    """That is why the version is checked, and the new collection is compared before rows are sent."""
+    capabilities = milvus_235.capabilities()
     options = (
         capabilities.nullable,
         capabilities.default_values,
@@ -265,27 +265,27 @@ def test_the_old_one_takes_a_nullable_field_and_forgets_that_it_is(old):
     assert options == (False, False, False, False)
 
     with pytest.raises(TargetChanged, match="f differ"):
-        round_trip(old, [VECTOR, field(MilvusType.INT64, nullable=True)], [])
+        round_trip(milvus_235, [VECTOR, field(MilvusType.INT64, nullable=True)], [])
 
 
-def test_the_old_one_takes_one_vector_field(old):
-    assert old.capabilities().max_vector_fields == 1
+def test_milvus_235_allows_one_vector_field(milvus_235):
+    assert milvus_235.capabilities().max_vector_fields == 1
     second = TargetField("w", TypeSpec(MilvusType.FLOAT_VECTOR, dim=8))
 
     with pytest.raises(TargetError, match="multiple vector fields is not supported"):
-        round_trip(old, [VECTOR, second], [])
+        round_trip(milvus_235, [VECTOR, second], [])
 
 
 @pytest.mark.parametrize("fields", [64, 65])
-def test_the_old_one_takes_64_fields(old, fields):
-    assert old.capabilities().max_fields == 64
+def test_milvus_235_allows_64_fields(milvus_235, fields):
+    assert milvus_235.capabilities().max_fields == 64
     more = [TargetField(f"n{i}", TypeSpec(MilvusType.INT8)) for i in range(fields - 2)]
     row = {"id": 0, "v": [0] * 8} | {f.name: 1 for f in more}
     if fields == 64:
-        assert len(round_trip(old, [VECTOR, *more], [row])) == 1
+        assert len(round_trip(milvus_235, [VECTOR, *more], [row])) == 1
     else:
         with pytest.raises(TargetError, match="64"):
-            round_trip(old, [VECTOR, *more], [row])
+            round_trip(milvus_235, [VECTOR, *more], [row])
 
 
 def test_float_vectors_keep_every_bit(milvus):

@@ -1,4 +1,4 @@
-"""What goes wrong between here and a Milvus is said on the field that it belongs to."""
+"""Connection to Milvus: each failure is reported on the field that caused it."""
 
 import socket
 import subprocess
@@ -67,20 +67,20 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_a_host_that_does_not_exist():
+def test_a_host_that_does_not_exist_is_reported_on_the_uri():
     problem = refused(HostUnknown, "uri", "http://no-such-host.invalid:19530")
 
     assert "no-such-host.invalid" in problem.message
 
 
-def test_a_port_where_nothing_listens():
+def test_a_port_where_nothing_listens_is_reported_on_the_uri():
     problem = refused(ConnectionRefused, "uri", f"http://127.0.0.1:{free_port()}")
 
     assert "nothing listens" in problem.message
 
 
-def test_a_server_that_never_answers(monkeypatch):
-    """A full backlog drops whoever else wants to connect, as a firewall does."""
+def test_a_server_that_never_answers_is_reported_as_a_timeout(monkeypatch):
+    """A full backlog drops further connections, as a firewall does."""
     monkeypatch.setattr(target_module, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr("migrations_app.engine.milvus.diagnose.TIMEOUT_SECONDS", 0.5)
     with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
@@ -95,7 +95,7 @@ def test_a_server_that_never_answers(monkeypatch):
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_another_program_on_that_port(scheme):
+def test_another_program_on_the_port_is_reported_on_the_uri(scheme):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -116,31 +116,31 @@ def answer_as_a_web_server(listening):
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
-def test_plain_where_the_server_expects_tls(secure):
+def test_http_to_a_server_with_tls_suggests_https(secure):
     problem = refused(TlsFailed, "uri", secure.uri.replace("https", "http"))
 
     assert f"https://127.0.0.1:{secure.port}" in problem.hint
 
 
-def test_tls_where_the_server_is_plain(emulator):
+def test_https_to_a_server_without_tls_suggests_http(emulator):
     problem = refused(TlsFailed, "uri", emulator.uri.replace("http", "https"))
 
     assert f"http://127.0.0.1:{emulator.port}" in problem.hint
 
 
-def test_a_certificate_that_nobody_trusts(secure):
+def test_an_untrusted_certificate_is_reported_on_the_uri(secure):
     problem = refused(TlsFailed, "uri", secure.uri)
 
     assert "not trusted" in problem.message
 
 
-def test_a_certificate_of_another_authority(secure):
+def test_a_certificate_of_another_authority_is_reported_on_ca_cert(secure):
     other = certificate_for("127.0.0.1").certificate.decode()
 
     refused(TlsFailed, "ca_cert", secure.uri, ca_cert=other)
 
 
-def test_a_certificate_that_is_broken(secure):
+def test_a_broken_certificate_is_reported_on_ca_cert(secure):
     broken = "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----"
 
     refused(TlsFailed, "ca_cert", secure.uri, ca_cert=broken)
@@ -159,7 +159,7 @@ def test_tls_with_the_right_authority_works(secure, certificate):
         ({}, "token"),
     ],
 )
-def test_a_wrong_login_is_said_on_what_was_typed(emulator, login, field):
+def test_a_wrong_login_is_reported_on_the_field_that_was_filled_in(emulator, login, field):
     emulator.login = "root:right"
 
     problem = refused(AuthRefused, field, emulator.uri, **login)
@@ -178,7 +178,7 @@ def test_the_right_login_is_sent_with_every_call(emulator, login):
     assert len({metadata["authorization"] for _, metadata in emulator.calls}) == 1
 
 
-def test_a_login_without_the_right_to_look(emulator):
+def test_a_login_without_the_privilege_to_list_collections_is_refused(emulator):
     emulator.answer(
         "ShowCollections", aborting(grpc.StatusCode.PERMISSION_DENIED, "PrivilegeShowCollections")
     )
@@ -187,18 +187,18 @@ def test_a_login_without_the_right_to_look(emulator):
         milvus.check()
 
 
-def test_a_login_that_may_not_list_databases_sees_its_own(emulator):
+def test_a_login_that_may_not_list_databases_sees_only_its_own(emulator):
     emulator.answer("ListDatabases", aborting(grpc.StatusCode.PERMISSION_DENIED, "PrivilegeListDatabases"))
 
     with target(emulator.uri, "default") as milvus:
         assert milvus.databases() == ("default",)
 
 
-def version(words):
-    return lambda request, context: milvus_pb2.GetVersionResponse(status=Status(), version=words)
+def version(text):
+    return lambda request, context: milvus_pb2.GetVersionResponse(status=Status(), version=text)
 
 
-def test_a_server_that_is_too_old(emulator):
+def test_a_server_that_is_too_old_is_refused(emulator):
     emulator.answer("GetVersion", version("v2.2.16"))
 
     problem = refused(VersionUnsupported, "uri", emulator.uri)
@@ -206,7 +206,7 @@ def test_a_server_that_is_too_old(emulator):
     assert problem.message == "Milvus 2.2.16 is too old: 2.3 or later is needed."
 
 
-def test_zilliz_cloud_says_what_it_is_when_connecting(emulator):
+def test_zilliz_cloud_is_recognized_by_its_answer_to_connect(emulator):
     emulator.answer("GetVersion", version("unknown-20260608-7ea6e3526"))
     tags = "Zilliz Cloud Vector Database(Compatible with Milvus 2.6)"
     hello = milvus_pb2.ConnectResponse(status=Status(), server_info=ServerInfo(build_tags=tags))
@@ -217,7 +217,7 @@ def test_zilliz_cloud_says_what_it_is_when_connecting(emulator):
         assert milvus.capabilities().null_vectors
 
 
-def test_a_server_that_hides_its_version_is_taken_for_the_newest(emulator):
+def test_a_server_that_hides_its_version_is_treated_as_the_newest(emulator):
     emulator.answer("GetVersion", version("master-20260226-abcdef"))
 
     with target(emulator.uri) as milvus:
@@ -234,20 +234,20 @@ def test_a_server_that_is_starting_is_not_mistaken_for_another_program(emulator)
         milvus.check()
 
 
-def test_a_database_that_does_not_exist(milvus_uri):
+def test_a_database_that_does_not_exist_is_reported_on_its_field(milvus_uri):
     problem = refused(DatabaseMissing, "database", milvus_uri, "no_such_database")
 
     assert "no_such_database" in problem.message
 
 
-def test_what_a_real_server_says_of_itself(milvus_uri):
+def test_a_real_server_reports_its_version_databases_and_host(milvus_uri):
     with target(milvus_uri) as milvus:
         assert str(milvus.check()) in ("Milvus Lite 3.2.2", "Milvus 2.3.5")
         assert "default" in milvus.databases()
         assert milvus.hosts() == ("127.0.0.1",)
 
 
-def test_a_server_that_comes_back_is_found_again(tmp_path):
+def test_a_target_reconnects_to_a_server_that_comes_back(tmp_path):
     emulator = MilvusEmulator(tmp_path)
     with emulator.running():
         milvus = target(emulator.uri)
@@ -281,8 +281,8 @@ milvus.collections()
 
 
 @pytest.mark.parametrize("before", ["unused", "used"])
-def test_a_target_connects_anew_after_a_fork(emulator, before):
-    """gRPC's channels do not survive one."""
-    done = subprocess.run([sys.executable, "-c", FORKING, emulator.uri, before], timeout=60)
+def test_a_target_reconnects_after_a_fork(emulator, before):
+    """gRPC channels do not survive a fork."""
+    result = subprocess.run([sys.executable, "-c", FORKING, emulator.uri, before], timeout=60)
 
-    assert done.returncode == 0
+    assert result.returncode == 0

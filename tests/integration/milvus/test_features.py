@@ -1,8 +1,9 @@
-"""Each row of the feature table against Milvus Lite 3.2.2 and Milvus 2.3.5, by experiment.
+"""Feature table: each row is checked by experiment against Milvus Lite 3.2.2 and Milvus 2.3.5.
 
-Of each row: what the server does when plain pymilvus asks for it, and what a plan that asks for it is told.
-A server KEEPS what it can describe (and give back) again, FORGETS what it takes without a word and then does
-not have, REFUSES the rest. Milvus Lite has no limits of its own; a plan is held to Milvus's there.
+Each row states what the server does if plain pymilvus requests the feature, and which fault a plan gets that
+requests it. A server KEEPS a feature that it describes (and returns) again, FORGETS a feature that it accepts
+silently but does not store, and REFUSES the others. Milvus Lite has no limits of its own; a plan for it must
+respect the limits of Milvus.
 """
 
 import uuid
@@ -33,12 +34,12 @@ LITE_2_6 = "needs a server (Milvus 2.6 or later)"
 
 @dataclass(frozen=True)
 class Row:
-    """One thing to ask for.
+    """One feature to request.
 
-    ``add`` puts it into a schema of pymilvus that has a key, and ``look`` says whether the collection that
-    came of it has it. ``plan`` and ``columns`` ask for it in a plan, beside a key and a vector (but for rows
-    that bring ``vectors`` of their own). ``lite`` and ``old`` are what the servers do, and the sentence by
-    which the plan is refused there ("" where it is not).
+    ``add`` adds it to a pymilvus schema that has a key, and ``look`` checks if the created collection has it.
+    ``plan`` and ``columns`` request it in a plan, next to a key and a vector (except rows with ``vectors``,
+    which bring their own vectors). ``lite`` and ``old`` state what Milvus Lite and Milvus 2.3.5 do, and the
+    sentence with which a plan is refused there ("" if it is accepted).
     """
 
     name: str
@@ -61,8 +62,8 @@ def described(client: MilvusClient, name: str, of: str = "f") -> dict[str, Any]:
     return found
 
 
-def of_type(kind: MilvusType, lite: tuple[str, str], old: tuple[str, str]) -> Row:
-    """A field of a vector type: described again as what it was made."""
+def vector_type(kind: MilvusType, lite: tuple[str, str], old: tuple[str, str]) -> Row:
+    """A field of a vector type, which the server must describe with the same type."""
     dim = {} if kind is T.SPARSE_FLOAT_VECTOR else {"dim": 8}
     return Row(
         f"type {kind}",
@@ -70,7 +71,7 @@ def of_type(kind: MilvusType, lite: tuple[str, str], old: tuple[str, str]) -> Ro
         old,
         add=lambda schema: schema.add_field("f", DataType[kind], **dim),
         look=lambda client, name: (
-            described(client, name)["type"].name == kind and _takes_a_row(client, name, kind)
+            described(client, name)["type"].name == kind and _accepts_a_row(client, name, kind)
         ),
         columns=(column("f", kind, **dim),),
         plan={"fields": [{"source": "id"}, {"source": "f"}]},
@@ -81,8 +82,8 @@ def of_type(kind: MilvusType, lite: tuple[str, str], old: tuple[str, str]) -> Ro
 VALUES = {T.FLOAT_VECTOR: [0.5] * 8, T.BINARY_VECTOR: b"\xa5", T.SPARSE_FLOAT_VECTOR: {3: 0.5}}
 
 
-def _takes_a_row(client: MilvusClient, name: str, kind: MilvusType) -> bool:
-    """Of types that no server here has, no row is sent: what comes of that nobody knows."""
+def _accepts_a_row(client: MilvusClient, name: str, kind: MilvusType) -> bool:
+    """Send a row, except for types that no server here supports: the result would be unknown."""
     has_sparse = client.get_server_version().startswith("milvus_lite")
     if kind not in VALUES or (kind is T.SPARSE_FLOAT_VECTOR and not has_sparse):
         return False
@@ -114,7 +115,7 @@ def nullable(kind: MilvusType) -> Row:
 
 
 def default(kind: MilvusType) -> Row:
-    """2.3.5 puts its default only where no row of a request brings a value."""
+    """Milvus 2.3.5 uses the default only if no row of a request has a value."""
     return Row(
         f"default {kind}",
         lite=(KEEPS, ""),
@@ -122,15 +123,15 @@ def default(kind: MilvusType) -> Row:
         add=lambda schema: schema.add_field(
             "f", DataType[kind], default_value=DEFAULTS[kind], **PARAMS.get(kind, {})
         ),
-        look=_puts_the_default,
+        look=_uses_the_default,
         columns=(column("f", kind, **SPECS.get(kind, {})),),
         plan={"fields": [{"source": "id"}, {"source": "v"}, {"source": "f", "default": DEFAULTS[kind]}]},
     )
 
 
-def _puts_the_default(client: MilvusClient, name: str) -> bool:
-    (made,) = client.describe_collection(name)["fields"][2:]
-    value = getattr(made["default_value"], made["default_value"].WhichOneof("data"))
+def _uses_the_default(client: MilvusClient, name: str) -> bool:
+    (created,) = client.describe_collection(name)["fields"][2:]
+    value = getattr(created["default_value"], created["default_value"].WhichOneof("data"))
     rows = [{"id": 1, "v": [0.5] * 8}, {"id": 2, "v": [0.5] * 8, "f": value}]
     with suppress(MilvusException):
         return bool(client.insert(name, rows)["insert_count"] == 2)
@@ -209,10 +210,10 @@ def shards(number: int, lite: tuple[str, str], old: tuple[str, str]) -> Row:
 
 
 def partition_key(kind: MilvusType, lite: tuple[str, str], old: tuple[str, str], **more: Any) -> Row:
-    words = "".join(f" {name}" for name in more)
+    suffix = "".join(f" {name}" for name in more)
     written = {"source": "f"} | more
     return Row(
-        f"partition key {kind}{words}",
+        f"partition key {kind}{suffix}",
         lite,
         old,
         add=lambda schema: schema.add_field(
@@ -228,7 +229,7 @@ def partition_key(kind: MilvusType, lite: tuple[str, str], old: tuple[str, str],
 
 
 def index(kind: str, lite: tuple[str, str], old: tuple[str, str], **params: Any) -> Row:
-    """Milvus Lite takes an index of any name and says that it is finished."""
+    """Milvus Lite accepts an index of any name and reports it as finished."""
     return Row(
         f"index {kind}",
         lite,
@@ -257,13 +258,13 @@ def bit_index(kind: str, metric: str, old: tuple[str, str], **params: Any) -> Ro
 def _indexed(
     client: MilvusClient, name: str, of: str, kind: str, metric: str, params: dict[str, Any]
 ) -> bool:
-    asked = MilvusClient.prepare_index_params()
-    asked.add_index(of, index_type=kind, metric_type=metric, params=params)
-    client.create_index(name, asked)
+    indexes = MilvusClient.prepare_index_params()
+    indexes.add_index(of, index_type=kind, metric_type=metric, params=params)
+    client.create_index(name, indexes)
     return bool(client.describe_index(name, of)["index_type"] == kind)
 
 
-def full_text(words: str, analyzer: str, lite: tuple[str, str], old: tuple[str, str], **more: Any) -> Row:
+def full_text(label: str, analyzer: str, lite: tuple[str, str], old: tuple[str, str], **more: Any) -> Row:
     def add(schema: Any) -> None:
         params = {"type": analyzer}
         schema.add_field(
@@ -273,7 +274,7 @@ def full_text(words: str, analyzer: str, lite: tuple[str, str], old: tuple[str, 
         schema.add_function(Function("words", FunctionType.BM25, ["f"], ["words"]))
 
     return Row(
-        f"full text {words}",
+        f"full text {label}",
         lite,
         old,
         add=add,
@@ -286,7 +287,7 @@ def full_text(words: str, analyzer: str, lite: tuple[str, str], old: tuple[str, 
     )
 
 
-def name_of(name: str, lite: tuple[str, str], old: tuple[str, str]) -> Row:
+def named(name: str, lite: tuple[str, str], old: tuple[str, str]) -> Row:
     return Row(
         f"a field called {name}",
         lite,
@@ -298,12 +299,12 @@ def name_of(name: str, lite: tuple[str, str], old: tuple[str, str]) -> Row:
 
 TAKEN = (KEEPS, "")
 ROWS = [
-    of_type(T.FLOAT_VECTOR, TAKEN, TAKEN),
-    of_type(T.BINARY_VECTOR, (REFUSES, NEEDS_MILVUS), TAKEN),
-    of_type(T.FLOAT16_VECTOR, (REFUSES, LITE_2_4), (FORGETS, NEEDS_2_4)),
-    of_type(T.BFLOAT16_VECTOR, (REFUSES, LITE_2_4), (FORGETS, NEEDS_2_4)),
-    of_type(T.INT8_VECTOR, (REFUSES, LITE_2_6), (FORGETS, NEEDS_2_6)),
-    of_type(T.SPARSE_FLOAT_VECTOR, TAKEN, (FORGETS, NEEDS_2_4)),
+    vector_type(T.FLOAT_VECTOR, TAKEN, TAKEN),
+    vector_type(T.BINARY_VECTOR, (REFUSES, NEEDS_MILVUS), TAKEN),
+    vector_type(T.FLOAT16_VECTOR, (REFUSES, LITE_2_4), (FORGETS, NEEDS_2_4)),
+    vector_type(T.BFLOAT16_VECTOR, (REFUSES, LITE_2_4), (FORGETS, NEEDS_2_4)),
+    vector_type(T.INT8_VECTOR, (REFUSES, LITE_2_6), (FORGETS, NEEDS_2_6)),
+    vector_type(T.SPARSE_FLOAT_VECTOR, TAKEN, (FORGETS, NEEDS_2_4)),
     *(nullable(kind) for kind in SCALARS),
     *(default(kind) for kind in DEFAULTS),
     number_of_fields(64, TAKEN, TAKEN),
@@ -311,7 +312,7 @@ ROWS = [
     number_of_vectors(2, TAKEN, (REFUSES, NEEDS_2_4)),
     number_of_vectors(10, TAKEN, (REFUSES, NEEDS_2_4)),
     number_of_vectors(11, (KEEPS, "Milvus allows 10"), (REFUSES, NEEDS_2_4)),
-    # Milvus since 2.4 takes two dimensions and more; a plan is held to that.
+    # Milvus 2.4 and later need two dimensions or more; a plan must respect that.
     dimension(1, T.FLOAT_VECTOR, (KEEPS, "2 to 32,768"), (KEEPS, "2 to 32,768")),
     dimension(2, T.FLOAT_VECTOR, TAKEN, TAKEN),
     dimension(32_768, T.FLOAT_VECTOR, TAKEN, TAKEN),
@@ -329,7 +330,7 @@ ROWS = [
     shards(17, (FORGETS, "allows one shard"), (REFUSES, "allows 1 to 16 shards")),
     partition_key(T.INT64, TAKEN, TAKEN),
     partition_key(T.VARCHAR, TAKEN, TAKEN),
-    # Milvus takes none: milvus.io/docs/v2.5.x/nullable-and-default.md.
+    # Milvus allows no nullable partition key: milvus.io/docs/v2.5.x/nullable-and-default.md.
     partition_key(
         T.VARCHAR, (KEEPS, "cannot have “nullable”"), (FORGETS, "cannot have “nullable”"), nullable=True
     ),
@@ -349,12 +350,12 @@ ROWS = [
     index("GPU_CAGRA", (KEEPS, "needs a server"), (REFUSES, NEEDS_2_4)),
     index("GPU_BRUTE_FORCE", (KEEPS, "needs a server"), (REFUSES, NEEDS_2_4)),
     index("IVF_RABITQ", (KEEPS, "needs a server"), (REFUSES, NEEDS_2_6), nlist=4),
-    # Before Milvus 2.5 there are no defaults.
+    # Before Milvus 2.5, parameters of an index have no defaults.
     index("IVF_FLAT", TAKEN, (REFUSES, "needs the parameter “nlist”")),
     index("HNSW", TAKEN, (REFUSES, "needs the parameter “efConstruction”"), M=8),
     index("HNSW", TAKEN, (REFUSES, "needs the parameter “M”"), efConstruction=8),
     index("IVF_PQ", (KEEPS, NEEDS_MILVUS), (REFUSES, "needs the parameter “m”"), nlist=4),
-    # Parameters out of their range: Milvus says so when it is asked, Lite never.
+    # Parameters out of their range: Milvus refuses them, Lite never does.
     index("HNSW", (KEEPS, "2 to 2,048"), (REFUSES, "2 to 2,048"), M=5000, efConstruction=16),
     index("IVF_FLAT", (KEEPS, "1 to 65,536"), (REFUSES, "1 to 65,536"), nlist=0),
     index("IVF_PQ", (KEEPS, NEEDS_MILVUS), (REFUSES, "not divisible"), nlist=4, m=3),
@@ -368,7 +369,7 @@ ROWS = [
     full_text("of what may be null", "standard", TAKEN, (FORGETS, NEEDS_2_5), nullable=True),
     full_text("by the English analyzer", "english", (REFUSES, "no analyzer “english”"), (FORGETS, NEEDS_2_5)),
     full_text("by the Chinese analyzer", "chinese", (REFUSES, "no analyzer “chinese”"), (FORGETS, NEEDS_2_5)),
-    *(name_of(name, (REFUSES, "is reserved by Milvus Lite"), TAKEN) for name in ("_seq", "interval", "ISO")),
+    *(named(name, (REFUSES, "is reserved by Milvus Lite"), TAKEN) for name in ("_seq", "interval", "ISO")),
 ]
 
 
@@ -381,19 +382,19 @@ def milvus(milvus_uri):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_the_server_does_what_the_table_says_and_a_plan_is_told_so(milvus, row):
+def test_the_server_does_what_the_table_says_and_a_plan_gets_its_fault(milvus, row):
     target, client = milvus
     capabilities = target.capabilities()
-    done, sentence = row.lite if capabilities.flavour == "lite" else row.old
+    reaction, sentence = row.lite if capabilities.flavour == "lite" else row.old
 
-    told = " ".join(fault.message for fault in errors(row, capabilities))
+    messages = " ".join(fault.message for fault in errors(row, capabilities))
 
-    assert what_comes_of(client, row) == done
-    assert sentence in told, told
-    assert bool(told) == bool(sentence), told
+    assert reaction_of(client, row) == reaction
+    assert sentence in messages, messages
+    assert bool(messages) == bool(sentence), messages
 
 
-def what_comes_of(client: MilvusClient, row: Row) -> str:
+def reaction_of(client: MilvusClient, row: Row) -> str:
     name = f"vf_{uuid.uuid4().hex[:12]}"
     schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
     schema.add_field("id", DataType.INT64, is_primary=True)
@@ -411,7 +412,7 @@ def what_comes_of(client: MilvusClient, row: Row) -> str:
 
 
 def errors(row: Row, capabilities: Any) -> list[Any]:
-    """What keeps a plan that asks for ``row`` from being run."""
+    """The errors of a plan that requests ``row``."""
     key = SourceField("id", "bigint", (TypeChoice(TypeSpec(T.INT64)),), nullable=False, can_be_key=True)
     vector = column("v", T.FLOAT_VECTOR, dim=8)
     source = CollectionSchema("s", (key, vector, *row.columns), SourceKey(("id",)), label="s")
@@ -419,8 +420,8 @@ def errors(row: Row, capabilities: Any) -> list[Any]:
     return [fault for fault in check_collection(plan, source, capabilities) if fault.severity == "error"]
 
 
-def test_more_partitions_than_the_old_one_takes_are_refused_there(milvus_235_uri):
-    """4,096, the default one among them; a partition key's are counted by the same limit."""
+def test_milvus_235_refuses_more_partitions_than_it_allows(milvus_235_uri):
+    """The limit is 4,096 with the default partition; partitions of a partition key count, too."""
     client = plain_client(milvus_235_uri)
     schema = client.create_schema()
     schema.add_field("id", DataType.INT64, is_primary=True)

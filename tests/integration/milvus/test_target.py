@@ -1,4 +1,6 @@
-"""Collections made, filled, counted, indexed and loaded, on both Milvus, and read back with pymilvus."""
+"""Milvus target: collections are created, filled, counted, indexed and loaded on both servers, and read with
+pymilvus.
+"""
 
 import threading
 import uuid
@@ -49,7 +51,7 @@ def milvus(milvus_uri) -> Iterator[MilvusTarget]:
 
 @pytest.fixture
 def standalone(milvus_235_uri) -> Iterator[MilvusTarget]:
-    """Milvus 2.3.5 alone, for what Milvus Lite does not have."""
+    """Milvus 2.3.5 only, for features that Milvus Lite lacks."""
     with MilvusTarget(MilvusSettings(uri=milvus_235_uri)) as target:
         yield target
 
@@ -63,7 +65,7 @@ def client(milvus_uri) -> Iterator[MilvusClient]:
 
 @pytest.fixture
 def name(request) -> Iterator[str]:
-    """A name that is free; the collection is dropped in the end."""
+    """An unused name; the collection is dropped at the end."""
     name = f"vf_{uuid.uuid4().hex[:12]}"
     yield name
     target = "standalone" if "standalone" in request.fixturenames else "milvus"
@@ -74,7 +76,7 @@ def rows_from(first, count):
     return [{"id": i, "v": [i, 1, 2, 3], "title": f"row {i}"} for i in range(first, first + count)]
 
 
-def things(name, *fields, **more) -> TargetSchema:
+def schema_of(name, *fields, **more) -> TargetSchema:
     return TargetSchema(name, (KEY, VECTOR, *(fields or (TITLE,))), **more)
 
 
@@ -83,8 +85,8 @@ def send(target, schema, rows, *, upsert=True) -> int:
     return channel.send(channel.encode(batch_of(schema, rows)), SECONDS)
 
 
-def loaded(target, name) -> None:
-    """Index and load, as a job does: ask, and look again."""
+def load_and_wait(target, name) -> None:
+    """Index and load a collection, and wait until it is loaded, as a job does."""
     target.create_index(name, IndexSpec("v", metric="L2"))
     target.load(name)
     for _ in range(200):
@@ -117,9 +119,9 @@ EVERY_SCALAR = {
 }
 
 
-def test_every_scalar_type_arrives_equal(milvus, client, name):
+def test_every_scalar_type_arrives_unchanged(milvus, client, name):
     fields = tuple(TargetField(field, spec) for field, (spec, _) in EVERY_SCALAR.items())
-    schema = things(name, *fields)
+    schema = schema_of(name, *fields)
     rows = [
         {"id": i - 1, "v": [i, 0.5, -1, 2]}
         | {field: values[i] for field, (_, values) in EVERY_SCALAR.items()}
@@ -129,31 +131,31 @@ def test_every_scalar_type_arrives_equal(milvus, client, name):
 
     assert differences(milvus.describe(name), schema) == ()
     assert send(milvus, schema, rows) == 3
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
     found = read_back(client, name, ["v", *EVERY_SCALAR])
-    assert [{key: listed(value) for key, value in row.items()} for row in found] == rows
+    assert [{key: as_list(value) for key, value in row.items()} for row in found] == rows
 
 
-def listed(value):
-    """pymilvus gives some lists as its own or numpy's."""
+def as_list(value):
+    """pymilvus returns some lists as its own type or as a numpy array."""
     return list(value) if not isinstance(value, (str, dict)) and hasattr(value, "__iter__") else value
 
 
 def test_extra_keys_go_into_the_dynamic_field(milvus, client, name):
-    schema = things(name)
+    schema = schema_of(name)
     extras = [{"colour": "grün", "sizes": [1, 2], "none": None}, {}]
     milvus.create(schema)
     send(milvus, schema, [row | extra for row, extra in zip(rows_from(0, 2), extras, strict=True)])
 
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
     first, second = read_back(client, name, ["colour", "sizes", "none"])
 
     assert (first["colour"], list(first["sizes"]), first["none"]) == ("grün", [1, 2], None)
     assert "colour" not in second
 
 
-def test_a_collection_without_dynamic_field_has_none(milvus, client, name):
-    schema = things(name, dynamic=False)
+def test_a_collection_can_be_created_without_a_dynamic_field(milvus, client, name):
+    schema = schema_of(name, dynamic=False)
     milvus.create(schema)
     send(milvus, schema, rows_from(0, 1))
 
@@ -161,55 +163,55 @@ def test_a_collection_without_dynamic_field_has_none(milvus, client, name):
 
 
 @pytest.mark.parametrize("key", ["plain", 'quo"te', "back\\slash", " space ", "żółć 🦆", "new\nline"])
-def test_a_text_key_is_kept_as_it_is(milvus, client, name, key):
+def test_a_text_key_is_stored_unchanged(milvus, client, name, key):
     text_key = TargetField("id", TypeSpec(MilvusType.VARCHAR, max_length=100), is_key=True)
     schema = TargetSchema(name, (text_key, VECTOR), dynamic=False)
     milvus.create(schema)
     send(milvus, schema, [{"id": key, "v": [1, 2, 3, 4]}])
     send(milvus, schema, [{"id": key, "v": [5, 6, 7, 8]}])
 
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
     found = client.query(name, 'id != "no such key"', output_fields=["id", "v"], consistency_level="Strong")
 
-    assert [(row["id"], listed(row["v"])) for row in found] == [(key, [5, 6, 7, 8])]
+    assert [(row["id"], as_list(row["v"])) for row in found] == [(key, [5, 6, 7, 8])]
 
 
-def test_the_same_rows_sent_again_are_there_once(milvus, name):
-    schema = things(name)
+def test_rows_that_are_sent_again_are_stored_once(milvus, name):
+    schema = schema_of(name)
     milvus.create(schema)
     for _ in range(3):
         send(milvus, schema, rows_from(0, 50))
 
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
 
     assert milvus.count(name) == 50
 
 
-def test_auto_id_inserts_get_keys_of_their_own(milvus, client, name):
+def test_each_row_inserted_with_auto_id_gets_a_new_key(milvus, client, name):
     schema = TargetSchema(name, (replace(KEY, auto_id=True), VECTOR), dynamic=False)
     milvus.create(schema)
     assert milvus.describe(name).key.auto_id
     for _ in range(2):
         assert send(milvus, schema, [{"v": [1, 2, 3, 4]}] * 5, upsert=False) == 5
 
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
 
     assert len({row["id"] for row in read_back(client, name, ["id"])}) == 10
 
 
-def test_a_partition_key_is_made(milvus, name):
+def test_a_partition_key_is_created(milvus, name):
     kind = TargetField("kind", TypeSpec(MilvusType.VARCHAR, max_length=20), is_partition_key=True)
-    schema = things(name, kind)
+    schema = schema_of(name, kind)
     milvus.create(schema)
     rows = [{"id": i, "v": [i] * DIM, "kind": f"k{i % 3}"} for i in range(30)]
 
     assert send(milvus, schema, rows) == 30
     assert differences(milvus.describe(name), schema) == ()
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
     assert milvus.count(name) == 30
 
 
-def test_description_and_shards_are_kept(standalone, name):
+def test_description_and_shards_are_stored(standalone, name):
     fields = (KEY, replace(VECTOR, description="what it means"))
     schema = TargetSchema(name, fields, description="Things, “in quotes”", shards=2)
     standalone.create(schema)
@@ -218,40 +220,40 @@ def test_description_and_shards_are_kept(standalone, name):
 
 
 def test_a_name_that_is_taken_is_refused(milvus, name):
-    milvus.create(things(name))
+    milvus.create(schema_of(name))
 
     with pytest.raises(TargetError, match=name):
-        milvus.create(things(name, TargetField("other", TypeSpec(MilvusType.BOOL))))
+        milvus.create(schema_of(name, TargetField("other", TypeSpec(MilvusType.BOOL))))
 
 
-def test_what_is_not_there_is_none_and_may_be_dropped(milvus, name):
+def test_a_missing_collection_is_described_as_none_and_can_be_dropped(milvus, name):
     assert milvus.describe(name) is None
     milvus.drop(name)
-    milvus.create(things(name))
+    milvus.create(schema_of(name))
     assert name in milvus.collections()
     milvus.drop(name)
     assert name not in milvus.collections()
 
 
-def test_each_database_is_apart(milvus_uri, client):
+def test_databases_are_separate(milvus_uri, client):
     database, name = f"db_{uuid.uuid4().hex[:8]}", "items"
     client.create_database(database)
-    with MilvusTarget(MilvusSettings(uri=milvus_uri), database) as there:
+    with MilvusTarget(MilvusSettings(uri=milvus_uri), database) as other:
         try:
-            there.check()
-            schema = things(name)
-            there.create(schema)
-            send(there, schema, rows_from(0, 7))
-            loaded(there, name)
+            other.check()
+            schema = schema_of(name)
+            other.create(schema)
+            send(other, schema, rows_from(0, 7))
+            load_and_wait(other, name)
 
-            assert database in there.databases()
-            assert there.collections() == (name,)
-            assert there.count(name) == 7
+            assert database in other.databases()
+            assert other.collections() == (name,)
+            assert other.count(name) == 7
             with MilvusTarget(MilvusSettings(uri=milvus_uri)) as default:
                 assert name not in default.collections()
         finally:
-            there.release(name)
-            there.drop(name)
+            other.release(name)
+            other.drop(name)
             client.drop_database(database)
 
 
@@ -259,7 +261,7 @@ def test_each_database_is_apart(milvus_uri, client):
 
 
 def test_several_threads_send_at_once(milvus, name):
-    schema = things(name)
+    schema = schema_of(name)
     milvus.create(schema)
     channel = milvus.channel(schema, upsert=True)
     requests = [channel.encode(batch_of(schema, rows_from(100 * i, 100))) for i in range(12)]
@@ -268,12 +270,12 @@ def test_several_threads_send_at_once(milvus, name):
         accepted = list(pool.map(lambda request: channel.send(request, SECONDS), requests))
 
     assert accepted == [100] * 12
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
     assert milvus.count(name) == 1200
 
 
-def test_a_row_that_is_too_long_is_refused_with_milvus_reason(milvus, name):
-    schema = things(name)
+def test_a_row_that_is_too_long_is_refused_with_the_reason_of_milvus(milvus, name):
+    schema = schema_of(name)
     milvus.create(schema)
 
     with pytest.raises(RowsRefused, match="length") as caught:
@@ -284,21 +286,21 @@ def test_a_row_that_is_too_long_is_refused_with_milvus_reason(milvus, name):
 
 
 def test_a_refused_request_leaves_nothing_behind(milvus, name):
-    schema = things(name)
+    schema = schema_of(name)
     milvus.create(schema)
     with pytest.raises(RowsRefused):
         send(milvus, schema, [*rows_from(0, 5), {"id": 9, "v": [0] * DIM, "title": "x" * 11}])
     send(milvus, schema, rows_from(0, 2))
 
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
 
     assert milvus.count(name) == 2
 
 
-def test_a_request_beyond_the_servers_limit_refuses_its_rows(standalone, name):
-    """Milvus takes 64 MB a request, Milvus Lite 256."""
+def test_a_request_larger_than_the_server_allows_is_refused(standalone, name):
+    """Milvus accepts 64 MB in a request, Milvus Lite 256 MB."""
     text = TargetField("text", TypeSpec(MilvusType.VARCHAR, max_length=65535))
-    schema = things(name, text)
+    schema = schema_of(name, text)
     standalone.create(schema)
     rows = [{"id": i, "v": [0] * DIM, "text": "x" * 65535} for i in range(1100)]
 
@@ -308,8 +310,8 @@ def test_a_request_beyond_the_servers_limit_refuses_its_rows(standalone, name):
     assert caught.value.code == "request_too_large"
 
 
-def test_a_collection_that_went_away_stops_the_job(milvus, name):
-    schema = things(name)
+def test_sending_to_a_dropped_collection_fails(milvus, name):
+    schema = schema_of(name)
     milvus.create(schema)
     channel = milvus.channel(schema, upsert=True)
     request = channel.encode(batch_of(schema, rows_from(0, 1)))
@@ -321,18 +323,18 @@ def test_a_collection_that_went_away_stops_the_job(milvus, name):
         milvus.channel(schema, upsert=True)
 
 
-def test_a_collection_that_is_another_one_by_now_is_left_alone(milvus, name):
-    milvus.create(things(name))
+def test_a_collection_whose_schema_changed_is_not_written_to(milvus, name):
+    milvus.create(schema_of(name))
 
     with pytest.raises(TargetChanged, match="price"):
-        milvus.channel(things(name, TITLE, TargetField("price", TypeSpec(MilvusType.FLOAT))), upsert=True)
+        milvus.channel(schema_of(name, TITLE, TargetField("price", TypeSpec(MilvusType.FLOAT))), upsert=True)
 
 
 # ---------------------------------------------------------------- counting, indexing, loading
 
 
-def test_statistics_are_exact_after_a_flush_while_no_key_was_sent_twice(milvus, name):
-    schema = things(name)
+def test_statistics_are_exact_after_a_flush_if_no_key_was_sent_twice(milvus, name):
+    schema = schema_of(name)
     milvus.create(schema)
     for first in (0, 100):
         send(milvus, schema, rows_from(first, 100))
@@ -343,7 +345,7 @@ def test_statistics_are_exact_after_a_flush_while_no_key_was_sent_twice(milvus, 
 
 
 def test_a_flush_can_be_stopped(standalone, name):
-    schema = things(name)
+    schema = schema_of(name)
     standalone.create(schema)
     send(standalone, schema, rows_from(0, 10))
     stop = StopToken()
@@ -353,8 +355,8 @@ def test_a_flush_can_be_stopped(standalone, name):
         standalone.flush(name, stop)
 
 
-def test_counting_without_a_load_is_refused_where_it_needs_one(milvus, name):
-    schema = things(name)
+def test_counting_without_a_load_is_refused_if_the_server_needs_one(milvus, name):
+    schema = schema_of(name)
     milvus.create(schema)
     send(milvus, schema, rows_from(0, 3))
 
@@ -366,16 +368,16 @@ def test_counting_without_a_load_is_refused_where_it_needs_one(milvus, name):
 
 
 def test_rows_are_counted_right_after_they_were_sent(milvus, name):
-    schema = things(name)
+    schema = schema_of(name)
     milvus.create(schema)
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
     for expected in range(100, 600, 100):
         send(milvus, schema, rows_from(expected, 100))
         assert milvus.count(name) == expected
 
 
-def test_an_index_is_made_seen_and_dropped(milvus, name):
-    milvus.create(things(name))
+def test_an_index_is_created_listed_and_dropped(milvus, name):
+    milvus.create(schema_of(name))
     assert milvus.indexes(name) == ()
 
     milvus.create_index(name, IndexSpec("v", "HNSW", "IP", {"M": 8, "efConstruction": 64}))
@@ -390,8 +392,8 @@ def test_an_index_is_made_seen_and_dropped(milvus, name):
     assert milvus.indexes(name) == ()
 
 
-def test_an_index_covers_the_rows_in_the_end(milvus, name):
-    schema = things(name)
+def test_an_index_covers_all_rows_in_the_end(milvus, name):
+    schema = schema_of(name)
     milvus.create(schema)
     send(milvus, schema, rows_from(0, 2000))
     milvus.flush(name)
@@ -405,9 +407,9 @@ def test_an_index_covers_the_rows_in_the_end(milvus, name):
     assert (index.is_finished, index.rows_indexed, index.rows_total) == (True, 2000, 2000)
 
 
-def test_an_index_that_there_is_not_is_refused(milvus, name):
-    """Milvus says so when it is asked for, Milvus Lite when it is built."""
-    schema = things(name)
+def test_an_unknown_index_type_is_refused(milvus, name):
+    """Milvus refuses it when it is requested, Milvus Lite when it is built."""
+    schema = schema_of(name)
     milvus.create(schema)
     send(milvus, schema, rows_from(0, 10))
     milvus.flush(name)
@@ -422,11 +424,11 @@ def test_an_index_that_there_is_not_is_refused(milvus, name):
 
 
 def test_a_collection_is_loaded_and_released(milvus, name):
-    schema = things(name)
+    schema = schema_of(name)
     milvus.create(schema)
     send(milvus, schema, rows_from(0, 10))
 
-    loaded(milvus, name)
+    load_and_wait(milvus, name)
     assert milvus.load_state(name).percent == 100
     milvus.release(name)
     milvus.release(name)
@@ -434,14 +436,14 @@ def test_a_collection_is_loaded_and_released(milvus, name):
     assert milvus.load_state(name).state == "not_loaded"
 
 
-def test_what_is_asked_of_a_collection_that_is_gone_says_so(milvus, name):
+def test_requests_about_a_missing_collection_fail(milvus, name):
     for ask in (milvus.load_state, milvus.row_statistics, milvus.indexes, milvus.load):
         with pytest.raises(TargetChanged):
             ask(name)
 
 
-def test_a_count_of_rows_sent_twice_leaves_everything_as_it_was(milvus, name):
-    schema = things(name)
+def test_a_count_of_rows_sent_twice_changes_neither_index_nor_load_state(milvus, name):
+    schema = schema_of(name)
     milvus.create(schema)
     before = milvus.load_state(name)
     for _ in range(2):
@@ -455,7 +457,7 @@ def test_a_count_of_rows_sent_twice_leaves_everything_as_it_was(milvus, name):
 
 
 def test_a_count_by_statistics_needs_no_load(standalone, name):
-    schema = things(name)
+    schema = schema_of(name)
     standalone.create(schema)
     send(standalone, schema, rows_from(0, 100))
 
@@ -465,23 +467,23 @@ def test_a_count_by_statistics_needs_no_load(standalone, name):
 
 
 def test_a_count_canceled_while_loading_leaves_no_index_behind(standalone, name):
-    schema = things(name)
+    schema = schema_of(name)
     standalone.create(schema)
     send(standalone, schema, rows_from(0, 100))
     stop = StopToken()
 
-    def cancel_once_asked(state):
+    def cancel_once_requested(state):
         if state.asks:
             stop.stop(Canceled("canceled"))
 
     with pytest.raises(Canceled):
-        RowCount(standalone, name, save=cancel_once_asked).run(stop, Deadline())
+        RowCount(standalone, name, save=cancel_once_requested).run(stop, Deadline())
 
     assert standalone.indexes(name) == ()
     assert standalone.load_state(name).state == "not_loaded"
 
 
-# ---------------------------------------------------------------- what the real ones do not show
+# ---------------------------------------------------------------- behavior that only the emulator shows
 
 
 @pytest.fixture
@@ -493,7 +495,7 @@ def emulator(tmp_path):
 @pytest.fixture
 def filled(emulator):
     """A target with one collection, and a request for it."""
-    schema = things("items")
+    schema = schema_of("items")
     with MilvusTarget(MilvusSettings(uri=emulator.uri)) as target:
         target.create(schema)
         channel = target.channel(schema, upsert=True)
@@ -531,7 +533,7 @@ def test_no_answer_in_time_leaves_the_outcome_unknown(emulator, filled):
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL])
-def test_a_connection_lost_in_mid_request_leaves_the_outcome_unknown(emulator, filled, code):
+def test_a_connection_lost_during_a_request_leaves_the_outcome_unknown(emulator, filled, code):
     _, channel, request = filled
     emulator.answer("Upsert", aborting(code, "recvmsg:Connection reset by peer"))
 
@@ -539,21 +541,21 @@ def test_a_connection_lost_in_mid_request_leaves_the_outcome_unknown(emulator, f
         channel.send(request, SECONDS)
 
 
-def test_nothing_was_sent_where_nobody_listens(tmp_path):
-    schema = things("items")
+def test_sending_to_a_stopped_server_fails_as_unavailable(tmp_path):
+    schema = schema_of("items")
     emulator = MilvusEmulator(tmp_path)
     with ExitStack() as stack, emulator.running():
         target = stack.enter_context(MilvusTarget(MilvusSettings(uri=emulator.uri)))
         target.create(schema)
         channel = target.channel(schema, upsert=True)
         request = channel.encode(batch_of(schema, rows_from(0, 5)))
-        lasting = stack.pop_all()
+        open_target = stack.pop_all()
 
-    with lasting, pytest.raises(TargetUnavailable):
+    with open_target, pytest.raises(TargetUnavailable):
         channel.send(request, SECONDS)
 
 
-def test_nothing_is_sent_through_a_target_that_was_closed(filled):
+def test_nothing_is_sent_through_a_closed_target(filled):
     target, channel, request = filled
     target.close()
 
@@ -561,22 +563,22 @@ def test_nothing_is_sent_through_a_target_that_was_closed(filled):
         channel.send(request, SECONDS)
 
 
-def test_the_rows_taken_are_what_the_server_says(emulator, filled):
-    """The writer compares them with what was sent."""
+def test_the_number_of_accepted_rows_is_the_one_the_server_reports(emulator, filled):
+    """The writer compares the number with the number of rows sent."""
     _, channel, request = filled
     emulator.answer("Upsert", lambda request, context: milvus_pb2.MutationResult(upsert_cnt=4))
 
     assert channel.send(request, SECONDS) == 4
 
 
-def test_a_target_of_one_writer_says_so(filled):
-    """Two at once could make Milvus Lite give two rows the same number: the pipeline sends one at a time."""
+def test_milvus_lite_is_marked_as_a_target_with_a_single_writer(filled):
+    """With two writers, Milvus Lite could give two rows the same number: the pipeline sends one by one."""
     _, channel, _ = filled
 
     assert channel.single_writer
 
 
-def test_a_refused_flush_is_asked_again(emulator, filled):
+def test_a_refused_flush_is_repeated(emulator, filled):
     target, channel, request = filled
     channel.send(request, SECONDS)
     limited = Status(code=8, error_code=49, reason="rate limit exceeded[rate=9]")
@@ -598,7 +600,7 @@ def test_a_flush_that_never_ends_is_given_up(emulator, filled, monkeypatch):
         target.flush("items")
 
 
-def test_a_load_that_takes_longer_than_a_call_is_only_asked_for(emulator, filled, monkeypatch):
+def test_a_slow_load_is_requested_without_waiting_for_it(emulator, filled, monkeypatch):
     target, _, _ = filled
     monkeypatch.setattr("migrations_app.engine.targets.milvus.indexing.START_SECONDS", 0.2)
     release, answered = threading.Event(), threading.Event()
@@ -631,5 +633,5 @@ def test_a_changed_schema_is_noticed_by_its_timestamp(emulator, filled):
 
     emulator.answer("Upsert", answer)
     with pytest.raises(TargetChanged):
-        send(target, things("items"), rows_from(0, 1))
+        send(target, schema_of("items"), rows_from(0, 1))
     assert seen == [42]

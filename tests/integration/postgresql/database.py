@@ -1,4 +1,4 @@
-"""Opening a source on a test's database, and reading a table of it whole."""
+"""Helpers that open a source on a test database and read a whole table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,5 +1,6 @@
-"""Keys under ICU's collations and of the type citext, which the wheel's PostgreSQL lacks: on one of the
-machine's own, where there is any."""
+"""Keys with ICU collations and of the type citext, which the wheel's PostgreSQL lacks: these tests need a
+PostgreSQL that is installed on the machine.
+"""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -17,7 +18,7 @@ from tests.engines.postgres import FAST_BUT_UNSAFE, Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened
 from tests.integration.postgresql.test_keys import KEYED, MIXED_CASE, TEXTS, assert_resumes
 
-# Where Debian and its like put each version of theirs.
+# Debian and similar distributions install each version here.
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
@@ -30,7 +31,7 @@ class SystemPostgres(EmbeddedPostgres):
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
     if not INSTALLED:
-        pytest.skip("ICU and citext need a PostgreSQL of the system: install its package `postgresql`")
+        pytest.skip("ICU and citext need the PostgreSQL of the system: install the package `postgresql`")
     with TemporaryDirectory(prefix="vectorferry-postgres-", ignore_cleanup_errors=True) as folder:
         server = SystemPostgres(Path(folder), FAST_BUT_UNSAFE)
         server.start()
@@ -61,12 +62,12 @@ def test_texts_are_read_in_the_order_of_their_collation(keyed, collation):
 
 
 @pytest.mark.parametrize("native", ["text COLLATE shouting", "citext", "slug", "citext COLLATE shouting"])
-def test_texts_that_are_equal_in_any_case_are_read_in_their_order(keyed, native):
+def test_case_insensitive_texts_are_read_in_their_order(keyed, native):
     assert_resumes(keyed(f"{native} PRIMARY KEY", MIXED_CASE))
 
 
-def test_an_index_that_tells_apart_what_its_column_does_not_gives_no_order(keyed):
-    """After “a”, the column's collation passes over “A”."""
+def test_an_index_that_distinguishes_more_values_than_its_column_gives_no_order(keyed):
+    """A read after “a” would skip “A” by the collation of the column."""
     database = keyed("text COLLATE shouting NOT NULL", TEXTS)
     database.execute('CREATE UNIQUE INDEX ON keyed (k COLLATE "C")')
     with opened(database) as source:
@@ -75,7 +76,7 @@ def test_an_index_that_tells_apart_what_its_column_does_not_gives_no_order(keyed
         assert len(set(locators_of(list(batches_of(source, KEYED.name))))) == 200
 
 
-def test_citext_out_of_sight_gives_no_order(keyed):
+def test_citext_outside_the_search_path_gives_no_order(keyed):
     """It would be compared as text."""
     database = keyed("citext PRIMARY KEY", MIXED_CASE)
     database.execute("ALTER ROLE postgres SET search_path = pg_catalog")
@@ -85,8 +86,8 @@ def test_citext_out_of_sight_gives_no_order(keyed):
     database.execute("ALTER ROLE postgres RESET search_path")
 
 
-def test_keys_that_a_collation_takes_for_one_are_counted_as_different(keyed):
-    """Milvus tells them apart."""
+def test_keys_that_only_a_collation_makes_equal_are_counted_as_different(keyed):
+    """Milvus distinguishes them."""
     database = keyed("text COLLATE shouting", "CASE WHEN g % 2 = 0 THEN 'a' ELSE 'A' END")
     rows = KeyRows((ReadColumn("k", PART),), ("k",))
     with opened(database) as source:

@@ -1,4 +1,4 @@
-"""Moving some rows of a table: a condition that counts, samples, measures and reads all obey."""
+"""Condition on the rows of a table: counts, samples, measures and reads use only the rows that meet it."""
 
 import psycopg
 import pyarrow as pa
@@ -19,7 +19,7 @@ ROWS = 400
 
 @pytest.fixture(scope="module")
 def items(pg: Database) -> Database:
-    """`items`, with keys 1 to 400; every fourth has no price."""
+    """The table `items`, with keys 1 to 400; every fourth row has no price."""
     pg.execute(
         'CREATE TABLE items (id integer PRIMARY KEY, price numeric, title text, "Mixed; Case" integer,'
         " tags text[], loose vector, v vector(4));"
@@ -59,7 +59,7 @@ CHOSEN = {
 
 
 @pytest.mark.parametrize(("where", "ids"), CHOSEN.items(), ids=CHOSEN)
-def test_the_rows_for_which_it_is_true_are_moved_and_no_others(
+def test_only_the_rows_for_which_the_condition_is_true_are_read(
     items: Database, where: str, ids: list[int]
 ) -> None:
     with opened(items) as source:
@@ -68,7 +68,7 @@ def test_the_rows_for_which_it_is_true_are_moved_and_no_others(
         assert ids_of(source, ref(where)) == ids
 
 
-def test_a_condition_on_a_view_is_a_condition_on_its_rows(items: Database) -> None:
+def test_a_condition_on_a_view_selects_rows_of_the_view(items: Database) -> None:
     with opened(items) as source:
         chosen = ref("id <= 10", "public.cheap")
         assert source.counts(chosen) == {None: 6}
@@ -79,7 +79,7 @@ def test_a_condition_on_a_view_is_a_condition_on_its_rows(items: Database) -> No
         assert sorted(ids) == [1, 2, 5, 6, 9, 10]
 
 
-def test_what_is_measured_and_shown_is_of_the_chosen_rows_alone(items: Database) -> None:
+def test_only_the_chosen_rows_are_measured_and_sampled(items: Database) -> None:
     with opened(items) as source:
         late = ref("id > 200 AND id <= 300")
         measured = source.measure(late, ("loose",), ("price", "title"))
@@ -96,7 +96,7 @@ def test_what_is_measured_and_shown_is_of_the_chosen_rows_alone(items: Database)
         assert part.rows_estimate == schema.rows_estimate
 
 
-def test_a_read_goes_on_after_a_cursor_within_the_chosen_rows(items: Database) -> None:
+def test_a_read_resumes_after_a_cursor_within_the_chosen_rows(items: Database) -> None:
     with opened(items) as source:
         chosen = ref("price = 2 OR id = 400")
         (part,) = source.slices(chosen, 1)
@@ -104,13 +104,13 @@ def test_a_read_goes_on_after_a_cursor_within_the_chosen_rows(items: Database) -
         assert locators_of(list(rest)) == ["390", "394", "398", "400"]
 
 
-def test_few_rows_are_found_by_an_index_of_their_own_and_not_by_walking_the_whole_key(pg: Database) -> None:
+def test_few_rows_are_found_by_their_index_instead_of_a_scan_of_the_key(pg: Database) -> None:
     pg.execute(
         "CREATE TABLE many (id integer PRIMARY KEY, tenant integer, v vector(2));"
         "INSERT INTO many SELECT g, g % 5000, '[1,2]' FROM generate_series(1, 100000) g;"
         "CREATE INDEX many_tenant ON many (tenant); ANALYZE many"
     )
-    walked = []
+    scans_key = []
     with opened(pg) as source, pg.connect() as connection:
         for where in ("tenant = 7", "tenant >= 0"):
             chosen = ref(where, "public.many")
@@ -119,17 +119,17 @@ def test_few_rows_are_found_by_an_index_of_their_own_and_not_by_walking_the_whol
             for name, value in select.planner.items():
                 connection.execute("SELECT set_config(%s, %s, false)", (name, value))
             explained = connection.execute(f"EXPLAIN {select.text()}").fetchall()  # type: ignore[arg-type]
-            walked.append("many_pkey" in str(explained))
-    assert walked == [False, True]
+            scans_key.append("many_pkey" in str(explained))
+    assert scans_key == [False, True]
 
 
-def test_a_fetch_gives_no_row_that_was_not_chosen(items: Database) -> None:
+def test_a_fetch_returns_only_chosen_rows(items: Database) -> None:
     with opened(items) as source:
         found = source.fetch(ref("price = 2"), pa.array([1, 2, 6]), plan_of(source, "public.items"))
         assert found.column("id").to_pylist() == [2, 6]
 
 
-def test_no_row_chosen_is_none_to_move(items: Database) -> None:
+def test_a_condition_that_no_row_meets_leaves_no_rows(items: Database) -> None:
     with opened(items) as source:
         assert not source.has_rows(ref("id < 0"))
         assert source.counts(ref("id < 0")) == {None: 0}
@@ -152,7 +152,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("where", REFUSED)
-def test_what_is_no_condition_is_refused_with_the_servers_words_and_the_columns(
+def test_an_invalid_condition_is_refused_with_the_server_message_and_the_columns(
     items: Database, where: str
 ) -> None:
     with opened(items) as source:
@@ -177,7 +177,7 @@ def test_what_is_no_condition_is_refused_with_the_servers_words_and_the_columns(
     ],
 )
 @pytest.mark.parametrize("table", ["public.items", "public.cheap"])
-def test_what_answers_otherwise_each_time_is_refused_without_being_executed(
+def test_a_volatile_condition_is_refused_without_being_executed(
     items: Database, where: str, table: str
 ) -> None:
     with opened(items) as source, pytest.raises(SourceError) as caught:
@@ -185,7 +185,7 @@ def test_what_answers_otherwise_each_time_is_refused_without_being_executed(
     assert (caught.value.code, caught.value.path) == ("where_volatile", "select.where")
 
 
-def test_a_row_that_the_condition_cannot_judge_is_told_with_the_condition(items: Database) -> None:
+def test_a_row_on_which_the_condition_fails_is_reported_with_the_condition(items: Database) -> None:
     with opened(items) as source, pytest.raises(SourceDataError) as caught:
         source.counts(ref("100 / (id - 7) > 1"))
     assert "100 / (id - 7) > 1" in caught.value.message
@@ -200,7 +200,7 @@ PIECES = [
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=9).map("".join))
-def test_no_text_that_is_accepted_gets_out_of_its_parentheses(pg: Database, text: str) -> None:
+def test_no_accepted_text_escapes_its_parentheses(pg: Database, text: str) -> None:
     if refusal_of(text):
         return
     with psycopg.connect(pg.url) as connection:

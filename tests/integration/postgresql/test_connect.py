@@ -1,4 +1,4 @@
-"""Connecting to a real PostgreSQL: what is told when it works, and each refusal on its field."""
+"""Connection to a real PostgreSQL: it reports the versions, and each failure is reported on its field."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from tests.integration.certificates import Certificate
 from tests.integration.postgresql.database import batches_of, locators_of, opened
 from tests.integration.relays import (
     Answer,
+    as_a_closing_server,
     as_a_pooler,
+    as_a_silent_server,
     as_a_tls_server,
     as_a_web_server,
-    as_nobody,
-    as_the_dead,
     listening,
 )
 
@@ -30,14 +30,14 @@ def refused(database: Database, changes: dict[str, Any]) -> ConnectionFailed:
     return caught.value
 
 
-def told(error: ConnectionFailed) -> tuple[str, str]:
+def code_and_field(error: ConnectionFailed) -> tuple[str, str]:
     return error.code, error.field
 
 
-# ---------------------------------------------------------------- who, and where to
+# ---------------------------------------------------------------- login and address
 
 
-def test_a_connection_that_works_tells_both_versions(pg: Database) -> None:
+def test_a_working_connection_reports_both_versions(pg: Database) -> None:
     with opened(pg) as source:
         info = source.check()
     assert str(info).startswith("PostgreSQL 18.")
@@ -57,7 +57,7 @@ def by_url(url: str) -> PostgresSource:
 
 @pytest.fixture(scope="module")
 def roles(pg: Database) -> Iterator[Database]:
-    """Roles and databases that do not let everybody in."""
+    """Roles and databases with restricted access."""
     statements = (
         "CREATE ROLE no_login PASSWORD 'x'",
         "CREATE ROLE crowded LOGIN PASSWORD 'x' CONNECTION LIMIT 0",
@@ -91,13 +91,13 @@ def roles(pg: Database) -> Iterator[Database]:
         ({"sslmode": "require"}, "tls_failed", "sslmode"),
     ],
 )
-def test_a_refusal_is_told_on_its_field(
+def test_a_refusal_is_reported_on_its_field(
     roles: Database, changes: dict[str, str], code: str, field: str
 ) -> None:
-    assert told(refused(roles, changes)) == (code, field)
+    assert code_and_field(refused(roles, changes)) == (code, field)
 
 
-def test_no_pgvector_says_how_to_get_it(roles: Database) -> None:
+def test_a_missing_pgvector_is_reported_with_the_command_that_creates_it(roles: Database) -> None:
     assert "CREATE EXTENSION vector" in refused(roles, {"database": "without_vector"}).hint
 
 
@@ -106,7 +106,7 @@ def test_no_pgvector_says_how_to_get_it(roles: Database) -> None:
 
 @dataclass(frozen=True)
 class Tls:
-    """A database behind TLS, by the port where clients need a certificate, or need none."""
+    """A database behind TLS. Clients need a certificate on ``strict_port``, but not on ``port``."""
 
     database: Database
     authority: Certificate
@@ -175,31 +175,31 @@ def test_both_drivers_read_over_tls(tls: Tls, changes: dict[str, str]) -> None:
         ({"sslmode": "require", "sslcert": "client"}, "sslkey"),
     ],
 )
-def test_what_is_wrong_with_tls_is_told_on_its_field(tls: Tls, changes: dict[str, str], field: str) -> None:
-    assert told(refused(tls.database, tls.settings(changes))) == ("tls_failed", field)
+def test_a_tls_failure_is_reported_on_its_field(tls: Tls, changes: dict[str, str], field: str) -> None:
+    assert code_and_field(refused(tls.database, tls.settings(changes))) == ("tls_failed", field)
 
 
-# ---------------------------------------------------------------- what is not PostgreSQL itself
+# ---------------------------------------------------------------- other programs in the place of PostgreSQL
 
 
 @pytest.mark.parametrize(
     ("answer", "code"),
     [
         (as_a_web_server, "not_postgresql"),
-        (as_nobody, "connection_closed"),
-        (as_the_dead, "connect_timeout"),
+        (as_a_closing_server, "connection_closed"),
+        (as_a_silent_server, "connect_timeout"),
     ],
 )
-def test_what_does_not_answer_as_postgresql_does_is_told(answer: Answer, code: str) -> None:
+def test_a_program_that_is_not_postgresql_is_reported(answer: Answer, code: str) -> None:
     with listening(answer) as port:
         url = f"postgresql://reader:s3cret@127.0.0.1:{port}/shop?connect_timeout=2"
         with by_url(url) as source, pytest.raises(ConnectionFailed) as caught:
             source.check()
-    assert told(caught.value) == (code, "url")
+    assert code_and_field(caught.value) == (code, "url")
     assert "s3cret" not in f"{caught.value}{caught.value.hint}"
 
 
-def test_a_pooler_is_recognised_by_its_own_process_numbers(pg: Database) -> None:
+def test_a_pooler_is_recognised_by_its_process_numbers(pg: Database) -> None:
     with (
         listening(as_a_pooler(int(pg.settings["port"]))) as port,
         opened(pg, port=port, sslmode="disable") as source,

@@ -1,4 +1,4 @@
-"""What a table of a real PostgreSQL offers the mapping page: types, notes, key, metric, samples."""
+"""Description of a table in a real PostgreSQL: types, notes, key, metric and samples for the mapping page."""
 
 import pytest
 
@@ -108,7 +108,7 @@ MAY_BE_KEY = {
 
 @pytest.fixture(scope="module")
 def database(pg: Database) -> Database:
-    """`every`: a column for each type, named after it."""
+    """The table `every`, with a column for each type, named after the type."""
     pg.execute(TYPES)
     columns = ", ".join(f'''"{native.replace('"', '""')}" {native}''' for native in (*OFFERED, *LEFT_OUT))
     pg.execute(f"CREATE TABLE every ({columns})")  # type: ignore[arg-type]
@@ -120,7 +120,7 @@ def describe(database: Database, name: str) -> CollectionSchema:
         return source.describe(CollectionRef(name))
 
 
-def test_every_type_has_its_choices_or_the_reason_why_not(database: Database) -> None:
+def test_every_type_has_choices_or_a_reason_why_it_has_none(database: Database) -> None:
     fields = {f.name: f for f in describe(database, "public.every").fields}
     assert {name: [str(c.spec) for c in fields[name].choices] for name in OFFERED} == OFFERED
     for name, reason in LEFT_OUT.items():
@@ -129,7 +129,7 @@ def test_every_type_has_its_choices_or_the_reason_why_not(database: Database) ->
     assert [name for name in fields if fields[name].can_be_key] == [n for n in OFFERED if n in MAY_BE_KEY]
 
 
-def test_notes_say_what_a_choice_does_to_the_values(database: Database) -> None:
+def test_notes_explain_how_a_choice_changes_the_values(database: Database) -> None:
     fields = {f.name: f for f in describe(database, "public.every").fields}
     assert fields["varchar(5)"].choices[0].note == "Declared for 5 characters: at most 20 bytes."
     assert "blanks" in fields["char(5)"].choices[0].note
@@ -157,7 +157,7 @@ def test_notes_say_what_a_choice_does_to_the_values(database: Database) -> None:
         ("(id)", "v", None),
     ],
 )
-def test_the_metric_is_that_of_the_vector_index(
+def test_the_metric_is_taken_from_the_vector_index(
     database: Database, index: str, field: str, metric: str | None
 ) -> None:
     database.execute(
@@ -179,7 +179,7 @@ def test_the_metric_is_that_of_the_vector_index(
         ("b bit(12), t text", "", {"b": "VARCHAR", "t": "VARCHAR"}),
     ],
 )
-def test_a_bit_string_is_a_vector_where_it_is_searched_or_nothing_else_is(
+def test_a_bit_string_is_a_vector_if_it_is_indexed_or_the_table_has_no_other(
     database: Database, columns: str, index: str, first: dict[str, str]
 ) -> None:
     database.execute("DROP TABLE IF EXISTS bits")
@@ -203,7 +203,7 @@ def test_a_bit_string_is_a_vector_where_it_is_searched_or_nothing_else_is(
         ("a integer NOT NULL, b text, UNIQUE (a, b)", None),
     ],
 )
-def test_the_key_is_the_primary_key_or_else_what_is_unique_and_never_null(
+def test_the_key_is_the_primary_key_or_else_unique_columns_without_null(
     database: Database, columns: str, key: SourceKey | None
 ) -> None:
     database.execute("DROP TABLE IF EXISTS keyed")
@@ -213,7 +213,7 @@ def test_the_key_is_the_primary_key_or_else_what_is_unique_and_never_null(
     assert bool(schema.notes) == (key is None)
 
 
-def test_a_key_that_heirs_may_repeat_is_not_unique(database: Database) -> None:
+def test_a_key_that_inheriting_tables_may_repeat_is_not_unique(database: Database) -> None:
     database.execute("DROP TABLE IF EXISTS keyed; CREATE TABLE keyed (a integer PRIMARY KEY, v vector(2))")
     database.execute("CREATE TABLE heir () INHERITS (keyed)")
     schema = describe(database, "public.keyed")
@@ -222,7 +222,7 @@ def test_a_key_that_heirs_may_repeat_is_not_unique(database: Database) -> None:
     database.execute("DROP TABLE keyed CASCADE")
 
 
-def test_only_a_checked_not_null_counts(database: Database) -> None:
+def test_a_not_null_constraint_counts_only_if_it_is_validated(database: Database) -> None:
     database.execute(
         "DROP TABLE IF EXISTS nulls; CREATE TABLE nulls (a integer NOT NULL, b integer, v vector(2))"
     )
@@ -257,7 +257,7 @@ def test_the_longest_values_are_measured_in_bytes_and_elements(database: Databas
     }
 
 
-def test_a_large_table_is_measured_by_pages_from_all_over_it(
+def test_a_large_table_is_measured_by_pages_from_all_its_parts(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample, "SAMPLE_ROWS", 500)
@@ -282,7 +282,9 @@ def test_a_large_table_is_measured_by_pages_from_all_over_it(
         ("array_fill('a'::text, ARRAY[4097])", "JSON"),
     ],
 )
-def test_an_array_is_proposed_by_what_the_sample_holds(database: Database, value: str, first: str) -> None:
+def test_the_type_proposed_for_an_array_depends_on_the_sample(
+    database: Database, value: str, first: str
+) -> None:
     database.execute("DROP TABLE IF EXISTS arrays; CREATE TABLE arrays (a text[], v vector(2))")
     database.execute(f"INSERT INTO arrays VALUES ({value}, '[1,2]')")  # type: ignore[arg-type]
     field = describe(database, "public.arrays").fields[0]
@@ -291,7 +293,7 @@ def test_an_array_is_proposed_by_what_the_sample_holds(database: Database, value
     assert bool(array.note) == (first == "JSON")
 
 
-def test_samples_are_short_different_and_never_null(database: Database) -> None:
+def test_samples_are_short_distinct_and_never_null(database: Database) -> None:
     database.execute(
         "DROP TABLE IF EXISTS samples; CREATE TABLE samples (t text, v vector(3), b boolean, j jsonb);"
         "INSERT INTO samples VALUES (NULL, NULL, NULL, NULL), ('a', '[0.1184,-0.042,3]', true, '{\"é\":1}'),"
@@ -312,7 +314,7 @@ def test_samples_are_short_different_and_never_null(database: Database) -> None:
     assert samples["j"] == ('{"é": 1}', "[]", "1")
 
 
-def test_the_sample_is_no_larger_than_asked(database: Database) -> None:
+def test_the_sample_has_the_requested_number_of_rows(database: Database) -> None:
     database.execute("DROP TABLE IF EXISTS many; CREATE TABLE many (id integer, v vector(2))")
     database.execute("INSERT INTO many SELECT g, '[1,2]' FROM generate_series(1, 300) g")
     with opened(database) as source:
@@ -322,13 +324,13 @@ def test_the_sample_is_no_larger_than_asked(database: Database) -> None:
             assert sample.num_rows == rows
 
 
-def test_comments_are_the_descriptions(database: Database) -> None:
-    database.execute("DROP TABLE IF EXISTS told; CREATE TABLE told (id integer, v vector(2))")
-    database.execute("COMMENT ON COLUMN told.v IS 'made by \"model 1\"'")
-    assert [f.description for f in describe(database, "public.told").fields] == ["", 'made by "model 1"']
+def test_column_comments_become_descriptions(database: Database) -> None:
+    database.execute("DROP TABLE IF EXISTS noted; CREATE TABLE noted (id integer, v vector(2))")
+    database.execute("COMMENT ON COLUMN noted.v IS 'made by \"model 1\"'")
+    assert [f.description for f in describe(database, "public.noted").fields] == ["", 'made by "model 1"']
 
 
-def test_a_view_too_slow_for_samples_is_described_without(
+def test_a_view_too_slow_for_samples_is_described_without_them(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample, "SAMPLE_SECONDS", 0.2)
@@ -363,7 +365,7 @@ def test_dimensions_of_every_kind_of_vector_are_measured(database: Database) -> 
     assert found.dims == {"h": {2: 1, 3: 1}, "s": {7: 1, 1_000_000_000: 1}, "b": {16: 1}, "d": {4: 1, 1: 1}}
 
 
-def test_pgvector_in_a_schema_of_its_own_is_found(pg: Database) -> None:
+def test_pgvector_in_a_separate_schema_is_found(pg: Database) -> None:
     pg.execute("CREATE SCHEMA extensions; ALTER EXTENSION vector SET SCHEMA extensions")
     pg.execute("CREATE TABLE apart (id integer PRIMARY KEY, v extensions.vector)")
     pg.execute("INSERT INTO apart VALUES (1, '[1,2]')")
@@ -399,7 +401,7 @@ def test_the_keys_of_opened_columns_are_described_after_the_columns(pg):
     assert keys.sample.column("j.price").to_pylist() == [1.5, 3.0, 4.5, 6.0]
 
 
-def test_lengths_are_those_of_utf8_whatever_the_database_is_in(database: Database) -> None:
+def test_lengths_are_measured_in_utf8_for_any_database_encoding(database: Database) -> None:
     """A Thai letter is one byte in WIN874 and three in UTF-8."""
     with database.connect() as connection:
         connection.execute("CREATE DATABASE thai ENCODING 'WIN874' LOCALE 'C' TEMPLATE template0")
@@ -419,7 +421,7 @@ def test_lengths_are_those_of_utf8_whatever_the_database_is_in(database: Databas
 
 
 @pytest.mark.parametrize("setting", ["quote_all_identifiers = on", "array_nulls = off"])
-def test_settings_of_a_database_change_nothing(pg: Database, setting: str) -> None:
+def test_settings_of_a_database_do_not_change_the_values(pg: Database, setting: str) -> None:
     pg.execute("DROP TABLE IF EXISTS odd; CREATE TABLE odd (id int PRIMARY KEY, v vector(2), a inet[])")
     pg.execute("INSERT INTO odd VALUES (1, '[1,2]', ARRAY['::1'::inet, NULL])")
     name = pg.url.rsplit("/", 1)[1]
@@ -436,7 +438,7 @@ def test_settings_of_a_database_change_nothing(pg: Database, setting: str) -> No
     assert batch.rows.column("a").to_pylist() == [["::1", None]]
 
 
-def test_a_function_that_a_view_lacks_is_not_pgvectors(pg: Database) -> None:
+def test_a_missing_function_in_a_view_is_not_taken_for_missing_pgvector(pg: Database) -> None:
     pg.execute(
         "CREATE FUNCTION lacking(x int) RETURNS int LANGUAGE plpgsql STABLE AS"
         " $$BEGIN PERFORM nope(1); RETURN 1; END$$;"

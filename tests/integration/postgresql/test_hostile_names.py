@@ -1,4 +1,4 @@
-"""Names that try to be more than names, in a real PostgreSQL: nothing of them is ever run as SQL."""
+"""Hostile names in a real PostgreSQL: no part of a name is ever run as SQL."""
 
 import pyarrow as pa
 import pytest
@@ -43,8 +43,8 @@ def database(pg: Database) -> Database:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_only_a_name(database: Database, name: str) -> None:
-    """As schema, table, column, key and enum label at once."""
+def test_no_part_of_a_name_is_run_as_sql(database: Database, name: str) -> None:
+    """The name is that of a schema, table, column, key and enum label at once."""
     table = TableName(name, name)
     make(database, table, name)
     ref = CollectionRef(str(table))
@@ -69,7 +69,7 @@ def test_a_name_is_only_a_name(database: Database, name: str) -> None:
 
 
 def other(name: str) -> str:
-    """Another name of the same kind, no longer."""
+    """Another name of the same kind that is not longer."""
     return name[:0:-1] + "v"
 
 
@@ -96,8 +96,8 @@ def make(database: Database, table: TableName, name: str) -> None:
     "value",
     ["'", "\\", '"', "{}", ",", "NULL", "", " ", "'); DROP TABLE witness; --", "\\'", "漢", "%s", "{c}"],
 )
-def test_a_key_is_only_a_value(database: Database, value: str) -> None:
-    """In a cursor and in a fetch."""
+def test_no_part_of_a_key_is_run_as_sql(database: Database, value: str) -> None:
+    """The value is used in a cursor and in a fetch."""
     database.execute("DROP TABLE IF EXISTS valued; CREATE TABLE valued (k text PRIMARY KEY, v vector(2))")
     database.execute("INSERT INTO valued VALUES (%s, '[1,2]'), (%s, '[1,2]')", (value, value + "z"))
     ref = CollectionRef("public.valued")
@@ -114,12 +114,12 @@ def test_a_key_is_only_a_value(database: Database, value: str) -> None:
     "name",
     ["nowhere", "", "a.b.c", "public.items; DROP TABLE witness", 'public."', "public.\0", "public.\ud800"],
 )
-def test_a_name_that_is_none_is_not_there(database: Database, name: str) -> None:
+def test_an_invalid_table_name_is_reported_as_missing(database: Database, name: str) -> None:
     with opened(database) as source, pytest.raises(SourceChanged):
         source.describe(CollectionRef(name))
 
 
-def test_a_column_that_is_none_is_not_there(database: Database) -> None:
+def test_an_invalid_column_name_is_reported_as_missing(database: Database) -> None:
     database.execute("DROP TABLE IF EXISTS valued; CREATE TABLE valued (k text PRIMARY KEY, v vector(2))")
     column = ReadColumn('k"; DROP TABLE witness; --', TypeSpec(MilvusType.VARCHAR))
     with opened(database) as source, pytest.raises(SourceChanged):

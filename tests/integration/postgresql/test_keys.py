@@ -1,4 +1,4 @@
-"""Keys: what is declared unique, the order rows are read in, what names them."""
+"""Keys of PostgreSQL tables: unique declarations, the order in which rows are read, and names of rows."""
 
 import pytest
 
@@ -12,10 +12,10 @@ from tests.engines.postgres import Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened, plan_of
 
 KEYED = CollectionRef("public.keyed")
-# Two hundred texts that collations sort in ways of their own; some differ by case or accent alone.
+# Two hundred texts that collations sort differently; some differ only in case or accent.
 TEXTS = """(ARRAY['', 'a', 'A', 'ä', 'Ä', 'z', 'Z', '-', '_', ' ', E'\\\\', '''', '"', '%', '/', E'\\t',
     E'\\n', E'\\u0001', '漢', '😀'])[1 + g % 20] || CASE WHEN g < 20 THEN '' ELSE (g / 20)::text END"""
-# A type with operators of its own, which are not found without its schema in the search path.
+# A type with its own operators, which are found only if its schema is in the search path.
 LOUD = """
     CREATE TYPE loud AS (t text);
     CREATE FUNCTION compared(loud, loud) RETURNS integer LANGUAGE sql IMMUTABLE
@@ -78,12 +78,12 @@ def test_texts_of_any_collation_are_read_in_its_order(keyed, native):
         ("bigint", "CASE g WHEN 0 THEN -9223372036854775808 WHEN 1 THEN 9223372036854775807 ELSE g - 99 END"),
     ],
 )  # fmt: skip
-def test_keys_that_compare_otherwise_than_their_texts_are_read_in_their_order(keyed, native, key):
+def test_keys_that_compare_differently_from_their_texts_are_read_in_order(keyed, native, key):
     assert_resumes(keyed(f"k {native} PRIMARY KEY", key))
 
 
 def assert_resumes(database, rows=200):
-    """Every row once, and after each cursor exactly the rows that came after it."""
+    """Each row is read once, and a read after each cursor returns exactly the rows that follow it."""
     with opened(database) as source:
         plan = plan_of(source, KEYED.name)
         batches = list(batches_of(source, KEYED.name, plan))
@@ -95,9 +95,8 @@ def assert_resumes(database, rows=200):
             assert locators_of(rest) == locators_of(batches[number + 1 :])
 
 
-def test_an_index_that_sorts_otherwise_than_its_column_gives_no_order(keyed):
-    """What is equal for it need not be for the column: rows that the column takes for one would be passed
-    over."""
+def test_an_index_that_sorts_differently_from_its_column_gives_no_order(keyed):
+    """The two may differ in which values are equal: rows that are equal for the column would be skipped."""
     database = keyed("k text COLLATE pg_unicode_fast NOT NULL", TEXTS)
     database.execute('CREATE UNIQUE INDEX ON keyed (k COLLATE "C")')
     with opened(database) as source:
@@ -110,7 +109,7 @@ def test_an_index_that_sorts_otherwise_than_its_column_gives_no_order(keyed):
 
 
 @pytest.mark.parametrize(("index", "has_order"), [("(k text_pattern_ops)", False), ("(k varchar_ops)", True)])
-def test_only_the_usual_operators_of_an_index_give_an_order(keyed, index, has_order):
+def test_only_an_index_with_the_default_operators_gives_an_order(keyed, index, has_order):
     database = keyed("k text NOT NULL", TEXTS)
     database.execute(f"CREATE UNIQUE INDEX ON keyed {index}")
     with opened(database) as source:
@@ -128,8 +127,8 @@ def test_a_composite_type_gives_no_order(keyed):
         assert len(set(locators_of(list(batches_of(source, KEYED.name))))) == 200
 
 
-def test_operators_out_of_sight_give_no_order(keyed):
-    """A comparison would take others, and pass over rows."""
+def test_operators_outside_the_search_path_give_no_order(keyed):
+    """A comparison would use other operators and skip rows."""
     database = keyed("k loud PRIMARY KEY", f"ROW({MIXED_CASE})::loud")
     user, name = database.settings["user"], database.settings["database"]
     database.execute(f'ALTER ROLE "{user}" IN DATABASE "{name}" SET search_path = pg_catalog')
@@ -147,7 +146,7 @@ def test_operators_out_of_sight_give_no_order(keyed):
         database.execute(f'ALTER ROLE "{user}" IN DATABASE "{name}" RESET search_path')
 
 
-def test_everything_declared_unique_is_told(keyed):
+def test_all_unique_declarations_are_reported(keyed):
     database = keyed("id integer, a text, b integer", "g, g::text, g")
     database.execute(
         "ALTER TABLE keyed ADD PRIMARY KEY (id), ADD UNIQUE (a, b);"
@@ -170,7 +169,7 @@ def names_of(source: PostgresSource, key: tuple[str, ...]) -> list[str]:
     return locators_of(list(source.read(KEYED, part, None, ReadPlan(columns, key), ReadContext())))
 
 
-def test_rows_are_named_by_what_tells_them_apart(keyed):
+def test_rows_are_named_by_the_columns_that_distinguish_them(keyed):
     database = keyed("id integer, t text", "g, CASE WHEN g = 1 THEN NULL ELSE 'same' END", rows=3)
     with opened(database) as source:
         assert names_of(source, ()) == ["row 1", "row 2", "row 3"]
@@ -221,8 +220,8 @@ VALUES = """
 """
 
 
-def test_keys_are_equal_where_what_is_moved_is(keyed):
-    """1.0 and 1.00 are two texts, whatever PostgreSQL makes of them; what pads char(n) stays behind."""
+def test_keys_are_equal_if_their_moved_values_are_equal(keyed):
+    """1.0 and 1.00 are different texts, although equal in PostgreSQL. The padding of char(n) is not moved."""
     columns = "i integer, n numeric, t text, c char(3), p text, q integer[]"
     database = keyed(columns, "1, 1, '', '', '', '{}'", rows=0)
     database.execute("INSERT INTO keyed (i, n, t, c, p, q) VALUES" + VALUES)
@@ -241,7 +240,7 @@ def test_keys_are_equal_where_what_is_moved_is(keyed):
         assert duplicates(source, text("t"), ref=chosen) == 0
 
 
-def test_the_ends_of_a_column_are_told(keyed):
+def test_the_smallest_and_largest_values_of_a_column_are_measured(keyed):
     database = keyed(
         "b bigint, s smallint", "CASE g WHEN 0 THEN -9223372036854775808 WHEN 2 THEN 5 END, NULL", 3
     )

@@ -1,4 +1,4 @@
-"""Which tables of a real PostgreSQL are listed, with what, and why some cannot be selected."""
+"""List of the tables in a real PostgreSQL: what it contains, and why some tables cannot be selected."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,7 +69,7 @@ def listed(database: Database) -> dict[str, CollectionInfo]:
 
 @pytest.fixture(scope="module")
 def reader(database: Database) -> Iterator[dict]:
-    """Settings of a user who may read some of it."""
+    """Settings of a user who may read some of the tables."""
     database.execute(
         "CREATE ROLE listing_reader LOGIN PASSWORD 'reader secret';"
         "GRANT SELECT ON plain, empty_one TO listing_reader;"
@@ -140,7 +140,9 @@ def test_every_kind_of_vector_makes_a_table_selectable(listed: dict[str, Collect
         ("public.breaking", "division by zero"),
     ],
 )
-def test_what_cannot_be_selected_says_why(listed: dict[str, CollectionInfo], name: str, reason: str) -> None:
+def test_a_table_that_cannot_be_selected_has_a_reason(
+    listed: dict[str, CollectionInfo], name: str, reason: str
+) -> None:
     assert reason in listed[name].not_selectable
 
 
@@ -148,7 +150,7 @@ def test_what_cannot_be_selected_says_why(listed: dict[str, CollectionInfo], nam
     ("name", "rows", "is_exact"),
     [("public.plain", 7, True), ("public.parts", 19, True), ("public.filled", 7, True)],
 )
-def test_rows_are_counted_where_that_is_cheap(
+def test_rows_are_counted_if_counting_is_cheap(
     listed: dict[str, CollectionInfo], name: str, rows: int, is_exact: bool
 ) -> None:
     assert (listed[name].rows, listed[name].rows_exact, listed[name].not_selectable) == (rows, is_exact, "")
@@ -163,13 +165,13 @@ def test_rows_of_a_large_table_are_estimated(database: Database) -> None:
     assert (after.rows, after.rows_exact) == (12000, False)
 
 
-def test_rows_of_what_cannot_be_selected_are_told_as_far_as_the_catalogue_knows(database: Database) -> None:
+def test_rows_of_a_table_that_cannot_be_selected_come_from_the_catalogue(database: Database) -> None:
     database.execute("ANALYZE no_vector")
     info = listing_of(database.settings)["public.no_vector"]
     assert (info.rows, info.rows_exact) == (1, False)
 
 
-def test_a_view_that_takes_too_long_may_be_selected(
+def test_a_view_that_takes_too_long_can_be_selected(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "_ONE_SECONDS", 0.2)
@@ -179,7 +181,7 @@ def test_a_view_that_takes_too_long_may_be_selected(
     database.execute("DROP VIEW slow")
 
 
-def test_one_locked_table_does_not_spoil_the_list(
+def test_a_locked_table_does_not_affect_the_rest_of_the_list(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "_ONE_SECONDS", 0.2)
@@ -203,7 +205,7 @@ def test_one_locked_table_does_not_spoil_the_list(
         ("public.half_secret", ""),
     ],
 )
-def test_what_the_user_may_not_read_says_so(reader: dict, name: str, reason: str) -> None:
+def test_a_table_that_the_user_may_not_read_has_a_reason(reader: dict, name: str, reason: str) -> None:
     found = listing_of(reader)[name].not_selectable
     assert reason in found
     assert bool(reason) == bool(found)
@@ -222,10 +224,10 @@ def test_columns_the_user_may_not_read_are_left_out(reader: dict) -> None:
             source.counts(CollectionRef("closed.inside"))
 
 
-def test_the_list_costs_no_more_statements_for_more_tables(
+def test_the_list_needs_no_more_statements_for_more_tables(
     database: Database, postgres_server: EmbeddedPostgres
 ) -> None:
-    """Views are looked into one by one, tables are not."""
+    """Views are examined one by one, tables are not."""
     database.execute("DROP VIEW seen, seen_empty, breaking")
     database.execute(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET log_statement = %L', current_database(), 'all');"
@@ -241,7 +243,7 @@ def test_the_list_costs_no_more_statements_for_more_tables(
 
 
 def statements_of(work: Callable[[], object], log: Path) -> str:
-    """What the server logs meanwhile."""
+    """Run ``work`` and return what the server logs during it."""
     start = log.stat().st_size
     work()
     return log.read_bytes()[start:].decode()

@@ -1,4 +1,4 @@
-"""Reading a real PostgreSQL: in order, after any cursor, beside writers, and whatever happens meanwhile."""
+"""Reads from a real PostgreSQL: in key order, after any cursor, and with writers, locks and stops."""
 
 import itertools
 from collections.abc import Callable
@@ -22,7 +22,7 @@ IDS = [str(number) for number in range(1, ROWS + 1)]
 
 @pytest.fixture
 def items(pg: Database) -> Database:
-    """`items`, with keys 1 to 600."""
+    """The table `items`, with keys 1 to 600."""
     pg.execute(
         "DROP TABLE IF EXISTS items CASCADE;"
         "DO $$ BEGIN IF to_regclass('other') IS NOT NULL THEN DROP TABLE other CASCADE; END IF; END $$;"
@@ -54,7 +54,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("native", KEYS)
-def test_every_kind_of_key_gives_an_order_to_resume_in(pg: Database, native: str) -> None:
+def test_a_read_can_resume_by_every_kind_of_key(pg: Database, native: str) -> None:
     pg.execute("DROP TABLE IF EXISTS keyed")
     pg.execute(f"CREATE TABLE keyed (k {native} PRIMARY KEY, v vector(8))")  # type: ignore[arg-type]
     pg.execute(
@@ -62,10 +62,10 @@ def test_every_kind_of_key_gives_an_order_to_resume_in(pg: Database, native: str
         " FROM generate_series(1, 200) g"
     )
     with opened(pg) as source:
-        resume_after_every_cursor(source, "public.keyed")
+        assert_resumes_after_every_cursor(source, "public.keyed")
 
 
-def test_a_composite_key_gives_an_order_to_resume_in(pg: Database) -> None:
+def test_a_read_can_resume_by_a_composite_key(pg: Database) -> None:
     pg.execute(
         "DROP TABLE IF EXISTS keyed;"
         "CREATE TABLE keyed (a text, b integer, c date, v vector(8), PRIMARY KEY (c, a, b));"
@@ -73,10 +73,10 @@ def test_a_composite_key_gives_an_order_to_resume_in(pg: Database) -> None:
         " array_fill(g::real, ARRAY[8])::vector FROM generate_series(1, 200) g"
     )
     with opened(pg) as source:
-        resume_after_every_cursor(source, "public.keyed")
+        assert_resumes_after_every_cursor(source, "public.keyed")
 
 
-def test_an_enum_key_is_ordered_as_the_enum_is(pg: Database) -> None:
+def test_an_enum_key_is_read_in_the_order_of_the_enum(pg: Database) -> None:
     labels = [f"label {number}" for number in range(200, 0, -1)]
     pg.execute("DROP TABLE IF EXISTS keyed; DROP TYPE IF EXISTS label")
     pg.execute(f"CREATE TYPE label AS ENUM ({', '.join(map(repr, labels))})")  # type: ignore[arg-type]
@@ -84,10 +84,10 @@ def test_an_enum_key_is_ordered_as_the_enum_is(pg: Database) -> None:
     pg.execute("INSERT INTO keyed SELECT unnest(enum_range(NULL::label)), '[1,2,3,4,5,6,7,8]'")
     with opened(pg) as source:
         assert locators_of(list(batches_of(source, "public.keyed"))) == labels
-        resume_after_every_cursor(source, "public.keyed")
+        assert_resumes_after_every_cursor(source, "public.keyed")
 
 
-def resume_after_every_cursor(source: PostgresSource, name: str) -> None:
+def assert_resumes_after_every_cursor(source: PostgresSource, name: str) -> None:
     plan = plan_of(source, name)
     batches = list(batches_of(source, name, plan))
     locators = locators_of(batches)
@@ -98,7 +98,7 @@ def resume_after_every_cursor(source: PostgresSource, name: str) -> None:
         assert locators_of(rest) == locators_of(batches[number + 1 :])
 
 
-def test_bounds_of_a_slice_are_kept(items: Database) -> None:
+def test_a_read_respects_the_bounds_of_a_slice(items: Database) -> None:
     with opened(items) as source:
         ref = CollectionRef("public.items")
         (part,) = source.slices(ref, 1)
@@ -126,7 +126,7 @@ def test_bounds_of_a_slice_are_kept(items: Database) -> None:
         " WHERE id > 300",
     ],
 )
-def test_what_has_no_unique_key_is_read_in_one_go(items: Database, make: str) -> None:
+def test_a_table_without_a_unique_key_is_read_in_one_pass(items: Database, make: str) -> None:
     items.execute(make)  # type: ignore[arg-type]
     with opened(items) as source:
         (part,) = source.slices(CollectionRef("public.other"), 1)
@@ -139,7 +139,7 @@ def test_what_has_no_unique_key_is_read_in_one_go(items: Database, make: str) ->
         assert {batch.after for batch in batches} == {None}
 
 
-def test_rejected_rows_are_not_met_again_after_a_cursor(items: Database) -> None:
+def test_rejected_rows_are_not_read_again_after_a_cursor(items: Database) -> None:
     items.execute("ALTER TABLE items ADD COLUMN tags integer[]")
     items.execute(
         "UPDATE items SET tags = CASE WHEN id % 3 = 0 OR id < 40 THEN '{{1},{2}}' ELSE '{1}' END::int[]"
@@ -158,10 +158,10 @@ def test_rejected_rows_are_not_met_again_after_a_cursor(items: Database) -> None
         assert seen == IDS
 
 
-# ---------------------------------------------------------------- what happens meanwhile
+# ---------------------------------------------------------------- events during a read
 
 
-def test_writers_are_not_held_up_and_the_read_keeps_its_rows(items: Database) -> None:
+def test_writers_are_not_blocked_and_the_read_keeps_its_snapshot(items: Database) -> None:
     with opened(items) as source, items.connect() as writer:
         stream = batches_of(source, "public.items")
         first = next(stream)
@@ -176,9 +176,7 @@ def test_writers_are_not_held_up_and_the_read_keeps_its_rows(items: Database) ->
         assert rest[-1].rows.column("note").to_pylist()[-1] == "note 600"
 
 
-def test_a_table_that_somebody_locks_is_said_after_a_while(
-    items: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_table_is_reported_after_a_timeout(items: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "LOCK_SECONDS", 0.2)
     with opened(items) as source, items.connect(autocommit=False) as writer:
         plan = plan_of(source, "public.items")
@@ -195,8 +193,8 @@ def test_a_table_that_somebody_locks_is_said_after_a_while(
         assert locators_of(list(batches_of(source, "public.items", plan))) == IDS
 
 
-def test_a_lost_connection_is_worth_another_try_after_the_last_cursor(items: Database) -> None:
-    big(items)
+def test_a_read_can_resume_from_the_last_cursor_after_a_lost_connection(items: Database) -> None:
+    insert_many(items)
     with opened(items) as source:
         stream = batches_of(source, "public.items", plan_of(source, "public.items", 65536))
         first = next(stream)
@@ -209,52 +207,48 @@ def test_a_lost_connection_is_worth_another_try_after_the_last_cursor(items: Dat
             got.extend(stream)
         assert caught.value.retryable
         with pytest.raises(SourceUnavailable):
-            # The connection for looking is gone as well: known once it is used.
+            # The connection for metadata is lost as well, which shows only when it is used.
             next(batches_of(source, "public.items", after=got[-1].after))
         rest = list(batches_of(source, "public.items", after=got[-1].after))
         assert locators_of([*got, *rest]) == [str(number) for number in range(1, 20_001)]
 
 
-def big(items: Database) -> None:
-    """More rows than wait on the way."""
+def insert_many(items: Database) -> None:
+    """Insert more rows than are buffered between server and client."""
     items.execute(
         "INSERT INTO items SELECT g, array_fill(g::real, ARRAY[16])::vector, repeat('x', 400)"
         " FROM generate_series(601, 20000) g"
     )
 
 
-def test_a_stop_is_obeyed_while_the_server_is_still_thinking(items: Database) -> None:
-    items.execute("CREATE VIEW thinking AS SELECT * FROM items WHERE pg_sleep(600)::text = ''")
+def test_a_stop_ends_a_read_that_has_not_returned_a_row(items: Database) -> None:
+    items.execute("CREATE VIEW slow AS SELECT * FROM items WHERE pg_sleep(600)::text = ''")
     stop = StopToken()
     spec = TypeSpec(MilvusType.INT64)
     with opened(items) as source:
-        stream = batches_of(
-            source, "public.thinking", ReadPlan((ReadColumn("id", spec),)), ctx=ReadContext(stop)
-        )
+        stream = batches_of(source, "public.slow", ReadPlan((ReadColumn("id", spec),)), ctx=ReadContext(stop))
         stop.stop(Canceled("Stopped by the test."))
         with pytest.raises(Canceled):
             next(stream)
         assert nothing_runs(items)
 
 
-PENSIVE = CollectionRef("public.pensive")
+SLOW_VIEW = CollectionRef("public.slow_view")
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda source: source.counts(PENSIVE),
-        lambda source: source.has_rows(PENSIVE),
-        lambda source: source.measure(PENSIVE, nulls_of=("id",)),
-        lambda source: source.measure(PENSIVE, extremes_of=("id",)),
-        lambda source: source.measure(PENSIVE, duplicates_of=KeyRows((ReadColumn("id", PART),), ("id",))),
+        lambda source: source.counts(SLOW_VIEW),
+        lambda source: source.has_rows(SLOW_VIEW),
+        lambda source: source.measure(SLOW_VIEW, nulls_of=("id",)),
+        lambda source: source.measure(SLOW_VIEW, extremes_of=("id",)),
+        lambda source: source.measure(SLOW_VIEW, duplicates_of=KeyRows((ReadColumn("id", PART),), ("id",))),
     ],
     ids=["counts", "has_rows", "nulls", "ends", "duplicates"],
 )
-def test_a_stop_is_obeyed_while_all_rows_are_looked_at(
-    items: Database, ask: Callable[[PostgresSource], object]
-) -> None:
-    items.execute("CREATE OR REPLACE VIEW pensive AS SELECT * FROM items WHERE pg_sleep(600)::text = ''")
+def test_a_stop_ends_a_query_over_all_rows(items: Database, ask: Callable[[PostgresSource], object]) -> None:
+    items.execute("CREATE OR REPLACE VIEW slow_view AS SELECT * FROM items WHERE pg_sleep(600)::text = ''")
     with opened(items) as source:
         source.stop.stop(Canceled("Stopped by the test."))
         with pytest.raises(Canceled):
@@ -262,8 +256,8 @@ def test_a_stop_is_obeyed_while_all_rows_are_looked_at(
         assert nothing_runs(items)
 
 
-def test_a_read_left_early_leaves_nothing_running(items: Database) -> None:
-    big(items)
+def test_a_read_that_is_closed_early_leaves_no_query_running(items: Database) -> None:
+    insert_many(items)
     with opened(items) as source:
         stream = batches_of(source, "public.items")
         next(stream)
@@ -272,7 +266,7 @@ def test_a_read_left_early_leaves_nothing_running(items: Database) -> None:
 
 
 def nothing_runs(database: Database) -> bool:
-    """Whether the server ends all that was asked of it."""
+    """True if the server ends all queries of the source."""
     ask = (
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vectorferry'"
         " AND datname = current_database() AND state <> 'idle'"
@@ -308,7 +302,7 @@ CHANGES: dict[str, Callable[[Database], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_table_changed_since_the_plan_is_said_to_be(items: Database, change: str) -> None:
+def test_a_table_that_changed_since_the_plan_is_reported(items: Database, change: str) -> None:
     with opened(items) as source:
         ref = CollectionRef("public.items")
         plan = plan_of(source, ref.name)
@@ -330,7 +324,7 @@ def test_vectors_of_a_changed_dimension_are_rejected_row_by_row(items: Database)
         assert {row.code for row in rejected} == {"dimension_mismatch"}
 
 
-def test_a_value_the_server_cannot_give_names_the_table(items: Database) -> None:
+def test_a_value_that_the_server_cannot_compute_is_reported_with_the_table(items: Database) -> None:
     items.execute("CREATE VIEW failing AS SELECT id, v, 1 / (id - 300) AS ratio FROM items")
     spec = TypeSpec(MilvusType.INT32)
     with opened(items) as source:
@@ -340,7 +334,7 @@ def test_a_value_the_server_cannot_give_names_the_table(items: Database) -> None
         assert "division by zero" in caught.value.message
 
 
-def test_what_a_role_has_set_for_itself_changes_nothing(items: Database) -> None:
+def test_settings_of_a_role_do_not_change_the_values(items: Database) -> None:
     items.execute(
         "ALTER TABLE items ADD t timestamptz DEFAULT '0044-03-15 12:00+00 BC', ADD f real[] DEFAULT '{0.1}'"
     )

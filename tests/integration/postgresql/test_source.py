@@ -1,4 +1,4 @@
-"""PostgreSQL as a source, against a real one."""
+"""PostgreSQL source: it fulfils the contract of all sources on a real server."""
 
 import pytest
 
@@ -74,7 +74,7 @@ def database(pg: Database) -> Database:
 
 
 class PostgresContract(SourceContract):
-    """What every collection below has in common."""
+    """The settings that all cases below share."""
 
     def case_of(self, database: Database, full: str, expected: dict, batch_bytes: int = 4096) -> SourceCase:
         settings = database.settings

@@ -1,6 +1,4 @@
-"""Values at the edge of a type, written by a real PostgreSQL: what must arrive for them, and what psycopg
-makes of them on its own.
-"""
+"""Edge values of PostgreSQL types: what the source must read for them, compared with what psycopg reads."""
 
 import struct
 from collections.abc import Callable
@@ -24,9 +22,11 @@ Texts = list[str | None]
 
 @dataclass(frozen=True)
 class Edge:
-    """``values``: what is read for what is written. psycopg must agree: with the text that PostgreSQL itself
-    writes for the value, passed through ``text``, or else with the Python value it makes of it, passed
-    through ``value``."""
+    """A native type, the type it is read as, and edge values.
+
+    ``values``: the value that is read for each text that is written. psycopg must agree: either the text that
+    PostgreSQL returns, passed through ``text``, or the Python value of psycopg, passed through ``value``.
+    """
 
     native: str
     spec: TypeSpec
@@ -51,7 +51,7 @@ def array(native: str, element: MilvusType, values: dict[str, Any], **psycopg: A
 
 
 def read(database: Database, native: str, spec: TypeSpec, texts: Texts) -> list[Batch]:
-    """These texts, written as ``native`` and read as ``spec``, in their order."""
+    """Write the texts as ``native`` and read them as ``spec``, in order."""
     with database.connect() as connection:
         write(connection, native, texts)
     plan = ReadPlan((ReadColumn("x", spec),), ("n",))
@@ -74,12 +74,12 @@ def column_of(batches: list[Batch]) -> list[Any]:
 
 
 def assert_arrives(database: Database, edge: Edge) -> None:
-    """Every value arrives as the table says and as psycopg reads it, and NULL as NULL."""
+    """Each value is read as the edge states and as psycopg reads it, and NULL as NULL."""
     batches = read(database, edge.native, edge.spec, [*edge.values, None])
-    expected = [told(value) for value in (*edge.values.values(), None)]
-    assert [told(value) for value in column_of(batches)] == expected
+    expected = [comparable(value) for value in (*edge.values.values(), None)]
+    assert [comparable(value) for value in column_of(batches)] == expected
     assert not any(batch.rejected for batch in batches)
-    assert [told(value) for value in read_by_psycopg(database, edge)] == expected
+    assert [comparable(value) for value in read_by_psycopg(database, edge)] == expected
 
 
 def read_by_psycopg(database: Database, edge: Edge) -> list[Any]:
@@ -93,10 +93,10 @@ def read_by_psycopg(database: Database, edge: Edge) -> list[Any]:
         return [None if text is None else edge.text(text.decode()) for text in raw]
 
 
-def told(value: Any) -> Any:
-    """NaN equal to itself, −0.0 unequal to 0.0."""
+def comparable(value: Any) -> Any:
+    """The value in a form in which NaN equals NaN and −0.0 does not equal 0.0."""
     if isinstance(value, (list, tuple)):
-        return [told(item) for item in value]
+        return [comparable(item) for item in value]
     return repr(value) if isinstance(value, float) else value
 
 

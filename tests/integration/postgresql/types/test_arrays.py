@@ -1,3 +1,5 @@
+"""Arrays of every element type: edge values are read exactly, as ARRAY and as JSON."""
+
 import json
 import math
 from typing import Any
@@ -18,8 +20,8 @@ def texts(values: list[Any]) -> list[str | None]:
     return [None if value is None else str(value) for value in values]
 
 
-def written(text: str) -> list[str]:
-    """An array's own text, whose elements are quoted where they hold a blank."""
+def elements_of(text: str) -> list[str]:
+    """The elements in the text of an array, which quotes elements that contain a blank."""
     return [item.strip('"') for item in text.strip("{}").split(",") if item]
 
 
@@ -52,9 +54,9 @@ EDGES = [
     array("numeric[]", T.VARCHAR, {"{1.10,NaN,NULL}": ["1.10", "NaN", None]}, value=texts),
     array("boolean[]", T.BOOL, {"{t,f}": [True, False]}),
     array("date[]", T.VARCHAR, {"{2024-02-29,0044-03-15 BC,infinity}": ["2024-02-29", "0044-03-15 BC",
-          "infinity"]}, text=written),
-    array("time[]", T.VARCHAR, {"{24:00,1:2:3.5}": ["24:00:00", "01:02:03.5"]}, text=written),
-    array("interval[]", T.VARCHAR, {"{P1Y,-1 day}": ["1 year", "-1 days"]}, text=written),
+          "infinity"]}, text=elements_of),
+    array("time[]", T.VARCHAR, {"{24:00,1:2:3.5}": ["24:00:00", "01:02:03.5"]}, text=elements_of),
+    array("interval[]", T.VARCHAR, {"{P1Y,-1 day}": ["1 year", "-1 days"]}, text=elements_of),
     array(
         "timestamp[]",
         T.VARCHAR,
@@ -62,23 +64,23 @@ EDGES = [
                                                       "infinity"],
          "{}": [], "[3:4]={2024-01-01,2024-01-01 00:00:00.5}": ["2024-01-01T00:00:00.000000",
                                                                 "2024-01-01T00:00:00.500000"]},
-        text=lambda text: [iso(item) for item in written(text.split("=")[-1])],
+        text=lambda text: [iso(item) for item in elements_of(text.split("=")[-1])],
     ),
     array(
         "timestamptz[]",
         T.VARCHAR,
         {"{2024-01-01 02:00+02,9999-12-31 23:59-10}": ["2024-01-01T00:00:00.000000+00:00",
                                                       "10000-01-01 09:59:00+00"]},
-        text=lambda text: [iso(item) for item in written(text)],
+        text=lambda text: [iso(item) for item in elements_of(text)],
     ),
     array("timestamp[]", T.VARCHAR, {"{NULL,2024-01-01}": [None, "2024-01-01T00:00:00.000000"]},
           value=lambda items: [item and item.isoformat(timespec="microseconds") for item in items]),
     array("uuid[]", T.VARCHAR, {f"{{{UUID},NULL}}": [UUID, None]}, value=texts),
-    array("odd_enum[]", T.VARCHAR, {'{"",it\'s}': ["", "it's"]}, text=written),
+    array("odd_enum[]", T.VARCHAR, {'{"",it\'s}': ["", "it's"]}, text=elements_of),
     array("inet[]", T.VARCHAR, {"{10.0.0.1,10.0.0.1/8,NULL,::1}": ["10.0.0.1", "10.0.0.1/8", None, "::1"]},
           value=texts),
     array("cidr[]", T.VARCHAR, {"{10.0.0.0/8}": ["10.0.0.0/8"]}, value=texts),
-    array("bit(3)[]", T.VARCHAR, {"{101,000}": ["101", "000"]}, text=written),
+    array("bit(3)[]", T.VARCHAR, {"{101,000}": ["101", "000"]}, text=elements_of),
     as_json("text[]", {'{a,NULL,"\\""}': '["a",null,"\\""]', "{{a},{b}}": '[["a"],["b"]]'}, value=compact),
     as_json("integer[]", {"[0:1][5:6]={{1,2},{3,4}}": "[[1,2],[3,4]]", "{}": "[]"}, value=compact),
     as_json("double precision[]", {"{0.1,1e300,NaN,-0}": '[0.1,1e+300,"NaN",-0]'},

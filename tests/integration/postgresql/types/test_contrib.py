@@ -1,4 +1,4 @@
-"""Types of contrib modules and xml, from the distribution's PostgreSQL, which is older than the wheel's."""
+"""Types of contrib modules and xml, in the distribution's PostgreSQL, which is older than the wheel's."""
 
 import json
 from dataclasses import replace
@@ -68,7 +68,7 @@ def test_hstore_in_arrays_and_composite_types_is_an_object_too(database: Databas
     assert column_of(read(database, "tagged", JSON, ['("a=>1")'])) == ['{"tags":{"a": "1"}}']
 
 
-NEWER = frozenset({"infinity", "-infinity"})
+SINCE_17 = frozenset({"infinity", "-infinity"})
 EDGES = [
     varchar("citext", same("", "ABC", "abc", PLANES, "x" * 10**6)),
     varchar("address", same("A@b")),
@@ -90,7 +90,7 @@ def test_texts_arrive_exactly(database: Database, edge: Edge) -> None:
     assert_arrives(database, edge)
 
 
-def test_they_are_offered_wherever_their_extension_lives(database: Database) -> None:
+def test_contrib_types_are_offered_in_any_schema_of_their_extension(database: Database) -> None:
     database.execute(
         "DROP TABLE IF EXISTS offered;"
         "CREATE TABLE offered (h contrib.hstore, hs contrib.hstore[], c citext, cs citext[], x xml, t tags)"
@@ -107,17 +107,17 @@ def test_they_are_offered_wherever_their_extension_lives(database: Database) -> 
     }
 
 
-# Without what PostgreSQL 17 brought.
-OLDER = [
-    replace(edge, values={text: value for text, value in edge.values.items() if text not in NEWER})
+# The edges without the values that PostgreSQL accepts only since version 17.
+BEFORE_17 = [
+    replace(edge, values={text: value for text, value in edge.values.items() if text not in SINCE_17})
     if edge.native == "interval"
     else edge
     for edge in (*test_numbers.EDGES, *test_texts.EDGES, *test_times.EDGES, *test_arrays.EDGES)
 ]
 
 
-@pytest.mark.parametrize("edge", OLDER, ids=str)
-def test_an_older_server_gives_the_same(database: Database, edge: Edge) -> None:
+@pytest.mark.parametrize("edge", BEFORE_17, ids=str)
+def test_an_older_server_gives_the_same_values(database: Database, edge: Edge) -> None:
     assert_arrives(database, edge)
 
 

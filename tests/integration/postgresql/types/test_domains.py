@@ -1,4 +1,4 @@
-"""Domains are read as what they are made of, however deep."""
+"""Domains: they are read as their base types, at any depth."""
 
 import struct
 
@@ -59,7 +59,7 @@ def database(pg: Database) -> Database:
 
 
 @pytest.mark.parametrize("edge", EDGES, ids=str)
-def test_domains_arrive_as_what_they_are_made_of(database: Database, edge: Edge) -> None:
+def test_domains_are_read_as_their_base_types(database: Database, edge: Edge) -> None:
     assert_arrives(database, edge)
 
 
@@ -67,7 +67,7 @@ def test_domains_arrive_as_what_they_are_made_of(database: Database, edge: Edge)
     ("native", "value"),
     [("wholer", "g"), ("short", "g::text"), ("exact", "g"), ("moment", "now() + g * interval '1 h'")],
 )
-def test_a_domain_may_be_the_key_that_gives_the_order(database: Database, native: str, value: str) -> None:
+def test_a_domain_can_be_the_key_that_gives_the_order(database: Database, native: str, value: str) -> None:
     database.execute("DROP TABLE IF EXISTS keyed")
     database.execute(f"CREATE TABLE keyed (k {native} PRIMARY KEY, v vector(8))")  # type: ignore[arg-type]
     database.execute(

@@ -1,3 +1,5 @@
+"""Geometric types: they are read as JSON objects of their numbers."""
+
 import json
 import re
 from typing import Any
@@ -6,7 +8,7 @@ import pytest
 
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.engines.postgres import Database
-from tests.integration.postgresql.types.edges import Edge, column_of, read, read_by_psycopg, told
+from tests.integration.postgresql.types.edges import Edge, column_of, comparable, read, read_by_psycopg
 
 JSON = TypeSpec(MilvusType.JSON)
 
@@ -50,15 +52,17 @@ def test_shapes_are_objects_of_their_numbers(database: Database, native: str) ->
 
 
 def numbers_in(text: str) -> list[str]:
-    """The numbers of a shape in their order, bit by bit; a JSON object tells them in the same order."""
+    """The exact numbers of a shape in order. A JSON object contains them in the same order."""
     return [repr(float(n)) for n in re.findall(r"-?(?:Infinity|NaN|\d[\d.]*(?:e[+-]?\d+)?)", text)]
 
 
-def test_a_negative_zero_stays_one(database: Database) -> None:
+def test_a_negative_zero_stays_negative(database: Database) -> None:
     assert column_of(read(database, "point", JSON, ["(-0,0)"])) == ['{"x" : -0, "y" : 0}']
 
 
 @pytest.mark.parametrize(("native", "shape"), [("place", "point"), ("area", "polygon")])
 def test_domains_over_shapes_are_read_as_shapes(database: Database, native: str, shape: str) -> None:
     found = column_of(read(database, native, JSON, list(SHAPES[shape])))
-    assert [told(json.loads(text)) for text in found] == [told(value) for value in SHAPES[shape].values()]
+    assert [comparable(json.loads(text)) for text in found] == [
+        comparable(value) for value in SHAPES[shape].values()
+    ]

@@ -1,3 +1,5 @@
+"""JSON and composite types: they are read as JSON text."""
+
 import json
 
 import pytest
@@ -65,13 +67,13 @@ def test_json_arrives_character_by_character(database: Database, edge: Edge) -> 
 
 
 def read_as_json(database: Database, native: str, value: str) -> str:
-    """What is read for this expression of a composite type."""
+    """The JSON that is read for an expression of a composite type."""
     ((text,),) = database.execute(f"SELECT ({value})::{native}::text")  # type: ignore[arg-type]
     (found,) = column_of(read(database, native, JSON, [text]))
     return str(found)
 
 
-def test_a_composite_value_is_an_object_with_a_key_a_column(database: Database) -> None:
+def test_a_composite_value_is_an_object_with_a_key_for_each_column(database: Database) -> None:
     full = read_as_json(database, "outer_row", FULL)
     assert '"n":1.10,' in full
     assert '"j":{"a":1, "a":2},' in full
@@ -84,7 +86,7 @@ def test_a_composite_value_is_an_object_with_a_key_a_column(database: Database) 
     }  # fmt: skip
 
 
-def test_what_json_has_no_number_for_is_told_as_text(database: Database) -> None:
+def test_values_that_json_has_no_number_for_are_read_as_text(database: Database) -> None:
     odd = read_as_json(database, "outer_row", ODD)
     kept = {name: value for name, value in json.loads(odd).items() if value is not None}
     assert kept == {
@@ -93,7 +95,7 @@ def test_what_json_has_no_number_for_is_told_as_text(database: Database) -> None
     }  # fmt: skip
 
 
-def test_null_and_a_row_of_nulls_are_told_apart(database: Database) -> None:
+def test_null_and_a_row_of_nulls_are_distinguished(database: Database) -> None:
     texts = ["(,)", None, "(1,)"]
     assert column_of(read(database, "inner_row", JSON, texts)) == [
         '{"a b":null,"it\'s":null}', None, '{"a b":1,"it\'s":null}',

@@ -1,3 +1,5 @@
+"""Numbers and booleans: edge values are read exactly."""
+
 import math
 from decimal import Decimal
 

@@ -1,3 +1,5 @@
+"""Texts and types that are read as text: edge values are read exactly, invalid text is reported."""
+
 import json
 from collections.abc import Iterator
 
@@ -49,7 +51,7 @@ def test_texts_arrive_exactly(database: Database, edge: Edge) -> None:
 
 @pytest.fixture(scope="module")
 def unchecked(database: Database) -> Iterator[Database]:
-    """A database that takes any bytes for a text."""
+    """A database that accepts any bytes as text."""
     with database.connect() as connection:
         connection.execute("CREATE DATABASE unchecked ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
         yield Database(f"{database.url.rsplit('/', 1)[0]}/unchecked")
@@ -68,7 +70,7 @@ BROKEN, FINE = r"E'a\377b'", r"E'\303\251\346\274\242'"
     ],
     ids=["text", "text[]", "jsonb"],
 )
-def test_a_text_that_is_none_in_utf8_is_rejected_by_itself(unchecked, native, spec, value) -> None:
+def test_only_the_row_with_invalid_utf8_is_rejected(unchecked, native, spec, value) -> None:
     unchecked.execute(f"DROP TABLE IF EXISTS edge; CREATE TABLE edge (id int PRIMARY KEY, v {native})")
     fine = value.replace(BROKEN, FINE)
     unchecked.execute(f"INSERT INTO edge VALUES (1, {fine}), (2, {value}), (3, NULL)")
@@ -87,7 +89,7 @@ def test_a_text_that_is_none_in_utf8_is_rejected_by_itself(unchecked, native, sp
     assert r"\xff" in json.loads(row.row)["v"]
 
 
-def test_a_key_that_is_none_in_utf8_ends_the_read_with_the_reason(unchecked) -> None:
+def test_a_key_with_invalid_utf8_ends_the_read_with_the_reason(unchecked) -> None:
     unchecked.execute("DROP TABLE IF EXISTS edge; CREATE TABLE edge (k text PRIMARY KEY, id int)")
     unchecked.execute(f"INSERT INTO edge VALUES ('a', 1), ({BROKEN}, 2)")
     plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT32)),), key=("k",))
@@ -102,8 +104,8 @@ def test_a_key_that_is_none_in_utf8_ends_the_read_with_the_reason(unchecked) -> 
     assert "condition" in caught.value.hint
 
 
-def test_a_character_that_unicode_lacks_ends_the_read_with_the_reason(database: Database) -> None:
-    """0x81 is nothing in the code page that Windows knows as 1252."""
+def test_a_byte_without_a_unicode_character_fails_with_the_reason(database: Database) -> None:
+    """The byte 0x81 has no character in Windows code page 1252."""
     with database.connect() as connection:
         connection.execute("CREATE DATABASE western ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0")
         western = Database(f"{database.url.rsplit('/', 1)[0]}/western")

@@ -1,3 +1,5 @@
+"""Dates, times, timestamps and intervals: edge values are read exactly."""
+
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -89,7 +91,7 @@ def test_times_arrive_exactly(pg: Database, edge: Edge) -> None:
     assert_arrives(pg, edge)
 
 
-def test_the_interval_style_of_a_role_changes_nothing(pg: Database) -> None:
+def test_the_interval_style_of_a_role_does_not_change_the_values(pg: Database) -> None:
     pg.execute("ALTER ROLE CURRENT_USER SET intervalstyle = 'sql_standard'")
     try:
         assert_arrives(pg, varchar("interval", {"P1Y2M": "1 year 2 mons"}))

@@ -1,4 +1,4 @@
-"""Values that a type cannot take are rejected by name, and the rest of the rows moves on."""
+"""Type mismatches: a value that its type cannot hold is rejected with its field; the other rows are read."""
 
 import json
 
@@ -11,9 +11,9 @@ from tests.integration.postgresql.types.edges import read
 T = MilvusType
 TEXTS = TypeSpec(T.ARRAY, element_type=T.VARCHAR)
 
-# A row each: native type, what it is read as, a value that fits and some that do not, code, and the first
-# misfit as it is shown.
-MISFITS = [
+# Native type, the type it is read as, a text that fits and texts that do not, the code, and how the first
+# mismatch is shown.
+MISMATCHES = [
     ("timestamp", TypeSpec(T.INT64), ["2024-01-01", "infinity", "-infinity"], "not_finite", "infinity"),
     ("timestamptz", TypeSpec(T.INT64), ["2024-01-01", "-infinity"], "not_finite", "-infinity"),
     ("integer[]", TypeSpec(T.ARRAY, element_type=T.INT32), ["{1}", "{{1,2},{3,4}}"], "array_dimensions",
@@ -29,10 +29,10 @@ MISFITS = [
 
 @pytest.mark.parametrize(
     ("native", "spec", "texts", "code", "shown"),
-    MISFITS,
-    ids=[f"{row[0]} as {row[1]}: {row[3]}" for row in MISFITS],
+    MISMATCHES,
+    ids=[f"{row[0]} as {row[1]}: {row[3]}" for row in MISMATCHES],
 )
-def test_values_that_a_type_cannot_take_are_rejected_by_name(
+def test_values_that_a_type_cannot_hold_are_rejected_with_their_field(
     pg: Database, native: str, spec: TypeSpec, texts: list[str], code: str, shown: str
 ) -> None:
     (batch,) = read(pg, native, spec, [*texts, None])

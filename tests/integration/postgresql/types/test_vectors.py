@@ -1,3 +1,5 @@
+"""Vectors of pgvector and bit strings: edge values are read exactly."""
+
 import struct
 
 import pytest
@@ -21,7 +23,7 @@ def half(*numbers: float) -> bytes:
 
 
 def entries(text: str) -> list[dict[str, float]]:
-    """`{1:0.5,9:2}/9`, whose indices count from 1."""
+    """The entries of a text like `{1:0.5,9:2}/9`, whose indices start at 1."""
     pairs = [pair.split(":") for pair in text[1 : text.index("}")].split(",") if pair]
     return sparse({int(index) - 1: numbers_in(value)[0] for index, value in pairs})
 
@@ -101,7 +103,7 @@ def test_vectors_arrive_exactly(pg: Database, edge: Edge) -> None:
 
 @pytest.mark.parametrize("native", ["vector(1)", "halfvec(1)", "sparsevec(1)"])
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_pgvector_holds_nothing_but_finite_numbers(pg: Database, native: str, number: str) -> None:
+def test_pgvector_accepts_only_finite_numbers(pg: Database, native: str, number: str) -> None:
     written = f"{{1:{number}}}/1" if native.startswith("sparse") else f"[{number}]"
     with pg.connect() as connection, pytest.raises(DataError):
         connection.execute(f"SELECT '{written}'::{native}")  # type: ignore[arg-type]
