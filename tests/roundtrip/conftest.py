@@ -1,4 +1,4 @@
-"""The fixture of every round trip (how to use it: ``tests.roundtrip.moving``)."""
+"""Fixtures of the round-trip tests (``tests.roundtrip.moving`` shows how to use them)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,8 +21,8 @@ def mover(
 
 
 @pytest.fixture
-def swept(mover: Mover, postgres_server: EmbeddedPostgres) -> Iterator[Mover]:
-    """The same, with a database of its own for each test."""
+def isolated(mover: Mover, postgres_server: EmbeddedPostgres) -> Iterator[Mover]:
+    """A mover with a separate database for each test."""
     name, shared = f"vf_{uuid4().hex[:12]}", mover.source
     mover.postgres(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     mover.source = Database(postgres_server.url(name))

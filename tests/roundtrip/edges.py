@@ -1,4 +1,4 @@
-"""Edge values of many types in one table, moved, and looked for in the target."""
+"""Edge values of many types in one table: helpers that move them and look for them in the target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def make_table(mover: Mover, natives: Sequence[str], rows: Sequence[Sequence[str | None]]) -> None:
-    """``edges``: a key, a vector, and a column x0, x1 ... of each native type, filled from texts."""
+    """Create ``edges``: a key, a vector, and a column x0, x1 ... of each native type, filled from texts."""
     names = [f"x{number}" for number in range(len(natives))]
     columns = ", ".join(f"{name} {native}" for name, native in zip(names, natives, strict=True))
     casts = sql.SQL(", ").join(sql.SQL(f"%s::text::{native}") for native in natives)
@@ -31,8 +31,9 @@ def make_table(mover: Mover, natives: Sequence[str], rows: Sequence[Sequence[str
 
 
 def move_edges(mover: Mover, edges: Sequence[Edge], *, dynamic: bool = False) -> Moved:
-    """Every value of the edges. A row holds one of each; an edge with fewer repeats its last. ``dynamic``:
-    into the dynamic field instead of fields of their own."""
+    """Move every value of the edges. Each row holds one value of each edge; an edge with fewer values repeats
+    its last one. ``dynamic``: move the values into the dynamic field instead of separate fields.
+    """
     height = max(len(edge.values) for edge in edges)
     columns = [list(edge.values) + [list(edge.values)[-1]] * (height - len(edge.values)) for edge in edges]
     make_table(mover, [edge.native for edge in edges], list(zip(*columns, strict=True)))
@@ -40,7 +41,7 @@ def move_edges(mover: Mover, edges: Sequence[Edge], *, dynamic: bool = False) ->
 
 
 def move_table(mover: Mover, edges: Sequence[Edge], *, dynamic: bool = False) -> Moved:
-    """What ``make_table`` made, each column as the type of its edge."""
+    """Move the table of ``make_table``, each column as the type of its edge."""
     fields = [_dynamic(f"x{n}", e) if dynamic else _field(f"x{n}", e) for n, e in enumerate(edges)]
     options = {"max_rejected": None}
     return mover.move(f"public.{TABLE}", options, fields=[{"source": "n"}, {"source": "v"}, *fields])
@@ -62,9 +63,9 @@ def _field(name: str, edge: Edge) -> Row:
     return field
 
 
-def assert_all_there(moved: Moved, edges: Sequence[Edge]) -> None:
-    kept_back = [(row["field"], row["code"], row["reason"]) for row in moved.rejected]
-    assert not kept_back, kept_back
+def assert_all_arrived(moved: Moved, edges: Sequence[Edge]) -> None:
+    rejected = [(row["field"], row["code"], row["reason"]) for row in moved.rejected]
+    assert not rejected, rejected
     assert moved.report["status"] == "Successful", moved.log
     rows = moved.rows()
     for number, edge in enumerate(edges):
@@ -74,7 +75,7 @@ def assert_all_there(moved: Moved, edges: Sequence[Edge]) -> None:
 
 
 def as_read(edge: Edge, value: Any) -> Any:
-    """A value as pymilvus gives it: it makes doubles of integers beyond 64 bits."""
+    """The value as pymilvus returns it: integers beyond 64 bits become doubles."""
     return json.loads(value, parse_int=as_integer) if edge.spec.type is MilvusType.JSON else value
 
 
@@ -84,13 +85,13 @@ def as_integer(text: str) -> int | float:
 
 
 def raw_json(moved: Moved, mover: Mover, field: str, filter_: str) -> list[str]:
-    """The texts of a JSON field as the server holds them, before any client makes numbers of them."""
+    """The texts of a JSON field as the server stores them, before a client parses their numbers."""
     moved.rows()
     with grpc.insecure_channel(mover.uri.removeprefix("http://")) as channel:
-        asked = milvus_pb2.QueryRequest(
+        query = milvus_pb2.QueryRequest(
             collection_name=moved.target, expr=filter_, output_fields=[field], consistency_level=0
         )
-        answer = milvus_pb2_grpc.MilvusServiceStub(channel).Query(asked)
+        answer = milvus_pb2_grpc.MilvusServiceStub(channel).Query(query)
     assert answer.status.error_code == 0, answer.status.reason
     (data,) = (one for one in answer.fields_data if one.field_name == field)
     return [text.decode() for text in data.scalars.json_data.data]

@@ -1,4 +1,4 @@
-"""Moving tables by the plan command and looking at both ends with their own clients, for a test to compare.
+"""Mover: moves tables with the plan command, and reads both ends with their own clients for a comparison.
 
 ::
 
@@ -9,10 +9,10 @@
         assert moved.report["status"] == "Successful"
         assert list(moved.rows().values()) == [{"auto_id": ..., "v": [1.0, 2.0], "price": "0.10"}]
 
-``mover`` comes on Milvus Lite and on Milvus 2.3.5 in turn; ``mover.is_lite`` tells which. The PostgreSQL
-database is the test module's own, so drop or name tables apart. ``move`` takes the keys of a collection of
-the plan file; ``refused`` gives the faults where preflight takes no such plan. What was moved lies in
-collections of their own names, dropped with the test.
+Each test with ``mover`` runs on Milvus Lite and on Milvus 2.3.5; ``mover.is_lite`` is true on the first. All
+tests of a module share a PostgreSQL database, so drop tables or use different names. ``move`` takes the keys
+of a collection in the plan file; ``refused`` returns the faults if preflight refuses the plan. Each target
+collection has a unique name and is dropped after the test.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from tests.engines.milvus_client import plain_client
 from tests.engines.postgres import Database
 
 Row = dict[str, Any]
-# The most that Milvus gives in one answer.
+# The most rows that Milvus returns in one answer.
 MOST_ROWS = 16_384
-# By what 2.3.5 lets itself be asked for rows: a loaded collection, and so an index on each vector.
+# Index type and metric by vector type: Milvus 2.3.5 returns rows only if each vector has an index.
 INDEXES = {
     DataType.FLOAT_VECTOR: ("FLAT", "L2"),
     DataType.FLOAT16_VECTOR: ("FLAT", "L2"),
@@ -54,7 +54,7 @@ INDEXES = {
 
 @dataclass
 class Moved:
-    """One collection, after the job that moved it. Both ends are asked anew by each call."""
+    """A collection after the job that moved it. Each call reads the current state, except ``schema``."""
 
     client: MilvusClient
     target: str
@@ -69,7 +69,7 @@ class Moved:
 
     @property
     def rejected(self) -> list[dict[str, str]]:
-        """Rows that were kept back, in their order: locator, field, code, reason, row."""
+        """The rejected rows in order: locator, field, code, reason, row."""
         found = self.job.rejected_rows.order_by("id")
         return list(found.values("locator", "field", "code", "reason", "row"))
 
@@ -84,7 +84,7 @@ class Moved:
 
     @cached_property
     def schema(self) -> dict[str, Any]:
-        """What ``describe_collection`` of pymilvus says."""
+        """The answer of pymilvus to ``describe_collection``."""
         described: dict[str, Any] = self.client.describe_collection(self.target)
         return described
 
@@ -98,27 +98,27 @@ class Moved:
         return next(name for name, one in self.fields.items() if one.get("is_primary"))
 
     def rows(self, partition: str | None = None) -> dict[Any, Row]:
-        """All rows by their key, the keys of ``$meta`` among the fields, all as pymilvus gives them."""
-        self.make_answer()
-        among = {"partition_names": [partition]} if partition else {}
+        """All rows by key, as pymilvus returns them. The keys of ``$meta`` are among the fields."""
+        self.make_queryable()
+        only = {"partition_names": [partition]} if partition else {}
         found = self.client.query(
-            self.target, "", output_fields=["*"], limit=MOST_ROWS, consistency_level="Strong", **among
+            self.target, "", output_fields=["*"], limit=MOST_ROWS, consistency_level="Strong", **only
         )
         rows = {row[self.key]: row for row in map(dict, found)}
-        assert len(rows) == len(found), "a key is there more than once"
-        assert len(rows) == self.count(partition), "a query gave fewer rows than are counted"
+        assert len(rows) == len(found), "a key is stored more than once"
+        assert len(rows) == self.count(partition), "a query returned fewer rows than count(*)"
         return rows
 
     def count(self, partition: str | None = None) -> int:
-        self.make_answer()
-        among = {"partition_names": [partition]} if partition else {}
+        self.make_queryable()
+        only = {"partition_names": [partition]} if partition else {}
         found = self.client.query(
-            self.target, "", output_fields=["count(*)"], consistency_level="Strong", **among
+            self.target, "", output_fields=["count(*)"], consistency_level="Strong", **only
         )
         return int(found[0]["count(*)"])
 
-    def make_answer(self) -> None:
-        """Index and load the collection, so that it can be asked for rows."""
+    def make_queryable(self) -> None:
+        """Index and load the collection, so that it can be queried."""
         if self.client.get_load_state(self.target)["state"].name == "Loaded":
             return
         indexes = MilvusClient.prepare_index_params()
@@ -146,10 +146,10 @@ class Mover:
         self.client = plain_client(self.uri)
 
     def postgres(self, statement: Query, parameters: Any = None) -> list[Any]:
-        """Run SQL in the source; the rows it returns, as psycopg gives them."""
+        """Run SQL in the source and return its rows as psycopg returns them."""
         with self.source.connect() as connection:
-            done = connection.execute(statement, parameters)
-            return done.fetchall() if done.description else []
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
 
     def move(
         self,
@@ -159,7 +159,7 @@ class Mover:
         **collection: Any,
     ) -> Moved:
         """Move one table as ``manage.py runplan --inline`` does. ``collection``: keys of the plan file;
-        ``settings``: of the source's connection, where they differ."""
+        ``settings``: changes to the settings of the source connection."""
         [moved] = self.move_all([{"source": source, **collection}], options, settings)
         return moved
 
@@ -177,7 +177,7 @@ class Mover:
         moved = [Moved(self.client, target, report, number) for number, target in enumerate(targets)]
         if len(moved) > 1 and report["status"] == "Successful":
             with ThreadPoolExecutor() as pool:  # most of a load is waiting
-                list(pool.map(Moved.make_answer, moved))
+                list(pool.map(Moved.make_queryable, moved))
         return moved
 
     def refused(
@@ -187,7 +187,7 @@ class Mover:
         settings: dict[str, Any] | None = None,
         **collection: Any,
     ) -> list[dict[str, Any]]:
-        """What ``runplan --check`` finds against the move: code, message, hint and path of each fault."""
+        """The faults that ``runplan --check`` finds: code, message, hint and path of each."""
         return self.refused_all([{"source": source, **collection}], options, settings)
 
     def refused_all(
@@ -196,7 +196,7 @@ class Mover:
         options: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """The faults of a plan of several tables."""
+        """The faults of a plan with several tables."""
         plan = self.plan(collections, options, settings)
         faults: list[dict[str, Any]] = self._run(plan, "--check")["faults"]
         return faults
@@ -207,7 +207,7 @@ class Mover:
         options: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The plan, as the file holds it; collections without a target get one of their own."""
+        """The plan as it is in the file. A collection without a target gets a unique one."""
         named = [{"target": f"rt_{uuid4().hex[:12]}", **collection} for collection in collections]
         self.targets += [collection["target"] for collection in named]
         return {
@@ -218,15 +218,15 @@ class Mover:
             "collections": named,
         }
 
-    def _run(self, plan: dict[str, Any], how: str) -> dict[str, Any]:
+    def _run(self, plan: dict[str, Any], option: str) -> dict[str, Any]:
         file = self.folder / "plan.yaml"
         text = yaml.safe_dump(plan, allow_unicode=True)
-        # A plan takes ${NAME} from the environment, where it is not escaped.
+        # A plan replaces ${NAME} by an environment variable unless it is escaped.
         file.write_text(re.sub(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", r"$\g<0>", text))
         out, err = StringIO(), StringIO()
-        # Its exit code follows from the report.
+        # The report shows the result, so the exit code is not needed.
         with suppress(SystemExit):
-            call_command("runplan", str(file), how, "--json", stdout=out, stderr=err, no_color=True)
+            call_command("runplan", str(file), option, "--json", stdout=out, stderr=err, no_color=True)
         report: dict[str, Any] = json.loads(out.getvalue())
         return report
 

@@ -1,4 +1,4 @@
-"""Rows added to a collection that is there: counted before and after, and left as it was found."""
+"""Appending to an existing collection: the added rows are counted; index and load state do not change."""
 
 import pytest
 
@@ -16,8 +16,8 @@ def items(mover):
     mover.postgres("DROP TABLE items CASCADE")
 
 
-def more(mover, first, last):
-    """The rows of the source from now on."""
+def replace_rows(mover, first, last):
+    """Replace the rows of the source."""
     mover.postgres("TRUNCATE items")
     mover.postgres(
         "INSERT INTO items SELECT g, ('[' || g || ',2]')::vector, NULL, 'more ' || g"
@@ -29,7 +29,7 @@ def more(mover, first, last):
 def test_rows_are_added_and_the_check_counts_the_difference(mover, items):
     moved = mover.move("public.items")
     assert moved.report["status"] == "Successful", moved.log
-    more(mover, 101, 150)
+    replace_rows(mover, 101, 150)
     added = mover.move("public.items", target=moved.target, if_exists="append")
     assert added.report["status"] == "Successful", added.log
     assert added.rows().keys() == set(range(1, 151))
@@ -39,9 +39,9 @@ def test_rows_are_added_and_the_check_counts_the_difference(mover, items):
     assert f"{moved.target} contains 100 rows before this job adds rows." in added.log
 
 
-def test_rows_that_replace_others_are_proven_by_their_keys(mover, items):
+def test_rows_that_replace_others_are_verified_by_their_keys(mover, items):
     moved = mover.move("public.items")
-    more(mover, 81, 130)
+    replace_rows(mover, 81, 130)
     added = mover.move("public.items", target=moved.target, if_exists="append")
     assert added.report["status"] == "Successful", added.log
     rows = added.rows()
@@ -65,7 +65,7 @@ def test_text_keys_of_every_kind_are_found_again(mover):
     mover.postgres("DROP TABLE notes")
 
 
-def test_integer_keys_to_the_very_ends_are_found_again(mover):
+def test_the_smallest_and_largest_integer_keys_are_found_again(mover):
     keys = [-(2**63), -(2**63) + 1, -1, 0, 1, 2**63 - 2, 2**63 - 1]
     mover.postgres("CREATE TABLE ends (k bigint PRIMARY KEY, v vector(2))")
     for key in keys:
@@ -77,7 +77,7 @@ def test_integer_keys_to_the_very_ends_are_found_again(mover):
     mover.postgres("DROP TABLE ends")
 
 
-def test_auto_id_rows_are_added_by_their_number(mover, items):
+def test_appended_rows_with_auto_id_are_verified_by_their_count(mover, items):
     moved = mover.move("public.items", key="auto")
     added = mover.move("public.items", {"limit_rows": 30}, target=moved.target, if_exists="append")
     assert added.report["status"] == "Successful", added.log
@@ -86,7 +86,7 @@ def test_auto_id_rows_are_added_by_their_number(mover, items):
 
 
 @pytest.mark.parametrize("loads", [True, False])
-def test_index_and_load_state_are_left_as_they_were_found(mover, items, loads):
+def test_index_and_load_state_do_not_change(mover, items, loads):
     moved = mover.move("public.items", {"create_index": loads, "load": loads})
     before = mover.client.list_indexes(moved.target), mover.client.get_load_state(moved.target)
     added = mover.move("public.items", target=moved.target, if_exists="append")
@@ -94,8 +94,8 @@ def test_index_and_load_state_are_left_as_they_were_found(mover, items, loads):
     assert (mover.client.list_indexes(moved.target), mover.client.get_load_state(moved.target)) == before
 
 
-def test_fields_that_the_source_lacks_stay_empty_or_take_their_default(mover, items):
-    """Milvus 2.3.5 has neither NULL nor defaults: there such a field must be filled by the plan."""
+def test_fields_that_the_source_lacks_stay_null_or_get_their_default(mover, items):
+    """Milvus 2.3.5 has neither NULL nor defaults, so its plan must fill such a field."""
     fields = [
         {"source": "id"},
         {"source": "v"},
@@ -107,24 +107,24 @@ def test_fields_that_the_source_lacks_stay_empty_or_take_their_default(mover, it
     assert moved.report["status"] == "Successful", moved.log
     mover.postgres("ALTER TABLE items DROP COLUMN price")
     mover.postgres("UPDATE items SET id = id + 1000")
-    there = {"target": moved.target, "if_exists": "append"}
+    append = {"target": moved.target, "if_exists": "append"}
     if not mover.is_lite:
-        faults = mover.refused("public.items", **there)
+        faults = mover.refused("public.items", **append)
         assert [fault["code"] for fault in faults] == ["field_not_mapped", "field_not_mapped"]
         filled = {"added": True, "target": "price", "type": "DOUBLE", "fill_null": -1.0}
-        there["fields"] = [*fields[:3], filled, fields[4]]
-    added = mover.move("public.items", **there)
+        append["fields"] = [*fields[:3], filled, fields[4]]
+    added = mover.move("public.items", **append)
     assert added.report["status"] == "Successful", added.log
     row = added.rows()[1001]
     assert (row["price"], row["origin"], row["title"]) == (None if mover.is_lite else -1.0, "first", "item 1")
     assert added.counts["verified"] is True
 
 
-def test_each_difference_is_refused_at_its_field_and_nothing_is_touched(mover, items):
+def test_each_schema_difference_is_refused_on_its_field_and_nothing_changes(mover, items):
     fields = [{"source": "id"}, {"source": "v"}, {"source": "title", "type": "VARCHAR", "max_length": 30}]
     moved = mover.move("public.items", fields=fields, dynamic_field=False)
     assert moved.report["status"] == "Successful", moved.log
-    there = {"target": moved.target, "if_exists": "append"}
+    append = {"target": moved.target, "if_exists": "append"}
     longer = [*fields[:2], fields[2] | {"max_length": 60}]
     renamed = [*fields[:2], fields[2] | {"target": "name"}]
     tables = {
@@ -134,12 +134,12 @@ def test_each_difference_is_refused_at_its_field_and_nothing_is_touched(mover, i
         "partition_key_differs": ({"fields": fields, "partition_key": "title"}, "partition_key"),
     }
     for code, (plan, path) in tables.items():
-        found = {(f["code"], f["path"]) for f in mover.refused("public.items", **there, **plan)}
+        found = {(f["code"], f["path"]) for f in mover.refused("public.items", **append, **plan)}
         assert (code, f"collections[0].{path}") in found
     assert len(moved.rows()) == 100
 
 
-def test_keys_of_an_opened_column_go_into_the_fields_they_made(mover):
+def test_keys_of_an_opened_column_go_into_their_existing_fields(mover):
     mover.postgres("""
         CREATE TABLE facts (id bigint PRIMARY KEY, v vector(2), m jsonb);
         INSERT INTO facts VALUES (1, '[1,2]', '{"price": 1, "a": {"b.c": "x"}}')
@@ -161,8 +161,8 @@ def test_keys_of_an_opened_column_go_into_the_fields_they_made(mover):
     mover.postgres("DROP TABLE facts")
 
 
-def test_a_row_that_replaces_another_takes_nothing_of_its_dynamic_field_over(mover):
-    """Milvus Lite's own upsert would."""
+def test_a_row_that_replaces_another_does_not_keep_its_dynamic_field(mover):
+    """The upsert of Milvus Lite itself would keep the old keys."""
     mover.postgres("""
         CREATE TABLE facts (id bigint PRIMARY KEY, v vector(2), m jsonb);
         INSERT INTO facts VALUES (1, '[1,2]', '{"old": 1, "both": 1}'), (2, '[1,2]', '{"stays": 1}')

@@ -1,4 +1,4 @@
-"""Composite types, ranges and shapes, moved and read back as objects with the values PostgreSQL tells."""
+"""Composite types, ranges and shapes: they are read back as objects with the values of PostgreSQL."""
 
 TABLE = """
     DROP TABLE IF EXISTS documents; DROP TYPE IF EXISTS person CASCADE;
@@ -49,7 +49,7 @@ SECOND = {
 }
 
 
-def test_documents_are_read_back_as_they_were(mover):
+def test_documents_are_read_back_unchanged(mover):
     mover.postgres(TABLE)
     moved = mover.move("public.documents")
     assert moved.report["status"] == "Successful", moved.log
@@ -57,5 +57,5 @@ def test_documents_are_read_back_as_they_were(mover):
     rows = moved.rows()
     for key, expected in ((1, FIRST), (2, SECOND)):
         assert {name: rows[key][name] for name in expected} == expected
-    # Only an object can be a JSON field of 2.3.5: the list of people is in the dynamic field there.
+    # A JSON field of Milvus 2.3.5 holds only objects, so the list of people is in the dynamic field there.
     assert moved.fields.keys() == {"id", "v", *FIRST} - (set() if mover.is_lite else {"people"})

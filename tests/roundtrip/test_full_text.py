@@ -1,5 +1,6 @@
-"""Texts made searchable by their words on the way: searched with plain pymilvus on Milvus Lite; Milvus 2.3.5
-refuses it."""
+"""Full-text search: plain pymilvus finds moved texts by their words on Milvus Lite; for Milvus 2.3.5 such a
+plan is refused.
+"""
 
 import pytest
 
@@ -17,14 +18,16 @@ WORDS = [{"field": "title", "output": "words"}]
 
 @pytest.fixture
 def mover(pg, milvus_lite_uri, tmp_path, transactional_db):
-    """To Milvus Lite alone, with a table of books, whose every tenth has no title."""
+    """A mover to Milvus Lite, with a table of books in which every tenth book has no title."""
     for mover in moving(pg, milvus_lite_uri, tmp_path, is_lite=True):
         mover.postgres(TABLE)
         yield mover
         mover.postgres("DROP TABLE books")
 
 
-def test_a_server_without_it_refuses_it(pg, milvus_235_uri, tmp_path, transactional_db):
+def test_a_plan_for_a_server_without_full_text_search_is_refused(
+    pg, milvus_235_uri, tmp_path, transactional_db
+):
     for mover in moving(pg, milvus_235_uri, tmp_path, is_lite=False):
         mover.postgres(TABLE)
         [fault] = mover.refused("public.books", full_text=WORDS)
@@ -34,7 +37,7 @@ def test_a_server_without_it_refuses_it(pg, milvus_235_uri, tmp_path, transactio
     assert "needs Milvus 2.5 or later" in fault["message"]
 
 
-def found(moved, text, field="words"):
+def search(moved, text, field="words"):
     (hits,) = moved.client.search(
         moved.target,
         data=[text],
@@ -56,8 +59,8 @@ def test_a_search_for_a_word_finds_the_rows_that_have_it(mover):
 
     assert moved.report["status"] == "Successful", moved.log
     for word in ("river", "FOX", "fjord"):
-        assert found(moved, word) == titles(mover, word), word
-    assert found(moved, "elephant") == {}
+        assert search(moved, word) == titles(mover, word), word
+    assert search(moved, "elephant") == {}
     assert moved.counts["rows_target"] == moved.count() == 200
     assert moved.fields["title"]["nullable"] is True
     assert moved.fields["words"]["is_function_output"] is True
@@ -71,43 +74,43 @@ def test_a_search_for_a_word_finds_the_rows_that_have_it(mover):
     assert (index["index_type"], index["metric_type"]) == ("SPARSE_INVERTED_INDEX", "BM25")
 
 
-def test_a_text_that_stands_for_null_is_found_by_its_words(mover):
-    """Milvus Lite would store a default of its own without looking at its words."""
+def test_a_default_that_replaces_null_is_found_by_its_words(mover):
+    """Milvus Lite itself would store a default without indexing its words."""
     fields = [{"source": "id"}, {"source": "v"}, {"source": "title", "nullable": False, "default": "no name"}]
 
     moved = mover.move("public.books", INDEXED, full_text=WORDS, fields=fields)
 
     assert moved.report["status"] == "Successful", moved.log
-    assert set(found(moved, "name")) == set(range(10, 201, 10))
+    assert set(search(moved, "name")) == set(range(10, 201, 10))
 
 
-def test_a_table_of_texts_alone_can_be_moved_by_its_words(mover):
+def test_a_table_without_vectors_can_be_moved_for_full_text_search(mover):
     fields = [{"source": "id"}, {"source": "title", "fill_null": ""}]
 
     moved = mover.move("public.books", INDEXED, full_text=WORDS, fields=fields)
 
     assert moved.report["status"] == "Successful", moved.log
     assert set(moved.fields) == {"id", "title", "words"}
-    assert found(moved, "river") == titles(mover, "river")
+    assert search(moved, "river") == titles(mover, "river")
 
 
-@pytest.mark.parametrize("said", [{}, {"full_text": WORDS}])
-def test_rows_added_later_are_found_by_their_words_too(mover, said):
-    """Whether the plan speaks of it or leaves that to the collection."""
+@pytest.mark.parametrize("plan_keys", [{}, {"full_text": WORDS}])
+def test_rows_added_later_are_found_by_their_words_too(mover, plan_keys):
+    """The plan may request full-text search or leave that to the collection."""
     moved = mover.move("public.books", INDEXED, full_text=WORDS)
     mover.postgres("CREATE TABLE more AS SELECT id + 1000 AS id, v, 'A whale' AS title, price FROM books")
     mover.postgres("ALTER TABLE more ADD PRIMARY KEY (id)")
 
-    again = mover.move("public.more", target=moved.target, if_exists="append", **said)
+    again = mover.move("public.more", target=moved.target, if_exists="append", **plan_keys)
 
     mover.postgres("DROP TABLE more")
     assert again.report["status"] == "Successful", again.log
     assert again.counts["verified"] is True
-    assert set(found(moved, "whale")) == set(range(1001, 1201))
-    assert found(moved, "river") == titles(mover, "river")
+    assert set(search(moved, "whale")) == set(range(1001, 1201))
+    assert search(moved, "river") == titles(mover, "river")
 
 
-def test_words_that_the_collection_does_not_have_are_refused(mover):
+def test_a_full_text_field_that_the_collection_lacks_is_refused(mover):
     moved = mover.move("public.books", INDEXED, full_text=WORDS)
     differs = [WORDS[0] | {"output": "others"}]
 
@@ -117,7 +120,7 @@ def test_words_that_the_collection_does_not_have_are_refused(mover):
 
 
 @pytest.mark.parametrize("analyzer", ["english", "chinese"])
-def test_an_analyzer_that_the_target_cannot_be_asked_for_is_refused(mover, analyzer):
+def test_an_analyzer_that_the_target_lacks_is_refused(mover, analyzer):
     [fault] = mover.refused("public.books", full_text=[WORDS[0] | {"analyzer": analyzer}])
 
     assert (fault["code"], fault["hint"]) == ("analyzer_unknown", "Use standard.")

@@ -1,4 +1,4 @@
-"""Keys of every type that can be one, moved and read back: exact, and each once."""
+"""Keys of every possible type: they are moved and read back exactly, each once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 ODD_TEXTS = ["", " ", "a", "A", "ä", "it's", 'say "hi"', "back\\slash", "\\n", "new\nline", "\t", "\x01", "%",
              "_", "'; DROP TABLE x; --", "漢字", "\U0001f600", "x" * 500, "10", "NULL", "$meta"]  # fmt: skip
 
-# By native type: the texts of its values, and the keys that come of them.
+# The keys to move, by native type.
 INTEGERS = {
     "smallint": [-(2**15), -1, 0, 1, 2**15 - 1],
     "integer": [-(2**31), -1, 0, 1, 2**31 - 1],
-    # What 2.3.5 does with its very ends: test_appending.
+    # The very smallest and largest values are in test_appending.
     "bigint": [-BIG + 1, -1, 0, 1, BIG - 2],
 }
 TEXTS = {
@@ -34,7 +34,7 @@ SHOWN = {
 
 @pytest.fixture
 def keyed(mover):
-    """Makes a table for each type, its rows numbered in ``n``, and moves them all in one job."""
+    """Create a table for each type, with rows numbered in ``n``, and move all tables in one job."""
 
     def move(tables):
         mover.postgres(f"CREATE TYPE odd_key AS ENUM ({', '.join(map(quoted, TEXTS['odd_key']))})")
@@ -61,14 +61,14 @@ def quoted(text):
     return "'" + text.replace("'", "''") + "'"
 
 
-def test_integers_are_keys_to_their_very_ends(keyed):
+def test_integers_can_be_keys_up_to_their_limits(keyed):
     for moved, (native, keys) in zip(keyed(INTEGERS), INTEGERS.items(), strict=True):
         assert moved.report["status"] == "Successful", moved.log
         assert numbers(moved) == dict(zip(keys, range(9), strict=False)), native
         assert moved.fields["k"]["type"].name == "INT64"
 
 
-def test_texts_and_what_is_exact_as_text_are_keys(keyed):
+def test_texts_and_types_with_an_exact_text_can_be_keys(keyed):
     for moved, (native, keys) in zip(keyed(TEXTS), TEXTS.items(), strict=True):
         assert moved.report["status"] == "Successful", moved.log
         shown = {SHOWN.get(key, key): n for n, key in enumerate(keys)}
@@ -78,24 +78,24 @@ def test_texts_and_what_is_exact_as_text_are_keys(keyed):
 
 
 @pytest.mark.parametrize("native", ["double precision", "boolean", "jsonb", "inet", "bytea", "timestamptz"])
-def test_other_types_make_room_for_new_keys(mover, native):
+def test_keys_of_other_types_are_replaced_by_new_keys(mover, native):
     values = {"boolean": "true", "inet": "10.0.0.1", "bytea": "\\x00", "jsonb": "{}", "timestamptz": "now"}
     value = values.get(native, "1.5")
     mover.postgres(f"CREATE TABLE others (k {native} PRIMARY KEY, v vector(2))")
     mover.postgres(f"INSERT INTO others VALUES (%s::text::{native}, '[1,2]')", (value,))
-    asked = mover.refused("public.others", key="k")
+    faults = mover.refused("public.others", key="k")
     moved = mover.move("public.others")
     mover.postgres("DROP TABLE others")
 
-    assert "key_type" in {fault["code"] for fault in asked}
+    assert "key_type" in {fault["code"] for fault in faults}
     assert moved.report["status"] == "Successful", moved.log
     (row,) = moved.rows().values()
     assert moved.fields[moved.key]["auto_id"] is True
     assert ("k" in row) is (native != "bytea")
 
 
-def test_joined_keys_never_meet(mover):
-    """The parts that would meet if they were just put together, and one after another once more."""
+def test_joined_keys_never_collide(mover):
+    """These parts would collide if they were joined without escaping."""
     parts = [
         ("a", "b/c"),
         ("a/b", "c"),

@@ -1,4 +1,4 @@
-"""What the mapping may change by choice: cut texts, values for NULL, opened documents, added fields."""
+"""Options of the mapping: truncated texts, values for NULL, opened columns, added fields."""
 
 import json
 
@@ -11,16 +11,16 @@ VECTOR = {"source": "v"}
 
 @pytest.fixture
 def table(mover):
-    """Makes a table with an id, a vector and the columns given, and fills it."""
+    """Create a table with an id, a vector and the given columns, and fill it."""
 
-    def table(columns, *rows):
+    def create(columns, *rows):
         mover.postgres("DROP TABLE IF EXISTS things")
         mover.postgres(f"CREATE TABLE things (id int PRIMARY KEY, v vector(2), {columns})")
         for number, row in enumerate(rows):
             places = ", ".join(["%s"] * len(row))
             mover.postgres(f"INSERT INTO things VALUES ({number}, '[1,2]', {places})", row)
 
-    return table
+    return create
 
 
 def move(mover, *fields, **plan):
@@ -35,14 +35,14 @@ def column(moved, name):
     return {key: row[name] for key, row in moved.rows().items() if name in row}
 
 
-def faults(found):
-    return [(fault["code"], fault["path"]) for fault in found]
+def codes_and_paths(faults):
+    return [(fault["code"], fault["path"]) for fault in faults]
 
 
 # ---------------------------------------------------------------- too_long
 
 
-def test_long_texts_are_cut_at_a_character_and_counted(mover, table):
+def test_long_texts_are_truncated_at_a_character_and_counted(mover, table):
     table(
         "t text, tags text[]",
         ("aé€", ["abcd", "é€"]),
@@ -70,10 +70,10 @@ def test_long_texts_are_rejected_unless_the_plan_says_otherwise(mover, table):
     assert moved.counts["values_cut"] == 0
 
 
-def test_a_key_is_never_cut(mover, table):
+def test_a_key_is_never_truncated(mover, table):
     table("t text NOT NULL UNIQUE", ("aé€",))
     found = mover.refused("public.things", key="t", fields=[VECTOR, {"source": "t", "too_long": "truncate"}])
-    assert faults(found) == [("option_misplaced", "collections[0].fields[1].too_long")]
+    assert codes_and_paths(found) == [("option_misplaced", "collections[0].fields[1].too_long")]
 
 
 # ---------------------------------------------------------------- fill_null
@@ -134,7 +134,7 @@ def documents(table, *texts, native="jsonb"):
     table(f"m {native}", *((text,) for text in texts))
 
 
-def test_keys_of_documents_become_fields_and_the_rest_stays(mover, table):
+def test_document_keys_become_fields_and_the_rest_stays(mover, table):
     documents(table, *DOCUMENTS)
     moved = move(
         mover,
@@ -151,14 +151,14 @@ def test_keys_of_documents_become_fields_and_the_rest_stays(mover, table):
     assert column(moved, "big") == {0: 9007199254740993}
 
 
-def test_without_any_fields_written_the_keys_go_into_the_dynamic_field(mover, table):
+def test_document_keys_go_into_the_dynamic_field_if_the_plan_lists_no_fields(mover, table):
     documents(table, *DOCUMENTS)
     moved = mover.move("public.things", **OPEN)
     rest = {key: {n: v for n, v in row.items() if n not in ("id", "v")} for key, row in moved.rows().items()}
     assert rest == {n: json.loads(text or "{}") for n, text in enumerate(DOCUMENTS)}
 
 
-def test_the_rest_is_dropped_by_choice(mover, table):
+def test_the_rest_is_dropped_if_the_plan_says_so(mover, table):
     documents(table, *DOCUMENTS)
     price = {"source": "m.price", "type": "DOUBLE", "fill_null": 0}
     moved = move(mover, price, rest="drop", dynamic_field=False, **OPEN)
@@ -168,7 +168,7 @@ def test_the_rest_is_dropped_by_choice(mover, table):
     assert column(moved, "owner") == {}
 
 
-def test_a_misfit_is_rejected_or_stays_in_the_dynamic_field(mover, table):
+def test_a_type_mismatch_is_rejected_or_stays_in_the_dynamic_field(mover, table):
     documents(table, '{"n": 1}', '{"n": "two"}', '{"n": 1.5}', '{"n": 9223372036854775808}')
     number = {"source": "m.n", "type": "INT64", "fill_null": 0}
     moved = move(mover, number, **OPEN)
@@ -184,7 +184,7 @@ def test_a_misfit_is_rejected_or_stays_in_the_dynamic_field(mover, table):
     assert column(moved, "n_misfit")[2] == 1.5
 
 
-def test_of_equal_keys_in_a_json_column_the_last_wins_as_jsonb_keeps_it(mover, table):
+def test_the_last_of_equal_keys_in_a_json_column_wins_as_in_jsonb(mover, table):
     documents(table, '{"a": 1, "b": 1, "a": 2, "b": {"c": 1.10}}', native="json")
     moved = move(mover, {"source": "m.a", "type": "INT64", "fill_null": 0}, **OPEN)
     assert (column(moved, "a"), column(moved, "b")) == ({0: 2}, {0: {"c": 1.1}})
@@ -199,13 +199,11 @@ def test_composite_values_are_opened_too(mover, table):
     assert (column(moved, "h"), column(moved, "note")) == ({0: 2.5}, {0: None})
 
 
-def test_a_key_that_would_hide_a_field_is_refused_where_the_sample_shows_it_and_rejected_where_not(
-    mover, table
-):
+def test_a_key_that_would_hide_a_field_is_refused_if_sampled_and_else_rejected(mover, table):
     table("m jsonb, title text", ('{"title": 1}', "a"))
     fields = [{"source": "id"}, VECTOR, {"source": "title", "fill_null": ""}]
     found = mover.refused("public.things", fields=fields, **OPEN)
-    assert faults(found) == [("dynamic_name_taken", "collections[0].rest")]
+    assert codes_and_paths(found) == [("dynamic_name_taken", "collections[0].rest")]
     table("m jsonb, title text", *[('{"a": 1}', "a")] * 150, ('{"title": 1}', "a"), ('{"$meta": 1}', "a"))
     moved = move(mover, fields[2], **OPEN)
     assert [(r["locator"], r["code"]) for r in moved.rejected] == [
@@ -215,16 +213,16 @@ def test_a_key_that_would_hide_a_field_is_refused_where_the_sample_shows_it_and_
     assert moved.counts["rows_written"] == 150
 
 
-def test_a_column_goes_before_a_path_of_its_name(mover, table):
+def test_a_column_takes_precedence_over_a_path_of_the_same_name(mover, table):
     table('m jsonb, "m.n" int', ('{"n": 2}', 1))
     moved = move(mover, {"source": "m.n", "target": "n_column", "fill_null": 0}, **OPEN)
     assert (column(moved, "n_column"), column(moved, "n")) == ({0: 1}, {0: 2})
 
 
-def test_only_columns_of_documents_can_be_opened(mover, table):
+def test_only_columns_with_documents_can_be_opened(mover, table):
     table("t text, m jsonb", ("a", "{}"))
     found = mover.refused("public.things", select={"open": ["t", "x"]})
-    assert faults(found) == [
+    assert codes_and_paths(found) == [
         ("open_type", "collections[0].select.open[0]"),
         ("open_unknown", "collections[0].select.open[1]"),
     ]
@@ -267,7 +265,7 @@ def test_equal_keys_are_collapsed_and_counted(mover, table):
     assert {row["id"] for row in moved.rows().values()} == {6, 7, 8}
 
 
-def test_of_equal_keys_in_different_batches_the_last_row_is_whole(mover, table):
+def test_the_last_row_with_equal_keys_in_different_batches_arrives_complete(mover, table):
     table("code text NOT NULL, m jsonb", *[(f"k{n % 3}", json.dumps({f"m{n}": n})) for n in range(9)])
     mover.postgres("ALTER TABLE things ADD COLUMN pad text")
     mover.postgres("UPDATE things SET pad = repeat('x', 60000)")

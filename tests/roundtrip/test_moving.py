@@ -1,4 +1,4 @@
-"""The way there and back itself: what other round trips rely on."""
+"""Mover: the simplest round trips, on which the other tests rely."""
 
 import math
 
@@ -19,7 +19,7 @@ def test_each_row_is_read_back_with_its_values(mover):
     mover.postgres("DROP TABLE items")
 
 
-def test_a_row_kept_back_is_told_with_its_reason(mover):
+def test_a_rejected_row_is_reported_with_its_field_and_code(mover):
     mover.postgres("CREATE TABLE items (id bigint PRIMARY KEY, v vector(2), title text NOT NULL)")
     mover.postgres("INSERT INTO items VALUES (1, '[1,2]', 'short'), (2, '[1,2]', 'too long')")
     fields = [
@@ -34,7 +34,7 @@ def test_a_row_kept_back_is_told_with_its_reason(mover):
     mover.postgres("DROP TABLE items")
 
 
-def test_what_preflight_refuses_is_told_with_its_place(mover):
+def test_a_fault_of_preflight_is_reported_with_its_path(mover):
     mover.postgres("CREATE TABLE items (id bigint PRIMARY KEY, v vector(2))")
     faults = mover.refused("public.items", target="not a name")
     assert ("name_illegal", "collections[0].target") in {(fault["code"], fault["path"]) for fault in faults}

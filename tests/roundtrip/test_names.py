@@ -1,4 +1,4 @@
-"""Names that try to be more than names, all the way: tables, columns, types and databases of any name."""
+"""Hostile names on the whole way: tables, columns, types and databases of any name are moved."""
 
 import re
 
@@ -73,15 +73,15 @@ def literals(names, number):
 
 
 @pytest.fixture
-def watched(swept):
-    """One that finds the table that the names would drop, still there in the end."""
-    swept.postgres("CREATE TABLE witness (n integer)")
-    yield swept
-    assert swept.postgres("SELECT count(*) FROM witness") == [(0,)]
+def watched(isolated):
+    """A mover that checks in the end that no name has dropped the table ``witness``."""
+    isolated.postgres("CREATE TABLE witness (n integer)")
+    yield isolated
+    assert isolated.postgres("SELECT count(*) FROM witness") == [(0,)]
 
 
 @pytest.mark.parametrize("names", [HOSTILE, RESERVED], ids=["hostile", "reserved"])
-def test_columns_of_any_name_arrive_under_the_names_suggested(watched, names):
+def test_columns_of_any_name_arrive_under_the_suggested_names(watched, names):
     watched.postgres(
         sql.SQL("CREATE TABLE odd (id bigint PRIMARY KEY, v vector(2), {})").format(columns(names))
     )
@@ -91,18 +91,18 @@ def test_columns_of_any_name_arrive_under_the_names_suggested(watched, names):
         )
     faults = watched.refused("public.odd")
     assert {fault["code"] for fault in faults} <= {"name_illegal", "name_reserved"}
-    instead = {fault["field"]: fault["fixes"][0]["value"] for fault in faults}
-    fields = [{"source": name, "target": instead.get(name, name)} for name in ("id", "v", *names)]
+    suggested = {fault["field"]: fault["fixes"][0]["value"] for fault in faults}
+    fields = [{"source": name, "target": suggested.get(name, name)} for name in ("id", "v", *names)]
     moved = watched.move("public.odd", fields=fields)
     assert moved.report["status"] == "Successful", moved.log
     assert moved.rows() == {
         number: {"id": number, "v": [1.0, 2.0]}
-        | {instead.get(name, name): f"{number} {name}" for name in names}
+        | {suggested.get(name, name): f"{number} {name}" for name in names}
         for number in (1, 2)
     }
 
 
-def test_columns_of_any_name_become_keys_of_the_dynamic_field_as_they_are(watched):
+def test_columns_of_any_name_become_keys_of_the_dynamic_field_unchanged(watched):
     names = [*HOSTILE, *RESERVED]
     watched.postgres(
         sql.SQL("CREATE TABLE odd (id bigint PRIMARY KEY, v vector(2), {})").format(columns(names))
@@ -112,14 +112,14 @@ def test_columns_of_any_name_become_keys_of_the_dynamic_field_as_they_are(watche
     hidden = {"_seq", "_partition"} if watched.is_lite else set()
     faults = watched.refused("public.odd", fields=fields)
     assert {fault["code"] for fault in faults} == {"dynamic_name_illegal"}
-    instead = {fault["field"]: fault["fixes"][0]["value"] for fault in faults}
-    assert instead.keys() == {"$meta"} | hidden
+    suggested = {fault["field"]: fault["fixes"][0]["value"] for fault in faults}
+    assert suggested.keys() == {"$meta"} | hidden
     for field in fields:
-        if field["source"] in instead:
-            field["as"] = instead[field["source"]]
+        if field["source"] in suggested:
+            field["as"] = suggested[field["source"]]
     moved = watched.move("public.odd", fields=fields)
     assert moved.report["status"] == "Successful", moved.log
-    wanted = {instead.get(name, name): f"1 {name}" for name in names}
+    wanted = {suggested.get(name, name): f"1 {name}" for name in names}
     assert moved.rows() == {1: {"id": 1, "v": [1.0, 2.0]} | wanted}
 
 
@@ -141,7 +141,7 @@ def test_keys_of_an_opened_column_that_a_target_hides_are_not_lost(watched):
 
 
 def quoted(name):
-    """A part of a table's name as a plan may always write it."""
+    """A part of a table name in quotes, which a plan always accepts."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -175,7 +175,7 @@ def odd_collection(name):
 
 
 def test_a_table_of_any_name_is_moved_with_types_of_any_name(watched):
-    """Names of the source meet no target: ten are enough where a move takes seconds."""
+    """The target never sees these names: ten are enough on Milvus 2.3.5, where a move takes seconds."""
     for names in batched(HOSTILE if watched.is_lite else HOSTILE[:10], 10):
         for name in names:
             make_odd_table(watched, name)
@@ -191,7 +191,7 @@ def batched(items, size):
     return (items[first : first + size] for first in range(0, len(items), size))
 
 
-def test_tables_whose_names_are_illegal_are_each_given_another(watched):
+def test_each_table_with_an_illegal_name_gets_a_different_suggestion(watched):
     names = ["a b", "a.b", "a-b", "A-B", "漢字", "かな", "9", "x" * 63]
     for name in names:
         table = sql.Identifier(name)
@@ -222,7 +222,7 @@ def test_tables_whose_names_are_illegal_are_each_given_another(watched):
         "x" * 63,
     ],
 )
-def test_a_database_a_user_and_a_password_of_any_name_are_connected_with(watched, name):
+def test_a_database_a_user_and_a_password_of_any_name_can_connect(watched, name):
     parts = {"name": sql.Identifier(name), "password": sql.Literal(name)}
     watched.postgres(sql.SQL("CREATE ROLE {name} LOGIN PASSWORD {password}").format(**parts))
     watched.postgres(sql.SQL("CREATE DATABASE {name}").format(**parts))

@@ -1,4 +1,4 @@
-"""Rows by the value of a column into partitions of their own, on both Milvus, and read back with pymilvus."""
+"""Partitions by the value of a column: rows go into them on both Milvus servers, and pymilvus reads them."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def keys_in(moved, partition):
     return {row["id"] for row in found}
 
 
-def test_each_value_has_a_partition_and_null_the_default_one(mover, pages):
+def test_each_value_gets_a_partition_and_null_goes_into_the_default_one(mover, pages):
     moved = mover.move("public.pages", partition_by="lang")
 
     assert moved.report["status"] == "Successful", moved.log
@@ -61,7 +61,7 @@ def test_each_value_has_a_partition_and_null_the_default_one(mover, pages):
         ("sold", {"true": "true", "false": "false"}),
     ],
 )
-def test_numbers_and_truths_may_decide_and_need_not_be_fields(mover, pages, column, names):
+def test_numbers_and_booleans_can_define_partitions_without_being_fields(mover, pages, column, names):
     fields = [{"source": "id"}, {"source": "v"}]
 
     moved = mover.move("public.pages", partition_by=column, fields=fields, key="id")
@@ -74,7 +74,7 @@ def test_numbers_and_truths_may_decide_and_need_not_be_fields(mover, pages, colu
     assert moved.job.collections.get().plan["partitions"] == names
 
 
-def test_auto_id_goes_into_partitions_as_well(mover, pages):
+def test_rows_with_auto_id_go_into_partitions_as_well(mover, pages):
     moved = mover.move("public.pages", partition_by="lang", key="auto", keep_source_key=True)
 
     assert moved.report["status"] == "Successful", moved.log
@@ -82,9 +82,9 @@ def test_auto_id_goes_into_partitions_as_well(mover, pages):
     assert len(moved.client.list_partitions(moved.target)) == 9
 
 
-def test_rows_added_later_go_into_the_partitions_that_are_there_and_new_ones(mover, pages):
-    german = {"where": "lang IN ('en', '7')"}
-    moved = mover.move("public.pages", partition_by="lang", select=german)
+def test_appended_rows_go_into_existing_and_new_partitions(mover, pages):
+    two_languages = {"where": "lang IN ('en', '7')"}
+    moved = mover.move("public.pages", partition_by="lang", select=two_languages)
     assert set(moved.client.list_partitions(moved.target)) == {"_default", "en", "_7_b0ae"}
     mover.postgres("UPDATE pages SET id = id + 1000, lang = CASE WHEN lang = 'en' THEN 'en' ELSE 'fr' END")
 
@@ -100,8 +100,8 @@ def test_rows_added_later_go_into_the_partitions_that_are_there_and_new_ones(mov
     }
 
 
-def test_a_key_that_stays_in_its_old_partition_too_is_noticed(mover, pages):
-    """Milvus Lite keeps one row for each key; Milvus one in each partition."""
+def test_a_key_that_also_stays_in_its_old_partition_is_detected(mover, pages):
+    """Milvus Lite stores one row for each key, Milvus one row for each key and partition."""
     moved = mover.move("public.pages", partition_by="lang", select={"where": "lang IN ('en', '7')"})
     mover.postgres("UPDATE pages SET lang = 'en' WHERE id < 9 AND lang = '7'")
     mover.postgres("DELETE FROM pages WHERE lang <> 'en' OR lang IS NULL")
@@ -118,21 +118,21 @@ def test_a_key_that_stays_in_its_old_partition_too_is_noticed(mover, pages):
     assert any("stores one row for each key and partition" in sentence for sentence in again.log)
 
 
-def test_rows_are_not_added_beside_partitions_by_a_plan_that_names_none(mover, pages):
+def test_a_plan_without_partitions_cannot_append_to_a_partitioned_collection(mover, pages):
     moved = mover.move("public.pages", partition_by="lang", select={"where": "lang = 'en'"})
-    there = {"target": moved.target, "if_exists": "append"}
+    append = {"target": moved.target, "if_exists": "append"}
 
     if mover.is_lite:
-        again = mover.move("public.pages", **there)
+        again = mover.move("public.pages", **append)
         assert (again.counts["verified"], again.count()) == (True, 450)
         return
-    [fault] = mover.refused("public.pages", **there)
+    [fault] = mover.refused("public.pages", **append)
     assert (fault["code"], fault["path"]) == ("partitions_there", "collections[0].partition_by")
     assert "divided into partitions (“en”)" in fault["message"]
 
 
-def test_equal_keys_in_two_partitions_are_two_rows_where_milvus_has_them_so(mover):
-    """A view declares no key: “code” is there twice, in two languages."""
+def test_equal_keys_in_two_partitions_are_two_rows_except_on_milvus_lite(mover):
+    """The table declares no key: “code” 1 occurs twice, in two languages."""
     mover.postgres("CREATE TABLE words (code int NOT NULL, lang text, v vector(2))")
     mover.postgres(
         "INSERT INTO words VALUES (1,'en','[1,1]'), (1,'de','[2,2]'), (2,'en','[3,3]'), (2,'en','[4,4]')"
@@ -158,7 +158,7 @@ def test_equal_keys_in_two_partitions_are_two_rows_where_milvus_has_them_so(move
     assert moved.counts["rows_collapsed"] == (2 if mover.is_lite else 1)
 
 
-def test_more_values_than_the_target_has_partitions_are_refused(mover):
+def test_more_values_than_the_target_allows_partitions_are_refused(mover):
     mover.postgres("CREATE TABLE many (id int PRIMARY KEY, v vector(2))")
     mover.postgres("INSERT INTO many SELECT g, '[1,1]' FROM generate_series(1, 4096) g")
 

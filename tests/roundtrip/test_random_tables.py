@@ -1,4 +1,4 @@
-"""Tables of random columns and values: each row arrives equal, or is accounted for."""
+"""Random tables: each row of random columns and values arrives unchanged or is counted as skipped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VALUES = {
     "text[]": st.lists(TEXT, max_size=5),
     "boolean[]": st.lists(st.booleans(), max_size=5),
 }
-# What stands for NULL on a server that has none.
+# The values that replace NULL on a server without NULL.
 FILLS = {
     **dict.fromkeys(("smallint", "integer", "bigint"), 7),
     **dict.fromkeys(("real", "double precision"), 0.5),
@@ -47,7 +47,7 @@ TABLES = 4
 
 @st.composite
 def tables(draw):
-    """Native types, and rows of a vector and a value of each, NULL among them; the first has a vector."""
+    """Native types, and rows of a vector and a value of each. All may be NULL, except the first vector."""
     natives = draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=8))
     vector = st.lists(FLOATS, min_size=3, max_size=3)
     values = [st.none() | VALUES[native] for native in natives]
@@ -106,7 +106,7 @@ def plan(name, natives, has_null):
 
 
 def arrived(native, value):
-    """What must be in Milvus for a value of psycopg's."""
+    """The value that Milvus must hold for a value of psycopg."""
     if native == "jsonb" and value is not None:
         return json.loads(json.dumps(value.obj))
     if native == "numeric" and value is not None:
@@ -115,7 +115,7 @@ def arrived(native, value):
 
 
 def same(found, expected):
-    """Whole numbers of JSON may come as floats of the same value, never as others."""
+    """True if the values are equal. Whole numbers of JSON may arrive as floats of the same value."""
     if isinstance(expected, dict):
         return found.keys() == expected.keys() and all(same(found[k], v) for k, v in expected.items())
     return list(found) == expected if isinstance(expected, list) else found == expected

@@ -1,4 +1,4 @@
-"""Everything that a SELECT reads: each kind of table and view arrives row for row, or is refused by name."""
+"""Tables and views of every kind: each arrives row for row, or is refused with the reason."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from migrations_app.engine.sources.postgresql.connect import session
 
-# What a source refuses has nothing to do with the target.
+# What a source refuses does not depend on the target, so one target is enough.
 ON_LITE = pytest.mark.parametrize("milvus_uri", ["milvus-lite"], indirect=True, scope="session")
 READABLE = """
     CREATE SCHEMA "Über";
@@ -75,20 +75,20 @@ READABLE = """
     DELETE FROM clustered WHERE id = 3;
     UPDATE clustered SET v = '[5,6]' WHERE id = 1;
 """
-KEPT = {  # by their own key
+OWN_KEYS = {  # moved with their own key
     *("public.plain", "Über.plain", "public.parts", "public.made", "public.made_key"),
     *("public.parts_mid", "public.altered", "public.unlogged", "public.typed", "public.clustered"),
 }
-NUMBERED = {
+NEW_KEYS = {  # moved with new keys
     *("public.seen", "public.joined", "public.filled", "public.filled_and_keyed"),
     *("public.hashed", "public.hashed_1", "public.parent", "public.child", "public.bare"),
 }
 
 
 @pytest.fixture
-def tables(swept):
-    swept.postgres(READABLE)
-    return swept
+def tables(isolated):
+    isolated.postgres(READABLE)
+    return isolated
 
 
 def source_rows(mover, name):
@@ -104,14 +104,14 @@ def counted(rows):
     return Counter(repr(sorted(row.items())) for row in rows)
 
 
-@pytest.mark.parametrize("names", [KEPT, NUMBERED], ids=["keys kept", "numbered anew"])
+@pytest.mark.parametrize("names", [OWN_KEYS, NEW_KEYS], ids=["own keys", "new keys"])
 def test_every_row_of_every_kind_of_table_arrives(tables, names):
     collections = [{"source": name} for name in sorted(names)]
     for moved in tables.move_all(collections, {"verify": "counts" if tables.is_lite else "none"}):
         assert moved.report["status"] == "Successful", moved.log
         name = moved.counts["source"]
         found, wanted = moved.rows(), source_rows(tables, name)
-        if name in KEPT:
+        if name in OWN_KEYS:
             assert found == {row["id"]: row for row in wanted}, name
         else:
             without_key = [{k: v for k, v in row.items() if k != moved.key} for row in found.values()]
@@ -162,43 +162,45 @@ REFUSED = {
 
 
 @ON_LITE
-def test_what_cannot_be_read_is_refused_with_the_reason(swept):
-    swept.postgres(UNREADABLE)
+def test_a_table_that_cannot_be_read_is_refused_with_the_reason(isolated):
+    isolated.postgres(UNREADABLE)
     for name, (code, words) in REFUSED.items():
-        faults = swept.refused(name)
+        faults = isolated.refused(name)
         assert faults[0]["code"] == code, name
         assert words in faults[0]["message"].replace('"', "“", 1).replace('"', "”", 1), name
-    with swept.source.connect() as other:
+    with isolated.source.connect() as other:
         other.execute("CREATE TEMPORARY TABLE passing (id int PRIMARY KEY, v vector(2))")
         (schema,) = other.execute("SELECT pg_my_temp_schema()::regnamespace::text").fetchone()
-        [fault] = swept.refused(f"{schema}.passing")
+        [fault] = isolated.refused(f"{schema}.passing")
         assert fault["code"] == "source_unready"
         assert "temporary tables of other sessions" in fault["message"]
-    assert not set(swept.targets) & set(swept.client.list_collections())
+    assert not set(isolated.targets) & set(isolated.client.list_collections())
 
 
 @ON_LITE
-def test_a_view_that_fails_far_from_its_start_fails_the_job_and_says_why(swept):
-    swept.postgres(UNREADABLE)
-    swept.postgres("CREATE VIEW late AS SELECT id, v, 1 / (id - 4999) AS x FROM plain")
-    moved = swept.move("public.late")
+def test_a_view_that_fails_at_a_late_row_fails_the_job_with_the_reason(isolated):
+    isolated.postgres(UNREADABLE)
+    isolated.postgres("CREATE VIEW late AS SELECT id, v, 1 / (id - 4999) AS x FROM plain")
+    moved = isolated.move("public.late")
     assert moved.report["status"] == "Failed"
     assert moved.report["error"]["code"] == "source_data"
     assert "division by zero" in moved.report["error"]["message"]
 
 
 @ON_LITE
-def test_columns_of_the_system_are_no_fields(swept):
-    swept.postgres(
+def test_system_columns_are_not_fields(isolated):
+    isolated.postgres(
         "CREATE TABLE plain (id int PRIMARY KEY, v vector(2)); INSERT INTO plain VALUES (1, '[1,2]')"
     )
     for name in ("ctid", "xmin", "tableoid"):
         fields = [{"source": "id"}, {"source": "v"}, {"source": name}]
-        assert [fault["code"] for fault in swept.refused("public.plain", fields=fields)] == ["field_unknown"]
-        assert [fault["code"] for fault in swept.refused("public.plain", key=name)] == ["key_unknown"]
+        assert [fault["code"] for fault in isolated.refused("public.plain", fields=fields)] == [
+            "field_unknown"
+        ]
+        assert [fault["code"] for fault in isolated.refused("public.plain", key=name)] == ["key_unknown"]
 
 
-# ---------------------------------------------------------------- what one user may read
+# ---------------------------------------------------------------- privileges of one user
 
 GUARDED = """
     CREATE ROLE roundtrip_reader LOGIN PASSWORD 'reader secret';
@@ -230,14 +232,14 @@ READER = {"user": "roundtrip_reader", "password": "reader secret"}
 
 
 @pytest.fixture
-def guarded(swept):
-    swept.postgres(GUARDED)
-    yield swept
-    swept.postgres("DROP OWNED BY roundtrip_reader; DROP ROLE roundtrip_reader")
+def guarded(isolated):
+    isolated.postgres(GUARDED)
+    yield isolated
+    isolated.postgres("DROP OWNED BY roundtrip_reader; DROP ROLE roundtrip_reader")
 
 
 @ON_LITE
-def test_rows_that_policies_hide_stay_and_the_log_says_so(guarded):
+def test_rows_that_policies_hide_are_not_moved_and_the_log_says_so(guarded):
     moved = guarded.move("public.guarded", settings=READER)
     assert moved.report["status"] == "Successful", moved.log
     assert moved.rows().keys() == {2, 4, 6, 8, 10}
@@ -253,7 +255,7 @@ def test_rows_that_policies_hide_stay_and_the_log_says_so(guarded):
 
 
 @ON_LITE
-def test_what_the_user_may_read_of_a_table_is_moved_and_the_rest_named(guarded):
+def test_readable_columns_are_moved_and_the_log_names_the_others(guarded):
     moved = guarded.move("public.partly", settings=READER)
     assert moved.report["status"] == "Successful", moved.log
     assert moved.rows() == {1: {"id": 1, "v": [1.0, 2.0], "open": "open"}}
@@ -264,7 +266,7 @@ def test_what_the_user_may_read_of_a_table_is_moved_and_the_rest_named(guarded):
 
 
 @ON_LITE
-def test_what_the_user_may_not_read_is_refused(guarded):
+def test_tables_and_columns_that_the_user_may_not_read_are_refused(guarded):
     for name in ("public.secret", "public.invoking", "closed.inside"):
         [fault] = guarded.refused(name, settings=READER)
         assert (fault["code"], fault["path"]) == ("privilege_missing", "collections[0].source"), name
@@ -277,18 +279,18 @@ def test_what_the_user_may_not_read_is_refused(guarded):
 
 
 @ON_LITE
-def test_a_table_that_somebody_locks_for_a_while_is_moved_after_it(swept, monkeypatch):
+def test_a_table_that_is_locked_for_a_while_is_moved_afterwards(isolated, monkeypatch):
     monkeypatch.setattr(session, "LOCK_SECONDS", 0.5)
-    swept.postgres(
+    isolated.postgres(
         "CREATE TABLE plain (id int PRIMARY KEY, v vector(2)); INSERT INTO plain VALUES (1, '[1,2]')"
     )
-    with swept.source.connect(autocommit=False) as other:
+    with isolated.source.connect(autocommit=False) as other:
         other.execute("LOCK TABLE plain")
-        [fault] = swept.refused("public.plain")
+        [fault] = isolated.refused("public.plain")
         assert fault["code"] == "source_locked"
         unlock = threading.Timer(1, other.rollback)
         unlock.start()
-        moved = swept.move("public.plain")
+        moved = isolated.move("public.plain")
         unlock.join()
     assert moved.report["status"] == "Successful", moved.log
     assert any("holds a lock on" in line for line in moved.log)

@@ -1,11 +1,11 @@
-"""Which rows are moved, and into which collection: conditions, first rows, replacing what is there."""
+"""Selection of rows and collections: conditions, row limits, and replacement of existing collections."""
 
 import pytest
 
 
 @pytest.fixture
 def items(mover):
-    """300 rows; every third has no price."""
+    """300 rows; every third row has no price."""
     mover.postgres(
         "CREATE TABLE items (id bigint PRIMARY KEY, v vector(2), price numeric, title text NOT NULL);"
         "INSERT INTO items SELECT g, ('[' || g || ',1]')::vector, NULLIF(g % 3, 0), 'item ' || g"
@@ -15,7 +15,7 @@ def items(mover):
     mover.postgres("DROP TABLE items CASCADE")
 
 
-def test_only_the_rows_of_a_condition_are_moved_and_counted(mover, items):
+def test_only_rows_that_meet_the_condition_are_moved_and_counted(mover, items):
     moved = mover.move("public.items", select={"where": "price > 1 OR title LIKE '%00'"})
     assert moved.report["status"] == "Successful", moved.log
     expected = {n for n in range(1, 301) if n % 3 == 2 or n % 100 == 0}
@@ -24,7 +24,7 @@ def test_only_the_rows_of_a_condition_are_moved_and_counted(mover, items):
     assert (counts["rows_source"], counts["rows_read"], counts["verified"]) == (len(expected),) * 2 + (True,)
 
 
-def test_what_is_no_condition_is_refused_before_anything_is_made(mover, items):
+def test_an_invalid_condition_is_refused_before_anything_is_created(mover, items):
     where = {
         "pric > 1": "where_invalid",
         "random() < 2": "where_volatile",
@@ -39,11 +39,11 @@ def test_what_is_no_condition_is_refused_before_anything_is_made(mover, items):
     assert not set(mover.targets) & set(mover.client.list_collections())
 
 
-def test_the_first_rows_are_moved_and_the_check_knows_of_it(mover, items):
+def test_only_the_first_rows_are_moved_and_the_check_respects_the_limit(mover, items):
     fields = [{"source": "id"}, {"source": "v"}, {"source": "title", "type": "VARCHAR", "max_length": 7}]
     moved = mover.move("public.items", {"limit_rows": 120}, fields=fields)
     assert moved.report["status"] == "Successful", moved.log
-    # “item 100” is too long for its field: rejected, and yet among the first.
+    # “item 100” is too long for its field: it is rejected, but counts as one of the first rows.
     assert moved.rows().keys() == set(range(1, 100))
     counts = moved.counts
     assert (counts["rows_source"], counts["limit_rows"], counts["rows_read"]) == (300, 120, 120)
@@ -51,14 +51,14 @@ def test_the_first_rows_are_moved_and_the_check_knows_of_it(mover, items):
     assert "the plan asks for the first 120" in counts["checks"][0]["message"]
 
 
-def test_the_first_rows_of_a_view_without_a_key_are_so_many(mover, items):
+def test_the_row_limit_also_applies_to_a_view_without_a_key(mover, items):
     mover.postgres("CREATE VIEW cheap AS SELECT v, title FROM items WHERE price = 1")
     moved = mover.move("public.cheap", {"limit_rows": 30})
     assert moved.report["status"] == "Successful", moved.log
     assert len(moved.rows()) == 30
 
 
-def test_a_collection_is_replaced_with_all_that_was_in_it(mover, items):
+def test_a_collection_is_replaced_completely(mover, items):
     first = mover.move("public.items", {"create_index": True, "load": True})
     assert first.report["status"] == "Successful", first.log
     fields = [{"source": "id"}, {"source": "v"}, {"source": "title", "target": "name"}]

@@ -1,4 +1,4 @@
-"""The edge values of every type of PostgreSQL, moved and read back: equal, or kept back with the reason."""
+"""Edge values of every PostgreSQL type: they are read back unchanged, or rejected with the reason."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from tests.integration.postgresql.types import test_arrays, test_json, test_numbers, test_texts, test_times
 from tests.integration.postgresql.types.edges import Edge
-from tests.roundtrip.edges import as_integer, assert_all_there, make_table, move_edges, move_table, raw_json
+from tests.roundtrip.edges import as_integer, assert_all_arrived, make_table, move_edges, move_table, raw_json
 
 T = MilvusType
 TEXT = TypeSpec(T.VARCHAR)
@@ -23,7 +23,7 @@ UNFIT = frozenset({"1e999", "1e400", test_json.DEEP})
 
 
 def fitting(edges: list[Edge], *kinds: MilvusType) -> list[Edge]:
-    """Those of ``kinds`` alone, without the values that no field takes: they have tests of their own."""
+    """The edges of ``kinds`` only, without the values that no field accepts, which other tests cover."""
     kept = [
         replace(edge, values={text: value for text, value in edge.values.items() if _fits(edge, text, value)})
         for edge in edges
@@ -44,7 +44,7 @@ NUMBERS = [
 
 
 def test_json_numbers_keep_their_text(mover):
-    """Lite writes JSON again itself, and rounds a number that is too large for a double."""
+    """Milvus Lite rewrites JSON and rounds numbers that a double cannot hold exactly."""
     make_table(mover, ["json", "json"], [(text, text) for text in NUMBERS])
     fields = [{"source": "n"}, {"source": "v"}, {"source": "x0", "type": "JSON", "nullable": False}]
     moved = mover.move("public.edges", fields=[*fields, {"source": "x1", "dynamic": True, "type": "JSON"}])
@@ -57,18 +57,18 @@ def test_json_numbers_keep_their_text(mover):
         assert found == (NUMBERS, [f'{{"x1":{text}}}' for text in NUMBERS])
 
 
-def is_fixed(edge: Edge) -> bool:
-    """INT64 from narrower integers is for keys only."""
+def can_be_field(edge: Edge) -> bool:
+    """False for INT64 from narrower integers, which is for keys only."""
     return not (edge.native in ("smallint", "integer") and edge.spec.type is T.INT64)
 
 
 FIELDS = {
-    "numbers": [edge for edge in fitting(test_numbers.EDGES) if is_fixed(edge)],
+    "numbers": [edge for edge in fitting(test_numbers.EDGES) if can_be_field(edge)],
     "texts": fitting(test_texts.EDGES),
     "times": fitting(test_times.EDGES),
     "arrays": fitting(test_arrays.EDGES, T.ARRAY),
 }
-KEYS = {
+DYNAMIC_KEYS = {
     "texts": fitting(test_texts.EDGES),
     "times": fitting(test_times.EDGES),
     "arrays": [edge for edge in fitting(test_arrays.EDGES, T.ARRAY) if edge.spec.element_type is not T.FLOAT],
@@ -78,22 +78,22 @@ KEYS = {
 
 
 @pytest.mark.parametrize("family", FIELDS)
-def test_edge_values_of_fields_are_read_back_as_they_were(mover, family):
+def test_edge_values_in_fields_are_read_back_unchanged(mover, family):
     mover.postgres(SETUP)
     moved = move_edges(mover, FIELDS[family])
-    assert_all_there(moved, FIELDS[family])
+    assert_all_arrived(moved, FIELDS[family])
 
 
-@pytest.mark.parametrize("family", KEYS)
-def test_edge_values_in_the_dynamic_field_are_read_back_as_they_were(mover, family):
+@pytest.mark.parametrize("family", DYNAMIC_KEYS)
+def test_edge_values_in_the_dynamic_field_are_read_back_unchanged(mover, family):
     mover.postgres(SETUP)
-    moved = move_edges(mover, KEYS[family], dynamic=True)
-    assert_all_there(moved, KEYS[family])
+    moved = move_edges(mover, DYNAMIC_KEYS[family], dynamic=True)
+    assert_all_arrived(moved, DYNAMIC_KEYS[family])
 
 
-# A row each: native type, what it becomes, a value that no field of that type takes, the code and a part of
-# the sentence with which its row is kept back, and a value that is taken.
-KEPT_BACK: list[tuple[str, TypeSpec, str, str, str, str]] = [
+# Native type, target type, a value that no field of that type accepts, the code and a part of the reason with
+# which its row is rejected, and a value that is accepted.
+REJECTED: list[tuple[str, TypeSpec, str, str, str, str]] = [
     (
         "text",
         TEXT,
@@ -138,16 +138,16 @@ KEPT_BACK: list[tuple[str, TypeSpec, str, str, str, str]] = [
 ]
 
 
-def test_what_no_field_takes_is_kept_back_with_the_reason(mover):
-    taken = [row[5] for row in KEPT_BACK]
-    rows = [[*taken[:n], KEPT_BACK[n][2], *taken[n + 1 :]] for n in range(len(KEPT_BACK))]
-    edges = [Edge(native, spec, {}) for native, spec, *_ in KEPT_BACK]
-    make_table(mover, [edge.native for edge in edges], [*rows, taken])
+def test_values_that_no_field_accepts_are_rejected_with_the_reason(mover):
+    accepted = [row[5] for row in REJECTED]
+    rows = [[*accepted[:n], REJECTED[n][2], *accepted[n + 1 :]] for n in range(len(REJECTED))]
+    edges = [Edge(native, spec, {}) for native, spec, *_ in REJECTED]
+    make_table(mover, [edge.native for edge in edges], [*rows, accepted])
     moved = move_table(mover, edges)
     assert moved.report["status"] == "Successful", moved.log
-    assert moved.rows().keys() == {len(KEPT_BACK)}
+    assert moved.rows().keys() == {len(REJECTED)}
     found = {row["locator"]: row for row in moved.rejected}
-    for number, (native, _, _, code, words, _) in enumerate(KEPT_BACK):
+    for number, (native, _, _, code, words, _) in enumerate(REJECTED):
         row = found[str(number)]
         assert (row["field"], row["code"]) == (f"x{number}", code), (native, row)
         assert words in row["reason"], (native, row["reason"])

@@ -1,4 +1,4 @@
-"""Every kind of vector, moved and read back number by number, or refused with the reason."""
+"""Vectors of every kind: they are read back number by number, or refused with the reason."""
 
 import math
 
@@ -9,7 +9,7 @@ TINY = 2.0**-149
 LARGEST = 3.4028234663852886e38
 
 
-def made(mover, native, *texts):
+def create_table(mover, native, *texts):
     mover.postgres("DROP TABLE IF EXISTS vectors")
     mover.postgres(f"CREATE TABLE vectors (id integer PRIMARY KEY, v {native})")
     for number, text in enumerate(texts):
@@ -25,8 +25,8 @@ def vectors_of(moved):
     return {key: row["v"] for key, row in moved.rows().items()}
 
 
-def test_numbers_at_the_edge_arrive_bit_by_bit(mover):
-    made(mover, "vector(3)", "[-0,1e-45,3.4028235e38]", "[0,0,0]", "[0.1,-3.4028235e38,1]")
+def test_edge_numbers_arrive_exactly(mover):
+    create_table(mover, "vector(3)", "[-0,1e-45,3.4028235e38]", "[0,0,0]", "[0.1,-3.4028235e38,1]")
     found = vectors_of(mover.move("public.vectors"))
     assert found[0] == [-0.0, TINY, LARGEST]
     assert math.copysign(1, found[0][0]) == -1
@@ -35,24 +35,24 @@ def test_numbers_at_the_edge_arrive_bit_by_bit(mover):
 
 
 @pytest.mark.parametrize("dim", [2, 3, 2_000, 16_000])
-def test_dimensions_up_to_the_largest_arrive(mover, dim):
+def test_vectors_up_to_the_largest_dimension_arrive(mover, dim):
     numbers = np.linspace(-1, 1, dim, dtype=np.float32)
-    made(mover, f"vector({dim})", "[" + ",".join(map(repr, numbers.tolist())) + "]")
+    create_table(mover, f"vector({dim})", "[" + ",".join(map(repr, numbers.tolist())) + "]")
     moved = mover.move("public.vectors")
     assert vectors_of(moved) == {0: numbers.tolist()}
     assert moved.fields["v"]["params"]["dim"] == dim
 
 
-def test_one_dimension_is_refused(mover):
-    made(mover, "vector(1)", "[1]")
+def test_a_vector_of_one_dimension_is_refused(mover):
+    create_table(mover, "vector(1)", "[1]")
     assert "dim_out_of_range" in codes(mover.refused("public.vectors"))
-    made(mover, "vector", "[1]")
+    create_table(mover, "vector", "[1]")
     assert "dim_out_of_range" in codes(mover.refused("public.vectors"))
 
 
 @pytest.mark.parametrize("native", ["vector", "halfvec"])
 def test_an_undeclared_dimension_is_measured(mover, native):
-    made(mover, native, "[1,2,3]", None, "[4,5,6]")
+    create_table(mover, native, "[1,2,3]", None, "[4,5,6]")
     moved = mover.move("public.vectors", fields=[{"source": "id"}, {"source": "v", "type": "FLOAT_VECTOR"}])
     assert vectors_of(moved) == {0: [1.0, 2.0, 3.0], 2: [4.0, 5.0, 6.0]}
     assert moved.counts["rows_skipped"] == 1
@@ -60,24 +60,24 @@ def test_an_undeclared_dimension_is_measured(mover, native):
 
 @pytest.mark.parametrize("native", ["vector", "halfvec"])
 def test_mixed_dimensions_are_refused_with_their_counts(mover, native):
-    made(mover, native, "[1,2,3]", "[1,2]", "[3,4]", None)
+    create_table(mover, native, "[1,2,3]", "[1,2]", "[3,4]", None)
     faults = mover.refused("public.vectors")
     (mixed,) = (fault for fault in faults if fault["code"] == "mixed_dimensions")
     assert "2 (2 rows), 3 (1 row)" in mixed["message"]
 
 
-def test_rows_without_a_vector_are_skipped_or_kept_back(mover):
-    made(mover, "vector(2)", "[1,2]", None, "[3,4]")
+def test_rows_without_a_vector_are_skipped_or_rejected(mover):
+    create_table(mover, "vector(2)", "[1,2]", None, "[3,4]")
     skipped = mover.move("public.vectors")
     assert vectors_of(skipped).keys() == {0, 2}
     assert (skipped.counts["rows_skipped"], skipped.counts["rows_rejected"]) == (1, 0)
-    kept_back = mover.move("public.vectors", skip_null_vectors=False)
-    assert vectors_of(kept_back).keys() == {0, 2}
-    assert [(row["locator"], row["code"]) for row in kept_back.rejected] == [("1", "null_vector")]
+    strict = mover.move("public.vectors", skip_null_vectors=False)
+    assert vectors_of(strict).keys() == {0, 2}
+    assert [(row["locator"], row["code"]) for row in strict.rejected] == [("1", "null_vector")]
 
 
-def test_half_vectors_become_floats_where_the_target_has_no_others(mover):
-    made(mover, "halfvec(3)", "[-0,6e-8,65504]", "[0.1,0,-1]")
+def test_half_vectors_become_float_vectors_if_the_target_lacks_half_vectors(mover):
+    create_table(mover, "halfvec(3)", "[-0,6e-8,65504]", "[0.1,0,-1]")
     moved = mover.move("public.vectors")
     assert vectors_of(moved) == {0: [-0.0, 2.0**-24, 65504.0], 1: [0.0999755859375, 0.0, -1.0]}
     assert moved.fields["v"]["type"].name == "FLOAT_VECTOR"
@@ -85,9 +85,9 @@ def test_half_vectors_become_floats_where_the_target_has_no_others(mover):
     assert "type_unavailable" in codes(mover.refused("public.vectors", fields=fields))
 
 
-def test_sparse_vectors_arrive_where_the_target_has_them(mover):
+def test_sparse_vectors_arrive_if_the_target_supports_them(mover):
     many = "{" + ",".join(f"{n}:{n}" for n in range(1, 5_001)) + "}/5000"
-    made(mover, "sparsevec", "{1:1.5,5:0.25}/5", "{1000000000:1e-45}/1000000000", many)
+    create_table(mover, "sparsevec", "{1:1.5,5:0.25}/5", "{1000000000:1e-45}/1000000000", many)
     if not mover.is_lite:
         assert "no_vector" in codes(mover.refused("public.vectors"))
         return
@@ -97,36 +97,36 @@ def test_sparse_vectors_arrive_where_the_target_has_them(mover):
     assert found[2] == {n - 1: float(n) for n in range(1, 5_001)}
 
 
-def test_sparse_vectors_that_milvus_takes_none_of_are_kept_back(mover):
-    made(mover, "sparsevec(5)", "{1:1}/5", "{1:-1,3:2}/5", "{}/5")
+def test_sparse_vectors_that_milvus_refuses_are_rejected(mover):
+    create_table(mover, "sparsevec(5)", "{1:1}/5", "{1:-1,3:2}/5", "{}/5")
     if not mover.is_lite:
         assert "no_vector" in codes(mover.refused("public.vectors"))
         return
     moved = mover.move("public.vectors")
     assert vectors_of(moved) == {0: {0: 1.0}}
-    # Of an empty one Milvus decides: since 2.4.12 it is taken, Lite wants an entry.
+    # Milvus accepts an empty sparse vector since 2.4.12; Milvus Lite requires an entry.
     assert {row["locator"]: row["code"] for row in moved.rejected} == {
         "1": "negative_value",
         "2": "empty_sparse_vector",
     }
 
 
-def test_bit_strings_arrive_as_binary_vectors_where_the_target_has_them(mover):
-    made(mover, "bit(16)", "1000000000000001", "0" * 16)
+def test_bit_strings_arrive_as_binary_vectors_if_the_target_supports_them(mover):
+    create_table(mover, "bit(16)", "1000000000000001", "0" * 16)
     if mover.is_lite:
         assert "no_vector" in codes(mover.refused("public.vectors"))
         return
     assert vectors_of(mover.move("public.vectors")) == {0: [b"\x80\x01"], 1: [b"\0\0"]}
 
 
-def test_bit_strings_beside_a_vector_are_texts(mover):
+def test_bit_strings_next_to_a_vector_become_texts(mover):
     mover.postgres("DROP TABLE IF EXISTS vectors")
     mover.postgres("CREATE TABLE vectors (id integer PRIMARY KEY, v vector(2), b bit(8) NOT NULL)")
     mover.postgres("INSERT INTO vectors VALUES (1, '[1,2]', b'00000001')")
     assert mover.move("public.vectors").rows()[1]["b"] == "00000001"
 
 
-def test_several_vectors_arrive_as_far_as_the_target_takes_them(mover):
+def test_several_vector_fields_arrive_if_the_target_allows_them(mover):
     mover.postgres("DROP TABLE IF EXISTS vectors")
     mover.postgres("CREATE TABLE vectors (id integer PRIMARY KEY, v vector(2), w halfvec(3), x vector(4))")
     mover.postgres("INSERT INTO vectors VALUES (1, '[1,2]', '[1,2,3]', '[1,2,3,4]')")
