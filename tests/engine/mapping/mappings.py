@@ -1,4 +1,4 @@
-"""Mappings and batches for them, as short as a test wants them."""
+"""Mappings for tests: short ways to write a mapping and a batch for it."""
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ def mapping_of(*fields, **options):
 
 
 def batch_of(mapping, **columns):
-    """A batch as a source delivers it: a list of values a column; ids and vectors are made where left out."""
+    """Return a batch as a source delivers it. Columns are lists of values; ids and vectors are optional."""
     rows = len(next(iter(columns.values())))
     columns = {"id": list(range(rows)), "v": [[1.0, 2.0]] * rows} | columns
     plan = mapping.read_plan.columns

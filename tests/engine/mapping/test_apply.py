@@ -1,4 +1,4 @@
-"""From a batch to rows of the target: equal values, nothing that Milvus would refuse, all counted."""
+"""Mapping of a batch: unchanged values, nothing that Milvus would refuse, and every row counted."""
 
 import json
 from dataclasses import replace
@@ -13,10 +13,10 @@ from migrations_app.engine.mapping.values.cast import cast_values
 from migrations_app.engine.model.batch import Batch
 from tests.engine.mapping.mappings import applied, array, batch_of, codes, dynamic, mapping_of, text
 
-# ---------------------------------------------------------------- the target and what is read
+# ---------------------------------------------------------------- target schema and read plan
 
 
-def test_a_completed_collection_says_what_to_read_and_what_to_make():
+def test_a_completed_plan_gives_the_read_plan_and_the_target_schema():
     mapping = mapping_of(
         text("title", 64, target="name", nullable=True, default="none", description="what it is called"),
         {"source": "note", "dynamic": True, "as": "remark", "type": "VARCHAR"},
@@ -36,14 +36,14 @@ def test_a_completed_collection_says_what_to_read_and_what_to_make():
     assert name.description == "what it is called"
 
 
-def test_an_auto_id_key_stands_first_and_is_never_sent():
+def test_an_auto_id_key_comes_first_and_is_never_sent():
     mapping = mapping_of(key="auto", key_name="auto_id")
     assert not mapping.upsert
     assert [(f.name, f.auto_id) for f in mapping.target.fields][:2] == [("auto_id", True), ("id", False)]
     assert applied(mapping, id=[7, 7]).rows.schema.names == ["id", "v", "$meta"]
 
 
-def test_rows_arrive_equal_in_order_and_in_the_targets_schema():
+def test_rows_arrive_unchanged_in_order_and_in_the_target_schema():
     mapping = mapping_of(text(), array())
     mapped = applied(mapping, id=[3, 1, 2], t=["a", "ü", ""], a=[[1], [], [2, 3]])
     assert mapped.rows.schema == mapping.target.arrow_schema()
@@ -64,7 +64,7 @@ def test_clean_vectors_are_not_copied():
     assert np.shares_memory(given, sent)
 
 
-def test_a_slice_of_a_larger_batch_is_checked_within_its_own_rows():
+def test_a_slice_of_a_larger_batch_is_checked_only_in_its_rows():
     mapping = mapping_of({"source": "h", "target": "h", "type": "FLOAT16_VECTOR", "dim": 2})
     one, nan = np.array([1, 1], "<f2").tobytes(), np.array([1, np.nan], "<f2").tobytes()
     batch = batch_of(mapping, v=[[np.nan, 1], [1, 1], [1, 1], [1, np.inf]], h=[one, nan, one, one])
@@ -72,7 +72,7 @@ def test_a_slice_of_a_larger_batch_is_checked_within_its_own_rows():
     assert codes(mapping.apply(inner)) == [("row 1", "h", "not_finite")]
 
 
-# ---------------------------------------------------------------- what Milvus would refuse
+# ---------------------------------------------------------------- values that Milvus would refuse
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_value_that_milvus_would_refuse_is_rejected_with_its_size(field, good,
     )
 
 
-def test_a_vector_of_undeclared_dimension_is_measured_row_by_row():
+def test_vectors_without_a_declared_dimension_are_checked_row_by_row():
     mapping = mapping_of()
     batch = batch_of(mapping, id=[0, 1, 2])
     lists = pa.array([[1, 2], [1, 2, 3], [3, 4]], pa.list_(pa.float32()))
@@ -173,13 +173,13 @@ def test_an_integer_wider_than_its_field_is_rejected():
     assert mapped.rows.column("n").to_pylist() == [127, -128]
 
 
-def test_nan_in_a_scalar_is_kept():
+def test_nan_in_a_scalar_is_left_unchanged():
     mapped = applied(mapping_of({"source": "d", "target": "d", "type": "DOUBLE"}), d=[np.nan, -np.inf])
     assert str(mapped.rows.column("d").to_pylist()) == "[nan, -inf]"
 
 
-def test_what_the_very_server_refuses_is_rejected_before_it_is_sent():
-    """NaN in scalars is kept until 2.3, lists are JSON since 2.4, empty sparse vectors taken since 2.4.12."""
+def test_values_that_this_server_refuses_are_rejected_before_they_are_sent():
+    """Milvus accepts NaN in scalars up to 2.3, lists as JSON since 2.4, empty sparse vectors since 2.4.12."""
     fields = [
         {"source": "d", "target": "d", "type": "DOUBLE", "nullable": True},
         {"source": "s", "target": "s", "type": "SPARSE_FLOAT_VECTOR"},
@@ -205,8 +205,8 @@ def test_what_the_very_server_refuses_is_rejected_before_it_is_sent():
     assert mapped.rejected[0].reason == "“d” is NaN or infinite, which this server does not take as DOUBLE."
 
 
-def test_halves_become_floats_and_floats_halves():
-    """As a preview asks for them: a sample holds the first type that a field may have."""
+def test_half_vectors_are_cast_to_float_vectors_and_back():
+    """A preview needs this: the sample holds the first type that a field may have."""
     halves = pa.array([np.array([1, -0.5], "<f2").tobytes(), None], pa.binary(4))
     floats, found = cast_values(halves, pa.list_(pa.float32(), 2), "v")
     assert (floats.to_pylist(), found) == ([[1.0, -0.5], None], ())
@@ -217,7 +217,7 @@ def test_halves_become_floats_and_floats_halves():
     assert (finding.code, finding.rows.tolist()) == ("wrong_dimension", [2])
 
 
-def test_a_real_keeps_its_few_digits_in_the_dynamic_field():
+def test_a_float_keeps_its_short_form_in_the_dynamic_field():
     numbers = dynamic("l", "ARRAY", element_type="FLOAT")
     mapped = applied(mapping_of(dynamic("r", "FLOAT"), numbers), r=[0.1, None], l=[[0.1, 3.4028235e38], None])
     assert mapped.rows.column("$meta").to_pylist() == [
@@ -226,7 +226,7 @@ def test_a_real_keeps_its_few_digits_in_the_dynamic_field():
     ]
 
 
-def test_a_row_with_several_faults_names_its_first():
+def test_a_row_with_several_faults_is_rejected_for_the_first():
     mapped = applied(mapping_of(text("t", 1), text("u", 1)), t=["aa", "a"], u=["bb", "bb"])
     assert codes(mapped) == [("row 0", "t", "too_long"), ("row 1", "u", "too_long")]
 
@@ -234,14 +234,14 @@ def test_a_row_with_several_faults_names_its_first():
 # ---------------------------------------------------------------- NULL
 
 
-def test_null_goes_where_it_may_and_is_rejected_where_it_may_not():
+def test_null_is_moved_into_a_nullable_field_and_rejected_otherwise():
     mapped = applied(mapping_of(text("t", nullable=True), text("u")), t=[None, "a"], u=["b", None])
     assert mapped.rows.column("t").to_pylist() == [None]
     assert codes(mapped) == [("row 1", "u", "null")]
     assert mapped.rejected[0].reason == "“u” is NULL; the field does not take NULL."
 
 
-def test_null_is_filled_by_fill_null_or_else_by_the_default():
+def test_null_is_replaced_by_fill_null_or_otherwise_by_the_default():
     fields = (
         text("t", fill_null="–"),
         text("u", default="d"),
@@ -256,7 +256,7 @@ def test_null_is_filled_by_fill_null_or_else_by_the_default():
     ]
 
 
-def test_a_null_vector_is_skipped_and_counted_or_rejected_by_choice():
+def test_a_row_with_a_null_vector_is_skipped_or_rejected_as_the_plan_says():
     vectors = [[1, 2], None, [np.nan, 1], None]
     mapped = applied(mapping_of(), v=vectors)
     assert (mapped.skipped, codes(mapped)) == (2, [("row 2", "v", "not_finite")])
@@ -279,7 +279,7 @@ def test_a_null_key_is_rejected():
 # ---------------------------------------------------------------- equal keys
 
 
-def test_of_equal_keys_the_last_wins_and_the_others_are_counted():
+def test_the_last_row_with_equal_keys_wins_and_the_others_are_counted():
     mapped = applied(mapping_of(text()), id=[5, 1, 5, 2, 1, 5], t=list("abcdef"))
     assert mapped.rows.select(["id", "t"]).to_pylist() == [
         {"id": 2, "t": "d"},
@@ -290,13 +290,13 @@ def test_of_equal_keys_the_last_wins_and_the_others_are_counted():
     assert mapped.locators.to_pylist() == ["row 3", "row 4", "row 5"]
 
 
-def test_a_rejected_row_does_not_take_its_key_from_a_good_one():
+def test_a_rejected_row_does_not_replace_a_good_row_with_the_same_key():
     mapped = applied(mapping_of(text("t", 1)), id=[1, 1], t=["a", "bb"])
     assert mapped.rows.column("t").to_pylist() == ["a"]
     assert (mapped.collapsed, len(mapped.rejected)) == (0, 1)
 
 
-def test_text_keys_are_compared_to_the_byte():
+def test_text_keys_are_compared_byte_by_byte():
     keys = ["a", "A", "a ", "\u00e1", "a\u0301", "", "a"]
     mapped = applied(mapping_of(text("k", 20), key="k"), k=keys)
     assert mapped.collapsed == 1
@@ -341,11 +341,11 @@ def test_a_dynamic_field_without_columns_is_an_empty_object():
     assert applied(mapping_of(), id=[1, 2]).rows.column("$meta").to_pylist() == ["{}", "{}"]
 
 
-def test_without_a_dynamic_field_none_is_sent():
+def test_no_dynamic_field_is_sent_if_it_is_off():
     assert applied(mapping_of(dynamic_field=False), id=[1]).rows.schema.names == ["id", "v"]
 
 
-def test_what_the_dynamic_field_cannot_hold_is_rejected():
+def test_values_that_the_dynamic_field_cannot_store_are_rejected():
     fields = (
         dynamic("f", "FLOAT"),
         dynamic("l", "ARRAY", element_type="DOUBLE", max_capacity=9),
@@ -365,10 +365,10 @@ def test_what_the_dynamic_field_cannot_hold_is_rejected():
     assert mapped.rows.num_rows == 1
 
 
-# ---------------------------------------------------------------- what is kept of a rejected row
+# ---------------------------------------------------------------- stored values of a rejected row
 
 
-def test_a_rejected_row_is_kept_as_json_with_every_value():
+def test_a_rejected_row_is_stored_as_json_with_every_value():
     fields = (
         text("t", 1),
         {"source": "d", "target": "d", "type": "DOUBLE"},
@@ -384,7 +384,7 @@ def test_a_rejected_row_is_kept_as_json_with_every_value():
     }
 
 
-def test_a_huge_rejected_row_is_cut_to_a_bearable_size():
+def test_a_huge_rejected_row_is_shortened():
     mapped = applied(mapping_of(text("t", 10), text("u", 10)), t=["é" * 10**6], u=["short"])
     row = orjson.loads(mapped.rejected[0].row)
     assert row["t"].endswith("(1,000,000 characters)")

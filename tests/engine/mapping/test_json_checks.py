@@ -1,4 +1,4 @@
-"""JSON that is valid and yet cannot be moved: rejected with its reason, whatever holds it."""
+"""JSON checks: valid JSON that Milvus cannot store is rejected with the reason."""
 
 import json
 
@@ -39,7 +39,7 @@ def test_half_a_surrogate_pair_is_found(text):
     "text",
     [r'{"k": "\ud83d\ude00"}', r'{"k": "\\ud800"}', r'{"k": "\\\\ud800 \u0064"}', r'{"k": "\ud83D\uDE00\n"}'],
 )
-def test_whole_pairs_and_escaped_backslashes_are_not(text):
+def test_complete_pairs_and_escaped_backslashes_are_accepted(text):
     json.loads(text)["k"].encode()
     assert found(text) == {}
 
@@ -47,18 +47,18 @@ def test_whole_pairs_and_escaped_backslashes_are_not(text):
 @pytest.mark.parametrize(
     "number", ["1e400", "-1E+999", "1" + "0" * 400, "-" + "9" * 309 + ".5", "1.5e0309", "1" * 211 + "e99"]
 )
-def test_a_number_that_no_double_holds_is_found(number):
+def test_a_number_too_large_for_a_double_is_found(number):
     assert found(f'{{"a": [0, {number}]}}', number) == {0: "json_number", 1: "json_number"}
 
 
 @pytest.mark.parametrize(
     "value", ["1e308", "1e-400", '"1e400"', '": 1e400"', "1" + "0" * 300, "12345678901234567890"]
 )
-def test_numbers_that_are_rounded_or_only_text_are_not(value):
+def test_rounded_numbers_and_numbers_in_texts_are_accepted(value):
     assert found(f'{{"a": {value}}}') == {}
 
 
-def test_nesting_is_counted_outside_of_texts():
+def test_nesting_is_counted_only_outside_of_texts():
     assert found(
         nested(MAX_JSON_DEPTH), nested(MAX_JSON_DEPTH + 1), nested(MAX_JSON_DEPTH + 1, "[", "]")
     ) == {
@@ -70,7 +70,7 @@ def test_nesting_is_counted_outside_of_texts():
 
 
 @pytest.mark.parametrize("field", [{"target": "j"}, {"dynamic": True, "as": "j"}], ids=["field", "dynamic"])
-def test_such_rows_are_rejected_and_the_others_move(field):
+def test_rows_with_such_json_are_rejected_and_the_others_are_moved(field):
     mapping = mapping_of({"source": "j", "type": "JSON", **field})
     mapped = applied(mapping, j=["{}", r'{"k": "\ud800"}', '{"k": 1e400}', nested(5000), '{"k": 1}'])
     assert codes(mapped) == [

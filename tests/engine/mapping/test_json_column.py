@@ -1,4 +1,4 @@
-"""Opened columns: keys become fields, the rest goes into the dynamic field, nothing of a document is lost."""
+"""Opened columns: keys become fields, the rest goes into the dynamic field, and nothing is lost."""
 
 import json
 from decimal import Decimal
@@ -18,7 +18,7 @@ def opened(*fields, **options):
 
 
 def key(path, type_, **options):
-    """A key as a field of its last part's name."""
+    """Return a field for a document key, named like the last part of its path."""
     return {"source": f"m.{path}", "target": path.split(".")[-1], "type": type_, "nullable": True} | options
 
 
@@ -29,7 +29,7 @@ def metas(mapped):
 # ---------------------------------------------------------------- fields and the rest
 
 
-def test_keys_become_fields_and_the_rest_stands_in_the_dynamic_field():
+def test_keys_become_fields_and_the_rest_goes_into_the_dynamic_field():
     mapping = opened(
         key("price", "DOUBLE"),
         key("lang", "VARCHAR", max_length=8),
@@ -57,7 +57,7 @@ def test_keys_become_fields_and_the_rest_stands_in_the_dynamic_field():
     assert (third["owner_id"], third["$meta"]) == (None, "{}")
 
 
-def test_the_opened_column_is_read_once_whatever_becomes_of_it():
+def test_the_opened_column_is_read_once_even_if_it_is_used_several_times():
     whole = {"source": "m", "target": "m", "type": "JSON", "nullable": True}
     mapping = opened(whole, key("price", "DOUBLE"), dynamic("m2", "JSON"))
     assert [(c.path, c.spec.type) for c in mapping.read_plan.columns] == [
@@ -67,7 +67,7 @@ def test_the_opened_column_is_read_once_whatever_becomes_of_it():
     assert (row["m"], row["price"], row["$meta"]) == ('{"price": 1.50, "x": 2}', 1.5, '{"m2":{"y": 1},"x":2}')
 
 
-def test_null_stays_null_and_missing_stays_missing_in_the_dynamic_field():
+def test_null_keys_stay_null_and_missing_keys_stay_missing_in_the_dynamic_field():
     mapped = applied(opened(), m=['{"a": null, "b": {"c": null}}', "{}", None, " null "])
     assert metas(mapped) == ['{"a":null,"b":{"c":null}}', "{}", "{}", "{}"]
 
@@ -76,12 +76,12 @@ def test_null_stays_null_and_missing_stays_missing_in_the_dynamic_field():
     ("options", "value"),
     [({}, None), ({"fill_null": 5}, 5), ({"default": 6}, 6), ({"default": 6, "fill_null": 5}, 5)],
 )
-def test_as_a_field_null_and_missing_are_one(options, value):
+def test_null_and_missing_keys_are_the_same_in_a_field(options, value):
     mapped = applied(opened(key("n", "INT32", **options)), m=['{"n": null}', "{}", None, '{"n": 1}'])
     assert mapped.rows.column("n").to_pylist() == [value, value, value, 1]
 
 
-def test_where_the_field_takes_no_null_such_rows_are_rejected():
+def test_rows_with_null_or_missing_keys_are_rejected_if_the_field_is_not_nullable():
     mapped = applied(opened(key("n", "INT32", nullable=False)), m=['{"n": null}', "{}", None, '{"n": 1}'])
     assert codes(mapped) == [(f"row {n}", "m.n", "null") for n in range(3)]
 
@@ -91,26 +91,26 @@ def test_every_number_of_the_rest_keeps_its_digits():
     assert metas(applied(opened(), m=[text])) == [text]
 
 
-def test_of_equal_keys_the_last_wins():
+def test_the_last_of_equal_keys_in_a_document_wins():
     [row] = applied(
         opened(key("a", "INT64")), m=['{"a": 1, "b": 1, "a": 2, "b": {"c": 1}, "b": 3}']
     ).rows.to_pylist()
     assert (row["a"], row["$meta"]) == (2, '{"b":3}')
 
 
-def test_the_rest_is_dropped_where_the_plan_says_so():
+def test_the_rest_is_dropped_if_the_plan_says_so():
     mapping = opened(key("a", "INT64"), {"source": "m.k", "dynamic": True, "as": "kept"}, rest="drop")
     mapped = applied(mapping, m=['{"a": 1, "b": 2, "k": 3, "v": 4}', "{}"])
     assert (mapped.rows.column("a").to_pylist(), metas(mapped)) == ([1, None], ['{"kept":3}', "{}"])
 
 
-def test_without_a_dynamic_field_the_rest_is_dropped_and_a_large_document_is_no_problem():
+def test_without_a_dynamic_field_the_rest_is_dropped_even_from_a_large_document():
     mapping = opened(key("a", "INT64"), rest="drop", dynamic_field=False)
     mapped = applied(mapping, m=['{"a": 1, "text": "%s"}' % ("x" * 10**6)])
     assert (mapped.rows.schema.names, mapped.rows.column("a").to_pylist()) == (["id", "v", "a"], [1])
 
 
-def test_a_key_is_moved_under_another_name_as_it_is():
+def test_a_key_is_moved_unchanged_under_another_name():
     mapping = opened({"source": "m.t", "dynamic": True, "as": "t_of_m"}, text())
     mapped = applied(mapping, m=['{"t": 1.10, "x": 1}', '{"t": null}', "{}"], t=["a"] * 3)
     assert metas(mapped) == ['{"x":1,"t_of_m":1.10}', '{"t_of_m":null}', "{}"]
@@ -122,14 +122,14 @@ def test_a_column_named_like_a_path_is_a_column():
     assert (row["n"], row["$meta"]) == (1, '{"a":2}')
 
 
-# ---------------------------------------------------------------- misfits
+# ---------------------------------------------------------------- type mismatches
 
 
-MISFITS = ['{"n": 1}', '{"n": "x"}', '{"n": 1.5, "o": 1}', '{"n": 9223372036854775808}']
+MISMATCHES = ['{"n": 1}', '{"n": "x"}', '{"n": 1.5, "o": 1}', '{"n": 9223372036854775808}']
 
 
-def test_a_misfit_is_rejected_with_what_it_is():
-    mapped = applied(opened(key("n", "INT64")), m=MISFITS)
+def test_a_type_mismatch_is_rejected_with_the_value_in_the_reason():
+    mapped = applied(opened(key("n", "INT64")), m=MISMATCHES)
     assert codes(mapped) == [(f"row {n}", "m.n", "misfit") for n in (1, 2, 3)]
     assert [r.reason for r in mapped.rejected] == [
         '“m.n” is "x", which is not a number.',
@@ -146,15 +146,15 @@ def test_a_misfit_is_rejected_with_what_it_is():
         ({"rest": "drop"}, ["{}", '{"n":"x"}', '{"n":1.5}', '{"n":9223372036854775808}']),
     ],
 )
-def test_a_misfit_stays_in_its_place_in_the_dynamic_field_by_choice(options, expected):
+def test_a_type_mismatch_stays_under_its_key_in_the_dynamic_field_if_the_plan_says_so(options, expected):
     mapping = opened(key("n", "INT64", target="number", misfit="dynamic"), **options)
-    mapped = applied(mapping, m=MISFITS)
+    mapped = applied(mapping, m=MISMATCHES)
     assert mapped.rows.column("number").to_pylist() == [1, None, None, None]
     assert metas(mapped) == expected
 
 
 @pytest.mark.parametrize("rest", ["dynamic", "drop"])
-def test_a_misfit_of_a_key_within_a_key_stays_there_or_goes_under_another_name(rest):
+def test_a_type_mismatch_of_a_nested_key_stays_there_or_goes_under_another_name(rest):
     documents = ['{"a": {"n": "x", "o": 1}}', '{"a": {"n": 2}}']
     mapped = applied(opened(key("a.n", "INT64", target="b", misfit="dynamic"), rest=rest), m=documents)
     kept = '{"a":{"n":"x","o":1}}' if rest == "dynamic" else '{"a":{"n":"x"}}'
@@ -165,7 +165,7 @@ def test_a_misfit_of_a_key_within_a_key_stays_there_or_goes_under_another_name(r
 
 
 @pytest.mark.parametrize("rest", ["dynamic", "drop"])
-def test_misfits_below_one_object_stay_together(rest):
+def test_type_mismatches_in_one_object_stay_together(rest):
     fields = [key(f"a.{name}", "INT64", target=name, misfit="dynamic") for name in ("n", "o")]
     mapped = applied(
         opened(*fields, rest=rest), m=['{"a": {"n": "x", "o": "y"}}', '{"a": {"n": 1, "o": "z"}}']
@@ -175,7 +175,7 @@ def test_misfits_below_one_object_stay_together(rest):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_key_and_one_below_it_are_moved_whole_in_any_order(order):
+def test_a_key_and_a_key_nested_in_it_are_both_moved_completely_in_any_order(order):
     moves = [dynamic("m.a", None, "a"), dynamic("m.a.n", None, "n")][::order]
     mapped = applied(
         opened(*({k: v for k, v in m.items() if k != "type"} for m in moves)), m=['{"a": {"n": 1}}']
@@ -183,12 +183,12 @@ def test_a_key_and_one_below_it_are_moved_whole_in_any_order(order):
     assert [json.loads(meta) for meta in metas(mapped)] == [{"a": {"n": 1}, "n": 1}]
 
 
-def odd(path, type_, **options):
-    """A key whose misfits go under another name."""
+def key_with_mismatch_name(path, type_, **options):
+    """Return a key whose type mismatches go into the dynamic field under another name."""
     return key(path, type_, misfit="dynamic", **options) | {"as": f"{path}2"}
 
 
-def test_whatever_else_a_field_refuses_is_a_misfit_too():
+def test_every_other_value_that_a_field_refuses_is_a_type_mismatch_too():
     fields = (
         key("t", "VARCHAR", max_length=2, misfit="dynamic", **{"as": "t2"}),
         key(
@@ -205,14 +205,14 @@ def test_whatever_else_a_field_refuses_is_a_misfit_too():
     assert metas(mapped) == ['{"t2":"abc","a2":[1,2],"j2":3}', '{"a2":[null]}']
 
 
-def test_texts_of_a_key_are_cut_by_choice_and_counted():
-    mapping = opened(odd("t", "VARCHAR", max_length=3, too_long="truncate"))
+def test_texts_of_a_key_are_cut_and_counted_if_the_plan_says_so():
+    mapping = opened(key_with_mismatch_name("t", "VARCHAR", max_length=3, too_long="truncate"))
     mapped = applied(mapping, m=['{"t": "abcé"}', '{"t": "ab"}', '{"t": 1}', '{"t": "aéé"}'])
     assert mapped.rows.column("t").to_pylist() == ["abc", "ab", None, "aé"]
     assert (mapped.cut, metas(mapped)) == (2, ["{}", "{}", '{"t2":1}', "{}"])
 
 
-# ---------------------------------------------------------------- what cannot be moved
+# ---------------------------------------------------------------- documents that cannot be moved
 
 
 def test_only_objects_are_opened():
@@ -221,7 +221,7 @@ def test_only_objects_are_opened():
     assert mapped.rejected[0].reason == "“m” is a list; only the keys of an object can be opened."
 
 
-def test_a_key_of_the_dynamic_field_may_not_hide_a_field_or_another_key():
+def test_a_key_of_the_dynamic_field_must_not_hide_a_field_or_another_key():
     mapping = opened(text(), dynamic("note", "VARCHAR"), select={"open": ["m", "n"]})
     mapped = applied(
         mapping,
@@ -235,7 +235,7 @@ def test_a_key_of_the_dynamic_field_may_not_hide_a_field_or_another_key():
     assert metas(mapped) == ['{"note":"n","x":2}']
 
 
-def test_an_auto_id_key_is_not_hidden_either():
+def test_a_key_of_the_dynamic_field_must_not_hide_an_auto_id_key():
     mapped = applied(opened(key="auto", key_name="pk"), m=['{"pk": 1}', '{"x": 1}'])
     assert codes(mapped) == [("row 0", "m", "dynamic_key_taken")]
 
@@ -249,7 +249,7 @@ def test_an_auto_id_key_is_not_hidden_either():
         ('{"a": ' + "[" * 40_000 + "]" * 40_000 + "}", "json_too_deep"),
     ],
 )
-def test_documents_that_milvus_cannot_hold_are_rejected(document, code):
+def test_documents_that_milvus_cannot_store_are_rejected(document, code):
     mapped = applied(opened(key("b", "INT64")), m=[document, '{"b": 1}'])
     assert codes(mapped) == [("row 0", "m", code)]
     assert mapped.rows.column("b").to_pylist() == [1]
@@ -260,7 +260,7 @@ def test_a_deep_document_is_moved():
     assert metas(applied(opened(), m=['{"a": ' + inner + "}"])) == ['{"a":' + inner + "}"]
 
 
-def test_what_the_dynamic_field_has_no_room_for_is_rejected():
+def test_documents_too_large_for_the_dynamic_field_are_rejected():
     mapped = applied(opened(), m=['{"a": "%s"}' % ("x" * 65_536), '{"a": "%s"}' % ("x" * 65_528)])
     assert codes(mapped) == [("row 0", "$meta", "dynamic_too_large")]
 
@@ -289,38 +289,38 @@ def plans(draw):
 
 
 @given(plans(), st.lists(DOCUMENTS, min_size=1, max_size=4))
-def test_the_fields_and_the_rest_make_the_document_again(mapping, documents):
+def test_the_fields_and_the_rest_together_give_the_document(mapping, documents):
     mapped = applied(mapping, m=documents)
     assert mapped.rows.num_rows + len(mapped.rejected) + mapped.skipped + mapped.collapsed == len(documents)
     assert {r.code for r in mapped.rejected} <= {"misfit", "too_long", "too_many_items", "json_not_object"}
     column = next(c for c in mapping.columns if isinstance(c, OpenedColumn))
     for locator, row in zip(mapped.locators.to_pylist(), mapped.rows.to_pylist(), strict=True):
-        again = exactly(row["$meta"])
+        rebuilt = exactly(row["$meta"])
         for fixed in column.fixed:
             value, name = row[fixed.target.name], fixed.parts[0]
             if value is not None:
                 is_json = fixed.target.spec.type == "JSON"
-                again[name] = exactly(value) if is_json else value
-            elif fixed.mismatch_key and fixed.mismatch_key in again:
-                again[name] = again.pop(fixed.mismatch_key)
+                rebuilt[name] = exactly(value) if is_json else value
+            elif fixed.mismatch_key and fixed.mismatch_key in rebuilt:
+                rebuilt[name] = rebuilt.pop(fixed.mismatch_key)
         given_document = exactly(documents[int(locator.split()[1])])
-        gone = {f.parts[0] for f in column.fixed if given_document.get(f.parts[0], 0) is None}
-        assert same(again) == same({k: v for k, v in given_document.items() if k not in gone})
+        nulls = {f.parts[0] for f in column.fixed if given_document.get(f.parts[0], 0) is None}
+        assert rounded(rebuilt) == rounded({k: v for k, v in given_document.items() if k not in nulls})
 
 
-def same(value):
-    """Fractions are rounded to doubles as fields hold them; whole numbers are exact."""
+def rounded(value):
+    """Round fractions to doubles, as fields store them; whole numbers stay exact."""
     if isinstance(value, dict):
-        return {name: same(item) for name, item in value.items()}
+        return {name: rounded(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [same(item) for item in value]
+        return [rounded(item) for item in value]
     if isinstance(value, (float, Decimal)) and value != int(value):
         return float(value)
     return value
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=4))
-def test_whatever_is_opened_arrives_to_the_digit(documents):
+def test_opened_documents_arrive_exactly(documents):
     mapped = applied(opened(), m=documents)
     assert [exactly(meta) for meta in metas(mapped)] == [exactly(document) for document in documents]
 

@@ -1,4 +1,4 @@
-"""Documents taken apart and put together again: nothing of them is lost, no digit changed."""
+"""JSON documents: they are split and put together again without losing a value or a digit."""
 
 import json
 from decimal import Decimal
@@ -32,7 +32,7 @@ BLANKS = st.sampled_from(["", " ", "\n\t "])
 
 @st.composite
 def json_texts(draw, inner):
-    """A list or object of such texts, written with any blanks and with equal keys."""
+    """A list or object of such texts, with any blanks and possibly with equal keys."""
     space = draw(BLANKS)
     if draw(st.booleans()):
         return f"[{space}{f',{space}'.join(draw(st.lists(inner, max_size=3)))}]"
@@ -48,7 +48,7 @@ DOCUMENTS = st.builds(object_of, st.lists(st.tuples(KEYS, VALUES), max_size=5), 
 
 
 def exactly(text):
-    """What a text says, its numbers to the digit."""
+    """Parse a text and keep all digits of its numbers."""
     return json.loads(text, parse_float=Decimal)
 
 
@@ -61,7 +61,7 @@ def test_a_document_is_written_as_it_was_read(text):
 
 
 @given(DOCUMENTS, st.lists(st.lists(KEYS, min_size=1, max_size=3), max_size=4))
-def test_what_is_taken_out_and_the_rest_make_the_document_again(text, paths):
+def test_the_removed_values_and_the_rest_together_give_the_document(text, paths):
     document = members(text.encode())
     taken = {}
     for path in paths:
@@ -94,12 +94,12 @@ def test_what_is_taken_out_and_the_rest_make_the_document_again(text, paths):
         '{"a":NaN}',
     ],
 )
-def test_what_is_no_object_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011 (the sentence is the caller's)
+def test_a_text_that_is_not_an_object_is_refused(text):
+    with pytest.raises(ValueError):  # noqa: PT011 (the caller writes the message)
         members(text.encode())
 
 
-def test_objects_that_become_empty_go_with_their_last_key_and_empty_ones_stay():
+def test_objects_that_become_empty_are_removed_and_originally_empty_ones_stay():
     document = members(b'{"a": {"b": {"c": 1}, "d": {}}, "e": {"f": 1.10}}')
     for path in (["a", "b", "c"], ["e", "f"], ["a", "x", "y"], ["z"]):
         remove(document, path)
@@ -107,7 +107,7 @@ def test_objects_that_become_empty_go_with_their_last_key_and_empty_ones_stay():
 
 
 @pytest.mark.parametrize("number", ["1", "1.10"])
-def test_a_document_is_as_deep_as_it_can_be_written_again(number):
+def test_a_document_can_be_written_up_to_the_maximum_depth(number):
     def nested(levels):
         return '{"a":' + "[" * (levels - 1) + number + "]" * (levels - 1) + "}"
 
@@ -126,11 +126,11 @@ def test_a_path_is_read_as_it_was_written(parts):
 
 
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", 'a."b', 'a."b"c', '"a"b'])
-def test_what_is_no_path_is_none(path):
+def test_a_text_that_is_not_a_path_gives_none(path):
     assert parse_path(path) is None
 
 
-def test_a_path_leads_into_an_opened_column_only():
+def test_a_path_must_begin_with_an_opened_column():
     opened = ("m", "my.meta")
     assert opened_path("m.a.b", opened) == OpenedPath("m", ("a", "b"))
     assert opened_path('"my.meta"."x.y"', opened) == OpenedPath("my.meta", ("x.y",))
@@ -140,7 +140,8 @@ def test_a_path_leads_into_an_opened_column_only():
 # ---------------------------------------------------------------- values
 
 
-def made(texts, spec):
+def converted(texts, spec):
+    """Convert JSON values to a type; return the values and the reasons of the type mismatches."""
     document = members(("{" + ",".join(f'"{n}":{text}' for n, text in enumerate(texts)) + "}").encode())
     column, found = convert_values([find(document, [str(n)]) for n in range(len(texts))], spec, "m.x")
     column.validate(full=True)
@@ -170,7 +171,7 @@ ARRAY = TypeSpec(T.ARRAY, element_type=T.INT64, max_capacity=9)
     ],
 )
 def test_a_value_arrives_exactly(spec, texts, values):
-    assert repr(made(texts, spec)) == repr((values, []))
+    assert repr(converted(texts, spec)) == repr((values, []))
 
 
 @pytest.mark.parametrize(
@@ -197,16 +198,16 @@ def test_a_value_arrives_exactly(spec, texts, values):
         (ARRAY, "[[1]]", "has an element that is not a number"),
     ],
 )
-def test_a_value_that_its_type_cannot_hold_is_a_misfit(spec, text, words):
-    values, reasons = made(["null", text], spec)
+def test_a_value_that_its_type_cannot_hold_is_a_type_mismatch(spec, text, words):
+    values, reasons = converted(["null", text], spec)
     assert values == [None, None]
     assert len(reasons) == 1
     assert reasons[0].startswith("“m.x” is ")
     assert words in reasons[0]
 
 
-def test_the_largest_float_as_it_is_usually_written_is_none_too_many():
-    values, reasons = made(["-3.4028235e38"], TypeSpec(T.FLOAT))
+def test_the_usual_short_form_of_the_largest_float_is_accepted():
+    values, reasons = converted(["-3.4028235e38"], TypeSpec(T.FLOAT))
     assert (values, reasons) == ([-3.4028234663852886e38], [])
 
 
@@ -214,9 +215,9 @@ def test_the_largest_float_as_it_is_usually_written_is_none_too_many():
     st.lists(VALUES, max_size=5),
     st.sampled_from([TypeSpec(t) for t in (T.INT64, T.INT8, T.DOUBLE, T.VARCHAR, T.BOOL)] + [ARRAY]),
 )
-def test_one_misfit_changes_nothing_of_the_other_values(texts, spec):
-    together, reasons = made(texts, spec)
-    alone = [made([text], spec) for text in texts]
+def test_a_type_mismatch_does_not_change_the_other_values(texts, spec):
+    together, reasons = converted(texts, spec)
+    alone = [converted([text], spec) for text in texts]
     assert repr(together) == repr([values[0] for values, _ in alone])
     assert len(reasons) == sum(len(found) for _, found in alone)
 
@@ -232,7 +233,7 @@ def test_one_misfit_changes_nothing_of_the_other_values(texts, spec):
         ("9007199254740993", 9007199254740993, None),
     ],
 )
-def test_numbers_next_to_zero_and_past_53_bits_are_taken_where_a_field_holds_them(number, whole, double):
+def test_numbers_near_zero_and_above_53_bits_are_accepted_if_the_type_can_hold_them(number, whole, double):
     value = members(f'{{"k": {number}}}'.encode())["k"]
     for type_, expected in ((T.INT64, whole), (T.DOUBLE, double)):
         column, found = convert_values([value], TypeSpec(type_), "k")

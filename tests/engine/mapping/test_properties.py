@@ -1,4 +1,4 @@
-"""Whatever a source delivers, every row is accounted for, and what goes on is equal and within the limits."""
+"""Properties of a mapping: every row is accounted for; written rows are unchanged and within limits."""
 
 import json
 import math
@@ -25,7 +25,7 @@ JSON_TEXT = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 ).map(json.dumps) | st.just('{"a": "%s"}' % ("x" * MAX_JSON_BYTES))
-# NaN, infinity and NULL often enough to be met, rarely enough to leave good rows beside them.
+# NaN, infinity and NULL are frequent enough to occur and rare enough to leave good rows.
 FLOATS = st.sampled_from([0.0, -0.0, 1.5, 2.0**127, 2.0**-149, math.nan, math.inf]) | st.floats(
     -(2.0**100), 2.0**100, width=32
 )
@@ -37,7 +37,7 @@ def rarely_null(values):
 
 
 def value_of(spec):
-    """Values as the Arrow type of ``spec`` holds them, also those that Milvus refuses."""
+    """Return values of the Arrow type of ``spec``, including those that Milvus refuses."""
     if spec.type in BITS:
         end = 1 << (BITS[spec.type] - 1)
         return st.integers(-end, end - 1)
@@ -86,7 +86,7 @@ INT_KEYS = st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 9, None])
 TEXT_KEYS = st.sampled_from(["", "a", "A", "b", "c", "d", "cccc", "ä", "äää", None])
 
 
-def written(name, spec):
+def plan_field(name, spec):
     parameters = {key: getattr(spec, key) for key in ("dim", "max_length", "max_capacity")}
     element = spec.element_type.value if spec.element_type else None
     return {"source": name, "type": spec.type.value, "element_type": element} | parameters
@@ -97,10 +97,10 @@ FILLS = {T.BOOL: True, T.FLOAT: 0.5, T.DOUBLE: 0.5, T.VARCHAR: "", T.JSON: {"f":
 
 @st.composite
 def fields(draw):
-    found = [written("v", draw(VECTOR_SPECS)) | {"target": "v"}]
+    found = [plan_field("v", draw(VECTOR_SPECS)) | {"target": "v"}]
     for number in range(draw(st.integers(0, 4))):
         name, spec = f"c{number}", draw(SCALAR_SPECS)
-        field = written(name, spec)
+        field = plan_field(name, spec)
         if draw(st.booleans()):
             field["fill_null"] = FILLS.get(spec.type, 1)
         if draw(st.booleans()):
@@ -113,12 +113,12 @@ def fields(draw):
     if draw(st.booleans()):
         found.append({"added": True, "target": "added", "type": "INT8", "fill_null": 7})
     key = TypeSpec(T.INT64) if draw(st.booleans()) else TypeSpec(T.VARCHAR, max_length=4)
-    return [written("k", key) | {"target": "k"}, *found]
+    return [plan_field("k", key) | {"target": "k"}, *found]
 
 
 @st.composite
 def cases(draw):
-    """A mapping and a batch for it, cut out of a larger one as sources may do."""
+    """A mapping and a batch for it, which is a slice of a larger one, as sources may deliver it."""
     plan = {"source": "s", "target": "t", "key": "k", "fields": draw(fields())}
     plan["skip_null_vectors"] = draw(st.booleans())
     mapping = compile_mapping(CollectionPlan.model_validate(plan))
@@ -136,8 +136,8 @@ def cases(draw):
     return mapping, Batch(whole.slice(start), rows, locators.slice(start))
 
 
-def settled(row, column):
-    """What becomes of a value that is NULL or too long, by choice."""
+def expected_value(row, column):
+    """Return the value that is written if the row is not rejected: filled if NULL, cut if too long."""
     if isinstance(column, AddedColumn):
         return 7
     value = row[column.name]
@@ -153,7 +153,7 @@ def settled(row, column):
 def was_cut(row, column):
     if not isinstance(column, FixedColumn) or not column.truncates or row[column.name] is None:
         return False
-    return settled(row, column) != row[column.name]
+    return expected_value(row, column) != row[column.name]
 
 
 def shortened(text, limit):
@@ -163,8 +163,8 @@ def shortened(text, limit):
 
 
 def is_kept(row, column):
-    """The rules again, one value at a time, without Arrow."""
-    value = settled(row, column)
+    """Return True if the value is accepted: the same rules again, for single values and without Arrow."""
+    value = expected_value(row, column)
     if isinstance(column, DynamicKeyColumn):
         numbers = value if isinstance(value, list) else [value]
         return not any(isinstance(n, float) and not math.isfinite(n) for n in numbers)
@@ -195,8 +195,8 @@ def is_kept(row, column):
 
 def fits_dynamic(row, columns):
     dynamic = [c for c in columns if isinstance(c, DynamicKeyColumn)]
-    meta = {c.key: settled(row, c) for c in dynamic if c.read.spec.type is not T.JSON}
-    raw = [settled(row, c) or "" for c in dynamic if c.read.spec.type is T.JSON]
+    meta = {c.key: expected_value(row, c) for c in dynamic if c.read.spec.type is not T.JSON}
+    raw = [expected_value(row, c) or "" for c in dynamic if c.read.spec.type is T.JSON]
     return len(orjson.dumps(meta)) + sum(len(text.encode()) + 8 for text in raw) <= MAX_JSON_BYTES
 
 
@@ -225,7 +225,7 @@ def test_every_row_is_written_rejected_skipped_or_collapsed_for_the_right_reason
 
 
 @given(cases())
-def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
+def test_written_rows_are_unchanged_and_fit_the_target_schema(case):
     mapping, batch = case
     mapped = mapping.apply(batch)
     mapped.rows.validate(full=True)
@@ -236,12 +236,14 @@ def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
     for locator, row in zip(mapped.locators.to_pylist(), mapped.rows.to_pylist(), strict=True):
         source, meta = given_rows[locator], json.loads(row.pop("$meta"))
         fixed = {
-            c.target.name: settled(source, c) for c in mapping.columns if not isinstance(c, DynamicKeyColumn)
+            c.target.name: expected_value(source, c)
+            for c in mapping.columns
+            if not isinstance(c, DynamicKeyColumn)
         }
         assert repr(row) == repr(fixed)
         for column in mapping.columns:
             if isinstance(column, DynamicKeyColumn):
-                value = settled(source, column)
+                value = expected_value(source, column)
                 is_text_of_json = column.read.spec.type is T.JSON and value is not None
                 wanted = json.loads(value) if is_text_of_json else value
                 assert in_float32(meta.pop(column.key), column.read.spec) == in_float32(
@@ -251,7 +253,7 @@ def test_what_is_written_is_equal_and_fits_the_targets_schema(case):
 
 
 def in_float32(value, spec):
-    """JSON has a float32 with its own few digits: 0.1, which is another double than that float32."""
+    """Round to float32: JSON has the short form of a float32, such as 0.1, which differs as a double."""
     if T.FLOAT not in (spec.type, spec.element_type) or value is None:
         return value
     if isinstance(value, list):
@@ -260,7 +262,7 @@ def in_float32(value, spec):
 
 
 @given(cases())
-def test_a_rejected_row_says_why_and_keeps_what_it_was(case):
+def test_a_rejected_row_has_a_reason_and_its_values(case):
     mapping, batch = case
     for rejected in mapping.apply(batch).rejected:
         assert rejected.code
@@ -270,7 +272,7 @@ def test_a_rejected_row_says_why_and_keeps_what_it_was(case):
 
 
 @given(SCALAR_SPECS, st.from_type(object) | JSON_TEXT | st.lists(TEXT | st.integers(), max_size=5))
-def test_a_written_value_is_taken_whole_or_refused_with_a_sentence(spec, value):
+def test_a_value_in_a_plan_is_accepted_exactly_or_refused_with_a_message(spec, value):
     try:
         taken = literal(value, spec)
     except ValueError as refused:

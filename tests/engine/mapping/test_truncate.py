@@ -1,4 +1,4 @@
-"""``too_long: truncate``: texts are cut to the bytes of their field, whole characters only, and counted."""
+"""Truncate (``too_long: truncate``): texts are cut after a whole character to fit their field, and counted."""
 
 import pyarrow as pa
 import pytest
@@ -24,7 +24,7 @@ def test_a_text_is_cut_at_the_last_whole_character_that_fits():
     assert mapped.cut == 6
 
 
-def test_elements_of_an_array_are_cut_and_a_row_counts_once_a_field():
+def test_elements_of_an_array_are_cut_and_each_field_of_a_row_counts_once():
     tags = array("VARCHAR", max_capacity=4, max_length=3, too_long="truncate", nullable=True)
     mapped = applied(
         mapping_of(tags, text(max_length=1, too_long="truncate")),
@@ -36,14 +36,14 @@ def test_elements_of_an_array_are_cut_and_a_row_counts_once_a_field():
     assert mapped.cut == 4
 
 
-def test_what_is_wrong_otherwise_is_rejected_all_the_same():
+def test_rows_with_other_faults_are_still_rejected():
     tags = array("VARCHAR", max_capacity=1, max_length=1, too_long="truncate")
     mapped = applied(mapping_of(tags), a=[["aa"], ["aa", "b"], ["aa", None], [None]])
     assert [code for _, _, code in codes(mapped)] == ["too_many_items", "too_many_items", "null_item"]
     assert (mapped.rows.column("a").to_pylist(), mapped.cut) == ([["a"]], 1)
 
 
-def test_only_values_that_arrive_are_counted():
+def test_only_values_that_are_written_are_counted():
     mapping = mapping_of(text(max_length=1, too_long="truncate"), text("u", 1))
     mapped = applied(mapping, id=[1, 2, 3, 3], t=["aa"] * 4, u=["a", "bb", "c", "d"])
     assert (mapped.rows.num_rows, len(mapped.rejected), mapped.collapsed, mapped.cut) == (2, 1, 1, 2)
@@ -58,7 +58,7 @@ def test_a_column_without_long_texts_is_not_copied():
 
 
 @pytest.mark.parametrize("start", [0, 1, 3])
-def test_a_slice_of_a_larger_batch_is_cut_within_its_own_rows(start):
+def test_a_slice_of_a_larger_batch_is_cut_only_in_its_rows(start):
     tags = array("VARCHAR", max_capacity=4, max_length=1, too_long="truncate", nullable=True)
     mapping = mapping_of(tags, text(max_length=1, too_long="truncate", nullable=True))
     batch = batch_of(mapping, a=[["xx"], ["a", "bb"], None, ["cc", ""]], t=["xx", None, "b", "cc"])
@@ -68,7 +68,7 @@ def test_a_slice_of_a_larger_batch_is_cut_within_its_own_rows(start):
 
 
 @given(st.lists(st.none() | TEXTS, max_size=6), st.integers(1, 9))
-def test_a_cut_text_is_the_longest_beginning_that_fits(values, limit):
+def test_a_text_is_cut_to_the_longest_prefix_that_fits(values, limit):
     texts, rows = truncate(pa.array(values, pa.string()), TypeSpec(T.VARCHAR, max_length=limit))
     texts.validate(full=True)
     for number, (before, after) in enumerate(zip(values, texts.to_pylist(), strict=True)):
@@ -83,7 +83,7 @@ def test_a_cut_text_is_the_longest_beginning_that_fits(values, limit):
 
 
 @given(st.lists(st.none() | st.lists(st.none() | TEXTS, max_size=3), max_size=6), st.integers(1, 9))
-def test_the_texts_of_a_list_are_cut_as_texts_are(values, limit):
+def test_the_texts_of_a_list_are_cut_like_single_texts(values, limit):
     spec = TypeSpec(T.ARRAY, element_type=T.VARCHAR, max_length=limit, max_capacity=3)
     lists, rows = truncate(pa.array(values, pa.list_(pa.string())), spec)
     lists.validate(full=True)
