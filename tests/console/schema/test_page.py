@@ -314,10 +314,10 @@ def test_hostile_values_in_every_control_do_not_crash_the_page(
 
 
 def test_a_draft_state_of_another_version_starts_the_step_again(web: Client, selected: Draft) -> None:
-    Draft.objects.update(state=selected.state | {"sheets": {"books": {"schema": "old"}}})
+    Draft.objects.update(state=selected.state | {"tables": {"books": {"schema": "old"}}})
     assert page(web, selected).status_code == 200
     assert field(selected, "title")["target"] == "title"
-    Draft.objects.update(state={"target": 1, "sheets": [], "listing": "x"})
+    Draft.objects.update(state={"target": 1, "tables": [], "listing": "x"})
     assert web.get(url("select", selected)).status_code == 200
     assert web.get(reverse("migrations")).status_code == 200
 
