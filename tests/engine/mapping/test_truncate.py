@@ -1,4 +1,4 @@
-"""Truncate (``too_long: truncate``): texts are cut after a whole character to fit their field, and counted."""
+"""Truncate (``too_long: truncate``): texts are cut after a whole character to fit the field, and counted."""
 
 import pyarrow as pa
 import pytest

@@ -1,4 +1,4 @@
-"""The faults of a plan for one collection, as short as a test wants them."""
+"""Preflight helpers: short ways to get the faults of a plan for one collection."""
 
 from dataclasses import replace
 
@@ -37,7 +37,7 @@ def schema(*fields, key=("id",), **facts):
 
 
 def faults_of(plan, *fields, capabilities=EVERYTHING, **facts):
-    """The faults of a plan, completed as a job does it. ``fields`` of the plan stand after id and v."""
+    """Return the faults of a plan, completed as in a job. The plan's ``fields`` come after id and v."""
     data = {"source": "public.books"} | plan
     if "fields" in plan:
         data["fields"] = [{"source": "id"}, {"source": "v"}, *plan["fields"]]

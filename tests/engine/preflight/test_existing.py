@@ -1,4 +1,4 @@
-"""What stands in the target already, as a dialog tells it."""
+"""Existing collections: the number of their rows, as a dialog shows it."""
 
 from dataclasses import replace
 
@@ -18,14 +18,14 @@ FIELDS = (
 
 @pytest.fixture
 def target():
-    """A collection of three rows, one of which was sent twice."""
+    """A collection with three rows, one of which was sent twice."""
     rows = {n: {"id": n, "v": [0.0, 1.0]} for n in range(3)}
     store = MemoryDatabase(collections={"books": MemoryRows(TargetSchema("books", FIELDS), rows, sent=4)})
     with memory_database(store) as settings:
         yield MemoryTarget(settings)
 
 
-def test_a_collection_that_is_not_loaded_is_told_by_its_statistics_and_left_alone(target):
+def test_a_collection_that_is_not_loaded_is_counted_by_its_statistics_and_left_unchanged(target):
     found = rows_in(target, "books")
     assert (found.rows, found.is_exact, str(found)) == (4, False, "“books” (about 4 rows)")
     assert not target.indexes("books")
@@ -38,12 +38,12 @@ def test_a_loaded_collection_is_counted(target):
     assert (found.rows, found.is_exact, str(found)) == (3, True, "“books” (3 rows)")
 
 
-def test_where_a_count_needs_no_load_it_is_counted(target):
+def test_a_collection_is_counted_if_that_needs_no_load(target):
     target.store.capabilities = replace(target.store.capabilities, count_needs_load=False)
     assert rows_in(target, "books").is_exact
 
 
-def test_a_count_that_is_refused_is_no_reason_to_say_nothing(target, monkeypatch):
+def test_the_statistics_are_shown_if_the_count_is_refused(target, monkeypatch):
     def refuses(self, name):
         raise TargetError("No right to query.")
 

@@ -1,4 +1,4 @@
-"""Adding rows to a collection that is there: what is left out comes from it, what differs is refused."""
+"""Adding rows to an existing collection: it gives the defaults of the plan, and differences are refused."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ TEXT = TypeSpec(T.VARCHAR, max_length=300)
 KEY = TargetField("id", TypeSpec(T.INT64), is_key=True)
 VECTOR = TargetField("v", TypeSpec(T.FLOAT_VECTOR, dim=4))
 TITLE = TargetField("title", TEXT, nullable=True)
-THERE = TargetSchema("books", (KEY, VECTOR, TITLE), dynamic=False, shards=2, description="All books")
+EXISTING = TargetSchema("books", (KEY, VECTOR, TITLE), dynamic=False, shards=2, description="All books")
 
 
 def field(name, *specs, **facts):
@@ -41,92 +41,94 @@ def described(*fields):
     return CollectionSchema("public.books", fields or SOURCE, SourceKey(("id",)), label="books")
 
 
-def completed(there, *fields, **plan):
+def completed(existing, *fields, **plan):
     given = CollectionPlan.model_validate({"source": "public.books", "if_exists": "append"} | plan)
-    return complete(given, described(*fields), EVERYTHING, existing=there)
+    return complete(given, described(*fields), EVERYTHING, existing=existing)
 
 
-def faults_of(there, *fields, **plan):
-    done = completed(there, *fields, **plan)
-    return check_collection(done, described(*fields), EVERYTHING, there)
+def faults_of(existing, *fields, **plan):
+    done = completed(existing, *fields, **plan)
+    return check_collection(done, described(*fields), EVERYTHING, existing)
 
 
-def with_(*fields, **changes):
-    """The collection there, with these fields instead of or beside its own."""
-    kept = {f.name: f for f in (*THERE.fields, *fields)}
-    return replace(THERE, fields=tuple(kept.values()), **changes)
+def changed(*fields, **changes):
+    """Return the existing collection with these fields replaced or added."""
+    kept = {f.name: f for f in (*EXISTING.fields, *fields)}
+    return replace(EXISTING, fields=tuple(kept.values()), **changes)
 
 
 TABLE = {
-    "as it is": THERE,
-    "with a dynamic field": replace(THERE, dynamic=True),
+    "unchanged": EXISTING,
+    "with a dynamic field": replace(EXISTING, dynamic=True),
     "Auto ID": TargetSchema("books", (replace(KEY, name="auto", auto_id=True), VECTOR, TITLE)),
-    "a text key": with_(replace(KEY, spec=TypeSpec(T.VARCHAR, max_length=99))),
-    "a title without NULL": with_(replace(TITLE, nullable=False)),
-    "a title with a default": with_(replace(TITLE, default="none", nullable=False)),
-    "a partition key": with_(replace(TITLE, nullable=False, is_partition_key=True)),
-    "more fields that may be left out": with_(
+    "a text key": changed(replace(KEY, spec=TypeSpec(T.VARCHAR, max_length=99))),
+    "a title without NULL": changed(replace(TITLE, nullable=False)),
+    "a title with a default": changed(replace(TITLE, default="none", nullable=False)),
+    "a partition key": changed(replace(TITLE, nullable=False, is_partition_key=True)),
+    "more fields that may be left out": changed(
         TargetField("stock", TypeSpec(T.INT32), nullable=True),
         TargetField("price", TypeSpec(T.FLOAT), default=0.10000000149011612),
         TargetField("tags", TypeSpec(T.ARRAY, None, 20, T.VARCHAR, 5), nullable=True),
         TargetField("both", TypeSpec(T.INT64), nullable=True, default=7),
     ),
-    "full-text search": with_(
+    "full-text search": changed(
         replace(TITLE, analyzer="english"),
         TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR)),
         functions=(Function("words", ("title",), ("words",)),),
     ),
-    "another key name": replace(THERE, fields=(replace(KEY, name="number"), VECTOR, TITLE)),
+    "another key name": replace(EXISTING, fields=(replace(KEY, name="number"), VECTOR, TITLE)),
 }
 
 
-@pytest.mark.parametrize("what", [name for name in TABLE if name != "a text key"])
-def test_a_plan_that_lists_no_fields_takes_on_the_collection_that_is_there(what):
-    there = TABLE[what]
-    assert [f for f in faults_of(there) if f.severity == "error"] == []
-    done = completed(there)
-    assert differences(there, compile_mapping(done).target) == ()
-    again = complete(done, described(), EVERYTHING, existing=there)
+@pytest.mark.parametrize("name", [name for name in TABLE if name != "a text key"])
+def test_a_plan_without_fields_is_completed_from_the_existing_collection(name):
+    existing = TABLE[name]
+    assert [f for f in faults_of(existing) if f.severity == "error"] == []
+    done = completed(existing)
+    assert differences(existing, compile_mapping(done).target) == ()
+    again = complete(done, described(), EVERYTHING, existing=existing)
     assert again == done
 
 
-def test_a_column_without_a_field_there_goes_into_the_dynamic_field_or_stays_behind():
+def test_a_column_without_an_existing_field_goes_into_the_dynamic_field_or_is_left_out():
     extra = field("note", T.VARCHAR)
     second = field("w", TypeSpec(T.FLOAT_VECTOR, dim=2))
-    dynamic = completed(replace(THERE, dynamic=True), *SOURCE, extra, second)
+    dynamic = completed(replace(EXISTING, dynamic=True), *SOURCE, extra, second)
     assert [(f.source, f.dynamic, f.as_) for f in dynamic.fields] == [
         ("id", False, None),
         ("v", False, None),
         ("title", False, None),
         ("note", True, "note"),
     ]
-    fixed = completed(THERE, *SOURCE, extra, second)
+    fixed = completed(EXISTING, *SOURCE, extra, second)
     assert [f.source for f in fixed.fields] == ["id", "v", "title"]
 
 
-def test_with_auto_id_there_the_old_key_is_not_kept_unless_it_has_a_field():
-    there = TABLE["Auto ID"]
-    assert [f.source for f in completed(there).fields] == ["v", "title"]
-    kept = replace(there, fields=(*there.fields, TargetField("id", TypeSpec(T.INT64))))
+def test_if_the_collection_has_auto_id_the_source_key_is_moved_only_if_it_has_a_field():
+    existing = TABLE["Auto ID"]
+    assert [f.source for f in completed(existing).fields] == ["v", "title"]
+    kept = replace(existing, fields=(*existing.fields, TargetField("id", TypeSpec(T.INT64))))
     assert [f.source for f in completed(kept).fields] == ["id", "v", "title"]
 
 
-def test_a_joined_key_is_joined_again():
+def test_a_joined_key_of_an_existing_collection_is_joined_again():
     parts = (field("tenant", T.VARCHAR, nullable=False, can_be_key=True), *SOURCE)
     schema = CollectionSchema("public.books", parts, SourceKey(("tenant", "id")), label="books")
     key = TargetField("whole", TypeSpec(T.VARCHAR, max_length=77), is_key=True)
-    there = TargetSchema("books", (key, VECTOR, TITLE, TargetField("id", TypeSpec(T.INT64))))
-    done = complete(CollectionPlan(source="public.books"), schema, EVERYTHING, existing=there)
+    existing = TargetSchema("books", (key, VECTOR, TITLE, TargetField("id", TypeSpec(T.INT64))))
+    done = complete(CollectionPlan(source="public.books"), schema, EVERYTHING, existing=existing)
     assert (done.key, done.key_name, done.key_max_length) == (["tenant", "id"], "whole", 77)
-    assert differences(there, compile_mapping(done).target) == ()
-    assert check_collection(done, schema, EVERYTHING, there) == ()
+    assert differences(existing, compile_mapping(done).target) == ()
+    assert check_collection(done, schema, EVERYTHING, existing) == ()
     longer = done.model_copy(update={"key_max_length": 99})
-    [fault] = check_collection(longer, schema, EVERYTHING, there)
+    [fault] = check_collection(longer, schema, EVERYTHING, existing)
     assert (fault.code, fault.path) == ("limit_differs", "key_max_length")
 
 
-def test_what_a_plan_writes_out_is_kept_and_the_rest_taken_on():
-    done = completed(THERE, fields=[{"source": "id"}, {"source": "v"}, {"source": "title", "max_length": 9}])
+def test_options_in_the_plan_are_kept_and_the_others_come_from_the_collection():
+    done = completed(
+        EXISTING, fields=[{"source": "id"}, {"source": "v"}, {"source": "title", "max_length": 9}]
+    )
     title = done.fields[2]
     assert (title.type, title.max_length, title.nullable) == ("VARCHAR", 9, True)
 
@@ -140,45 +142,45 @@ def listed(**changes):
 
 
 REFUSED = [
-    # there, plan -> code, path, first fix
-    ("a longer limit", THERE, {"fields": listed(max_length=400)},
+    # existing, plan -> code, path, first fix
+    ("a longer limit", EXISTING, {"fields": listed(max_length=400)},
      "limit_differs", "fields[2].max_length", Fix("Use 300", "max_length", "300")),
-    ("NULL not taken", THERE, {"fields": listed(nullable=False)},
+    ("NULL not taken", EXISTING, {"fields": listed(nullable=False)},
      "nullable_differs", "fields[2].nullable", Fix("Turn it on", "nullable", "true")),
-    ("a default of its own", THERE, {"fields": listed(default="x")},
+    ("a default of its own", EXISTING, {"fields": listed(default="x")},
      "default_differs", "fields[2].default", Fix("Remove it", "default", "")),
     ("another default", TABLE["a title with a default"], {"fields": listed(default="x")},
      "default_differs", "fields[2].default", Fix("Use none", "default", "none")),
-    ("a field that is not there", THERE, {"fields": [*LISTED[:2], {"source": "title", "target": "name"}]},
+    ("an unknown field", EXISTING, {"fields": [*LISTED[:2], {"source": "title", "target": "name"}]},
      "field_not_there", "fields[2].target", Fix("Leave it out", "include", "false")),
-    ("one that the dynamic field could hold", replace(THERE, dynamic=True),
+    ("one that the dynamic field could hold", replace(EXISTING, dynamic=True),
      {"fields": [*LISTED[:2], {"source": "title", "target": "name"}]},
      "field_not_there", "fields[2].target", Fix("Put it into the dynamic field", "dynamic", "true")),
-    ("another dynamic field", THERE, {"dynamic_field": True, "fields": LISTED},
+    ("another dynamic field", EXISTING, {"dynamic_field": True, "fields": LISTED},
      "dynamic_field_differs", "dynamic_field", Fix("Turn the dynamic field off", "dynamic_field", "false")),
-    ("Auto ID for kept keys", THERE, {"key": "auto", "fields": LISTED[1:]},
+    ("Auto ID for kept keys", EXISTING, {"key": "auto", "fields": LISTED[1:]},
      "key_differs", "key", Fix("Use “id”", "key", "id")),
     ("kept keys for Auto ID", TABLE["Auto ID"], {"key": "id", "fields": LISTED},
      "key_differs", "key", Fix("Use Auto ID", "key", "auto")),
-    ("another partition key", THERE, {"partition_key": "title", "fields": listed(nullable=True)},
+    ("another partition key", EXISTING, {"partition_key": "title", "fields": listed(nullable=True)},
      "partition_key_differs", "partition_key", Fix("Use none", "partition_key", "")),
-    ("another dimension", with_(replace(VECTOR, spec=TypeSpec(T.FLOAT_VECTOR, dim=8))), {},
+    ("another dimension", changed(replace(VECTOR, spec=TypeSpec(T.FLOAT_VECTOR, dim=8))), {},
      "dim_differs", "fields[1].dim", Fix("Leave it out", "include", "false")),
-    ("another type", with_(replace(TITLE, spec=TypeSpec(T.JSON))), {},
+    ("another type", changed(replace(TITLE, spec=TypeSpec(T.JSON))), {},
      "type_differs", "fields[2].type", Fix("Leave it out", "include", "false")),
-    ("a field that must be filled", with_(TargetField("isbn", TEXT)), {},
+    ("a field that must be filled", changed(TargetField("isbn", TEXT)), {},
      "field_not_mapped", "fields", None),
     ("a text key", TABLE["a text key"], {}, "type_differs", "fields[0].type", None),
-    ("full text of its own", THERE, {"full_text": [{"field": "title", "output": "words"}]},
+    ("full text of its own", EXISTING, {"full_text": [{"field": "title", "output": "words"}]},
      "full_text_differs", "full_text", None),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("there", "plan", "code", "path", "fix"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+    ("existing", "plan", "code", "path", "fix"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
 )
-def test_each_difference_is_refused_at_its_place_with_the_repair(there, plan, code, path, fix):
-    errors = [fault for fault in faults_of(there, **plan) if fault.severity == "error"]
+def test_each_difference_is_refused_at_its_path_with_a_fix(existing, plan, code, path, fix):
+    errors = [fault for fault in faults_of(existing, **plan) if fault.severity == "error"]
     fault = next((f for f in errors if f.code == code), None)
     assert fault is not None, errors
     assert fault.path == path
@@ -186,41 +188,41 @@ def test_each_difference_is_refused_at_its_place_with_the_repair(there, plan, co
     assert (fault.fixes[0] if fault.fixes else None) == fix
 
 
-def test_the_description_of_the_collection_that_is_there_stays():
-    (fault,) = faults_of(THERE, description="Mine")
+def test_another_description_is_a_warning_because_the_existing_one_stays():
+    (fault,) = faults_of(EXISTING, description="Mine")
     assert (fault.code, fault.severity, fault.path) == ("description_differs", "warning", "description")
     assert fault.message == "The description of “books” is “All books”. It cannot be changed here."
-    assert faults_of(THERE) == ()
+    assert faults_of(EXISTING) == ()
 
 
-def test_what_auto_id_does_to_rows_that_are_there_already_is_said():
+def test_a_warning_says_that_auto_id_adds_existing_rows_again():
     (fault,) = faults_of(TABLE["Auto ID"])
     assert (fault.code, fault.severity, fault.path) == ("auto_id_adds", "warning", "key")
     assert "rows that are already in the collection are added again" in fault.message
 
 
-def test_a_limit_of_the_collection_that_is_there_is_not_offered_to_be_raised():
-    (fault,) = faults_of(THERE, *SOURCE[:2], field("title", T.VARCHAR, longest_bytes=900))
+def test_no_fix_raises_a_limit_of_the_existing_collection():
+    (fault,) = faults_of(EXISTING, *SOURCE[:2], field("title", T.VARCHAR, longest_bytes=900))
     assert (fault.code, fault.severity, fault.fixes) == ("limit_too_small", "warning", ())
     assert fault.hint == "The limit of the existing collection cannot be raised."
 
 
-def test_a_field_that_must_be_filled_may_be_added_with_a_value():
-    there = with_(TargetField("isbn", TEXT))
+def test_a_required_field_may_be_added_with_a_value():
+    existing = changed(TargetField("isbn", TEXT))
     added = {"added": True, "target": "isbn", "type": "VARCHAR", "max_length": 300, "fill_null": "unknown"}
-    assert faults_of(there, fields=[*LISTED, added]) == ()
+    assert faults_of(existing, fields=[*LISTED, added]) == ()
 
 
-def test_an_array_s_text_length_is_not_compared_for_lite_keeps_none():
+def test_the_text_length_of_an_array_is_not_compared_if_the_target_stores_none():
     spec = TypeSpec(T.ARRAY, element_type=T.VARCHAR, max_capacity=8)
-    there = with_(TargetField("tags", spec, nullable=True))
+    existing = changed(TargetField("tags", spec, nullable=True))
     tags = field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_items=3)
-    done = completed(there, *SOURCE, tags)
-    assert check_collection(done, described(*SOURCE, tags), EVERYTHING, there) == ()
+    done = completed(existing, *SOURCE, tags)
+    assert check_collection(done, described(*SOURCE, tags), EVERYTHING, existing) == ()
     assert done.fields[3].max_capacity == 8
 
 
-# ---------------------------------------------------------------- whatever was migrated once can be again
+# ---------------------------------------------------------------- repeated migrations
 
 KINDS = (
     TypeSpec(T.VARCHAR),
@@ -249,7 +251,7 @@ LITE = replace(EVERYTHING, flavour="lite", version="3.2.2", max_shards=1, null_v
 
 @st.composite
 def sources(draw):
-    """A source of id, v and some more columns; with a key of one column, of two, or none."""
+    """A source with id, v and some more columns, and a key of one column, two columns, or none."""
     names = draw(
         st.lists(st.sampled_from(("a", "b", "c", "d", "e f", "auto", "like")), unique=True, max_size=5)
     )
@@ -272,48 +274,48 @@ def sources(draw):
     st.booleans(),
     st.sampled_from((None, "auto", "joined")),
 )
-def test_what_was_proposed_and_made_agrees_with_its_own_source(schema, capabilities, dynamic, key):
+def test_a_default_plan_agrees_with_the_collection_that_it_created(schema, capabilities, dynamic, key):
     columns = schema.key.columns if schema.key else ()
     given_plan = {"source": "public.books", "target": "books", "dynamic_field": dynamic}
     if key == "auto" or (key == "joined" and len(columns) > 1):
         given_plan["key"] = list(columns) if key == "joined" else "auto"
     first = complete(CollectionPlan.model_validate(given_plan), schema, capabilities)
     assume(not any(f.severity == "error" for f in check_collection(first, schema, capabilities)))
-    there = compile_mapping(first).target
+    existing = compile_mapping(first).target
     again = complete(
-        CollectionPlan(source="public.books", target="books"), schema, capabilities, existing=there
+        CollectionPlan(source="public.books", target="books"), schema, capabilities, existing=existing
     )
-    assert [f for f in check_collection(again, schema, capabilities, there) if f.severity == "error"] == []
-    assert differences(there, compile_mapping(again).target) == ()
-    # The plan that made it, downloaded and run once more, agrees as well.
-    same = complete(first.model_copy(update={"if_exists": "append"}), schema, capabilities, existing=there)
-    assert [f for f in check_collection(same, schema, capabilities, there) if f.severity == "error"] == []
+    assert [f for f in check_collection(again, schema, capabilities, existing) if f.severity == "error"] == []
+    assert differences(existing, compile_mapping(again).target) == ()
+    # The plan that created the collection also agrees if it is downloaded and run again.
+    same = complete(first.model_copy(update={"if_exists": "append"}), schema, capabilities, existing=existing)
+    assert [f for f in check_collection(same, schema, capabilities, existing) if f.severity == "error"] == []
 
 
 WORDS = TargetField("words", TypeSpec(T.SPARSE_FLOAT_VECTOR))
 ANALYZED = replace(TITLE, nullable=False, analyzer="standard")
 BY_WORDS = replace(
-    THERE, fields=(KEY, VECTOR, ANALYZED, WORDS), functions=(Function("f", ("title",), ("words",)),)
+    EXISTING, fields=(KEY, VECTOR, ANALYZED, WORDS), functions=(Function("f", ("title",), ("words",)),)
 )
 
 
 @pytest.mark.parametrize(
-    ("there", "plan", "code"),
+    ("existing", "plan", "code"),
     [
         (
             BY_WORDS,
             {"full_text": [{"field": "title", "output": "words", "analyzer": "english"}]},
             "full_text_differs",
         ),
-        (THERE, {"shards": 4}, "shards_differ"),
+        (EXISTING, {"shards": 4}, "shards_differ"),
     ],
 )
-def test_what_is_made_once_is_compared_as_well(there, plan, code):
-    assert not faults_of(there)
-    assert code in {fault.code for fault in faults_of(there, **plan)}
+def test_full_text_search_and_shards_are_compared(existing, plan, code):
+    assert not faults_of(existing)
+    assert code in {fault.code for fault in faults_of(existing, **plan)}
 
 
-def test_the_length_of_an_arrays_texts_is_compared_where_the_target_keeps_it():
+def test_the_text_length_of_an_array_is_compared_if_the_target_stores_it():
     tags = TypeSpec(T.ARRAY, element_type=T.VARCHAR, max_length=8, max_capacity=4)
     source = (*SOURCE, field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR)))
     written = {
@@ -324,9 +326,10 @@ def test_the_length_of_an_arrays_texts_is_compared_where_the_target_keeps_it():
         "max_capacity": 4,
     }
     plan = {"fields": [{"source": "id"}, {"source": "v"}, {"source": "title"}, written]}
-    kept = replace(THERE, fields=(*THERE.fields, TargetField("tags", tags, nullable=True)))
+    kept = replace(EXISTING, fields=(*EXISTING.fields, TargetField("tags", tags, nullable=True)))
     forgotten = replace(
-        THERE, fields=(*THERE.fields, TargetField("tags", replace(tags, max_length=None), nullable=True))
+        EXISTING,
+        fields=(*EXISTING.fields, TargetField("tags", replace(tags, max_length=None), nullable=True)),
     )
     assert [fault.path for fault in faults_of(kept, *source, **plan)] == ["fields[3].max_length"]
     assert not faults_of(forgotten, *source, **plan)

@@ -1,4 +1,4 @@
-"""Whatever columns are called: a proposal is refused only for names, and each refusal is one click."""
+"""Fixes: a default plan is refused only for names, and one fix solves each fault."""
 
 from dataclasses import replace
 
@@ -68,41 +68,41 @@ def errors(plan, schema, capabilities):
 
 
 @given(schemas(), CAPS)
-def test_every_source_field_is_proposed_or_left_out_with_a_reason(schema, capabilities):
+def test_every_source_field_is_in_the_default_plan_or_left_out_with_a_reason(schema, capabilities):
     plan = default_plan(schema, capabilities)
-    given_up = {schema.key.columns[0]} if plan.is_auto_id and schema.key else set()
+    dropped = {schema.key.columns[0]} if plan.is_auto_id and schema.key else set()
     proposed = {f.source for f in plan.fields}
     reasons = left_out(schema, capabilities)
-    assert proposed | set(reasons) | given_up == {f.name for f in schema.fields}
+    assert proposed | set(reasons) | dropped == {f.name for f in schema.fields}
     assert all(reasons.values())
 
 
 @given(schemas(), CAPS)
-def test_a_proposal_is_refused_only_for_its_names(schema, capabilities):
+def test_a_default_plan_is_refused_only_for_its_names(schema, capabilities):
     found = errors(default_plan(schema, capabilities), schema, capabilities)
     assert {f.option for f in found} <= {"collection_target", "target", "as", "key_name"}
 
 
 @given(schemas(), CAPS)
-def test_completing_a_proposal_again_changes_nothing(schema, capabilities):
+def test_completing_a_default_plan_again_changes_nothing(schema, capabilities):
     plan = default_plan(schema, capabilities)
     again = CollectionPlan.model_validate(plan.model_dump(mode="json", by_alias=True))
     assert complete(again, schema, capabilities) == plan
 
 
 @given(schemas(), CAPS)
-def test_a_click_on_each_repair_leaves_no_fault(schema, capabilities):
+def test_applying_one_fix_after_another_leaves_no_fault(schema, capabilities):
     plan = default_plan(schema, capabilities)
     for _ in range(40):
         found = errors(plan, schema, capabilities)
         if not found:
             break
-        plan = complete(repaired(plan, found[0]), schema, capabilities)
+        plan = complete(with_fix(plan, found[0]), schema, capabilities)
     assert errors(plan, schema, capabilities) == []
 
 
-def repaired(plan, fault):
-    """The plan with the first fix of a fault in it, as a form would send it."""
+def with_fix(plan, fault):
+    """Return the plan with the first fix of a fault, as a form would send it."""
     (fix, *_) = fault.fixes
     if not fault.field:
         return plan.model_copy(update={fix.option: fix.value})
@@ -112,11 +112,11 @@ def repaired(plan, fault):
 
 
 @given(schemas(), CAPS)
-def test_all_repairs_of_names_can_be_taken_at_once(schema, capabilities):
+def test_all_fixes_of_names_can_be_applied_at_once(schema, capabilities):
     plan = default_plan(schema, capabilities)
     once = plan
     for fault in errors(plan, schema, capabilities):
-        once = repaired(once, fault)
+        once = with_fix(once, fault)
     again = errors(complete(once, schema, capabilities), schema, capabilities)
-    # Which keys of the dynamic field meet a fixed field's name shows only once that is repaired.
+    # Keys of the dynamic field that conflict with a field name are found only after that name is fixed.
     assert {fault.option for fault in again} <= {"as"}

@@ -1,4 +1,4 @@
-"""Full-text search: what a plan asks for, what it becomes, and what is refused with the reason."""
+"""Full-text search: how a plan is completed, the target schema, and options that are refused."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from tests.kit.memory_target import EVERYTHING
 TITLE = field("title", T.VARCHAR, longest_bytes=20)
 STOCK = field("stock", T.INT32)
 SEARCHED = {"full_text": [{"field": "title", "output": "words", "analyzer": "english"}]}
-OLD_INPUT = replace(EVERYTHING, version="2.5.4", full_text_null=False)
+WITHOUT_NULL_TEXTS = replace(EVERYTHING, version="2.5.4", full_text_null=False)
 
 
 def completed(plan, *fields, capabilities=EVERYTHING):
@@ -26,7 +26,7 @@ def completed(plan, *fields, capabilities=EVERYTHING):
     return complete(data, schema(*fields), capabilities)
 
 
-def test_the_text_is_analyzed_and_its_words_are_a_field_that_nobody_sends():
+def test_the_text_is_analyzed_and_its_output_field_is_not_sent():
     target = compile_mapping(completed(SEARCHED, TITLE)).target
 
     assert [f.name for f in target.fields] == ["id", "v", "title", "words"]
@@ -36,7 +36,7 @@ def test_the_text_is_analyzed_and_its_words_are_a_field_that_nobody_sends():
     assert target.arrow_schema().names == ["id", "v", "title", "$meta"]
 
 
-def test_the_words_get_an_index_of_their_own():
+def test_the_output_field_gets_its_own_index():
     indexes = completed(SEARCHED, TITLE).indexes
 
     assert [(i.field, i.type, i.metric) for i in indexes] == [
@@ -45,77 +45,77 @@ def test_the_words_get_an_index_of_their_own():
     ]
 
 
-def test_on_zilliz_cloud_they_get_the_only_one_there_is():
+def test_on_zilliz_cloud_the_output_field_gets_autoindex():
     zilliz = capabilities_of(Server("zilliz", (2, 6)))
 
     assert [i.type for i in completed(SEARCHED, TITLE, capabilities=zilliz).indexes] == ["AUTOINDEX"] * 2
 
 
-def test_a_written_index_of_the_words_gets_their_metric():
+def test_an_index_of_the_output_field_in_the_plan_gets_the_metric_bm25():
     plan = SEARCHED | {"indexes": [{"field": "words"}]}
 
     assert completed(plan, TITLE).indexes[0].metric == "BM25"
     assert faults_of(plan, TITLE) == ()
 
 
-def test_a_metric_that_is_not_that_of_words_is_refused():
+def test_another_metric_than_bm25_on_the_output_field_is_refused():
     plan = SEARCHED | {"indexes": [{"field": "words", "metric": "IP"}]}
 
     assert the_fault(plan, TITLE).path == "indexes[0].metric"
 
 
-@pytest.mark.parametrize(("capabilities", "nullable"), [(EVERYTHING, True), (OLD_INPUT, False)])
-def test_the_text_may_be_null_where_the_target_lets_it(capabilities, nullable):
+@pytest.mark.parametrize(("capabilities", "nullable"), [(EVERYTHING, True), (WITHOUT_NULL_TEXTS, False)])
+def test_the_text_is_nullable_if_the_target_allows_it(capabilities, nullable):
     plan = completed(SEARCHED, TITLE, capabilities=capabilities)
 
     assert plan.fields[2].nullable is nullable
 
 
-def test_a_text_that_may_be_null_is_refused_where_the_target_does():
+def test_a_nullable_text_is_refused_if_the_target_does_not_allow_it():
     plan = SEARCHED | {"fields": [{"source": "title", "nullable": True}]}
 
-    fault = the_fault(plan, TITLE, capabilities=OLD_INPUT)
+    fault = the_fault(plan, TITLE, capabilities=WITHOUT_NULL_TEXTS)
 
     assert (fault.code, fault.path) == ("full_text_nullable", "fields[2].nullable")
     assert "2.6.3" in fault.message
 
 
-def wanted(**changes):
+def searched(**changes):
     return {"full_text": [{"field": "title", "output": "words"} | changes]}
 
 
 @pytest.mark.parametrize(
     ("plan", "code", "path"),
     [
-        (wanted(field="nope"), "full_text_field_unknown", "full_text[0].field"),
-        (wanted(field="stock"), "full_text_field_type", "full_text[0].field"),
-        (wanted(output="title"), "name_duplicate", "full_text[0].output"),
-        (wanted(output="stock"), "name_duplicate", "full_text[0].output"),
-        (wanted(output="a b"), "name_illegal", "full_text[0].output"),
-        (wanted(output="like"), "name_reserved", "full_text[0].output"),
-        (wanted(output=""), "name_empty", "full_text[0].output"),
-        (wanted(analyzer="klingon"), "analyzer_unknown", "full_text[0].analyzer"),
+        (searched(field="nope"), "full_text_field_unknown", "full_text[0].field"),
+        (searched(field="stock"), "full_text_field_type", "full_text[0].field"),
+        (searched(output="title"), "name_duplicate", "full_text[0].output"),
+        (searched(output="stock"), "name_duplicate", "full_text[0].output"),
+        (searched(output="a b"), "name_illegal", "full_text[0].output"),
+        (searched(output="like"), "name_reserved", "full_text[0].output"),
+        (searched(output=""), "name_empty", "full_text[0].output"),
+        (searched(analyzer="klingon"), "analyzer_unknown", "full_text[0].analyzer"),
     ],
 )
-def test_what_cannot_be_is_refused_in_its_place(plan, code, path):
+def test_an_impossible_full_text_option_is_refused_at_its_path(plan, code, path):
     fault = the_fault(plan, TITLE, STOCK)
 
     assert (fault.code, fault.path) == (code, path)
 
 
-def test_a_text_is_searched_by_its_words_once():
+def test_a_text_with_two_output_fields_is_refused():
     twice = [{"field": "title", "output": "words"}, {"field": "title", "output": "more"}]
 
     assert the_fault({"full_text": twice}, TITLE).path == "full_text[1].field"
 
 
-def test_the_words_may_not_be_called_like_the_key():
-    plan = wanted(output="key") | {"key": "auto", "key_name": "key"}
+def test_the_output_field_must_not_have_the_name_of_the_key():
+    plan = searched(output="key") | {"key": "auto", "key_name": "key"}
 
     assert the_fault(plan, TITLE).path == "full_text[0].output"
 
 
-def test_a_key_of_the_dynamic_field_may_not_be_called_like_the_words():
+def test_a_key_of_the_dynamic_field_must_not_have_the_name_of_the_output_field():
     note = {"source": "stock", "dynamic": True, "as": "words"}
 
     fault = the_fault(SEARCHED | {"fields": [{"source": "title"}, note]}, TITLE, STOCK)
@@ -123,7 +123,7 @@ def test_a_key_of_the_dynamic_field_may_not_be_called_like_the_words():
     assert fault.code == "dynamic_name_taken"
 
 
-def test_an_analyzer_that_this_target_lacks_is_refused_with_those_it_has():
+def test_an_analyzer_that_the_target_lacks_is_refused_with_the_available_ones():
     lite = capabilities_of(Server("lite", (3, 2, 2)))
 
     fault = the_fault(SEARCHED, TITLE, capabilities=lite)
@@ -132,14 +132,14 @@ def test_an_analyzer_that_this_target_lacks_is_refused_with_those_it_has():
     assert fault.hint == "Use standard."
 
 
-def test_an_analyzer_of_the_collection_that_rows_are_added_to_is_its_own():
-    own = wanted(analyzer='{"tokenizer":"standard"}')
+def test_a_custom_analyzer_is_accepted_only_if_rows_are_added_to_an_existing_collection():
+    custom = searched(analyzer='{"tokenizer":"standard"}')
 
-    assert the_fault(own, TITLE).code == "analyzer_unknown"
-    assert faults_of(own | {"if_exists": "append"}, TITLE) == ()
+    assert the_fault(custom, TITLE).code == "analyzer_unknown"
+    assert faults_of(custom | {"if_exists": "append"}, TITLE) == ()
 
 
-def test_a_target_without_it_says_which_version_brings_it():
+def test_a_target_without_full_text_search_is_refused_with_the_version_that_introduced_it():
     old = capabilities_of(Server("milvus", (2, 4, 9)))
 
     fault = the_fault(SEARCHED, field("title", T.VARCHAR, nullable=False), capabilities=old)
@@ -148,7 +148,7 @@ def test_a_target_without_it_says_which_version_brings_it():
     assert fault.message == "Full-text search needs Milvus 2.5 or later; this is Milvus 2.4.9."
 
 
-def test_the_words_count_as_a_vector_field():
+def test_the_output_field_counts_as_a_vector_field():
     vectors = [field(f"v{n}", replace(VECTOR.choices[0].spec)) for n in range(3)]
     plan = completed(SEARCHED, TITLE, *vectors)
     assert [f.source for f in plan.fields] == ["id", "v", "title", "v0", "v1"]
@@ -160,7 +160,7 @@ def test_the_words_count_as_a_vector_field():
     assert "vector field 5" in fault.message
 
 
-def test_the_words_alone_are_vectors_enough():
+def test_the_output_field_alone_is_enough_vectors():
     plan = completed(SEARCHED | {"fields": [{"source": "id"}, {"source": "title"}]}, TITLE)
 
     assert check_collection(plan, schema(TITLE), EVERYTHING) == ()

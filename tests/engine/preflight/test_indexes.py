@@ -1,4 +1,4 @@
-"""Indexes in a plan: the kind, the metric and the parameters are known and suit the field and the target."""
+"""Indexes in a plan: type, metric and parameters must be known and suit the field and the target."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.engine.preflight.preflights import T, faults_of, field, the_fault
 from tests.kit.memory_target import EVERYTHING
 
 
-def written(kind, **params):
+def plan_with_index(kind, **params):
     return {"indexes": [{"field": "v", "type": kind, "params": params}]}
 
 
@@ -29,8 +29,8 @@ def written(kind, **params):
         ("AUTOINDEX", {}),
     ],
 )
-def test_documented_parameters_are_taken(kind, params):
-    assert faults_of(written(kind, **params)) == ()
+def test_documented_parameters_are_accepted(kind, params):
+    assert faults_of(plan_with_index(kind, **params)) == ()
 
 
 @pytest.mark.parametrize(
@@ -60,14 +60,14 @@ def test_documented_parameters_are_taken(kind, params):
     ],
 )
 def test_a_value_out_of_range_is_refused_with_the_range(kind, name, value, sentence):
-    fault = the_fault(written(kind, **{name: value}))
+    fault = the_fault(plan_with_index(kind, **{name: value}))
 
     assert (fault.code, fault.path) == ("index_param_invalid", f"indexes[0].params.{name}")
     assert fault.message == sentence
 
 
-def test_a_parameter_that_nobody_documents_is_a_warning():
-    fault = the_fault(written("HNSW", m=8))
+def test_an_undocumented_parameter_is_a_warning():
+    fault = the_fault(plan_with_index("HNSW", m=8))
 
     assert (fault.code, fault.severity) == ("index_param_unknown", "warning")
     assert fault.hint == "Known parameters: M, efConstruction, mmap.enabled."
@@ -76,7 +76,7 @@ def test_a_parameter_that_nobody_documents_is_a_warning():
 BITS = field("b", TypeSpec(T.BINARY_VECTOR, dim=8))
 
 
-def of_bits(kind, metric=None, capabilities=EVERYTHING):
+def faults_of_binary_index(kind, metric=None, capabilities=EVERYTHING):
     index = {"field": "b", "type": kind} | ({"metric": metric} if metric else {})
     return faults_of({"indexes": [index]}, BITS, capabilities=capabilities)
 
@@ -88,32 +88,32 @@ def of_bits(kind, metric=None, capabilities=EVERYTHING):
         *(("BIN_IVF_FLAT", "JACCARD"), ("AUTOINDEX", None)),
     ],
 )
-def test_a_metric_goes_with_its_index(kind, metric):
-    assert of_bits(kind, metric) == ()
+def test_a_metric_that_suits_its_index_is_accepted(kind, metric):
+    assert faults_of_binary_index(kind, metric) == ()
 
 
 @pytest.mark.parametrize(("kind", "metric"), [("MINHASH_LSH", "HAMMING"), ("BIN_IVF_FLAT", "MHJACCARD")])
-def test_a_metric_that_does_not_is_refused(kind, metric):
-    (fault,) = of_bits(kind, metric)
+def test_a_metric_that_does_not_suit_its_index_is_refused(kind, metric):
+    (fault,) = faults_of_binary_index(kind, metric)
 
     assert (fault.code, fault.path) == ("metric_unsuitable", "indexes[0].metric")
 
 
-def test_a_metric_that_this_target_lacks_is_refused_with_the_version_that_brings_it():
+def test_a_metric_that_the_target_lacks_is_refused_with_the_version_that_introduced_it():
     old = capabilities_of(Server("milvus", (2, 5, 4)))
 
-    (fault,) = of_bits("BIN_FLAT", "MHJACCARD", old)
+    (fault,) = faults_of_binary_index("BIN_FLAT", "MHJACCARD", old)
 
     assert fault.message == "The metric MHJACCARD needs Milvus 2.6 or later; this is Milvus 2.5.4."
 
 
-def on_gpu(numbers, metric):
+def faults_of_gpu_index(numbers, metric):
     plan = {"indexes": [{"field": "v", "type": "GPU_CAGRA", "metric": metric}]}
     return faults_of(plan, capabilities=capabilities_of(Server("milvus", numbers)))
 
 
-def test_an_index_on_a_gpu_goes_by_cosine_only_where_that_is_there():
-    (fault,) = on_gpu((2, 4, 12), None)
+def test_a_gpu_index_with_cosine_is_refused_if_the_target_lacks_it():
+    (fault,) = faults_of_gpu_index((2, 4, 12), None)
     assert (fault.code, fault.path, fault.hint) == (
         "metric_unavailable",
         "indexes[0].metric",
@@ -122,7 +122,7 @@ def test_an_index_on_a_gpu_goes_by_cosine_only_where_that_is_there():
     assert (
         fault.message == "GPU_CAGRA with the metric COSINE needs Milvus 2.5 or later; this is Milvus 2.4.12."
     )
-    assert on_gpu((2, 4, 12), "L2") == on_gpu((2, 5, 0), "COSINE") == ()
+    assert faults_of_gpu_index((2, 4, 12), "L2") == faults_of_gpu_index((2, 5, 0), "COSINE") == ()
 
 
 def test_each_kind_of_index_has_its_parameters_listed():
@@ -145,17 +145,17 @@ def test_each_kind_of_index_has_its_parameters_listed():
         ),
     ],
 )
-def test_an_index_that_this_target_lacks_is_refused_with_the_reason(server, kind, sentence):
+def test_an_index_type_that_the_target_lacks_is_refused_with_the_reason(server, kind, sentence):
     capabilities = capabilities_of(server)
 
-    fault = the_fault(written(kind), capabilities=capabilities)
+    fault = the_fault(plan_with_index(kind), capabilities=capabilities)
 
     assert (fault.code, fault.path) == ("index_type_unavailable", "indexes[0].type")
     assert fault.message == sentence
     assert kind not in fault.hint
 
 
-def test_a_field_has_one_index():
+def test_two_indexes_on_one_field_are_refused():
     twice = [{"field": "v", "type": "HNSW"}, {"field": "v", "type": "IVF_FLAT"}]
     found = faults_of({"indexes": twice})
     assert [(fault.code, fault.path) for fault in found] == [

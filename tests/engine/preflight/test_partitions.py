@@ -1,4 +1,4 @@
-"""One partition for each value of a field: names, rows by partition, equal keys, and what is refused."""
+"""Partitions by the values of a field: names, rows by partition, equal keys, and options that are refused."""
 
 from collections import Counter
 from dataclasses import replace
@@ -37,7 +37,7 @@ TEXTS = st.text(max_size=8)
 
 
 @given(st.lists(TEXTS))
-def test_each_value_has_a_legal_name_that_no_other_value_has(values):
+def test_each_value_gets_a_legal_name_of_a_partition_that_no_other_value_has(values):
     names = partition_names(values, {})
 
     assert set(names) == set(values)
@@ -47,7 +47,7 @@ def test_each_value_has_a_legal_name_that_no_other_value_has(values):
 
 
 @given(st.lists(TEXTS), st.lists(TEXTS))
-def test_a_value_keeps_its_name_whatever_comes_later(values, later):
+def test_a_value_keeps_its_name_when_other_values_are_added(values, later):
     names = partition_names(values, {})
 
     again = partition_names([*later, *values], names)
@@ -55,7 +55,7 @@ def test_a_value_keeps_its_name_whatever_comes_later(values, later):
     assert {value: again[value] for value in names} == names
 
 
-def test_names_are_close_to_their_values():
+def test_names_are_similar_to_their_values():
     assert partition_names(["en-GB", "en_GB", "7", "", "_default", "żółć"], {"en_GB": "British"}) == {
         "en_GB": "British",
         "": "_b1fe",
@@ -67,7 +67,7 @@ def test_names_are_close_to_their_values():
 
 
 @given(st.lists(TEXTS), st.lists(TEXTS))
-def test_whoever_adds_rows_later_finds_the_same_names(values, others):
+def test_a_name_does_not_depend_on_the_other_values(values, others):
     alone, among = partition_names(values, {}), partition_names([*values, *others], {})
     assert {value: among[value] for value in values} == alone
 
@@ -100,14 +100,14 @@ def rows_by_partition(mapped):
     return {name: [keys[row] for row in rows] for name, rows in groups(mapped.partitions)}
 
 
-def test_each_row_goes_where_its_value_says_and_null_into_the_default_one():
+def test_each_row_goes_into_the_partition_of_its_value_and_null_into_the_default_one():
     mapped = mapping_of().apply(batch_of([1, 2, 3, 4, 5], ["en", None, "de", "en", None]))
 
     assert rows_by_partition(mapped) == {"en": [1, 4], "de": [3], "_default": [2, 5]}
     assert mapped.rows.schema.names == ["id"]
 
 
-def test_a_value_that_came_up_later_rejects_its_rows():
+def test_rows_with_an_unknown_value_are_rejected():
     mapped = mapping_of().apply(batch_of([1, 2, 3], ["en", "fr", None]))
 
     assert rows_by_partition(mapped) == {"en": [1], "_default": [3]}
@@ -117,7 +117,7 @@ def test_a_value_that_came_up_later_rejects_its_rows():
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["en", "de", None])), max_size=30))
-def test_of_equal_keys_the_last_of_each_partition_stays(rows):
+def test_the_last_row_with_equal_keys_in_each_partition_stays(rows):
     mapped = mapping_of().apply(batch_of([key for key, _ in rows], [lang for _, lang in rows]))
 
     kept = {(key, lang or "_default") for key, lang in rows}
@@ -126,7 +126,7 @@ def test_of_equal_keys_the_last_of_each_partition_stays(rows):
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["en", "de", None])), max_size=30))
-def test_of_equal_keys_the_last_stays_where_the_target_has_one_row_a_key(rows):
+def test_only_the_last_row_with_equal_keys_stays_if_the_target_has_one_row_per_key(rows):
     batch = batch_of([key for key, _ in rows], [lang for _, lang in rows])
 
     mapped = mapping_of(key_per_partition=False).apply(batch)
@@ -142,7 +142,7 @@ def test_auto_id_keeps_every_row():
     assert rows_by_partition(mapped) == {"en": [1, 1]}
 
 
-def test_a_field_may_decide_that_is_moved_as_another_type():
+def test_the_partitioning_field_may_be_moved_as_another_type():
     fields = [{"source": "id", "target": "id", "type": "INT64"}]
     mapping = mapping_of(partition_by="id", partitions={"1": "one"}, fields=fields)
 
@@ -163,57 +163,57 @@ def test_the_rows_arrive_in_their_partitions(auto_id):
         reads = (*move.mapping.read_plan.columns, by.read)
         plan = replace(move.mapping.read_plan, columns=reads)
         move.mapping = replace(move.mapping, partitioning=by, read_plan=plan)
-        held = move.target_store.collections["books"]
-        held.partitions += sorted(set(titles.values()))
+        stored = move.target_store.collections["books"]
+        stored.partitions += sorted(set(titles.values()))
 
         assert move.run() is SliceEnd.DONE
 
-        assert Counter(held.partition_of.values()) == Counter(titles.values())
-        assert all(held.partition_of[slot] == titles[row["title"]] for slot, row in held.rows.items())
+        assert Counter(stored.partition_of.values()) == Counter(titles.values())
+        assert all(stored.partition_of[slot] == titles[row["title"]] for slot, row in stored.rows.items())
 
 
-def test_all_rows_of_a_slice_go_into_the_partition_that_it_names(monkeypatch):
+def test_all_rows_of_a_slice_go_into_the_partition_of_the_slice(monkeypatch):
     with move_of_books(50) as move:
-        held = move.target_store.collections["books"]
-        held.partitions.append("all")
+        stored = move.target_store.collections["books"]
+        stored.partitions.append("all")
         part = replace(move.part, partition="all")
         monkeypatch.setattr(type(move), "part", part)
 
         move.run()
 
-        assert Counter(held.partition_of.values()) == {"all": 50}
+        assert Counter(stored.partition_of.values()) == {"all": 50}
 
 
-# ---------------------------------------------------------------- what a plan may ask for
+# ---------------------------------------------------------------- options in a plan
 
 LANG = field("lang", T.VARCHAR)
 
 
-def asked(**plan):
+def partitioned(**plan):
     return {"partition_by": "lang"} | plan
 
 
 @pytest.mark.parametrize(
     ("plan", "code", "path"),
     [
-        (asked(partition_key="lang"), "partition_both", "partition_by"),
-        (asked(partition_by="language"), "partition_by_unknown", "partition_by"),
-        (asked(partition_by="v"), "partition_by_type", "partition_by"),
-        (asked(partition_by="price"), "partition_by_type", "partition_by"),
-        (asked(partition_by="doc"), "partition_by_type", "partition_by"),
-        (asked(partitions={"en": "a b"}), "name_illegal", "partitions.en"),
-        (asked(partitions={"en": "_default"}), "name_duplicate", "partitions.en"),
+        (partitioned(partition_key="lang"), "partition_both", "partition_by"),
+        (partitioned(partition_by="language"), "partition_by_unknown", "partition_by"),
+        (partitioned(partition_by="v"), "partition_by_type", "partition_by"),
+        (partitioned(partition_by="price"), "partition_by_type", "partition_by"),
+        (partitioned(partition_by="doc"), "partition_by_type", "partition_by"),
+        (partitioned(partitions={"en": "a b"}), "name_illegal", "partitions.en"),
+        (partitioned(partitions={"en": "_default"}), "name_duplicate", "partitions.en"),
         ({"partitions": {"en": "en"}}, "option_misplaced", "partitions"),
     ],
 )
-def test_what_cannot_decide_is_refused(plan, code, path):
+def test_impossible_partition_options_are_refused(plan, code, path):
     fault = the_fault(plan, LANG, field("price", T.DOUBLE), field("doc", T.JSON))
 
     assert (fault.code, fault.path) == (code, path)
 
 
-def test_two_values_never_share_a_partition():
-    found = faults_of(asked(partitions={"en": "x", "de": "x", "fr": "fr"}), LANG)
+def test_two_values_with_the_same_partition_are_refused():
+    found = faults_of(partitioned(partitions={"en": "x", "de": "x", "fr": "fr"}), LANG)
 
     assert [fault.path for fault in found] == ["partitions.en", "partitions.de"]
 
@@ -253,7 +253,7 @@ def test_the_values_are_named_before_anything_is_written():
     )
 
 
-def test_names_that_the_plan_writes_are_kept_and_the_others_made():
+def test_names_in_the_plan_are_kept_and_the_others_are_generated():
     (one,) = checked(["en", "de"], partitions={"en": "English"}).collections
 
     assert one.plan.partitions == {"en": "English", "de": "de"}
@@ -269,14 +269,14 @@ def test_more_values_than_partitions_are_refused(values, is_refused):
         assert "more than 3 values; Milvus 9.9.9 allows 4 partitions" in found.faults[0].message
 
 
-def test_long_texts_are_no_names():
+def test_values_that_are_too_long_are_refused():
     (fault,) = checked(["x" * 1025]).faults
 
     assert fault.code == "partition_value_too_long"
     assert checked(["x" * 1024]).faults == ()
 
 
-# ---------------------------------------------------------------- what the counts prove
+# ---------------------------------------------------------------- check of the counts
 
 NAMES = {"en": "english", "de": "german"}
 
@@ -292,11 +292,11 @@ NAMES = {"en": "english", "de": "german"}
         ({"en": 5, "fr": 3}, {"english": 5, "german": 0, "_default": 0}, False, True),
     ],
 )
-def test_each_partition_holds_the_rows_of_its_value(source, target, is_whole, passed):
+def test_the_check_passes_if_each_partition_has_the_rows_of_its_value(source, target, is_whole, passed):
     assert check_partitions(NAMES, source, target, is_whole=is_whole).passed is passed
 
 
-def test_what_differs_is_named():
+def test_the_message_names_the_partition_that_differs():
     source, target = {"en": 5, "de": 3}, {"english": 3, "german": 5, "_default": 0}
 
     check = check_partitions(NAMES, source, target, is_whole=True)

@@ -1,4 +1,4 @@
-"""A whole plan with both ends: its collections, the names they take, and what only the rows can tell."""
+"""Check of a whole plan: its collections, their names, and the checks that need the rows."""
 
 from dataclasses import replace
 
@@ -46,11 +46,11 @@ def checked(collections, plan=None, *, database=None, database_name="default", *
 
 
 def books(vectors=([1.0, 2.0], [3.0, 4.0]), **facts) -> MemoryCollection:
-    made = memory_collection(rows(list(vectors)), SPECS, key="id")
-    return replace(made, **facts)
+    collection = memory_collection(rows(list(vectors)), SPECS, key="id")
+    return replace(collection, **facts)
 
 
-def test_a_plan_without_fault_gives_completed_collections():
+def test_a_plan_without_faults_gives_completed_collections():
     found = checked({"books": books()})
     assert found.faults == ()
     found.raise_if_faults()
@@ -59,7 +59,7 @@ def test_a_plan_without_fault_gives_completed_collections():
     assert [f.dim for f in one.plan.fields] == [None, 2, None]
 
 
-def test_a_name_that_is_taken_comes_with_one_that_is_free():
+def test_a_fault_of_a_taken_name_suggests_a_free_one():
     key = TargetField("id", TypeSpec(T.INT64), is_key=True)
     taken = MemoryRows(TargetSchema("books", (key,)))
     database = MemoryDatabase(collections={"books": taken, "books_2": taken})
@@ -69,7 +69,7 @@ def test_a_name_that_is_taken_comes_with_one_that_is_free():
     assert fault.message == "The database “default” already has a collection “books”."
 
 
-def test_two_collections_may_not_want_the_same_name():
+def test_two_collections_must_not_have_the_same_target_name():
     plan = {"collections": [{"source": "a", "target": "x"}, {"source": "b", "target": "x"}]}
     (fault,) = checked({"a": books(), "b": books()}, plan).faults
     assert place(fault)[:2] == ("target_duplicate", "collections[1].target")
@@ -86,7 +86,7 @@ def test_mixed_dimensions_are_refused_with_their_counts():
     assert "2 (2 rows), 3 (1 row)" in fault.message
 
 
-def test_a_column_that_is_no_vector_is_not_measured_like_one():
+def test_a_column_that_is_not_a_vector_is_not_measured_as_one():
     plan = {
         "collections": [{"source": "a", "fields": [{"source": "v"}, {"source": "t", "type": "FLOAT_VECTOR"}]}]
     }
@@ -94,13 +94,13 @@ def test_a_column_that_is_no_vector_is_not_measured_like_one():
     assert place(fault)[:2] == ("type_unsuitable", "collections[0].fields[2].type")
 
 
-def test_a_dimension_that_no_vector_has_is_refused():
+def test_a_dimension_that_differs_from_all_vectors_is_refused():
     plan = {"collections": [{"source": "a", "fields": [{"source": "v", "dim": 3}]}]}
     (fault,) = checked({"a": books()}, plan).faults
     assert place(fault)[:2] == ("dim_differs", "collections[0].fields[1].dim")
 
 
-def test_a_dimension_beyond_the_sample_is_measured():
+def test_a_dimension_is_measured_if_the_sample_has_only_nulls():
     found = checked({"a": books([None] * 150 + [[1, 2]])})
     assert found.faults == ()
     assert found.collections[0].plan.fields[1].dim == 2
@@ -114,8 +114,8 @@ def test_null_vectors_are_counted_before_anything_is_written():
     assert one.notes == ("The vector “v” is NULL in 1 row, which will be rejected.",)
 
 
-def keyed(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
-    """What preflight finds of three books whose key is ``key``."""
+def checked_with_key(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
+    """Return the result of the checks of three books whose key is ``key``."""
     made = rows([[1, 2], [3, 4], [5, 6]], ids=list(ids))
     made = made.set_column(2, "t", pa.array(texts, pa.string()))
     fields = tuple(replace(f, can_be_key=f.name != "v", nullable=None in texts) for f in books().fields)
@@ -131,14 +131,14 @@ def keyed(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
         (["t", "id"], "The key column “t” is NULL in 2 rows."),
     ],
 )
-def test_a_key_that_is_null_somewhere_is_refused(key, sentence):
-    (fault,) = keyed(key, [None, "x", None]).faults
+def test_a_key_that_contains_null_is_refused(key, sentence):
+    (fault,) = checked_with_key(key, [None, "x", None]).faults
     assert place(fault)[:2] == ("key_null", "collections[0].key")
     assert fault.message == sentence
 
 
 @pytest.mark.parametrize(
-    ("key", "texts", "duplicates", "said"),
+    ("key", "texts", "duplicates", "words"),
     [
         (
             "t",
@@ -155,7 +155,7 @@ def test_a_key_that_is_null_somewhere_is_refused(key, sentence):
         ),
     ],
 )
-def test_rows_with_the_key_of_another_are_counted_before_anything_is_written(key, texts, duplicates, said):
+def test_duplicate_keys_are_counted_before_anything_is_written(key, texts, duplicates, words):
     made = rows([[1, 2], [3, 4], [5, 6]], ids=[1, 2, 3])
     made = made.set_column(2, "t", pa.array(texts, pa.string()))
     made = made.append_column("v2", pa.array(["a", "a", "b"], pa.string()))
@@ -163,10 +163,10 @@ def test_rows_with_the_key_of_another_are_counted_before_anything_is_written(key
     plan = {"collections": [{"source": "a", "key": key}]}
     (one,) = checked({"a": memory_collection(made, specs, key="id")}, plan).collections
     assert (one.key_is_unique, one.duplicates) == (False, duplicates)
-    assert any(note.startswith(f"The source does not declare {said}") for note in one.notes)
+    assert any(note.startswith(f"The source does not declare {words}") for note in one.notes)
 
 
-def test_rows_that_will_be_skipped_have_no_key_to_share():
+def test_rows_that_will_be_skipped_do_not_count_as_duplicates():
     made = rows([[1, 2], None, None], ids=[1, 2, 3]).set_column(2, "t", pa.array(["x"] * 3))
     collections = {"a": memory_collection(made, SPECS, key="id")}
     plan = {"source": "a", "key": "t"}
@@ -176,27 +176,27 @@ def test_rows_that_will_be_skipped_have_no_key_to_share():
 
 
 @pytest.mark.parametrize("key", ["id", ["id", "t"], ["t", "id"], "auto"])
-def test_what_is_declared_unique_is_not_counted(key):
-    (one,) = keyed(key).collections
+def test_duplicates_are_not_counted_if_the_key_is_declared_unique(key):
+    (one,) = checked_with_key(key).collections
     assert (one.key_is_unique, one.duplicates) == (True, None)
     assert not any("unique" in note for note in one.notes)
 
 
-def test_keys_that_filters_do_not_find_are_said():
+def test_keys_that_filters_do_not_find_are_noted():
     ends = (-(2**63), 2**63 - 1, 0)
     old = MemoryDatabase(capabilities=replace(EVERYTHING, version="2.3.5", filters_find_int64_limits=False))
-    (one,) = keyed("id", ids=ends, database=old).collections
+    (one,) = checked_with_key("id", ids=ends, database=old).collections
     assert one.notes == (
         "“id” contains 9223372036854775807: Milvus 2.3.5 stores and counts a row with this key, but no "
         "query returns it.",
         "“id” contains -9223372036854775808, which cannot be written in a filter of Milvus 2.3.5; "
         "“id < -9223372036854775807” finds the row.",
     )
-    assert keyed("id", ids=ends).collections[0].notes == ()
-    assert keyed("id", database=old).collections[0].notes == ()
+    assert checked_with_key("id", ids=ends).collections[0].notes == ()
+    assert checked_with_key("id", database=old).collections[0].notes == ()
 
 
-def test_a_fault_with_a_repair_advises_it_where_there_are_no_buttons():
+def test_the_hint_of_a_fault_describes_its_fix_where_there_are_no_buttons():
     written = {"source": "t", "type": "VARCHAR", "max_length": 0}
     plan = {"collections": [{"source": "a", "fields": [{"source": "id"}, {"source": "v"}, written]}]}
     with pytest.raises(PlanRefused) as caught:
@@ -205,7 +205,7 @@ def test_a_fault_with_a_repair_advises_it_where_there_are_no_buttons():
     assert fault.as_dict()["hint"] == caught.value.hint == "Use 65,535."
 
 
-def test_what_a_plan_without_fields_leaves_out_is_said_with_the_reason():
+def test_columns_that_a_plan_without_fields_leaves_out_are_noted_with_the_reason():
     made = memory_collection(rows([[1.0, 2.0]]), {name: SPECS[name] for name in ("id", "v")}, key="id")
     (kept,) = checked({"a": made}).collections
     assert kept.notes == ("“t” is left out: Milvus has no type for it.",)
@@ -235,7 +235,7 @@ def test_a_missing_database_does_not_stop_the_other_checks():
     assert found.faults[0].hint == "Available databases: default."
 
 
-def test_keys_that_are_not_built_yet_are_refused_by_name():
+def test_options_that_are_not_available_yet_are_refused_by_name():
     found = checked({"a": books()}, {"options": {"verify": "sample"}, "collections": [{"source": "a"}]})
     assert [(f.code, f.path) for f in found.faults] == [("not_available", "options.verify")]
 
@@ -245,7 +245,7 @@ def test_a_selection_that_the_source_does_not_know_is_refused():
     assert [(f.code, f.path) for f in found.faults] == [("key_unknown", "collections[0].select.where")]
 
 
-def test_a_load_needs_an_index_where_the_target_does():
+def test_load_without_an_index_is_refused_if_the_target_needs_one():
     options = {"options": {"load": True}}
     assert [f.path for f in checked({"a": books()}, options).faults] == ["options.load"]
     lite = MemoryDatabase(capabilities=replace(EVERYTHING, count_needs_load=False))
@@ -258,7 +258,7 @@ def test_too_many_collections_are_refused():
     assert [(f.code, f.path) for f in found.faults] == [("too_many_collections", "collections")]
 
 
-def test_warnings_alone_do_not_refuse_but_are_noted():
+def test_a_plan_with_only_warnings_is_accepted_and_they_are_noted():
     long = tuple(replace(f, longest_bytes=900) for f in books().fields)
     written = {"source": "a", "fields": [{"source": "v"}, {"source": "t", "max_length": 100}]}
     found = checked({"a": books(fields=long)}, {"collections": [written]})
@@ -267,7 +267,7 @@ def test_warnings_alone_do_not_refuse_but_are_noted():
     assert "900 bytes" in found.collections[0].notes[0]
 
 
-def test_refusing_carries_every_fault():
+def test_the_error_of_a_refused_plan_contains_every_fault():
     with pytest.raises(PlanRefused) as refused:
         checked(
             {"a": books()}, {"collections": [{"source": "a", "shards": 99, "target": "9"}]}
@@ -275,15 +275,15 @@ def test_refusing_carries_every_fault():
     assert len(refused.value.faults) == 2
 
 
-def test_a_source_that_is_away_is_no_fault_of_the_plan():
-    gone: Source = MemorySource(MemorySource.Settings(store="gone"))
+def test_an_unreachable_source_is_an_error_and_not_a_fault_of_the_plan():
+    unreachable: Source = MemorySource(MemorySource.Settings(store="gone"))
     plan = Plan.model_validate({"version": 1, "source": {}, "target": {}, "collections": [{"source": "a"}]})
     with (
         memory_database(MemoryDatabase()) as settings,
         MemoryTarget(settings) as target,
         pytest.raises(ConnectionFailed),
     ):
-        check_plan(plan, gone, target)
+        check_plan(plan, unreachable, target)
 
 
 def test_a_blank_name_is_a_fault_and_not_the_default():
@@ -299,7 +299,7 @@ def test_a_stop_ends_the_checks():
         checked({"a": books()}, stop=stop)
 
 
-def test_an_index_that_is_asked_for_is_named_or_left_to_the_wizard():
+def test_create_index_with_an_empty_list_of_indexes_is_refused():
     plan = {"collections": [{"source": "a", "indexes": []}], "options": {"create_index": True}}
     (fault,) = checked({"a": books()}, plan).faults
     assert place(fault)[:2] == ("indexes_empty", "collections[0].indexes")

@@ -1,4 +1,4 @@
-"""What cannot work is refused before anything is written: all faults at once, each with place and repair."""
+"""Preflight rules: all faults of a plan are reported at once, each with its path and fixes."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from migrations_app.engine.preflight import check_collection
 from tests.engine.preflight.preflights import ID, LITE, OLD, T, faults_of, field, place, schema, the_fault
 from tests.kit.memory_target import EVERYTHING
 
-# ---------------------------------------------------------------- nothing wrong
+# ---------------------------------------------------------------- misplaced options and plans without faults
 
 
 MISPLACED = [
@@ -37,13 +37,13 @@ def test_an_option_that_would_be_ignored_is_refused(plan, path):
     "written",
     [{"type": "TEXT"}, {"type": "ARRAY"}, {"type": "ARRAY", "element_type": "FOO"}, {"type": "INT64"}],
 )
-def test_a_type_in_the_dynamic_field_is_one_that_the_column_can_have(written):
+def test_a_type_in_the_dynamic_field_that_does_not_suit_the_column_is_refused(written):
     found = the_fault({"fields": [{"source": "t", "dynamic": True} | written]}, field("t", T.VARCHAR))
     assert (found.code, found.path) == ("type_unsuitable", "fields[2].type")
 
 
 @pytest.mark.parametrize("capabilities", [EVERYTHING, OLD, LITE])
-def test_a_proposal_for_ordinary_columns_has_no_fault(capabilities):
+def test_a_default_plan_for_ordinary_columns_has_no_fault(capabilities):
     tags = field("tags", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_items=3)
     raw = SourceField("raw", "bytea", left_out="Milvus has no type for raw bytes")
     assert (
@@ -55,7 +55,7 @@ def test_a_proposal_for_ordinary_columns_has_no_fault(capabilities):
 # ---------------------------------------------------------------- names
 
 
-def test_an_illegal_collection_name_comes_with_one_that_would_do():
+def test_an_illegal_collection_name_is_refused_with_a_suggestion():
     fault = the_fault({"target": "my-books"})
     assert place(fault) == ("name_illegal", "target", "", "collection_target")
     assert fault.fixes == (Fix("Use my_books", "target", "my_books"),)
@@ -70,7 +70,7 @@ def test_an_illegal_collection_name_comes_with_one_that_would_do():
         ("9", LITE, "name_illegal", "_9"),
     ],
 )
-def test_an_illegal_field_name_comes_with_one_that_would_do(name, capabilities, code, instead):
+def test_an_illegal_field_name_is_refused_with_a_suggestion(name, capabilities, code, instead):
     fault = the_fault({}, field(name, T.INT32, nullable=False), capabilities=capabilities)
     assert place(fault) == (code, "fields[2].target", name, "target")
     assert fault.fixes == (Fix(f"Use {instead}", "target", instead),)
@@ -81,7 +81,7 @@ def test_a_suggestion_avoids_the_other_fields():
     assert fault.fixes[0].value == "like__2"
 
 
-def test_two_fields_of_one_name_are_a_fault_of_the_later():
+def test_two_fields_with_the_same_name_are_a_fault_of_the_second():
     fault = the_fault({"fields": [{"source": "n", "target": "v"}]}, field("n", T.INT32))
     assert place(fault) == ("name_duplicate", "fields[2].target", "n", "target")
     assert fault.fixes[0].value == "v_2"
@@ -100,7 +100,7 @@ def test_the_name_of_an_auto_id_key_is_checked_like_any_other():
         ([{"source": "m", "dynamic": True}, {"source": "n", "dynamic": True, "as": "m"}], "name_duplicate"),
     ],
 )
-def test_a_key_of_the_dynamic_field_hides_no_other(plan, code):
+def test_a_key_of_the_dynamic_field_must_not_hide_another_name(plan, code):
     fault = the_fault({"fields": plan}, field("n", T.INT32), field("m", T.INT32))
     assert place(fault) == (code, f"fields[{1 + len(plan)}].as", "n", "as")
     assert fault.fixes[0].value not in ("v", "$meta", "m")
@@ -115,13 +115,13 @@ def test_a_key_of_the_dynamic_field_may_be_any_other_text():
 # ---------------------------------------------------------------- fields and types
 
 
-def test_a_source_field_that_does_not_exist_is_named_with_the_nearest():
+def test_an_unknown_source_field_is_refused_with_the_most_similar_name():
     fault = the_fault({"fields": [{"source": "titel"}]}, field("title", T.VARCHAR))
     assert place(fault) == ("field_unknown", "fields[2].source", "titel", "source")
     assert fault.hint == "Did you mean “title”?"
 
 
-def test_a_source_field_is_moved_once():
+def test_a_source_field_that_is_listed_twice_is_refused():
     fault = the_fault({"fields": [{"source": "n"}, {"source": "n", "target": "m"}]}, field("n", T.INT32))
     assert place(fault) == ("source_twice", "fields[3].source", "n", "source")
 
@@ -136,7 +136,7 @@ def test_a_field_without_any_type_is_refused_with_the_reason():
 @pytest.mark.parametrize(
     ("written", "offered"), [("INT8", "DOUBLE"), ("ARRAY", "DOUBLE"), ("NUMBER", "DOUBLE")]
 )
-def test_a_type_that_the_values_do_not_fit_is_refused_with_those_they_fit(written, offered):
+def test_an_unsuitable_type_is_refused_with_the_suitable_ones(written, offered):
     number = field("n", T.VARCHAR, T.DOUBLE)
     found = faults_of({"fields": [{"source": "n", "type": written}]}, number)
     assert [place(f) for f in found] == [("type_unsuitable", "fields[2].type", "n", "type")]
@@ -144,7 +144,7 @@ def test_a_type_that_the_values_do_not_fit_is_refused_with_those_they_fit(writte
     assert Fix(f"Use {offered}", "type", offered) in found[0].fixes
 
 
-def test_a_type_that_the_target_has_not_says_which_version_brings_it():
+def test_a_type_that_the_target_lacks_is_refused_with_the_version_that_introduced_it():
     half = field("h", TypeSpec(T.FLOAT16_VECTOR, dim=4), TypeSpec(T.FLOAT_VECTOR, dim=4))
     written = {"fields": [{"source": "h", "type": "FLOAT16_VECTOR"}]}
     fault = the_fault(written, half, capabilities=replace(OLD, max_vector_fields=4))
@@ -153,7 +153,7 @@ def test_a_type_that_the_target_has_not_says_which_version_brings_it():
     assert Fix("Use FLOAT_VECTOR · 4", "type", "FLOAT_VECTOR") in fault.fixes
 
 
-def test_a_field_whose_only_type_the_target_has_not_is_refused_when_written_out():
+def test_a_listed_field_is_refused_if_the_target_lacks_its_only_type():
     sparse = field("s", T.SPARSE_FLOAT_VECTOR)
     fault = the_fault({"fields": [{"source": "s", "target": "s"}]}, sparse, capabilities=OLD)
     assert place(fault) == ("type_unavailable", "fields[2].type", "s", "type")
@@ -196,7 +196,7 @@ def test_a_parameter_out_of_its_range_is_refused(source, written, code, option):
         ),
     ],
 )
-def test_a_limit_below_the_sample_is_a_warning_that_does_not_refuse(source, written, fixes):
+def test_a_limit_below_the_sample_is_a_warning_and_not_an_error(source, written, fixes):
     fault = the_fault({"fields": [{"source": "t", "target": "t"} | written]}, source)
     assert (fault.code, fault.severity) == ("limit_too_small", "warning")
     assert [fix.value for fix in fault.fixes] == fixes
@@ -205,7 +205,7 @@ def test_a_limit_below_the_sample_is_a_warning_that_does_not_refuse(source, writ
 # ---------------------------------------------------------------- NULL and defaults
 
 
-def test_nullable_needs_a_target_that_has_it():
+def test_nullable_is_refused_if_the_target_lacks_it():
     written = {"fields": [{"source": "n", "nullable": True}]}
     fault = the_fault(written, field("n", T.INT32), capabilities=OLD)
     assert place(fault) == ("nullable_unavailable", "fields[2].nullable", "n", "nullable")
@@ -251,7 +251,7 @@ def test_fill_null_must_be_a_value_of_its_type(source, value, good):
     assert [f.path for f in found] == ([] if good else ["fields[2].fill_null"])
 
 
-def test_a_default_stands_only_where_milvus_keeps_one():
+def test_a_default_is_refused_if_milvus_cannot_store_it():
     assert the_fault(
         {"fields": [{"source": "n", "default": 1}]}, field("n", T.INT8), capabilities=OLD
     ).code == ("default_unavailable")
@@ -266,7 +266,7 @@ def test_a_default_stands_only_where_milvus_keeps_one():
 @pytest.mark.parametrize(
     ("key", "code"), [("nowhere", "key_unknown"), ("d", "key_type"), ([], "key_missing"), ("v", "key_type")]
 )
-def test_a_key_must_exist_and_be_of_a_type_that_milvus_takes(key, code):
+def test_a_key_must_exist_and_have_a_type_that_milvus_accepts(key, code):
     found = [f for f in faults_of({"key": key}, field("d", T.DOUBLE)) if f.option == "key"]
     assert [place(f) for f in found] == [(code, "key", "", "key")]
     assert found[0].fixes == (Fix("Use Auto ID", "key", "auto"),)
@@ -304,12 +304,12 @@ def test_a_part_of_a_joined_key_may_be_left_out_as_a_field_or_be_the_partition_k
     assert faults_of({"key": ["t", "id"], "partition_key": "t"}, t) == ()
 
 
-def test_a_key_in_the_dynamic_field_is_none():
+def test_a_key_must_not_be_in_the_dynamic_field():
     plan = {"fields": [{"source": "k", "dynamic": True}], "key": "k"}
     assert the_fault(plan, field("k", T.INT64, can_be_key=True)).code == "key_not_a_field"
 
 
-def test_a_key_is_never_nullable_and_has_no_default():
+def test_a_nullable_key_and_a_key_with_a_default_are_refused():
     written = {"key": "k", "fields": [{"source": "k", "nullable": True, "default": 1}]}
     found = faults_of(written, field("k", T.INT64, can_be_key=True))
     assert [f.code for f in found] == ["key_nullable", "key_default"]
@@ -325,7 +325,7 @@ def test_a_key_is_never_nullable_and_has_no_default():
         ("d", "partition_key_unknown"),
     ],
 )
-def test_a_partition_key_is_another_field_of_the_right_type(partition_key, code):
+def test_a_partition_key_must_be_another_field_of_a_suitable_type(partition_key, code):
     written = {
         "partition_key": partition_key,
         "fields": [{"source": "n"}, {"source": "d", "dynamic": True}],
@@ -334,7 +334,7 @@ def test_a_partition_key_is_another_field_of_the_right_type(partition_key, code)
     assert place(fault) == (code, "partition_key", "", "partition_key")
 
 
-def test_a_partition_key_is_never_nullable():
+def test_a_nullable_partition_key_is_refused():
     written = {"partition_key": "n", "fields": [{"source": "n", "nullable": True}]}
     assert the_fault(written, field("n", T.INT64)).code == "key_nullable"
 
@@ -342,7 +342,7 @@ def test_a_partition_key_is_never_nullable():
 # ---------------------------------------------------------------- the collection
 
 
-def test_more_fields_than_the_target_takes_are_refused():
+def test_more_fields_than_the_target_allows_are_refused():
     columns = [field(f"n{n}", T.INT32) for n in range(63)]
     assert faults_of({}, *columns[:62]) == ()
     fault = the_fault({}, *columns)
@@ -350,7 +350,7 @@ def test_more_fields_than_the_target_takes_are_refused():
     assert "65 fields" in fault.message
 
 
-def test_more_vectors_than_the_target_takes_are_refused_when_written_out():
+def test_more_listed_vectors_than_the_target_allows_are_refused():
     vectors = [field(f"w{n}", TypeSpec(T.FLOAT_VECTOR, dim=4)) for n in range(2)]
     written = {"fields": [{"source": v.name} for v in vectors]}
     found = faults_of(written, *vectors, capabilities=OLD)
@@ -359,7 +359,7 @@ def test_more_vectors_than_the_target_takes_are_refused_when_written_out():
     assert faults_of(written, *vectors) == ()
 
 
-def test_more_vectors_than_the_usual_are_a_warning_and_more_than_ten_refused():
+def test_more_vectors_than_usual_are_a_warning_and_more_than_ten_are_refused():
     vectors = [field(f"w{n}", TypeSpec(T.FLOAT_VECTOR, dim=4)) for n in range(10)]
     written = {"fields": [{"source": v.name} for v in vectors]}
 
@@ -388,7 +388,7 @@ MILLION = 1_000_000
         (1001 * MILLION, 4, "shards_ask"),
     ],
 )
-def test_a_large_collection_comes_with_advice_on_shards(rows, shards, code):
+def test_a_large_collection_with_few_shards_is_a_warning(rows, shards, code):
     big = field("w", TypeSpec(T.FLOAT_VECTOR, dim=768))
     plan = {"source": "public.books", "shards": shards, "fields": [{"source": "id"}, {"source": "w"}]}
     described = schema(big, rows_estimate=rows)
@@ -406,7 +406,7 @@ def test_a_collection_without_a_vector_is_refused():
     assert [f.code for f in found] == ["no_vector"]
 
 
-def test_a_vector_that_only_has_another_type_in_the_target_is_no_vector():
+def test_a_vector_whose_vector_type_the_target_lacks_does_not_count_as_a_vector():
     bits = field("b", TypeSpec(T.BINARY_VECTOR, dim=8), T.VARCHAR)
     described = CollectionSchema("public.books", (ID, bits), SourceKey(("id",)), label="books")
     capabilities = replace(OLD, types=OLD.types - {T.BINARY_VECTOR})
@@ -434,7 +434,7 @@ def test_shards_out_of_range_are_refused(capabilities, shards, instead):
         ({"source": "t", "dynamic": True, "too_long": "truncate"}, "t"),
     ],
 )
-def test_what_is_no_text_field_is_not_cut(written, name):
+def test_truncate_is_refused_on_a_field_without_text(written, name):
     tags = field("tags", TypeSpec(T.ARRAY, element_type=T.INT64))
     fault = the_fault({"fields": [written]}, field("n", T.INT32), field("t", T.VARCHAR), tags)
     assert place(fault) == ("option_misplaced", "fields[2].too_long", name, "too_long")
@@ -448,12 +448,12 @@ def test_what_is_no_text_field_is_not_cut(written, name):
         *(("description", "Notes"), ("nullable", True), ("nullable", False)),
     ],
 )
-def test_a_column_in_the_dynamic_field_takes_no_option_of_a_field(option, value):
+def test_options_of_a_field_are_refused_on_a_column_in_the_dynamic_field(option, value):
     fault = the_fault({"fields": [{"source": "t", "dynamic": True, option: value}]}, field("t", T.VARCHAR))
     assert place(fault) == ("option_misplaced", f"fields[2].{option}", "t", option)
 
 
-def test_a_target_that_keeps_no_descriptions_says_so():
+def test_a_description_is_a_warning_if_the_target_does_not_store_it():
     capabilities = replace(LITE, keeps_descriptions=False)
     described = {"fields": [{"source": "t", "description": "Notes"}]}
     for written in ({"description": "Mine"}, described):
@@ -462,21 +462,21 @@ def test_a_target_that_keeps_no_descriptions_says_so():
         assert fault.message == "Milvus Lite 3.2.2 does not store descriptions."
 
 
-def test_a_key_is_never_cut():
+def test_truncate_is_refused_on_a_key():
     code = field("code", T.VARCHAR, nullable=False, can_be_key=True)
     plan = {"key": "code", "fields": [{"source": "code", "too_long": "truncate"}]}
     fault = the_fault(plan, code)
     assert place(fault) == ("option_misplaced", "fields[2].too_long", "code", "too_long")
 
 
-def test_a_long_text_in_the_sample_will_be_cut_or_its_row_rejected():
+def test_a_warning_says_if_long_texts_will_be_truncated_or_rejected():
     title = field("title", T.VARCHAR, longest_bytes=100)
     for too_long, words in (("reject", "such rows are rejected"), ("truncate", "such values are truncated")):
         fault = the_fault({"fields": [{"source": "title", "max_length": 10, "too_long": too_long}]}, title)
         assert (fault.severity, words in fault.message) == ("warning", True)
 
 
-def test_a_description_too_long_is_refused():
+def test_a_description_that_is_too_long_is_refused():
     assert the_fault({"description": "é" * 40_000}).code == "description_too_long"
 
 
@@ -496,11 +496,11 @@ def test_a_column_cannot_go_into_a_dynamic_field_that_is_off():
         ({"field": "v", "type": "BIN_FLAT"}, "indexes[0].type"),
     ],
 )
-def test_an_index_needs_a_vector_field_and_a_type_and_metric_that_suit_it(index, path):
+def test_an_index_needs_a_vector_field_and_a_suitable_type_and_metric(index, path):
     assert the_fault({"indexes": [index]}).path == path
 
 
-def test_json_lists_are_refused_where_the_target_takes_objects_only():
+def test_json_lists_are_refused_if_the_target_accepts_only_objects():
     meta = field("j", T.JSON, nullable=False)
 
     def sampled(values):
@@ -512,14 +512,14 @@ def test_json_lists_are_refused_where_the_target_takes_objects_only():
     assert sampled(["{}", "null"]) == ()
 
 
-def test_json_lists_are_proposed_for_the_dynamic_field_where_a_field_takes_none():
+def test_json_lists_go_into_the_dynamic_field_by_default_if_a_field_accepts_none():
     sample = pa.RecordBatch.from_arrays([pa.array(["[1]"])], names=["j"])
     described = schema(field("j", T.JSON, nullable=False), sample=sample)
     assert complete(CollectionPlan(source="s"), described, OLD).fields[-1].dynamic
     assert not complete(CollectionPlan(source="s"), described, EVERYTHING).fields[-1].dynamic
 
 
-def test_all_faults_come_at_once():
+def test_all_faults_are_reported_at_once():
     written = {
         "target": "a-b",
         "shards": 99,
