@@ -175,7 +175,7 @@ class SourceContract:
 
     # ------------------------------------------------------------ read
 
-    def test_slices_hold_each_row_once(self, case: SourceCase, source: Source) -> None:
+    def test_slices_contain_each_row_once(self, case: SourceCase, source: Source) -> None:
         for wanted in case.wanted_slices:
             parts = list(source.slices(case.full, wanted))
             assert len({part.id for part in parts}) == len(parts)

@@ -35,7 +35,7 @@ def test_only_ambiguous_characters_are_escaped():
     assert join(("%2F", "x"), ("/", "x")) == ["%252F/x", "%2F/x"]
 
 
-def test_a_key_with_a_missing_part_is_missing():
+def test_a_joined_key_with_a_null_part_is_null():
     assert join(("a", None), (None, "b"), ("a", "b")) == [None, None, "a/b"]
 
 
@@ -63,7 +63,7 @@ def test_equal_joined_keys_of_a_batch_are_collapsed():
     assert mapped.collapsed == 1
 
 
-def test_a_key_with_a_missing_part_and_a_key_that_is_too_long_are_rejected():
+def test_a_row_with_a_null_part_of_its_key_or_a_key_that_is_too_long_is_rejected():
     mapped = applied(
         mapping_with_joined_key(), tenant=["a", None, "b", "c"], code=[None, "x", "too long", "y"]
     )

@@ -13,7 +13,7 @@ def test_a_row_is_shown_as_json_with_its_own_names() -> None:
     assert json.loads(row_excerpt(rows, 1)) == {"id": 2, "title": "naïve “🦊”", "note": None}
 
 
-def test_a_vector_is_kept_whole() -> None:
+def test_a_vector_is_shown_completely() -> None:
     rows = pa.RecordBatch.from_pydict({"embedding": [[0.5] * 768]})
     assert json.loads(row_excerpt(rows)) == {"embedding": [0.5] * 768}
 

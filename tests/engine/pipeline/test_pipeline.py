@@ -129,11 +129,11 @@ def test_an_unavailable_source_fails_the_slice_after_the_last_try(move: Move) ->
 
 
 def test_an_error_that_is_not_retryable_is_raised_at_once(move: Move) -> None:
-    def gone(row: int) -> None:
+    def fail_after_row_100(row: int) -> None:
         if row > 100:
             raise SourceChanged("The table is gone.")
 
-    move.source_store.before_page = gone
+    move.source_store.before_page = fail_after_row_100
     with pytest.raises(SourceChanged):
         move.run()
     assert move.logged == []

@@ -122,7 +122,7 @@ def test_a_small_integer_key_becomes_int64_and_an_ordinary_field_does_not(narrow
         ((field("id", T.DOUBLE), TITLE, VECTOR), ("id",), ["id", "title", "v"]),
     ],
 )
-def test_other_keys_become_auto_id_and_stay_as_ordinary_fields(fields, key, kept):
+def test_other_source_keys_become_ordinary_fields_and_the_key_is_auto_id(fields, key, kept):
     plan = proposed(*fields, key=key)
     assert plan.key == AUTO
     assert [f.source for f in plan.fields] == kept

@@ -77,7 +77,7 @@ def test_each_key_of_the_sample_is_a_field_with_its_types_and_share(name, native
     assert (found.opened_from, found.share, found.nullable) == ("m", share, True)
 
 
-def test_a_key_shows_examples_and_how_long_its_values_are():
+def test_a_document_key_has_samples_and_the_length_of_its_values():
     assert (key_field("m.lang").samples, key_field("m.lang").longest_bytes) == (("de", "english"), 7)
     tags = key_field("m.tags")
     assert (tags.samples, tags.longest_bytes, tags.longest_items) == (('["a","bcd"]', "[]"), 3, 2)
@@ -241,7 +241,7 @@ def fields(*listed, **plan):
         fields({"source": "m.lang", "fill_null": ""}, partition_key="lang"),
     ],
 )
-def test_these_plans_have_no_fault(plan):
+def test_valid_plans_have_no_fault(plan):
     assert faults(plan) == ()
 
 

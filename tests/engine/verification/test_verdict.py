@@ -15,7 +15,7 @@ TABLE = [
     ("rejected, skipped, collapsed", LOSSY, 100, 100, 0, 94, True, True),
     ("source grew, all read before", CLEAN, 100, 120, 0, 100, True, True),
     ("source grew, some of it read", Counters(read=110, written=110), 100, 120, 0, 110, True, True),
-    ("source shrank meanwhile", Counters(read=90, written=90), 100, 80, 0, 90, True, True),
+    ("source shrank in the meantime", Counters(read=90, written=90), 100, 80, 0, 90, True, True),
     ("only counted before", CLEAN, 100, None, 0, 100, True, True),
     ("an empty source", Counters(), 0, 0, 0, 0, True, False),
     ("rows lost in the target", CLEAN, 100, 100, 0, 99, False, False),
@@ -199,7 +199,7 @@ def test_rows_that_replaced_existing_ones_are_verified_by_their_keys(keys, verif
 @pytest.mark.parametrize("before", [50, 60])
 @pytest.mark.parametrize(("duplicates", "verified"), [((), False), ((0,), False), ((5,), None), (None, None)])
 def test_a_key_in_two_partitions_is_not_verified(before, duplicates, verified):
-    """This holds if the row counts match and if not. If the source has equal keys, the verdict is open."""
+    """The row counts do not matter. If the source has or may have equal keys, the verdict is open."""
     verdict = judge(
         CLEAN,
         source_before=100,

@@ -55,7 +55,9 @@ def test_a_connection_string_may_consist_of_key_value_pairs() -> None:
     [("prefer", "?sslmode=require", "require"), ("verify-full", "?sslmode=require", "verify-full"),
      ("require", "", "require"), ("prefer", "", "prefer")],
 )  # fmt: skip
-def test_the_stated_tls_mode_wins(chosen: str, in_url: str, used: str) -> None:
+def test_the_tls_mode_of_the_form_overrides_the_url_unless_it_is_the_default(
+    chosen: str, in_url: str, used: str
+) -> None:
     assert libpq_parameters(url=URL + in_url, sslmode=chosen)["sslmode"] == used
 
 

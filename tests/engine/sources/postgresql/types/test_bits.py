@@ -37,8 +37,8 @@ def test_bits_arrive_in_order_and_other_lengths_are_type_mismatches(
     assert converted.values.type == arrow_type(spec)
     converted.values.validate(full=True)
     assert converted.values.to_pylist() == [packed(t) if t and len(t) == dim else None for t in expected]
-    misfits = [t is not None and len(t) != dim for t in expected]
-    assert (converted.misfits is None and not any(misfits)) or converted.misfits.tolist() == misfits
+    mismatches = [t is not None and len(t) != dim for t in expected]
+    assert (converted.misfits is None and not any(mismatches)) or converted.misfits.tolist() == mismatches
     if converted.dims is not None:
         assert converted.dims.tolist() == [len(t or "") for t in expected]
 

@@ -51,13 +51,13 @@ def test_vectors_of_another_dimension_are_type_mismatches(written: tuple[str, Ve
     kind, vectors = written
     converted = KINDS[kind](wire(kind, vectors), spec(dim))
     assert converted.values.type == arrow_type(spec(dim))
-    misfits = [v is not None and len(v) != dim for v in vectors]
+    mismatches = [v is not None and len(v) != dim for v in vectors]
     found = [False] * len(vectors) if converted.misfits is None else converted.misfits.tolist()
-    assert found == misfits
+    assert found == mismatches
     if converted.dims is not None:
-        dims = [n for n, misfit in zip(converted.dims, misfits, strict=True) if misfit]
-        assert dims == [len(v or ()) for v, misfit in zip(vectors, misfits, strict=True) if misfit]
-    kept = [None if misfit else v for v, misfit in zip(vectors, misfits, strict=True)]
+        dims = [n for n, mismatch in zip(converted.dims, mismatches, strict=True) if mismatch]
+        assert dims == [len(v or ()) for v, mismatch in zip(vectors, mismatches, strict=True) if mismatch]
+    kept = [None if mismatch else v for v, mismatch in zip(vectors, mismatches, strict=True)]
     assert bits(converted.values.to_pylist()) == bits(kept)
 
 
