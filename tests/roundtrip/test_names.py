@@ -74,7 +74,7 @@ def literals(names, number):
 
 @pytest.fixture
 def watched(isolated):
-    """A mover that checks in the end that no name has dropped the table ``witness``."""
+    """A mover that checks at the end that no name has dropped the table ``witness``."""
     isolated.postgres("CREATE TABLE witness (n integer)")
     yield isolated
     assert isolated.postgres("SELECT count(*) FROM witness") == [(0,)]
