@@ -93,7 +93,9 @@ def _counts(plan: Plan, source: Source) -> dict[str, int]:
         for collection in plan.collections:
             if any(value for key, value in collection.select.items() if key != OPEN):
                 ref = CollectionRef(collection.source, collection.select)
-                counts[collection.source] = sum(source.counts(ref).values())
+                count = source.count(ref)
+                if count.rows is not None and count.is_exact:
+                    counts[collection.source] = count.rows
     return counts
 
 

@@ -162,8 +162,10 @@ def check_text(row: JobCollection, job: Job) -> str:
     if row.verified is not None and row.rows_target is not None:
         if row.count_before:
             return f"{row.rows_target - row.count_before:,} added to {row.count_before:,}"
+        if row.rows_source is None or not row.rows_source_exact:
+            return f"{row.rows_target:,} arrived"
         sign = "=" if row.rows_target == row.rows_source else "of"
-        return f"{row.rows_target:,} {sign} {row.rows_source:,}" if row.rows_source is not None else "counted"
+        return f"{row.rows_target:,} {sign} {row.rows_source:,}"
     if row.target_state == TargetState.DROPPED:
         return "dropped"
     return "after the rows are moved" if job.is_live else "not compared"

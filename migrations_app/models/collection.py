@@ -66,6 +66,8 @@ class JobCollection(models.Model):
 
     limit_rows = models.PositiveBigIntegerField(null=True, blank=True)
     rows_source = models.PositiveBigIntegerField(null=True, blank=True)
+    # False if one of the two counts of the source is an estimate or may lag behind writes.
+    rows_source_exact = models.BooleanField(default=True)
     rows_source_after = models.PositiveBigIntegerField(null=True, blank=True)
     count_before = models.PositiveBigIntegerField(null=True, blank=True, default=0)
     # Rows minus distinct keys in the source, before and after, if it does not declare the key unique.

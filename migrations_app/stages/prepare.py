@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from django.db import transaction
 
 from migrations_app import endpoints, services
 from migrations_app.engine import preflight
-from migrations_app.engine.errors import FerryError
+from migrations_app.engine.errors import FerryError, SourceError
+from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
@@ -61,7 +60,8 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
         row = rows[position]
         _fill(row, prepared.plan, plan, source)
         row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
-        row.rows_source = sum(source.counts(prepared.plan.ref).values())
+        count = source.count(prepared.plan.ref)
+        row.rows_source, row.rows_source_exact = count.rows, count.is_exact
         held.stop.check()
     single_writer = target.capabilities().single_writer
     with transaction.atomic():
@@ -87,25 +87,38 @@ def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
     """Store the slices. Their bounds are computed only once."""
     if row.is_sliced:
         return
-    ref = row.completed.ref
-    slices = [
-        JobSlice(
-            collection=row,
-            number=number,
-            part_id=part.id,
-            bounds=part.bounds,
-            partition=part.partition,
-            rows_estimate=part.rows_estimate,
-            resumable=part.resumable,
+    slices = []
+    for number, part in enumerate(source.slices(row.completed.ref, SLICES_WANTED)):
+        held.stop.check()
+        if number == MAX_SLICES:
+            raise SourceError(
+                f"The source divides “{row.source}” into more than {MAX_SLICES:,} slices.",
+                "Move it in several jobs, each with a part of its rows.",
+                code="too_many_slices",
+            )
+        slices.append(
+            JobSlice(
+                collection=row,
+                number=number,
+                part_id=part.id,
+                bounds=part.bounds,
+                partition=part.partition,
+                rows_estimate=part.rows_estimate,
+                resumable=part.resumable,
+            )
         )
-        for number, part in enumerate(islice(source.slices(ref, SLICES_WANTED), MAX_SLICES))
-    ]
     with transaction.atomic():
         row.slices.all().delete()
         JobSlice.objects.bulk_create(slices)
         row.is_sliced = True
         row.save(update_fields=("is_sliced",))
-    held.log("info", f"{row.source}: {row.rows_source:,} rows{_limits(row)}.")
+    held.log("info", f"{row.source}: {_rows(row)}{_limits(row)}.")
+
+
+def _rows(row: JobCollection) -> str:
+    if row.rows_source is None:
+        return "an unknown number of rows"
+    return counted(row.rows_source, "row") if row.rows_source_exact else f"about {row.rows_source:,} rows"
 
 
 def _limits(row: JobCollection) -> str:

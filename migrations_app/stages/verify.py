@@ -28,9 +28,11 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
         held.stop.check()
         if row.checks:
             continue
-        if row.rows_source_after is None:
-            row.rows_source_after = sum(source.counts(row.completed.ref).values())
-            row.save(update_fields=("rows_source_after",))
+        if row.rows_source is not None and row.rows_source_after is None:
+            count = source.count(row.completed.ref)
+            row.rows_source_after = count.rows
+            row.rows_source_exact &= count.is_exact
+            row.save(update_fields=("rows_source_after", "rows_source_exact"))
         counted = count_after(row, target, source).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return RunAgain(PAUSE_SECONDS)
@@ -76,6 +78,7 @@ def _judge(row: JobCollection, counted: CountState, partition_checks: tuple[Chec
         _counters(row),
         source_before=row.rows_source,
         source_after=row.rows_source_after,
+        source_is_exact=row.rows_source_exact,
         target_before=row.count_before,
         keys=key_check_counts(row),
         target_after=counted.rows,

@@ -10,6 +10,7 @@ from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import SourceError
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.sources.base import Count
 from tests.kit import MemorySource
 
 
@@ -38,8 +39,8 @@ class ChoosingSource(MemorySource):
             raise SourceError(message, hint, code="where_invalid", path="select.where")
         return schema
 
-    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
+    def count(self, ref: CollectionRef) -> Count:
         if where := ref.selection.get("where"):
             column = self._collection(ref).rows.column(where)
-            return {None: len(column) - column.null_count}
-        return super().counts(ref)
+            return Count(len(column) - column.null_count, is_exact=True)
+        return super().count(ref)

@@ -40,6 +40,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema, SourceFi
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec, arrow_type
 from migrations_app.engine.sources.base import (
     CollectionInfo,
+    Count,
     KeyRows,
     Measures,
     ReadContext,
@@ -62,6 +63,8 @@ class MemoryCollection:
     unreadable: frozenset[int] = frozenset()
     breaks: list[int] = field(default_factory=list)
     resumable: bool = True
+    # How many rows the source's count misses: it lags behind writes. None: the source cannot count.
+    count_lag: int | None = 0
 
 
 @dataclass
@@ -155,8 +158,11 @@ class MemorySource(Source):
             rows_estimate=found.rows.num_rows,
         )
 
-    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
-        return {None: self._collection(ref).rows.num_rows}
+    def count(self, ref: CollectionRef) -> Count:
+        found = self._collection(ref)
+        if found.count_lag is None:
+            return Count()
+        return Count(found.rows.num_rows - found.count_lag, is_exact=found.count_lag == 0)
 
     def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
         found = self._collection(ref)

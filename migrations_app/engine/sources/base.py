@@ -55,6 +55,19 @@ class CollectionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """The number of rows of a collection. ``rows`` is None if the source cannot tell.
+
+    ``is_exact`` is False for an estimate and for a count that may lag behind writes. ``by_partition``: the
+    rows of each partition of the source; empty if it has none.
+    """
+
+    rows: int | None = None
+    is_exact: bool = False
+    by_partition: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """Facts about all rows, for preflight.
 
@@ -115,7 +128,7 @@ class Source(Endpoint):
 
     def __init__(self, settings: SettingsModel) -> None:
         super().__init__(settings)
-        # The caller may set a stop token here. Questions about all rows (``counts``, ``has_rows``,
+        # The caller may set a stop token here. Questions about all rows (``count``, ``has_rows``,
         # ``measure``) can take long; they end with the reason of the stop.
         self.stop = StopToken()
 
@@ -130,9 +143,10 @@ class Source(Endpoint):
         Raises ``SourceChanged`` if the collection no longer exists.
         """
 
-    @abstractmethod
-    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
-        """Return the exact number of rows per partition; ``{None: n}`` if there are no partitions."""
+    def count(self, ref: CollectionRef) -> Count:
+        """Return the number of rows. A source that cannot count does not override this: the count is
+        unknown."""
+        return Count()
 
     @abstractmethod
     def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
@@ -178,8 +192,10 @@ class Source(Endpoint):
         raise NotImplementedError
 
     def has_rows(self, ref: CollectionRef) -> bool:
-        """True if there is at least one row. Never based on an estimate."""
-        return any(self.counts(ref).values())
+        """True if there is at least one row. Never based on an estimate: a source that does not override
+        this is asked for one sample row."""
+        sample = self.describe(ref, sample=1).sample
+        return sample is None or sample.num_rows > 0
 
 
 class Closable(Protocol):

@@ -58,6 +58,7 @@ def judge(
     *,
     source_before: int | None,
     source_after: int | None,
+    source_is_exact: bool = True,
     target_after: int | None,
     target_before: int | None = 0,
     keys: KeyCheckCounts | None = None,
@@ -68,35 +69,47 @@ def judge(
 ) -> Verdict:
     """Compare the rows read with the rows of the source, and the rows sent with the rows of the target.
 
-    A count is None if it is not known; ``reason`` is why the target was not counted. ``duplicates``: the rows
-    of the source minus its different keys, counted before the move and sometimes again after it; empty if the
-    source declares its key unique, None if they are not known. ``limit``: the plan asks for only the first so
-    many rows. ``keys``: the result of the key check, if rows may have replaced rows that were in the target
-    before. ``more``: checks that were already made.
+    A count is None if it is not known; ``reason`` is why the target was not counted. If the source's counts
+    are unknown or not exact (``source_is_exact``), they prove nothing: the rows read, sent and in the target
+    do. ``duplicates``: the rows of the source minus its different keys, counted before the move and sometimes
+    again after it; empty if the source declares its key unique, None if they are not known. ``limit``: the
+    plan asks for only the first so many rows. ``keys``: the result of the key check, if rows may have
+    replaced rows that were in the target before. ``more``: checks that were already made.
     """
     added = None if target_after is None or target_before is None else target_after - target_before
     in_source = counters.read if source_before is None else source_before
     equal = replaced(counters, duplicates, in_source) if duplicates else Replaced()
     target_check = _target_check(counters, added, None if duplicates is None else equal, keys, reason)
-    checks = (_source_check(counters.read, source_before, source_after, limit), target_check, *more)
-    passed = {check.passed for check in checks}
+    is_comparable = source_is_exact and source_before is not None
+    if is_comparable:
+        source_check = _source_check(counters.read, source_before, source_after, limit)
+    else:
+        source_check = _inexact_check(counters.read, source_before)
+    checks = (source_check, target_check, *more)
+    # Without an exact count of the source the other checks decide, unless nothing was read at all.
+    deciding = checks if is_comparable or (counters.read == 0 and source_before) else checks[1:]
+    passed = {check.passed for check in deciding}
     verified = False if False in passed else None if None in passed else True
     if verified is True:
         wanted = [_wanted(count, limit) for count in (source_before, source_after)]
         has_replaced = target_check.found != target_check.expected
-        explained = _sent(counters) < counters.read or has_replaced or wanted[0] != wanted[1]
+        has_changed = is_comparable and wanted[0] != wanted[1]
+        explained = _sent(counters) < counters.read or has_replaced or has_changed
         message = target_check.message if has_replaced else _all_arrived(counters, limit)
+        if not is_comparable:
+            message = f"{message} {source_check.message}"
         return Verdict(verified, explained, checks, message)
     worst = next(check for check in checks if check.passed is verified)
     return Verdict(verified, explained=False, checks=checks, message=worst.message)
 
 
 def _source_check(read: int, before: int | None, after: int | None, limit: int | None) -> Check:
-    """If the source changes meanwhile, a read may return any number of rows between the two counts."""
+    """If the source changes meanwhile, a read may return any number of rows between the two counts. A source
+    that is empty afterwards explains nothing: then the count before the job must have been read."""
     known = [count for count in (before, after) if count is not None]
-    if not known:
-        return Check(READ_CHECK, None, read, None, "The rows of the source were not counted.")
     wanted = [_wanted(count, limit) or 0 for count in known]
+    if after == 0 and before:
+        wanted = wanted[:1]
     passed = min(wanted) <= read <= max(wanted)
     in_source = f"{known[0]:,}"
     if len(set(known)) > 1:
@@ -104,6 +117,14 @@ def _source_check(read: int, before: int | None, after: int | None, limit: int |
     limited = f", and the plan asks for the first {limit:,}" if limit is not None else ""
     message = f"{counted(read, 'row')} read; the source had {in_source}{limited}."
     return Check(READ_CHECK, wanted[0], read, passed, message)
+
+
+def _inexact_check(read: int, before: int | None) -> Check:
+    if before is None:
+        message = "The source cannot count its rows, so the rows read were not compared with it."
+    else:
+        message = f"The source's count ({before:,}) is not exact, so the rows read were not compared with it."
+    return Check(READ_CHECK, None, read, None, message)
 
 
 def _wanted(count: int | None, limit: int | None) -> int | None:

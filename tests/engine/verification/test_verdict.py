@@ -26,7 +26,10 @@ TABLE = [
     ("rows read twice", Counters(read=102, written=102), 100, 100, 0, 102, False, False),
     ("more read than the source ever had", Counters(read=121, written=121), 100, 120, 0, 121, False, False),
     ("target not counted", CLEAN, 100, 100, 0, None, None, False),
-    ("source not counted", CLEAN, None, None, 0, 100, None, False),
+    ("a source emptied after all was read", CLEAN, 100, 0, 0, 100, True, True),
+    ("a source emptied before all was read", Counters(read=40, written=40), 100, 0, 0, 40, False, False),
+    ("a source emptied before anything was read", Counters(), 100, 0, 0, 0, False, False),
+    ("source not counted", CLEAN, None, None, 0, 100, True, False),
     ("source not counted, and rows lost", CLEAN, None, None, 0, 99, False, False),
 ]  # fmt: skip
 
@@ -48,6 +51,23 @@ def test_the_counts_give_the_verdict(
     )
 
     assert (verdict.verified, verdict.explained) == (verified, explained)
+
+
+@pytest.mark.parametrize("before", [97, 250])
+def test_an_inexact_count_of_the_source_never_fails_a_job(before):
+    verdict = judge(CLEAN, source_before=before, source_after=before, source_is_exact=False, target_after=100)
+
+    assert verdict.verified is True
+    assert verdict.message == (
+        f"All 100 rows arrived. The source's count ({before}) is not exact, so the rows read were not "
+        "compared with it."
+    )
+
+
+def test_an_inexact_count_does_not_verify_that_nothing_was_read():
+    verdict = judge(Counters(), source_before=97, source_after=97, source_is_exact=False, target_after=0)
+
+    assert verdict.verified is None
 
 
 def message_of(counters, *, before=100, after=100, in_target=100, **more):

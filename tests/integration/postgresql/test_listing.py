@@ -221,7 +221,7 @@ def test_columns_the_user_may_not_read_are_left_out(reader: dict) -> None:
         with pytest.raises(PrivilegeMissing):
             source.describe(CollectionRef("public.secret"))
         with pytest.raises(PrivilegeMissing):
-            source.counts(CollectionRef("closed.inside"))
+            source.count(CollectionRef("closed.inside"))
 
 
 def test_the_list_needs_no_more_statements_for_more_tables(

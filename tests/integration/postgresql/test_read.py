@@ -92,7 +92,7 @@ def assert_resumes_after_every_cursor(source: PostgresSource, name: str) -> None
     batches = list(batches_of(source, name, plan))
     locators = locators_of(batches)
     assert len(batches) >= 4
-    assert len(set(locators)) == len(locators) == source.counts(CollectionRef(name))[None]
+    assert len(set(locators)) == len(locators) == source.count(CollectionRef(name)).rows
     for number, batch in enumerate(batches):
         rest = list(batches_of(source, name, plan, after=batch.after))
         assert locators_of(rest) == locators_of(batches[number + 1 :])
@@ -239,7 +239,7 @@ SLOW_VIEW = CollectionRef("public.slow_view")
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda source: source.counts(SLOW_VIEW),
+        lambda source: source.count(SLOW_VIEW),
         lambda source: source.has_rows(SLOW_VIEW),
         lambda source: source.measure(SLOW_VIEW, nulls_of=("id",)),
         lambda source: source.measure(SLOW_VIEW, extremes_of=("id",)),

@@ -90,7 +90,7 @@ def test_an_unexpected_error_fails_the_job_with_a_sentence_and_a_traceback_in_th
     def broken(self, ref):
         raise ZeroDivisionError(f"the token is {TARGET_TOKEN}")
 
-    monkeypatch.setattr("tests.kit.MemorySource.counts", broken)
+    monkeypatch.setattr("tests.kit.MemorySource.count", broken)
     job = world.job()
     work_off()
     assert ended(job).status == Status.FAILED

@@ -11,7 +11,7 @@ import pyarrow as pa
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
-from migrations_app.engine.sources.base import CollectionInfo, KeyRows, Measures, ReadContext, Source
+from migrations_app.engine.sources.base import CollectionInfo, Count, KeyRows, Measures, ReadContext, Source
 from migrations_app.engine.sources.postgresql import sample as sampling
 from migrations_app.engine.sources.postgresql.catalogue.listing import list_collections
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation, load_relation
@@ -77,8 +77,8 @@ class PostgresSource(Source):
             self._session, relation, lambda columns: self._sample(relation, columns, sample)
         )
 
-    def counts(self, ref: CollectionRef) -> dict[str | None, int]:
-        return {None: self._measurer(ref).count()}
+    def count(self, ref: CollectionRef) -> Count:
+        return Count(self._measurer(ref).count(), is_exact=True)
 
     def has_rows(self, ref: CollectionRef) -> bool:
         return self._measurer(ref).has_rows()
