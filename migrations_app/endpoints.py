@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings as host_settings
 from pydantic import SecretStr, ValidationError
 
-from migrations_app.engine.address_guard import refuse_private
+from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import Fault, SettingsError
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
@@ -72,7 +72,7 @@ def open_source(kind: str, settings: dict[str, Any]) -> Source:
     """Return a source that is ready to use. It connects on its first request."""
     cls = source_class(kind)
     source = cls(parse_settings(cls.Settings, settings))
-    _guard(source.hosts())
+    source.address_policy = _address_policy()
     return source
 
 
@@ -80,7 +80,7 @@ def open_target(kind: str, settings: dict[str, Any], database: str = "default") 
     """Return a target that is ready to use, in ``database``. It connects on its first request."""
     cls = target_class(kind)
     target = cls(parse_settings(cls.Settings, settings), database)
-    _guard(target.hosts())
+    target.address_policy = _address_policy()
     return target
 
 
@@ -91,9 +91,8 @@ def check(kind: str, settings: dict[str, Any], *, is_target: bool) -> ServerInfo
         return endpoint.check()
 
 
-def _guard(hosts: tuple[str, ...]) -> None:
-    if not host_settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES:
-        refuse_private(hosts)
+def _address_policy() -> AddressPolicy:
+    return AddressPolicy(allow_private=host_settings.VECTORFERRY_ALLOW_PRIVATE_ADDRESSES)
 
 
 def saved_connection(name: str, *, is_target: bool) -> Connection:

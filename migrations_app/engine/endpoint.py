@@ -9,6 +9,8 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from migrations_app.engine.address_guard import AddressPolicy
+
 
 class SettingsModel(BaseModel):
     """Base of all settings, selections and options. Unknown keys are errors; texts are stripped."""
@@ -49,9 +51,13 @@ class Endpoint(ABC):
     Settings: ClassVar[type[SettingsModel]]
     # The sentences of "Before you start": network, privileges, version.
     before_you_start: ClassVar[tuple[str, ...]] = ()
+    # The settings field that holds the address. It shows the error if the address is not allowed.
+    address_field: str = "host"
 
     def __init__(self, settings: SettingsModel) -> None:
         self.settings = settings
+        # The caller may set a stricter policy before the first request.
+        self.address_policy = AddressPolicy()
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +77,13 @@ class Endpoint(ABC):
     @abstractmethod
     def hosts(self) -> tuple[str, ...]:
         """The host names and addresses that it would connect to. Does not connect."""
+
+    def resolve(self, host: str) -> tuple[str, ...]:
+        """Return the IP addresses of ``host`` to connect to. A connection uses these, never the name.
+
+        Raises ``ConnectionFailed`` if one of them is not allowed, ``HostUnknown`` if there is none.
+        """
+        return self.address_policy.resolve(host, self.address_field)
 
     def address(self) -> str:
         """The address it connects to, for display. Contains no secrets."""

@@ -23,11 +23,24 @@ class MilvusAddress:
         return is_zilliz_host(self.host)
 
     @property
-    def grpc_target(self) -> str:
+    def authority(self) -> str:
+        """Host and port, as they are written in a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def __str__(self) -> str:
-        return f"{'https' if self.tls else 'http'}://{self.grpc_target}"
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
+
+
+def grpc_target(addresses: tuple[str, ...], port: int) -> str:
+    """Return the target of a gRPC channel to IP addresses, so that gRPC resolves no name.
+
+    A target has one family (https://github.com/grpc/grpc/blob/master/doc/naming.md). If the addresses have
+    both, IPv4 addresses are written as mapped IPv6 addresses; gRPC connects to them by IPv4.
+    """
+    if not any(":" in address for address in addresses):
+        return "ipv4:" + ",".join(f"{address}:{port}" for address in addresses)
+    mapped = (address if ":" in address else f"::ffff:{address}" for address in addresses)
+    return "ipv6:" + ",".join(f"[{address.replace('%', '%25')}]:{port}" for address in mapped)
 
 
 def is_zilliz_host(host: str) -> bool:

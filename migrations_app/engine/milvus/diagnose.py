@@ -9,31 +9,27 @@ import contextlib
 import socket
 import ssl
 
-from migrations_app.engine.errors import (
-    ConnectionFailed,
-    ConnectionRefused,
-    ConnectTimeout,
-    HostUnknown,
-    TlsFailed,
-)
+from migrations_app.engine.address_guard import Resolve
+from migrations_app.engine.errors import ConnectionFailed, ConnectionRefused, ConnectTimeout, TlsFailed
 from migrations_app.engine.milvus.address import MilvusAddress
 
 TIMEOUT_SECONDS = 3.0
 FIELD = "uri"
 
 
-def explain(address: MilvusAddress, ca_cert: str | None, otherwise: str) -> ConnectionFailed:
+def explain(
+    address: MilvusAddress, resolve: Resolve, ca_cert: str | None, otherwise: str
+) -> ConnectionFailed:
     """Return the best error for an ``address`` that does not answer. ``otherwise`` is gRPC's message."""
     try:
-        with _connected(address) as raw:
+        with _connected(resolve(address.host), address.port) as raw:
             return _check_tls(address, ca_cert, raw) or ConnectionFailed(
                 f"A program listens on {address}, but it does not answer like Milvus. {otherwise}",
                 "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?",
                 field=FIELD,
             )
-    except (socket.gaierror, UnicodeError):  # unknown name, or not a valid host name (“a..b”)
-        hint = "Check the spelling. The machine that runs Vectorferry must be able to resolve this name."
-        return HostUnknown(f"There is no host “{address.host}”.", hint, field=FIELD)
+    except ConnectionFailed as error:  # the name no longer resolves, or resolves to a forbidden address
+        return error
     except TimeoutError:
         hint = f"Allow connections from here to {address.host}, port {address.port} (firewall, allow list)."
         return ConnectTimeout(f"{address} did not answer within {TIMEOUT_SECONDS:g} s.", hint, field=FIELD)
@@ -43,8 +39,12 @@ def explain(address: MilvusAddress, ca_cert: str | None, otherwise: str) -> Conn
         return ConnectionRefused(f"{address} cannot be reached: {reason}.", hint, field=FIELD)
 
 
-def _connected(address: MilvusAddress) -> socket.socket:
-    return socket.create_connection((address.host, address.port), timeout=TIMEOUT_SECONDS)
+def _connected(addresses: tuple[str, ...], port: int) -> socket.socket:
+    """Connect to the first of ``addresses`` that accepts. Raises the ``OSError`` of the last one."""
+    for address in addresses[:-1]:
+        with contextlib.suppress(OSError):
+            return socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
+    return socket.create_connection((addresses[-1], port), timeout=TIMEOUT_SECONDS)
 
 
 def _check_tls(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
@@ -66,7 +66,7 @@ def _try_handshake(address: MilvusAddress, ca_cert: str | None, raw: socket.sock
             field="ca_cert" if ca_cert else FIELD,
         )
     except OSError:
-        hint = f"Write http://{address.grpc_target} instead."
+        hint = f"Write http://{address.authority} instead."
         return TlsFailed(f"{address} does not speak TLS.", hint, field=FIELD)
 
 
@@ -77,6 +77,6 @@ def _detect_tls(address: MilvusAddress, raw: socket.socket) -> TlsFailed | None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with contextlib.suppress(OSError), context.wrap_socket(raw, server_hostname=address.host):
-        hint = f"Write https://{address.grpc_target} instead."
+        hint = f"Write https://{address.authority} instead."
         return TlsFailed(f"{address} expects TLS.", hint, field=FIELD)
     return None

@@ -11,11 +11,14 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
 import grpc
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
+from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import TargetUnavailable
+from migrations_app.engine.milvus.address import grpc_target
 from migrations_app.engine.milvus.errors import from_rpc, from_status
 from migrations_app.engine.milvus.settings import MilvusSettings
 
@@ -40,8 +43,9 @@ Send = Callable[..., Any]
 class Rpc:
     """Calls to one database of one server. Connects on first use, and again after a fork. Thread-safe."""
 
-    def __init__(self, settings: MilvusSettings, database: str) -> None:
+    def __init__(self, settings: MilvusSettings, database: str, resolve: Resolve) -> None:
         self.address = settings.address
+        self._resolve = resolve
         self.database = database
         self._ca_cert = settings.ca_cert.encode() if settings.ca_cert else None
         authorization = settings.authorization()
@@ -91,7 +95,22 @@ class Rpc:
             return self._opened[1], self._opened[2]
 
     def _channel(self) -> grpc.Channel:
-        target = self.address.grpc_target
+        """A channel to the addresses that the host has now. The host stays the name for TLS and requests."""
+        addresses = self._resolve(self.address.host)
+        uses_proxy = _uses_proxy(self.address.host)
+        # gRPC asks a proxy for the whole list of addresses as if it were one.
+        target = grpc_target(addresses[:1] if uses_proxy else addresses, self.address.port)
+        options = [
+            *OPTIONS,
+            ("grpc.default_authority", self.address.authority),
+            ("grpc.enable_http_proxy", int(uses_proxy)),
+        ]
         if not self.address.tls:
-            return grpc.insecure_channel(target, OPTIONS)
-        return grpc.secure_channel(target, grpc.ssl_channel_credentials(self._ca_cert), OPTIONS)
+            return grpc.insecure_channel(target, options)
+        return grpc.secure_channel(target, grpc.ssl_channel_credentials(self._ca_cert), options)
+
+
+def _uses_proxy(host: str) -> bool:
+    """True if the environment sends gRPC through a proxy. gRPC itself would look for the address in
+    ``no_proxy``, where the operator wrote the name."""
+    return not getproxies().keys().isdisjoint(("grpc", "https", "http")) and not proxy_bypass(host)

@@ -1,7 +1,10 @@
 """Connection diagnosis: causes that can be found without a server."""
 
+from functools import partial
+
 import pytest
 
+from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.errors import HostUnknown
 from migrations_app.engine.milvus.address import parse_address
 from migrations_app.engine.milvus.diagnose import explain
@@ -9,6 +12,7 @@ from migrations_app.engine.milvus.diagnose import explain
 
 @pytest.mark.parametrize("host", ["a..b", "é" * 70, "x" * 300])
 def test_a_text_that_cannot_be_a_host_name_is_an_unknown_host(host: str) -> None:
-    error = explain(parse_address(f"http://{host}:19530"), None, "unavailable")
+    address = parse_address(f"http://{host}:19530")
+    error = explain(address, partial(AddressPolicy().resolve, field="uri"), None, "unavailable")
     assert isinstance(error, HostUnknown)
     assert error.field == "uri"

@@ -15,7 +15,7 @@ from migrations_app.engine.sources.base import CollectionInfo, Count, KeyRows, M
 from migrations_app.engine.sources.postgresql import sample as sampling
 from migrations_app.engine.sources.postgresql.catalogue.listing import list_collections
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation, load_relation
-from migrations_app.engine.sources.postgresql.connect.conninfo import address_of, hosts_of
+from migrations_app.engine.sources.postgresql.connect.conninfo import address_of, hosts_of, is_socket
 from migrations_app.engine.sources.postgresql.connect.server import check_server
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
@@ -54,7 +54,8 @@ class PostgresSource(Source):
         assert isinstance(settings, PostgresSettings)
         self._hosts = hosts_of(settings)
         self._address = f"{address_of(settings)}/{address_of(settings).database}"
-        self._session = Session(settings)
+        self.address_field = address_of(settings).field("host")
+        self._session = Session(settings, self._addresses_of)
 
     def close(self) -> None:
         self._session.close()
@@ -64,6 +65,13 @@ class PostgresSource(Source):
 
     def address(self) -> str:
         return self._address
+
+    def _addresses_of(self, host: str) -> tuple[str, ...]:
+        """Like ``resolve``; an empty address for a Unix socket, which has none."""
+        if is_socket(host):
+            self.address_policy.check_socket(host, self.address_field)
+            return ("",)
+        return self.resolve(host)
 
     def check(self) -> ServerInfo:
         return check_server(self._session)

@@ -51,6 +51,7 @@ class MilvusTarget(Target):
         "The user or API key needs the privileges to create collections and indexes and to write rows.",
         "Milvus 2.3 or later, Milvus Lite as a server, or Zilliz Cloud.",
     )
+    address_field = "uri"
 
     def __init__(self, settings: SettingsModel, database: str = "default") -> None:
         assert isinstance(settings, MilvusSettings)
@@ -63,7 +64,7 @@ class MilvusTarget(Target):
                 field="database",
             )
         self._milvus_settings = settings
-        self._rpc = Rpc(settings, self.database)
+        self._rpc = Rpc(settings, self.database, self.resolve)
         self._server: server.Server | None = None
 
     def close(self) -> None:
@@ -98,9 +99,8 @@ class MilvusTarget(Target):
         except TargetError as error:
             if error.code not in TRANSPORT_CODES:
                 raise
-            raise explain(
-                self._milvus_settings.address, self._milvus_settings.ca_cert, error.message
-            ) from None
+            settings = self._milvus_settings
+            raise explain(settings.address, self.resolve, settings.ca_cert, error.message) from None
         return self._server
 
     def databases(self) -> tuple[str, ...]:

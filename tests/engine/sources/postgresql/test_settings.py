@@ -8,7 +8,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 
-from migrations_app.engine.errors import SettingsError
+from migrations_app.engine.errors import HostUnknown, SettingsError
 from migrations_app.engine.model.pydantic_faults import faults_of
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.conninfo import Conninfo, address_of, hosts_of
@@ -19,9 +19,16 @@ URL = "postgresql://reader:s3cret@db:6000/shop"
 PEM = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----"
 
 
+def addresses(host: str) -> tuple[str, ...]:
+    """In place of a name server: “db” and others have one address, “two” has two, “gone” has none."""
+    if host == "gone":
+        raise HostUnknown("There is no host “gone”.")
+    return {"two": ("10.0.0.2", "10.0.0.3"), "": ("",), "/run": ("",)}.get(host, ("10.0.0.1",))
+
+
 def libpq_parameters(**values: Any) -> dict[str, str]:
     """Return the libpq parameters for these settings."""
-    conninfo = Conninfo(PostgresSettings.model_validate(values))
+    conninfo = Conninfo(PostgresSettings.model_validate(values), addresses)
     try:
         return {name: str(value) for name, value in conninfo_to_dict(conninfo.text()).items()}
     finally:
@@ -97,7 +104,7 @@ def test_certificates_are_in_private_files_that_are_deleted_on_close() -> None:
     settings = PostgresSettings.model_validate(
         {**FIELDS, "sslmode": "verify-full", "sslrootcert": PEM, "sslcert": PEM, "sslkey": PEM}
     )
-    conninfo = Conninfo(settings)
+    conninfo = Conninfo(settings, addresses)
     parts = conninfo_to_dict(conninfo.text())
     files = [Path(str(parts[name])) for name in ("sslrootcert", "sslcert", "sslkey")]
     for file in files:
@@ -132,6 +139,43 @@ def test_verify_full_uses_the_trusted_certificates_of_this_machine() -> None:
 )
 def test_all_hosts_are_known_before_connecting(values: dict[str, Any], hosts: tuple[str, ...]) -> None:
     assert hosts_of(PostgresSettings.model_validate(values)) == hosts
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "hostaddr", "port"),
+    [
+        (URL, "db", "10.0.0.1", "6000"),
+        ("postgresql://u@a:1,two:2/x", "a,two,two", "10.0.0.1,10.0.0.2,10.0.0.3", "1,2,2"),
+        ("postgresql://u@gone:1,db:2/x", "db", "10.0.0.1", "2"),
+        ("host=a,b port=7 user=u", "a,b", "10.0.0.1,10.0.0.1", "7,7"),
+        ("host=db hostaddr=two user=u", "db,db", "10.0.0.2,10.0.0.3", ","),
+        ("hostaddr=a user=u", "", "10.0.0.1", ""),
+        ("host=/run,db user=u", "/run,db", ",10.0.0.1", ","),
+        ("user=u", "", "", ""),
+    ],
+)
+def test_libpq_gets_the_address_of_each_host(
+    monkeypatch: pytest.MonkeyPatch, url: str, host: str, hostaddr: str, port: str
+) -> None:
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT"):
+        monkeypatch.setenv(name, "the operator's")
+    parts = libpq_parameters(url=url)
+    assert (parts["host"], parts["hostaddr"], parts["port"]) == (host, hostaddr, port)
+
+
+def test_a_list_of_unknown_hosts_is_an_unknown_host() -> None:
+    with pytest.raises(HostUnknown):
+        libpq_parameters(url="postgresql://u@gone,gone/x")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["host=a,b hostaddr=10.0.0.1 user=u", "host=a hostaddr=1.1.1.1,2.2.2.2 user=u", "host=a port=1,2 user=u"],
+)
+def test_lists_of_different_lengths_are_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="lists") as caught:
+        libpq_parameters(url=url)
+    assert caught.value.field == "url"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +215,7 @@ def test_an_error_is_shown_on_the_field_that_was_filled_in() -> None:
 def test_no_secret_is_shown_in_printed_objects() -> None:
     settings = PostgresSettings.model_validate({**FIELDS, "sslkey": "k3y"})
     source = PostgresSource(settings)
-    conninfo = Conninfo(settings)
+    conninfo = Conninfo(settings, addresses)
     conninfo.text()
     texts = (repr(settings), str(settings), settings.model_dump_json(), repr(source), str(conninfo))
     texts += (repr(conninfo), repr(address_of(settings)))

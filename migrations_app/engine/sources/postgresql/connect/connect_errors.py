@@ -16,7 +16,6 @@ from migrations_app.engine.errors import (
     ConnectionRefused,
     ConnectTimeout,
     DatabaseMissing,
-    HostUnknown,
     PrivilegeMissing,
     TlsFailed,
 )
@@ -40,13 +39,6 @@ class Refusal:
 
 # The first match counts.
 REFUSALS = (
-    Refusal(
-        "could not translate host name|failed to resolve host|'idna' codec",
-        HostUnknown,
-        "host",
-        "There is no host named “{host}”.",
-        "Check its spelling. The machine that Vectorferry runs on must be able to resolve the name.",
-    ),
     Refusal(
         "Connection refused|No such file or directory",
         ConnectionRefused,

@@ -1,4 +1,5 @@
-"""Conninfo: the connection string for libpq, with defaults and with certificates in files."""
+"""Conninfo: the connection string for libpq, with defaults, with the addresses of the hosts, and with
+certificates in files."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
 
-from migrations_app.engine.errors import SettingsError
+from migrations_app.engine.address_guard import Resolve
+from migrations_app.engine.errors import HostUnknown, SettingsError
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings, url_parts
 
 APPLICATION_NAME = "vectorferry"
@@ -76,29 +78,39 @@ def hosts_of(settings: PostgresSettings) -> tuple[str, ...]:
     return hosts or (_LOCAL,)
 
 
+def is_socket(host: str) -> bool:
+    """True if libpq reads ``host`` as a Unix socket: a path, an abstract socket, or empty for its default."""
+    return host[:1] in ("", "/", "@")
+
+
 class Conninfo:
     """The connection string for libpq. Certificates are stored in a temporary folder (mode 0700, files 0600)
-    until ``close``, because libpq reads them only from files."""
+    until ``close``, because libpq reads them only from files.
 
-    def __init__(self, settings: PostgresSettings) -> None:
+    ``resolve`` returns the IP addresses of a host, or an empty one for a Unix socket.
+    """
+
+    def __init__(self, settings: PostgresSettings, resolve: Resolve) -> None:
         self._settings = settings
+        self._resolve = resolve
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._text = ""
+        self._unresolved: dict[str, str] = {}
 
     def __str__(self) -> str:
         return "<conninfo>"
 
     def text(self) -> str:
-        """The complete connection string, including the password. Only for the drivers."""
-        if not self._text:
-            self._text = make_conninfo(**self._tls_files(_parameters(self._settings)))
-        return self._text
+        """The complete connection string, including the password, for one attempt to connect. Only for the
+        drivers. The hosts are resolved again at each call."""
+        if not self._unresolved:
+            self._unresolved = self._tls_files(_parameters(self._settings))
+        return make_conninfo(**self._unresolved | _resolved(self._unresolved, self._resolve))
 
     def close(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
-        self._text = ""
+        self._unresolved = {}
 
     def _tls_files(self, parts: dict[str, str]) -> dict[str, str]:
         settings = self._settings
@@ -141,6 +153,44 @@ def _trusted(sslmode: str) -> dict[str, str]:
             field="sslrootcert",
         )
     return {"sslrootcert": _NO_FILE}
+
+
+def _resolved(parts: dict[str, str], resolve: Resolve) -> dict[str, str]:
+    """The hosts of ``parts`` with their IP addresses in ``hostaddr``, so that the drivers resolve no name.
+
+    A host with several addresses is repeated. An unknown host is left out if another one is known, as libpq
+    does.
+    """
+    attempts: list[tuple[str, str, str]] = []
+    unknown: HostUnknown | None = None
+    for host, hostaddr, port in _hosts_and_ports(parts):
+        try:
+            attempts += ((host, address, port) for address in resolve(hostaddr or host))
+        except HostUnknown as error:
+            unknown = unknown or error
+    if unknown and not attempts:
+        raise unknown
+    # All three are always set, even if empty: otherwise libpq would take them from the worker's environment.
+    return {
+        name: ",".join(texts)
+        for name, texts in zip(("host", "hostaddr", "port"), zip(*attempts, strict=True), strict=True)
+    }
+
+
+def _hosts_and_ports(parts: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Host, ``hostaddr`` and port of each server to try, by the rules of libpq: one port serves all hosts."""
+    hosts, hostaddrs, ports = (parts.get(name, "").split(",") for name in ("host", "hostaddr", "port"))
+    count = max(len(hosts), len(hostaddrs))
+    lists = [texts * count if texts == [""] else texts for texts in (hosts, hostaddrs)]
+    lists.append(ports * count if len(ports) == 1 else ports)
+    if any(len(texts) != count for texts in lists):
+        raise SettingsError(
+            f"The connection string lists {len(hosts)} hosts, {len(hostaddrs)} addresses (hostaddr) and "
+            f"{len(ports)} ports.",
+            "Give each host one port, or one port for all hosts. Leave out hostaddr.",
+            field="url",
+        )
+    return list(zip(*lists, strict=True))
 
 
 def _parameters(settings: PostgresSettings) -> dict[str, str]:

@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row
 
+from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.sources.postgresql.connect import sql_ascii
 from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.connect_errors import connect_error
@@ -52,9 +53,9 @@ _BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 class Session:
     """One psycopg connection for queries, opened at the first use, and ADBC connections for bulk reads."""
 
-    def __init__(self, settings: PostgresSettings) -> None:
+    def __init__(self, settings: PostgresSettings, resolve: Resolve) -> None:
         self.address = address_of(settings)
-        self._conninfo = Conninfo(settings)
+        self._conninfo = Conninfo(settings, resolve)
         self._connection: psycopg.Connection[Any] | None = None
 
     def close(self) -> None:
@@ -132,8 +133,7 @@ class Session:
                     prepare_threshold=None,
                     row_factory=namedtuple_row,
                 )
-            # Python raises a UnicodeError for a name that cannot be a host name (“a..b”).
-            except (psycopg.Error, OSError, UnicodeError) as error:
+            except (psycopg.Error, OSError) as error:
                 # Not “from error”: its text may repeat what the user typed.
                 raise connect_error(error, self.address) from None
             self._connection.read_only = True
