@@ -1,9 +1,9 @@
 """Address guard: the only place that decides which IP addresses a connector may connect to.
 
 A connector never gives a host name to its client. The client would resolve it again, perhaps to another
-address, or interpret it differently (gRPC decodes ``%31`` and takes ``unix:`` for a socket). The guard resolves
-the name once per connection attempt and checks every address, and the client connects to these. The name is
-used only for TLS, for the ``authority`` of a request and in messages.
+address, or interpret it differently (gRPC decodes ``%31`` and takes ``unix:`` for a socket). The guard
+resolves the name once per connection attempt and checks every address. The client connects to these
+addresses; the name is used only for TLS, for the ``authority`` of a request and in messages.
 """
 
 from __future__ import annotations

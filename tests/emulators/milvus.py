@@ -34,8 +34,11 @@ class Certificate:
 
 
 def certificate_for(address: str) -> Certificate:
+    """For an IP address, or for the name “localhost”."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+    is_name = address == "localhost"
+    alternative = x509.DNSName(address) if is_name else x509.IPAddress(ipaddress.ip_address(address))
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -45,7 +48,7 @@ def certificate_for(address: str) -> Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), False)
+        .add_extension(x509.SubjectAlternativeName([alternative]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
     )

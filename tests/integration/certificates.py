@@ -14,12 +14,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
-LOOPBACK = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+NAME = "db.example"
+LOOPBACK = x509.SubjectAlternativeName(
+    [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(NAME)]
+)
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate with its key. It is valid only for the address 127.0.0.1."""
+    """A certificate with its key. It is valid for the address 127.0.0.1 and the name ``NAME``."""
 
     certificate: x509.Certificate
     private: ec.EllipticCurvePrivateKey

@@ -21,7 +21,7 @@ def refused(kind, values, *, is_target=False):
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "127.0.0.1", "0.0.0.0", "::1", "/var/run/postgresql", "@abstract", "8.8.8.8,127.0.0.1"],
+    ["localhost", "127.0.0.1", "0.0.0.0", "::1", "/var/run/postgresql", "8.8.8.8,127.0.0.1"],
 )
 def test_a_source_with_a_private_address_is_refused_at_its_field(host):
     assert refused("postgresql", LOGIN | {"host": host}) == ("address_private", "host")

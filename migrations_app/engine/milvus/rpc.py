@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import proxy_bypass
 
 import grpc
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
@@ -37,6 +37,8 @@ OPTIONS: list[tuple[str, Any]] = [
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 5000),
 ]
+# The variables in which gRPC looks for a proxy.
+PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 Send = Callable[..., Any]
 
 
@@ -113,4 +115,4 @@ class Rpc:
 def _uses_proxy(host: str) -> bool:
     """True if the environment sends gRPC through a proxy. gRPC itself would look for the address in
     ``no_proxy``, where the operator wrote the name."""
-    return not getproxies().keys().isdisjoint(("grpc", "https", "http")) and not proxy_bypass(host)
+    return any(map(os.environ.get, PROXY_VARIABLES)) and not proxy_bypass(host)

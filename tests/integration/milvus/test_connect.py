@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import grpc
@@ -149,6 +150,64 @@ def test_a_broken_certificate_is_reported_on_ca_cert(secure):
 def test_tls_with_the_right_authority_works(secure, certificate):
     with target(secure.uri, ca_cert=certificate.certificate.decode()) as milvus:
         assert milvus.check().product == "Milvus Lite"
+
+
+def test_the_certificate_is_checked_against_the_name_that_was_typed(tmp_path):
+    certificate = certificate_for("localhost")
+    ca_cert = certificate.certificate.decode()
+    with MilvusEmulator(tmp_path, certificate=certificate).running() as secure:
+        with target(f"https://localhost:{secure.port}", ca_cert=ca_cert) as milvus:
+            assert milvus.check().product == "Milvus Lite"
+        refused(TlsFailed, "ca_cert", f"https://127.0.0.1:{secure.port}", ca_cert=ca_cert)
+
+
+def test_a_name_is_resolved_once_for_all_calls(emulator, monkeypatch):
+    answers = iter(["127.0.0.1"])
+
+    def getaddrinfo(host, port, *args, **kwargs):
+        assert host == "milvus.example"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with target(f"http://milvus.example:{emulator.port}") as milvus:
+        milvus.check()
+        milvus.databases()
+
+
+def test_each_address_of_a_name_is_tried(emulator, monkeypatch):
+    """“localhost” is often ::1 and 127.0.0.1, and the server listens on one of them."""
+    entries = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: entries)
+    with target(f"http://milvus.example:{emulator.port}") as milvus:
+        milvus.check()
+
+
+@pytest.mark.parametrize(("exception", "proxied"), [("", True), ("localhost", False)])
+def test_a_proxy_is_asked_for_the_checked_address_except_for_names_in_no_proxy(
+    emulator, monkeypatch, exception, proxied
+):
+    asked = []
+
+    def answer(listening):
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                asked.append(connection.recv(1000).split(b"\r\n")[0])
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        threading.Thread(target=answer, args=(proxy,), daemon=True).start()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", exception)
+        with target(f"http://localhost:{emulator.port}") as milvus, suppress(ConnectionFailed):
+            milvus.check()
+        proxy.shutdown(socket.SHUT_RDWR)
+
+    assert bool(asked) == proxied
+    assert {b"localhost" in line for line in asked} <= {False}
 
 
 @pytest.mark.parametrize(

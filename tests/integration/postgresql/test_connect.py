@@ -1,5 +1,6 @@
 """Connection to a real PostgreSQL: it reports the versions, and each failure is reported on its field."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from migrations_app.engine.errors import ConnectionFailed, SourceUnavailable
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
-from tests.integration.certificates import Certificate
+from tests.integration.certificates import NAME, Certificate
 from tests.integration.postgresql.database import batches_of, locators_of, opened
 from tests.integration.relays import (
     Answer,
@@ -158,6 +159,25 @@ def test_both_drivers_read_over_tls(tls: Tls, changes: dict[str, str]) -> None:
     with opened(tls.database, **tls.settings(changes)) as source:
         source.check()
         assert locators_of(list(batches_of(source, "public.items"))) == [str(n) for n in range(1, 10)]
+
+
+def test_both_drivers_use_the_address_of_the_guard_and_check_the_certificate_by_name(
+    tls: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *args: Any, **kwargs: Any) -> list[Any]:
+        return real("127.0.0.1" if host == NAME else host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    changes = {"sslmode": "verify-full", "sslrootcert": "authority", "host": NAME}
+    with opened(tls.database, **tls.settings(changes)) as source:
+        assert len(locators_of(list(batches_of(source, "public.items")))) == 9
+
+
+def test_an_unknown_host_in_a_list_is_passed_over(pg: Database) -> None:
+    with opened(pg, host=f"no-such-host.invalid,{pg.settings['host']}") as source:
+        assert source.check().product == "PostgreSQL"
 
 
 @pytest.mark.parametrize(

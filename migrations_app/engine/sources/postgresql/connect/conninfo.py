@@ -74,13 +74,14 @@ def hosts_of(settings: PostgresSettings) -> tuple[str, ...]:
     """Every host name and address that libpq may try. A Unix socket is this machine."""
     parts = _parameters(settings)
     named = f"{parts.get('host', '')},{parts.get('hostaddr', '')}".split(",")
-    hosts = tuple(dict.fromkeys(_LOCAL if host[:1] in "/@" else host for host in named if host))
+    hosts = tuple(dict.fromkeys(_LOCAL if is_socket(host) else host for host in named if host))
     return hosts or (_LOCAL,)
 
 
 def is_socket(host: str) -> bool:
-    """True if libpq reads ``host`` as a Unix socket: a path, an abstract socket, or empty for its default."""
-    return host[:1] in ("", "/", "@")
+    """True if ``host`` is a Unix socket: a path, or empty for libpq's default. psycopg does not support
+    abstract sockets (“@name”)."""
+    return host[:1] in ("", "/")
 
 
 class Conninfo:
