@@ -6,7 +6,7 @@ ENV_FILE ?= ./.env
 BIN := .venv/bin
 STAMP := .venv/.requirements-installed
 # Tests wait for engines most of the time: more processes than processors.
-PROCESSES ?= 4
+PROCESSES ?= 3
 PARALLEL := --dist loadfile --no-loadscope-reorder
 # The demo ignores this shell's settings and uses only .demo/
 DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \

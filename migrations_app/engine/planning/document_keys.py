@@ -42,10 +42,10 @@ def describe_with_keys(source: Source, ref: CollectionRef) -> CollectionSchema:
 
     Raises the same errors as ``Source.describe``.
     """
-    return with_opened_keys(source.describe(ref), ref.selection)
+    return with_document_keys(source.describe(ref), ref.selection)
 
 
-def with_opened_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> CollectionSchema:
+def with_document_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> CollectionSchema:
     """Return ``schema`` with a field for each key that its sample shows in the columns that ``select`` opens.
 
     These fields come after the source's own fields. Each gets a column in the sample, in its first type. If a

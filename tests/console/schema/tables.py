@@ -19,7 +19,7 @@ from console.schema.table import MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
-from migrations_app.engine.planning.document_keys import with_opened_keys
+from migrations_app.engine.planning.document_keys import with_document_keys
 from tests.kit.memory_target import EVERYTHING
 
 OLD_MILVUS = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
@@ -101,5 +101,5 @@ def plan_field(table: MappingTable, source: str) -> Any:
 def opened(table: MappingTable, *columns: str, capabilities: Capabilities = EVERYTHING) -> MappingTable:
     """The table with these columns opened, with the schema that a source would return."""
     own = tuple(field for field in SCHEMA.fields if not field.opened_from)
-    schema = with_opened_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
+    schema = with_document_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
     return table_defaults.reopened(table, schema, columns, capabilities)

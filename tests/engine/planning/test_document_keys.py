@@ -10,7 +10,7 @@ from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.defaults import complete
-from migrations_app.engine.planning.document_keys import MAX_KEYS, with_opened_keys
+from migrations_app.engine.planning.document_keys import MAX_KEYS, with_document_keys
 from migrations_app.engine.preflight import check_collection
 from tests.kit.memory_target import EVERYTHING
 
@@ -41,7 +41,7 @@ def schema(*fields, documents=DOCUMENTS, open=("m",)):
         column("m", T.JSON, can_open=True),
     )
     found = CollectionSchema("s", (*base, *fields), SourceKey(("id",)), sample, label="s")
-    return with_opened_keys(found, {"open": list(open)})
+    return with_document_keys(found, {"open": list(open)})
 
 
 # ---------------------------------------------------------------- the keys in the sample
@@ -341,7 +341,7 @@ def test_two_opened_columns_with_one_key_are_refused():
     found = schema(other, documents=['{"a": 1, "b": 1}'], open=())
     sample = found.sample.append_column("n", pa.array(['{"b": 2}'], pa.string()))
     select = {"open": ["m", "n"]}
-    both = with_opened_keys(replace(found, sample=sample), select)
+    both = with_document_keys(replace(found, sample=sample), select)
     fault = the_fault({"select": select}, both)
     assert (fault.code, fault.field) == ("dynamic_name_taken", "n.b")
 
