@@ -48,6 +48,7 @@ class SchemaFacts:
     label: str = ""
     group: str = ""
     unique: tuple[tuple[str, ...], ...] = ()
+    lists_values: bool = True
     sample: str = ""
 
     def schema(self) -> CollectionSchema:

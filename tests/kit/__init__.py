@@ -8,6 +8,7 @@ from tests.kit.memory_source import (
     MemorySettings,
     MemorySource,
     MemoryStore,
+    MinimalSource,
     memory_collection,
     memory_store,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "MemoryStore",
     "MemoryTarget",
     "MemoryTargetSettings",
+    "MinimalSource",
     "Mishap",
     "SourceCase",
     "SourceContract",

@@ -234,6 +234,15 @@ class MemorySource(Source):
         return dict(list(found.items())[: at_most + 2])
 
 
+class MinimalSource(MemorySource):
+    """A memory source without optional abilities: it cannot count, measure or list values."""
+
+    count = Source.count
+    measure = Source.measure
+    distinct = Source.distinct
+    has_rows = Source.has_rows
+
+
 @contextmanager
 def memory_store(store: MemoryStore) -> Iterator[MemorySettings]:
     """Register ``store`` under a unique name and yield the settings that open it."""

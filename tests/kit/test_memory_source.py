@@ -13,6 +13,7 @@ from tests.kit import (
     BadSettings,
     MemorySource,
     MemoryStore,
+    MinimalSource,
     SourceCase,
     SourceContract,
     memory_collection,
@@ -42,11 +43,13 @@ def store() -> MemoryStore:
 
 
 class TestMemorySource(SourceContract):
+    source_class = MemorySource
+
     @pytest.fixture
     def case(self, store: MemoryStore) -> Iterator[SourceCase]:
         with memory_store(store) as settings:
             yield SourceCase(
-                MemorySource,
+                self.source_class,
                 {"store": settings.store, "password": "s3cret-word"},
                 full=CollectionRef("books"),
                 rows=ROWS,
@@ -76,6 +79,12 @@ def source(store: MemoryStore) -> Iterator[MemorySource]:
 
 PLAN = ReadPlan(tuple(ReadColumn(name, spec) for name, spec in SPECS.items()), ("id",), 2048)
 BOOKS = CollectionRef("books")
+
+
+class TestMinimalSource(TestMemorySource):
+    """A source without optional abilities meets the same contract."""
+
+    source_class = MinimalSource
 
 
 def test_a_read_breaks_at_the_given_row_and_continues_after_its_cursor(

@@ -130,7 +130,7 @@ def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choice
     """
     rows = table.rows(capabilities)
     keys = [row for row in rows if may_partition(row) and row.placement is not Placement.LEFT]
-    by = [row for row in rows if row.added is None and may_name_partitions(row.source)]
+    by = [row for row in rows if row.added is None and may_name_partitions(row.source, table.schema)]
     groups = {
         "Partition key": [(PARTITION_KEY + r.source.name, r.settings.target or r.source.name) for r in keys],
         "Partitions by value": [

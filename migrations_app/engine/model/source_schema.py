@@ -66,6 +66,7 @@ class CollectionSchema:
 
     ``sample`` is a batch of at most 100 rows with one column per field, each in the Arrow type of its first
     choice. ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
+    ``lists_values``: the source can list the values of a field (``Source.distinct``).
     """
 
     name: str
@@ -77,6 +78,7 @@ class CollectionSchema:
     label: str = ""
     group: str = ""
     unique: tuple[tuple[str, ...], ...] = ()
+    lists_values: bool = True
 
     def field(self, name: str) -> SourceField | None:
         return next((f for f in self.fields if f.name == name), None)

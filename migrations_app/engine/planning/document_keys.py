@@ -42,7 +42,8 @@ def describe_with_keys(source: Source, ref: CollectionRef) -> CollectionSchema:
 
     Raises the same errors as ``Source.describe``.
     """
-    return with_document_keys(source.describe(ref), ref.selection)
+    schema = replace(source.describe(ref), lists_values=source.has_ability("distinct"))
+    return with_document_keys(schema, ref.selection)
 
 
 def with_document_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> CollectionSchema:

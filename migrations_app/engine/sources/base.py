@@ -13,11 +13,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
 from migrations_app.engine.endpoint import Endpoint, NoSettings, SettingsModel
+from migrations_app.engine.errors import SourceError
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.stop_token import Deadline, StopToken
@@ -70,6 +71,8 @@ class Count:
 @dataclass(frozen=True, slots=True)
 class Measures:
     """Facts about all rows, for preflight.
+
+    A field that is missing in one of the mappings is unknown: the source cannot tell. It does not mean none.
 
     ``dims`` gives the number of rows per dimension for each requested vector field, ``nulls`` the number of
     NULLs in each requested field, ``extremes`` the smallest and the largest value of each requested field
@@ -132,6 +135,11 @@ class Source(Endpoint):
         # ``measure``) can take long; they end with the reason of the stop.
         self.stop = StopToken()
 
+    @classmethod
+    def has_ability(cls, name: Literal["count", "measure", "distinct"]) -> bool:
+        """True if the source overrides this optional method."""
+        return getattr(cls, name) is not getattr(Source, name)
+
     @abstractmethod
     def collections(self) -> Iterator[CollectionInfo]:
         """Yield all collections in a stable order, with the reason for each that cannot be selected."""
@@ -176,7 +184,7 @@ class Source(Endpoint):
         duplicates_of: KeyRows | None = None,
         extremes_of: tuple[str, ...] = (),
     ) -> Measures:
-        """Return facts about all rows that the source can compute without sending the rows.
+        """Return facts about all rows that the source can compute without sending the rows; none by default.
 
         ``extremes_of`` are fields of whole numbers. Keys are equal if they are equal byte for byte.
         """
@@ -187,9 +195,11 @@ class Source(Endpoint):
         read), NULL is None.
 
         If there are more than ``at_most`` values (not counting NULL), the result contains only some of them:
-        at least ``at_most`` + 1. Long texts may be cut, but not below 1,025 characters.
+        at least ``at_most`` + 1. Long texts may be cut, but not below 1,025 characters. A source that cannot
+        group its rows does not override this; then nobody calls it (``has_ability``).
         """
-        raise NotImplementedError
+        message = f"{self.title} cannot list the values of “{field}”."
+        raise SourceError(message, "Choose a partition key instead.")
 
     def has_rows(self, ref: CollectionRef) -> bool:
         """True if there is at least one row. Never based on an estimate: a source that does not override

@@ -9,7 +9,7 @@ from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.log import shortened
 from migrations_app.engine.model.names import duplicates, name_problem
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
-from migrations_app.engine.model.source_schema import SourceField
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.preflight.subject import Subject
 
@@ -21,8 +21,10 @@ NAMES_A_PARTITION = frozenset(
 NO_PARTITIONS = Fix("Do not create partitions", "partition_by", "")
 
 
-def may_name_partitions(source: SourceField) -> bool:
-    return any(choice.spec.type in NAMES_A_PARTITION for choice in source.choices) and not source.opened_from
+def may_name_partitions(field: SourceField, schema: CollectionSchema) -> bool:
+    """True if each value of ``field`` may get its own partition."""
+    has_type = any(choice.spec.type in NAMES_A_PARTITION for choice in field.choices)
+    return schema.lists_values and has_type and not field.opened_from
 
 
 def check_partition_by(subject: Subject) -> Iterator[Fault]:
@@ -41,7 +43,11 @@ def check_partition_by(subject: Subject) -> Iterator[Fault]:
         hint = f"Did you mean “{close[0]}”?" if close else "Choose a field of the source."
         message = f"“{subject.schema.name}” has no field “{by}” for partition_by."
         yield subject.fault("partition_by", "partition_by_unknown", message, hint, NO_PARTITIONS)
-    elif not may_name_partitions(source):
+    elif not subject.schema.lists_values:
+        message = f"The source cannot list the values of “{by}”, so they cannot name partitions."
+        hint = "Use it as the partition key instead."
+        yield subject.fault("partition_by", "partition_by_unavailable", message, hint, NO_PARTITIONS)
+    elif not may_name_partitions(source, subject.schema):
         message = f"“{by}” ({source.native_type}) cannot name partitions."
         hint = "Choose a column of texts, whole numbers or booleans."
         yield subject.fault("partition_by", "partition_by_type", message, hint, NO_PARTITIONS)

@@ -46,7 +46,8 @@ def look_at_key(subject: Subject, source: Source) -> KeyFacts:
         faults = tuple(_nulls(subject, measured.nulls))
         if faults:
             return KeyFacts(is_unique, faults=faults)
-        notes = tuple(_unfindable(subject, measured.extremes))
+        unknown = (_nulls_unknown(name) for name in nullable if name not in measured.nulls)
+        notes = (*unknown, *_unfindable(subject, measured.extremes))
     else:
         notes = ()
     if is_unique:
@@ -93,6 +94,10 @@ def _nulls(subject: Subject, nulls: Mapping[str, int]) -> Iterator[Fault]:
             message = f"{key} is NULL in {counted(number, 'row')}."
             hint = "A key must not be NULL. Use Auto ID."
             yield subject.fault("key", "key_null", message, hint, USE_AUTO_ID)
+
+
+def _nulls_unknown(name: str) -> str:
+    return f"The source cannot count the rows in which the key “{name}” is NULL. Such rows will be rejected."
 
 
 def _unfindable(subject: Subject, ends: Mapping[str, tuple[int, int]]) -> Iterator[str]:

@@ -77,8 +77,15 @@ def _mixed(entry: FieldEntry, found: Mapping[int, int]) -> Iterator[Fault]:
 def _notes(subject: Subject, vectors: list[FieldEntry], measured: Measures) -> Iterator[str]:
     result = "skipped and counted" if subject.plan.skip_null_vectors else "rejected"
     for entry in vectors:
-        nulls = measured.nulls.get(_name(entry), 0)
-        if nulls and not entry.plan.nullable:
+        if entry.plan.nullable or entry.source is None or not entry.source.nullable:
+            continue
+        nulls = measured.nulls.get(_name(entry))
+        if nulls is None:
+            yield (
+                f"The source cannot count the rows in which the vector “{entry.name}” is NULL. "
+                f"Such rows will be {result}."
+            )
+        elif nulls:
             yield f"The vector “{entry.name}” is NULL in {counted(nulls, 'row')}, which will be {result}."
 
 

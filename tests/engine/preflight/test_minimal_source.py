@@ -1,0 +1,70 @@
+"""Preflight of a source without optional abilities: what it cannot tell is unknown, not none."""
+
+import pyarrow as pa
+
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.types import TypeSpec
+from migrations_app.engine.planning.document_keys import describe_with_keys
+from migrations_app.engine.preflight import Preflight, check_plan
+from tests.engine.preflight.preflights import T
+from tests.kit import (
+    MemoryDatabase,
+    MemoryStore,
+    MemoryTarget,
+    MinimalSource,
+    memory_collection,
+    memory_database,
+    memory_store,
+)
+
+SPECS = {"id": TypeSpec(T.INT64), "v": TypeSpec(T.FLOAT_VECTOR, dim=2), "t": TypeSpec(T.VARCHAR)}
+ROWS = pa.RecordBatch.from_pydict(
+    {
+        "id": pa.array([1, 2], pa.int64()),
+        "v": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2)),
+        "t": pa.array(["x", "y"]),
+    }
+)
+
+
+def store() -> MemoryStore:
+    return MemoryStore({"books": memory_collection(ROWS, SPECS, "id")})
+
+
+def checked(**collection: object) -> Preflight:
+    plan = {
+        "version": 1,
+        "source": {"kind": "memory"},
+        "target": {"kind": "memory"},
+        "collections": [{"source": "books", **collection}],
+    }
+    with (
+        memory_store(store()) as source_settings,
+        memory_database(MemoryDatabase()) as target_settings,
+        MinimalSource(source_settings) as source,
+        MemoryTarget(target_settings, "default") as target,
+    ):
+        return check_plan(Plan.model_validate(plan), source, target)
+
+
+def test_nulls_that_the_source_cannot_count_are_called_unknown():
+    found = checked()
+    assert found.faults == ()
+    (note,) = [note for note in found.collections[0].notes if "NULL" in note]
+    assert note == (
+        "The source cannot count the rows in which the vector “v” is NULL. "
+        "Such rows will be skipped and counted."
+    )
+
+
+def test_values_that_the_source_cannot_list_cannot_name_partitions():
+    found = checked(partition_by="t")
+    (fault,) = found.faults
+    assert (fault.code, fault.path) == ("partition_by_unavailable", "collections[0].partition_by")
+    assert fault.fixes
+
+
+def test_a_schema_says_whether_its_source_can_list_values():
+    with memory_store(store()) as settings, MinimalSource(settings) as source:
+        assert not describe_with_keys(source, CollectionRef("books")).lists_values
