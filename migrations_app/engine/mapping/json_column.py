@@ -14,7 +14,10 @@ from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows
 from migrations_app.engine.mapping.checks.json_checks import check_json_text
 from migrations_app.engine.mapping.columns import ColumnResult, SourceColumns, check_values, replace_nulls
 from migrations_app.engine.mapping.dynamic_field import DynamicObjects
-from migrations_app.engine.mapping.json_documents import (
+from migrations_app.engine.mapping.values.convert import convert_values
+from migrations_app.engine.mapping.values.truncate import truncate
+from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.json_documents import (
     MAX_DEPTH,
     MISSING,
     Members,
@@ -25,9 +28,6 @@ from migrations_app.engine.mapping.json_documents import (
     place,
     remove,
 )
-from migrations_app.engine.mapping.values.convert import convert_values
-from migrations_app.engine.mapping.values.truncate import truncate
-from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.target_schema import TargetField
 
 _KINDS = {"[": "a list", '"': "text", "t": "true", "f": "false"}

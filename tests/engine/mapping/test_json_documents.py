@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from orjson import Fragment
 
-from migrations_app.engine.mapping.json_documents import (
+from migrations_app.engine.mapping.values.convert import convert_values
+from migrations_app.engine.model.json_documents import (
     MAX_DEPTH,
     MISSING,
     TooDeep,
@@ -18,7 +19,6 @@ from migrations_app.engine.mapping.json_documents import (
     remove,
     to_json,
 )
-from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.model.key_paths import OpenedPath, opened_path, parse_path, path_of
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 
