@@ -126,6 +126,15 @@ def shown(value: Any) -> str:
     """Return the JSON of a value, shortened, for use in a message."""
     try:
         text = to_json(value).decode()
-    except TypeError:  # an integer of more than 64 bits, or half a surrogate pair
-        text = json.dumps(value)
+    except TypeError:
+        text = _text_of(value)
     return shortened(text, SHOWN_BYTES)
+
+
+def _text_of(value: Any) -> str:
+    """Return the JSON of a value that orjson cannot write: it has an integer of more than 64 bits, half a
+    surrogate pair, or is deeply nested."""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return "a deeply nested value"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -20,10 +21,35 @@ def row_excerpt(rows: pa.RecordBatch, row: int = 0) -> str:
     JSON columns become their text, bytes become hex, NaN and infinity become words, dates get the ISO form.
     """
     (values,) = rows.slice(row, 1).to_pylist()
-    text = orjson.dumps({name: _plain(value) for name, value in values.items()}, default=str)
-    if len(text) > MAX_ROW_BYTES:
-        text = orjson.dumps({name: _cut(_plain(value)) for name, value in values.items()}, default=str)
-    return text.decode()
+    return document_excerpt(values)
+
+
+def document_excerpt(document: Any) -> str:
+    """Return a decoded document as JSON, like ``row_excerpt``."""
+    try:
+        plain = _plain(document)
+        text = _dumped(plain)
+        return (text if len(text) <= MAX_ROW_BYTES else _dumped(_cut(plain))).decode()
+    except RecursionError:
+        return '"… (too deeply nested)"'
+
+
+def text_excerpt(text: bytes) -> str:
+    """Return the text of a document. If it is long, its longest values are cut, or the text itself if it is
+    not JSON."""
+    if len(text) <= MAX_ROW_BYTES:
+        return text.decode(errors="backslashreplace")
+    try:
+        return document_excerpt(orjson.loads(text))
+    except orjson.JSONDecodeError:
+        return str(_cut(text.decode(errors="backslashreplace")))
+
+
+def _dumped(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str)
+    except TypeError:  # an integer of more than 64 bits, or half a surrogate pair
+        return json.dumps(value, default=str).encode()
 
 
 def _plain(value: Any) -> Any:
@@ -32,6 +58,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
@@ -40,4 +68,6 @@ def _cut(value: Any) -> Any:
         return f"{value[:TEXT_CHARACTERS]}… ({len(value):,} characters)"
     if isinstance(value, list) and len(value) > LIST_ITEMS:
         return [*map(_cut, value[:LIST_ITEMS]), f"… ({len(value):,} items)"]
+    if isinstance(value, dict):
+        return {key: _cut(item) for key, item in value.items()}
     return [_cut(item) for item in value] if isinstance(value, list) else value
