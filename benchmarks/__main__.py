@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import contest, engines, parts, shapes
+from benchmarks import contest, engines, json_pages, parts, shapes
 from benchmarks.contestants import Task
 from benchmarks.dataset import Shape
 from benchmarks.report import Table
@@ -129,6 +129,13 @@ def growth(bench: Bench) -> Table:
     return table
 
 
+def json(bench: Bench) -> Table:
+    """JSON documents to batches, on one core."""
+    table = Table("json", "JSON documents to batches, one core", json_pages.HEADINGS, (20, 14))
+    json_pages.measure_pages(table, bench.options.turns)
+    return table
+
+
 def _rows_for(target: str, rows: int) -> int:
     return rows // LITE_DIVISOR if target == LITE else rows
 
@@ -140,7 +147,10 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "growth": growth,
     "memory": memory,
     "sizes": sizes,
+    "json": json,
 }
+# These need neither a source nor a target.
+WITHOUT_ENGINES = frozenset({"json"})
 
 
 def main() -> None:
@@ -151,7 +161,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vectorferry-bench-") as folder, ExitStack() as stack:
         bench = Bench(stack, Path(folder), options)
         # The targets start first: with --apart, processes that start later stay off the targets' processor.
-        _ = bench.targets
+        if not WITHOUT_ENGINES.issuperset(names):
+            _ = bench.targets
         for name in names:
             BENCHMARKS[name](bench).write()
 

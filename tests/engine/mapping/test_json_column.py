@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from migrations_app.engine.mapping.json_column import OpenedColumn
 from migrations_app.engine.model.json_documents import MAX_DEPTH
 from tests.engine.mapping.mappings import applied, array, codes, dynamic, mapping_of, text
-from tests.engine.mapping.test_json_documents import DOCUMENTS, exactly
+from tests.engine.model.test_json_documents import DOCUMENTS, exactly
 
 
 def opened(*fields, **options):

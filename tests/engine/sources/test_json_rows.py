@@ -94,6 +94,8 @@ BOTH = pytest.mark.parametrize("read", [of_texts, of_answer])
         (TypeSpec(T.INT8_VECTOR, dim=2), ["[-128,127]", "null"], [[-128, 127], None]),
         (TypeSpec(T.FLOAT16_VECTOR, dim=2), ["[1,-2]", "null"], [b"\x00\x3c\x00\xc0", None]),
         (TypeSpec(T.BFLOAT16_VECTOR, dim=2), ["[1,-2]"], [b"\x80\x3f\x00\xc0"]),
+        # Halfway between two bfloat16 numbers: the even one counts.
+        (TypeSpec(T.BFLOAT16_VECTOR, dim=2), ["[1.00390625,1.01171875]"], [b"\x80\x3f\x82\x3f"]),
         (TypeSpec(T.BINARY_VECTOR, dim=16), ["[-1,1]", "[255,0]", "null"], [b"\xff\x01", b"\xff\x00", None]),
     ],
 )
@@ -120,6 +122,13 @@ def test_sparse_indices_become_ascending(read):
     ]
 
 
+@BOTH
+def test_a_rejected_sparse_vector_leaves_its_neighbours_unchanged(read):
+    bad = '{"indices":[5,5],"values":[1,2]}'
+    result = read(T.SPARSE_FLOAT_VECTOR, '{"indices":[1],"values":[1]}', bad, '{"indices":[2],"values":[2]}')
+    assert values(result) == [[{"index": 1, "value": 1.0}], [{"index": 2, "value": 2.0}]]
+
+
 # ---------------------------------------------------------------- rejected rows
 
 
@@ -135,6 +144,7 @@ MISMATCHES = [
     (T.DOUBLE, "true", "is not a number"),
     (T.DOUBLE, "9007199254740993", "a DOUBLE would round"),
     (T.DOUBLE, str(BIG), f"is {BIG}, which a DOUBLE would round"),
+    (T.DOUBLE, "-9223372036854775809", "is -9223372036854775809, which a DOUBLE would round"),
     (T.FLOAT, "true", "is not a number"),
     (T.FLOAT, "16777217", "a FLOAT would round"),
     (T.FLOAT, "1e39", "is too large for a FLOAT"),
@@ -604,7 +614,7 @@ def test_one_rejected_row_changes_nothing_of_the_others(texts, spec):
         together = read(spec, *texts)
         alone = [read(spec, text) for text in texts]
         assert values(together) == [value for result in alone for value in values(result)]
-        assert [r.reason for r in together.rejected] == [r.reason for one in alone for r in one.rejected]
+        assert [r.code for r in together.rejected] == [r.code for one in alone for r in one.rejected]
 
 
 @settings(max_examples=200)
