@@ -1,4 +1,4 @@
-"""Catalogue: the kinds of source and target for the pages. All facts come from the connectors."""
+"""Endpoint kinds: the kinds of source and target for the pages. All facts come from the connectors."""
 
 from __future__ import annotations
 

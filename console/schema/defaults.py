@@ -123,7 +123,7 @@ def with_existing(
     """
     changed = replace(table, existing=existing)
     if changed.added_to is not None and not was_added_to:
-        return _adopting(changed, changed.added_to, capabilities)
+        return _from_existing(changed, changed.added_to, capabilities)
     if changed.added_to is None and changed.own is not None:
         plan, now = changed.own, changed.plan
         plan = plan.model_copy(
@@ -133,7 +133,7 @@ def with_existing(
     return changed
 
 
-def _adopting(table: MappingTable, existing: TargetSchema, capabilities: Capabilities) -> MappingTable:
+def _from_existing(table: MappingTable, existing: TargetSchema, capabilities: Capabilities) -> MappingTable:
     """Return the table with key, fields and options of the existing collection."""
     plan = table.plan
     wanted = CollectionPlan(

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from console.schema.key_choices import is_unfinished
 from console.schema.table import MappingTable
-from migrations_app.engine.model.key_text import joined
+from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.planning.type_choices import is_declared_unique
 
 COLLAPSED = "only the last row read of each key stays, the others are counted as collapsed"

@@ -107,7 +107,9 @@ def _collection(
         "source_name": table.schema.name,
         "rows": chosen.number,
         "rows_exact": chosen.is_exact,
-        "narrowed": ", ".join(row_selection_text(source_class(draft.kind).Selection, table.row_selection)),
+        "row_selection": ", ".join(
+            row_selection_text(source_class(draft.kind).Selection, table.row_selection)
+        ),
         "moving": sum(row.placement is not Placement.LEFT or row in in_dynamic_field for row in listed),
         "total": len(listed),
         "warnings": warnings(table),

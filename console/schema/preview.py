@@ -15,7 +15,7 @@ from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import MappedBatch, Mapping, compile_mapping
 from migrations_app.engine.mapping.values.cast import cast_values
 from migrations_app.engine.model.batch import Batch
-from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.plan import FieldPlan
 from migrations_app.engine.model.target_schema import META, TargetField
 from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType, arrow_type
@@ -174,7 +174,7 @@ def bytes_per_row(table: MappingTable) -> float | None:
 
 
 def _stored(table: MappingTable) -> Iterator[str]:
-    """The columns whose values the target stores, each as many times as it stores them."""
+    """Yield each column once for every copy of its values that the target stores."""
     plan = table.plan
     whole = table.opened if plan.rest == "dynamic" else ()
     for field in plan.fields or ():

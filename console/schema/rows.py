@@ -6,8 +6,8 @@ from typing import Any
 
 from console.draft.snapshot import TargetFacts
 from console.format import number
+from console.schema.control_values import shown
 from console.schema.forms.field import FieldForm
-from console.schema.parse.values import shown
 from console.schema.problems import Problem
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.log import counted

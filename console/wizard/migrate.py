@@ -31,14 +31,21 @@ CHANGES_NOTE = "rows that are written or changed in the source during the job ma
 
 def plan_of(draft: Draft) -> Plan:
     """Return the plan of the draft."""
-    return Plan.model_validate(
-        draft.plan | contents.plan_head(draft) | {"options": options_of(draft).model_dump()}
-    )
+
+    def parse() -> Plan:
+        options = options_of(draft).model_dump()
+        return Plan.model_validate(draft.plan | contents.plan_head(draft) | {"options": options})
+
+    raw = (draft.plan, draft.source_connection, draft.target_connection)
+    return contents.decoded(draft, "plan", raw, parse)
 
 
 def options_of(draft: Draft) -> Options:
     defaults = {"create_index": source_class(draft.kind).indexes_by_default}
-    return Options.model_validate(defaults | draft.plan.get("options", {}))
+    options = draft.plan.get("options", {})
+    return contents.decoded(
+        draft, "options", (draft.plan,), lambda: Options.model_validate(defaults | options)
+    )
 
 
 def form_of(draft: Draft, data: Any = None) -> OptionsForm:

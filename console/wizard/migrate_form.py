@@ -11,7 +11,7 @@ from migrations_app.engine.model.plan import Options
 
 VERIFY = [("counts", "Compare row counts"), ("none", "Do not verify")]
 MOST = 2**31 - 1
-PACE = ("limit_rows", "source_rows_per_second")
+ROWS_AND_SPEED = ("limit_rows", "source_rows_per_second")
 
 
 def _limit(label: str, help_text: str, least: int = 0) -> forms.IntegerField:
@@ -61,13 +61,13 @@ class OptionsForm(forms.Form):
             field.width = "full"
 
     @property
-    def pace(self) -> list[BoundField]:
+    def rows_and_speed(self) -> list[BoundField]:
         """Return the controls of row limit and read speed."""
-        return [self[name] for name in PACE]
+        return [self[name] for name in ROWS_AND_SPEED]
 
     @property
     def afterwards(self) -> list[BoundField]:
-        return [field for field in self if field.name not in PACE]
+        return [field for field in self if field.name not in ROWS_AND_SPEED]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

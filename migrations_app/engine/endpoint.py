@@ -13,13 +13,13 @@ from migrations_app.engine.address_guard import AddressPolicy
 
 
 class SettingsModel(BaseModel):
-    """Base of all settings, selections and options. Unknown keys are errors; texts are stripped."""
+    """Base of all settings and selections. Unknown keys are errors; texts are stripped."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
 
 
 class NoSettings(SettingsModel):
-    """The empty model of a source that has no selection or no options."""
+    """The empty model of a source that has no selection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ def _unclean_stop(stopped: JobSlice) -> UncleanStop:
     row = stopped.collection
     return UncleanStop(
         f"The worker that wrote into “{row.target}” stopped, and it is not known whether its last requests "
-        f"arrived. {stopped.rows_written:,} rows were acknowledged.",
+        f"arrived. Rows acknowledged: {stopped.rows_written:,}.",
     )
 
 

@@ -20,7 +20,7 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.IN_PROGRESS, Status.CANCELED}),
     Status.IN_PROGRESS: frozenset({Status.SUCCESSFUL, Status.FAILED, Status.CANCELING}),
     Status.CANCELING: frozenset({Status.CANCELED, Status.SUCCESSFUL, Status.FAILED}),
-    # Resumed, or given up. A job that was given up cannot be resumed.
+    # Failed to Pending: resume. Failed to Canceled: the user gives up resuming it.
     Status.FAILED: frozenset({Status.PENDING, Status.CANCELED}),
     Status.CANCELED: frozenset({Status.PENDING}),
     # Its rejected rows are retried.
@@ -56,5 +56,5 @@ class TargetState(models.TextChoices):
     NONE = "none", "not created"
     CREATING = "creating", "being created"
     CREATED = "created", "created by this job"
-    EXISTING = "existing", "was there before"
+    EXISTING = "existing", "existed before this job"
     DROPPED = "dropped", "created by this job and dropped again"

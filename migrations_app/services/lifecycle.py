@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from migrations_app import queue
 from migrations_app.engine.errors import FerryError, LeaseLost, VerifyMismatch
+from migrations_app.engine.log import counted
 from migrations_app.models import Installation, Job, JobSlice, LogEntry, SliceState, TargetState
 from migrations_app.models.status import RUNNING, Stage, Status
 from migrations_app.services.transitions import move
@@ -162,7 +163,8 @@ def _written(job: Job) -> str:
     may_be_less = (
         job.error_code == VerifyMismatch.default_code or job.collections.filter(key_unique=False).exists()
     )
-    written = f"{rows:,} rows were {'sent' if may_be_less else 'written'}" if rows else "nothing was written"
+    verb = f"{'was' if rows == 1 else 'were'} {'sent' if may_be_less else 'written'}"
+    written = f"{counted(rows, 'row')} {verb}" if rows else "nothing was written"
     if job.collections.filter(target_state=TargetState.DROPPED).exists():
         return f"{written}; the collections it created were dropped."
     if JobSlice.objects.filter(collection__job=job).in_doubt().exists():

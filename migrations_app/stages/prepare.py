@@ -8,7 +8,7 @@ from migrations_app import endpoints, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import FerryError, SourceError
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.plan import CollectionPlan, Plan
+from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
@@ -58,7 +58,7 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
         for note in prepared.notes:
             held.log("warning", f"{prepared.plan.source}: {note}")
         row = rows[position]
-        _fill(row, prepared.plan, plan, source)
+        _fill(row, prepared.plan, plan.options, source)
         row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
         count = source.count(prepared.plan.ref)
         row.rows_source, row.rows_source_exact = count.rows, count.is_exact
@@ -70,16 +70,16 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
             row.save()
 
 
-def _fill(row: JobCollection, completed: CollectionPlan, plan: Plan, source: Source) -> None:
+def _fill(row: JobCollection, completed: CollectionPlan, options: Options, source: Source) -> None:
     row.plan = completed.model_dump(mode="json", by_alias=True)
     row.target = completed.target or ""
-    row.limit_rows = plan.options.limit_rows
+    row.limit_rows = options.limit_rows
     row.one_slice_at_a_time = completed.is_auto_id or row.limit_rows is not None
     row.is_prepared = True
-    wanted = plan.options.create_index
+    wanted = options.create_index
     if source.indexes_by_default if wanted is None else wanted:
         row.index_action_state = ActionState.ASKED
-    if plan.options.load:
+    if options.load:
         row.load_action, row.load_action_state = "load", ActionState.ASKED
 
 

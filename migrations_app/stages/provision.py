@@ -64,7 +64,7 @@ def _append_to(
     row.target_state = TargetState.EXISTING
     row.save(update_fields=("count_before", "target_state"))
     if counted.rows is not None:
-        held.log("info", f"{row.target} contains {counted.rows:,} rows before this job adds rows.")
+        held.log("info", f"Before this job adds rows, {row.target} contains {counted.rows:,}.")
     elif is_counted:
         held.log("warning", f"{row.target}: its existing rows were not counted. {counted.reason}")
     return None

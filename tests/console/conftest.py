@@ -15,7 +15,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft
 from tests.console.schema.tables import SCHEMA
-from tests.console.walking import change, select
+from tests.console.wizard_helpers import change, select
 from tests.kit import (
     MemoryDatabase,
     MemoryStore,
@@ -58,7 +58,7 @@ def viewer_web(viewer: User) -> Client:
 def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Add the source and the target in memory to the registries."""
     entry = registry.SourceEntry(
-        "memory", "Memory", "Rows in this process.", "tests.console.choosing:ChoosingSource"
+        "memory", "Memory", "Rows in this process.", "tests.console.selecting_source:ChoosingSource"
     )
     monkeypatch.setitem(registry.SOURCES, "memory", entry)
     monkeypatch.setitem(endpoints.TARGETS, "memory", MemoryTarget)

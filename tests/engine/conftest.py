@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.pipeline.moving import Move, move_of_books
+from tests.engine.pipeline.moves import Move, move_of_books
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from migrations_app.engine.model.batch import (
     Rejected,
     Slice,
 )
-from migrations_app.engine.model.key_text import joined
+from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec, arrow_type
 from migrations_app.engine.sources.base import (

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from migrations_app.engine.errors import ConnectionFailed
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
-from migrations_app.engine.model.key_text import joined
+from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.sources.base import ReadContext, Source
 
 

@@ -19,7 +19,7 @@ from migrations_app.engine.errors import (
     UnknownOutcome,
 )
 from migrations_app.engine.model.target_schema import IndexSpec
-from tests.engine.pipeline.moving import books, books_mapping
+from tests.engine.pipeline.moves import books, books_mapping
 from tests.kit import MemoryDatabase, MemoryTarget, MemoryTargetSettings, Mishap, memory_database
 
 KEYED = books_mapping().target

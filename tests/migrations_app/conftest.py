@@ -1,4 +1,4 @@
-"""Fixtures of the engine tests: a source and a target in memory, jobs between them, and the queue run in this
+"""Fixtures of the job tests: a source and a target in memory, jobs between them, and the queue run in this
 process.
 """
 

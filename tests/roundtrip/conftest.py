@@ -1,4 +1,4 @@
-"""Fixtures of the round-trip tests (``tests.roundtrip.moving`` shows how to use them)."""
+"""Fixtures of the round-trip tests (``tests.roundtrip.mover`` shows how to use them)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from psycopg import sql
 
 from migrations_app.demo.engines import EmbeddedPostgres
 from tests.engines.postgres import Database
-from tests.roundtrip.moving import Mover, moving
+from tests.roundtrip.mover import Mover, moving
 
 
 @pytest.fixture

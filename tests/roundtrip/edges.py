@@ -12,7 +12,7 @@ from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
 from migrations_app.engine.model.types import MilvusType
 from tests.integration.postgresql.types.edges import Edge, comparable
-from tests.roundtrip.moving import Moved, Mover
+from tests.roundtrip.mover import Moved, Mover
 
 TABLE = "edges"
 Row = dict[str, Any]

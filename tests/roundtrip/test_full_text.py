@@ -4,7 +4,7 @@ plan is refused.
 
 import pytest
 
-from tests.roundtrip.moving import moving
+from tests.roundtrip.mover import moving
 
 TABLE = """
     CREATE TABLE books (id int PRIMARY KEY, v vector(2), title text, price int);

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 
-from console.schema.parse.values import shown
+from console.schema.control_values import shown
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import MAX_BYTES
@@ -23,7 +23,7 @@ NULL_RULES = {
     "reject": "null: reject the row",
 }
 TOO_LONG = {"reject": "reject the row", "truncate": "truncate the text"}
-MISFITS = {"reject": "reject the row", "dynamic": "put it into the dynamic field"}
+TYPE_MISMATCH_CHOICES = {"reject": "reject the row", "dynamic": "put it into the dynamic field"}
 
 
 class FieldForm(forms.Form):
@@ -72,7 +72,9 @@ def _controls(
         controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
     if is_fixed and table.plan.dynamic_field and not row.is_partition_key:
         if row.source.opened_from:
-            controls["misfit"] = forms.ChoiceField(label="Type mismatch", choices=list(MISFITS.items()))
+            controls["misfit"] = forms.ChoiceField(
+                label="Type mismatch", choices=list(TYPE_MISMATCH_CHOICES.items())
+            )
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
 

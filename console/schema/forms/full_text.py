@@ -10,11 +10,10 @@ from typing import Any
 
 from django import forms
 
-from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.names import MAX_BYTES, free_name
-from migrations_app.engine.model.plan import FieldPlan, FullTextPlan
+from migrations_app.engine.model.names import MAX_BYTES
+from migrations_app.engine.model.plan import FullTextPlan
 from migrations_app.engine.model.types import MilvusType
 
 PREFIX = "words"
@@ -85,31 +84,3 @@ def full_text_forms(
 def _is_text(row: FieldRow) -> bool:
     is_field = row.placement is Placement.FIXED and not row.is_key and row.added is None
     return is_field and row.settings.type == MilvusType.VARCHAR
-
-
-def read_full_text(
-    lines: Sequence[FullTextForm],
-    fields: Mapping[str, FieldPlan],
-    capabilities: Capabilities,
-    submitted: SubmittedForm,
-) -> list[FullTextPlan]:
-    """Return the sent entries. ``fields`` are the fixed fields by the anchors of their rows; the entry of a
-    field that is no longer a VARCHAR is dropped."""
-    entries: list[FullTextPlan] = []
-    taken = {field.target or "" for field in fields.values()}
-    for line in lines:
-        chosen = submitted.take(line, "field", str, line.initial["field"])
-        field = fields.get(chosen)
-        if field is None or field.type != MilvusType.VARCHAR:
-            continue
-        target = field.target or ""
-        default = free_name(f"{target}_words", taken)
-        output = submitted.take(line, "output", str, line.now.output if line.now else default) or default
-        analyzer = submitted.take(
-            line, "analyzer", str, line.now.analyzer if line.now else capabilities.analyzers[0]
-        )
-        entries.append(
-            FullTextPlan(field=target, output=output, analyzer=analyzer or capabilities.analyzers[0])
-        )
-        taken.add(output)
-    return entries

@@ -11,10 +11,11 @@ from typing import Any
 
 from console.schema.defaults import completed
 from console.schema.forms.collection import PARTITION_BY, PARTITION_KEY, CollectionForm, may_partition
-from console.schema.forms.full_text import full_text_forms, read_full_text
+from console.schema.forms.full_text import full_text_forms
 from console.schema.parse.collection import read_collection
+from console.schema.parse.full_text import read_full_text
 from console.schema.parse.row import read_row
-from console.schema.parse.submitted import SubmittedForm
+from console.schema.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import FieldPlan, FullTextPlan

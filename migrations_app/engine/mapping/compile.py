@@ -7,7 +7,7 @@ from typing import Any
 
 from migrations_app.engine.mapping.apply import Mapping
 from migrations_app.engine.mapping.columns import AddedColumn, DynamicKeyColumn, FixedColumn, MappedColumn
-from migrations_app.engine.mapping.composite_key import JoinedKey
+from migrations_app.engine.mapping.joined_key import JoinedKey
 from migrations_app.engine.mapping.json_column import FixedKey, MovedKey, OpenedColumn
 from migrations_app.engine.mapping.partition import Partitioning
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan

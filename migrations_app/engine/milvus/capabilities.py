@@ -102,8 +102,8 @@ class Capabilities:
         return PRODUCTS["milvus"] if self.flavour == "lite" else str(self)
 
     def missing(self, feature: str) -> str:
-        """Return the part of a message that names the version with a type (``"FLOAT16_VECTOR"``), an index
-        type or an option (``"nullable"``): "needs Milvus 2.5 or later; this is Milvus 2.3.5"."""
+        """Return the end of the message about a missing type, index type or option: "needs Milvus 2.5 or
+        later; this is Milvus 2.3.5"."""
         if self.flavour == "zilliz" and feature in ZILLIZ_LACKS:
             return f"is not offered by {PRODUCTS[self.flavour]}"
         if self.flavour == "lite" and feature not in INTRODUCED_IN:

@@ -1,4 +1,4 @@
-"""Row excerpt: a rejected row as JSON text, stored with the reason, so that it can be read and retried."""
+"""Row JSON: a rejected row as JSON text, stored with the reason, so that it can be read and retried."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXT_CHARACTERS = 1000
 LIST_ITEMS = 500
 
 
-def row_excerpt(rows: pa.RecordBatch, row: int = 0) -> str:
+def row_json(rows: pa.RecordBatch, row: int = 0) -> str:
     """Return row number ``row`` as a JSON object.
 
     JSON columns become their text, bytes become hex, NaN and infinity become words, dates get the ISO form.
@@ -25,7 +25,7 @@ def row_excerpt(rows: pa.RecordBatch, row: int = 0) -> str:
 
 
 def document_excerpt(document: Any) -> str:
-    """Return a decoded document as JSON, like ``row_excerpt``."""
+    """Return a decoded document as JSON, like ``row_json``."""
     try:
         plain = _plain(document)
         text = _dumped(plain)

@@ -84,7 +84,7 @@ class ConcurrencyLimit:
         self._in_flight = 0
         self._failures = 0
         self._resume_at = 0.0
-        # Counts slow-downs. A request that was sent before the last one shows nothing about the limit since.
+        # Counts slow-downs. A request sent before the last slow-down says nothing about the present limit.
         self._epoch = 0
         self._quiet_until = 0.0
         self._is_quiet = False

@@ -22,14 +22,14 @@ START = 2
 # The gain in throughput that is needed to keep a doubled number, and to keep one more.
 GROWTH = 1.25
 GAIN = 1.05
-# An interval has at least so many rounds, acknowledgements and seconds.
+# An interval has at least this many rounds, acknowledgements and seconds.
 ROUNDS = 2
 LEAST_ACKNOWLEDGED = 4
 LEAST_SECONDS = 0.25
-# How long to rest between two tries. Doubled as long as they bring nothing.
+# How long to rest between two tries. The pause doubles while the tries bring no gain.
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
-# If the target asked to slow down at some number, that number is not tried again for so long.
+# If the target asked to slow down at some number, that number is not tried again for this time.
 REFUSED_SECONDS = 60.0
 
 
@@ -38,8 +38,8 @@ class Interval:
     """A measurement: the requests that were acknowledged while ``limit`` of them were in flight.
 
     The first ``settling`` acknowledgements belong to requests that were sent before; they are not counted.
-    Then ``wanted`` acknowledgements and ``least_seconds`` are needed. ``full``: how many of the requests were
-    in flight together with all others that are allowed.
+    Then ``wanted`` acknowledgements and ``least_seconds`` are needed. ``full``: how many of them were
+    sent while the limit was reached.
     """
 
     limit: int
@@ -91,7 +91,7 @@ class ConcurrencySearch:
     def __init__(self, most: int) -> None:
         self.limit = min(START, most)
         self.is_recovering = False
-        # Nothing is known before the first acknowledgement, which only sets the clock.
+        # The first acknowledgement is not measured: it only starts the clock.
         self._interval = Interval(1, 0, 0, 0.0)
         self._most = most
         self._goal = self.limit
@@ -100,7 +100,8 @@ class ConcurrencySearch:
         self._enter(self._grow())
 
     def acknowledged(self, now: float, size_bytes: int, is_full: bool) -> None:
-        """Note that a request was accepted. ``is_full``: as many were in flight with it as are allowed.
+        """Note that a request was accepted. ``is_full``: the limit was reached
+        while it was in flight.
 
         ``now`` is in seconds, from any clock that never goes back.
         """

@@ -16,7 +16,7 @@ from migrations_app.engine.model.counters import Counters
 @dataclass(frozen=True, slots=True)
 class BeyondCheckpoint:
     """The results of batches after the checkpoint, once a run has ended. A resume reads these batches again,
-    and then this is void.
+    and this result is then discarded.
 
     ``counters`` are of rows whose result is known. The target did not answer for ``in_doubt`` rows, so they
     may be in it or not.
@@ -33,7 +33,7 @@ class Checkpoint:
 
     ``rejected`` are the rows that are not stored yet; ``Ledger.saved`` uses ``sequence`` to forget them.
     ``repeated``: some rows were sent twice, or will be after a resume. If ``restarts`` has increased, the
-    slice started over, and the rejected rows that were stored for it before are void.
+    slice started over, and the rejected rows that were stored for it before are discarded.
     """
 
     after: Cursor | None

@@ -37,7 +37,7 @@ from migrations_app.engine.targets.base import Channel
 
 # The copies of a mapped batch in progress, at most: its Arrow buffers, the encoded request, and gRPC's copy.
 COPIES = 3
-# If requests cannot be repeated, an unclean stop leaves at most so many of them in doubt.
+# If requests cannot be repeated, an unclean stop leaves at most this many of them in doubt.
 INSERTS_IN_FLIGHT = 4
 
 
@@ -52,8 +52,8 @@ class SliceEnd(StrEnum):
 class SliceWork:
     """The slice to move. ``max_rejected``: how many rows of the job may still be rejected (None: any number).
 
-    ``max_rows``: move only the first so many rows of the slice, including those of earlier runs. ``throttle``
-    limits how fast rows are read.
+    ``max_rows``: move only the first ``max_rows`` rows of the slice, including those of earlier runs.
+    ``throttle`` limits how fast rows are read.
     """
 
     ref: CollectionRef

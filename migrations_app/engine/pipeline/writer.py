@@ -31,15 +31,15 @@ from migrations_app.engine.errors import (
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.batch import Rejected
 from migrations_app.engine.model.partition_names import groups
-from migrations_app.engine.model.row_json import row_excerpt
+from migrations_app.engine.model.row_json import row_json
 from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, QueuePosition
 from migrations_app.engine.pipeline.ledger import Allowance
 from migrations_app.engine.targets.base import Channel, Request
 
 # A server takes 64 MB; a proxy in front of it often less. Batches are about 6 MB, so few are ever split.
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
-# A refused piece is sent again in so many parts. Finding one bad row among n costs as many requests as with
-# two parts, and a third fewer if every row is bad.
+# A refused piece is split into this many parts. With four parts, one bad row costs as many requests as with
+# two; if every row is bad, a third fewer.
 PARTS = 4
 
 
@@ -195,7 +195,7 @@ class Writer:
     def _reject(self, piece: Piece, error: RowsRefused, outcome: Outcome) -> None:
         """Record the single row of ``piece`` as rejected."""
         locator = piece.locators[0].as_py()
-        rejected = Rejected(locator, error.field, error.code, error.message, row_excerpt(piece.rows))
+        rejected = Rejected(locator, error.field, error.code, error.message, row_json(piece.rows))
         outcome.rejected.append(rejected)
         self._allowance.spend([rejected])
 

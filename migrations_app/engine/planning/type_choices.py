@@ -13,7 +13,7 @@ from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import INTEGER_TYPES, KEY_TYPES, MilvusType, TypeSpec
 
-# Sizes of fields: the smallest that is proposed, and the one without values in the sample.
+# Sizes of fields: the smallest default, and the default if the sample has no value.
 MIN_LENGTH, UNSEEN_LENGTH = 64, 1_024
 MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
 

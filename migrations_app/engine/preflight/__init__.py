@@ -6,6 +6,6 @@ source and the target.
 """
 
 from migrations_app.engine.preflight.plan import Preflight, PreparedCollection, check_plan
-from migrations_app.engine.preflight.rules.collection import check_collection
+from migrations_app.engine.preflight.rules.all_rules import check_collection
 
 __all__ = ["Preflight", "PreparedCollection", "check_collection", "check_plan"]

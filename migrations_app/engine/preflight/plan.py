@@ -16,10 +16,10 @@ from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.planning.defaults import complete, default_targets
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.planning.type_choices import left_out
-from migrations_app.engine.preflight.rules.collection import check_collection
+from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
 from migrations_app.engine.preflight.scans.partition_values import Partitions, name_partitions
-from migrations_app.engine.preflight.scans.rows import RowFacts, look_at_rows, with_dims
+from migrations_app.engine.preflight.scans.rows import RowFacts, scan_rows, with_dims
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import StopToken
@@ -132,7 +132,7 @@ def _prepare(
     completed = complete(collection, schema, capabilities, existing=append_to)
     partitions = Partitions()
     try:
-        facts = look_at_rows(Subject(completed, schema, capabilities), source)
+        facts = scan_rows(Subject(completed, schema, capabilities), source)
         partitions = name_partitions(Subject(completed, schema, capabilities), source)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:

@@ -1,11 +1,11 @@
 """Source: the base class of all sources. A new source subclasses it in a new file and adds a line to the
 registry.
 
-Three pydantic models define all its forms: ``Settings`` (the connection), ``Selection`` (which part of a
-collection to move) and ``Options`` (additional options of the mapping). The ``title`` of a model field is its
-label, ``description`` its help text, ``examples[0]`` its placeholder. ``SecretStr`` is a password.
-``json_schema_extra`` may contain ``{"widget": "textarea"}``, ``{"advanced": True}`` and ``{"group": "url"}``.
-The user fills in exactly one of a model's groups; fields without a group belong to every group.
+Two pydantic models define all its forms: ``Settings`` (the connection) and ``Selection`` (which part of a
+collection to move). The ``title`` of a model field is its label, ``description`` its help text,
+``examples[0]`` its placeholder. ``SecretStr`` is a password. ``json_schema_extra`` may contain
+``{"widget": "textarea"}``, ``{"advanced": True}`` and ``{"group": "url"}``. The user fills in exactly one of
+a model's groups; fields without a group belong to every group.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol
 
 import pyarrow as pa
 
@@ -22,9 +22,6 @@ from migrations_app.engine.errors import SourceError
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.stop_token import Deadline, StopToken
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.counters import Counters
-from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.partition_names import VALUE
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.sources.base import KeyRows
@@ -42,8 +42,8 @@ def replaced(counters: Counters, duplicates: Sequence[int], in_source: int) -> R
     or several times in a source of ``in_source`` rows.
 
     A key of the source is missing in the target only if all its rows were rejected or not read, so at most as
-    many keys are missing as there are such rows. And if more rows were read than counted, at most so many
-    keys are new.
+    many keys are missing as there are such rows. If more rows were read than counted, at most that many keys
+    are new.
     """
     sent = counters.read - counters.rejected - counters.skipped - counters.collapsed
     unread = max(0, in_source - counters.read)

@@ -24,8 +24,8 @@ from migrations_app.engine.targets.base import Target
 # The keys of one filter expression. More of them would make a request of several megabytes.
 KEYS_AT_ONCE = 10_000
 NOT_RESUMABLE = (
-    "the table has no key after which reading can continue, and reading all of it takes longer than one task "
-    "may run"
+    "the source collection has no key order to continue from, and reading all of it takes longer than one "
+    "task may run"
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-# A longer gap between two looks counts only for this long: what happened in between is not known.
+# At most this much of the time between two checks counts, because nobody watched in between.
 LONGEST_LOOK_SECONDS = 10.0
 
 

@@ -160,13 +160,13 @@ def test_a_failed_job_shows_its_error_and_only_the_errors_of_its_log(viewer):
         Status.FAILED,
         error_code="auth_refused",
         error_message="Milvus refused the login.",
-        error_hint="Mend it.",
+        error_hint="Fix it.",
     )
     LogEntry.objects.create(job=job, at=timezone.now(), level="info", message="Connected")
     LogEntry.objects.create(job=job, at=timezone.now(), level="error", message="It broke")
     page = text(viewer.get(reverse("job", args=[job.public_id])))
     assert "Milvus refused the login." in page
-    assert "Mend it." in page
+    assert "Fix it." in page
     assert "It broke" in page
     assert "Connected" not in page
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft, Job
-from tests.console.walking import change, collection, field, form_of, page, row, select, start, url
+from tests.console.wizard_helpers import change, collection, field, form_of, page, row, select, start, url
 from tests.kit import MemoryDatabase, MemoryRows
 
 EXISTING_SCHEMA = TargetSchema(

@@ -7,7 +7,7 @@ from console.html_anchors import anchor
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft
 from tests.console.conftest import BOOK_SPECS, books
-from tests.console.walking import change, collection, control, field, form_of, page, row, select, url
+from tests.console.wizard_helpers import change, collection, control, field, form_of, page, row, select, url
 from tests.kit import MemoryStore, memory_collection
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from console.draft.snapshot import schema_from_json
 from console.html_anchors import anchor
 from migrations_app.models import Connection, Draft
-from tests.console.walking import (
+from tests.console.wizard_helpers import (
     HTMX,
     OLD_MILVUS,
     change,

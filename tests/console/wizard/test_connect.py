@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from migrations_app.models import Connection, Draft
-from tests.console.walking import page, url
+from tests.console.wizard_helpers import page, url
 from tests.kit import MemoryStore
 
 # --- Migrations -------------------------------------------------------------------------------------------

@@ -15,14 +15,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft, Job
 from tests.console.conftest import BOOK_SPECS, books
-from tests.console.walking import (
-    change,
-    collection,
-    page,
-    select,
-    start,
-    url,
-)
+from tests.console.wizard_helpers import change, collection, page, select, start, url
 from tests.kit import MemoryDatabase, MemoryRows, MemorySource, MemoryStore, memory_collection
 from tests.kit.memory_target import EVERYTHING
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from migrations_app.models import Connection, Draft
-from tests.console.walking import HTMX, OLD_MILVUS, change, collection, field, page, select, url
+from tests.console.wizard_helpers import HTMX, OLD_MILVUS, change, collection, field, page, select, url
 from tests.kit import MemoryDatabase, MemoryStore
 
 
@@ -114,7 +114,7 @@ def test_a_condition_on_rows_is_shown_on_every_page(
     select(web, connected, target, "books", "reviews", where={"books": "title", "reviews": ""})
     assert [collection(connected, n)["select"] for n in (0, 1)] == [{"where": "title"}, {}]
     shown = page(web, connected).context["collection"]
-    assert (shown["narrowed"], shown["rows_exact"]) == ("only rows where title", False)
+    assert (shown["row_selection"], shown["rows_exact"]) == ("only rows where title", False)
     change(web, connected, like__target="liked")
     change(web, connected, index=1, like__target="liked")
     first, second = web.get(url("migrate", connected)).context["collections"]

@@ -21,7 +21,7 @@ from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.stop_token import Deadline
-from tests.engine.pipeline.moving import Move, move_of_books, wait_until
+from tests.engine.pipeline.moves import Move, move_of_books, wait_until
 from tests.kit import Mishap
 
 ROWS = 200

@@ -20,7 +20,7 @@ from migrations_app.engine.errors import (
 from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Request
-from tests.engine.pipeline.moving import Move
+from tests.engine.pipeline.moves import Move
 from tests.kit import MemoryChannel, Mishap
 
 ROWS = 200

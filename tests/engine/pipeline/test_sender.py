@@ -9,7 +9,7 @@ import pytest
 from migrations_app.engine.errors import Canceled
 from migrations_app.engine.pipeline.sender import ByteBudget
 from migrations_app.engine.stop_token import StopToken
-from tests.engine.pipeline.moving import wait_until
+from tests.engine.pipeline.moves import wait_until
 
 
 def take_in_thread(budget: ByteBudget, size_bytes: int, taken: list[int]) -> threading.Thread:

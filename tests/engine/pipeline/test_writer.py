@@ -22,7 +22,7 @@ from migrations_app.engine.pipeline.ledger import Allowance
 from migrations_app.engine.pipeline.writer import MAX_REQUEST_BYTES, Outcome, Piece, Writer
 from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Channel, Request
-from tests.engine.pipeline.moving import QUICK, books, books_mapping
+from tests.engine.pipeline.moves import QUICK, books, books_mapping
 from tests.kit import MemoryChannel, MemoryDatabase, MemoryRows, Mishap
 
 

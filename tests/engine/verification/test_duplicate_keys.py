@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from migrations_app.engine.mapping.dedup import last_of_each
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.counters import Counters
-from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.verification.duplicate_keys import Replaced, key_rows, replaced

@@ -11,7 +11,7 @@ from migrations_app.engine.errors import Canceled, SourceUnavailable
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
-from tests.engine.pipeline.moving import BOOKS, Move, move_of_books
+from tests.engine.pipeline.moves import BOOKS, Move, move_of_books
 
 ROWS = 200
 
@@ -79,7 +79,7 @@ def test_a_search_that_cannot_be_continued_ends_at_its_deadline(moved: Move) -> 
     check = key_check(moved)
     assert check.run(StopToken(), Deadline(0)) is True
     assert check.state.asked < ROWS
-    assert "no key after which reading can continue" in check.state.reason
+    assert "no key order to continue from" in check.state.reason
 
 
 def test_a_stop_ends_the_search_with_the_reason_of_the_stop(moved: Move) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from migrations_app.demo.engines import EmbeddedPostgres
 from migrations_app.engine.model.batch import ReadColumn
-from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.sources.base import KeyRows
 from tests.engines.postgres import FAST_BUT_UNSAFE, Database

@@ -7,7 +7,7 @@ import pytest
 
 from migrations_app.engine.errors import Canceled, SourceChanged, SourceDataError, SourceUnavailable
 from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
-from migrations_app.engine.model.key_text import PART
+from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources.base import KeyRows, ReadContext
 from migrations_app.engine.sources.postgresql import PostgresSource

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from migrations_app.engine.model.batch import Batch, Rejected
-from migrations_app.engine.model.row_json import row_excerpt
+from migrations_app.engine.model.row_json import row_json
 
 Rows = npt.NDArray[np.int64]
 """Numbers of rows within a batch, ascending."""
@@ -53,5 +53,5 @@ def _rejected(batch: Batch, row: int, finding: Finding) -> Rejected:
         field=finding.field,
         code=finding.code,
         reason=finding.reason(row),
-        row=row_excerpt(batch.rows, row),
+        row=row_json(batch.rows, row),
     )

@@ -31,7 +31,7 @@ class KeyFacts:
     notes: tuple[str, ...] = ()
 
 
-def look_at_key(subject: Subject, source: Source) -> KeyFacts:
+def scan_key(subject: Subject, source: Source) -> KeyFacts:
     """Scan the key. Raises the errors of the source's ``measure``, except if it cannot count duplicates."""
     plan = subject.plan
     if plan.is_auto_id:

@@ -10,7 +10,7 @@ from migrations_app.engine.log import counted
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
-from migrations_app.engine.preflight.scans.key_rows import look_at_key
+from migrations_app.engine.preflight.scans.key_rows import scan_key
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 from migrations_app.engine.sources.base import Measures, Source
 
@@ -29,7 +29,7 @@ class RowFacts:
     duplicates: int | None = None
 
 
-def look_at_rows(subject: Subject, source: Source) -> RowFacts:
+def scan_rows(subject: Subject, source: Source) -> RowFacts:
     """Scan the rows. Raises the errors of the source's ``has_rows`` and ``measure``."""
     ref = CollectionRef(subject.plan.source, subject.plan.select)
     if not source.has_rows(ref):
@@ -44,7 +44,7 @@ def look_at_rows(subject: Subject, source: Source) -> RowFacts:
         measured = source.measure(ref, _names(undeclared), _names(nullable))
     faults = [fault for e in undeclared for fault in _mixed(e, measured.dims.get(_name(e), {}))]
     dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
-    key = look_at_key(subject, source)
+    key = scan_key(subject, source)
     notes = (*_notes(subject, vectors, measured), *key.notes)
     return RowFacts(dims, (*faults, *key.faults), notes, key.is_unique, key.duplicates)
 

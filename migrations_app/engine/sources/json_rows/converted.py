@@ -24,7 +24,7 @@ SURROGATE = Problem(
 TOO_DEEP = Problem("json_too_deep", "is too deeply nested")
 
 
-def misfit(sentence: str) -> Problem:
+def type_mismatch(sentence: str) -> Problem:
     return Problem("misfit", sentence)
 
 

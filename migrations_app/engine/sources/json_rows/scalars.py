@@ -18,7 +18,7 @@ from migrations_app.engine.sources.json_rows.converted import (
     SURROGATE,
     Converted,
     Problem,
-    misfit,
+    type_mismatch,
 )
 
 T = MilvusType
@@ -28,7 +28,7 @@ _FLOAT_INTEGERS_END = 2.0**24
 
 
 def scalars(values: Sequence[Any], spec: TypeSpec) -> Converted:
-    """Convert scalars; None is NULL. A page without misfits takes one pass by Arrow."""
+    """Convert scalars; None is NULL. A page without type mismatches takes one pass by Arrow."""
     kinds = set(map(type, values)) - {type(None)}
     if kinds <= _KINDS[spec.type]:
         try:
@@ -74,7 +74,7 @@ def _problem(value: Any, spec: TypeSpec) -> Problem | None:
         if isinstance(fitted, str):
             fitted.encode()
     except TypeMismatch as mismatch:
-        return misfit(f"is {shown(value)}, which {mismatch}")
+        return type_mismatch(f"is {shown(value)}, which {mismatch}")
     except UnicodeEncodeError:
         return SURROGATE
     return None
@@ -120,10 +120,10 @@ def _lists_at_once(values: Sequence[Any], element: TypeSpec) -> pa.Array | None:
 
 def _array_problem(value: Any, element: TypeSpec) -> Problem | None:
     if not isinstance(value, list):
-        return misfit(f"is {shown(value)}, which is not a list")
+        return type_mismatch(f"is {shown(value)}, which is not a list")
     if any(item is None for item in value):
-        return misfit("has an element that is null, and an ARRAY cannot hold null")
+        return type_mismatch("has an element that is null, and an ARRAY cannot hold null")
     problem = next(iter(scalars(value, element).problems.values()), None)
     if problem is None or problem.code != "misfit":
         return problem
-    return misfit(f"has an element that {problem.sentence}")
+    return type_mismatch(f"has an element that {problem.sentence}")

@@ -16,7 +16,7 @@ from migrations_app.engine.sources.json_rows.converted import (
     NOT_FINITE,
     Converted,
     Problem,
-    misfit,
+    type_mismatch,
 )
 
 _INDICES_END = 2**32
@@ -24,7 +24,7 @@ _INDICES_END = 2**32
 
 def sparse(values: Sequence[Any]) -> Converted:
     """Convert sparse vectors; None is NULL. The indices become ascending; an index that occurs twice is a
-    misfit. Values are rounded to float32."""
+    type mismatch. Values are rounded to float32."""
     problems: dict[int, Problem] = {}
     fitting: list[Any] = []
     for row, value in enumerate(values):
@@ -61,18 +61,18 @@ def _shape_problem(value: Any) -> Problem | None:
     """Return the problem of a value whose lists do not have the right form, types or range."""
     lists: list[Any] = [value.get(key) for key in ("indices", "values")] if isinstance(value, dict) else []
     if set(map(type, lists)) != {list}:
-        return misfit(f"is {shown(value)}, which is not an object with “indices” and “values”")
+        return type_mismatch(f"is {shown(value)}, which is not an object with “indices” and “values”")
     indices, weights = lists
     if len(indices) != len(weights):
-        return misfit(f"has {len(indices):,} indices, but {len(weights):,} values")
+        return type_mismatch(f"has {len(indices):,} indices, but {len(weights):,} values")
     if not indices:
         return None
     if set(map(type, indices)) != {int} or min(indices) < 0 or max(indices) >= _INDICES_END:
         wrong = next(i for i in indices if type(i) is not int or not 0 <= i < _INDICES_END)
-        return misfit(f"has the index {shown(wrong)}, which is not an integer from 0 to 2^32 - 1")
+        return type_mismatch(f"has the index {shown(wrong)}, which is not an integer from 0 to 2^32 - 1")
     if not set(map(type, weights)) <= {int, float}:
         wrong = next(w for w in weights if type(w) not in (int, float))
-        return misfit(f"has the value {shown(wrong)}, which is not a number")
+        return type_mismatch(f"has the value {shown(wrong)}, which is not a number")
     try:
         float(max(weights)), float(min(weights))
     except OverflowError:
@@ -87,7 +87,7 @@ def _number_problems(
     by row and index."""
     repeated = np.flatnonzero((rows[1:] == rows[:-1]) & (indices[1:] == indices[:-1]))
     problems = {
-        int(rows[entry]): misfit(f"has the index {int(indices[entry]):,} twice") for entry in repeated
+        int(rows[entry]): type_mismatch(f"has the index {int(indices[entry]):,} twice") for entry in repeated
     }
     not_finite = rows[~np.isfinite(weights)].tolist()
     return dict.fromkeys(not_finite, NOT_FINITE) | problems

@@ -21,7 +21,7 @@ from migrations_app.engine.sources.json_rows.converted import (
     NOT_FINITE,
     Converted,
     Problem,
-    misfit,
+    type_mismatch,
 )
 
 T = MilvusType
@@ -104,18 +104,18 @@ def _problem(vector: Any, spec: TypeSpec) -> Problem | None:
     if isinstance(vector, np.ndarray):
         vector = vector.tolist()
     if not isinstance(vector, list):
-        return misfit(f"is {shown(vector)}, which is not a list of numbers")
+        return type_mismatch(f"is {shown(vector)}, which is not a list of numbers")
     wrong = [item for item in vector if type(item) not in _kinds(spec)]
     if wrong:
         what = "an integer" if _kinds(spec) is _INTEGERS else "a number"
-        return misfit(f"has an element that is {shown(wrong[0])}, which is not {what}")
+        return type_mismatch(f"has an element that is {shown(wrong[0])}, which is not {what}")
     size = _size(spec)
     if size is not None and len(vector) != size:
         bits = 8 if _is_binary(spec) else 1
         sentence = f"has {len(vector) * bits:,} dimensions; the field takes {spec.dim:,}"
         return Problem("dimension_mismatch", sentence)
     if _kinds(spec) is _INTEGERS:
-        return misfit(f"has an element that does not fit {spec.type}")
+        return type_mismatch(f"has an element that does not fit {spec.type}")
     return NOT_FINITE
 
 

@@ -13,8 +13,8 @@ from migrations_app.engine.model.limits import MAX_CAPACITY
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.connect.read_errors import is_timeout
 from migrations_app.engine.sources.postgresql.connect.session import Session
-from migrations_app.engine.sources.postgresql.connect.sqlstate import is_timeout
 from migrations_app.engine.sources.postgresql.sample import Lengths, measure_lengths, sample_texts
 from migrations_app.engine.sources.postgresql.types import (
     can_be_key,

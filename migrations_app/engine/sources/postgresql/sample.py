@@ -16,8 +16,8 @@ from migrations_app.engine.errors import SourceError
 from migrations_app.engine.log import shortened
 from migrations_app.engine.model.types import TEXT_TYPES, MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.connect.read_errors import is_timeout
 from migrations_app.engine.sources.postgresql.connect.session import Session
-from migrations_app.engine.sources.postgresql.connect.sqlstate import is_timeout
 from migrations_app.engine.sources.postgresql.read.select import expand
 from migrations_app.engine.sources.postgresql.types import readings_of
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn

@@ -1,4 +1,4 @@
-"""Refusals: one table of the reasons why a connection fails.
+"""Connect errors: one table of the reasons why a connection fails.
 
 When a connection fails, libpq gives only a text, no SQLSTATE. So the table matches texts.
 """
@@ -24,7 +24,7 @@ from migrations_app.engine.sources.postgresql.connect.driver_messages import fai
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ConnectErrorRule:
     """One reason for a failed connection: ``pattern`` matches the server's message. ``message`` and ``hint``
     may contain parts of the address and ``{said}``, the server's message. ``setting`` is the field that the
     user must change."""
@@ -39,21 +39,21 @@ class Refusal:
 
 # The first match counts.
 REFUSALS = (
-    Refusal(
+    ConnectErrorRule(
         "Connection refused|No such file or directory",
         ConnectionRefused,
         "port",
         "Nothing listens on {address}.",
         "Check host and port, and that the server listens on this address (listen_addresses).",
     ),
-    Refusal(
+    ConnectErrorRule(
         "timeout expired|timed out|connection timeout",
         ConnectTimeout,
         "host",
         "{address} did not answer within {seconds} seconds.",
         "A firewall may drop the packets: allow the address of this machine to connect to {address}.",
     ),
-    Refusal(
+    ConnectErrorRule(
         "unreachable|No route to host",
         ConnectionFailed,
         "host",
@@ -62,35 +62,35 @@ REFUSALS = (
         {"code": "network_unreachable", "retryable": True},
     ),
     # ---- TLS
-    Refusal(
+    ConnectErrorRule(
         "server does not support SSL",
         TlsFailed,
         "sslmode",
         "{address} does not support TLS, but TLS mode “{sslmode}” requires it.",
         "Turn on TLS in the server, or choose “prefer” or “disable”.",
     ),
-    Refusal(
+    ConnectErrorRule(
         "certificate verify failed|root certificate|sslrootcert",
         TlsFailed,
         "sslrootcert",
         "The certificate of {address} was not signed by an authority that this machine trusts.",
         "Paste the certificate of the authority that signed it. OpenSSL reported: {said}",
     ),
-    Refusal(
+    ConnectErrorRule(
         "server certificate for|does not match host name",
         TlsFailed,
         "host",
         "The certificate of {address} is for another host name.",
         "Use the host name in the certificate, or TLS mode “verify-ca”. The driver reported: {said}",
     ),
-    Refusal(
+    ConnectErrorRule(
         "private key file|key values mismatch",
         TlsFailed,
         "sslkey",
         "The client key cannot be used.",
         "Paste the PEM text of the key that belongs to the client certificate, without a passphrase.",
     ),
-    Refusal(
+    ConnectErrorRule(
         "client certificate|certificate file|certificate authentication failed|certificate required"
         "|unknown ca",
         TlsFailed,
@@ -98,7 +98,7 @@ REFUSALS = (
         "{address} requires a client certificate that it trusts.",
         "Paste the PEM text of one, and its key. The server reported: {said}",
     ),
-    Refusal(
+    ConnectErrorRule(
         r"SSL encryption|SSL on|pg_hba\.conf(?!.*(no encryption|SSL off))",
         ConnectionFailed,
         "host",
@@ -106,14 +106,14 @@ REFUSALS = (
         "Add this machine's address to the server's pg_hba.conf or allow list. The server reported: {said}",
         {"code": "address_not_allowed"},
     ),
-    Refusal(
+    ConnectErrorRule(
         "no encryption|SSL off|requires SSL|SSL/TLS required|SSL connection is required",
         TlsFailed,
         "sslmode",
         "{address} does not allow user “{user}” to connect without TLS.",
         "Choose TLS mode “require” or “verify-full”. The server reported: {said}",
     ),
-    Refusal(
+    ConnectErrorRule(
         "received invalid response|expected authentication request|unexpected message|lost synchronization"
         "|unsupported frontend protocol",
         ConnectionFailed,
@@ -122,7 +122,7 @@ REFUSALS = (
         "Check the port: the default port of PostgreSQL is 5432.",
         {"code": "not_postgresql"},
     ),
-    Refusal(
+    ConnectErrorRule(
         "SSL error|SSL SYSCALL|could not (accept|initiate|establish) SSL|tlsv1|sslv3",
         TlsFailed,
         "sslmode",
@@ -130,21 +130,21 @@ REFUSALS = (
         "Try another TLS mode. OpenSSL reported: {said}",
     ),
     # ---- user
-    Refusal(
+    ConnectErrorRule(
         "password authentication failed|no password supplied|empty password|SASL authentication failed",
         AuthRefused,
         "password",
         "The server refused the password of user “{user}”.",
         "Type user and password again. Both are case-sensitive.",
     ),
-    Refusal(
+    ConnectErrorRule(
         'role ".*" does not exist|is not permitted to log in|Tenant or user not found|no such user',
         AuthRefused,
         "user",
         "User “{user}” cannot log in on {address}.",
         "Check the name: it is case-sensitive. The server reported: {said}",
     ),
-    Refusal(
+    ConnectErrorRule(
         "authentication failed|authentication method|require_auth",
         AuthRefused,
         "user",
@@ -152,14 +152,14 @@ REFUSALS = (
         "Ask for a user with a password (scram-sha-256). The server reported: {said}",
     ),
     # ---- database
-    Refusal(
+    ConnectErrorRule(
         "permission denied for database",
         PrivilegeMissing,
         "database",
         "User “{user}” may not connect to database “{database}”.",
         "Ask its owner to run: GRANT CONNECT ON DATABASE … TO …",
     ),
-    Refusal(
+    ConnectErrorRule(
         "is not currently accepting connections",
         ConnectionFailed,
         "database",
@@ -167,7 +167,7 @@ REFUSALS = (
         "They are turned off (ALLOW_CONNECTIONS): choose another database.",
         {"code": "database_closed"},
     ),
-    Refusal(
+    ConnectErrorRule(
         'database ".*" does not exist|no such database',
         DatabaseMissing,
         "database",
@@ -175,7 +175,7 @@ REFUSALS = (
         "Check its name: it is case-sensitive.",
     ),
     # ---- temporary problems
-    Refusal(
+    ConnectErrorRule(
         "too many (clients|connections)|remaining connection slots|max_client_conn|MaxClients",
         ConnectionFailed,
         "",
@@ -183,7 +183,7 @@ REFUSALS = (
         "Try again later, or raise the limit of the server, the user or the pooler. It reported: {said}",
         {"code": "too_many_connections", "retryable": True},
     ),
-    Refusal(
+    ConnectErrorRule(
         "starting up|shutting down|in recovery mode|not yet accepting connections",
         ConnectionFailed,
         "",
@@ -191,7 +191,7 @@ REFUSALS = (
         "Try again in a minute. The server reported: {said}",
         {"code": "server_not_ready", "retryable": True},
     ),
-    Refusal(
+    ConnectErrorRule(
         "unsupported startup parameter",
         ConnectionFailed,
         "port",
@@ -199,7 +199,7 @@ REFUSALS = (
         "Connect directly to the server. The pooler reported: {said}",
         {"code": "pooler_unsupported"},
     ),
-    Refusal(
+    ConnectErrorRule(
         "server closed the connection|could not receive data|Connection reset",
         ConnectionFailed,
         "port",

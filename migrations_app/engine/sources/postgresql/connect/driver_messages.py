@@ -1,4 +1,4 @@
-"""Failure: the SQLSTATE and the message in an error of psycopg, ADBC or libpq (which both use)."""
+"""Driver messages: the SQLSTATE and the message in an error of psycopg, ADBC or libpq (which both use)."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from migrations_app.engine.sources.postgresql.connect import sql_ascii
 from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.connect_errors import connect_error
 from migrations_app.engine.sources.postgresql.connect.conninfo import Conninfo, address_of
+from migrations_app.engine.sources.postgresql.connect.read_errors import mapped_errors
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
-from migrations_app.engine.sources.postgresql.connect.sqlstate import mapped_errors
 from migrations_app.engine.stop_token import StopToken
 
 QUERY_SECONDS = 20

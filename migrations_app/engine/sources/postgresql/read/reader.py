@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from adbc_driver_manager._reader import AdbcRecordBatchReader
 
 from migrations_app.engine.model.batch import Batch, Cursor
-from migrations_app.engine.model.key_text import joined
+from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.model.types import arrow_type
 from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.session import Session
@@ -104,8 +104,8 @@ def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_sql_ascii: boo
     for delivered in select.delivered:
         converted = delivered.reading.convert(rows.column(delivered.value), delivered.column.spec)
         rejects.add_dimension_mismatches(delivered, converted, rows)
-        if delivered.misfit is not None:
-            rejects.add_misfits(delivered, rows.column(delivered.misfit))
+        if delivered.unreadable is not None:
+            rejects.add_unreadable_values(delivered, rows.column(delivered.unreadable))
         column = converted.values
         if is_sql_ascii:
             column, unreadable = separate_unreadable(column)

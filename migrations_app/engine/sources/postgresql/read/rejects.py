@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from migrations_app.engine.model.batch import Rejected
-from migrations_app.engine.model.row_json import TEXT_CHARACTERS, row_excerpt
+from migrations_app.engine.model.row_json import TEXT_CHARACTERS, row_json
 from migrations_app.engine.sources.postgresql.connect.sql_ascii import CODE
 from migrations_app.engine.sources.postgresql.read.select import Delivered
 from migrations_app.engine.sources.postgresql.types import Converted, Mask
@@ -22,24 +22,24 @@ class RejectedRows:
         self.mask: Mask = np.zeros(rows, bool)
         self._reasons: dict[int, tuple[str, str, str, str]] = {}
 
-    def add_misfits(self, delivered: Delivered, texts: pa.Array) -> None:
+    def add_unreadable_values(self, delivered: Delivered, texts: pa.Array) -> None:
         """Add the rows whose value does not fit. ``texts`` contains its text, or NULL if the value fits."""
-        misfit = delivered.reading.misfit
-        if misfit is None or texts.null_count == len(texts):
+        unreadable = delivered.reading.unreadable
+        if unreadable is None or texts.null_count == len(texts):
             return
         texts = texts.cast(pa.binary())  # texts of a SQL_ASCII database may not be valid UTF-8
         for row in np.flatnonzero(np.asarray(texts.is_valid())):
             text = texts[int(row)].as_py().decode(errors="backslashreplace")
-            self._add(int(row), delivered.column.path, misfit.code, misfit.reason, text)
+            self._add(int(row), delivered.column.path, unreadable.code, unreadable.reason, text)
 
     def add_dimension_mismatches(
         self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch
     ) -> None:
         """Add the rows whose vector does not have the requested dimension."""
-        if converted.misfits is None or converted.dims is None:
+        if converted.wrong_dims is None or converted.dims is None:
             return
         native = rows.column(delivered.value).type.type_name
-        for row in np.flatnonzero(converted.misfits):
+        for row in np.flatnonzero(converted.wrong_dims):
             dim = converted.dims[row]
             reason = f"has {dim:,} dimensions; the field takes {delivered.column.spec.dim:,}"
             self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"{native}({dim})")
@@ -65,5 +65,5 @@ class RejectedRows:
 
 def _row(batch: pa.RecordBatch, row: int, field: str, text: str) -> str:
     """Return the row as JSON text, with the wrong value as PostgreSQL's text."""
-    excerpt = orjson.loads(row_excerpt(batch, row))
+    excerpt = orjson.loads(row_json(batch, row))
     return orjson.dumps(excerpt | {field: text[:TEXT_CHARACTERS]}).decode()

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
-from migrations_app.engine.model.key_text import split_joined
+from migrations_app.engine.model.joined_key_text import split_joined
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.types import TEXT, Reading, key_reading, reading_as
@@ -24,13 +24,13 @@ _IN_ORDER = {"enable_sort": "off"}
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A column of the plan in the result. ``value`` is its position there. ``misfit`` is the position of the
-    texts of the values that the reading cannot take (NULL for all other values)."""
+    """A column of the plan in the result. ``value`` is its position there. ``unreadable`` is the position of
+    the texts of the values that the reading cannot take (NULL for all other values)."""
 
     column: ReadColumn
     reading: Reading
     value: int
-    misfit: int | None = None
+    unreadable: int | None = None
 
 
 @dataclass
@@ -57,12 +57,12 @@ class Select:
         column = self.relation.column(wanted.path)
         reading = _reading(self.relation, wanted)
         value: LiteralString = reading.sql
-        misfit = None
-        if reading.misfit is not None:
-            condition = reading.misfit.condition
+        unreadable = None
+        if reading.unreadable is not None:
+            condition = reading.unreadable.condition
             value = f"CASE WHEN {condition} THEN NULL ELSE {value} END"
-            misfit = self.add(f"CASE WHEN {condition} THEN {TEXT} END", column)
-        self.delivered.append(Delivered(wanted, reading, self.add(value, column), misfit))
+            unreadable = self.add(f"CASE WHEN {condition} THEN {TEXT} END", column)
+        self.delivered.append(Delivered(wanted, reading, self.add(value, column), unreadable))
 
     def order_by(self, key: Sequence[str]) -> None:
         """Order by a key, and select the exact text of its parts for the cursor."""

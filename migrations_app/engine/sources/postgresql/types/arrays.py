@@ -29,7 +29,7 @@ def _array(
 ) -> Family:
     """``texts`` is the SQL for elements that the driver can read. The slice ``[:]`` makes the array begin at
     index 1, as the driver requires."""
-    return Family((Reading(T.ARRAY, "(" + texts + ")[:]", element, misfit=_NOT_FLAT, note=note), json))
+    return Family((Reading(T.ARRAY, "(" + texts + ")[:]", element, unreadable=_NOT_FLAT, note=note), json))
 
 
 def _texts(cast: LiteralString = "{c}::text[]", note: str = "") -> Family:

@@ -19,11 +19,11 @@ HEADER_BYTES = 4
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A column in its Arrow type. ``misfits`` marks the vectors without the requested dimension: they are
+    """A column in its Arrow type. ``wrong_dims`` marks the vectors without the requested dimension: they are
     NULL in ``values``, and ``dims`` contains their dimensions."""
 
     values: pa.Array
-    misfits: Mask | None = None
+    wrong_dims: Mask | None = None
     dims: npt.NDArray[np.int32] | None = None
 
 

@@ -25,7 +25,7 @@ from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, 
 
 
 def bits(array: pa.Array, spec: TypeSpec) -> Converted:
-    """Convert ``bit(n)`` to ``fixed_size_binary[n/8]``. A value is a misfit if ``n`` is not ``spec.dim``."""
+    """Convert ``bit(n)`` to ``fixed_size_binary[n/8]``. A value does not fit if ``n`` is not ``spec.dim``."""
     assert spec.dim is not None
     wire = storage_of(array)
     width = spec.dim // 8

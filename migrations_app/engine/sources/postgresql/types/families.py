@@ -83,7 +83,7 @@ def left_out(column: PostgresColumn) -> str:
 def key_reading(column: PostgresColumn) -> Reading:
     """The reading of a column whose value names a row: the type it has as a key, or else its text."""
     family = FAMILIES.get(column.family, AS_TEXT)
-    keyed = (reading for reading in family.readings if reading.type in KEY_TYPES and not reading.misfit)
+    keyed = (reading for reading in family.readings if reading.type in KEY_TYPES and not reading.unreadable)
     return next(keyed, Reading(MilvusType.VARCHAR, TEXT))
 
 

@@ -41,7 +41,7 @@ class Reading:
     sql: LiteralString = "{c}"
     element: MilvusType | None = None
     convert: Converter = plain
-    misfit: UnreadableValues | None = None
+    unreadable: UnreadableValues | None = None
     note: str = ""
     suits: Callable[[PostgresColumn], bool] = suits_all
 

@@ -42,7 +42,7 @@ NUMBERS: dict[str, Family] = {
             Reading(
                 T.DOUBLE,
                 _DOUBLE,
-                misfit=UnreadableValues(_TOO_LARGE, "out_of_range", "is outside the range of a DOUBLE"),
+                unreadable=UnreadableValues(_TOO_LARGE, "out_of_range", "is outside the range of a DOUBLE"),
                 note="Rounded to about 15 digits; a row with a number above 1.8e308 is rejected.",
             ),
         ),

@@ -46,14 +46,14 @@ TIMES: dict[str, Family] = {
     "timestamp": Family(
         (
             Reading(T.VARCHAR, iso("{c}"), note=_ISO_NOTE),
-            Reading(T.INT64, _MILLISECONDS, misfit=_INFINITE, note=_MILLISECONDS_NOTE + " Read as UTC."),
+            Reading(T.INT64, _MILLISECONDS, unreadable=_INFINITE, note=_MILLISECONDS_NOTE + " Read as UTC."),
         ),
         can_be_key=True,
     ),
     "timestamptz": Family(
         (
             Reading(T.VARCHAR, iso_utc("{c}"), note=_ISO_NOTE),
-            Reading(T.INT64, _MILLISECONDS, misfit=_INFINITE, note=_MILLISECONDS_NOTE),
+            Reading(T.INT64, _MILLISECONDS, unreadable=_INFINITE, note=_MILLISECONDS_NOTE),
         )
     ),
 }

@@ -30,7 +30,7 @@ _HALF = np.dtype(">f2")
 def vector(array: pa.Array, spec: TypeSpec) -> Converted:
     """Convert ``vector`` to ``fixed_size_list<float32>[dim]``; to ``list<float32>`` if ``spec.dim`` is None.
 
-    A vector whose dimension is not ``spec.dim`` is a misfit.
+    A vector whose dimension is not ``spec.dim`` does not fit.
     """
     return _floats(storage_of(array), _FLOAT, spec.dim)
 
@@ -48,7 +48,7 @@ def halfvec_bytes(array: pa.Array, spec: TypeSpec) -> Converted:
         return _floats(wire, _HALF, None)
     numbers, fits = _of_one_dim(wire, _HALF, spec.dim)
     values = fixed_size_binary(numbers.astype("<f2", copy=False).view(np.uint8), fits)
-    return _with_misfits(values, wire, _HALF, fits)
+    return _with_wrong_dims(values, wire, _HALF, fits)
 
 
 def _floats(wire: pa.Array, item: np.dtype[np.floating], dim: int | None) -> Converted:
@@ -57,13 +57,13 @@ def _floats(wire: pa.Array, item: np.dtype[np.floating], dim: int | None) -> Con
     numbers, fits = _of_one_dim(wire, item, dim)
     mask = None if fits is None else pa.array(~fits)
     floats = numbers.astype(np.float32, copy=False).ravel()
-    return _with_misfits(pa.FixedSizeListArray.from_arrays(floats, dim, mask=mask), wire, item, fits)
+    return _with_wrong_dims(pa.FixedSizeListArray.from_arrays(floats, dim, mask=mask), wire, item, fits)
 
 
-def _with_misfits(
+def _with_wrong_dims(
     values: pa.Array, wire: pa.Array, item: np.dtype[np.floating], fits: Mask | None
 ) -> Converted:
-    """Return the column with its misfits, if there are any. NULL is not a misfit."""
+    """Return the column with the mask of vectors that do not fit, if there are any. NULL fits."""
     if fits is None:
         return Converted(values)
     dims = (np.diff(offsets_of(wire)) - HEADER_BYTES) // item.itemsize

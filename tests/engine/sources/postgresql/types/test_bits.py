@@ -38,7 +38,9 @@ def test_bits_arrive_in_order_and_other_lengths_are_type_mismatches(
     converted.values.validate(full=True)
     assert converted.values.to_pylist() == [packed(t) if t and len(t) == dim else None for t in expected]
     mismatches = [t is not None and len(t) != dim for t in expected]
-    assert (converted.misfits is None and not any(mismatches)) or converted.misfits.tolist() == mismatches
+    assert (
+        converted.wrong_dims is None and not any(mismatches)
+    ) or converted.wrong_dims.tolist() == mismatches
     if converted.dims is not None:
         assert converted.dims.tolist() == [len(t or "") for t in expected]
 

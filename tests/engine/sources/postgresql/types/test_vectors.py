@@ -43,7 +43,7 @@ def test_vectors_of_any_dimension_arrive_with_the_same_bits(written: tuple[str, 
     converted = KINDS[kind](wire(kind, vectors), spec(None))
     assert converted.values.type == arrow_type(spec(None))
     assert bits(converted.values.to_pylist()) == bits(vectors)
-    assert converted.misfits is None
+    assert converted.wrong_dims is None
 
 
 @given(KIND_AND_VECTORS, st.integers(1, 5))
@@ -52,7 +52,7 @@ def test_vectors_of_another_dimension_are_type_mismatches(written: tuple[str, Ve
     converted = KINDS[kind](wire(kind, vectors), spec(dim))
     assert converted.values.type == arrow_type(spec(dim))
     mismatches = [v is not None and len(v) != dim for v in vectors]
-    found = [False] * len(vectors) if converted.misfits is None else converted.misfits.tolist()
+    found = [False] * len(vectors) if converted.wrong_dims is None else converted.wrong_dims.tolist()
     assert found == mismatches
     if converted.dims is not None:
         dims = [n for n, mismatch in zip(converted.dims, mismatches, strict=True) if mismatch]
@@ -98,7 +98,7 @@ def test_the_largest_vector_that_pgvector_accepts_is_read(kind: str) -> None:
     numbers = [float(n % 2048) for n in range(16_000)]
     converted = KINDS[kind](wire(kind, [numbers, numbers]), spec(16_000))
     assert converted.values.to_pylist() == [numbers, numbers]
-    assert converted.misfits is None
+    assert converted.wrong_dims is None
 
 
 def test_integers_are_widened_for_a_key() -> None:

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.model.key_text import joined, split_joined
+from migrations_app.engine.model.joined_key_text import joined, split_joined
 from tests.engine.mapping.mappings import applied, codes, mapping_of, text
 
 # Texts of the characters that escaping is about, and any other texts.

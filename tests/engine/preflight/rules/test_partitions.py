@@ -17,7 +17,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.preflight import check_plan
 from migrations_app.engine.verification.partition_counts import check_partitions
-from tests.engine.pipeline.moving import move_of_books
+from tests.engine.pipeline.moves import move_of_books
 from tests.engine.preflight.preflights import T, faults_of, field, the_fault
 from tests.kit import (
     MemoryDatabase,

@@ -7,8 +7,8 @@ import pytest
 from migrations_app.engine import errors
 from migrations_app.engine.sources.postgresql.connect.connect_errors import connect_error
 from migrations_app.engine.sources.postgresql.connect.conninfo import PostgresAddress
+from migrations_app.engine.sources.postgresql.connect.read_errors import read_error
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
-from migrations_app.engine.sources.postgresql.connect.sqlstate import read_error
 from migrations_app.engine.sources.postgresql.source import PostgresSource
 
 ADDRESS = PostgresAddress("db", "5432", "shop", "reader", "require")

@@ -9,7 +9,7 @@ from migrations_app.engine.mapping.checks.column_checks import rows_where
 from migrations_app.engine.mapping.checks.findings import Finding
 from migrations_app.engine.mapping.columns import ColumnResult, SourceColumns, check_values
 from migrations_app.engine.model.batch import ReadColumn
-from migrations_app.engine.model.key_text import PART, joined
+from migrations_app.engine.model.joined_key_text import PART, joined
 from migrations_app.engine.model.target_schema import TargetField
 
 
