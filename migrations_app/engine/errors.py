@@ -15,8 +15,11 @@
     ├── PlanRefused                   plan_refused          holds all faults of the plan
     ├── SourceError                   source_failed
     │   ├── SourceUnavailable         source_unavailable    retryable
+    │   │   └── SourceBusy            source_busy           retryable; a rate limit: a pause, not a failure
     │   ├── SourceChanged             source_changed        a table or column no longer exists
-    │   └── SourceDataError           source_data           the server cannot send these rows
+    │   ├── SourceDataError           source_data           the server cannot send these rows
+    │   ├── AnswerTooLarge            answer_too_large      ask for fewer rows at once
+    │   └── CursorLost                cursor_lost           the slice has to be read from its beginning
     ├── TargetError                   target_failed
     │   ├── TargetUnavailable         target_unavailable    retryable; nothing was sent
     │   ├── TargetBusy                target_busy           retryable; rate limit, resource exhausted
@@ -196,12 +199,36 @@ class SourceUnavailable(SourceError):
     default_retryable = True
 
 
+class SourceBusy(SourceUnavailable):
+    """The source asks to slow down. Waiting ``retry_after_seconds`` helps, and costs no try."""
+
+    default_code = "source_busy"
+    default_hint = "Wait a minute, or raise the rate limit of the source."
+
+
 class SourceChanged(SourceError):
     default_code = "source_changed"
 
 
 class SourceDataError(SourceError):
     default_code = "source_data"
+
+
+class AnswerTooLarge(SourceError):
+    """An answer exceeds a limit of the server or of its reader. Fewer rows at once may fit.
+
+    ``retry_after_seconds``: how long the server asks to wait before the smaller request.
+    """
+
+    default_code = "answer_too_large"
+    default_hint = "Move fewer fields, or leave out the rows with very large values."
+
+
+class CursorLost(SourceError):
+    """The source does not know the cursor any longer, such as a page token that expired."""
+
+    default_code = "cursor_lost"
+    default_hint = "Migrate the collection again from its beginning."
 
 
 class TargetError(FerryError):

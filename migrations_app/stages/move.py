@@ -12,8 +12,8 @@ from django.db.models import Sum
 from migrations_app import endpoints, queue, services
 from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
 from migrations_app.engine.mapping import ServerChecks, compile_mapping
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
-from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.throttle import Throttle
 from migrations_app.engine.sources.base import ReadContext
 from migrations_app.engine.stop_token import Deadline, StopToken

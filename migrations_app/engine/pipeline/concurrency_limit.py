@@ -24,8 +24,8 @@ from migrations_app.engine.errors import (
     UnknownOutcome,
 )
 from migrations_app.engine.log import Log, counted
-from migrations_app.engine.pipeline.concurrency_search import ConcurrencySearch
-from migrations_app.engine.pipeline.retry_policy import RetryPolicy
+from migrations_app.engine.pacing.concurrency_search import ConcurrencySearch
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.stop_token import StopToken
 
 # A target at its limit slows the writer down again and again. The run log gets one warning in this time.

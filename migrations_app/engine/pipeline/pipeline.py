@@ -25,9 +25,9 @@ from migrations_app.engine.log import Log, counted
 from migrations_app.engine.mapping import MappedBatch, Mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit
 from migrations_app.engine.pipeline.ledger import Allowance, Ledger
-from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.sender import ByteBudget, Senders
 from migrations_app.engine.pipeline.slice_reader import SliceReader
 from migrations_app.engine.pipeline.throttle import Throttle

@@ -10,7 +10,7 @@ from typing import cast
 from migrations_app.engine.errors import ConnectionRefused, FerryError
 from migrations_app.engine.log import Log
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
-from migrations_app.engine.pipeline.retry_policy import Backoff, RetryPolicy
+from migrations_app.engine.pacing.retry_policy import Backoff, RetryPolicy
 from migrations_app.engine.sources.base import Closable, ReadContext, Source
 
 

@@ -15,9 +15,9 @@ from migrations_app.engine.mapping import Mapping, compile_mapping
 from migrations_app.engine.model.batch import CollectionRef, Cursor, Slice
 from migrations_app.engine.model.plan import AUTO, CollectionPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.ledger import Checkpoint, Ledger
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
-from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.throttle import Throttle
 from migrations_app.engine.sources.base import ReadContext
 from migrations_app.engine.stop_token import Deadline, StopToken

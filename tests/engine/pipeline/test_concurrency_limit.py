@@ -14,8 +14,8 @@ from migrations_app.engine.errors import (
     TargetUnavailable,
     UnknownOutcome,
 )
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, Permit, QueuePosition
-from migrations_app.engine.pipeline.retry_policy import RetryPolicy
 from migrations_app.engine.stop_token import StopToken
 
 NO_WAIT = RetryPolicy(first_seconds=0.0, most_seconds=0.0)

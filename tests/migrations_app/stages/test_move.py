@@ -11,7 +11,7 @@ from django_q.models import OrmQ
 
 from migrations_app import queue, services
 from migrations_app.engine.errors import SourceUnavailable
-from migrations_app.engine.pipeline.retry_policy import RetryPolicy
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.execution import claim, heartbeat, lease
 from migrations_app.models import Job, JobSlice, LogEntry, RateSample, RejectedRow, SliceState
 from migrations_app.models.status import Status

@@ -3,7 +3,7 @@
 import pytest
 
 from migrations_app import services
-from migrations_app.engine.pipeline.retry_policy import RetryPolicy
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.execution import claim, lease
 from migrations_app.models import Job, JobCollection, JobSlice, RejectedRow
 from migrations_app.models.status import Status

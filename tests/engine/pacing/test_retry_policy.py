@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations_app.engine.errors import SourceUnavailable
-from migrations_app.engine.pipeline.retry_policy import Backoff, RetryPolicy
+from migrations_app.engine.pacing.retry_policy import Backoff, RetryPolicy
 
 POLICY = RetryPolicy(tries=4, first_seconds=0.5, most_seconds=30, jitter=0.5)
 

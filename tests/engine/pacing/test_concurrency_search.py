@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.pipeline.concurrency_search import START, ConcurrencySearch
+from migrations_app.engine.pacing.concurrency_search import START, ConcurrencySearch
 from tests.engine.pipeline.simulated import REQUEST_BYTES, SimulatedTarget, best_per_second
 
 MAX_IN_FLIGHT = 8

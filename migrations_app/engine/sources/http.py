@@ -1,0 +1,357 @@
+"""HTTP client: the one way in which sources send HTTP requests.
+
+The answer is read in pieces, so that a stop is obeyed within half a second, wherever the request waits.
+Failures are converted to errors by the tables in ``http_errors``. It does not retry, follow redirects, use
+proxies of the environment or keep cookies.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import ssl
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+
+import orjson
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from migrations_app.engine.errors import FerryError, SettingsError, TlsFailed
+from migrations_app.engine.sources.http_errors import (
+    HttpFields,
+    HttpRefusal,
+    failure_error,
+    retry_after_seconds,
+    server_message,
+    status_error,
+    too_large,
+    undecodable,
+)
+from migrations_app.engine.sources.stoppable_socket import (
+    STEP_SECONDS,
+    AddressesOf,
+    Patience,
+    Phase,
+    StoppableSocket,
+    StoppableTlsSocket,
+    connect,
+    resolve,
+)
+from migrations_app.engine.stop_token import Deadline, StopToken
+
+# urllib3 logs a line for each request, with the query.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+MAX_BYTES = 64 * 1024 * 1024
+# An answer of unknown length is read in pieces of this size.
+PIECE_BYTES = 256 * 1024
+# This much of an error answer is read.
+ERROR_BYTES = 64 * 1024
+# Connections that stay open between requests.
+IDLE_CONNECTIONS = 32
+PORTS = {"http": 80, "https": 443}
+# The sockets wait in steps, and ``Patience`` adds them up.
+STEP_TIMEOUT = urllib3.Timeout(connect=STEP_SECONDS, read=STEP_SECONDS)
+_LIBRARY_ERRORS = (HTTPError, http.client.HTTPException, OSError, UnicodeError, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """The connection to one server. ``base_url`` may end with a path, which is put before each path.
+
+    ``headers`` are sent with each request. Their values are secret: they never show in ``repr`` or in errors;
+    neither do ``secrets``, further texts to hide. ``ca_cert`` is PEM text; empty: the authorities that this
+    machine trusts. ``fields`` are the names of the settings to which errors belong.
+    """
+
+    base_url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    verify_tls: bool = True
+    ca_cert: str = field(default="", repr=False)
+    connect_seconds: float = 10.0
+    silence_seconds: float = 60.0
+    fields: HttpFields = field(default_factory=HttpFields)
+
+
+class HttpClient:
+    """Sends requests to one server. Any thread may use it. Connects at the first request.
+
+    ``addresses_of`` returns the addresses to which it may connect for a host and a port. It is the place to
+    refuse private addresses: only the addresses that it returns are used. ``explain`` may return a better
+    error for an answer with an error status than the table of statuses has.
+    """
+
+    def __init__(
+        self,
+        settings: HttpSettings,
+        *,
+        addresses_of: AddressesOf = resolve,
+        explain: Callable[[HttpRefusal], FerryError | None] = lambda refusal: None,
+    ) -> None:
+        self._settings = settings
+        self._explain = explain
+        self._scheme, self.host, self.port, self._prefix = _parsed(settings)
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        self.server = f"{self._scheme}://{name}:{self.port}"
+        values = [*settings.headers.values(), *settings.secrets]
+        # The secret itself, too, not only together with the word before it: “Bearer …”, “ApiKey …”.
+        hidden = {part for value in values for part in (value, *value.split()[1:]) if len(part) > 3}
+        self._hidden = sorted(hidden, key=len, reverse=True)
+        self._pool = self._opened_pool(addresses_of)
+
+    def __repr__(self) -> str:
+        return f"<HttpClient {self.server}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all idle connections. Safe to call twice; a later request connects again."""
+        self._pool.close()
+        self._pool = self._pool_class(self.host, self.port, **self._pool_options)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        body: bytes | None = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stop: StopToken | None = None,
+        deadline: Deadline | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> bytes:
+        """Return the body of the answer, decoded if it is compressed.
+
+        ``json`` is sent as JSON, ``body`` as it is. Errors name ``method`` and ``path``, but not ``params``.
+        Raises ``AnswerTooLarge`` if the answer has more than ``max_bytes``, the reason of ``stop`` within
+        half a second, ``SourceUnavailable`` after ``deadline``, and the errors of the two tables.
+        """
+        settings = self._settings
+        action = f"{method} {path}"
+        sent = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "vectorferry"}
+        if json is not None:
+            body = orjson.dumps(json)
+            sent["Content-Type"] = "application/json"
+        sent |= {**settings.headers, **(headers or {})}
+        url = self._prefix + path + (f"?{urlencode(params)}" if params else "")
+        patience = Patience(
+            stop or StopToken(), deadline or Deadline(), settings.connect_seconds, settings.silence_seconds
+        )
+        with patience.applied():
+            try:
+                patience.check()
+                answer = self._pool.urlopen(
+                    method,
+                    url,
+                    body=body,
+                    headers=sent,
+                    retries=False,
+                    redirect=False,
+                    timeout=STEP_TIMEOUT,
+                    preload_content=False,
+                    decode_content=False,
+                )
+                with _released(answer):
+                    return self._body(answer, action, max_bytes)
+            except _LIBRARY_ERRORS as error:
+                raise self._failure(error, patience.phase, action) from None
+
+    def _body(self, answer: BaseHTTPResponse, action: str, max_bytes: int) -> bytes:
+        if not 200 <= answer.status < 300:
+            raise self._refusal(answer, action)
+        length = getattr(answer, "length_remaining", None)
+        if length is None and "chunked" not in answer.headers.get("Transfer-Encoding", "").lower():
+            # It ends with the connection, also when that breaks: a part would pass for the whole.
+            raise http.client.HTTPException("it does not say how long its answer is")
+        if length is not None and length > max_bytes:
+            raise too_large(self.server, action, max_bytes)
+        encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+        if encoding not in ("", "identity", "gzip", "x-gzip"):
+            raise undecodable(self.server, action, encoding)
+        pieces = _pieces(answer, max_bytes + 1)
+        if encoding.endswith("gzip"):
+            pieces = _gunzipped(pieces, max_bytes + 1)
+        return self._joined(pieces, action, max_bytes)
+
+    def _joined(self, pieces: Iterator[bytes], action: str, max_bytes: int) -> bytes:
+        size, kept = 0, []
+        for piece in pieces:
+            size += len(piece)
+            if size > max_bytes:
+                raise too_large(self.server, action, max_bytes)
+            kept.append(piece)
+        return kept[0] if len(kept) == 1 else b"".join(kept)
+
+    def _refusal(self, answer: BaseHTTPResponse, action: str) -> FerryError:
+        headers = answer.headers
+        body = _first_bytes(answer)
+        text = server_message(body)
+        if 300 <= answer.status < 400:
+            # Without the query, which may contain a secret.
+            text = headers.get("Location", "").partition("?")[0] or text
+        wait = retry_after_seconds(headers.get("Retry-After"), headers.get("Date"))
+        refusal = HttpRefusal(action, answer.status, self._without_secrets(text), body, wait)
+        return self._explain(refusal) or status_error(refusal, self.server, self._settings.fields)
+
+    def _failure(self, error: Exception, phase: Phase, action: str) -> FerryError:
+        values = {
+            "server": self.server,
+            "host": self.host,
+            "action": action,
+            "seconds": f"{self._settings.connect_seconds:g}",
+        }
+        found = failure_error(error, phase, self._settings.fields, values)
+        found.message = self._without_secrets(found.message)
+        found.args = (found.message,)
+        return found
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._hidden:
+            text = text.replace(secret, "***")
+        return text
+
+    # ------------------------------------------------------------ connections
+
+    def _opened_pool(self, addresses_of: AddressesOf) -> urllib3.HTTPConnectionPool:
+        self._pool_options: dict[str, Any] = {"maxsize": IDLE_CONNECTIONS, "addresses_of": addresses_of}
+        self._pool_class: type[urllib3.HTTPConnectionPool] = _Pool
+        if self._scheme == "https":
+            self._pool_class = _TlsPool
+            self._pool_options["ssl_context"] = _tls_context(self._settings)
+        return self._pool_class(self.host, self.port, **self._pool_options)
+
+
+class _Connection(HTTPConnection):
+    def __init__(self, *values: Any, addresses_of: AddressesOf, **options: Any) -> None:
+        super().__init__(*values, **options)
+        self._addresses_of = addresses_of
+
+    def _new_conn(self) -> StoppableSocket:
+        return connect(self.host, self.port or PORTS["http"], self._addresses_of)
+
+    def connect(self) -> None:
+        super().connect()
+        Patience.of_this_thread().enter(Phase.ANSWER)
+
+
+class _TlsConnection(HTTPSConnection):
+    def __init__(self, *values: Any, addresses_of: AddressesOf, **options: Any) -> None:
+        super().__init__(*values, **options)
+        self._addresses_of = addresses_of
+
+    def _new_conn(self) -> StoppableSocket:
+        return connect(self.host, self.port or PORTS["https"], self._addresses_of)
+
+    def connect(self) -> None:
+        super().connect()
+        # Otherwise urllib3 warns at each request of a user who turned verification off.
+        self.is_verified = True
+        Patience.of_this_thread().enter(Phase.ANSWER)
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+def _parsed(settings: HttpSettings) -> tuple[str, str, int, str]:
+    """Return scheme, host, port and path prefix of the base URL."""
+    url, at = settings.base_url, settings.fields.address
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (PORTS.get(parts.scheme, 0) if parts.port is None else 0)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.username is not None or parts.password is not None:
+        raise SettingsError(
+            "The address contains a user or a password.", "Enter them in their own fields.", field=at
+        )
+    has_host = bool(parts.hostname) and not any(c.isspace() for c in url)
+    if parts.scheme not in PORTS or not has_host or not port or parts.query or parts.fragment:
+        raise SettingsError(
+            f"“{url.partition('?')[0]}” is not an address that Vectorferry can use.",
+            "Write it as https://host:port or http://host:port.",
+            field=at,
+        )
+    return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/")
+
+
+def _tls_context(settings: HttpSettings) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=settings.ca_cert.strip() or None)
+    except (ssl.SSLError, ValueError):
+        raise TlsFailed(
+            "The CA certificate is not PEM text.",
+            "Paste the whole text, with the lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----.",
+            field=settings.fields.ca_cert,
+        ) from None
+    if not settings.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    context.sslsocket_class = StoppableTlsSocket
+    return context
+
+
+# ---------------------------------------------------------------- bodies
+
+
+@contextmanager
+def _released(answer: BaseHTTPResponse) -> Iterator[None]:
+    """Give the connection back after a complete answer, and close it after an incomplete one."""
+    try:
+        yield
+    except BaseException:
+        answer.close()
+        raise
+    finally:
+        answer.release_conn()
+
+
+def _pieces(answer: BaseHTTPResponse, most_bytes: int) -> Iterator[bytes]:
+    """Yield the raw body. If its length is known, it comes in one piece, without a copy."""
+    size = min(getattr(answer, "length_remaining", None) or PIECE_BYTES, most_bytes)
+    while piece := answer.read(size, decode_content=False):
+        yield piece
+
+
+def _gunzipped(pieces: Iterator[bytes], most_bytes: int) -> Iterator[bytes]:
+    """Yield the decoded bytes, never more than ``most_bytes`` in one piece."""
+    decoder = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if decoder.eof:  # a second member follows
+                decoder = zlib.decompressobj(wbits=31)
+            if decoded := decoder.decompress(rest, min(PIECE_BYTES, most_bytes)):
+                yield decoded
+            rest = decoder.unconsumed_tail or decoder.unused_data
+    if not decoder.eof:
+        raise zlib.error("the compressed data end too early")
+
+
+def _first_bytes(answer: BaseHTTPResponse) -> bytes:
+    """Return the beginning of an error's body, or nothing if it cannot be read."""
+    try:
+        return answer.read(ERROR_BYTES, decode_content=False)
+    except _LIBRARY_ERRORS:
+        return b""

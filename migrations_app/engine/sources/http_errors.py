@@ -1,0 +1,416 @@
+"""HTTP errors: two tables that convert failed requests to errors of the tree.
+
+One lists the ways in which no complete answer comes (by phase and exception), the other the statuses.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import errno
+import html
+import http.client
+import math
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from migrations_app.engine.errors import (
+    AnswerTooLarge,
+    AuthRefused,
+    ConnectionFailed,
+    ConnectionRefused,
+    ConnectTimeout,
+    FerryError,
+    HostUnknown,
+    PrivilegeMissing,
+    SourceBusy,
+    SourceChanged,
+    SourceDataError,
+    SourceError,
+    SourceUnavailable,
+    TlsFailed,
+)
+from migrations_app.engine.log import shortened
+from migrations_app.engine.sources.stoppable_socket import Phase
+
+MESSAGE_CHARACTERS = 300
+# A longer wait is a mistake of the server.
+LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+# Verification results of OpenSSL (x509_vfy.h).
+_EXPIRED, _NAME_MISMATCH, _ADDRESS_MISMATCH = 10, 62, 64
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFields:
+    """The names of the settings to which errors belong: address, credential and CA certificate."""
+
+    address: str = "url"
+    secret: str = "api_key"
+    ca_cert: str = "ca_cert"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One way in which a request gets no complete answer. ``setting`` is a field of ``HttpFields``.
+
+    ``pattern`` matches the text of the exception. ``message`` and ``hint`` may contain ``{server}``,
+    ``{host}``, ``{seconds}`` and ``{said}``, the text of the exception.
+    """
+
+    phase: Phase
+    exception: type[Exception] | tuple[type[Exception], ...]
+    pattern: str
+    error: type[FerryError]
+    setting: str
+    message: str
+    hint: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+_CLOSED = (ConnectionError, EOFError, http.client.HTTPException)
+# The first match counts.
+FAILURES = (
+    Failure(
+        Phase.CONNECT,
+        (socket.gaierror, UnicodeError),
+        "",
+        HostUnknown,
+        "address",
+        "There is no host named “{host}”.",
+        "Check its spelling. The machine that Vectorferry runs on must be able to resolve the name.",
+    ),
+    Failure(
+        Phase.CONNECT,
+        ConnectionRefusedError,
+        "",
+        ConnectionRefused,
+        "address",
+        "Nothing listens on {server}.",
+        "Check host and port, and that the server is running.",
+    ),
+    Failure(
+        Phase.CONNECT,
+        TimeoutError,
+        "",
+        ConnectTimeout,
+        "address",
+        "{server} did not accept a connection within {seconds} seconds.",
+        "A firewall may drop the packets: allow the address of this machine to connect to {server}.",
+    ),
+    Failure(
+        Phase.CONNECT,
+        OSError,
+        f"Errno ({errno.ENETUNREACH}|{errno.EHOSTUNREACH})",
+        ConnectionFailed,
+        "address",
+        "This machine has no network route to {server}.",
+        "Check the network between the two: a VPN, a private network, IPv6 only.",
+        {"code": "network_unreachable", "retryable": True},
+    ),
+    Failure(
+        Phase.CONNECT,
+        OSError,
+        "",
+        ConnectionFailed,
+        "address",
+        "The connection to {server} failed: {said}",
+        "Check host and port, and that the server is running.",
+        {"retryable": True},
+    ),
+    Failure(
+        Phase.TLS,
+        TimeoutError,
+        "",
+        ConnectTimeout,
+        "address",
+        "{server} accepted the connection, but did not answer it within {seconds} seconds.",
+        "Check that this is the port for HTTPS. If the server does not use TLS, write http://.",
+    ),
+    Failure(
+        Phase.TLS,
+        ssl.SSLCertVerificationError,
+        f"code {_NAME_MISMATCH}:|code {_ADDRESS_MISMATCH}:",
+        TlsFailed,
+        "address",
+        "The certificate of {server} is for another host name.",
+        "Use the host name in the certificate. OpenSSL reported: {said}",
+    ),
+    Failure(
+        Phase.TLS,
+        ssl.SSLCertVerificationError,
+        f"code {_EXPIRED}:",
+        TlsFailed,
+        "address",
+        "The certificate of {server} has expired.",
+        "Renew it on the server.",
+    ),
+    Failure(
+        Phase.TLS,
+        ssl.SSLCertVerificationError,
+        "",
+        TlsFailed,
+        "ca_cert",
+        "The certificate of {server} was not signed by an authority that this machine trusts.",
+        "Paste the certificate of the authority that signed it. OpenSSL reported: {said}",
+    ),
+    Failure(
+        Phase.TLS,
+        ssl.SSLError,
+        "WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|HTTP_REQUEST",
+        TlsFailed,
+        "address",
+        "{server} does not use TLS.",
+        "Write http:// if it is a server without TLS, or correct the port.",
+    ),
+    Failure(
+        Phase.TLS,
+        (ssl.SSLError, *_CLOSED),
+        "UNEXPECTED_EOF|EOF occurred|reset|closed|Broken pipe",
+        TlsFailed,
+        "address",
+        "{server} closed the connection before TLS was established.",
+        "Check that this is the port for HTTPS, and see the server's log.",
+        {"retryable": True},
+    ),
+    Failure(
+        Phase.TLS,
+        OSError,
+        "",
+        TlsFailed,
+        "address",
+        "TLS with {server} failed.",
+        "Check the TLS settings of the server. OpenSSL reported: {said}",
+    ),
+    Failure(
+        Phase.ANSWER,
+        TimeoutError,
+        "",
+        SourceUnavailable,
+        "",
+        "{server} did not finish its answer to {action} in time.",
+        "The server may be overloaded, or a proxy holds the connection. Check it, then resume the job.",
+        {"code": "source_timeout"},
+    ),
+    Failure(
+        Phase.ANSWER,
+        http.client.BadStatusLine,
+        "^(?!.*without response)",
+        ConnectionFailed,
+        "address",
+        "{server} does not answer in HTTP.",
+        "Check the port. If the server uses TLS, write https://.",
+        {"code": "not_http"},
+    ),
+    Failure(
+        Phase.ANSWER,
+        Exception,
+        "",
+        SourceUnavailable,
+        "",
+        "{server} broke off its answer to {action}: {said}.",
+        "",
+    ),
+)
+
+
+def failure_error(
+    error: Exception, phase: Phase, fields: HttpFields, values: Mapping[str, object]
+) -> FerryError:
+    """Return the error to raise for a request that got no complete answer because of ``error``."""
+    cause = _root(error)
+    said = shortened(_text(cause), MESSAGE_CHARACTERS)
+    for failure in FAILURES:
+        is_kind = phase is failure.phase and isinstance(cause, failure.exception)
+        if is_kind and re.search(failure.pattern, said):
+            words = {**values, "said": said.rstrip(".")}
+            return failure.error(
+                failure.message.format_map(words),
+                failure.hint.format_map(words),
+                field=getattr(fields, failure.setting) if failure.setting else "",
+                **failure.extra,
+            )
+    return SourceUnavailable(f"The request to {values['server']} failed: {said}")
+
+
+def _root(error: Exception) -> Exception:
+    """Return the exception of the standard library inside an exception of urllib3."""
+    known = (OSError, http.client.HTTPException, UnicodeError, EOFError)
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, known) and not type(seen).__module__.startswith("urllib3"):
+            return seen
+        inner = [value for value in seen.args if isinstance(value, Exception)]
+        seen = inner[0] if inner else seen.__cause__ or seen.__context__
+    return error
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"code {error.verify_code}: {error.verify_message}"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the connection was closed in the middle"
+    return str(error) or type(error).__name__
+
+
+# ---------------------------------------------------------------- statuses
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRefusal:
+    """An answer with an error status. ``text`` is the server's message, without secrets; ``body`` is the raw
+    answer (its first part), for a connector that looks for a code in it."""
+
+    action: str
+    status: int
+    text: str
+    body: bytes
+    retry_after_seconds: float | None = None
+
+    @property
+    def said(self) -> str:
+        """The status and the message, as a part of a sentence."""
+        phrase = http.client.responses.get(self.status, "")
+        known = f"{self.status} {phrase}".strip()
+        return f"{known}: {self.text}" if self.text else known
+
+
+@dataclass(frozen=True, slots=True)
+class StatusError:
+    """The error for one status. ``message`` may contain ``{server}``, ``{action}`` and ``{said}``."""
+
+    error: type[FerryError]
+    setting: str
+    message: str
+    hint: str
+    code: str = ""
+
+
+_REFUSED = "{server} refused {action} ({said})."
+STATUS_ERRORS = {
+    400: StatusError(SourceError, "", _REFUSED, "", "source_refused"),
+    401: StatusError(
+        AuthRefused,
+        "secret",
+        "{server} did not accept the credentials ({said}).",
+        "Enter them again. They may have expired.",
+    ),
+    403: StatusError(
+        PrivilegeMissing,
+        "secret",
+        "The credentials may not do this on {server}: {action} ({said}).",
+        "Use credentials that may read, or allow the address of this machine.",
+    ),
+    404: StatusError(SourceChanged, "", "{server} does not have what {action} asks for ({said}).", ""),
+    408: StatusError(SourceUnavailable, "", _REFUSED, ""),
+    410: StatusError(SourceChanged, "", "{server} no longer has what {action} asks for ({said}).", ""),
+    413: StatusError(AnswerTooLarge, "", _REFUSED, ""),
+    421: StatusError(SourceUnavailable, "", _REFUSED, ""),
+    425: StatusError(SourceUnavailable, "", _REFUSED, ""),
+    429: StatusError(SourceBusy, "", "{server} asked to slow down ({said}).", ""),
+    501: StatusError(SourceError, "", _REFUSED, "", "source_refused"),
+    505: StatusError(SourceError, "", _REFUSED, "", "source_refused"),
+}
+# The other statuses, by their first digit.
+STATUS_CLASSES = {
+    3: StatusError(
+        ConnectionFailed,
+        "address",
+        "{server} redirects to another address ({said}).",
+        "Enter the address that it redirects to, if you trust it.",
+        "redirected",
+    ),
+    4: StatusError(SourceError, "", _REFUSED, "", "source_refused"),
+    5: StatusError(SourceUnavailable, "", "{server} failed at {action} ({said}).", ""),
+}
+_UNKNOWN = StatusError(
+    ConnectionFailed, "address", "{server} answered {action} with status {said}.", "Check the address."
+)
+
+
+def status_error(refusal: HttpRefusal, server: str, fields: HttpFields) -> FerryError:
+    """Return the error to raise for an answer with an error status."""
+    meaning = STATUS_ERRORS.get(refusal.status) or STATUS_CLASSES.get(refusal.status // 100, _UNKNOWN)
+    values = {"server": server, "action": refusal.action, "said": refusal.said.rstrip(".")}
+    return meaning.error(
+        meaning.message.format_map(values),
+        meaning.hint,
+        code=meaning.code,
+        field=getattr(fields, meaning.setting) if meaning.setting else "",
+        retry_after_seconds=refusal.retry_after_seconds,
+    )
+
+
+def too_large(server: str, action: str, max_bytes: int) -> AnswerTooLarge:
+    return AnswerTooLarge(f"The answer of {server} to {action} is larger than {max_bytes:,} bytes.")
+
+
+def undecodable(server: str, action: str, encoding: str) -> SourceDataError:
+    return SourceDataError(
+        f"The answer of {server} to {action} came in the encoding “{shortened(encoding)}”, unasked.",
+        "Check the proxy in front of the server.",
+    )
+
+
+# The places where servers put their message, as paths of keys.
+_MESSAGE_KEYS = (
+    ("error", "root_cause", 0, "reason"),
+    ("error", "reason"),
+    ("error", "message"),
+    ("status", "error"),
+    ("error",),
+    ("message",),
+    ("msg",),
+    ("detail",),
+)
+
+
+def server_message(body: bytes) -> str:
+    """Return the message in the body of an error, in one line, or an empty text."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        text = body.decode("utf-8", "replace")
+        text = html.unescape(re.sub(r"<(style|script|head).*?</\1>|<[^>]*>", " ", text, flags=re.S | re.I))
+    else:
+        text = next((text for keys in _MESSAGE_KEYS if (text := _at(document, keys))), "")
+    return shortened(" ".join(text.split()), MESSAGE_CHARACTERS)
+
+
+def _at(document: Any, keys: tuple[str | int, ...]) -> str:
+    for key in keys:
+        try:
+            document = document[key]
+        except (TypeError, KeyError, IndexError):
+            return ""
+    return document if isinstance(document, str) else ""
+
+
+def retry_after_seconds(value: str | None, server_date: str | None = None) -> float | None:
+    """Return the seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3).
+
+    A date is compared with the server's own clock (``server_date``), if it is known. None if there is no
+    readable header.
+    """
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        until = _timestamp(value)
+        if until is None:
+            return None
+        seconds = until - (_timestamp(server_date or "") or time.time())
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None
+
+
+def _timestamp(date: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None

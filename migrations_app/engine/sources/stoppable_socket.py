@@ -1,0 +1,213 @@
+"""Stoppable sockets: TCP and TLS sockets whose waits end within half a second of a stop.
+
+A blocking call of Python's sockets cannot be interrupted from outside. These sockets wait in short steps and
+ask the ``Patience`` of the running request in between::
+
+    with patience.applied():
+        ...every wait of this thread on such a socket obeys ``patience``
+
+They are real sockets, so that ``http.client`` and urllib3 work on them unchanged.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from enum import Enum
+from typing import Any, TypeVar
+
+from urllib3.util.wait import wait_for_write
+
+from migrations_app.engine.errors import FerryError
+from migrations_app.engine.stop_token import Deadline, StopToken
+
+Result = TypeVar("Result")
+# As ``socket.getaddrinfo`` returns it: family, type, protocol, canonical name, address.
+AddressInfo = tuple[Any, ...]
+AddressesOf = Callable[[str, int], Sequence[AddressInfo]]
+
+# How often a wait looks for a stop.
+STEP_SECONDS = 0.2
+# If a host has several addresses, each of them gets at least this time.
+LEAST_CONNECT_SECONDS = 2.0
+
+
+class Phase(Enum):
+    """The part of a request that waits; an error is worded by it."""
+
+    CONNECT = "connect"
+    TLS = "tls"
+    ANSWER = "answer"
+
+
+class Patience:
+    """How long one request may wait. Every method belongs to the thread that sends the request.
+
+    It waits at most ``connect_seconds`` for the connection, then ``silence_seconds`` without a single byte,
+    and never longer than ``deadline``.
+    """
+
+    def __init__(
+        self, stop: StopToken, deadline: Deadline, connect_seconds: float, silence_seconds: float
+    ) -> None:
+        self.phase = Phase.ANSWER
+        self._stop = stop
+        self._deadline = deadline
+        self._connect_seconds = connect_seconds
+        self._silence_seconds = silence_seconds
+        self._waits_until = time.monotonic() + silence_seconds
+
+    @staticmethod
+    def of_this_thread() -> Patience:
+        """The patience of the request that this thread sends now."""
+        return _PATIENCE.get()
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        token = _PATIENCE.set(self)
+        try:
+            yield
+        finally:
+            _PATIENCE.reset(token)
+
+    def enter(self, phase: Phase, share: int = 1) -> None:
+        """Begin a phase. ``share``: the number of addresses that share the time for the connection."""
+        self.phase = phase
+        seconds = self._silence_seconds
+        if phase is not Phase.ANSWER:
+            seconds = max(self._connect_seconds / share, min(self._connect_seconds, LEAST_CONNECT_SECONDS))
+        self._waits_until = time.monotonic() + seconds
+
+    def moved(self) -> None:
+        """Note that bytes were sent or received."""
+        if self.phase is Phase.ANSWER:
+            self._waits_until = time.monotonic() + self._silence_seconds
+
+    def check(self) -> None:
+        """Raise the reason of a stop, or ``TimeoutError`` if the request has waited long enough."""
+        self._stop.check()
+        if self._deadline.is_over or time.monotonic() >= self._waits_until:
+            raise TimeoutError("The time for the request is over.")
+
+
+_PATIENCE: ContextVar[Patience] = ContextVar("patience")
+
+
+def _in_steps(operation: Callable[..., Result], *values: Any) -> Result:
+    """Repeat a socket operation, whose timeout is one step, until it succeeds or patience is over."""
+    patience = _PATIENCE.get()
+    while True:
+        patience.check()
+        try:
+            result = operation(*values)
+        except TimeoutError:
+            continue
+        patience.moved()
+        return result
+
+
+class StoppableSocket(socket.socket):
+    """A TCP socket. Its timeout must stay one step; urllib3 is told so (``STEP_TIMEOUT`` in ``http``)."""
+
+    def connect(self, address: Any) -> None:
+        self.setblocking(False)
+        code = self.connect_ex(address)
+        while code in (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY):
+            if wait_for_write(self, STEP_SECONDS):
+                code = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                break
+            _PATIENCE.get().check()
+        if code:
+            raise OSError(code, os.strerror(code))
+        self.settimeout(STEP_SECONDS)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        return _in_steps(super().recv_into, buffer, nbytes, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        return _in_steps(super().send, data, flags)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        rest = memoryview(data).cast("B")
+        while rest:
+            rest = rest[self.send(rest, flags) :]
+
+
+class StoppableTlsSocket(ssl.SSLSocket):
+    """The same over TLS. ``ssl.SSLSocket.sendall`` already sends through ``send``."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            _in_steps(super().do_handshake, block)
+        except FerryError:  # ``SSLContext.wrap_socket`` closes it after an OSError only
+            self.close()
+            raise
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        return _in_steps(super().recv_into, buffer, nbytes, flags)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        return _in_steps(super().send, data, flags)
+
+
+def resolve(host: str, port: int) -> Sequence[AddressInfo]:
+    """Return the addresses of ``host`` for TCP."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def connect(host: str, port: int, addresses_of: AddressesOf) -> StoppableSocket:
+    """Return a socket connected to the first address of ``host`` that accepts.
+
+    Raises the ``OSError`` of the last address, and everything that ``addresses_of`` raises.
+    """
+    patience = _PATIENCE.get()
+    patience.enter(Phase.CONNECT)
+    infos = _in_thread(lambda: addresses_of(host, port), patience)
+    problem: OSError = socket.gaierror(socket.EAI_NONAME, "The host has no address.")
+    for family, kind, protocol, _, address in infos:
+        patience.enter(Phase.CONNECT, share=len(infos))
+        opened = StoppableSocket(family, kind, protocol)
+        try:
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.connect(address)
+        except OSError as error:
+            opened.close()
+            problem = error
+        except BaseException:
+            opened.close()
+            raise
+        else:
+            patience.enter(Phase.TLS)
+            return opened
+    raise problem
+
+
+def _in_thread(ask: Callable[[], Result], patience: Patience) -> Result:
+    """Return what ``ask`` returns, or stop waiting for it: a name server's silence cannot be interrupted."""
+    answers: list[Result] = []
+    failures: list[BaseException] = []
+    is_over = threading.Event()
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except BaseException as error:  # noqa: BLE001 (raised again in the waiting thread)
+            failures.append(error)
+        finally:
+            is_over.set()
+
+    threading.Thread(target=run, name="resolve", daemon=True).start()
+    is_over.wait(STEP_SECONDS / 10)
+    while not is_over.is_set():
+        patience.check()
+        is_over.wait(STEP_SECONDS)
+    if failures:
+        raise failures[0]
+    return answers[0]
