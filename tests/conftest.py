@@ -12,7 +12,9 @@ hypothesis.settings.register_profile("default", max_examples=100, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile("default")
 
-pytest.register_assert_rewrite("tests.kit.source_case", "tests.kit.source_contract")
+pytest.register_assert_rewrite(
+    "tests.kit.http_source_contract", "tests.kit.source_case", "tests.kit.source_contract"
+)
 
 pytest_plugins = [
     "tests.engines.browser",

@@ -9,6 +9,7 @@ Answers are functions of the connection and the request. ``server.answers`` are 
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import threading
@@ -106,6 +107,21 @@ def reply(body: bytes = b"{}", status: int = 200, **headers: str) -> Answer:
     return answer
 
 
+def forward(port: int) -> Answer:
+    """The answer of another server on this machine: faults can then be put in front of a real engine."""
+
+    def answer(server: HttpServer, connection: socket.socket, request: HttpRequest) -> None:
+        upstream = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        upstream.request(request.method, request.path, request.body, request.headers)
+        with upstream.getresponse() as got:
+            body = got.read()
+            connection.sendall(head(got.status, len(body), Content_Type=got.headers.get("Content-Type", "")))
+            connection.sendall(body)
+        upstream.close()
+
+    return answer
+
+
 def busy(retry_after: str | None = None, body: bytes = b'{"message": "Too many requests"}') -> Answer:
     return reply(body, 429, **({} if retry_after is None else {"Retry_After": retry_after}))
 
@@ -181,6 +197,7 @@ def http_faults(tls: ssl.SSLContext | None = None, *, is_mute: bool = False) -> 
         with suppress(OSError):
             while True:
                 connection, _ = listener.accept()
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 server.connections += 1
                 opened.append(connection)
                 threads.append(threading.Thread(target=serve, args=(connection,), daemon=True))

@@ -3,6 +3,7 @@
 The tests of connectors, pipeline and jobs use it. It needs pytest; the engine itself never imports it.
 """
 
+from tests.kit.http_source_contract import HttpSourceContract
 from tests.kit.memory_source import (
     MemoryCollection,
     MemorySettings,
@@ -26,6 +27,7 @@ from tests.kit.source_contract import SourceContract
 
 __all__ = [
     "BadSettings",
+    "HttpSourceContract",
     "MemoryChannel",
     "MemoryCollection",
     "MemoryDatabase",

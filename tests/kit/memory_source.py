@@ -21,7 +21,9 @@ from pydantic import Field, SecretStr
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import (
     AuthRefused,
+    CursorLost,
     HostUnknown,
+    SourceBusy,
     SourceChanged,
     SourceDataError,
     SourceUnavailable,
@@ -54,7 +56,9 @@ class MemoryCollection:
     """Rows, and the faults that a read of them meets.
 
     ``unreadable`` are row numbers that the source itself rejects; ``breaks`` are row numbers at which a read
-    fails with ``SourceUnavailable``, once each; with ``resumable`` False, slices start over.
+    fails with ``SourceUnavailable``, once each; with ``resumable`` False, slices start over. ``busy`` are row
+    numbers at which a read fails with ``SourceBusy``, once each, with ``retry_after_seconds``. A read that
+    continues after a cursor in ``lost_after`` fails with ``CursorLost``, once for each.
     """
 
     rows: pa.RecordBatch
@@ -63,6 +67,9 @@ class MemoryCollection:
     unreadable: frozenset[int] = frozenset()
     breaks: list[int] = field(default_factory=list)
     resumable: bool = True
+    busy: list[int] = field(default_factory=list)
+    retry_after_seconds: float | None = None
+    lost_after: list[int] = field(default_factory=list)
     # How many rows the source's count misses: it lags behind writes. None: the source cannot count.
     count_lag: int | None = 0
 
@@ -178,6 +185,9 @@ class MemorySource(Source):
         found = self._collection(ref)
         start, end = part.bounds
         start = start if after is None else after
+        if after in found.lost_after:
+            found.lost_after.remove(after)
+            raise CursorLost(f"The store does not know the cursor {after} any longer.")
         end = end if plan.limit is None else min(end, start + plan.limit)
         step = max(1, plan.batch_bytes * found.rows.num_rows // max(1, found.rows.nbytes))
         pages = [(row, min(row + step, end)) for row in range(start, end, step)]
@@ -191,6 +201,9 @@ class MemorySource(Source):
         for row in [row for row in found.breaks if start <= row < end]:
             found.breaks.remove(row)
             raise SourceUnavailable(f"The store went away at row {row}.", "Try again.")
+        for row in [row for row in found.busy if start <= row < end]:
+            found.busy.remove(row)
+            raise SourceBusy("Too many requests.", retry_after_seconds=found.retry_after_seconds)
         bad = [row for row in range(start, end) if row in found.unreadable]
         rows, names = found.rows.slice(start, end - start), _locators(found, start, end)
         rejected = tuple(

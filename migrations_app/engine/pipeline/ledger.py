@@ -215,8 +215,7 @@ class Allowance:
     """The number of rows that may still be rejected before the job fails; ``rows`` None: any number."""
 
     def __init__(self, rows: int | None) -> None:
-        # Slices that ran at the same time may together have spent more than was allowed.
-        self._rows = None if rows is None else max(0, rows)
+        self._rows = rows
         self._spent = 0
         self._lock = threading.Lock()
 
@@ -226,19 +225,23 @@ class Allowance:
             return
         with self._lock:
             self._spent += len(rejected)
-            spent = self._spent
-        if self._rows is not None and spent > self._rows:
+            # Slices that ran at the same time may together have spent more than was allowed.
+            spent, allowed = self._spent, None if self._rows is None else max(0, self._rows)
+        if allowed is not None and spent > allowed:
             last = rejected[-1]
             raise TooManyRejected(
-                f"{counted(spent, 'row')} could not be moved; the plan allows only {self._rows:,} more. "
+                f"{counted(spent, 'row')} could not be moved; the plan allows only {allowed:,} more. "
                 f"The last one was row {last.locator}: {last.reason}",
                 "Look at the rejected rows. Then change the mapping, or allow more rejected rows "
                 "(max_rejected).",
             )
 
-    def reset(self) -> None:
+    def reset(self, returned: int = 0) -> None:
+        """Start the slice over. ``returned``: its rejected rows of earlier runs, which are void now."""
         with self._lock:
             self._spent = 0
+            if self._rows is not None:
+                self._rows += returned
 
 
 def _counted(rejected: Sequence[Rejected]) -> Counters:

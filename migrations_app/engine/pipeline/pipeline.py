@@ -20,7 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from migrations_app.engine.errors import Draining, FerryError, UncleanStop
+from migrations_app.engine.errors import CursorLost, Draining, FerryError, UncleanStop
 from migrations_app.engine.log import Log, counted
 from migrations_app.engine.mapping import MappedBatch, Mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
@@ -93,7 +93,8 @@ def run_slice(
     """Move the rows of ``work.part`` after ``work.after``. ``ledger`` is correct also if this fails.
 
     Returns ``PAUSED`` if ``ctx.deadline`` is over and all rows that were read are written. Slices that cannot
-    be resumed ignore the deadline. After ``ctx.stop`` no batch begins, requests in flight are awaited (for at
+    be resumed ignore the deadline; so do those whose cursor was lost, which might not survive another pause.
+    After ``ctx.stop`` no batch begins, requests in flight are awaited (for at
     most ``policy.request_timeout_seconds``), and the reason of the stop is raised. Raises the ``FerryError``
     with which the source or the target fails. All threads have ended when the call returns.
     """
@@ -115,8 +116,10 @@ class _Run:
         self._ledger = ledger
         self._outer_stop = ctx.stop
         stop = ctx.stop.child()
-        self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes)
+        self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes, log)
         self._allowance = Allowance(work.max_rejected)
+        # Rows that earlier runs rejected. They count again only if the slice starts over.
+        self._rejected_before = ledger.checkpoint().counters.rejected if work.part.resumable else 0
         plan = self._read_plan()
         # Besides the batches in progress, the reader holds one batch twice: as read and as mapped.
         budget = ByteBudget(policy.memory_bytes - 2 * plan.batch_bytes, stop)
@@ -130,14 +133,11 @@ class _Run:
         )
 
     def _read_plan(self) -> ReadPlan:
-        """Return the mapping's read plan, limited to the rows left, with batches that suit the throttle."""
+        """Return the mapping's read plan for the whole slice, with batches that suit the throttle."""
         work, plan = self._work, self._work.mapping.read_plan
         if work.throttle is not None:
             plan = replace(plan, batch_bytes=work.throttle.batch_bytes(plan))
-        if work.max_rows is None:
-            return plan
-        done = self._ledger.checkpoint().counters.read if work.part.resumable else 0
-        return replace(plan, limit=max(0, work.max_rows - done))
+        return plan if work.max_rows is None else replace(plan, limit=work.max_rows)
 
     def _writer(self, channel: Channel, most: int, policy: Policy, log: Log) -> Writer:
         upsert = self._work.mapping.upsert
@@ -170,14 +170,19 @@ class _Run:
         if not self._work.part.resumable:
             after = None
             self._forget_earlier_runs()
-        with closing(self._reader.batches(after, self._ctx)) as batches:
+        rows_read = self._ledger.checkpoint().counters.read
+        with closing(self._reader.batches(after, self._ctx, rows_read)) as batches:
             for batch in batches:
                 if self._work.throttle is not None:
                     self._work.throttle.pay(batch.rows_read, self._ctx.stop)
                 self._pass_on(batch)
-                if self._work.part.resumable and self._ctx.deadline.is_over:
+                if self._may_pause and self._ctx.deadline.is_over:
                     return SliceEnd.PAUSED
         return SliceEnd.DONE
+
+    @property
+    def _may_pause(self) -> bool:
+        return self._work.part.resumable and not self._reader.has_lost_cursor
 
     def _pass_on(self, batch: Batch) -> None:
         mapped = self._work.mapping.apply(batch)
@@ -207,12 +212,10 @@ class _Run:
         self._senders.settle()
         written = self._ledger.checkpoint().counters.written
         if written and not self._work.mapping.upsert:
-            raise UncleanStop(
-                f"“{self._work.ref.name}” can only be read from its beginning, and "
-                f"{counted(written, 'row')} of it were written to the target before reading was interrupted.",
-            ) from error
+            raise UncleanStop(_start_over_text(self._work.ref.name, written, error)) from error
         self._ledger.reset()
-        self._allowance.reset()
+        self._allowance.reset(self._rejected_before)
+        self._rejected_before = 0
 
     def _error_to_raise(self, problem: BaseException) -> BaseException:
         """Return the error to raise: the reason of a stop, rather than what failed while stopping.
@@ -232,3 +235,16 @@ class _Run:
                     "accepted out of order. Resuming would send some rows a second time.",
                 )
         return reason
+
+
+def _start_over_text(name: str, written: int, error: FerryError | None) -> str:
+    rows = counted(written, "row")
+    if isinstance(error, CursorLost):
+        return (
+            f"“{name}” can only be read from its beginning again ({error.message.rstrip('.')}), and {rows} "
+            "of it are in the target already."
+        )
+    return (
+        f"“{name}” can only be read from its beginning, and {rows} of it were written to the target before "
+        "reading was interrupted."
+    )

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from migrations_app.engine.endpoint import Endpoint, NoSettings, SettingsModel
 from migrations_app.engine.errors import SourceError
+from migrations_app.engine.log import Log, silent
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.stop_token import Deadline, StopToken
@@ -94,17 +95,19 @@ class KeyRows:
 
 
 class ReadContext:
-    """The resources of a read: a stop token, a deadline and a memory budget in bytes."""
+    """The resources of a read: a stop token, a deadline, a memory budget in bytes and the job's log."""
 
     def __init__(
         self,
         stop: StopToken | None = None,
         deadline: Deadline | None = None,
         memory_bytes: int = 64 * 1024 * 1024,
+        log: Log = silent,
     ) -> None:
         self.stop = stop or StopToken()
         self.deadline = deadline or Deadline()
         self.memory_bytes = memory_bytes
+        self.log = log
 
 
 class Source(Endpoint):
@@ -164,7 +167,8 @@ class Source(Endpoint):
         """Yield the rows of ``part`` after the cursor ``after`` (None: all rows), in a stable order, at most
         ``plan.limit`` rows.
 
-        Does not retry; raises ``SourceUnavailable`` if a retry after the last cursor may help. If the
+        Does not retry; raises ``SourceUnavailable`` if a retry after the last cursor may help, ``SourceBusy``
+        if the source asks to slow down, and ``CursorLost`` if the source no longer knows the cursor. If the
         iterator is closed early, the server stops its work.
         """
 

@@ -21,9 +21,10 @@ from urllib.parse import urlencode, urlsplit
 import orjson
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
+from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import FerryError, SettingsError, TlsFailed
 from migrations_app.engine.sources.http_errors import (
     HttpFields,
@@ -37,13 +38,11 @@ from migrations_app.engine.sources.http_errors import (
 )
 from migrations_app.engine.sources.stoppable_socket import (
     STEP_SECONDS,
-    AddressesOf,
     Patience,
     Phase,
     StoppableSocket,
     StoppableTlsSocket,
     connect,
-    resolve,
 )
 from migrations_app.engine.stop_token import Deadline, StopToken
 
@@ -85,16 +84,15 @@ class HttpSettings:
 class HttpClient:
     """Sends requests to one server. Any thread may use it. Connects at the first request.
 
-    ``addresses_of`` returns the addresses to which it may connect for a host and a port. It is the place to
-    refuse private addresses: only the addresses that it returns are used. ``explain`` may return a better
-    error for an answer with an error status than the table of statuses has.
+    ``resolve`` returns the IP addresses of a host to which it may connect (``Endpoint.resolve``). ``explain``
+    may return a better error for an answer with an error status than the table of statuses has.
     """
 
     def __init__(
         self,
         settings: HttpSettings,
+        resolve: Resolve,
         *,
-        addresses_of: AddressesOf = resolve,
         explain: Callable[[HttpRefusal], FerryError | None] = lambda refusal: None,
     ) -> None:
         self._settings = settings
@@ -106,7 +104,7 @@ class HttpClient:
         # The secret itself, too, not only together with the word before it: “Bearer …”, “ApiKey …”.
         hidden = {part for value in values for part in (value, *value.split()[1:]) if len(part) > 3}
         self._hidden = sorted(hidden, key=len, reverse=True)
-        self._pool = self._opened_pool(addresses_of)
+        self._pool = self._opened_pool(resolve)
 
     def __repr__(self) -> str:
         return f"<HttpClient {self.server}>"
@@ -143,35 +141,52 @@ class HttpClient:
         Raises ``AnswerTooLarge`` if the answer has more than ``max_bytes``, the reason of ``stop`` within
         half a second, ``SourceUnavailable`` after ``deadline``, and the errors of the two tables.
         """
-        settings = self._settings
         action = f"{method} {path}"
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "vectorferry"}
         if json is not None:
             body = orjson.dumps(json)
             sent["Content-Type"] = "application/json"
-        sent |= {**settings.headers, **(headers or {})}
+        sent |= {**self._settings.headers, **(headers or {})}
         url = self._prefix + path + (f"?{urlencode(params)}" if params else "")
-        patience = Patience(
-            stop or StopToken(), deadline or Deadline(), settings.connect_seconds, settings.silence_seconds
-        )
-        with patience.applied():
+        while True:
+            patience = self._patience(stop, deadline)
             try:
-                patience.check()
-                answer = self._pool.urlopen(
-                    method,
-                    url,
-                    body=body,
-                    headers=sent,
-                    retries=False,
-                    redirect=False,
-                    timeout=STEP_TIMEOUT,
-                    preload_content=False,
-                    decode_content=False,
-                )
-                with _released(answer):
+                with patience.applied(), self._answered(method, url, body, sent, patience) as answer:
                     return self._body(answer, action, max_bytes)
             except _LIBRARY_ERRORS as error:
-                raise self._failure(error, patience.phase, action) from None
+                if not _was_idle_too_long(error, patience):
+                    raise self._failure(error, patience.phase, action) from None
+
+    def _patience(self, stop: StopToken | None, deadline: Deadline | None) -> Patience:
+        settings = self._settings
+        return Patience(
+            stop or StopToken(), deadline or Deadline(), settings.connect_seconds, settings.silence_seconds
+        )
+
+    @contextmanager
+    def _answered(
+        self, method: str, url: str, body: bytes | None, headers: dict[str, str], patience: Patience
+    ) -> Iterator[BaseHTTPResponse]:
+        """Send a request. After a complete answer the connection stays open, otherwise it is closed."""
+        patience.check()
+        answer = self._pool.urlopen(
+            method,
+            url,
+            body=body,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            timeout=STEP_TIMEOUT,
+            preload_content=False,
+            decode_content=False,
+        )
+        try:
+            yield answer
+        except BaseException:
+            answer.close()
+            raise
+        finally:
+            answer.release_conn()
 
     def _body(self, answer: BaseHTTPResponse, action: str, max_bytes: int) -> bytes:
         if not 200 <= answer.status < 300:
@@ -213,7 +228,6 @@ class HttpClient:
     def _failure(self, error: Exception, phase: Phase, action: str) -> FerryError:
         values = {
             "server": self.server,
-            "host": self.host,
             "action": action,
             "seconds": f"{self._settings.connect_seconds:g}",
         }
@@ -229,8 +243,8 @@ class HttpClient:
 
     # ------------------------------------------------------------ connections
 
-    def _opened_pool(self, addresses_of: AddressesOf) -> urllib3.HTTPConnectionPool:
-        self._pool_options: dict[str, Any] = {"maxsize": IDLE_CONNECTIONS, "addresses_of": addresses_of}
+    def _opened_pool(self, resolve: Resolve) -> urllib3.HTTPConnectionPool:
+        self._pool_options: dict[str, Any] = {"maxsize": IDLE_CONNECTIONS, "resolve": resolve}
         self._pool_class: type[urllib3.HTTPConnectionPool] = _Pool
         if self._scheme == "https":
             self._pool_class = _TlsPool
@@ -239,12 +253,12 @@ class HttpClient:
 
 
 class _Connection(HTTPConnection):
-    def __init__(self, *values: Any, addresses_of: AddressesOf, **options: Any) -> None:
+    def __init__(self, *values: Any, resolve: Resolve, **options: Any) -> None:
         super().__init__(*values, **options)
-        self._addresses_of = addresses_of
+        self._resolve = resolve
 
     def _new_conn(self) -> StoppableSocket:
-        return connect(self.host, self.port or PORTS["http"], self._addresses_of)
+        return connect(self.host, self.port or PORTS["http"], self._resolve)
 
     def connect(self) -> None:
         super().connect()
@@ -252,12 +266,12 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
-    def __init__(self, *values: Any, addresses_of: AddressesOf, **options: Any) -> None:
+    def __init__(self, *values: Any, resolve: Resolve, **options: Any) -> None:
         super().__init__(*values, **options)
-        self._addresses_of = addresses_of
+        self._resolve = resolve
 
     def _new_conn(self) -> StoppableSocket:
-        return connect(self.host, self.port or PORTS["https"], self._addresses_of)
+        return connect(self.host, self.port or PORTS["https"], self._resolve)
 
     def connect(self) -> None:
         super().connect()
@@ -312,19 +326,14 @@ def _tls_context(settings: HttpSettings) -> ssl.SSLContext:
     return context
 
 
+def _was_idle_too_long(error: Exception, patience: Patience) -> bool:
+    """True if the server closed an idle connection just as the request was sent. Each such error uses up one
+    idle connection, so that another try ends."""
+    is_closed = not isinstance(error, TimeoutError | ReadTimeoutError)
+    return is_closed and not patience.has_connected and not patience.has_received
+
+
 # ---------------------------------------------------------------- bodies
-
-
-@contextmanager
-def _released(answer: BaseHTTPResponse) -> Iterator[None]:
-    """Give the connection back after a complete answer, and close it after an incomplete one."""
-    try:
-        yield
-    except BaseException:
-        answer.close()
-        raise
-    finally:
-        answer.release_conn()
 
 
 def _pieces(answer: BaseHTTPResponse, most_bytes: int) -> Iterator[bytes]:

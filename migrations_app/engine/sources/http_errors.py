@@ -11,7 +11,6 @@ import html
 import http.client
 import math
 import re
-import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -27,7 +26,6 @@ from migrations_app.engine.errors import (
     ConnectionRefused,
     ConnectTimeout,
     FerryError,
-    HostUnknown,
     PrivilegeMissing,
     SourceBusy,
     SourceChanged,
@@ -60,7 +58,7 @@ class Failure:
     """One way in which a request gets no complete answer. ``setting`` is a field of ``HttpFields``.
 
     ``pattern`` matches the text of the exception. ``message`` and ``hint`` may contain ``{server}``,
-    ``{host}``, ``{seconds}`` and ``{said}``, the text of the exception.
+    ``{action}``, ``{seconds}`` and ``{said}``, the text of the exception.
     """
 
     phase: Phase
@@ -76,15 +74,6 @@ class Failure:
 _CLOSED = (ConnectionError, EOFError, http.client.HTTPException)
 # The first match counts.
 FAILURES = (
-    Failure(
-        Phase.CONNECT,
-        (socket.gaierror, UnicodeError),
-        "",
-        HostUnknown,
-        "address",
-        "There is no host named “{host}”.",
-        "Check its spelling. The machine that Vectorferry runs on must be able to resolve the name.",
-    ),
     Failure(
         Phase.CONNECT,
         ConnectionRefusedError,

@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
@@ -25,13 +25,11 @@ from typing import Any, TypeVar
 
 from urllib3.util.wait import wait_for_write
 
+from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.stop_token import Deadline, StopToken
 
 Result = TypeVar("Result")
-# As ``socket.getaddrinfo`` returns it: family, type, protocol, canonical name, address.
-AddressInfo = tuple[Any, ...]
-AddressesOf = Callable[[str, int], Sequence[AddressInfo]]
 
 # How often a wait looks for a stop.
 STEP_SECONDS = 0.2
@@ -51,13 +49,16 @@ class Patience:
     """How long one request may wait. Every method belongs to the thread that sends the request.
 
     It waits at most ``connect_seconds`` for the connection, then ``silence_seconds`` without a single byte,
-    and never longer than ``deadline``.
+    and never longer than ``deadline``. ``has_connected``: the request opened its connection, and did not use
+    an idle one. ``has_received``: bytes came.
     """
 
     def __init__(
         self, stop: StopToken, deadline: Deadline, connect_seconds: float, silence_seconds: float
     ) -> None:
         self.phase = Phase.ANSWER
+        self.has_connected = False
+        self.has_received = False
         self._stop = stop
         self._deadline = deadline
         self._connect_seconds = connect_seconds
@@ -113,6 +114,11 @@ def _in_steps(operation: Callable[..., Result], *values: Any) -> Result:
         return result
 
 
+def _received(size_bytes: int) -> int:
+    _PATIENCE.get().has_received |= size_bytes > 0
+    return size_bytes
+
+
 class StoppableSocket(socket.socket):
     """A TCP socket. Its timeout must stay one step; urllib3 is told so (``STEP_TIMEOUT`` in ``http``)."""
 
@@ -129,7 +135,7 @@ class StoppableSocket(socket.socket):
         self.settimeout(STEP_SECONDS)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        return _in_steps(super().recv_into, buffer, nbytes, flags)
+        return _received(_in_steps(super().recv_into, buffer, nbytes, flags))
 
     def send(self, data: Any, flags: int = 0) -> int:
         return _in_steps(super().send, data, flags)
@@ -151,42 +157,44 @@ class StoppableTlsSocket(ssl.SSLSocket):
             raise
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        return _in_steps(super().recv_into, buffer, nbytes, flags)
+        return _received(_in_steps(super().recv_into, buffer, nbytes, flags))
 
     def send(self, data: Any, flags: int = 0) -> int:
         return _in_steps(super().send, data, flags)
 
 
-def resolve(host: str, port: int) -> Sequence[AddressInfo]:
-    """Return the addresses of ``host`` for TCP."""
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-
-
-def connect(host: str, port: int, addresses_of: AddressesOf) -> StoppableSocket:
+def connect(host: str, port: int, resolve: Resolve) -> StoppableSocket:
     """Return a socket connected to the first address of ``host`` that accepts.
 
-    Raises the ``OSError`` of the last address, and everything that ``addresses_of`` raises.
+    Only the IP addresses that ``resolve`` returns are used. Raises the ``OSError`` of the last one, and
+    everything that ``resolve`` raises.
     """
-    patience = _PATIENCE.get()
+    patience = Patience.of_this_thread()
+    patience.has_connected = True
     patience.enter(Phase.CONNECT)
-    infos = _in_thread(lambda: addresses_of(host, port), patience)
-    problem: OSError = socket.gaierror(socket.EAI_NONAME, "The host has no address.")
-    for family, kind, protocol, _, address in infos:
-        patience.enter(Phase.CONNECT, share=len(infos))
-        opened = StoppableSocket(family, kind, protocol)
+    addresses = _in_thread(lambda: resolve(host), patience)
+    problem = OSError("The host has no address.")
+    for address in addresses:
+        patience.enter(Phase.CONNECT, share=len(addresses))
         try:
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            opened.connect(address)
+            return _connected(address, port)
         except OSError as error:
-            opened.close()
             problem = error
-        except BaseException:
-            opened.close()
-            raise
-        else:
-            patience.enter(Phase.TLS)
-            return opened
     raise problem
+
+
+def _connected(address: str, port: int) -> StoppableSocket:
+    infos = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    family, kind, protocol, _, place = infos[0]
+    opened = StoppableSocket(family, kind, protocol)
+    try:
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        opened.connect(place)
+    except BaseException:
+        opened.close()
+        raise
+    Patience.of_this_thread().enter(Phase.TLS)
+    return opened
 
 
 def _in_thread(ask: Callable[[], Result], patience: Patience) -> Result:

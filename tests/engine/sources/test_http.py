@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.errors import (
     AnswerTooLarge,
     AuthRefused,
@@ -60,9 +61,10 @@ def server() -> Iterator[HttpServer]:
 
 def client_of(url: str, **options: Any) -> HttpClient:
     """A client with a secret. ``silence_seconds`` and the like are settings, the others are its own."""
-    seams = {name: options.pop(name) for name in ("addresses_of", "explain") if name in options}
+    resolve = options.pop("resolve", lambda host: AddressPolicy().resolve(host, FIELDS.address))
+    explain = options.pop("explain", lambda refusal: None)
     headers = {"Authorization": f"Bearer {SECRET}"}
-    return HttpClient(HttpSettings(url, headers, fields=FIELDS, **options), **seams)
+    return HttpClient(HttpSettings(url, headers, fields=FIELDS, **options), resolve, explain=explain)
 
 
 @pytest.fixture
@@ -106,16 +108,28 @@ def test_answers_in_chunks_and_compressed_arrive_whole(server: HttpServer, clien
     assert client.request("GET", "/page") == page + b"end"
 
 
+@pytest.mark.parametrize("closes_after_seconds", [0, 0.02])
 def test_a_connection_that_the_server_closed_meanwhile_is_opened_again(
-    server: HttpServer, client: HttpClient
+    server: HttpServer, client: HttpClient, closes_after_seconds: float
 ) -> None:
-    server.answers.append(raw(head(200, 2) + b"{}"))
-    assert client.request("GET", "/page") == b"{}"
-    time.sleep(0.02)
+    for _ in range(20):
+        server.answers.append(raw(head(200, 2) + b"{}"))
+        assert client.request("GET", "/page") == b"{}"
+    time.sleep(closes_after_seconds)
     assert client.request("GET", "/page") == b"{}"
     client.close()
     assert client.request("GET", "/page") == b"{}"
-    assert server.connections == 3
+    assert server.connections == 22
+
+
+def test_a_request_on_an_idle_connection_that_is_closed_unanswered_is_sent_again_once(
+    server: HttpServer, client: HttpClient
+) -> None:
+    server.answers += [reply(b"1"), raw(b""), reply(b"2"), raw(b""), raw(b"")]
+    assert client.request("GET", "/page") == b"1"
+    assert client.request("GET", "/page") == b"2"
+    failure(client, SourceUnavailable)
+    assert (len(server.requests), server.connections) == (5, 3)
 
 
 @pytest.mark.parametrize(
@@ -202,11 +216,11 @@ def test_a_stop_ends_a_connection_that_nobody_accepts(full: int) -> None:
 def test_a_stop_ends_the_wait_for_a_name_server() -> None:
     is_over = threading.Event()
 
-    def hanging(host: str, port: int) -> list[Any]:
+    def hanging(host: str) -> tuple[str, ...]:
         is_over.wait(10)
-        return []
+        return ()
 
-    with client_of("http://example.test", addresses_of=hanging) as client:
+    with client_of("http://example.test", resolve=hanging) as client:
         assert took(lambda stop: client.request("GET", "/page", stop=stop)) < 0.5
     is_over.set()
 
@@ -288,26 +302,19 @@ def test_a_port_on_which_nothing_listens_is_said_on_the_address(full: int) -> No
 
 
 def test_a_host_without_an_address_is_said_on_the_address() -> None:
-    def unknown(host: str, port: int) -> list[Any]:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    with client_of("http://example.test", addresses_of=unknown) as client:
-        assert failure(client, HostUnknown).field == "uri"
     with client_of(f"http://{'x' * 64}.test") as client:  # longer than a label of a name may be
         assert failure(client, HostUnknown).field == "uri"
 
 
 def test_only_the_addresses_that_are_allowed_are_used(server: HttpServer) -> None:
-    def allowed(host: str, port: int) -> list[Any]:
-        if host != "books.test":
-            raise ConnectionFailed("It is private.", code="address_private", field="uri")
-        return list(socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM))
-
-    with client_of("http://books.test", addresses_of=allowed) as client:
+    policy = AddressPolicy(allow_private=False)
+    with client_of(server.url, resolve=lambda host: policy.resolve(host, "uri")) as client:
+        found = failure(client, ConnectionFailed)
+        assert (found.code, found.field) == ("address_private", "uri")
+    assert server.connections == 0
+    with client_of(f"http://books.test:{server.port}", resolve=lambda host: ("::1", "127.0.0.1")) as client:
         assert client.request("GET", "/page") == b"{}"
-    with client_of(server.url, addresses_of=allowed) as client:
-        assert failure(client, ConnectionFailed).code == "address_private"
-    assert server.connections == 1
+    assert server.requests[0].headers["host"] == f"books.test:{server.port}"
 
 
 @pytest.mark.parametrize(
