@@ -1,4 +1,4 @@
-"""An HTTP server whose answers go wrong at will: stalls, cuts, storms of 429, endless bodies.
+"""An HTTP server with faults: stalls, cuts, many answers 429, endless bodies.
 
 Answers are functions of the connection and the request. ``server.answers`` are given once each, in turn; then
 ``server.usual`` is given to every request::
@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request as it came: ``path`` with its query, the names of ``headers`` in lower case."""
+    """A request: ``path`` with its query, the names of ``headers`` in lower case."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class HttpRequest:
 
 @dataclass
 class HttpServer:
-    """``requests`` holds what was asked so far, ``connections`` how often somebody connected.
+    """``requests`` are all requests so far, ``connections`` the number of connections.
 
     ``is_closing`` ends every stall. ``peak`` is the greatest number of requests that were open at once.
     """
@@ -127,7 +127,7 @@ def busy(retry_after: str | None = None, body: bytes = b'{"message": "Too many r
 
 
 def raw(sent: bytes) -> Answer:
-    """Bytes as they are; then the connection ends."""
+    """These bytes, then the end of the connection."""
 
     def answer(server: HttpServer, connection: socket.socket, request: HttpRequest) -> None:
         connection.sendall(sent)
@@ -137,12 +137,12 @@ def raw(sent: bytes) -> Answer:
 
 
 def cut(body: bytes, length: int = 1000) -> Answer:
-    """The beginning of a body; then the connection ends."""
+    """The beginning of a body, then the end of the connection."""
     return raw(head(200, length) + body)
 
 
 def stall(sent: bytes = b"") -> Answer:
-    """Some bytes, or none, and then nothing more."""
+    """These bytes, then nothing more, on an open connection."""
 
     def answer(server: HttpServer, connection: socket.socket, request: HttpRequest) -> None:
         connection.sendall(sent)
@@ -153,7 +153,7 @@ def stall(sent: bytes = b"") -> Answer:
 
 
 def drip(seconds: float = 0.05) -> Answer:
-    """A byte now and then, for ever."""
+    """A byte from time to time, without an end."""
 
     def answer(server: HttpServer, connection: socket.socket, request: HttpRequest) -> None:
         connection.sendall(head(200, 10**6))
@@ -178,7 +178,7 @@ def endless(piece: bytes = b"x" * 65536, **headers: str) -> Answer:
 
 @contextmanager
 def http_faults(tls: ssl.SSLContext | None = None, *, is_mute: bool = False) -> Iterator[HttpServer]:
-    """A server on a free port. ``is_mute``: it accepts connections and says nothing, not even in TLS."""
+    """A server on a free port. ``is_mute``: it accepts connections and sends nothing, not even in TLS."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = HttpServer(listener.getsockname()[1], usual=reply())
     opened: list[socket.socket] = []

@@ -1,4 +1,4 @@
-"""What a source that speaks HTTP owes the pipeline, in addition to ``SourceContract``.
+"""The contract of sources that speak HTTP: ``SourceContract``, and faults of the server.
 
 Between the source and its server stands ``faults`` (``tests/emulators/http_faults.py``), whose ``usual``
 answer is that of the server, for example through ``forward``::
@@ -75,7 +75,7 @@ class HttpSourceContract(SourceContract):
         [cut(b'{"half": "a pa'), raw(b"HTTP/1.1 200 OK\r\nConte"), reply(b"<h1>Bad gateway</h1>", 502)],
         ids=["body", "headers", "502"],
     )
-    def test_a_read_that_breaks_off_goes_on_after_its_last_cursor(
+    def test_a_read_that_breaks_off_continues_after_its_last_cursor(
         self, case: SourceCase, source: Source, faults: HttpServer, place: int, fault: Answer
     ) -> None:
         part, plan = slices_of(case, source)[0], plan_of(case, source)
@@ -105,7 +105,7 @@ def _read_on(
     plan: ReadPlan,
     failures: list[SourceUnavailable] | None = None,
 ) -> list[Batch]:
-    """Read a slice as the pipeline does: after a failure that may pass, go on after the last cursor."""
+    """Read a slice as the pipeline does: after a retryable failure, continue after the last cursor."""
     batches: list[Batch] = []
     after: Cursor | None = None
     for _ in range(STORM + 5):

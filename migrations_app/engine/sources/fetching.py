@@ -12,35 +12,22 @@ are asked for again in smaller parts. The answers that are held never have more 
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from migrations_app.engine.errors import (
-    AnswerTooLarge,
-    ConnectionRefused,
-    FerryError,
-    Interrupted,
-    SourceBusy,
-)
-from migrations_app.engine.log import Log, counted, silent
-from migrations_app.engine.pacing.concurrency_search import ConcurrencySearch
-from migrations_app.engine.pacing.retry_policy import Backoff, RetryPolicy
+from migrations_app.engine.errors import AnswerTooLarge, FerryError, Interrupted, SourceBusy
+from migrations_app.engine.log import Log, silent
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
+from migrations_app.engine.sources.fetch_pace import Pace, Permit, Tries
 from migrations_app.engine.stop_token import StopToken
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
-
-# A source at its limit asks to slow down again and again. The log gets one warning in this time.
-LOG_EVERY_SECONDS = 60.0
-# After so many answers in a row that were not too large, twice the items are asked for at once.
-FITS_BEFORE_GROWTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +116,7 @@ class _Fetching(Generic[Item, Answer]):
         self._stop = stop.child()
         self._limits = limits
         self._log = log
-        self._pace = _Pace(limits, log)
+        self._pace = Pace(limits.most_at_once, log)
         self._threads: list[threading.Thread] = []
         # Guards everything below.
         self._changed = threading.Condition()
@@ -231,7 +218,7 @@ class _Fetching(Generic[Item, Answer]):
                 self._changed.notify_all()
 
     def _list(self, place: Any) -> Listed[Item]:
-        tries = _Tries(self._limits.retry)
+        tries = Tries(self._limits.retry)
         while True:
             try:
                 return self._list_after(place, self._stop)
@@ -264,7 +251,7 @@ class _Fetching(Generic[Item, Answer]):
             return self._todo.popleft()
 
     def _fetch_page(self, page: _Page[Item, Answer]) -> None:
-        first, tries = 0, _Tries(self._limits.retry)
+        first, tries = 0, Tries(self._limits.retry)
         while first < len(page.items):
             items = page.items[first : first + self._pace.most_items(len(page.items))]
             try:
@@ -279,7 +266,7 @@ class _Fetching(Generic[Item, Answer]):
                 self._pace.note(error, "A page", seconds)
                 self._stop.wait(seconds)
             else:
-                first, tries = first + len(items), _Tries(self._limits.retry)
+                first, tries = first + len(items), Tries(self._limits.retry)
 
     def _fetch_part(self, page: _Page[Item, Answer], items: Sequence[Item], first: int) -> None:
         with self._permit(page) as permit:
@@ -299,14 +286,14 @@ class _Fetching(Generic[Item, Answer]):
         self._wake()  # more requests may be allowed now
 
     @contextmanager
-    def _permit(self, page: _Page[Item, Answer]) -> Iterator[_Permit]:
+    def _permit(self, page: _Page[Item, Answer]) -> Iterator[Permit]:
         """Wait until another request may run, and reserve the bytes of its answer."""
         reserved = self._limits.answer_bytes
         with self._changed:
             self._wait_for(lambda: self._in_flight < self._pace.limit and self._has_room(page))
             self._held_bytes += reserved
             self._in_flight += 1
-            permit = _Permit(self._pace.epoch)
+            permit = Permit(self._pace.epoch)
         try:
             yield permit
         finally:
@@ -321,86 +308,3 @@ class _Fetching(Generic[Item, Answer]):
         if self._is_awaited and page is self._pages[0] and not page.ready:
             return True
         return self._held_bytes + 2 * self._limits.answer_bytes <= self._limits.held_bytes
-
-
-class _Tries:
-    """The tries of one request. A busy source costs none."""
-
-    def __init__(self, retry: RetryPolicy) -> None:
-        self._retry = retry
-        self._backoff = Backoff(retry)
-        self._pauses = 0
-
-    def failed(self, error: FerryError) -> float:
-        """Return the seconds to wait before the next try. Raises ``error`` if there is none."""
-        if isinstance(error, SourceBusy):
-            self._pauses += 1
-            return self._retry.wait_seconds(self._pauses, error.retry_after_seconds)
-        # A server that is restarting refuses connections.
-        if isinstance(error, Interrupted) or not (error.retryable or isinstance(error, ConnectionRefused)):
-            raise error
-        return self._backoff.failed(error)
-
-
-@dataclass(slots=True)
-class _Permit:
-    """Permission for one request. ``epoch``: the number of slow-downs before it began."""
-
-    epoch: int
-    was_full: bool = False
-
-
-class _Pace:
-    """How many requests run at once and how many items each asks for. Any thread may call any method."""
-
-    def __init__(self, limits: FetchLimits, log: Log) -> None:
-        self._search = ConcurrencySearch(limits.most_at_once)
-        self._log = log
-        self._lock = threading.Lock()
-        self._quiet_until = 0.0
-        self._most_items: float = math.inf
-        self._fits = 0
-        self.epoch = 0
-
-    @property
-    def limit(self) -> int:
-        return self._search.limit
-
-    def most_items(self, whole: int) -> int:
-        """Return how many of ``whole`` items to ask for at once."""
-        return int(min(self._most_items, whole))
-
-    def slow_down(self, permit: _Permit) -> None:
-        """Halve the number of requests. Requests that ran at the same time count once."""
-        with self._lock:
-            if permit.epoch == self.epoch:
-                self._search.halve(time.monotonic(), refused=True)
-                self.epoch += 1
-
-    def succeeded(self, permit: _Permit, size_bytes: int, items: int) -> None:
-        with self._lock:
-            if permit.epoch == self.epoch:
-                self._search.acknowledged(time.monotonic(), size_bytes, permit.was_full)
-            if items >= self._most_items:
-                self._fits += 1
-                if self._fits == FITS_BEFORE_GROWTH:
-                    self._most_items, self._fits = 2 * self._most_items, 0
-
-    def shrink(self, items: int, error: AnswerTooLarge) -> None:
-        """Ask for at most half as many items from now on."""
-        with self._lock:
-            self._most_items, self._fits = min(self._most_items, max(1, items // 2)), 0
-            most = counted(int(self._most_items), "item")
-        self._log("debug", f"{error.message.rstrip('.')}: {most} at once from now on", code=error.code)
-
-    def note(self, error: FerryError, what: str, seconds: float) -> None:
-        """Log a request that pauses or is tried again."""
-        with self._lock:
-            now = time.monotonic()
-            is_quiet = now < self._quiet_until
-            self._quiet_until = self._quiet_until if is_quiet else now + LOG_EVERY_SECONDS
-        reason = error.message.rstrip(".")
-        text = f"{what} could not be fetched ({reason}): trying again in {seconds:.1f} s"
-        if isinstance(error, SourceBusy):
-            text = f"The source asked to slow down ({reason}): {what.lower()} pauses for {seconds:.1f} s"
-        self._log("debug" if is_quiet else "warning", text, code=error.code)

@@ -15,6 +15,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from migrations_app.engine.errors import CursorLost
 from migrations_app.engine.mapping import Mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Slice
 from migrations_app.engine.sources.base import Closable, ReadContext, Source
@@ -27,6 +28,7 @@ NOT_RESUMABLE = (
     "the source collection has no key order to continue from, and reading all of it takes longer than one "
     "task may run"
 )
+CURSOR_LOST = "the source lost the place of the read while the keys were compared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class KeyCheck:
         while not self.state.is_done:
             if self.state.part >= len(self._sent.parts) or self._left == 0:
                 self._update(is_done=True)
-            elif self._check_slice(self._sent.parts[self.state.part], ReadContext(stop), deadline):
+            elif self._is_slice_checked(ReadContext(stop), deadline):
                 self._update(part=self.state.part + 1, after=None)
             else:
                 break
@@ -97,6 +99,13 @@ class KeyCheck:
     @property
     def _left(self) -> int | None:
         return None if self._sent.limit is None else max(0, self._sent.limit - self.state.read)
+
+    def _is_slice_checked(self, ctx: ReadContext, deadline: Deadline) -> bool:
+        try:
+            return self._check_slice(self._sent.parts[self.state.part], ctx, deadline)
+        except CursorLost:
+            self._update(is_done=True, reason=CURSOR_LOST)
+            return False
 
     def _check_slice(self, part: Slice, ctx: ReadContext, deadline: Deadline) -> bool:
         """Look for the keys of ``part``, from where the last run stopped. Return True at the end of it."""

@@ -40,7 +40,7 @@ def test_a_pause_lasts_as_long_as_the_source_asks(move: Move) -> None:
     assert "pauses for 0.1 s" in move.logged[0][1]
 
 
-def test_pauses_between_interruptions_use_up_no_try(move: Move) -> None:
+def test_pauses_between_interruptions_cost_no_try(move: Move) -> None:
     """Four interruptions without a row in between are allowed, the fifth is not."""
     move.collection.busy += [60] * 4
     move.collection.breaks += [60] * 4
@@ -59,7 +59,7 @@ def test_a_stop_ends_the_pause(move: Move) -> None:
         move.run()
 
 
-def test_a_busy_source_does_not_start_a_slice_over_for_ever(move: Move) -> None:
+def test_a_slice_that_cannot_be_resumed_does_not_start_over_forever_at_a_busy_source(move: Move) -> None:
     """A slice that cannot be resumed would send the same rows again after each pause."""
     move.collection.resumable = False
     move.collection.busy += [0] * 10 + [100] * 50
@@ -71,8 +71,8 @@ def test_a_busy_source_does_not_start_a_slice_over_for_ever(move: Move) -> None:
 # ---------------------------------------------------------------- a lost cursor
 
 
-def test_a_slice_whose_cursor_is_lost_begins_again_with_empty_counters(move: Move) -> None:
-    move.spoil(reject=(5, 190))
+def test_a_slice_whose_cursor_is_lost_starts_over_with_empty_counters(move: Move) -> None:
+    move.add_faults(reject=(5, 190))
     move.collection.breaks += [100]
     move.collection.lost_after += range(60, 101)
     assert move.run(max_rejected=2) is SliceEnd.DONE
@@ -95,9 +95,9 @@ def pause_after_some(move: Move, **options: int) -> None:
     move.logged.clear()
 
 
-def test_what_earlier_workers_counted_is_void_after_a_lost_cursor(move: Move) -> None:
+def test_after_a_lost_cursor_the_counts_of_earlier_workers_are_void(move: Move) -> None:
     """Its rejected rows do not count twice, its limit of rows is whole again, and it does not pause."""
-    move.spoil(reject=(5, 150, 151))
+    move.add_faults(reject=(5, 150, 151))
     pause_after_some(move, max_rejected=1)
     stored = move.ledger.checkpoint()
     assert stored.counters.rejected == 1
@@ -113,7 +113,7 @@ def test_what_earlier_workers_counted_is_void_after_a_lost_cursor(move: Move) ->
         move.resume(stored, max_rejected=1)
 
 
-def test_with_auto_id_rows_are_not_doubled_after_a_lost_cursor(auto_move: Move) -> None:
+def test_with_auto_id_a_lost_cursor_fails_the_slice_instead_of_writing_rows_twice(auto_move: Move) -> None:
     pause_after_some(auto_move)
     stored = auto_move.ledger.checkpoint()
     auto_move.collection.lost_after.append(stored.after)
@@ -126,8 +126,8 @@ def test_with_auto_id_rows_are_not_doubled_after_a_lost_cursor(auto_move: Move) 
     assert auto_move.ledger.checkpoint().after == stored.after, "nothing was forgotten"
 
 
-def test_with_auto_id_a_slice_begins_again_if_nothing_was_written(auto_move: Move) -> None:
-    auto_move.spoil(skip=tuple(range(150)))
+def test_with_auto_id_a_slice_starts_over_if_nothing_was_written(auto_move: Move) -> None:
+    auto_move.add_faults(skip=tuple(range(150)))
     pause_after_some(auto_move)
     stored = auto_move.ledger.checkpoint()
     assert stored.counters.written == 0
@@ -137,7 +137,7 @@ def test_with_auto_id_a_slice_begins_again_if_nothing_was_written(auto_move: Mov
     assert auto_move.ledger.checkpoint().counters.skipped == 150
 
 
-def test_cursors_that_are_lost_again_and_again_fail_the_slice(move: Move) -> None:
+def test_a_slice_whose_cursors_are_lost_again_and_again_fails(move: Move) -> None:
     move.collection.breaks += [100] * 50
     move.collection.lost_after += [row for row in range(60, 101) for _ in range(50)]
     with pytest.raises(CursorLost):

@@ -66,7 +66,7 @@ class Numbers:
                 self.in_flight -= 1
 
     def read(self, got: list[Fetched[int, bytes]] | None = None, after: int | None = None) -> list[int]:
-        """All numbers that arrive, in their order; ``got`` keeps them also if the read fails."""
+        """Return all numbers that arrive, in order. ``got`` holds them also if the read fails."""
         got = [] if got is None else got
         stream = fetch_in_order(
             self.list_after, self.fetch, len, self.stop, after=after, limits=self.limits, log=self._log
@@ -92,7 +92,7 @@ ALL = list(range(10 * PAGE))
 
 
 def failing(error: FerryError, *, page: int, times: int = 1) -> Callable[..., None]:
-    """Fail the first ``times`` requests for the items of one page."""
+    """Return an ``on_fetch`` that fails the first ``times`` requests for the items of one page."""
     left = Counter({page: times})
     lock = threading.Lock()
 
@@ -164,7 +164,7 @@ def test_a_page_that_stays_away_fails_the_read_after_all_pages_before_it() -> No
 
 
 @pytest.mark.parametrize("error", [SourceDataError("It is broken."), ZeroDivisionError()])
-def test_what_another_try_cannot_help_is_raised_at_once(error: Exception) -> None:
+def test_a_permanent_error_is_raised_at_once(error: Exception) -> None:
     source = Numbers()
     source.on_fetch = failing(error, page=3, times=99)  # type: ignore[arg-type]
     got: list[Fetched[int, bytes]] = []
@@ -177,7 +177,7 @@ def test_what_another_try_cannot_help_is_raised_at_once(error: Exception) -> Non
 # ---------------------------------------------------------------- busy
 
 
-def test_a_busy_page_waits_as_long_as_the_source_asks_while_the_others_go_on() -> None:
+def test_a_busy_page_waits_as_long_as_the_source_asks_while_the_others_continue() -> None:
     asked_at: list[tuple[int, float]] = []
     fail = failing(SourceBusy("Too many requests.", retry_after_seconds=0.1), page=1)
 
@@ -210,7 +210,7 @@ def test_a_storm_of_busy_answers_costs_no_try_and_halves_the_requests() -> None:
     assert [level for level, _ in source.logged].count("warning") == 1, "a storm is one warning a minute"
 
 
-def test_a_busy_list_pauses_and_a_lost_one_is_said_after_all_that_was_listed() -> None:
+def test_a_busy_list_pauses_and_a_lost_list_is_reported_after_everything_before_it() -> None:
     busy = iter([SourceBusy("Too many requests."), SourceUnavailable("It is away.")] * 2)
 
     def on_list(place: int) -> None:
@@ -259,7 +259,7 @@ def test_pages_grow_again_after_a_part_of_the_list_with_large_rows() -> None:
     assert len(source.asked[-1]) == PAGE
 
 
-def test_one_row_that_is_too_large_is_said_after_all_rows_before_it() -> None:
+def test_one_item_that_is_too_large_is_reported_after_all_items_before_it() -> None:
     def on_fetch(items: Sequence[int]) -> None:
         if 34 in items:
             raise AnswerTooLarge("The answer is too large.")

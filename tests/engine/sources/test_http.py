@@ -151,7 +151,7 @@ def test_an_answer_that_is_too_large_is_refused_before_it_is_held(
     assert len(client.request("GET", "/page", max_bytes=1000)) == 1000
 
 
-def test_an_encoding_that_was_not_asked_for_is_said(server: HttpServer, client: HttpClient) -> None:
+def test_an_encoding_that_was_not_requested_is_refused(server: HttpServer, client: HttpClient) -> None:
     server.answers.append(reply(b"?", Content_Encoding="br"))
     assert "“br”" in failure(client, SourceDataError).message
 
@@ -208,7 +208,7 @@ def test_a_stop_ends_a_tls_handshake_that_hangs() -> None:
         assert took(lambda stop: client.request("GET", "/page", stop=stop)) < 0.5
 
 
-def test_a_stop_ends_a_connection_that_nobody_accepts(full: int) -> None:
+def test_a_stop_ends_a_connection_that_is_not_accepted(full: int) -> None:
     with client_of(f"http://127.0.0.1:{full}") as client:
         assert took(lambda stop: client.request("GET", "/page", stop=stop)) < 0.5
 
@@ -225,7 +225,7 @@ def test_a_stop_ends_the_wait_for_a_name_server() -> None:
     is_over.set()
 
 
-def test_a_stop_that_came_before_sends_nothing(server: HttpServer, client: HttpClient) -> None:
+def test_after_a_stop_nothing_is_sent(server: HttpServer, client: HttpClient) -> None:
     stop = StopToken()
     stop.stop(Canceled("Stopped by the test."))
     with pytest.raises(Canceled):
@@ -265,7 +265,7 @@ def full() -> Iterator[int]:
     ],
     ids=["body", "after headers", "no answer", "headers", "no length", "chunk", "gzip", "no gzip"],
 )
-def test_an_answer_that_breaks_off_is_tried_again_by_the_pipeline(
+def test_an_answer_that_breaks_off_is_a_retryable_error(
     server: HttpServer, client: HttpClient, answer: Answer
 ) -> None:
     server.answers.append(answer)
@@ -275,7 +275,7 @@ def test_an_answer_that_breaks_off_is_tried_again_by_the_pipeline(
     assert client.request("GET", "/page") == b"{}"
 
 
-def test_an_answer_that_does_not_come_is_given_up(server: HttpServer) -> None:
+def test_an_answer_that_does_not_come_is_a_retryable_error(server: HttpServer) -> None:
     server.answers += [stall(), stall(head(200, 9) + b"x"), drip()]
     with client_of(server.url, silence_seconds=0.1) as client:
         for options in ({}, {}, {"deadline": Deadline(0.1)}):
@@ -284,13 +284,15 @@ def test_an_answer_that_does_not_come_is_given_up(server: HttpServer) -> None:
             assert found.retryable
 
 
-def test_what_does_not_speak_http_is_said_on_the_address(server: HttpServer, client: HttpClient) -> None:
+def test_a_server_that_does_not_speak_http_is_reported_on_the_address(
+    server: HttpServer, client: HttpClient
+) -> None:
     server.answers.append(raw(b"SSH-2.0-OpenSSH_9.2\r\n"))
     found = failure(client, ConnectionFailed)
     assert (found.code, found.field) == ("not_http", "uri")
 
 
-def test_a_port_on_which_nothing_listens_is_said_on_the_address(full: int) -> None:
+def test_a_port_on_which_nothing_listens_is_reported_on_the_address(full: int) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with client_of(f"http://localhost:{unused.getsockname()[1]}") as client:
@@ -301,7 +303,7 @@ def test_a_port_on_which_nothing_listens_is_said_on_the_address(full: int) -> No
         assert "within 0.1 seconds" in found.message
 
 
-def test_a_host_without_an_address_is_said_on_the_address() -> None:
+def test_a_host_without_an_address_is_reported_on_the_address() -> None:
     with client_of(f"http://{'x' * 64}.test") as client:  # longer than a label of a name may be
         assert failure(client, HostUnknown).field == "uri"
 
@@ -373,7 +375,7 @@ def test_a_certificate_is_checked_against_the_pasted_one(
     assert caught.value.field == "ca"
 
 
-def test_tls_where_there_is_none_and_none_where_there_is_are_told_apart(
+def test_tls_to_a_server_without_it_and_the_reverse_are_reported(
     server: HttpServer, tls_server: HttpServer
 ) -> None:
     with client_of(tls_url(server)) as client:
@@ -436,7 +438,7 @@ def test_the_message_of_the_server_is_found(
     assert len(found.message) < 500
 
 
-def test_a_source_may_explain_an_answer_better(server: HttpServer) -> None:
+def test_a_source_can_replace_the_error_of_an_answer(server: HttpServer) -> None:
     def explain(refusal: HttpRefusal) -> FerryError | None:
         if b"circuit_breaking" in refusal.body:
             return AnswerTooLarge(refusal.said, retry_after_seconds=refusal.retry_after_seconds)

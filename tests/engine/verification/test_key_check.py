@@ -74,6 +74,14 @@ def test_an_interrupted_search_is_continued(moved: Move, resumable: bool, second
     assert (state.asked, state.found) == (ROWS, ROWS)
 
 
+def test_a_search_whose_cursor_is_lost_ends_with_the_reason(moved: Move) -> None:
+    check = key_check(moved)
+    assert not check.run(StopToken(), Deadline(0))
+    moved.collection.lost_after.append(check.state.after)
+    assert check.run(StopToken(), Deadline())
+    assert "lost the place" in check.state.reason
+
+
 def test_a_search_that_cannot_be_continued_ends_at_its_deadline(moved: Move) -> None:
     moved.collection.resumable = False
     check = key_check(moved)

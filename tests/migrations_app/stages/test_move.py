@@ -109,6 +109,19 @@ def test_a_slice_that_starts_over_does_not_count_its_rejected_rows_twice(world, 
     assert (the_slice().rows_read, the_slice().rows_rejected, job.error_code) == (100, 6, "")
 
 
+def test_a_slice_whose_cursor_is_lost_starts_over_with_empty_counters(world, ready, pages_of_ten):
+    world.target.refuse = lambda row: "Never." if row["id"] < 6 else ""
+    job = ready(max_rejected=8)
+    tasks.work(job.pk)
+    JobSlice.objects.update(state=SliceState.WAITING, cursor=30, rows_read=30, rows_written=24)
+    world.source.collections["books"].lost_after.append(30)
+    world.target.refuse = lambda row: "Never." if 4 <= row["id"] < 11 else ""
+    tasks.work(job.pk)
+    job.refresh_from_db()
+    assert (the_slice().rows_read, the_slice().rows_written, job.error_code) == (100, 93, "")
+    assert sorted(int(row.locator) for row in RejectedRow.objects.all()) == list(range(4, 11))
+
+
 # ---------------------------------------------------------------- leases
 
 
