@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import re
 import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -59,6 +60,7 @@ IDLE_CONNECTIONS = 32
 PORTS = {"http": 80, "https": 443}
 # The sockets wait in steps, and ``Patience`` adds them up.
 STEP_TIMEOUT = urllib3.Timeout(connect=STEP_SECONDS, read=STEP_SECONDS)
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _LIBRARY_ERRORS = (HTTPError, http.client.HTTPException, OSError, UnicodeError, zlib.error)
 
 
@@ -98,6 +100,7 @@ class HttpClient:
         self._settings = settings
         self._explain = explain
         self._scheme, self.host, self.port, self._prefix = _parsed(settings)
+        _check_headers(settings)
         name = f"[{self.host}]" if ":" in self.host else self.host
         self.server = f"{self._scheme}://{name}:{self.port}"
         values = [*settings.headers.values(), *settings.secrets]
@@ -302,12 +305,24 @@ def _parsed(settings: HttpSettings) -> tuple[str, str, int, str]:
         )
     has_host = bool(parts.hostname) and not any(c.isspace() for c in url)
     if parts.scheme not in PORTS or not has_host or not port or parts.query or parts.fragment:
+        # After “?” and before “@” there may be a secret.
+        shown = "This" if "@" in url else f"“{url.partition('?')[0]}”"
         raise SettingsError(
-            f"“{url.partition('?')[0]}” is not an address that Vectorferry can use.",
+            f"{shown} is not an address that Vectorferry can use.",
             "Write it as https://host:port or http://host:port.",
             field=at,
         )
     return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/")
+
+
+def _check_headers(settings: HttpSettings) -> None:
+    """Refuse values that ``http.client`` would refuse with the value in its message."""
+    if not all(_HEADER_VALUE.fullmatch(value) for value in settings.headers.values()):
+        raise SettingsError(
+            "The credentials contain a character that cannot be sent, such as a line break.",
+            "Copy them again.",
+            field=settings.fields.secret,
+        )
 
 
 def _tls_context(settings: HttpSettings) -> ssl.SSLContext:

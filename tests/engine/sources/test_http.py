@@ -322,12 +322,21 @@ def test_only_the_addresses_that_are_allowed_are_used(server: HttpServer) -> Non
 @pytest.mark.parametrize(
     "url",
     ["books.test", "ftp://books.test", "http://", "http://a b", "http://a:0", "http://a:x", "http://a:99999",
-     "http://a?key=1", "http://[::1", f"http://me:{SECRET}@a"],
+     "http://a?key=1", "http://[::1", f"http://me:{SECRET}@a", f"http://me:{SECRET}[@a", f"ftp://a?key={SECRET}"],
 )  # fmt: skip
 def test_an_address_that_cannot_be_used_is_refused_without_connecting(url: str) -> None:
     with pytest.raises(SettingsError) as caught:
         client_of(url)
     assert caught.value.field == "uri"
+    assert SECRET not in caught.value.message
+
+
+@pytest.mark.parametrize("value", [f"{SECRET}\n", f"{SECRET}…"])
+def test_credentials_that_cannot_be_sent_are_refused_without_showing_them(value: str) -> None:
+    settings = HttpSettings("http://a", {"api-key": value}, fields=FIELDS)
+    with pytest.raises(SettingsError) as caught:
+        HttpClient(settings, AddressPolicy().resolve)
+    assert caught.value.field == "token"
     assert SECRET not in caught.value.message
 
 
