@@ -10,7 +10,7 @@ import pytest
 from migrations_app.engine.errors import Canceled, CursorLost, SourceBusy, TooManyRejected, UncleanStop
 from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.stop_token import Deadline
-from tests.engine.pipeline.moving import Move
+from tests.engine.pipeline.moves import Move
 
 ROWS = 200
 ALL = list(range(ROWS))

@@ -14,7 +14,7 @@ from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Read
 from migrations_app.engine.sources.base import ReadContext
 from migrations_app.engine.sources.http import HttpClient, HttpSettings
 from tests.emulators.http_faults import HttpServer, forward, http_faults
-from tests.engine.pipeline.moving import SPECS, books
+from tests.engine.pipeline.moves import SPECS, books
 from tests.kit import (
     BadSettings,
     HttpSourceContract,
