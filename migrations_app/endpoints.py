@@ -14,6 +14,7 @@ from pydantic import SecretStr, ValidationError
 from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import Fault, SettingsError
+from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.sources.registry import source_class
@@ -29,7 +30,7 @@ def target_class(kind: str) -> type[Target]:
     if kind not in TARGETS:
         raise SettingsError(
             f"There is no target of kind “{kind}”.",
-            f"Use one of: {', '.join(sorted(TARGETS))}.",
+            use_one_of(sorted(TARGETS)),
             code="kind_unknown",
             field="kind",
         )
@@ -103,7 +104,7 @@ def saved_connection(name: str, *, is_target: bool) -> Connection:
         role = "target" if is_target else "source"
         raise SettingsError(
             f"There is no saved {role} connection “{name}”.",
-            f"Use one of: {', '.join(names)}." if names else "Save one on the Connections page.",
+            use_one_of(names) or "Save one on the Connections page.",
             code="connection_unknown",
             field="connection",
         )

@@ -47,10 +47,10 @@ def queue_of(task: Task) -> str:
 def wake(job: Job, task: Task, *, delay_seconds: float = 0) -> None:
     """Make a worker call ``task`` for ``job``, after ``delay_seconds`` at the earliest.
 
-    For a job that a command runs in its own process this does nothing, except for ``SETTLE``: that process
-    may be dead.
+    For a job that a command runs in its own process this does nothing, except for ``SETTLE`` and
+    ``POST_MIGRATION``: that process may be dead, or has ended.
     """
-    if job.inline and task is not Task.SETTLE:
+    if job.inline and task not in (Task.SETTLE, Task.POST_MIGRATION):
         return
     broker = Broker(queue_of(task), delay_seconds)
     async_task(f"migrations_app.worker.tasks.{task}", job.pk, broker=broker, save=False)

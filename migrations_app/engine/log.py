@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -19,6 +20,12 @@ def counted(number: int, one: str, many: str = "") -> str:
     """Return a number with its noun: ``1 row``, ``4,000 rows``. ``many`` is the plural, ``one`` + "s" by
     default."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def use_one_of(names: Iterable[str]) -> str:
+    """Return the hint that lists the possible values: ``Use one of: a, b.``, or ``Use a.``; empty if none."""
+    listed = tuple(names)
+    return f"Use one of: {', '.join(listed)}." if len(listed) > 1 else f"Use {listed[0]}." if listed else ""
 
 
 def shortened(text: str, characters: int = 40) -> str:

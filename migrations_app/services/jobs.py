@@ -98,7 +98,7 @@ def _refuse_too_many(plan: Plan) -> None:
             (
                 Fault(
                     "too_many_collections",
-                    f"The plan has {len(plan.collections)} collections; one job can have {limit}.",
+                    f"The plan has {len(plan.collections)} collections; one job can have at most {limit}.",
                     "Split it into several plans. The operator can raise VECTORFERRY_MAX_COLLECTIONS.",
                     path="collections",
                 ),
@@ -136,7 +136,9 @@ def job_cancel(*, job: Job, user: User | None, drop: bool) -> None:
             f"{job.public_id} is {job.get_status_display()} and can no longer be canceled.",
             code="not_cancelable",
         )
-    rest = "the collections it created will be dropped" if drop else "the rows it wrote stay"
+    rest = (
+        "the collections that the job created will be dropped" if drop else "the rows that the job wrote stay"
+    )
     note(job, f"Canceled by {_name(user)}; {rest}.")
     if not job_settle(job=job):
         queue.wake(job, queue.Task.SETTLE)

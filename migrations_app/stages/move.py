@@ -11,6 +11,7 @@ from django.db.models import Sum
 
 from migrations_app import endpoints, queue, services
 from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
+from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import ServerChecks, compile_mapping
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
@@ -127,7 +128,8 @@ def _ended(job: Job, checkpoints: CheckpointStore, end: SliceEnd, log: RunLog) -
     left = rejections_left(job)
     if left is not None and left < 0:  # several slices together exceeded the limit
         error = TooManyRejected(
-            f"The plan allows {job.options.max_rejected:,} rejected rows; there are {-left:,} more.",
+            f"{counted(-left, 'more row')} could not be moved than the plan allows "
+            f"({job.options.max_rejected:,}).",
             "The rejected rows show the reasons. The plan's max_rejected sets the limit.",
         )
         log("error", error.message, hint=error.hint, code=error.code)

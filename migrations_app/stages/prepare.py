@@ -124,5 +124,5 @@ def _rows(row: JobCollection) -> str:
 def _limits(row: JobCollection) -> str:
     """Describe the limits of the plan: the number of rows and the read rate, if any."""
     rate = row.job.options.source_rows_per_second
-    first = f", of which the first {row.limit_rows:,} are requested" if row.limit_rows else ""
+    first = f", of which at most the first {row.limit_rows:,} are moved" if row.limit_rows else ""
     return first + (f"; at most {rate:,} are read per second" if rate else "")

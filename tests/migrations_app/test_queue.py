@@ -82,11 +82,11 @@ def test_a_delayed_task_is_not_handed_out_before_its_time(job):
     assert next_task("data") is not None
 
 
-def test_a_job_run_by_a_command_wakes_a_worker_only_to_end_it(job):
+def test_a_job_run_by_a_command_wakes_a_worker_only_to_end_it_and_for_actions_afterwards(job):
     job.inline = True
     for task in Task:
         queue.wake(job, task)
-    assert queue.waiting() == {(Task.SETTLE, job.pk): 1}
+    assert queue.waiting() == {(Task.SETTLE, job.pk): 1, (Task.POST_MIGRATION, job.pk): 1}
 
 
 def test_tasks_of_other_applications_in_the_same_table_are_not_counted(job):

@@ -229,15 +229,16 @@ class Allowance:
             spent, allowed = self._spent, None if self._rows is None else max(0, self._rows)
         if allowed is not None and spent > allowed:
             last = rejected[-1]
+            more = f"only {allowed:,}" if allowed else "no"
             raise TooManyRejected(
-                f"{counted(spent, 'row')} could not be moved; the plan allows only {allowed:,} more. "
+                f"{counted(spent, 'row')} could not be moved; the plan allows {more} more. "
                 f"The last one was row {last.locator}: {last.reason}",
                 "Look at the rejected rows. Then change the mapping, or allow more rejected rows "
                 "(max_rejected).",
             )
 
     def reset(self, returned: int = 0) -> None:
-        """Start the slice over. ``returned``: its rejected rows of earlier runs, which are void now."""
+        """Start the slice over. ``returned``: its rejected rows of earlier runs, which no longer count."""
         with self._lock:
             self._spent = 0
             if self._rows is not None:

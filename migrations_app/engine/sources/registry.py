@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from migrations_app.engine.errors import SettingsError
+from migrations_app.engine.log import use_one_of
 from migrations_app.engine.sources.base import Source
 
 
@@ -55,7 +56,7 @@ def source_class(kind: str) -> type[Source]:
     if kind not in SOURCES:
         raise SettingsError(
             f"There is no source of kind “{kind}”.",
-            f"Use one of: {', '.join(sorted(SOURCES))}.",
+            use_one_of(sorted(SOURCES)),
             code="kind_unknown",
             field="kind",
         )

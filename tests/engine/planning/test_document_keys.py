@@ -357,13 +357,13 @@ def test_the_hint_names_the_column_that_must_be_opened():
         (
             ODD | {"type": "INT64"},
             (
-                "In 1 of 4 sampled rows, “m.odd” has a type mismatch: such rows are rejected. "
+                "The value of “m.odd” does not fit in 1 of 4 sampled rows. Such rows are rejected. "
                 '“m.odd” is "x", which'
             ),
         ),
         (
             ODD | {"type": "INT64", "misfit": "dynamic", "target": "o"},
-            "such values stay in the dynamic field",
+            "Such values stay in the dynamic field",
         ),
         (ODD | {"type": "JSON"}, "2 of 4 sampled rows"),
     ],

@@ -59,7 +59,8 @@ def check_json(column: pa.Array, spec: TypeSpec, name: str) -> Iterator[Finding]
             rows_where(pc.invert(is_stored)),
             "json_not_object",
             lambda row: (
-                f"“{name}” is the JSON value {shortened(column[row].as_py())}; Milvus stores only objects."
+                f"“{name}” is the JSON value {shortened(column[row].as_py())}; Milvus stores only objects "
+                "and lists."
             ),
         )
     yield from check_json_text(column, name)

@@ -27,7 +27,7 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
     if number > capabilities.max_fields:
         most = capabilities.max_fields
         message = f"The collection would have {number} fields; {capabilities.limited_by} allows {most}."
-        hint = f"Leave {counted(number - most, 'field')} out, or use the dynamic field."
+        hint = f"Leave {counted(number - most, 'field')} out, or move them into the dynamic field."
         yield subject.fault("fields", "too_many_fields", message, hint)
     vectors = [entry for entry in fixed if entry.is_vector]
     if not vectors and not outputs and not any(e.source and e.source.is_vector and not e.spec for e in fixed):

@@ -167,7 +167,7 @@ def check_opened_sample(subject: Subject) -> Iterator[Fault]:
         key = fixed_key(subject.plan, path, _without_defaults(entry.plan))
         for finding in key.mismatches(sampled[path.column]):
             if finding.code in _TYPE_FINDINGS:
-                yield _misfit_warning(entry, finding, len(sampled[path.column]))
+                yield _type_mismatch_warning(entry, finding, len(sampled[path.column]))
                 break
 
 
@@ -181,14 +181,14 @@ def _without_defaults(plan: FieldPlan) -> FieldPlan:
     return plan.model_copy(update={"fill_null": None, "default": None, "too_long": "reject"})
 
 
-def _misfit_warning(entry: FieldEntry, finding: Finding, sampled: int) -> Fault:
+def _type_mismatch_warning(entry: FieldEntry, finding: Finding, sampled: int) -> Fault:
     result = (
-        "such values stay in the dynamic field"
+        "Such values stay in the dynamic field"
         if entry.plan.misfit == "dynamic"
-        else "such rows are rejected"
+        else "Such rows are rejected"
     )
-    rows = f"In {len(finding.rows):,} of {sampled:,} sampled rows, “{entry.name}” has a type mismatch"
-    message = f"{rows}: {result}. {finding.reason(int(finding.rows[0]))}"
+    rows = f"The value of “{entry.name}” does not fit in {len(finding.rows):,} of {sampled:,} sampled rows"
+    message = f"{rows}. {result}. {finding.reason(int(finding.rows[0]))}"
     return entry.fault("type", "sample_misfit", message, "Choose another type.", severity="warning")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrations_app.engine.errors import Fault
+from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.plan import FullTextPlan
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.preflight.rules.names import field_name_problem
@@ -70,5 +71,5 @@ def _check_analyzer(subject: Subject, path: str, wanted: FullTextPlan) -> Iterat
     is_of_collection = subject.plan.if_exists == "append" and wanted.analyzer.startswith("{")
     if wanted.analyzer not in known and not is_of_collection:
         message = f"{subject.capabilities} has no analyzer “{wanted.analyzer}”."
-        hint = f"{'Use one of: ' if len(known) > 1 else 'Use '}{', '.join(known)}."
+        hint = use_one_of(known)
         yield subject.fault(f"{path}.analyzer", "analyzer_unknown", message, hint)

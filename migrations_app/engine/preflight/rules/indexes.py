@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from migrations_app.engine.errors import Fault
+from migrations_app.engine.log import use_one_of
 from migrations_app.engine.milvus.index_params import COMMON_PARAMS, PARAMS, WITHOUT_DEFAULT
 from migrations_app.engine.milvus.metrics import (
     FULL_TEXT_METRICS,
@@ -59,7 +60,7 @@ def _check_index(
 
 def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[str, ...]) -> Iterator[Fault]:
     has = [name for name in known if name in subject.capabilities.metrics]
-    hint = f"Use one of: {', '.join(has)}." if len(has) > 1 else f"Use {has[0]}." if has else ""
+    hint = use_one_of(has)
     if index.metric not in known:
         message = f"“{index.metric}” is not a metric for {index.type} on “{index.field}”."
         yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
@@ -73,7 +74,7 @@ def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[st
 
 def _check_type(subject: Subject, path: str, index: IndexPlan, kind: MilvusType) -> Iterator[Fault]:
     has = [name for name in INDEX_TYPES[kind] if name in subject.capabilities.index_types]
-    hint = f"Use one of: {', '.join(has)}."
+    hint = use_one_of(has)
     if index.type not in INDEX_TYPES[kind]:
         message = f"“{index.type}” is not an index type for {kind}."
         yield subject.fault(f"{path}.type", "index_type_unsuitable", message, hint)

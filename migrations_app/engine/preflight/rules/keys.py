@@ -56,7 +56,12 @@ def _check_alone(subject: Subject, source: SourceField) -> Iterator[Fault]:
         yield subject.fault("key", "key_type", message, hint, USE_AUTO_ID)
     elif not any(subject.is_key(entry) for entry in subject.fixed()):
         message = f"The key “{source.name}” is not among the fields."
-        yield subject.fault("key", "key_not_a_field", message, "Make it a field of the target.")
+        yield subject.fault(
+            "key",
+            "key_not_a_field",
+            message,
+            "Make it a field of the target: a key cannot be in the dynamic field.",
+        )
 
 
 def check_made_key(subject: Subject) -> Iterator[Fault]:

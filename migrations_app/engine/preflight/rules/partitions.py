@@ -64,4 +64,6 @@ def _check_names(subject: Subject) -> Iterator[Fault]:
             yield subject.fault(path, problem.code, problem.message, problem.hint)
         elif name in twice or name == DEFAULT_PARTITION:
             message = f"The partition “{name}” is already used for other rows."
-            yield subject.fault(path, "name_duplicate", message, "Choose another name for this partition.")
+            yield subject.fault(
+                path, "name_duplicate", message, "Choose another name: rows of two values would mix."
+            )

@@ -41,7 +41,7 @@ LEFT_OUT: dict[str, str] = {
     "bytea[]": _NO_BYTES,
     **{f"{name}[]": _NO_VECTORS for name in (*VECTORS, *SPARSES)},
     "tsvector": _WORDS,
-    "money": "Its text depends on the server's language: to move it, read a view that casts it to numeric.",
+    "money": "Its text depends on the server's language. To move it, read a view that casts it to numeric.",
 }
 _LENGTH_HEADER = 4
 
