@@ -54,19 +54,19 @@ def _append_to(
             "Start the migration again: the plan is then checked again.",
         )
     is_counted = row.job.options.verify != "none"
-    counted = CountState()
+    state = CountState()
     if is_counted:
-        counted = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))
-        if not counted.is_done:
+        state = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))
+        if not state.is_done:
             return RunAgain(PAUSE_SECONDS)
     _create_partitions(held, plan, target)
-    row.count_before = counted.rows
+    row.count_before = state.rows
     row.target_state = TargetState.EXISTING
     row.save(update_fields=("count_before", "target_state"))
-    if counted.rows is not None:
-        held.log("info", f"Before this job adds rows, {row.target} contains {counted.rows:,}.")
+    if state.rows is not None:
+        held.log("info", f"{row.target} contains {counted(state.rows, 'row')} before this job adds rows.")
     elif is_counted:
-        held.log("warning", f"{row.target}: its existing rows were not counted. {counted.reason}")
+        held.log("warning", f"{row.target}: its existing rows were not counted. {state.reason}")
     return None
 
 
