@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from migrations_app.engine.mapping.checks.column_checks import rows_of_items, rows_where
 from migrations_app.engine.mapping.checks.findings import Finding, finding_of
 from migrations_app.engine.mapping.checks.json_checks import check_json_text
-from migrations_app.engine.model.json_documents import Members, to_json
+from migrations_app.engine.model.json.documents import Members, to_json
 from migrations_app.engine.model.limits import MAX_JSON_BYTES
 from migrations_app.engine.model.target_schema import META
 

@@ -17,7 +17,7 @@ from migrations_app.engine.mapping.dynamic_field import DynamicObjects
 from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.mapping.values.truncate import truncate
 from migrations_app.engine.model.batch import ReadColumn
-from migrations_app.engine.model.json_documents import (
+from migrations_app.engine.model.json.documents import (
     MAX_DEPTH,
     MISSING,
     Members,

@@ -30,8 +30,8 @@ from migrations_app.engine.errors import (
 )
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.batch import Rejected
+from migrations_app.engine.model.json.row import row_json
 from migrations_app.engine.model.partition_names import groups
-from migrations_app.engine.model.row_json import row_json
 from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit, QueuePosition
 from migrations_app.engine.pipeline.ledger import Allowance
 from migrations_app.engine.targets.base import Channel, Request

@@ -15,8 +15,8 @@ import pyarrow as pa
 from migrations_app.engine.mapping.json_column import read_documents
 from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.json_documents import plain
-from migrations_app.engine.model.json_values import fits, shown
+from migrations_app.engine.model.json.documents import plain
+from migrations_app.engine.model.json.values import fits, shown
 from migrations_app.engine.model.key_paths import opened_columns, path_of
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec

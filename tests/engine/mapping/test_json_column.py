@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations_app.engine.mapping.json_column import OpenedColumn
-from migrations_app.engine.model.json_documents import MAX_DEPTH
+from migrations_app.engine.model.json.documents import MAX_DEPTH
 from tests.engine.mapping.mappings import applied, array, codes, dynamic, mapping_of, text
-from tests.engine.model.test_json_documents import DOCUMENTS, exactly
+from tests.engine.model.json.test_documents import DOCUMENTS, exactly
 
 
 def opened(*fields, **options):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from migrations_app.engine.model.batch import Batch, Rejected
-from migrations_app.engine.model.row_json import row_json
+from migrations_app.engine.model.json.row import row_json
 
 Rows = npt.NDArray[np.int64]
 """Numbers of rows within a batch, ascending."""

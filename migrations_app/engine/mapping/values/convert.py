@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from migrations_app.engine.mapping.checks.findings import Finding, finding_of
-from migrations_app.engine.model.json_documents import plain, to_json
-from migrations_app.engine.model.json_values import EXACT_KINDS, TypeMismatch, fit, shown
+from migrations_app.engine.model.json.documents import plain, to_json
+from migrations_app.engine.model.json.values import EXACT_KINDS, TypeMismatch, fit, shown
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 
 T = MilvusType

@@ -10,7 +10,7 @@ from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.mapping.checks.findings import Finding
 from migrations_app.engine.mapping.compile import fixed_key
 from migrations_app.engine.mapping.json_column import read_documents
-from migrations_app.engine.model.json_documents import Members, remove
+from migrations_app.engine.model.json.documents import Members, remove
 from migrations_app.engine.model.key_paths import opened_path, path_of
 from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.plan import FieldPlan

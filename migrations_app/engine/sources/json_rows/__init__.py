@@ -17,7 +17,7 @@ of a surrogate pair. Arrow turns 1.5 into the int64 1 and True into the float 1.
 column are checked before Arrow sees them.
 """
 
-from migrations_app.engine.model.json_documents import MISSING
+from migrations_app.engine.model.json.documents import MISSING
 from migrations_app.engine.sources.json_rows.documents import (
     JsonColumn,
     Place,

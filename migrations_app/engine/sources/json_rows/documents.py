@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
-from migrations_app.engine.model.json_documents import MISSING, TooDeep
+from migrations_app.engine.model.json.documents import MISSING, TooDeep
 from migrations_app.engine.model.key_paths import parse_path
 
 Place = tuple[str, ...] | Callable[[Any], Any]

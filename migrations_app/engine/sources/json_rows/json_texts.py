@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from migrations_app.engine.model.json_documents import MISSING, TooDeep
+from migrations_app.engine.model.json.documents import MISSING, TooDeep
 from migrations_app.engine.sources.json_rows.converted import (
     NOT_FINITE,
     SURROGATE,

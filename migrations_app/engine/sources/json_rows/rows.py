@@ -12,9 +12,9 @@ import orjson
 import pyarrow as pa
 
 from migrations_app.engine.model.batch import Rejected
-from migrations_app.engine.model.json_documents import MISSING, TooDeep
-from migrations_app.engine.model.json_values import shown
-from migrations_app.engine.model.row_json import document_excerpt, text_excerpt
+from migrations_app.engine.model.json.documents import MISSING, TooDeep
+from migrations_app.engine.model.json.row import document_excerpt, text_excerpt
+from migrations_app.engine.model.json.values import shown
 from migrations_app.engine.model.types import MilvusType, arrow_type
 from migrations_app.engine.sources.json_rows.converted import TOO_DEEP, Converted, Problem
 from migrations_app.engine.sources.json_rows.documents import Documents, JsonColumn, rounded_rows

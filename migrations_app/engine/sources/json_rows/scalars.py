@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from migrations_app.engine.model.json_values import EXACT_KINDS, TypeMismatch, fit, shown
+from migrations_app.engine.model.json.values import EXACT_KINDS, TypeMismatch, fit, shown
 from migrations_app.engine.model.limits import FLOAT32_END, INTEGER_BITS
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 from migrations_app.engine.sources.json_rows.converted import (

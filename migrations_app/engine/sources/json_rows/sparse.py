@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from migrations_app.engine.model.json_values import shown
+from migrations_app.engine.model.json.values import shown
 from migrations_app.engine.model.types import SPARSE
 from migrations_app.engine.sources.json_rows.converted import (
     NOT_FINITE,

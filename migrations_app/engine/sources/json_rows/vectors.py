@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from migrations_app.engine.model.json_values import shown
+from migrations_app.engine.model.json.values import shown
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 from migrations_app.engine.sources.json_rows.converted import (
     NOT_FINITE,

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrations_app.engine.mapping.values.convert import convert_values
-from migrations_app.engine.model.json_documents import find, members
+from migrations_app.engine.model.json.documents import find, members
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
-from tests.engine.model.test_json_documents import VALUES
+from tests.engine.model.json.test_documents import VALUES
 
 T = MilvusType
 

@@ -9,7 +9,7 @@ import orjson
 import pyarrow as pa
 
 from migrations_app.engine.model.batch import Rejected
-from migrations_app.engine.model.row_json import TEXT_CHARACTERS, row_json
+from migrations_app.engine.model.json.row import TEXT_CHARACTERS, row_json
 from migrations_app.engine.sources.postgresql.connect.sql_ascii import CODE
 from migrations_app.engine.sources.postgresql.read.select import Delivered
 from migrations_app.engine.sources.postgresql.types import Converted, Mask

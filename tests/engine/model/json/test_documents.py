@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from orjson import Fragment
 
-from migrations_app.engine.model.json_documents import (
+from migrations_app.engine.model.json.documents import (
     MAX_DEPTH,
     MISSING,
     TooDeep,

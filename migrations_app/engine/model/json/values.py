@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from migrations_app.engine.log import shortened
-from migrations_app.engine.model.json_documents import to_json
+from migrations_app.engine.model.json.documents import to_json
 from migrations_app.engine.model.limits import FLOAT32_END, INTEGER_BITS
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pyarrow as pa
 
-from migrations_app.engine.model.row_json import MAX_ROW_BYTES, row_json
+from migrations_app.engine.model.json.row import MAX_ROW_BYTES, row_json
 
 
 def test_a_row_is_shown_as_json_with_its_own_names() -> None:
