@@ -19,7 +19,7 @@ T = MilvusType
 def convert_values(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa.Array, tuple[Finding, ...]]:
     """Return a column of ``arrow_type(spec)``. Type mismatches are NULL in it and are in the findings.
 
-    ``values`` come from ``json_documents.find``; None is NULL.
+    ``values`` come from ``documents.find``; None is NULL.
     """
     wanted = arrow_type(spec)
     if spec.type is T.JSON:
