@@ -93,9 +93,19 @@ class ConnectionForm(forms.Form):
 
     def refuse(self, error: FerryError) -> None:
         """Show an error on its field, or above the form if it has no field."""
-        name = error.field if error.field in self.fields else None
+        name = self._shown_field(error.field)
         text = f"{error.message} {error.hint}".strip()
         self.add_error(name, ValidationError(text if name else f"{text} ({error.code})", code=error.code))
+
+    def _shown_field(self, name: str) -> str | None:
+        """Return the field on which an error of the setting ``name`` is visible: if the setting is in a group
+        that was not chosen, the first one of the chosen group."""
+        if name not in self.fields:
+            return None
+        unused = self._unused()
+        if name not in unused:
+            return name
+        return next(key for keys in self.groups.values() for key in keys if key not in unused)
 
     def _unused(self) -> set[str]:
         """Return the settings of the groups that were not chosen."""

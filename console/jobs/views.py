@@ -11,8 +11,9 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from console.http import ConsoleRequest
 from console.jobs import list as jobs_list
@@ -144,6 +145,9 @@ def job_cancel(request: ConsoleRequest, public_id: str) -> HttpResponse:
         except FerryError as error:
             messages.warning(request, f"{error.message} {error.hint}".strip())
         return redirect("job", public_id)
+    if not job.can_cancel:  # it ended while its page was open
+        job_url = reverse("job", args=[public_id])
+        return HttpResponseClientRedirect(job_url) if request.htmx else redirect(job_url)
     fragment = "#dialog" if request.htmx else ""
     context = {
         "job": {

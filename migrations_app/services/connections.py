@@ -93,6 +93,7 @@ def connection_save(
         address = endpoint.address()[:500]
     if connection is not None and address != connection.address:
         _refuse_in_use(connection)
+        _forget_test(saved)
     saved.address = address
     if server is not None:
         _note_test(saved, server)
@@ -140,6 +141,11 @@ def connection_test(*, connection: Connection) -> ServerInfo:
 def _note_test(connection: Connection, server: ServerInfo) -> None:
     connection.tested_at, connection.test_error = timezone.now(), ""
     connection.server_info = str(server)[:500]
+
+
+def _forget_test(connection: Connection) -> None:
+    """Forget the last test: it was of another server."""
+    connection.tested_at, connection.test_error, connection.server_info = None, "", ""
 
 
 def connection_delete(*, connection: Connection) -> None:

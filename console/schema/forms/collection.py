@@ -134,7 +134,7 @@ def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choice
     groups = {
         "Partition key": [(PARTITION_KEY + r.source.name, r.settings.target or r.source.name) for r in keys],
         "Partitions by value": [
-            (PARTITION_BY + r.source.name, f"one per value of {r.source.name}") for r in by
+            (PARTITION_BY + r.source.name, f"one partition per value of {r.source.name}") for r in by
         ],
     }
     return [("", "None"), *((name, choices) for name, choices in groups.items() if choices)]

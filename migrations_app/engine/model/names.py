@@ -58,8 +58,9 @@ def name_problem(name: str, of: NameOf = "field") -> NameProblem | None:
     if not _LEGAL.match(name):
         return NameProblem(
             "name_illegal",
-            f"“{_shown(name)}” is not a valid {of} name in Milvus.",
-            "Start with a letter (a-z) or _, then use only letters, digits and _.",
+            f"“{_shown(name)}” is not a valid {of} name: "
+            "Milvus allows a-z, A-Z, 0-9 and _, with no digit first.",
+            "Use another name.",
         )
     if len(name) > MAX_BYTES:
         return NameProblem(

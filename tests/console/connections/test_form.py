@@ -121,6 +121,13 @@ def test_a_server_error_is_reported_on_its_field_with_its_hint() -> None:
     assert form.non_field_errors() == ["It is down. Start it. (connection_failed)"]
 
 
+def test_an_error_of_a_setting_that_is_not_shown_is_reported_on_the_first_one_that_is() -> None:
+    form = submitted(way="url", url="db://x")
+    assert form.is_valid()
+    form.refuse(ConnectionFailed("No host.", "Enter one.", field="host"))
+    assert form.errors["url"] == ["No host. Enter one."]
+
+
 def test_no_secret_is_ever_rendered() -> None:
     stored = {"host": "db", "password": "hush-hush", "client_key": PEM, "url": "db://hush-url"}
     for form in (

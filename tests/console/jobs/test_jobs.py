@@ -253,6 +253,13 @@ def test_canceling_a_job_that_has_ended_is_refused_with_a_sentence(administrator
     assert "can no longer be canceled" in text(page)
 
 
+def test_the_cancel_page_of_a_job_that_has_ended_leads_to_the_job(administrator):
+    job = make_job(Status.SUCCESSFUL)
+    cancel, page = (reverse(name, args=[job.public_id]) for name in ("job_cancel", "job"))
+    assert administrator.get(cancel).headers["Location"] == page
+    assert administrator.get(cancel, headers={"HX-Request": "true"}).headers["HX-Redirect"] == page
+
+
 def test_a_finished_job_offers_index_load_and_release(administrator):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
     page = text(administrator.get(reverse("job", args=[job.public_id])))

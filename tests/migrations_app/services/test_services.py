@@ -53,6 +53,15 @@ def test_a_secret_left_blank_keeps_its_value(world):
     assert again.name == "shop 2"
 
 
+def test_a_change_of_the_address_forgets_the_last_test(world):
+    saved = save(world, server=ServerInfo("Memory", "1"))
+    save(world, name="renamed", connection=saved)
+    assert saved.server_info == "Memory 1"
+    save(world, settings={"store": "another"}, connection=saved)
+    again = Connection.objects.get()
+    assert (again.tested_at, again.test_error, again.server_info) == (None, "", "")
+
+
 def test_an_address_in_the_other_form_replaces_the_stored_url(memory_kinds):
     url = {"url": "postgresql://me:secret@db.example/shop"}
     saved = services.connection_save(name="shop", kind="postgresql", settings=url, user=None)

@@ -51,10 +51,11 @@ def _too_many_vectors(entry: FieldEntry, place: int, capabilities: Capabilities)
 
 
 def _unavailable_vectors(subject: Subject) -> Iterator[str]:
-    """Yield a sentence for each vector field whose type the target does not have."""
+    """Yield a sentence for each vector field of which the target has none of the possible vector types."""
     for field in subject.schema.fields:
-        kind = field.choices[0].spec.type if field.is_vector else None
-        if kind is not None and kind not in subject.capabilities.types:
+        kinds = [choice.spec.type for choice in field.choices if choice.spec.type.is_vector]
+        if field.is_vector and subject.capabilities.types.isdisjoint(kinds):
+            kind = kinds[0]
             yield f"“{field.name}” would be {kind}, which {subject.capabilities.missing(kind)}."
 
 

@@ -119,7 +119,7 @@ def _unknown_field(entry: FieldEntry, subject: Subject, found: TargetSchema) -> 
     message = f"“{found.name}” has no field “{entry.plan.target}”."
     fixes: tuple[Fix, ...] = ()
     if subject.is_key(entry):
-        fixes = (Fix(f"Use {found.key.name}", "target", found.key.name),)
+        fixes = () if found.key.auto_id else (Fix(f"Use {found.key.name}", "target", found.key.name),)
     elif found.dynamic and not entry.is_vector and not entry.plan.added:
         fixes = (Fix("Put it into the dynamic field", "dynamic", "true"), LEAVE_OUT)
     elif not entry.plan.added:

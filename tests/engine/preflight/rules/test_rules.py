@@ -404,6 +404,7 @@ def test_a_collection_without_a_vector_is_refused():
     plan = CollectionPlan.model_validate({"source": "s", "fields": [{"source": "id"}]})
     found = check_collection(complete(plan, schema(), EVERYTHING), schema(), EVERYTHING)
     assert [f.code for f in found] == ["no_vector"]
+    assert found[0].hint == "A Milvus collection needs at least one."
 
 
 def test_a_vector_whose_vector_type_the_target_lacks_does_not_count_as_a_vector():

@@ -105,8 +105,8 @@ class PostgresSettings(SettingsModel):
             return self
         missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
         if missing:
-            sentence = "{names} must be given, or a connection string"
-            names = " and ".join(missing).capitalize()
+            sentence = "Enter {names}, or a connection string"
+            names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
             raise PydanticCustomError("address_missing", sentence, {"names": names, "field": missing[0]})
         return self
 

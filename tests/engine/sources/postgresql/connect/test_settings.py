@@ -181,8 +181,8 @@ def test_lists_of_different_lengths_are_refused(url: str) -> None:
 @pytest.mark.parametrize(
     ("values", "field", "sentence"),
     [
-        ({}, "host", "Host and database and user must be given, or a connection string."),
-        ({"host": "db", "user": "u"}, "database", "Database must be given, or a connection string."),
+        ({}, "host", "Enter host, database and user, or a connection string."),
+        ({"host": "db", "user": "u"}, "database", "Enter database, or a connection string."),
         (
             {"url": URL, "host": "db"},
             "url",
