@@ -139,6 +139,7 @@ class DiscardingChannel(Channel):
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self.single_writer = channel.single_writer
 
     def encode(self, rows: object, *args: object) -> Request:
         return self._channel.encode(rows, *args)

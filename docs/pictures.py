@@ -95,7 +95,7 @@ def rename(admin: Person, name: str, new: str, address: str = "") -> None:
 
 def cancel_one(admin: Person) -> None:
     """Start a job and cancel it, so that the list shows a canceled one."""
-    admin.walk_to_migrate(SOURCE, TARGET, docs="docs_2025")
+    admin.go_to_migrate(SOURCE, TARGET, docs="docs_2025")
     admin.migrate()
     expect(admin.page.get_by_role("cell", name="Moving rows")).to_be_visible(timeout=JOB_MS)
     admin.page.get_by_role("link", name="Cancel job…").click()
@@ -110,11 +110,11 @@ def walk_and_take(admin: Person) -> None:
     admin.press("Next")
     admin.choose("public.docs", "public.examples", target=TARGET)
     admin.name_target("documentation")
-    admin.turn_to("examples")
+    admin.switch_to("examples")
     admin.name_target("snippets")
-    admin.turn_to("docs")
+    admin.switch_to("docs")
     take(page, "configure-light")
-    admin.go_on_to_migrate()
+    admin.continue_to_migrate()
     for choice in ("Create indexes", "Load collections for search"):
         admin.field(choice).check()
     take(page, "migrate-light")
