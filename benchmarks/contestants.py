@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
+import pyarrow as pa
 from pymilvus import MilvusClient
 
 from migrations_app.engine.log import silent
@@ -141,8 +142,8 @@ class DiscardingChannel(Channel):
         self._channel = channel
         self.single_writer = channel.single_writer
 
-    def encode(self, rows: object, *args: object) -> Request:
-        return self._channel.encode(rows, *args)
+    def encode(self, rows: pa.RecordBatch, partition: str = "") -> Request:
+        return self._channel.encode(rows, partition)
 
     def send(self, request: Request, timeout_seconds: float) -> int:
         return int(request.rows.num_rows)

@@ -209,8 +209,8 @@ def _facts(draft: Draft) -> list[dict[str, str]]:
         lines.append(
             {
                 "label": "Capacity",
-                "text": "must have room for the moved data",
-                "note": _capacity(facts.capabilities.flavour),
+                "text": f"the data must fit into {_capacity(facts.capabilities.flavour)}",
+                "note": "",
             }
         )
     lines.append({"label": "Note", "text": CHANGES_NOTE, "note": ""})
@@ -218,4 +218,4 @@ def _facts(draft: Draft) -> list[dict[str, str]]:
 
 
 def _capacity(flavour: str) -> str:
-    return "CUs of the cluster" if flavour == "zilliz" else "memory and disk of the server"
+    return "the CUs of the cluster" if flavour == "zilliz" else "the server’s memory and disk"

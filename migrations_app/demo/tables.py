@@ -132,7 +132,8 @@ class VectorDumper(Dumper):
     format = Format.BINARY
 
     def dump(self, obj: Any) -> bytes:
-        return struct.pack(">HH", len(obj), 0) + obj.astype(">f4").tobytes()
+        vector: bytes = obj.astype(">f4").tobytes()
+        return struct.pack(">HH", len(obj), 0) + vector
 
 
 def _register_types(connection: psycopg.Connection) -> None:
