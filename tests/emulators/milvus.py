@@ -4,8 +4,6 @@ The refusals have the words of Milvus's proxy (``internal/proxy/authentication_i
 """
 
 import base64
-import datetime
-import ipaddress
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,46 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.kit.certificates import Certificate
 
 WRONG_KEY = "auth check failure, please check api key is correct"
 WRONG_PASSWORD = "auth check failure, please check username and password are correct"
 Answer = Callable[[Any, grpc.ServicerContext], Any]
-
-
-@dataclass
-class Certificate:
-    """A self-signed certificate and its key, as PEM."""
-
-    certificate: bytes
-    key: bytes
-
-
-def certificate_for(address: str) -> Certificate:
-    """For an IP address, or for the name “localhost”."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
-    is_name = address == "localhost"
-    alternative = x509.DNSName(address) if is_name else x509.IPAddress(ipaddress.ip_address(address))
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([alternative]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    return Certificate(certificate.public_bytes(pem), key.private_bytes(pem, *plain))
 
 
 @dataclass
@@ -99,7 +63,7 @@ class MilvusEmulator:
     def _listen(self, server: grpc.Server) -> int:
         if self.certificate is None:
             return server.add_insecure_port(f"127.0.0.1:{self.port}")
-        pair = (self.certificate.key, self.certificate.certificate)
+        pair = (self.certificate.key_pem.encode(), self.certificate.pem.encode())
         return server.add_secure_port(f"127.0.0.1:{self.port}", grpc.ssl_server_credentials([pair]))
 
 

@@ -47,7 +47,7 @@ from tests.emulators.http_faults import (
     reply,
     stall,
 )
-from tests.integration.certificates import Certificate
+from tests.kit.certificates import Certificate
 
 SECRET = "s3cret-t0ken"
 FIELDS = HttpFields("uri", "token", "ca")

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import grpc
 import pytest
+from cryptography.x509 import DNSName, SubjectAlternativeName
 from pymilvus.grpc_gen import milvus_pb2
 from pymilvus.grpc_gen.common_pb2 import ServerInfo, Status
 
@@ -27,7 +28,8 @@ from migrations_app.engine.errors import (
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.targets.milvus import target as target_module
 from migrations_app.engine.targets.milvus.target import MilvusTarget
-from tests.emulators.milvus import MilvusEmulator, aborting, certificate_for
+from tests.emulators.milvus import MilvusEmulator, aborting
+from tests.kit.certificates import Certificate
 
 pytest.importorskip("milvus_lite")
 
@@ -40,7 +42,7 @@ def emulator(tmp_path):
 
 @pytest.fixture(scope="module")
 def certificate():
-    return certificate_for("127.0.0.1")
+    return Certificate.authority("Milvus")
 
 
 @pytest.fixture
@@ -136,7 +138,7 @@ def test_an_untrusted_certificate_is_reported_on_the_uri(secure):
 
 
 def test_a_certificate_of_another_authority_is_reported_on_ca_cert(secure):
-    other = certificate_for("127.0.0.1").certificate.decode()
+    other = Certificate.authority("another").pem
 
     refused(TlsFailed, "ca_cert", secure.uri, ca_cert=other)
 
@@ -148,13 +150,13 @@ def test_a_broken_certificate_is_reported_on_ca_cert(secure):
 
 
 def test_tls_with_the_right_authority_works(secure, certificate):
-    with target(secure.uri, ca_cert=certificate.certificate.decode()) as milvus:
+    with target(secure.uri, ca_cert=certificate.pem) as milvus:
         assert milvus.check().product == "Milvus Lite"
 
 
 def test_the_certificate_is_checked_against_the_name_that_was_typed(tmp_path):
-    certificate = certificate_for("localhost")
-    ca_cert = certificate.certificate.decode()
+    certificate = Certificate.authority("Milvus", SubjectAlternativeName([DNSName("localhost")]))
+    ca_cert = certificate.pem
     with MilvusEmulator(tmp_path, certificate=certificate).running() as secure:
         with target(f"https://localhost:{secure.port}", ca_cert=ca_cert) as milvus:
             assert milvus.check().product == "Milvus Lite"

@@ -2,47 +2,25 @@
 PostgreSQL that is installed on the machine.
 """
 
-from collections.abc import Iterator
-from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 
-from migrations_app.demo.engines import EmbeddedPostgres
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.sources.base import KeyRows
-from tests.engines.postgres import FAST_BUT_UNSAFE, Database
+from tests.engines.postgres import Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened
 from tests.integration.postgresql.test_keys import KEYED, MIXED_CASE, TEXTS, assert_resumes
 
-# Debian and similar distributions install each version here.
-INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-
-
-class SystemPostgres(EmbeddedPostgres):
-    @cached_property
-    def _programs(self) -> Path:
-        return INSTALLED[-1]
-
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[Database]:
-    if not INSTALLED:
-        pytest.skip("ICU and citext need the PostgreSQL of the system: install the package `postgresql`")
-    with TemporaryDirectory(prefix="vectorferry-postgres-", ignore_cleanup_errors=True) as folder:
-        server = SystemPostgres(Path(folder), FAST_BUT_UNSAFE)
-        server.start()
-        made = Database(server.url())
-        made.execute(
-            "CREATE COLLATION numbered (provider = icu, locale = 'en-u-kn-true');"
-            "CREATE COLLATION shouting (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
-            "CREATE EXTENSION citext; CREATE DOMAIN slug AS citext"
-        )
-        yield made
-        server.stop()
+def database(postgres_contrib: Database) -> Database:
+    postgres_contrib.execute(
+        "CREATE COLLATION numbered (provider = icu, locale = 'en-u-kn-true');"
+        "CREATE COLLATION shouting (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+        "CREATE DOMAIN slug AS citext"
+    )
+    return postgres_contrib
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from migrations_app.engine.errors import ConnectionFailed, SourceUnavailable
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
-from tests.integration.certificates import NAME, Certificate
 from tests.integration.postgresql.database import batches_of, locators_of, opened
 from tests.integration.relays import (
     Answer,
@@ -22,6 +21,7 @@ from tests.integration.relays import (
     as_a_web_server,
     listening,
 )
+from tests.kit.certificates import NAME, Certificate
 
 
 def refused(database: Database, changes: dict[str, Any]) -> ConnectionFailed:

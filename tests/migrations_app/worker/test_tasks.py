@@ -62,6 +62,7 @@ def test_every_task_may_run_twice(world, work_off):
 def test_a_task_for_a_job_that_does_not_exist_does_nothing(db):
     for task in queue.Task:
         tasks.BY_NAME[task](4711)
+    assert not OrmQ.objects.exists()
 
 
 def test_a_job_that_preflight_refuses_fails_before_anything_is_written(world, work_off):
@@ -113,15 +114,20 @@ def test_a_secret_in_a_driver_error_is_hidden_in_the_error_of_the_job(world, wor
     assert TARGET_TOKEN not in job.error_hint
 
 
-def test_a_short_outage_of_the_console_database_does_not_fail_the_job(world, work_off, monkeypatch):
-    create, outages = MemoryTarget.create, iter([OperationalError("server closed the connection")])
+def create_fails_first(monkeypatch, *errors):
+    """Let the first calls of the target's ``create`` raise ``errors``, one each."""
+    create, failures = MemoryTarget.create, iter(errors)
 
     def create_after_failures(self, schema):
-        if failure := next(outages, None):
+        if failure := next(failures, None):
             raise failure
         create(self, schema)
 
     monkeypatch.setattr(MemoryTarget, "create", create_after_failures)
+
+
+def test_a_short_outage_of_the_console_database_does_not_fail_the_job(world, work_off, monkeypatch):
+    create_fails_first(monkeypatch, OperationalError("server closed the connection"))
     job = world.job()
     work_off()
     assert ended(job).status == Status.SUCCESSFUL
@@ -152,14 +158,7 @@ def test_a_late_task_cannot_change_the_stage_of_a_job_that_another_task_took_ove
 
 
 def test_a_preparation_with_a_temporary_failure_is_tried_again(world, work_off, monkeypatch):
-    create, failures = MemoryTarget.create, iter([TargetUnavailable("Away."), TargetUnavailable("Away.")])
-
-    def create_after_failures(self, schema):
-        if failure := next(failures, None):
-            raise failure
-        create(self, schema)
-
-    monkeypatch.setattr(MemoryTarget, "create", create_after_failures)
+    create_fails_first(monkeypatch, TargetUnavailable("Away."), TargetUnavailable("Away."))
     job = world.job()
     work_off()
     assert ended(job).status == Status.SUCCESSFUL

@@ -22,15 +22,17 @@ LOOPBACK = x509.SubjectAlternativeName(
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate with its key. It is valid for the address 127.0.0.1 and the name ``NAME``."""
+    """A certificate with its key. Unless said otherwise, it is valid for the address 127.0.0.1 and the name
+    ``NAME``."""
 
     certificate: x509.Certificate
     private: ec.EllipticCurvePrivateKey
 
     @classmethod
-    def authority(cls, name: str) -> Self:
+    def authority(cls, name: str, valid_for: x509.SubjectAlternativeName = LOOPBACK) -> Self:
         private = ec.generate_private_key(ec.SECP256R1())
-        return cls(_certificate(name, private, name, private, is_authority=True), private)
+        own = _certificate(name, private, name, private, is_authority=True, valid_for=valid_for)
+        return cls(own, private)
 
     def sign(self, name: str) -> "Certificate":
         private = ec.generate_private_key(ec.SECP256R1())
@@ -69,6 +71,7 @@ def _certificate(
     signer: ec.EllipticCurvePrivateKey,
     *,
     is_authority: bool = False,
+    valid_for: x509.SubjectAlternativeName = LOOPBACK,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -80,6 +83,6 @@ def _certificate(
         .not_valid_before(now - DAY)
         .not_valid_after(now + DAY)
         .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(LOOPBACK, critical=False)
+        .add_extension(valid_for, critical=False)
         .sign(signer, hashes.SHA256())
     )
