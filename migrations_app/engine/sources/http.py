@@ -1,8 +1,8 @@
 """HTTP client: the one way in which sources send HTTP requests.
 
 The answer is read in pieces, so that a stop is obeyed within half a second, wherever the request waits.
-Failures are converted to errors by the tables in ``http_errors``. It does not retry, follow redirects, use
-proxies of the environment or keep cookies.
+Failures are converted to errors by the tables in ``http_failures`` and ``http_statuses``. It does not retry,
+follow redirects, use proxies of the environment or keep cookies.
 """
 
 from __future__ import annotations
@@ -10,40 +10,34 @@ from __future__ import annotations
 import http.client
 import logging
 import re
-import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 import orjson
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from migrations_app.engine.address_guard import Resolve
-from migrations_app.engine.errors import FerryError, SettingsError, TlsFailed
-from migrations_app.engine.sources.http_errors import (
-    HttpFields,
+from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.engine.sources.http_connections import PORTS, open_pool, tls_context
+from migrations_app.engine.sources.http_failures import HttpFields, failure_error, too_large, undecodable
+from migrations_app.engine.sources.http_statuses import (
     HttpRefusal,
-    failure_error,
     retry_after_seconds,
     server_message,
     status_error,
-    too_large,
-    undecodable,
 )
 from migrations_app.engine.sources.stoppable_socket import (
     STEP_SECONDS,
     Patience,
     Phase,
-    StoppableSocket,
-    StoppableTlsSocket,
-    connect,
 )
 from migrations_app.engine.stop_token import Deadline, StopToken
 
@@ -55,9 +49,6 @@ MAX_BYTES = 64 * 1024 * 1024
 PIECE_BYTES = 256 * 1024
 # This much of an error answer is read.
 ERROR_BYTES = 64 * 1024
-# Connections that stay open between requests.
-IDLE_CONNECTIONS = 32
-PORTS = {"http": 80, "https": 443}
 # The sockets wait in steps, and ``Patience`` adds them up.
 STEP_TIMEOUT = urllib3.Timeout(connect=STEP_SECONDS, read=STEP_SECONDS)
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -107,7 +98,11 @@ class HttpClient:
         # The secret itself, too, not only together with the word before it: “Bearer …”, “ApiKey …”.
         hidden = {part for value in values for part in (value, *value.split()[1:]) if len(part) > 3}
         self._hidden = sorted(hidden, key=len, reverse=True)
-        self._pool = self._opened_pool(resolve)
+        context = None
+        if self._scheme == "https":
+            context = tls_context(settings.ca_cert, verify=settings.verify_tls, field=settings.fields.ca_cert)
+        self._open_pool = partial(open_pool, self.host, self.port, resolve, context)
+        self._pool = self._open_pool()
 
     def __repr__(self) -> str:
         return f"<HttpClient {self.server}>"
@@ -123,7 +118,7 @@ class HttpClient:
     def close(self) -> None:
         """Close all idle connections. Safe to call twice; a later request connects again."""
         self._pool.close()
-        self._pool = self._pool_class(self.host, self.port, **self._pool_options)
+        self._pool = self._open_pool()
 
     def request(
         self,
@@ -244,52 +239,6 @@ class HttpClient:
             text = text.replace(secret, "***")
         return text
 
-    # ------------------------------------------------------------ connections
-
-    def _opened_pool(self, resolve: Resolve) -> urllib3.HTTPConnectionPool:
-        self._pool_options: dict[str, Any] = {"maxsize": IDLE_CONNECTIONS, "resolve": resolve}
-        self._pool_class: type[urllib3.HTTPConnectionPool] = _Pool
-        if self._scheme == "https":
-            self._pool_class = _TlsPool
-            self._pool_options["ssl_context"] = _tls_context(self._settings)
-        return self._pool_class(self.host, self.port, **self._pool_options)
-
-
-class _Connection(HTTPConnection):
-    def __init__(self, *values: Any, resolve: Resolve, **options: Any) -> None:
-        super().__init__(*values, **options)
-        self._resolve = resolve
-
-    def _new_conn(self) -> StoppableSocket:
-        return connect(self.host, self.port or PORTS["http"], self._resolve)
-
-    def connect(self) -> None:
-        super().connect()
-        Patience.of_this_thread().enter(Phase.ANSWER)
-
-
-class _TlsConnection(HTTPSConnection):
-    def __init__(self, *values: Any, resolve: Resolve, **options: Any) -> None:
-        super().__init__(*values, **options)
-        self._resolve = resolve
-
-    def _new_conn(self) -> StoppableSocket:
-        return connect(self.host, self.port or PORTS["https"], self._resolve)
-
-    def connect(self) -> None:
-        super().connect()
-        # Otherwise urllib3 warns at each request of a user who turned verification off.
-        self.is_verified = True
-        Patience.of_this_thread().enter(Phase.ANSWER)
-
-
-class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection
-
 
 def _parsed(settings: HttpSettings) -> tuple[str, str, int, str]:
     """Return scheme, host, port and path prefix of the base URL."""
@@ -323,22 +272,6 @@ def _check_headers(settings: HttpSettings) -> None:
             "Copy them again.",
             field=settings.fields.secret,
         )
-
-
-def _tls_context(settings: HttpSettings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=settings.ca_cert.strip() or None)
-    except (ssl.SSLError, ValueError):
-        raise TlsFailed(
-            "The CA certificate is not PEM text.",
-            "Paste the whole text, with the lines -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----.",
-            field=settings.fields.ca_cert,
-        ) from None
-    if not settings.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    context.sslsocket_class = StoppableTlsSocket
-    return context
 
 
 def _was_idle_too_long(error: Exception, patience: Patience) -> bool:

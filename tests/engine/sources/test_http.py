@@ -32,7 +32,8 @@ from migrations_app.engine.errors import (
     TlsFailed,
 )
 from migrations_app.engine.sources.http import HttpClient, HttpSettings
-from migrations_app.engine.sources.http_errors import HttpFields, HttpRefusal, retry_after_seconds
+from migrations_app.engine.sources.http_failures import HttpFields
+from migrations_app.engine.sources.http_statuses import HttpRefusal, retry_after_seconds
 from migrations_app.engine.stop_token import Deadline, StopToken
 from tests.emulators.http_faults import (
     Answer,
