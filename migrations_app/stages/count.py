@@ -99,7 +99,7 @@ def key_check_counts(row: JobCollection) -> KeyCheckCounts | None:
     """Return the result of the key check; None if no row can have replaced another."""
     if not may_replace(row):
         return None
-    state = KeyCheckState(**row.finish.get(KEYS, {}))
+    state = KeyCheckState.from_dict(row.finish.get(KEYS, {}))
     reason = state.reason or row.finish.get(COUNT, {}).get("reason", "")
     return KeyCheckCounts(state.asked, state.found, reason.rstrip("."))
 
@@ -116,7 +116,7 @@ def _check_keys(
         source,
         target,
         _sent_rows(row),
-        state=KeyCheckState(**row.finish[KEYS]) if KEYS in row.finish else None,
+        state=KeyCheckState.from_dict(row.finish[KEYS]) if KEYS in row.finish else None,
         save=lambda state: _save_state(row, KEYS, state.as_dict()),
     )
     return check.run(stop, deadline)

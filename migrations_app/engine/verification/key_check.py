@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrations_app.engine.errors import CursorLost
+from migrations_app.engine.errors import CursorLost, FerryError
+from migrations_app.engine.log import Log, silent
 from migrations_app.engine.mapping import Mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Slice
-from migrations_app.engine.sources.base import Closable, ReadContext, Source
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
+from migrations_app.engine.reading.slice_reader import SliceReader
+from migrations_app.engine.sources.base import ReadContext, Source
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
 
@@ -36,7 +39,8 @@ class KeyCheckState:
     """The progress of a key check; ``as_dict`` returns JSON.
 
     ``read`` rows were read, up to ``after`` in slice number ``part``. ``asked`` of them have a key that was
-    sent, and ``found`` have a key that is in the target. ``reason``: why the check ended early.
+    sent, and ``found`` have a key that is in the target. ``before``: these three numbers at the start of the
+    slice, in case it starts over. ``reason``: why the check ended early.
     """
 
     part: int = 0
@@ -44,11 +48,25 @@ class KeyCheckState:
     read: int = 0
     asked: int = 0
     found: int = 0
+    before: tuple[int, int, int] = (0, 0, 0)
     is_done: bool = False
     reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> KeyCheckState:
+        read, asked, found = data.get("before", cls().before)
+        return cls(**data | {"before": (read, asked, found)})
+
+    def next_slice(self) -> KeyCheckState:
+        before = (self.read, self.asked, self.found)
+        return replace(self, part=self.part + 1, after=None, before=before)
+
+    def at_start_of_slice(self) -> KeyCheckState:
+        read, asked, found = self.before
+        return replace(self, after=None, read=read, asked=asked, found=found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +92,15 @@ class KeyCheck:
         *,
         state: KeyCheckState | None = None,
         save: Callable[[KeyCheckState], None] = lambda state: None,
+        retry: RetryPolicy | None = None,
+        log: Log = silent,
     ) -> None:
         self._source = source
         self._target = target
         self._sent = sent
         self._save = save
+        self._retry = retry or RetryPolicy()
+        self._log = log
         self.state = state or KeyCheckState()
 
     def run(self, stop: StopToken, deadline: Deadline) -> bool:
@@ -89,9 +111,9 @@ class KeyCheck:
         """
         while not self.state.is_done:
             if self.state.part >= len(self._sent.parts) or self._left == 0:
-                self._update(is_done=True)
-            elif self._is_slice_checked(ReadContext(stop), deadline):
-                self._update(part=self.state.part + 1, after=None)
+                self._update(replace(self.state, is_done=True))
+            elif self._is_slice_checked(ReadContext(stop, log=self._log), deadline):
+                self._update(self.state.next_slice())
             else:
                 break
         return self.state.is_done
@@ -104,40 +126,52 @@ class KeyCheck:
         try:
             return self._check_slice(self._sent.parts[self.state.part], ctx, deadline)
         except CursorLost:
-            self._update(is_done=True, reason=CURSOR_LOST)
+            self._end_early(CURSOR_LOST)
             return False
 
     def _check_slice(self, part: Slice, ctx: ReadContext, deadline: Deadline) -> bool:
         """Look for the keys of ``part``, from where the last run stopped. Return True at the end of it."""
-        state = self.state
-        plan = replace(self._sent.mapping.read_plan, limit=self._left)
-        stream = self._source.read(self._sent.ref, part, state.after, plan, ctx)
-        with closing(cast(Closable, stream)):
-            for batch in stream:
+        if not part.resumable:
+            self.state = self.state.at_start_of_slice()
+        reader, read_before = self._reader(part), self.state.before[0]
+        with closing(reader.batches(self.state.after, ctx, self.state.read - read_before)) as batches:
+            for batch in batches:
                 ctx.stop.check()
-                state = self._after_batch(state, batch)
-                if part.resumable:
-                    self._update(**state.as_dict())
-                if deadline.is_over and part.resumable:
-                    return False
+                self._update(self._after_batch(batch))
                 if deadline.is_over:
-                    self._update(is_done=True, reason=NOT_RESUMABLE)
+                    if reader.has_lost_cursor or not part.resumable:
+                        self._end_early(CURSOR_LOST if reader.has_lost_cursor else NOT_RESUMABLE)
                     return False
-        self._update(**state.as_dict())
         return True
 
-    def _after_batch(self, state: KeyCheckState, batch: Batch) -> KeyCheckState:
+    def _reader(self, part: Slice) -> SliceReader:
+        limit = self._sent.limit
+        left = None if limit is None else limit - self.state.before[0]
+        return SliceReader(
+            self._source,
+            self._sent.ref,
+            part,
+            replace(self._sent.mapping.read_plan, limit=left),
+            retry=self._retry,
+            log=self._log,
+            start_over=self._start_over,
+        )
+
+    def _start_over(self, error: FerryError) -> None:
+        self._update(self.state.at_start_of_slice())
+
+    def _after_batch(self, batch: Batch) -> KeyCheckState:
         mapped = self._sent.mapping.apply(batch)
         keys = mapped.rows.column(self._sent.mapping.target.key.name)
         if self._sent.rejected is not None:
             keys = keys.filter(pc.invert(pc.is_in(mapped.locators, value_set=self._sent.rejected)))
         return replace(
-            state,
+            self.state,
             after=batch.after,
-            read=state.read + batch.rows_read,
+            read=self.state.read + batch.rows_read,
             # Collapsed rows share their key with another row of the page, so they are not looked for again.
-            asked=state.asked + len(keys) + mapped.collapsed,
-            found=state.found + self._count_keys(keys) + mapped.collapsed,
+            asked=self.state.asked + len(keys) + mapped.collapsed,
+            found=self.state.found + self._count_keys(keys) + mapped.collapsed,
         )
 
     def _count_keys(self, keys: pa.Array) -> int:
@@ -145,6 +179,9 @@ class KeyCheck:
         pages = (keys.slice(first, KEYS_AT_ONCE) for first in range(0, len(keys), KEYS_AT_ONCE))
         return sum(self._target.count_keys(name, key, page) for page in pages)
 
-    def _update(self, **changes: Any) -> None:
-        self.state = replace(self.state, **changes)
-        self._save(self.state)
+    def _end_early(self, reason: str) -> None:
+        self._update(replace(self.state, is_done=True, reason=reason))
+
+    def _update(self, state: KeyCheckState) -> None:
+        self.state = state
+        self._save(state)

@@ -2,16 +2,15 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.errors import Canceled, SourceUnavailable
+from migrations_app.engine.errors import Canceled
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
-from tests.engine.pipeline.moves import BOOKS, Move, move_of_books
+from tests.engine.pipeline.moves import BOOKS, QUICK, Move, move_of_books
 
 ROWS = 200
 
@@ -28,7 +27,8 @@ def moved() -> Iterator[Move]:
 
 def key_check(move: Move, *, state: KeyCheckState | None = None, **more) -> KeyCheck:
     parts = list(move.source.slices(BOOKS, 3))
-    return KeyCheck(move.source, move.target, SentRows(BOOKS, parts, move.mapping, **more), state=state)
+    sent = SentRows(BOOKS, parts, move.mapping, **more)
+    return KeyCheck(move.source, move.target, sent, state=state, retry=QUICK)
 
 
 def run_to_end(check: KeyCheck) -> tuple[int, int]:
@@ -59,26 +59,39 @@ def test_rows_that_the_mapping_leaves_out_are_not_searched(moved: Move) -> None:
     assert run_to_end(key_check(moved)) == (ROWS - 3, ROWS - 3)
 
 
-@pytest.mark.parametrize(("resumable", "seconds"), [(True, 0), (False, None)])
-def test_an_interrupted_search_is_continued(moved: Move, resumable: bool, seconds: float | None) -> None:
+@pytest.mark.parametrize("resumable", [True, False])
+def test_an_interrupted_search_is_continued(moved: Move, resumable: bool) -> None:
     moved.collection.resumable = resumable
     moved.collection.breaks = [30, 90, 91, 180]
+    moved.collection.busy = [30, 30, 120]
+    assert run_to_end(key_check(moved)) == (ROWS, ROWS)
+
+
+@pytest.mark.parametrize("limit", [None, 150])
+def test_another_process_continues_a_search_from_its_stored_state(moved: Move, limit: int | None) -> None:
     state, runs = KeyCheckState(), 0
     while not state.is_done:
         runs += 1
-        assert runs < 50
-        check = key_check(moved, state=KeyCheckState(**json.loads(json.dumps(state.as_dict()))))
-        with suppress(SourceUnavailable):
-            check.run(StopToken(), Deadline(seconds))
+        stored = KeyCheckState.from_dict(json.loads(json.dumps(state.as_dict())))
+        check = key_check(moved, state=stored, limit=limit)
+        check.run(StopToken(), Deadline(0))
         state = check.state
-    assert (state.asked, state.found) == (ROWS, ROWS)
+    assert runs > 5
+    assert (state.asked, state.found) == (limit or ROWS, limit or ROWS)
 
 
-def test_a_search_whose_cursor_is_lost_ends_with_the_reason(moved: Move) -> None:
+def test_a_search_whose_cursor_is_lost_starts_its_slice_over(moved: Move) -> None:
+    check = key_check(moved, limit=150)
+    assert not check.run(StopToken(), Deadline(0))
+    moved.collection.lost_after.append(check.state.after)
+    assert run_to_end(check) == (150, 150)
+
+
+def test_a_search_that_starts_over_but_has_no_time_for_it_ends_with_the_reason(moved: Move) -> None:
     check = key_check(moved)
     assert not check.run(StopToken(), Deadline(0))
     moved.collection.lost_after.append(check.state.after)
-    assert check.run(StopToken(), Deadline())
+    assert check.run(StopToken(), Deadline(0))
     assert "lost the place" in check.state.reason
 
 

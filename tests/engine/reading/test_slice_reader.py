@@ -1,4 +1,4 @@
-"""A source that asks to slow down, and one that forgets its cursors."""
+"""Slice reader: a source that asks to slow down, and one that forgets its cursors."""
 
 from __future__ import annotations
 
