@@ -29,7 +29,7 @@ from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.pipeline.ledger import Ledger
 from migrations_app.engine.pipeline.pipeline import Policy, SliceWork, run_slice
 from migrations_app.engine.planning.defaults import complete
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.postgresql.read.select import select_slice
 from migrations_app.engine.sources.postgresql.source import PostgresSource
 from migrations_app.engine.targets.base import Channel, Request
@@ -113,8 +113,10 @@ def opened(task: Task) -> Iterator[Endpoints]:
         MilvusTarget(MilvusTarget.Settings(uri=task.milvus_uri)) as target,
     ):
         short = CollectionPlan(source=task.ref.name, target=task.collection, dynamic_field=False)
-        mapping = compile_mapping(complete(short, source.describe(task.ref), target.capabilities()))
-        (part,) = source.slices(task.ref, 1)
+        mapping = compile_mapping(
+            complete(short, source.describe(task.ref, 100, ReadContext()), target.capabilities())
+        )
+        (part,) = source.slices(task.ref, 1, ReadContext())
         yield Endpoints(task, source, target, mapping, part)
 
 

@@ -16,6 +16,7 @@ from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import Fault, SettingsError
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.engine.targets.base import Target
@@ -89,7 +90,7 @@ def check(kind: str, settings: dict[str, Any], *, is_target: bool) -> ServerInfo
     """Connect, read the server's name and version, and disconnect. Raises ``FerryError`` with its field."""
     endpoint = open_target(kind, settings) if is_target else open_source(kind, settings)
     with endpoint:
-        return endpoint.check()
+        return endpoint.check(ReadContext())
 
 
 def _address_policy() -> AddressPolicy:

@@ -22,6 +22,7 @@ from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.key_paths import OPEN
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Target
@@ -66,6 +67,7 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
     ``FerryError`` if one of them cannot be reached."""
     source, target = draft.source_connection, draft.target_connection
     stop = StopToken()
+    ctx = ReadContext(stop)
     timer = threading.Timer(SECONDS, stop.stop, (Draining("The time limit of the check was reached."),))
     timer.daemon = True
     timer.start()
@@ -74,9 +76,8 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
             endpoints.open_source(source.kind, source.settings) as open_source,
             endpoints.open_target(target.kind, target.settings, contents.database(draft)) as open_target,
         ):
-            open_source.stop = stop
-            checked = preflight.check_plan(plan, open_source, open_target, stop=stop)
-            result = _cached(draft, plan, checked, _counts(plan, open_source), _held(plan, open_target))
+            checked = preflight.check_plan(plan, open_source, open_target, ctx)
+            result = _cached(draft, plan, checked, _counts(plan, open_source, ctx), _held(plan, open_target))
     except Interrupted:
         result = CachedPreflight(_digest(draft, plan), timezone.now(), is_whole=False)
     finally:
@@ -86,14 +87,14 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
     return result
 
 
-def _counts(plan: Plan, source: Source) -> dict[str, int]:
+def _counts(plan: Plan, source: Source, ctx: ReadContext) -> dict[str, int]:
     """Count the rows of collections with a row selection, as far as the time allows."""
     counts: dict[str, int] = {}
     with suppress(Interrupted, SourceError):
         for collection in plan.collections:
             if any(value for key, value in collection.select.items() if key != OPEN):
                 ref = CollectionRef(collection.source, collection.select)
-                count = source.count(ref)
+                count = source.count(ref, ctx)
                 if count.rows is not None and count.is_exact:
                     counts[collection.source] = count.rows
     return counts

@@ -25,6 +25,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.preflight.scans.existing import rows_in
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.models import Draft
 
 PROBLEMS = "problems"  # remembered with the draft object, not stored
@@ -75,7 +76,7 @@ def _described(draft: Draft, wanted: Selection) -> dict[str, CollectionSchema]:
     with endpoints.open_source(connection.kind, connection.settings) as source:
         for name, chosen in wanted.items():
             try:
-                schemas[name] = describe_with_keys(source, CollectionRef(name, dict(chosen)))
+                schemas[name] = describe_with_keys(source, CollectionRef(name, dict(chosen)), ReadContext())
             except FerryError as error:
                 if error.path.startswith("select."):
                     raise DescribeFailed(name, error) from error

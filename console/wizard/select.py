@@ -18,6 +18,7 @@ from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.features import INTRODUCED_IN
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Connection, Draft
@@ -124,7 +125,7 @@ def _list_again(draft: Draft) -> Any:
     connection = draft.source_connection
     try:
         with endpoints.open_source(connection.kind, connection.settings) as source:
-            listing = tuple(source.collections())
+            listing = tuple(source.collections(ReadContext()))
     except FerryError as error:
         url = reverse("wizard_connect", args=[draft.pk])
         return error.as_dict() | {"url": url, "url_label": "Check the connection"}
@@ -153,7 +154,11 @@ def learn(connection: Connection, database: str) -> TargetFacts:
     """Return the facts of a target, in ``database`` if it exists, else in the default database, else in its
     first."""
     with endpoints.open_target(connection.kind, connection.settings) as target:
-        server, capabilities, databases = target.check(), target.capabilities(), target.databases()
+        server, capabilities, databases = (
+            target.check(ReadContext()),
+            target.capabilities(),
+            target.databases(),
+        )
     wanted = [name for name in (database, contents.DEFAULT_DATABASE, *databases) if name in databases]
     if not wanted:
         raise SettingsError("The target has no database.", "Create a database there, and choose it here.")

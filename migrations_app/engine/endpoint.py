@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from migrations_app.engine.address_guard import AddressPolicy
+from migrations_app.engine.read_context import ReadContext
 
 
 class SettingsModel(BaseModel):
@@ -71,7 +72,7 @@ class Endpoint(ABC):
         """Close all connections. Safe to call twice."""
 
     @abstractmethod
-    def check(self) -> ServerInfo:
+    def check(self, ctx: ReadContext) -> ServerInfo:
         """Check address, credentials and version. Raises ``ConnectionFailed`` with the field at fault."""
 
     @abstractmethod

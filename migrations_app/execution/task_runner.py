@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from migrations_app import queue
 from migrations_app.engine.errors import Canceled, Draining, FerryError, Interrupted, LeaseLost, PlanRefused
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import StopToken
 from migrations_app.execution import lease
 from migrations_app.execution.heartbeat import Heartbeat, drain
@@ -33,6 +34,11 @@ class HeldJob:
     job: Job
     log: RunLog
     stop: StopToken
+
+    @property
+    def ctx(self) -> ReadContext:
+        """The context of questions to the source and the target."""
+        return ReadContext(self.stop, log=self.log)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,6 @@ def _verify(held: HeldJob, target: Target) -> RunAgain | None:
         )
         return None
     with endpoints.job_source(held.job) as source:
-        source.stop = held.stop
         return verify(held, source, target)
 
 

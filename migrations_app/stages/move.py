@@ -16,7 +16,7 @@ from migrations_app.engine.mapping import ServerChecks, compile_mapping
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.pipeline.throttle import Throttle
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.execution import lease
 from migrations_app.execution.heartbeat import Heartbeat

@@ -29,7 +29,6 @@ def prepare(held: HeldJob) -> RunAgain | None:
     """
     job = held.job
     with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
-        source.stop = held.stop
         if job.collections.filter(is_prepared=False).exists():
             _check(held, source, target)
         for row in job.collections.order_by("position"):
@@ -49,9 +48,9 @@ def prepare_failed(job: Job, error: FerryError) -> None:
 def _check(held: HeldJob, source: Source, target: Target) -> None:
     """Run preflight, and store the completed plans and the row counts."""
     plan = Plan.model_validate(held.job.plan)
-    held.log("info", f"Connected to {source.check()}.")
-    held.log("info", f"Connected to {target.check()}.")
-    checked = preflight.check_plan(plan, source, target, stop=held.stop)
+    held.log("info", f"Connected to {source.check(held.ctx)}.")
+    held.log("info", f"Connected to {target.check(held.ctx)}.")
+    checked = preflight.check_plan(plan, source, target, held.ctx)
     checked.raise_if_faults()
     rows = {row.position: row for row in held.job.collections.all()}
     for position, prepared in enumerate(checked.collections):
@@ -60,7 +59,7 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
         row = rows[position]
         _fill(row, prepared.plan, plan.options, source)
         row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
-        count = source.count(prepared.plan.ref)
+        count = source.count(prepared.plan.ref, held.ctx)
         row.rows_source, row.rows_source_exact = count.rows, count.is_exact
         held.stop.check()
     single_writer = target.capabilities().single_writer
@@ -88,7 +87,7 @@ def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
     if row.is_sliced:
         return
     slices = []
-    for number, part in enumerate(source.slices(row.completed.ref, SLICES_WANTED)):
+    for number, part in enumerate(source.slices(row.completed.ref, SLICES_WANTED, held.ctx)):
         held.stop.check()
         if number == MAX_SLICES:
             raise SourceError(

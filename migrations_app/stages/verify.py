@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from migrations_app.engine.errors import SourceError, VerifyMismatch
 from migrations_app.engine.model.counters import Counters
-from migrations_app.engine.sources.base import Source
+from migrations_app.engine.sources.base import MeasureRequest, Source
 from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.verification.duplicate_keys import key_rows
@@ -29,7 +29,7 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
         if row.checks:
             continue
         if row.rows_source is not None and row.rows_source_after is None:
-            count = source.count(row.completed.ref)
+            count = source.count(row.completed.ref, held.ctx)
             row.rows_source_after = count.rows
             row.rows_source_exact &= count.is_exact
             row.save(update_fields=("rows_source_after", "rows_source_exact"))
@@ -41,14 +41,17 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
     return None
 
 
-def _partition_checks(row: JobCollection, source: Source, counted: CountState) -> tuple[Check, ...]:
+def _partition_checks(
+    held: HeldJob, row: JobCollection, source: Source, counted: CountState
+) -> tuple[Check, ...]:
     """Compare the partitions. Empty if they were not counted, or if the source changed in the meantime."""
     plan = row.completed
     if plan.partition_by is None or not counted.by_partition or row.rows_source != row.rows_source_after:
         return ()
     limit = len(plan.partitions) + NEW_VALUES
-    values = source.distinct(plan.ref, plan.partition_by, limit)
-    if len(values) > limit:
+    wanted = MeasureRequest(values_of=plan.partition_by, at_most=limit)
+    values = source.measure(plan.ref, wanted, held.ctx).values
+    if values is None or len(values) > limit:
         return ()
     counters = _counters(row)
     left_out = counters.rejected + counters.skipped + counters.collapsed
@@ -58,11 +61,11 @@ def _partition_checks(row: JobCollection, source: Source, counted: CountState) -
 
 
 def _store(held: HeldJob, row: JobCollection, source: Source, target: Target, counted: CountState) -> None:
-    partition_checks = _partition_checks(row, source, counted)
+    partition_checks = _partition_checks(held, row, source, counted)
     verdict = _judge(row, counted, partition_checks)
     if verdict.verified is False and row.duplicate_keys is not None:
         # Values may have changed during the move: count the duplicates again before reporting a loss.
-        row.duplicate_keys_after = _duplicates(row, source, target)
+        row.duplicate_keys_after = _duplicates(held, row, source, target)
         verdict = _judge(row, counted, partition_checks)
     row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
     row.save(update_fields=("rows_target", "verified", "checks", "duplicate_keys_after"))
@@ -89,10 +92,10 @@ def _judge(row: JobCollection, counted: CountState, partition_checks: tuple[Chec
     )
 
 
-def _duplicates(row: JobCollection, source: Source, target: Target) -> int | None:
+def _duplicates(held: HeldJob, row: JobCollection, source: Source, target: Target) -> int | None:
     keys = key_rows(row.completed, key_per_partition=target.capabilities().key_per_partition)
     try:
-        return source.measure(row.completed.ref, duplicates_of=keys).duplicates
+        return source.measure(row.completed.ref, MeasureRequest(duplicates_of=keys), held.ctx).duplicates
     except SourceError as error:
         if error.retryable:
             raise

@@ -10,6 +10,7 @@ from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import SourceError
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.source_schema import CollectionSchema
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Count
 from tests.kit import MemorySource
 
@@ -31,16 +32,16 @@ class Chosen(SettingsModel):
 class ChoosingSource(MemorySource):
     Selection: ClassVar[type[SettingsModel]] = Chosen
 
-    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
-        schema = super().describe(ref, sample)
+    def describe(self, ref: CollectionRef, sample: int, ctx: ReadContext) -> CollectionSchema:
+        schema = super().describe(ref, sample, ctx)
         where = ref.selection.get("where")
         if where and schema.field(where) is None:
             message, hint = f"There is no column “{where}”.", "Name one."
             raise SourceError(message, hint, code="where_invalid", path="select.where")
         return schema
 
-    def count(self, ref: CollectionRef) -> Count:
+    def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
         if where := ref.selection.get("where"):
             column = self._collection(ref).rows.column(where)
             return Count(len(column) - column.null_count, is_exact=True)
-        return super().count(ref)
+        return super().count(ref, ctx)

@@ -17,6 +17,7 @@ from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.errors import ConnectionFailed, FerryError
 from migrations_app.engine.milvus import diagnose
 from migrations_app.engine.milvus.settings import MilvusSettings
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.targets.milvus import target as target_module
@@ -310,7 +311,7 @@ def check_milvus(uri: str, policy: AddressPolicy) -> tuple[str, str]:
     try:
         with MilvusTarget(MilvusSettings(uri=uri)) as target:
             target.address_policy = policy
-            target.check()
+            target.check(ReadContext())
     except ValidationError:
         return "settings_invalid", "uri"
     except FerryError as error:
@@ -323,7 +324,7 @@ def check_postgres(policy: AddressPolicy, **settings: Any) -> tuple[str, str]:
     try:
         with PostgresSource(PostgresSettings(**settings)) as source:
             source.address_policy = policy
-            source.check()
+            source.check(ReadContext())
     except ValidationError:
         return "settings_invalid", ""
     except FerryError as error:
@@ -459,7 +460,7 @@ def test_a_source_connects_to_the_address_that_was_checked(
         source.address_policy = PUBLIC_ONLY
         for code in ("connection_refused", PRIVATE):
             with pytest.raises(ConnectionFailed) as caught:
-                source.check()
+                source.check(ReadContext())
             assert caught.value.code == code
     assert opened == [("turning.example", "8.8.8.8")]
     assert listener.reached() == []

@@ -13,7 +13,7 @@ from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.preflight import check_plan
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.targets.milvus.target import MilvusTarget
 from tests.engines.milvus_client import plain_client
 from tests.kit import MemorySource, MemoryStore, memory_collection, memory_store
@@ -92,10 +92,10 @@ def mapped_rows(target, name, values):
     }
     store = MemoryStore({"s": memory_collection(rows_of(values), SPECS, key="id")})
     with memory_store(store) as settings, MemorySource(settings) as source:
-        checked = check_plan(Plan.model_validate(plan), source, target)
+        checked = check_plan(Plan.model_validate(plan), source, target, ReadContext())
         checked.raise_if_faults()
         mapping = compile_mapping(checked.collections[0].plan)
-        (part,) = source.slices(CollectionRef("s"), 1)
+        (part,) = source.slices(CollectionRef("s"), 1, ReadContext())
         batches = list(source.read(CollectionRef("s"), part, None, mapping.read_plan, ReadContext()))
     whole = pa.concat_batches([batch.rows for batch in batches])
     locators = pa.concat_arrays([batch.locators for batch in batches])

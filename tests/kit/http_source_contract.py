@@ -24,7 +24,8 @@ import pytest
 
 from migrations_app.engine.errors import Canceled, SourceBusy, SourceUnavailable
 from migrations_app.engine.model.batch import Batch, Cursor, ReadPlan, Slice
-from migrations_app.engine.sources.base import ReadContext, Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import StopToken
 from tests.emulators.http_faults import Answer, HttpServer, busy, cut, raw, reply, stall
 from tests.kit.source_case import SourceCase, locators_of, plan_of, read_all, slices_of, stored

@@ -40,12 +40,14 @@ from migrations_app.engine.model.batch import (
 from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec, arrow_type
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import (
     CollectionInfo,
     Count,
     KeyRows,
+    Measure,
+    MeasureRequest,
     Measures,
-    ReadContext,
     Source,
     VectorInfo,
 )
@@ -118,6 +120,9 @@ class MemorySource(Source):
     Settings: ClassVar[type[SettingsModel]] = MemorySettings
     Selection: ClassVar[type[SettingsModel]] = MemorySelection
     stores: ClassVar[dict[str, MemoryStore]] = {}
+    can_measure: ClassVar[frozenset[Measure]] = frozenset(
+        ("dims", "nulls", "extremes", "duplicates", "values")
+    )
 
     settings: MemorySettings
 
@@ -137,13 +142,13 @@ class MemorySource(Source):
             raise SourceChanged(f"There is no collection “{ref.name}”.", "Select another one.")
         return found
 
-    def check(self) -> ServerInfo:
+    def check(self, ctx: ReadContext) -> ServerInfo:
         return ServerInfo("Memory", "1", (f"{len(self._open().collections)} collections",))
 
     def hosts(self) -> tuple[str, ...]:
         return (self.settings.store,)
 
-    def collections(self) -> Iterator[CollectionInfo]:
+    def collections(self, ctx: ReadContext) -> Iterator[CollectionInfo]:
         for name, found in sorted(self._open().collections.items()):
             vectors = tuple(
                 VectorInfo(f.name, f.native_type, f.choices[0].spec.dim) for f in found.fields if f.is_vector
@@ -154,7 +159,7 @@ class MemorySource(Source):
                 name, name, rows=rows, rows_exact=True, vectors=vectors, not_selectable=reason
             )
 
-    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
+    def describe(self, ref: CollectionRef, sample: int, ctx: ReadContext) -> CollectionSchema:
         found = self._collection(ref)
         wanted = tuple(ReadColumn(f.name, f.choices[0].spec) for f in found.fields if f.choices)
         return CollectionSchema(
@@ -165,13 +170,13 @@ class MemorySource(Source):
             rows_estimate=found.rows.num_rows,
         )
 
-    def count(self, ref: CollectionRef) -> Count:
+    def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
         found = self._collection(ref)
         if found.count_lag is None:
             return Count()
         return Count(found.rows.num_rows - found.count_lag, is_exact=found.count_lag == 0)
 
-    def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
+    def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
         found = self._collection(ref)
         rows = found.rows.num_rows
         step = max(1, -(-rows // wanted))
@@ -215,7 +220,7 @@ class MemorySource(Source):
             rows, names = rows.filter(kept), names.filter(kept)
         return Batch(_columns(rows, plan.columns), end, names, rejected)
 
-    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
+    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
         found = self._collection(ref)
         columns = [found.rows.column(name) for name in plan.key]
         stored_keys = (
@@ -224,35 +229,24 @@ class MemorySource(Source):
         requested = found.rows.filter(pc.is_in(stored_keys, value_set=keys.cast(stored_keys.type)))
         return _columns(requested, plan.columns)
 
-    def measure(
-        self,
-        ref: CollectionRef,
-        dims_of: tuple[str, ...] = (),
-        nulls_of: tuple[str, ...] = (),
-        duplicates_of: KeyRows | None = None,
-        extremes_of: tuple[str, ...] = (),
-    ) -> Measures:
+    def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
         rows = self._collection(ref).rows
-        values = {name: pc.min_max(rows.column(name)).as_py() for name in extremes_of}
+        ends = {name: pc.min_max(rows.column(name)).as_py() for name in wanted.extremes_of}
         return Measures(
-            {name: _dims(rows.column(name)) for name in dims_of},
-            {name: rows.column(name).null_count for name in nulls_of},
-            {name: (ends["min"], ends["max"]) for name, ends in values.items() if ends["min"] is not None},
-            _duplicates(rows, duplicates_of) if duplicates_of else None,
+            {name: _dims(rows.column(name)) for name in wanted.dims_of},
+            {name: rows.column(name).null_count for name in wanted.nulls_of},
+            {name: None if end["min"] is None else (end["min"], end["max"]) for name, end in ends.items()},
+            _duplicates(rows, wanted.duplicates_of) if wanted.duplicates_of else None,
+            _values(rows.column(wanted.values_of), wanted.at_most) if wanted.values_of else None,
         )
-
-    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
-        texts = self._collection(ref).rows.column(field).cast(pa.string())
-        found = {item["values"]: item["counts"] for item in pc.value_counts(texts).to_pylist()}
-        return dict(list(found.items())[: at_most + 2])
 
 
 class MinimalSource(MemorySource):
     """A memory source without optional abilities: it cannot count, measure or list values."""
 
+    can_measure: ClassVar[frozenset[Measure]] = frozenset()
     count = Source.count
     measure = Source.measure
-    distinct = Source.distinct
     has_rows = Source.has_rows
 
 
@@ -295,6 +289,11 @@ def _dims(column: pa.Array) -> dict[int, int]:
         item["values"]: item["counts"]
         for item in pc.value_counts(pc.list_value_length(column.drop_null())).to_pylist()
     }
+
+
+def _values(column: pa.Array, at_most: int) -> dict[str | None, int]:
+    found = pc.value_counts(column.cast(pa.string())).to_pylist()
+    return {item["values"]: item["counts"] for item in found[: at_most + 2]}
 
 
 def _duplicates(rows: pa.RecordBatch, keys: KeyRows) -> int:

@@ -25,6 +25,7 @@ from migrations_app.engine.errors import (
 )
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Channel, IndexState, LoadState, Target
 from tests.kit.memory_database import EVERYTHING, MemoryChannel, MemoryDatabase, MemoryRows, Mishap
@@ -74,7 +75,7 @@ class MemoryTarget(Target):
             raise TargetChanged(f"The collection “{name}” does not exist.", "It may have been dropped.")
         return found
 
-    def check(self) -> ServerInfo:
+    def check(self, ctx: ReadContext) -> ServerInfo:
         return ServerInfo("Memory", self.store.capabilities.version)
 
     def hosts(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ import pyarrow as pa
 from migrations_app.engine.errors import ConnectionFailed
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.joined_key_text import joined
-from migrations_app.engine.sources.base import ReadContext, Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import Source
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,14 @@ class SourceCase:
 
 def plan_of(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> ReadPlan:
     """Return a plan that reads all fields of a collection, each as its first choice."""
-    schema = source.describe(ref or case.full)
+    schema = source.describe(ref or case.full, 100, ReadContext())
     columns = tuple(ReadColumn(f.name, f.choices[0].spec) for f in schema.fields if f.choices)
     return ReadPlan(columns, schema.key.columns if schema.key else (), case.batch_bytes)
 
 
 def slices_of(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> list[Slice]:
     """Return one slice if the source can make one, converted through JSON as a job stores it."""
-    parts = list(source.slices(ref or case.full, 1))
+    parts = list(source.slices(ref or case.full, 1, ReadContext()))
     return [Slice(p.id, stored(p.bounds), p.rows_estimate, p.partition, p.resumable) for p in parts]
 
 

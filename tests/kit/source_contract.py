@@ -18,10 +18,11 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from migrations_app.engine.errors import Canceled, FerryError, SourceChanged, SourceError
+from migrations_app.engine.errors import Canceled, FerryError, SourceChanged
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
 from migrations_app.engine.model.types import MilvusType, arrow_type
-from migrations_app.engine.sources.base import ReadContext, Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import MeasureRequest, Source
 from migrations_app.engine.stop_token import Deadline, StopToken
 from tests.kit.source_case import (
     SourceCase,
@@ -53,7 +54,7 @@ class SourceContract:
     # ------------------------------------------------------------ connect
 
     def test_check_returns_product_and_version(self, source: Source) -> None:
-        info = source.check()
+        info = source.check(ReadContext())
         assert info.product
         assert info.version
 
@@ -61,7 +62,7 @@ class SourceContract:
         assert case.bad
         for bad in case.bad:
             with case.open(bad.change) as source, pytest.raises(bad.error) as caught:
-                source.check()
+                source.check(ReadContext())
             assert caught.value.field == bad.field
             assert caught.value.message
             assert caught.value.hint
@@ -69,17 +70,17 @@ class SourceContract:
 
     def test_every_method_raises_a_ferry_error_for_bad_settings(self, case: SourceCase) -> None:
         with case.open(case.bad[0].change) as source:
-            for call in (lambda: list(source.collections()), lambda: source.describe(case.full)):
+            for call in (
+                lambda: list(source.collections(ReadContext())),
+                lambda: source.describe(case.full, 100, ReadContext()),
+            ):
                 with pytest.raises(FerryError):
                     call()
-            if source.has_ability("count"):
-                with pytest.raises(FerryError):
-                    source.count(case.full)
 
     def test_secrets_are_never_shown(self, case: SourceCase, source: Source) -> None:
         settings = source.settings
         assert_silent(case, {}, repr(settings), str(settings), repr(source), settings.model_dump_json())
-        assert_silent(case, {}, str(source.check()), *source.hosts(), *source.before_you_start)
+        assert_silent(case, {}, str(source.check(ReadContext())), *source.hosts(), *source.before_you_start)
 
     def test_an_unknown_setting_is_refused_without_showing_the_others(self, case: SourceCase) -> None:
         with pytest.raises(ValidationError) as caught:
@@ -93,15 +94,15 @@ class SourceContract:
 
     def test_closing_twice_is_harmless(self, case: SourceCase) -> None:
         source = case.open()
-        source.check()
+        source.check(ReadContext())
         source.close()
         source.close()
 
     # ------------------------------------------------------------ contents
 
     def test_collections_are_listed_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
-        listed = {info.name: info for info in source.collections()}
-        assert list(listed) == [info.name for info in source.collections()]
+        listed = {info.name: info for info in source.collections(ReadContext())}
+        assert list(listed) == [info.name for info in source.collections(ReadContext())]
         full = listed[case.full.name]
         assert full.vectors
         assert not full.not_selectable
@@ -110,18 +111,18 @@ class SourceContract:
         assert {n for n, info in listed.items() if info.not_selectable} >= case.not_selectable
 
     def test_an_empty_collection_is_reported_as_empty(self, case: SourceCase, source: Source) -> None:
-        assert not source.has_rows(case.empty)
-        assert source.has_rows(case.full)
-        assert source.count(case.empty).rows in (0, None)
+        assert not source.has_rows(case.empty, ReadContext())
+        assert source.has_rows(case.full, ReadContext())
+        assert source.count(case.empty, ReadContext()).rows in (0, None)
         assert read_all(case, source, case.empty) == []
 
     def test_an_exact_count_is_the_number_of_rows(self, case: SourceCase, source: Source) -> None:
-        count = source.count(case.full)
+        count = source.count(case.full, ReadContext())
         assert not count.is_exact or count.rows == case.rows
         assert not count.by_partition or sum(count.by_partition.values()) == count.rows
 
     def test_every_field_has_a_type_or_a_reason(self, case: SourceCase, source: Source) -> None:
-        schema = source.describe(case.full)
+        schema = source.describe(case.full, 100, ReadContext())
         names = [f.name for f in schema.fields]
         assert len(set(names)) == len(names)
         assert any(f.is_vector for f in schema.fields)
@@ -132,7 +133,7 @@ class SourceContract:
         assert set(schema.key.columns) <= set(names)
 
     def test_the_sample_has_one_column_for_each_field(self, case: SourceCase, source: Source) -> None:
-        schema = source.describe(case.full, sample=5)
+        schema = source.describe(case.full, 5, ReadContext())
         assert schema.sample is not None
         assert schema.sample.num_rows == 5
         specs = {f.name: f.choices[0].spec for f in schema.fields if f.choices}
@@ -141,12 +142,9 @@ class SourceContract:
     def test_a_missing_collection_is_reported(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         with pytest.raises(SourceChanged):
-            source.describe(case.missing)
-        if source.has_ability("count"):
-            with pytest.raises(FerryError):
-                source.count(case.missing)
+            source.describe(case.missing, 100, ReadContext())
         with pytest.raises(FerryError):
-            list(source.slices(case.missing, 1))
+            list(source.slices(case.missing, 1, ReadContext()))
         with pytest.raises(FerryError):
             list(source.read(case.missing, slices_of(case, source)[0], None, plan, ReadContext()))
 
@@ -158,35 +156,38 @@ class SourceContract:
             list(source.read(case.full, slices_of(case, source)[0], None, plan, ReadContext()))
 
     def test_measures_agree_with_the_rows(self, case: SourceCase, source: Source) -> None:
-        fields = [f for f in source.describe(case.full).fields if f.choices]
+        fields = [f for f in source.describe(case.full, 100, ReadContext()).fields if f.choices]
         vectors = tuple(f.name for f in fields if f.is_vector)
-        found = source.measure(case.full, vectors, tuple(f.name for f in fields))
-        assert bool(found.nulls) == source.has_ability("measure")
+        wanted = MeasureRequest(dims_of=vectors, nulls_of=tuple(f.name for f in fields))
+        found = source.measure(case.full, wanted, ReadContext())
+        assert set(found.nulls) == (set(wanted.nulls_of) if "nulls" in source.can_measure else set())
         rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
         for name, nulls in found.nulls.items():
             assert rows.column(name).null_count == nulls, name
         for name, dims in found.dims.items():
             assert sum(dims.values()) == case.rows - rows.column(name).null_count, name
 
-    def test_distinct_values_are_counted(self, case: SourceCase, source: Source) -> None:
+    def test_the_values_of_a_field_are_counted(self, case: SourceCase, source: Source) -> None:
         """Covers every field that is read as text."""
-        fields = [f for f in source.describe(case.full).fields if f.choices]
-        texts = [f.name for f in fields if f.choices[0].spec.type is MilvusType.VARCHAR]
+        fields = [f for f in source.describe(case.full, 100, ReadContext()).fields if f.choices]
         rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
-        if not source.has_ability("distinct"):
-            with pytest.raises(SourceError):
-                source.distinct(case.full, texts[0], case.rows)
-            return
-        for name in texts:
-            found = source.distinct(case.full, name, case.rows)
-            assert found == Counter(rows.column(name).to_pylist()), name
-            assert len(source.distinct(case.full, name, 0)) <= 2
+        for name in [f.name for f in fields if f.choices[0].spec.type is MilvusType.VARCHAR]:
+            found = source.measure(
+                case.full, MeasureRequest(values_of=name, at_most=case.rows), ReadContext()
+            )
+            if "values" not in source.can_measure:
+                assert found.values is None
+                continue
+            assert found.values == Counter(rows.column(name).to_pylist()), name
+            few = source.measure(case.full, MeasureRequest(values_of=name, at_most=0), ReadContext()).values
+            assert few is not None
+            assert len(few) <= 2
 
     # ------------------------------------------------------------ read
 
     def test_slices_contain_each_row_once(self, case: SourceCase, source: Source) -> None:
         for wanted in case.wanted_slices:
-            parts = list(source.slices(case.full, wanted))
+            parts = list(source.slices(case.full, wanted, ReadContext()))
             assert len({part.id for part in parts}) == len(parts)
             locators = [name for part in parts for name in locators_of(read(case, source, part))]
             assert len(locators) == len(set(locators)) == case.rows
@@ -255,7 +256,7 @@ class SourceContract:
                 assert batch.rows.schema.names == [column.path for column in some]
 
     def test_every_type_choice_can_be_read(self, case: SourceCase, source: Source) -> None:
-        schema = source.describe(case.full)
+        schema = source.describe(case.full, 100, ReadContext())
         for found in schema.fields:
             for choice in found.choices:
                 plan = ReadPlan(
@@ -297,7 +298,7 @@ class SourceContract:
     def test_fetch_returns_the_rows_with_the_given_keys(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         batch = read_all(case, source, case.full)[1]
-        found = source.fetch(case.full, keys_of(batch.rows, plan), plan)
+        found = source.fetch(case.full, keys_of(batch.rows, plan), plan, ReadContext())
         assert types_of(found) == types_of(batch.rows)
         read = {repr(row) for row in batch.rows.to_pylist()}
         assert read == {repr(row) for row in found.to_pylist()}
@@ -305,6 +306,6 @@ class SourceContract:
     def test_fetch_without_keys_returns_no_rows(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         keys = keys_of(read_all(case, source, case.full)[0].rows, plan)
-        found = source.fetch(case.full, keys.slice(0, 0), plan)
+        found = source.fetch(case.full, keys.slice(0, 0), plan, ReadContext())
         assert found.num_rows == 0
         assert types_of(found) == {column.path: arrow_type(column.spec) for column in plan.columns}

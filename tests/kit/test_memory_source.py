@@ -8,7 +8,7 @@ import pytest
 from migrations_app.engine.errors import AuthRefused, HostUnknown, SourceUnavailable
 from migrations_app.engine.model.batch import Batch, CollectionRef, ReadColumn, ReadPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from tests.kit import (
     BadSettings,
     MemorySource,
@@ -91,7 +91,7 @@ def test_a_read_breaks_at_the_given_row_and_continues_after_its_cursor(
     store: MemoryStore, source: MemorySource
 ) -> None:
     store.collections["books"].breaks.append(150)
-    (part,) = source.slices(BOOKS, 1)
+    (part,) = source.slices(BOOKS, 1, ReadContext())
     batches: list[Batch] = []
     with pytest.raises(SourceUnavailable):
         batches.extend(source.read(BOOKS, part, None, PLAN, ReadContext()))
@@ -101,14 +101,14 @@ def test_a_read_breaks_at_the_given_row_and_continues_after_its_cursor(
 
 def test_a_row_that_the_source_cannot_read_is_rejected(store: MemoryStore, source: MemorySource) -> None:
     store.collections["books"].unreadable = frozenset({7, 8})
-    (part,) = source.slices(BOOKS, 1)
+    (part,) = source.slices(BOOKS, 1, ReadContext())
     batches = list(source.read(BOOKS, part, None, PLAN, ReadContext()))
     assert [r.locator for batch in batches for r in batch.rejected] == ["7", "8"]
     assert sum(batch.rows.num_rows for batch in batches) == ROWS - 2
 
 
 def test_a_field_without_a_type_is_left_out_with_the_reason(source: MemorySource) -> None:
-    cover = source.describe(BOOKS).field("cover")
+    cover = source.describe(BOOKS, 100, ReadContext()).field("cover")
     assert cover is not None
     assert not cover.choices
     assert cover.left_out == "Milvus has no type for it."
@@ -117,6 +117,6 @@ def test_a_field_without_a_type_is_left_out_with_the_reason(source: MemorySource
 def test_several_key_columns_are_joined_in_the_locator(store: MemoryStore, source: MemorySource) -> None:
     store.collections["pairs"] = memory_collection(books(2), SPECS, ("id", "title"))
     pairs = CollectionRef("pairs")
-    (part,) = source.slices(pairs, 1)
+    (part,) = source.slices(pairs, 1, ReadContext())
     (batch,) = source.read(pairs, part, None, PLAN, ReadContext())
     assert batch.locators.to_pylist() == ["0/", "1/naïve"]

@@ -19,6 +19,7 @@ from migrations_app.engine.errors import (
     UnknownOutcome,
 )
 from migrations_app.engine.model.target_schema import IndexSpec
+from migrations_app.engine.read_context import ReadContext
 from tests.engine.pipeline.moves import books, books_mapping
 from tests.kit import MemoryDatabase, MemoryTarget, MemoryTargetSettings, Mishap, memory_database
 
@@ -47,15 +48,15 @@ def loaded_count(target: MemoryTarget) -> int:
 
 def test_wrong_settings_are_refused_and_the_error_names_their_field(target: MemoryTarget) -> None:
     with pytest.raises(HostUnknown) as unknown:
-        MemoryTarget(MemoryTargetSettings(store="nowhere")).check()
+        MemoryTarget(MemoryTargetSettings(store="nowhere")).check(ReadContext())
     assert unknown.value.field == "store"
     wrong = target.settings.model_copy(update={"token": "wr0ng"}).model_dump()
     with pytest.raises(AuthRefused) as refused:
-        MemoryTarget(MemoryTargetSettings.model_validate(wrong)).check()
+        MemoryTarget(MemoryTargetSettings.model_validate(wrong)).check(ReadContext())
     assert refused.value.field == "token"
     assert "t0ken-word" not in repr(target.settings)
     with pytest.raises(DatabaseMissing):
-        MemoryTarget(target.settings, "elsewhere").check()
+        MemoryTarget(target.settings, "elsewhere").check(ReadContext())
 
 
 def test_a_collection_is_created_once_described_and_dropped(target: MemoryTarget) -> None:

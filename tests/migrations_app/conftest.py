@@ -15,8 +15,9 @@ from migrations_app import endpoints, services
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources import registry
-from migrations_app.engine.sources.base import ReadContext, Source
+from migrations_app.engine.sources.base import Source
 from migrations_app.models import Job, JobSlice
 from migrations_app.worker import tasks
 from tests.kit import (

@@ -66,7 +66,7 @@ class CollectionSchema:
 
     ``sample`` is a batch of at most 100 rows with one column per field, each in the Arrow type of its first
     choice. ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
-    ``lists_values``: the source can list the values of a field (``Source.distinct``).
+    ``lists_values``: the source can list the values of a field (``Source.measure``).
     """
 
     name: str

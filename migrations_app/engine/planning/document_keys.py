@@ -20,10 +20,12 @@ from migrations_app.engine.model.json.values import fits, shown
 from migrations_app.engine.model.key_paths import opened_columns, path_of
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 
 T = MilvusType
 MAX_KEYS = 200
+SAMPLE_ROWS = 100
 _MAX_SAMPLES = 3
 
 _WHOLE, _NUMBER, _TEXT, _BOOLEAN = (
@@ -38,12 +40,12 @@ _KIND_NAMES = {_WHOLE: "whole number", _NUMBER: "number", _TEXT: "text", _BOOLEA
 _SCALARS = (_BOOLEAN, _WHOLE, _NUMBER, _TEXT)
 
 
-def describe_with_keys(source: Source, ref: CollectionRef) -> CollectionSchema:
+def describe_with_keys(source: Source, ref: CollectionRef, ctx: ReadContext) -> CollectionSchema:
     """Return the schema of a collection, with a field for each key of the columns that ``ref`` opens.
 
     Raises the same errors as ``Source.describe``.
     """
-    schema = replace(source.describe(ref), lists_values=source.has_ability("distinct"))
+    schema = replace(source.describe(ref, SAMPLE_ROWS, ctx), lists_values="values" in source.can_measure)
     return with_document_keys(schema, ref.selection)
 
 

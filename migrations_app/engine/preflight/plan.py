@@ -21,8 +21,8 @@ from migrations_app.engine.preflight.scans import endpoints, existing
 from migrations_app.engine.preflight.scans.partition_values import Partitions, name_partitions
 from migrations_app.engine.preflight.scans.rows import RowFacts, scan_rows, with_dims
 from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
-from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Target
 
 
@@ -60,16 +60,15 @@ def check_plan(
     plan: Plan,
     source: Source,
     target: Target,
+    ctx: ReadContext,
     *,
-    stop: StopToken | None = None,
     max_collections: int | None = None,
 ) -> Preflight:
     """Describe, complete and check every collection of ``plan``. Writes nothing.
 
     Raises only if the checks cannot be made: a ``ConnectionFailed``, a retryable error, or the reason of
-    ``stop``.
+    its stop.
     """
-    stop = stop or StopToken()
     faults = [*unbuilt_faults(plan), *endpoints.check_number(plan, type(source), max_collections)]
     try:
         capabilities, taken, has_database = (target.capabilities(), frozenset(target.collections()), True)
@@ -77,17 +76,17 @@ def check_plan(
         faults.append(endpoints.database_fault(plan, target, error))
         capabilities, taken, has_database = (endpoints.default_capabilities(target), frozenset(), False)
     faults += endpoints.check_options(plan, type(source), capabilities)
-    described = [_describe(collection, source, stop) for collection in plan.collections]
+    described = [_describe(collection, source, ctx) for collection in plan.collections]
     schemas = [schema for schema in described if isinstance(schema, CollectionSchema)]
     prepared: dict[int, PreparedCollection] = {}
     for number, (collection, schema) in enumerate(zip(plan.collections, described, strict=True)):
-        stop.check()
+        ctx.stop.check()
         if isinstance(schema, Fault):
             collection_faults: Sequence[Fault] = (schema,)
         else:
             with_target = _with_target(collection, default_targets(schemas)[schema.name])
             prepared[number], collection_faults = _prepare(
-                with_target, schema, source, target, capabilities, taken, plan.options.limit_rows
+                with_target, schema, source, target, capabilities, taken, plan.options.limit_rows, ctx
             )
         faults += (fault.under(f"collections[{number}]") for fault in collection_faults)
     for number, completed in prepared.items() if has_database else ():
@@ -106,13 +105,13 @@ def _with_target(collection: CollectionPlan, target: str) -> CollectionPlan:
     return collection.model_copy(update={"target": target}) if collection.target is None else collection
 
 
-def _describe(collection: CollectionPlan, source: Source, stop: StopToken) -> CollectionSchema | Fault:
-    stop.check()
+def _describe(collection: CollectionPlan, source: Source, ctx: ReadContext) -> CollectionSchema | Fault:
+    ctx.stop.check()
     selection = endpoints.check_selection(collection, type(source))
     if selection is not None:
         return selection
     try:
-        return describe_with_keys(source, CollectionRef(collection.source, collection.select))
+        return describe_with_keys(source, CollectionRef(collection.source, collection.select), ctx)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise
@@ -127,13 +126,14 @@ def _prepare(
     capabilities: Capabilities,
     taken: AbstractSet[str],
     limit_rows: int | None,
+    ctx: ReadContext,
 ) -> tuple[PreparedCollection, tuple[Fault, ...]]:
     append_to, unreadable = existing.append_target(collection, target, taken)
     completed = complete(collection, schema, capabilities, existing=append_to)
     partitions = Partitions()
     try:
-        facts = scan_rows(Subject(completed, schema, capabilities), source)
-        partitions = name_partitions(Subject(completed, schema, capabilities), source)
+        facts = scan_rows(Subject(completed, schema, capabilities), source, ctx)
+        partitions = name_partitions(Subject(completed, schema, capabilities), source, ctx)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise

@@ -12,7 +12,8 @@ from migrations_app.engine.errors import ConnectionRefused, CursorLost, FerryErr
 from migrations_app.engine.log import Log
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
 from migrations_app.engine.pacing.retry_policy import Backoff, RetryPolicy
-from migrations_app.engine.sources.base import Closable, ReadContext, Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import Closable, Source
 
 # A source at its limit asks to slow down again and again. The run log gets one warning in this time.
 LOG_EVERY_SECONDS = 60.0

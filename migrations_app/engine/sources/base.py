@@ -13,16 +13,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import ClassVar, Literal, Protocol
 
 import pyarrow as pa
 
 from migrations_app.engine.endpoint import Endpoint, NoSettings, SettingsModel
 from migrations_app.engine.errors import SourceError
-from migrations_app.engine.log import Log, silent
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
-from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.read_context import ReadContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +57,15 @@ class CollectionInfo:
 class Count:
     """The number of rows of a collection. ``rows`` is None if the source cannot tell.
 
-    ``is_exact`` is False for an estimate and for a count that may lag behind writes. ``by_partition``: the
-    rows of each partition of the source; empty if it has none.
+    ``is_exact`` is False for an estimate and for a count that may lag behind writes; ``as_of`` is the time at
+    which such a count was right, if the source tells. ``by_partition``: the rows of each partition of the
+    source; empty if it has none.
     """
 
     rows: int | None = None
     is_exact: bool = False
+    as_of: datetime | None = None
     by_partition: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """Facts about all rows, for preflight.
-
-    A field that is missing in one of the mappings is unknown: the source cannot tell. It does not mean none.
-
-    ``dims`` gives the number of rows per dimension for each requested vector field, ``nulls`` the number of
-    NULLs in each requested field, ``extremes`` the smallest and the largest value of each requested field
-    that has a value. ``duplicates`` is the number of rows minus the number of distinct keys, or None if not
-    counted.
-    """
-
-    dims: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    nulls: Mapping[str, int] = field(default_factory=dict)
-    extremes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    duplicates: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,26 +78,66 @@ class KeyRows:
     present: tuple[str, ...]
 
 
-class ReadContext:
-    """The resources of a read: a stop token, a deadline, a memory budget in bytes and the job's log."""
+@dataclass(frozen=True, slots=True)
+class MeasureRequest:
+    """Questions about all rows of a collection. The answers are ``Measures``.
 
-    def __init__(
-        self,
-        stop: StopToken | None = None,
-        deadline: Deadline | None = None,
-        memory_bytes: int = 64 * 1024 * 1024,
-        log: Log = silent,
-    ) -> None:
-        self.stop = stop or StopToken()
-        self.deadline = deadline or Deadline()
-        self.memory_bytes = memory_bytes
-        self.log = log
+    ``dims_of``, ``nulls_of`` and ``extremes_of`` are names of fields; ``extremes_of`` are fields of whole
+    numbers. ``values_of`` is the field whose values are listed, ``at_most`` the number of values that matter.
+    """
+
+    dims_of: tuple[str, ...] = ()
+    nulls_of: tuple[str, ...] = ()
+    extremes_of: tuple[str, ...] = ()
+    duplicates_of: KeyRows | None = None
+    values_of: str | None = None
+    at_most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Facts about all rows, for preflight and verification.
+
+    A field that is missing in one of the mappings is unknown: the source cannot tell. It does not mean none.
+
+    ``dims`` gives the number of rows per dimension for each requested vector field, ``nulls`` the number of
+    NULLs in each requested field, ``extremes`` the smallest and the largest value of each requested field
+    (None if it has no value). ``duplicates`` is the number of rows minus the number of distinct keys, or None
+    if not counted; keys are equal if they are equal byte for byte.
+
+    ``values`` is the number of rows for each value of ``values_of``, or None if not listed. The values are
+    exact texts (as a VARCHAR is read), NULL is None. If there are more than ``at_most`` values (not counting
+    NULL), it contains only some of them: at least ``at_most`` + 1. Long texts may be cut, but not below 1,025
+    characters.
+    """
+
+    dims: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    nulls: Mapping[str, int] = field(default_factory=dict)
+    extremes: Mapping[str, tuple[int, int] | None] = field(default_factory=dict)
+    duplicates: int | None = None
+    values: Mapping[str | None, int] | None = None
+
+
+Measure = Literal["dims", "nulls", "extremes", "duplicates", "values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a control of the selection, with its label and the number of its rows, if known."""
+
+    value: str
+    label: str = ""
+    rows: int | None = None
 
 
 class Source(Endpoint):
     """One open source. Creating one is cheap: it connects at the first request. Use it as a context manager.
 
-    Its methods raise only ``FerryError``s. Threads must not share a source.
+    Its methods raise only ``FerryError``s. Each takes a ``ReadContext`` as its last argument and obeys its
+    stop. Threads must not share a source.
+
+    A source must implement ``check``, ``collections``, ``describe``, ``slices``, ``read`` and ``fetch``. The
+    other methods are optional; what a source cannot tell is unknown, never none.
     """
 
     Selection: ClassVar[type[SettingsModel]] = NoSettings
@@ -128,36 +152,22 @@ class Source(Endpoint):
     can_add_fields: ClassVar[bool] = True
     # True if the default is to create indexes and load the collection after the migration.
     indexes_by_default: ClassVar[bool] = False
-
-    def __init__(self, settings: SettingsModel) -> None:
-        super().__init__(settings)
-        # The caller may set a stop token here. Questions about all rows (``count``, ``has_rows``,
-        # ``measure``) can take long; they end with the reason of the stop.
-        self.stop = StopToken()
-
-    @classmethod
-    def has_ability(cls, name: Literal["count", "measure", "distinct"]) -> bool:
-        """True if the source overrides this optional method."""
-        return getattr(cls, name) is not getattr(Source, name)
+    # What ``measure`` can answer. The rest is read from the rows (``reading.measure``), as far as it may.
+    can_measure: ClassVar[frozenset[Measure]] = frozenset()
 
     @abstractmethod
-    def collections(self) -> Iterator[CollectionInfo]:
+    def collections(self, ctx: ReadContext) -> Iterator[CollectionInfo]:
         """Yield all collections in a stable order, with the reason for each that cannot be selected."""
 
     @abstractmethod
-    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
+    def describe(self, ref: CollectionRef, sample: int, ctx: ReadContext) -> CollectionSchema:
         """Return fields, types, key and at most ``sample`` rows.
 
         Raises ``SourceChanged`` if the collection no longer exists.
         """
 
-    def count(self, ref: CollectionRef) -> Count:
-        """Return the number of rows. A source that cannot count does not override this: the count is
-        unknown."""
-        return Count()
-
     @abstractmethod
-    def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
+    def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
         """Yield about ``wanted`` independent slices that together contain each row exactly once."""
 
     @abstractmethod
@@ -173,40 +183,29 @@ class Source(Endpoint):
         """
 
     @abstractmethod
-    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
+    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
         """Return the rows with these keys, in any order. If ``plan.key`` has several columns, ``keys`` are
         joined keys."""
 
-    def measure(
-        self,
-        ref: CollectionRef,
-        dims_of: tuple[str, ...] = (),
-        nulls_of: tuple[str, ...] = (),
-        duplicates_of: KeyRows | None = None,
-        extremes_of: tuple[str, ...] = (),
-    ) -> Measures:
-        """Return facts about all rows that the source can compute without sending the rows; none by default.
+    def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
+        """Return the number of rows. A source that cannot count does not override this: the count is
+        unknown."""
+        return Count()
 
-        ``extremes_of`` are fields of whole numbers. Keys are equal if they are equal byte for byte.
-        """
+    def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
+        """Answer those of the questions that ``can_measure`` names, without sending the rows; none by
+        default."""
         return Measures()
 
-    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
-        """Return the number of rows for each value of ``field``. The values are exact texts (as a VARCHAR is
-        read), NULL is None.
-
-        If there are more than ``at_most`` values (not counting NULL), the result contains only some of them:
-        at least ``at_most`` + 1. Long texts may be cut, but not below 1,025 characters. A source that cannot
-        group its rows does not override this; then nobody calls it (``has_ability``).
-        """
-        message = f"{self.title} cannot list the values of “{field}”."
-        raise SourceError(message, "Choose a partition key instead.")
-
-    def has_rows(self, ref: CollectionRef) -> bool:
+    def has_rows(self, ref: CollectionRef, ctx: ReadContext) -> bool:
         """True if there is at least one row. Never based on an estimate: a source that does not override
         this is asked for one sample row."""
-        sample = self.describe(ref, sample=1).sample
+        sample = self.describe(ref, 1, ctx).sample
         return sample is None or sample.num_rows > 0
+
+    def choices(self, ref: CollectionRef, name: str, ctx: ReadContext) -> Iterator[Choice]:
+        """Yield the values that the control ``name`` of the selection offers for this collection."""
+        raise SourceError(f"{self.title} has no list of values for “{name}”.")
 
 
 class Closable(Protocol):

@@ -20,8 +20,9 @@ from migrations_app.engine.log import Log, silent
 from migrations_app.engine.mapping import Mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Slice
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.reading.slice_reader import SliceReader
-from migrations_app.engine.sources.base import ReadContext, Source
+from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
 

@@ -16,6 +16,7 @@ from migrations_app import endpoints, plan_file, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import DatabaseMissing, Fault, FerryError, PlanRefused
 from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 from migrations_app.management.base import ConsoleCommand
@@ -112,6 +113,7 @@ class Command(ConsoleCommand):
                     file.plan,
                     opened["source"],
                     opened["target"],
+                    ReadContext(),
                     max_collections=host_settings.VECTORFERRY_MAX_COLLECTIONS,
                 )
             except FerryError as error:
@@ -181,7 +183,7 @@ def _concerns_connecting(fault: Fault, role: str) -> bool:
 def _check_endpoint(endpoint: Source | Target) -> None:
     """Raise the error if connecting fails. A missing target database is reported by preflight."""
     with suppress(DatabaseMissing) if isinstance(endpoint, Target) else nullcontext():
-        endpoint.check()
+        endpoint.check(ReadContext())
 
 
 def _endpoint_fault(error: FerryError, role: str, *, is_saved: bool) -> Fault:

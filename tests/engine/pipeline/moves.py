@@ -19,7 +19,7 @@ from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.ledger import Checkpoint, Ledger
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.pipeline.throttle import Throttle
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import Deadline, StopToken
 from tests.kit import (
     MemoryCollection,
@@ -88,7 +88,7 @@ class Move:
 
     @property
     def part(self) -> Slice:
-        (part,) = self.source.slices(BOOKS, 1)
+        (part,) = self.source.slices(BOOKS, 1, ReadContext())
         return part
 
     def run(

@@ -10,6 +10,7 @@ from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import TypeSpec
 from migrations_app.engine.preflight import check_plan
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import StopToken
 from tests.engine.preflight.preflights import T, faults_of, field, place
@@ -29,7 +30,7 @@ def rows(vectors, ids=None):
     )
 
 
-def checked(collections, plan=None, *, database=None, database_name="default", **options):
+def checked(collections, plan=None, *, database=None, database_name="default", ctx=None, **options):
     data = {
         "version": 1,
         "source": {"kind": "memory"},
@@ -42,7 +43,9 @@ def checked(collections, plan=None, *, database=None, database_name="default", *
         MemorySource(source_settings) as source,
         MemoryTarget(target_settings, database_name) as target,
     ):
-        return check_plan(Plan.model_validate(data | (plan or {})), source, target, **options)
+        return check_plan(
+            Plan.model_validate(data | (plan or {})), source, target, ctx or ReadContext(), **options
+        )
 
 
 def books(vectors=([1.0, 2.0], [3.0, 4.0]), **facts) -> MemoryCollection:
@@ -283,7 +286,7 @@ def test_an_unreachable_source_is_an_error_and_not_a_fault_of_the_plan():
         MemoryTarget(settings) as target,
         pytest.raises(ConnectionFailed),
     ):
-        check_plan(plan, unreachable, target)
+        check_plan(plan, unreachable, target, ReadContext())
 
 
 def test_a_blank_name_is_a_fault_and_not_the_default():
@@ -296,7 +299,7 @@ def test_a_stop_ends_the_checks():
     stop = StopToken()
     stop.stop(Canceled("Canceled."))
     with pytest.raises(Canceled):
-        checked({"a": books()}, stop=stop)
+        checked({"a": books()}, ctx=ReadContext(stop))
 
 
 def test_create_index_with_an_empty_list_of_indexes_is_refused():

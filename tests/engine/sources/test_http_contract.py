@@ -11,7 +11,7 @@ from pydantic import Field
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import AuthRefused, HostUnknown
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadPlan, Slice
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.http import HttpClient, HttpSettings
 from tests.emulators.http_faults import HttpServer, forward, http_faults
 from tests.engine.pipeline.moves import SPECS, books
@@ -43,9 +43,9 @@ class PagedSource(MemorySource):
         super().__init__(settings)
         self._client = HttpClient(HttpSettings(self.settings.url), self.resolve)
 
-    def check(self) -> ServerInfo:
-        self._client.request("GET", "/")
-        return super().check()
+    def check(self, ctx: ReadContext) -> ServerInfo:
+        self._client.request("GET", "/", stop=ctx.stop)
+        return super().check(ctx)
 
     def read(
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext

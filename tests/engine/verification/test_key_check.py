@@ -8,6 +8,7 @@ import pytest
 
 from migrations_app.engine.errors import Canceled
 from migrations_app.engine.model.target_schema import IndexSpec
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
 from tests.engine.pipeline.moves import BOOKS, QUICK, Move, move_of_books
@@ -26,7 +27,7 @@ def moved() -> Iterator[Move]:
 
 
 def key_check(move: Move, *, state: KeyCheckState | None = None, **more) -> KeyCheck:
-    parts = list(move.source.slices(BOOKS, 3))
+    parts = list(move.source.slices(BOOKS, 3, ReadContext()))
     sent = SentRows(BOOKS, parts, move.mapping, **more)
     return KeyCheck(move.source, move.target, sent, state=state, retry=QUICK)
 

@@ -27,6 +27,7 @@ from migrations_app.engine.errors import (
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.milvus import counting
 from migrations_app.engine.targets.milvus.comparing import differences
@@ -240,15 +241,15 @@ def test_databases_are_separate(milvus_uri, client):
     client.create_database(database)
     with MilvusTarget(MilvusSettings(uri=milvus_uri), database) as other:
         try:
-            other.check()
+            other.check(ReadContext())
             schema = schema_of(name)
             other.create(schema)
             send(other, schema, rows_from(0, 7))
             load_and_wait(other, name)
 
             assert database in other.databases()
-            assert other.collections() == (name,)
-            assert other.count(name) == 7
+            assert other.collections(ReadContext()) == (name,)
+            assert other.count(name, ReadContext()) == 7
             with MilvusTarget(MilvusSettings(uri=milvus_uri)) as default:
                 assert name not in default.collections()
         finally:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
@@ -19,7 +19,7 @@ def opened(server: Database, /, **changes: Any) -> Iterator[PostgresSource]:
 
 def plan_of(source: PostgresSource, name: str, batch_bytes: int = 2048) -> ReadPlan:
     """All fields of a table, each as its first choice."""
-    schema = source.describe(CollectionRef(name))
+    schema = source.describe(CollectionRef(name), 100, ReadContext())
     columns = tuple(ReadColumn(f.name, f.choices[0].spec) for f in schema.fields if f.choices)
     return ReadPlan(columns, schema.key.columns if schema.key else (), batch_bytes)
 
@@ -33,7 +33,7 @@ def batches_of(
 ) -> Iterator[Batch]:
     """The rows of a table's only slice."""
     ref = CollectionRef(name)
-    (part,) = source.slices(ref, 1)
+    (part,) = source.slices(ref, 1, ReadContext())
     return source.read(ref, part, after, plan or plan_of(source, name), ctx or ReadContext())
 
 

@@ -7,7 +7,8 @@ import pytest
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.source_schema import SourceKey
-from migrations_app.engine.sources.base import KeyRows
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import KeyRows, MeasureRequest
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened
 from tests.integration.postgresql.test_keys import KEYED, MIXED_CASE, TEXTS, assert_resumes
@@ -49,8 +50,8 @@ def test_an_index_that_distinguishes_more_values_than_its_column_gives_no_order(
     database = keyed("text COLLATE shouting NOT NULL", TEXTS)
     database.execute('CREATE UNIQUE INDEX ON keyed (k COLLATE "C")')
     with opened(database) as source:
-        (part,) = source.slices(KEYED, 1)
-        assert (part.resumable, source.describe(KEYED).key) == (False, SourceKey(("k",)))
+        (part,) = source.slices(KEYED, 1, ReadContext())
+        assert (part.resumable, source.describe(KEYED, 100, ReadContext()).key) == (False, SourceKey(("k",)))
         assert len(set(locators_of(list(batches_of(source, KEYED.name))))) == 200
 
 
@@ -59,7 +60,7 @@ def test_citext_outside_the_search_path_gives_no_order(keyed):
     database = keyed("citext PRIMARY KEY", MIXED_CASE)
     database.execute("ALTER ROLE postgres SET search_path = pg_catalog")
     with opened(database) as source:
-        (part,) = source.slices(KEYED, 1)
+        (part,) = source.slices(KEYED, 1, ReadContext())
         assert not part.resumable
     database.execute("ALTER ROLE postgres RESET search_path")
 
@@ -69,4 +70,4 @@ def test_keys_that_only_a_collation_makes_equal_are_counted_as_different(keyed):
     database = keyed("text COLLATE shouting", "CASE WHEN g % 2 = 0 THEN 'a' ELSE 'A' END")
     rows = KeyRows((ReadColumn("k", PART),), ("k",))
     with opened(database) as source:
-        assert source.measure(KEYED, duplicates_of=rows).duplicates == 198
+        assert source.measure(KEYED, MeasureRequest(duplicates_of=rows), ReadContext()).duplicates == 198

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from migrations_app.engine.errors import SourceDataError, SourceError
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import MeasureRequest
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.read.condition import refusal_of
 from tests.engines.postgres import Database
@@ -39,7 +40,7 @@ def ref(where: str, name: str = "public.items") -> CollectionRef:
 
 
 def ids_of(source: PostgresSource, chosen: CollectionRef) -> list[int]:
-    (part,) = source.slices(chosen, 1)
+    (part,) = source.slices(chosen, 1, ReadContext())
     plan = plan_of(source, "public.items")
     return [int(key) for key in locators_of(list(source.read(chosen, part, None, plan, ReadContext())))]
 
@@ -63,16 +64,16 @@ def test_only_the_rows_for_which_the_condition_is_true_are_read(
     items: Database, where: str, ids: list[int]
 ) -> None:
     with opened(items) as source:
-        assert source.count(ref(where)).rows == len(ids)
-        assert source.has_rows(ref(where))
+        assert source.count(ref(where), ReadContext()).rows == len(ids)
+        assert source.has_rows(ref(where), ReadContext())
         assert ids_of(source, ref(where)) == ids
 
 
 def test_a_condition_on_a_view_selects_rows_of_the_view(items: Database) -> None:
     with opened(items) as source:
         chosen = ref("id <= 10", "public.cheap")
-        assert source.count(chosen).rows == 6
-        (part,) = source.slices(chosen, 1)
+        assert source.count(chosen, ReadContext()).rows == 6
+        (part,) = source.slices(chosen, 1, ReadContext())
         plan = plan_of(source, "public.cheap")
         batches = list(source.read(chosen, part, None, plan, ReadContext()))
         ids = [n for batch in batches for n in batch.rows.column("id").to_pylist()]
@@ -82,24 +83,24 @@ def test_a_condition_on_a_view_selects_rows_of_the_view(items: Database) -> None
 def test_only_the_chosen_rows_are_measured_and_sampled(items: Database) -> None:
     with opened(items) as source:
         late = ref("id > 200 AND id <= 300")
-        measured = source.measure(late, ("loose",), ("price", "title"))
+        measured = source.measure(late, MeasureRequest(("loose",), ("price", "title")), ReadContext())
         assert measured.dims == {"loose": {3: 100}}
         assert measured.nulls == {"price": 25, "title": 0}
-        schema = source.describe(late)
+        schema = source.describe(late, 100, ReadContext())
         assert schema.sample is not None
         assert set(schema.sample.column("id").to_pylist()) <= set(range(201, 301))
         title = schema.field("title")
         assert title is not None
         assert title.longest_bytes == len("title 201 100%s {c}")
         assert 50 <= (schema.rows_estimate or 0) <= 150
-        (part,) = source.slices(late, 1)
+        (part,) = source.slices(late, 1, ReadContext())
         assert part.rows_estimate == schema.rows_estimate
 
 
 def test_a_read_resumes_after_a_cursor_within_the_chosen_rows(items: Database) -> None:
     with opened(items) as source:
         chosen = ref("price = 2 OR id = 400")
-        (part,) = source.slices(chosen, 1)
+        (part,) = source.slices(chosen, 1, ReadContext())
         rest = source.read(chosen, part, ["389"], plan_of(source, "public.items"), ReadContext())
         assert locators_of(list(rest)) == ["390", "394", "398", "400"]
 
@@ -114,7 +115,7 @@ def test_few_rows_are_found_by_their_index_instead_of_a_scan_of_the_key(pg: Data
     with opened(pg) as source, pg.connect() as connection:
         for where in ("tenant = 7", "tenant >= 0"):
             chosen = ref(where, "public.many")
-            (part,) = source.slices(chosen, 1)
+            (part,) = source.slices(chosen, 1, ReadContext())
             select = source._select(chosen, part, None, plan_of(source, "public.many"))
             for name, value in select.planner.items():
                 connection.execute("SELECT set_config(%s, %s, false)", (name, value))
@@ -125,14 +126,16 @@ def test_few_rows_are_found_by_their_index_instead_of_a_scan_of_the_key(pg: Data
 
 def test_a_fetch_returns_only_chosen_rows(items: Database) -> None:
     with opened(items) as source:
-        found = source.fetch(ref("price = 2"), pa.array([1, 2, 6]), plan_of(source, "public.items"))
+        found = source.fetch(
+            ref("price = 2"), pa.array([1, 2, 6]), plan_of(source, "public.items"), ReadContext()
+        )
         assert found.column("id").to_pylist() == [2, 6]
 
 
 def test_a_condition_that_no_row_meets_leaves_no_rows(items: Database) -> None:
     with opened(items) as source:
-        assert not source.has_rows(ref("id < 0"))
-        assert source.count(ref("id < 0")).rows == 0
+        assert not source.has_rows(ref("id < 0"), ReadContext())
+        assert source.count(ref("id < 0"), ReadContext()).rows == 0
 
 
 REFUSED = {
@@ -156,7 +159,10 @@ def test_an_invalid_condition_is_refused_with_the_server_message_and_the_columns
     items: Database, where: str
 ) -> None:
     with opened(items) as source:
-        for ask in (lambda: source.describe(ref(where)), lambda: list(source.slices(ref(where), 1))):
+        for ask in (
+            lambda: source.describe(ref(where), 100, ReadContext()),
+            lambda: list(source.slices(ref(where), 1, ReadContext())),
+        ):
             with pytest.raises(SourceError) as caught:
                 ask()
             error = caught.value
@@ -181,13 +187,13 @@ def test_a_volatile_condition_is_refused_without_being_executed(
     items: Database, where: str, table: str
 ) -> None:
     with opened(items) as source, pytest.raises(SourceError) as caught:
-        source.describe(ref(where, table))
+        source.describe(ref(where, table), 100, ReadContext())
     assert (caught.value.code, caught.value.path) == ("where_volatile", "select.where")
 
 
 def test_a_row_on_which_the_condition_fails_is_reported_with_the_condition(items: Database) -> None:
     with opened(items) as source, pytest.raises(SourceDataError) as caught:
-        source.count(ref("100 / (id - 7) > 1"))
+        source.count(ref("100 / (id - 7) > 1"), ReadContext())
     assert "100 / (id - 7) > 1" in caught.value.message
     assert "division by zero" in caught.value.message
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from migrations_app.engine.errors import ConnectionFailed, SourceUnavailable
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
@@ -26,7 +27,7 @@ from tests.kit.certificates import NAME, Certificate
 
 def refused(database: Database, changes: dict[str, Any]) -> ConnectionFailed:
     with opened(database, **changes) as source, pytest.raises(ConnectionFailed) as caught:
-        source.check()
+        source.check(ReadContext())
     assert caught.value.hint
     return caught.value
 
@@ -40,7 +41,7 @@ def code_and_field(error: ConnectionFailed) -> tuple[str, str]:
 
 def test_a_working_connection_reports_both_versions(pg: Database) -> None:
     with opened(pg) as source:
-        info = source.check()
+        info = source.check(ReadContext())
     assert str(info).startswith("PostgreSQL 18.")
     assert info.details[0].startswith("pgvector 0.")
     assert info.warnings == ()
@@ -48,7 +49,7 @@ def test_a_working_connection_reports_both_versions(pg: Database) -> None:
 
 def test_a_connection_string_works_as_well(pg: Database) -> None:
     with by_url(pg.url) as source:
-        assert source.check().product == "PostgreSQL"
+        assert source.check(ReadContext()).product == "PostgreSQL"
         assert source.hosts() == ("127.0.0.1",)
 
 
@@ -157,7 +158,7 @@ def tls(pg: Database) -> Iterator[Tls]:
 )
 def test_both_drivers_read_over_tls(tls: Tls, changes: dict[str, str]) -> None:
     with opened(tls.database, **tls.settings(changes)) as source:
-        source.check()
+        source.check(ReadContext())
         assert locators_of(list(batches_of(source, "public.items"))) == [str(n) for n in range(1, 10)]
 
 
@@ -177,7 +178,7 @@ def test_both_drivers_use_the_address_of_the_guard_and_check_the_certificate_by_
 
 def test_an_unknown_host_in_a_list_is_passed_over(pg: Database) -> None:
     with opened(pg, host=f"no-such-host.invalid,{pg.settings['host']}") as source:
-        assert source.check().product == "PostgreSQL"
+        assert source.check(ReadContext()).product == "PostgreSQL"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_a_program_that_is_not_postgresql_is_reported(answer: Answer, code: str)
     with listening(answer) as port:
         url = f"postgresql://reader:s3cret@127.0.0.1:{port}/shop?connect_timeout=2"
         with by_url(url) as source, pytest.raises(ConnectionFailed) as caught:
-            source.check()
+            source.check(ReadContext())
     assert code_and_field(caught.value) == (code, "url")
     assert "s3cret" not in f"{caught.value}{caught.value.hint}"
 
@@ -224,17 +225,17 @@ def test_a_pooler_is_recognised_by_its_process_numbers(pg: Database) -> None:
         listening(as_a_pooler(int(pg.settings["port"]))) as port,
         opened(pg, port=port, sslmode="disable") as source,
     ):
-        (warning,) = source.check().warnings
+        (warning,) = source.check(ReadContext()).warnings
         assert "pooler" in warning
 
 
 def test_a_source_whose_connection_was_cut_connects_again(pg: Database) -> None:
     with opened(pg) as source:
-        source.check()
+        source.check(ReadContext())
         pg.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
             " AND datname = current_database() AND application_name = 'vectorferry'"
         )
         with pytest.raises(SourceUnavailable):
-            source.check()
-        source.check()
+            source.check(ReadContext())
+        source.check(ReadContext())

@@ -7,8 +7,10 @@ from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPla
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceKey
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.document_keys import describe_with_keys
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import MeasureRequest, Measures
 from migrations_app.engine.sources.postgresql import sample
+from migrations_app.engine.sources.postgresql.source import PostgresSource
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import opened
 
@@ -115,9 +117,15 @@ def database(pg: Database) -> Database:
     return pg
 
 
+def measured(
+    source: PostgresSource, name: str, dims: tuple[str, ...], nulls: tuple[str, ...] = ()
+) -> Measures:
+    return source.measure(CollectionRef(f"public.{name}"), MeasureRequest(dims, nulls), ReadContext())
+
+
 def describe(database: Database, name: str) -> CollectionSchema:
     with opened(database) as source:
-        return source.describe(CollectionRef(name))
+        return source.describe(CollectionRef(name), 100, ReadContext())
 
 
 def test_every_type_has_choices_or_a_reason_why_it_has_none(database: Database) -> None:
@@ -319,7 +327,7 @@ def test_the_sample_has_the_requested_number_of_rows(database: Database) -> None
     database.execute("INSERT INTO many SELECT g, '[1,2]' FROM generate_series(1, 300) g")
     with opened(database) as source:
         for rows in (0, 5, 100):
-            sample = source.describe(CollectionRef("public.many"), rows).sample
+            sample = source.describe(CollectionRef("public.many"), rows, ReadContext()).sample
             assert sample is not None
             assert sample.num_rows == rows
 
@@ -348,7 +356,7 @@ def test_measures_over_all_rows_count_dimensions_and_nulls(database: Database) -
         " (NULL, NULL, NULL)"
     )
     with opened(database) as source:
-        found = source.measure(CollectionRef("public.mixed"), ("v", "w"), ("t", "v", "w"))
+        found = measured(source, "mixed", ("v", "w"), ("t", "v", "w"))
     assert found.dims == {"v": {1: 2, 2: 1}, "w": {2: 1}}
     assert found.nulls == {"t": 2, "v": 1, "w": 3}
 
@@ -361,7 +369,7 @@ def test_dimensions_of_every_kind_of_vector_are_measured(database: Database) -> 
         " ('[1,2,3]', '{}/1000000000', NULL, NULL), (NULL, NULL, NULL, '[1]')"
     )
     with opened(database) as source:
-        found = source.measure(CollectionRef("public.dims"), ("h", "s", "b", "d"), ())
+        found = measured(source, "dims", ("h", "s", "b", "d"))
     assert found.dims == {"h": {2: 1, 3: 1}, "s": {7: 1, 1_000_000_000: 1}, "b": {16: 1}, "d": {4: 1, 1: 1}}
 
 
@@ -371,10 +379,10 @@ def test_pgvector_in_a_separate_schema_is_found(pg: Database) -> None:
     pg.execute("INSERT INTO apart VALUES (1, '[1,2]')")
     try:
         with opened(pg) as source:
-            assert source.check().details
-            schema = source.describe(CollectionRef("public.apart"))
+            assert source.check(ReadContext()).details
+            schema = source.describe(CollectionRef("public.apart"), 100, ReadContext())
             assert str(schema.fields[1].choices[0].spec) == "FLOAT_VECTOR"
-            assert source.measure(CollectionRef("public.apart"), ("v",), ()).dims == {"v": {2: 1}}
+            assert measured(source, "apart", ("v",)).dims == {"v": {2: 1}}
     finally:
         pg.execute("ALTER EXTENSION vector SET SCHEMA public")
 
@@ -389,8 +397,8 @@ def test_the_keys_of_opened_columns_are_described_after_the_columns(pg):
         """ '{"a": 1, "a": "x"}', 'a', '{1}' FROM generate_series(1, 4) g"""
     )
     with opened(pg) as source:
-        plain = source.describe(CollectionRef("public.kept"))
-        keys = describe_with_keys(source, CollectionRef("public.kept", {"open": ["j", "k"]}))
+        plain = source.describe(CollectionRef("public.kept"), 100, ReadContext())
+        keys = describe_with_keys(source, CollectionRef("public.kept", {"open": ["j", "k"]}), ReadContext())
     assert [f.name for f in plain.fields if f.can_open] == ["j", "k"]
     found = keys.fields[len(plain.fields) :]
     assert [(f.name, f.native_type, f.opened_from, f.share) for f in found] == [
@@ -410,7 +418,7 @@ def test_lengths_are_measured_in_utf8_for_any_database_encoding(database: Databa
             thai.execute("CREATE TABLE words (id int PRIMARY KEY, t text, a text[], j json)")
             thai.execute("INSERT INTO words SELECT 1, t, ARRAY[t], to_json(t) FROM repeat('ก', 500) t")
             with opened(thai) as source:
-                found = source.describe(CollectionRef("public.words"))
+                found = source.describe(CollectionRef("public.words"), 100, ReadContext())
         finally:
             connection.execute("DROP DATABASE thai WITH (FORCE)")
     assert {field.name: field.longest_bytes for field in found.fields if field.longest_bytes} == {
@@ -430,8 +438,14 @@ def test_settings_of_a_database_do_not_change_the_values(pg: Database, setting: 
     plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT32)), ReadColumn("a", texts)), ("id",))
     try:
         with opened(pg) as source:
-            assert source.describe(CollectionRef("public.odd")).field("a").choices[0].spec.type == "JSON"
-            (part,) = source.slices(CollectionRef("public.odd"), 1)
+            assert (
+                source.describe(CollectionRef("public.odd"), 100, ReadContext())
+                .field("a")
+                .choices[0]
+                .spec.type
+                == "JSON"
+            )
+            (part,) = source.slices(CollectionRef("public.odd"), 1, ReadContext())
             (batch,) = source.read(CollectionRef("public.odd"), part, None, plan, ReadContext())
     finally:
         pg.execute(f"ALTER DATABASE {name} RESET ALL")
@@ -446,4 +460,4 @@ def test_a_missing_function_in_a_view_is_not_taken_for_missing_pgvector(pg: Data
         "CREATE VIEW broken AS SELECT id, v, lacking(id) AS z FROM lacks"
     )
     with opened(pg) as source, pytest.raises(SourceDataError, match="function nope"):
-        source.describe(CollectionRef("public.broken"))
+        source.describe(CollectionRef("public.broken"), 100, ReadContext())

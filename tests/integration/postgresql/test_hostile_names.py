@@ -7,7 +7,8 @@ from psycopg import sql
 from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import MeasureRequest
 from migrations_app.engine.sources.postgresql.catalogue.names import TableName
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened, plan_of
@@ -49,9 +50,9 @@ def test_no_part_of_a_name_is_run_as_sql(database: Database, name: str) -> None:
     make(database, table, name)
     ref = CollectionRef(str(table))
     with opened(database) as source:
-        listed = {info.name: info for info in source.collections()}
+        listed = {info.name: info for info in source.collections(ReadContext())}
         assert listed[ref.name].rows == 40
-        schema = source.describe(ref)
+        schema = source.describe(ref, 100, ReadContext())
         assert [f.name for f in schema.fields] == [name, other(name), "label"]
         assert schema.key is not None
         assert schema.key.columns == (name,)
@@ -61,9 +62,9 @@ def test_no_part_of_a_name_is_run_as_sql(database: Database, name: str) -> None:
         assert batches[0].rows.column("label").to_pylist()[0] == name
         rest = list(batches_of(source, ref.name, plan, after=batches[0].after))
         assert locators_of(rest) == locators_of(batches[1:])
-        assert source.fetch(ref, pa.array([7, 9], pa.int64()), plan).num_rows == 2
-        assert source.count(ref).rows == 40
-        found = source.measure(ref, (other(name),), (name,))
+        assert source.fetch(ref, pa.array([7, 9], pa.int64()), plan, ReadContext()).num_rows == 2
+        assert source.count(ref, ReadContext()).rows == 40
+        found = source.measure(ref, MeasureRequest((other(name),), (name,)), ReadContext())
         assert (found.dims, found.nulls) == ({other(name): {2: 40}}, {name: 0})
     assert database.execute("SELECT count(*) FROM witness") == [(0,)]
 
@@ -103,10 +104,10 @@ def test_no_part_of_a_key_is_run_as_sql(database: Database, value: str) -> None:
     ref = CollectionRef("public.valued")
     with opened(database) as source:
         plan = plan_of(source, ref.name)
-        (part,) = source.slices(ref, 1)
+        (part,) = source.slices(ref, 1, ReadContext())
         rest = list(source.read(ref, part, [value], plan, ReadContext()))
         assert locators_of(rest) == [value + "z"]
-        assert source.fetch(ref, pa.array([value]), plan).column("k").to_pylist() == [value]
+        assert source.fetch(ref, pa.array([value]), plan, ReadContext()).column("k").to_pylist() == [value]
     assert database.execute("SELECT count(*) FROM witness") == [(0,)]
 
 
@@ -116,7 +117,7 @@ def test_no_part_of_a_key_is_run_as_sql(database: Database, value: str) -> None:
 )
 def test_an_invalid_table_name_is_reported_as_missing(database: Database, name: str) -> None:
     with opened(database) as source, pytest.raises(SourceChanged):
-        source.describe(CollectionRef(name))
+        source.describe(CollectionRef(name), 100, ReadContext())
 
 
 def test_an_invalid_column_name_is_reported_as_missing(database: Database) -> None:

@@ -6,7 +6,8 @@ from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPla
 from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources.base import KeyRows, ReadContext
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import KeyRows, MeasureRequest
 from migrations_app.engine.sources.postgresql import PostgresSource
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened, plan_of
@@ -100,8 +101,8 @@ def test_an_index_that_sorts_differently_from_its_column_gives_no_order(keyed):
     database = keyed("k text COLLATE pg_unicode_fast NOT NULL", TEXTS)
     database.execute('CREATE UNIQUE INDEX ON keyed (k COLLATE "C")')
     with opened(database) as source:
-        (part,) = source.slices(KEYED, 1)
-        schema = source.describe(KEYED)
+        (part,) = source.slices(KEYED, 1, ReadContext())
+        schema = source.describe(KEYED, 100, ReadContext())
         assert (part.resumable, schema.key) == (False, SourceKey(("k",)))
         assert len(set(locators_of(list(batches_of(source, KEYED.name))))) == 200
     database.execute("ALTER TABLE keyed ADD COLUMN id serial UNIQUE NOT NULL")
@@ -113,17 +114,17 @@ def test_only_an_index_with_the_default_operators_gives_an_order(keyed, index, h
     database = keyed("k text NOT NULL", TEXTS)
     database.execute(f"CREATE UNIQUE INDEX ON keyed {index}")
     with opened(database) as source:
-        (part,) = source.slices(KEYED, 1)
+        (part,) = source.slices(KEYED, 1, ReadContext())
         assert part.resumable == has_order
-        assert source.describe(KEYED).unique == (("k",),)
+        assert source.describe(KEYED, 100, ReadContext()).unique == (("k",),)
 
 
 def test_a_composite_type_gives_no_order(keyed):
     """Its text cannot be compared without naming the type."""
     database = keyed("k point3 PRIMARY KEY", "ROW(g / 3, g::text)::point3")
     with opened(database) as source:
-        (part,) = source.slices(KEYED, 1)
-        assert (part.resumable, source.describe(KEYED).key) == (False, SourceKey(("k",)))
+        (part,) = source.slices(KEYED, 1, ReadContext())
+        assert (part.resumable, source.describe(KEYED, 100, ReadContext()).key) == (False, SourceKey(("k",)))
         assert len(set(locators_of(list(batches_of(source, KEYED.name))))) == 200
 
 
@@ -134,9 +135,9 @@ def test_operators_outside_the_search_path_give_no_order(keyed):
     database.execute(f'ALTER ROLE "{user}" IN DATABASE "{name}" SET search_path = pg_catalog')
     try:
         with opened(database) as source:
-            (part,) = source.slices(KEYED, 1)
+            (part,) = source.slices(KEYED, 1, ReadContext())
             assert not part.resumable
-            notes = source.describe(KEYED).notes
+            notes = source.describe(KEYED, 100, ReadContext()).notes
             assert notes == (
                 "The rows of the table cannot be read in the order of its key: "
                 "an interrupted read starts again from the first row.",
@@ -155,7 +156,7 @@ def test_all_unique_declarations_are_reported(keyed):
         "CREATE INDEX ON keyed (a)"
     )
     with opened(database) as source:
-        schema = source.describe(KEYED)
+        schema = source.describe(KEYED, 100, ReadContext())
     assert schema.key == SourceKey(("id",))
     assert schema.unique == (("id",), ("b",), ("a", "b"))
 
@@ -165,7 +166,7 @@ def test_all_unique_declarations_are_reported(keyed):
 
 def names_of(source: PostgresSource, key: tuple[str, ...]) -> list[str]:
     columns = (ReadColumn("id", TypeSpec(MilvusType.INT64)),)
-    (part,) = source.slices(KEYED, 1)
+    (part,) = source.slices(KEYED, 1, ReadContext())
     return locators_of(list(source.read(KEYED, part, None, ReadPlan(columns, key), ReadContext())))
 
 
@@ -207,7 +208,8 @@ def test_a_key_part_of_any_kind_is_delivered_as_its_exact_text(keyed):
 
 def duplicates(source, *columns, present=(), ref=KEYED):
     names = tuple(column.path for column in columns)
-    return source.measure(ref, duplicates_of=KeyRows(columns, (*names, *present))).duplicates
+    wanted = MeasureRequest(duplicates_of=KeyRows(columns, (*names, *present)))
+    return source.measure(ref, wanted, ReadContext()).duplicates
 
 
 def text(name):
@@ -245,4 +247,5 @@ def test_the_smallest_and_largest_values_of_a_column_are_measured(keyed):
         "b bigint, s smallint", "CASE g WHEN 0 THEN -9223372036854775808 WHEN 2 THEN 5 END, NULL", 3
     )
     with opened(database) as source:
-        assert source.measure(KEYED, extremes_of=("b", "s")).extremes == {"b": (-(2**63), 5)}
+        found = source.measure(KEYED, MeasureRequest(extremes_of=("b", "s")), ReadContext())
+        assert found.extremes == {"b": (-(2**63), 5), "s": None}

@@ -8,6 +8,7 @@ import pytest
 from migrations_app.demo.engines import EmbeddedPostgres
 from migrations_app.engine.errors import PrivilegeMissing
 from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import CollectionInfo, VectorInfo
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.catalogue import listing
@@ -83,7 +84,7 @@ def reader(database: Database) -> Iterator[dict]:
 
 def listing_of(settings: dict) -> dict[str, CollectionInfo]:
     with PostgresSource(PostgresSettings.model_validate(settings)) as source:
-        return {info.name: info for info in source.collections()}
+        return {info.name: info for info in source.collections(ReadContext())}
 
 
 def test_every_kind_of_table_is_listed_by_schema_and_name(listed: dict[str, CollectionInfo]) -> None:
@@ -214,14 +215,14 @@ def test_a_table_that_the_user_may_not_read_has_a_reason(reader: dict, name: str
 def test_columns_the_user_may_not_read_are_left_out(reader: dict) -> None:
     assert [vector.name for vector in listing_of(reader)["public.half_secret"].vectors] == ["v"]
     with PostgresSource(PostgresSettings.model_validate(reader)) as source:
-        schema = source.describe(CollectionRef("public.half_secret"))
+        schema = source.describe(CollectionRef("public.half_secret"), 100, ReadContext())
         assert {f.name: f.left_out for f in schema.fields if f.left_out} == {
             "w": "The user may not read this column (GRANT SELECT)."
         }
         with pytest.raises(PrivilegeMissing):
-            source.describe(CollectionRef("public.secret"))
+            source.describe(CollectionRef("public.secret"), 100, ReadContext())
         with pytest.raises(PrivilegeMissing):
-            source.count(CollectionRef("closed.inside"))
+            source.count(CollectionRef("closed.inside"), ReadContext())
 
 
 def test_the_list_needs_no_more_statements_for_more_tables(

@@ -9,7 +9,8 @@ from migrations_app.engine.errors import Canceled, SourceChanged, SourceDataErro
 from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
 from migrations_app.engine.model.joined_key_text import PART
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources.base import KeyRows, ReadContext
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import KeyRows, MeasureRequest
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect import session
 from migrations_app.engine.stop_token import StopToken
@@ -92,7 +93,7 @@ def assert_resumes_after_every_cursor(source: PostgresSource, name: str) -> None
     batches = list(batches_of(source, name, plan))
     locators = locators_of(batches)
     assert len(batches) >= 4
-    assert len(set(locators)) == len(locators) == source.count(CollectionRef(name)).rows
+    assert len(set(locators)) == len(locators) == source.count(CollectionRef(name), ReadContext()).rows
     for number, batch in enumerate(batches):
         rest = list(batches_of(source, name, plan, after=batch.after))
         assert locators_of(rest) == locators_of(batches[number + 1 :])
@@ -101,7 +102,7 @@ def assert_resumes_after_every_cursor(source: PostgresSource, name: str) -> None
 def test_a_read_respects_the_bounds_of_a_slice(items: Database) -> None:
     with opened(items) as source:
         ref = CollectionRef("public.items")
-        (part,) = source.slices(ref, 1)
+        (part,) = source.slices(ref, 1, ReadContext())
         inner = type(part)("2", {"key": ["id"], "after": ["100"], "to": ["200"]})
         batches = list(source.read(ref, inner, None, plan_of(source, ref.name), ReadContext()))
         assert locators_of(batches) == IDS[100:200]
@@ -129,7 +130,7 @@ def test_a_read_respects_the_bounds_of_a_slice(items: Database) -> None:
 def test_a_table_without_a_unique_key_is_read_in_one_pass(items: Database, make: str) -> None:
     items.execute(make)  # type: ignore[arg-type]
     with opened(items) as source:
-        (part,) = source.slices(CollectionRef("public.other"), 1)
+        (part,) = source.slices(CollectionRef("public.other"), 1, ReadContext())
         assert not part.resumable
         plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT64)),), (), 2048)
         batches = list(batches_of(source, "public.other", plan))
@@ -182,7 +183,7 @@ def test_a_locked_table_is_reported_after_a_timeout(items: Database, monkeypatch
         plan = plan_of(source, "public.items")
         writer.execute("LOCK TABLE items")
         for ask in (
-            lambda: source.has_rows(CollectionRef("public.items")),
+            lambda: source.has_rows(CollectionRef("public.items"), ReadContext()),
             lambda: list(batches_of(source, "public.items", plan)),
         ):
             with pytest.raises(SourceUnavailable) as caught:
@@ -234,25 +235,29 @@ def test_a_stop_ends_a_read_that_has_not_returned_a_row(items: Database) -> None
 
 
 SLOW_VIEW = CollectionRef("public.slow_view")
+ID_ROWS = KeyRows((ReadColumn("id", PART),), ("id",))
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda source: source.count(SLOW_VIEW),
-        lambda source: source.has_rows(SLOW_VIEW),
-        lambda source: source.measure(SLOW_VIEW, nulls_of=("id",)),
-        lambda source: source.measure(SLOW_VIEW, extremes_of=("id",)),
-        lambda source: source.measure(SLOW_VIEW, duplicates_of=KeyRows((ReadColumn("id", PART),), ("id",))),
+        lambda source, ctx: source.count(SLOW_VIEW, ctx),
+        lambda source, ctx: source.has_rows(SLOW_VIEW, ctx),
+        lambda source, ctx: source.measure(SLOW_VIEW, MeasureRequest(nulls_of=("id",)), ctx),
+        lambda source, ctx: source.measure(SLOW_VIEW, MeasureRequest(extremes_of=("id",)), ctx),
+        lambda source, ctx: source.measure(SLOW_VIEW, MeasureRequest(duplicates_of=ID_ROWS), ctx),
     ],
     ids=["counts", "has_rows", "nulls", "ends", "duplicates"],
 )
-def test_a_stop_ends_a_query_over_all_rows(items: Database, ask: Callable[[PostgresSource], object]) -> None:
+def test_a_stop_ends_a_query_over_all_rows(
+    items: Database, ask: Callable[[PostgresSource, ReadContext], object]
+) -> None:
     items.execute("CREATE OR REPLACE VIEW slow_view AS SELECT * FROM items WHERE pg_sleep(600)::text = ''")
     with opened(items) as source:
-        source.stop.stop(Canceled("Stopped by the test."))
+        ctx = ReadContext()
+        ctx.stop.stop(Canceled("Stopped by the test."))
         with pytest.raises(Canceled):
-            ask(source)
+            ask(source, ctx)
         assert nothing_runs(items)
 
 
@@ -288,7 +293,7 @@ def test_the_source_is_never_written_to(items: Database) -> None:
             list(batches_of(source, "public.writing", ReadPlan((ReadColumn("trace", spec),))))
         assert caught.value.code == "source_writes"
         with pytest.raises(SourceDataError):
-            source.describe(CollectionRef("public.writing"))
+            source.describe(CollectionRef("public.writing"), 100, ReadContext())
     assert items.execute("SELECT count(*) FROM trace") == [(0,)]
     items.execute("DROP VIEW writing; DROP FUNCTION leave_trace; DROP TABLE trace")
 
@@ -306,7 +311,7 @@ def test_a_table_that_changed_since_the_plan_is_reported(items: Database, change
     with opened(items) as source:
         ref = CollectionRef("public.items")
         plan = plan_of(source, ref.name)
-        (part,) = source.slices(ref, 1)
+        (part,) = source.slices(ref, 1, ReadContext())
         CHANGES[change](items)
         with pytest.raises(SourceChanged) as caught:
             list(source.read(ref, part, None, plan, ReadContext()))

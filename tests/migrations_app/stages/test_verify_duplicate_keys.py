@@ -123,10 +123,10 @@ def test_the_source_is_counted_again_before_a_difference_is_called_a_loss(world,
 def test_the_result_is_unknown_if_the_source_cannot_count_equal_keys(monkeypatch, moved):
     measure = MemorySource.measure
 
-    def refuses(self, ref, *asked, **more):
-        if "duplicates_of" in more:
+    def refuses(self, ref, wanted, ctx):
+        if wanted.duplicates_of:
             raise SourceError("No space for sorting.", "Make some.")
-        return measure(self, ref, *asked, **more)
+        return measure(self, ref, wanted, ctx)
 
     monkeypatch.setattr(MemorySource, "measure", refuses)
     job = moved([f"Title {n % 40}" for n in range(100)])

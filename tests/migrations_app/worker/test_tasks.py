@@ -88,7 +88,7 @@ def test_a_wrong_password_fails_the_job_as_refused(world, work_off):
 def test_an_unexpected_error_fails_the_job_with_a_sentence_and_a_traceback_in_the_log(
     world, work_off, monkeypatch
 ):
-    def broken(self, ref):
+    def broken(self, ref, ctx):
         raise ZeroDivisionError(f"the token is {TARGET_TOKEN}")
 
     monkeypatch.setattr("tests.kit.MemorySource.count", broken)

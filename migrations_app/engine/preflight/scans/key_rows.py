@@ -13,7 +13,8 @@ from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.type_choices import is_declared_unique
 from migrations_app.engine.preflight.rules.keys import USE_AUTO_ID, check_key
 from migrations_app.engine.preflight.subject import Subject
-from migrations_app.engine.sources.base import Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import MeasureRequest, Source
 from migrations_app.engine.verification.duplicate_keys import key_rows
 
 
@@ -31,7 +32,7 @@ class KeyFacts:
     notes: tuple[str, ...] = ()
 
 
-def scan_key(subject: Subject, source: Source) -> KeyFacts:
+def scan_key(subject: Subject, source: Source, ctx: ReadContext) -> KeyFacts:
     """Scan the key. Raises the errors of the source's ``measure``, except if it cannot count duplicates."""
     plan = subject.plan
     if plan.is_auto_id:
@@ -42,7 +43,7 @@ def scan_key(subject: Subject, source: Source) -> KeyFacts:
     is_unique = is_declared_unique(subject.schema, plan.key_columns)
     nullable, extreme = _nullable(subject), _may_be_extreme(subject)
     if nullable or extreme:
-        measured = source.measure(ref, nulls_of=nullable, extremes_of=extreme)
+        measured = source.measure(ref, MeasureRequest(nulls_of=nullable, extremes_of=extreme), ctx)
         faults = tuple(_nulls(subject, measured.nulls))
         if faults:
             return KeyFacts(is_unique, faults=faults)
@@ -52,15 +53,17 @@ def scan_key(subject: Subject, source: Source) -> KeyFacts:
         notes = ()
     if is_unique:
         return KeyFacts(notes=notes)
-    duplicates, reason = _count_duplicates(subject, source, ref)
+    duplicates, reason = _count_duplicates(subject, source, ref, ctx)
     return KeyFacts(False, duplicates, notes=(_not_unique(subject, duplicates, reason), *notes))
 
 
-def _count_duplicates(subject: Subject, source: Source, ref: CollectionRef) -> tuple[int | None, str]:
+def _count_duplicates(
+    subject: Subject, source: Source, ref: CollectionRef, ctx: ReadContext
+) -> tuple[int | None, str]:
     """Return the duplicates, or None and the reason if the source cannot count them."""
     rows = key_rows(subject.plan, key_per_partition=subject.capabilities.key_per_partition)
     try:
-        return source.measure(ref, duplicates_of=rows).duplicates, ""
+        return source.measure(ref, MeasureRequest(duplicates_of=rows), ctx).duplicates, ""
     except SourceError as error:
         if error.retryable:
             raise
@@ -100,10 +103,11 @@ def _nulls_unknown(name: str) -> str:
     return f"The source cannot count the rows in which the key “{name}” is NULL. Such rows will be rejected."
 
 
-def _unfindable(subject: Subject, ends: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+def _unfindable(subject: Subject, ends: Mapping[str, tuple[int, int] | None]) -> Iterator[str]:
     """Yield a note for each limit of INT64 that is a key. Milvus 2.3.5 stores and counts such a key, but its
     filters do not find it (seen in tests)."""
-    for name, (least, most) in ends.items():
+    for name, extremes in ends.items():
+        least, most = extremes or (0, 0)
         if most == MAX_INT64:
             yield (
                 f"“{name}” contains {MAX_INT64}: {subject.capabilities} stores and counts a row with this "

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.log import counted, shortened
-from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, MAX_VALUE_BYTES, partition_names
 from migrations_app.engine.preflight.rules.partitions import NO_PARTITIONS, check_partition_by
 from migrations_app.engine.preflight.subject import Subject
-from migrations_app.engine.sources.base import Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import MeasureRequest, Source
 
 # A batch has thousands of rows. Divided into more partitions than this, its requests become small.
 MANY = 64
@@ -26,13 +26,14 @@ class Partitions:
     notes: tuple[str, ...] = ()
 
 
-def name_partitions(subject: Subject, source: Source) -> Partitions:
-    """Read the values from the source. Raises the errors of its ``distinct``."""
+def name_partitions(subject: Subject, source: Source, ctx: ReadContext) -> Partitions:
+    """Read the values from the source. Raises the errors of its ``measure``."""
     by = subject.plan.partition_by
     if by is None or any(check_partition_by(subject)):
         return Partitions(subject.plan.partitions)
     most = subject.capabilities.max_partitions - 1
-    rows = source.distinct(CollectionRef(subject.plan.source, subject.plan.select), by, most)
+    wanted = MeasureRequest(values_of=by, at_most=most)
+    rows = source.measure(subject.plan.ref, wanted, ctx).values or {}
     values = [value for value in rows if value is not None]
     faults = (*_too_many(subject, by, values, most), *_too_long(subject, by, values))
     if faults:

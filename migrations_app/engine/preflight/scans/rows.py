@@ -12,7 +12,8 @@ from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
 from migrations_app.engine.preflight.scans.key_rows import scan_key
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
-from migrations_app.engine.sources.base import Measures, Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import MeasureRequest, Measures, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,10 @@ class RowFacts:
     duplicates: int | None = None
 
 
-def scan_rows(subject: Subject, source: Source) -> RowFacts:
+def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
     """Scan the rows. Raises the errors of the source's ``has_rows`` and ``measure``."""
     ref = CollectionRef(subject.plan.source, subject.plan.select)
-    if not source.has_rows(ref):
+    if not source.has_rows(ref, ctx):
         selected = " that match “select”" if subject.plan.select else ""
         message = f"“{subject.plan.source}” has no rows{selected}."
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
@@ -41,10 +42,10 @@ def scan_rows(subject: Subject, source: Source) -> RowFacts:
     nullable = [e for e in vectors if e.source and e.source.nullable]
     measured = Measures()
     if undeclared or nullable:
-        measured = source.measure(ref, _names(undeclared), _names(nullable))
+        measured = source.measure(ref, MeasureRequest(_names(undeclared), _names(nullable)), ctx)
     faults = [fault for e in undeclared for fault in _mixed(e, measured.dims.get(_name(e), {}))]
     dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
-    key = scan_key(subject, source)
+    key = scan_key(subject, source, ctx)
     notes = (*_notes(subject, vectors, measured), *key.notes)
     return RowFacts(dims, (*faults, *key.faults), notes, key.is_unique, key.duplicates)
 

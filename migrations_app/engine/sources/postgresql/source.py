@@ -11,7 +11,15 @@ import pyarrow as pa
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
-from migrations_app.engine.sources.base import CollectionInfo, Count, KeyRows, Measures, ReadContext, Source
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import (
+    CollectionInfo,
+    Count,
+    Measure,
+    MeasureRequest,
+    Measures,
+    Source,
+)
 from migrations_app.engine.sources.postgresql import sample as sampling
 from migrations_app.engine.sources.postgresql.catalogue.listing import list_collections
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation, load_relation
@@ -41,6 +49,9 @@ class PostgresSource(Source):
     Settings: ClassVar[type[SettingsModel]] = PostgresSettings
     Selection: ClassVar[type[SettingsModel]] = PostgresSelection
     collection_words: ClassVar[tuple[str, str]] = ("table", "tables")
+    can_measure: ClassVar[frozenset[Measure]] = frozenset(
+        ("dims", "nulls", "extremes", "duplicates", "values")
+    )
     before_you_start: ClassVar[tuple[str, ...]] = (
         "PostgreSQL 12 or later with the pgvector extension in the database to read.",
         "The machine that Vectorferry runs on can reach its host and port: check firewall, allow list and "
@@ -73,25 +84,25 @@ class PostgresSource(Source):
             return ("",)
         return self.resolve(host)
 
-    def check(self) -> ServerInfo:
+    def check(self, ctx: ReadContext) -> ServerInfo:
         return check_server(self._session)
 
-    def collections(self) -> Iterator[CollectionInfo]:
+    def collections(self, ctx: ReadContext) -> Iterator[CollectionInfo]:
         yield from list_collections(self._session)
 
-    def describe(self, ref: CollectionRef, sample: int = 100) -> CollectionSchema:
+    def describe(self, ref: CollectionRef, sample: int, ctx: ReadContext) -> CollectionSchema:
         relation = check_condition(self._session, self._relation(ref))
         return describe_relation(
-            self._session, relation, lambda columns: self._sample(relation, columns, sample)
+            self._session, relation, lambda columns: self._sample(relation, columns, sample, ctx.stop)
         )
 
-    def count(self, ref: CollectionRef) -> Count:
-        return Count(self._measurer(ref).count(), is_exact=True)
+    def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
+        return Count(self._measurer(ref, ctx).count(), is_exact=True)
 
-    def has_rows(self, ref: CollectionRef) -> bool:
-        return self._measurer(ref).has_rows()
+    def has_rows(self, ref: CollectionRef, ctx: ReadContext) -> bool:
+        return self._measurer(ref, ctx).has_rows()
 
-    def slices(self, ref: CollectionRef, wanted: int) -> Iterator[Slice]:
+    def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
         """Yield one slice. It is in key order and resumable if there is a unique key to order by."""
         relation = check_condition(self._session, self._relation(ref))
         key = list(relation.order)
@@ -104,29 +115,20 @@ class PostgresSource(Source):
         select = self._select(ref, part, after, plan)
         yield from BatchReader(self._session, select, plan.batch_bytes, ctx.stop).batches()
 
-    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan) -> pa.RecordBatch:
+    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
         select = select_columns(self._relation(ref), plan)
         select.filter_keys(plan.key, [str(key) for key in keys.to_pylist()])
-        return BatchReader(self._session, select, plan.batch_bytes, StopToken()).all_rows()
+        return BatchReader(self._session, select, plan.batch_bytes, ctx.stop).all_rows()
 
-    def measure(
-        self,
-        ref: CollectionRef,
-        dims_of: tuple[str, ...] = (),
-        nulls_of: tuple[str, ...] = (),
-        duplicates_of: KeyRows | None = None,
-        extremes_of: tuple[str, ...] = (),
-    ) -> Measures:
-        measurer = self._measurer(ref)
+    def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
+        measurer = self._measurer(ref, ctx)
         return Measures(
-            dims={name: measurer.dims(name) for name in dims_of},
-            nulls=measurer.nulls(nulls_of) if nulls_of else {},
-            extremes={name: extremes for name in extremes_of if (extremes := measurer.extremes(name))},
-            duplicates=measurer.duplicates(duplicates_of) if duplicates_of else None,
+            dims={name: measurer.dims(name) for name in wanted.dims_of},
+            nulls=measurer.nulls(wanted.nulls_of) if wanted.nulls_of else {},
+            extremes={name: measurer.extremes(name) for name in wanted.extremes_of},
+            duplicates=measurer.duplicates(wanted.duplicates_of) if wanted.duplicates_of else None,
+            values=measurer.distinct(wanted.values_of, wanted.at_most + 2) if wanted.values_of else None,
         )
-
-    def distinct(self, ref: CollectionRef, field: str, at_most: int) -> dict[str | None, int]:
-        return self._measurer(ref).distinct(field, at_most + 2)
 
     # ------------------------------------------------------------ helpers
 
@@ -141,11 +143,13 @@ class PostgresSource(Source):
         select.limit = plan.limit
         return select
 
-    def _measurer(self, ref: CollectionRef) -> TableMeasurer:
-        return TableMeasurer(self._session, self._relation(ref), self.stop)
+    def _measurer(self, ref: CollectionRef, ctx: ReadContext) -> TableMeasurer:
+        return TableMeasurer(self._session, self._relation(ref), ctx.stop)
 
-    def _sample(self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int) -> pa.RecordBatch:
+    def _sample(
+        self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int, stop: StopToken
+    ) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
         select.limit = rows
-        reader = BatchReader(self._session, select, _SAMPLE_BYTES, StopToken(), sampling.SAMPLE_SECONDS)
+        reader = BatchReader(self._session, select, _SAMPLE_BYTES, stop, sampling.SAMPLE_SECONDS)
         return reader.first_rows()

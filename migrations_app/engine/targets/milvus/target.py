@@ -26,6 +26,7 @@ from migrations_app.engine.milvus.schema import create_request, from_message
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Channel, IndexState, LoadState, Target
 from migrations_app.engine.targets.milvus import counting, indexing
@@ -76,7 +77,7 @@ class MilvusTarget(Target):
     def address(self) -> str:
         return str(self._milvus_settings.address)
 
-    def check(self) -> ServerInfo:
+    def check(self, ctx: ReadContext) -> ServerInfo:
         server_info = self._connect()
         warnings: tuple[str, ...] = (LITE_WARNING,) if server_info.flavour == "lite" else ()
         if not server_info.numbers:

@@ -16,6 +16,7 @@ from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pipeline.pipeline import SliceEnd
 from migrations_app.engine.preflight import check_plan
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.verification.partition_counts import check_partitions
 from tests.engine.pipeline.moves import move_of_books
 from tests.engine.preflight.preflights import T, faults_of, field, the_fault
@@ -240,7 +241,7 @@ def checked(langs, capabilities=EVERYTHING, **plan):
         memory_database(MemoryDatabase(capabilities=capabilities)) as target,
     ):
         made = Plan.model_validate(whole | {"collections": [collection]})
-        return check_plan(made, MemorySource(source), MemoryTarget(target))
+        return check_plan(made, MemorySource(source), MemoryTarget(target), ReadContext())
 
 
 def test_the_values_are_named_before_anything_is_written():

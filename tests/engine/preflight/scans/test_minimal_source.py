@@ -7,6 +7,7 @@ from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.types import TypeSpec
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.preflight import Preflight, check_plan
+from migrations_app.engine.read_context import ReadContext
 from tests.engine.preflight.preflights import T
 from tests.kit import (
     MemoryDatabase,
@@ -45,7 +46,7 @@ def checked(**collection: object) -> Preflight:
         MinimalSource(source_settings) as source,
         MemoryTarget(target_settings, "default") as target,
     ):
-        return check_plan(Plan.model_validate(plan), source, target)
+        return check_plan(Plan.model_validate(plan), source, target, ReadContext())
 
 
 def test_nulls_that_the_source_cannot_count_are_called_unknown():
@@ -67,4 +68,4 @@ def test_values_that_the_source_cannot_list_cannot_name_partitions():
 
 def test_a_schema_says_whether_its_source_can_list_values():
     with memory_store(store()) as settings, MinimalSource(settings) as source:
-        assert not describe_with_keys(source, CollectionRef("books")).lists_values
+        assert not describe_with_keys(source, CollectionRef("books"), ReadContext()).lists_values

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from migrations_app.engine.model.batch import Batch, CollectionRef, ReadColumn, ReadPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from tests.engines.postgres import Database
@@ -57,7 +57,7 @@ def read(database: Database, native: str, spec: TypeSpec, texts: Texts) -> list[
     plan = ReadPlan((ReadColumn("x", spec),), ("n",))
     ref = CollectionRef("public.edge")
     with PostgresSource(PostgresSettings.model_validate(database.settings)) as source:
-        (part,) = source.slices(ref, 1)
+        (part,) = source.slices(ref, 1, ReadContext())
         return list(source.read(ref, part, None, plan, ReadContext()))
 
 

@@ -9,6 +9,7 @@ from psycopg.types.hstore import register_hstore
 
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.read_context import ReadContext
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import opened
 from tests.integration.postgresql.types import test_arrays, test_numbers, test_texts, test_times
@@ -96,7 +97,7 @@ def test_contrib_types_are_offered_in_any_schema_of_their_extension(database: Da
         "CREATE TABLE offered (h contrib.hstore, hs contrib.hstore[], c citext, cs citext[], x xml, t tags)"
     )
     with opened(database) as source:
-        fields = source.describe(CollectionRef("public.offered")).fields
+        fields = source.describe(CollectionRef("public.offered"), 100, ReadContext()).fields
     assert {f.name: [str(choice.spec) for choice in f.choices] for f in fields} == {
         "h": ["JSON"],
         "hs": ["JSON"],
@@ -126,6 +127,6 @@ def test_an_array_of_xml_with_a_null_is_described_like_any_other(database: Datab
     database.execute("DROP TABLE IF EXISTS edge; CREATE TABLE edge (n int PRIMARY KEY, x xml[])")
     database.execute("INSERT INTO edge VALUES (1, ARRAY['<a/>'::xml, NULL]), (2, ARRAY['<b/>'::xml])")
     with opened(database) as source:
-        field = source.describe(CollectionRef("public.edge")).field("x")
+        field = source.describe(CollectionRef("public.edge"), 100, ReadContext()).field("x")
     assert field is not None
     assert field.choices[0].spec.type is MilvusType.JSON

@@ -7,6 +7,7 @@ import pytest
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.read_context import ReadContext
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import batches_of, locators_of, opened, plan_of
 from tests.integration.postgresql.types.edges import Edge, array, assert_arrives, numbers_in, same, varchar
@@ -74,7 +75,7 @@ def test_a_domain_can_be_the_key_that_gives_the_order(database: Database, native
         f"INSERT INTO keyed SELECT {value}, array_fill(1, ARRAY[8])::vector FROM generate_series(1, 200) g"  # type: ignore[arg-type]
     )
     with opened(database) as source:
-        schema = source.describe(CollectionRef("public.keyed"))
+        schema = source.describe(CollectionRef("public.keyed"), 100, ReadContext())
         assert schema.key == SourceKey(("k",))
         assert schema.fields[0].can_be_key == (native != "moment")
         plan = plan_of(source, "public.keyed")

@@ -8,7 +8,7 @@ import pytest
 from migrations_app.engine.errors import SourceDataError
 from migrations_app.engine.model.batch import CollectionRef, ReadColumn, ReadPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources.base import ReadContext
+from migrations_app.engine.read_context import ReadContext
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import opened
 from tests.integration.postgresql.types.edges import Edge, assert_arrives, same, varchar
@@ -77,8 +77,11 @@ def test_only_the_row_with_invalid_utf8_is_rejected(unchecked, native, spec, val
     plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT32)), ReadColumn("v", spec)), key=("id",))
 
     with opened(unchecked) as source:
-        assert source.describe(CollectionRef("public.edge")).field("v").choices[0].spec.type is spec.type
-        (part,) = source.slices(CollectionRef("public.edge"), 1)
+        assert (
+            source.describe(CollectionRef("public.edge"), 100, ReadContext()).field("v").choices[0].spec.type
+            is spec.type
+        )
+        (part,) = source.slices(CollectionRef("public.edge"), 1, ReadContext())
         (batch,) = source.read(CollectionRef("public.edge"), part, None, plan, ReadContext())
 
     assert batch.rows.column("id").to_pylist() == [1, 3]
@@ -95,7 +98,7 @@ def test_a_key_with_invalid_utf8_ends_the_read_with_the_reason(unchecked) -> Non
     plan = ReadPlan((ReadColumn("id", TypeSpec(MilvusType.INT32)),), key=("k",))
 
     with opened(unchecked) as source:
-        (part,) = source.slices(CollectionRef("public.edge"), 1)
+        (part,) = source.slices(CollectionRef("public.edge"), 1, ReadContext())
         with pytest.raises(SourceDataError) as caught:
             list(source.read(CollectionRef("public.edge"), part, None, plan, ReadContext()))
 
@@ -113,7 +116,7 @@ def test_a_byte_without_a_unicode_character_fails_with_the_reason(database: Data
             western.execute("CREATE TABLE edge (id int PRIMARY KEY, v text)")
             western.execute("INSERT INTO edge VALUES (1, 'é'), (2, chr(129))")
             with opened(western) as source, pytest.raises(SourceDataError) as caught:
-                source.describe(CollectionRef("public.edge"))
+                source.describe(CollectionRef("public.edge"), 100, ReadContext())
             assert caught.value.code == "text_invalid"
             assert "condition" in caught.value.hint
         finally:

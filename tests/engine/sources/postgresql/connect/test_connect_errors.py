@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 from migrations_app.engine import errors
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.postgresql.connect.connect_errors import connect_error
 from migrations_app.engine.sources.postgresql.connect.conninfo import PostgresAddress
 from migrations_app.engine.sources.postgresql.connect.read_errors import read_error
@@ -144,5 +145,5 @@ def _adbc_error(message: str, state: str | None = None) -> adbc_driver_manager.O
 def test_a_text_that_cannot_be_a_host_name_is_an_unknown_host(host: str) -> None:
     settings = PostgresSettings(host=host, database="shop", user="reader")
     with pytest.raises(errors.HostUnknown) as refused, PostgresSource(settings) as source:
-        source.check()
+        source.check(ReadContext())
     assert refused.value.field == "host"

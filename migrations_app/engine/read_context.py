@@ -1,0 +1,26 @@
+"""Read context: what a question to a source or a target may use, and when it must end."""
+
+from __future__ import annotations
+
+from migrations_app.engine.log import Log, silent
+from migrations_app.engine.stop_token import Deadline, StopToken
+
+
+class ReadContext:
+    """The resources of a read or another question: a stop token, a deadline, a memory budget in bytes, a log.
+
+    After a stop, the question raises the reason within half a second, also while it waits for a server. Only
+    ``Source.read`` ignores the deadline: the pipeline decides when a slice pauses.
+    """
+
+    def __init__(
+        self,
+        stop: StopToken | None = None,
+        deadline: Deadline | None = None,
+        memory_bytes: int = 64 * 1024 * 1024,
+        log: Log = silent,
+    ) -> None:
+        self.stop = stop or StopToken()
+        self.deadline = deadline or Deadline()
+        self.memory_bytes = memory_bytes
+        self.log = log
