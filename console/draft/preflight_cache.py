@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +16,13 @@ from pydantic import TypeAdapter, ValidationError
 from console.draft import contents
 from migrations_app import endpoints, services
 from migrations_app.engine import preflight
-from migrations_app.engine.errors import Draining, Fault, Interrupted, SourceError, TargetError
+from migrations_app.engine.errors import Fault, Interrupted, SourceError, TargetError
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.key_paths import OPEN
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
-from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.sources.base import Source
-from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Target
 from migrations_app.models import Draft
 
@@ -66,13 +64,9 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
     """Check the plan with both servers, for at most ``SECONDS``, and store the result in the draft. Raises
     ``FerryError`` if one of them cannot be reached."""
     source, target = draft.source_connection, draft.target_connection
-    stop = StopToken()
-    ctx = ReadContext(stop)
-    timer = threading.Timer(SECONDS, stop.stop, (Draining("The time limit of the check was reached."),))
-    timer.daemon = True
-    timer.start()
     try:
         with (
+            time_limit(ReadContext(), SECONDS) as ctx,
             endpoints.open_source(source.kind, source.settings) as open_source,
             endpoints.open_target(target.kind, target.settings, contents.database(draft)) as open_target,
         ):
@@ -80,8 +74,6 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
             result = _cached(draft, plan, checked, _counts(plan, open_source, ctx), _held(plan, open_target))
     except Interrupted:
         result = CachedPreflight(_digest(draft, plan), timezone.now(), is_whole=False)
-    finally:
-        timer.cancel()
     state = draft.state | {CHECKED: _ADAPTER.dump_python(result, mode="json")}
     services.draft_save(draft=draft, state=state)
     return result

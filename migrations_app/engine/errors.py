@@ -34,6 +34,7 @@
     └── Interrupted                   never shown as a failure
         ├── Canceled                  canceled
         ├── LeaseLost                 lease_lost
+        ├── TimeIsUp                  time_is_up
         └── Draining                  draining
 
 An error has a sentence (what failed, on what, with which value), a hint (what to do next) and a stable
@@ -296,6 +297,12 @@ class Canceled(Interrupted):
 
 class LeaseLost(Interrupted):
     default_code = "lease_lost"
+
+
+class TimeIsUp(Interrupted):
+    """The time limit of a question is over."""
+
+    default_code = "time_is_up"
 
 
 class Draining(Interrupted):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from migrations_app.engine.errors import TimeIsUp
 from migrations_app.engine.log import Log, silent
 from migrations_app.engine.stop_token import Deadline, StopToken
 
@@ -24,3 +29,16 @@ class ReadContext:
         self.deadline = deadline or Deadline()
         self.memory_bytes = memory_bytes
         self.log = log
+
+
+@contextmanager
+def time_limit(ctx: ReadContext, seconds: float) -> Iterator[ReadContext]:
+    """Yield a context like ``ctx`` that is stopped with ``TimeIsUp`` after ``seconds``."""
+    stop = ctx.stop.child()
+    timer = threading.Timer(seconds, stop.stop, (TimeIsUp(f"The time limit of {seconds:g} s is over."),))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield ReadContext(stop, ctx.deadline, ctx.memory_bytes, ctx.log)
+    finally:
+        timer.cancel()

@@ -61,6 +61,8 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
         row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
         count = source.count(prepared.plan.ref, held.ctx)
         row.rows_source, row.rows_source_exact = count.rows, count.is_exact
+        if count.as_of is not None:
+            held.log("info", f"{row.source}: its number of rows is as of {count.as_of:%Y-%m-%d %H:%M:%S %Z}.")
         held.stop.check()
     single_writer = target.capabilities().single_writer
     with transaction.atomic():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from migrations_app.engine.errors import SourceError, VerifyMismatch
 from migrations_app.engine.model.counters import Counters
+from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import MeasureRequest, Source
 from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
@@ -50,7 +51,7 @@ def _partition_checks(
         return ()
     limit = len(plan.partitions) + NEW_VALUES
     wanted = MeasureRequest(values_of=plan.partition_by, at_most=limit)
-    values = source.measure(plan.ref, wanted, held.ctx).values
+    values = measure(source, plan, wanted, held.ctx, row.rows_source).values
     if values is None or len(values) > limit:
         return ()
     counters = _counters(row)
@@ -95,7 +96,8 @@ def _judge(row: JobCollection, counted: CountState, partition_checks: tuple[Chec
 def _duplicates(held: HeldJob, row: JobCollection, source: Source, target: Target) -> int | None:
     keys = key_rows(row.completed, key_per_partition=target.capabilities().key_per_partition)
     try:
-        return source.measure(row.completed.ref, MeasureRequest(duplicates_of=keys), held.ctx).duplicates
+        wanted = MeasureRequest(duplicates_of=keys)
+        return measure(source, row.completed, wanted, held.ctx, row.rows_source).duplicates
     except SourceError as error:
         if error.retryable:
             raise

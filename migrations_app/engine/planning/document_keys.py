@@ -21,6 +21,7 @@ from migrations_app.engine.model.key_paths import opened_columns, path_of
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.measure import can_list_values
 from migrations_app.engine.sources.base import Source
 
 T = MilvusType
@@ -45,7 +46,8 @@ def describe_with_keys(source: Source, ref: CollectionRef, ctx: ReadContext) -> 
 
     Raises the same errors as ``Source.describe``.
     """
-    schema = replace(source.describe(ref, SAMPLE_ROWS, ctx), lists_values="values" in source.can_measure)
+    schema = source.describe(ref, SAMPLE_ROWS, ctx)
+    schema = replace(schema, lists_values=can_list_values(source, schema))
     return with_document_keys(schema, ref.selection)
 
 

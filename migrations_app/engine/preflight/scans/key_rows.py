@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from migrations_app.engine.errors import Fault, SourceError
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.limits import MAX_INT64, MIN_INT64
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.type_choices import is_declared_unique
 from migrations_app.engine.preflight.rules.keys import USE_AUTO_ID, check_key
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import MeasureRequest, Source
 from migrations_app.engine.verification.duplicate_keys import key_rows
 
@@ -39,11 +39,11 @@ def scan_key(subject: Subject, source: Source, ctx: ReadContext) -> KeyFacts:
         return KeyFacts()
     if any(check_key(subject)) or not _has_type(subject):
         return KeyFacts(is_unique=False)
-    ref = CollectionRef(plan.source, plan.select)
     is_unique = is_declared_unique(subject.schema, plan.key_columns)
     nullable, extreme = _nullable(subject), _may_be_extreme(subject)
     if nullable or extreme:
-        measured = source.measure(ref, MeasureRequest(nulls_of=nullable, extremes_of=extreme), ctx)
+        wanted = MeasureRequest(nulls_of=nullable, extremes_of=extreme)
+        measured = measure(source, plan, wanted, ctx, subject.schema.rows_estimate)
         faults = tuple(_nulls(subject, measured.nulls))
         if faults:
             return KeyFacts(is_unique, faults=faults)
@@ -53,17 +53,16 @@ def scan_key(subject: Subject, source: Source, ctx: ReadContext) -> KeyFacts:
         notes = ()
     if is_unique:
         return KeyFacts(notes=notes)
-    duplicates, reason = _count_duplicates(subject, source, ref, ctx)
+    duplicates, reason = _count_duplicates(subject, source, ctx)
     return KeyFacts(False, duplicates, notes=(_not_unique(subject, duplicates, reason), *notes))
 
 
-def _count_duplicates(
-    subject: Subject, source: Source, ref: CollectionRef, ctx: ReadContext
-) -> tuple[int | None, str]:
+def _count_duplicates(subject: Subject, source: Source, ctx: ReadContext) -> tuple[int | None, str]:
     """Return the duplicates, or None and the reason if the source cannot count them."""
     rows = key_rows(subject.plan, key_per_partition=subject.capabilities.key_per_partition)
     try:
-        return source.measure(ref, MeasureRequest(duplicates_of=rows), ctx).duplicates, ""
+        wanted = MeasureRequest(duplicates_of=rows)
+        return measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate).duplicates, ""
     except SourceError as error:
         if error.retryable:
             raise

@@ -11,6 +11,7 @@ from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, MAX_V
 from migrations_app.engine.preflight.rules.partitions import NO_PARTITIONS, check_partition_by
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import MeasureRequest, Source
 
 # A batch has thousands of rows. Divided into more partitions than this, its requests become small.
@@ -33,12 +34,20 @@ def name_partitions(subject: Subject, source: Source, ctx: ReadContext) -> Parti
         return Partitions(subject.plan.partitions)
     most = subject.capabilities.max_partitions - 1
     wanted = MeasureRequest(values_of=by, at_most=most)
-    rows = source.measure(subject.plan.ref, wanted, ctx).values or {}
+    rows = measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate).values
+    if rows is None:
+        return Partitions(subject.plan.partitions, (_unlisted(subject, by),))
     values = [value for value in rows if value is not None]
     faults = (*_too_many(subject, by, values, most), *_too_long(subject, by, values))
     if faults:
         return Partitions(subject.plan.partitions, faults)
     return Partitions(partition_names(values, subject.plan.partitions), (), _notes(by, rows))
+
+
+def _unlisted(subject: Subject, by: str) -> Fault:
+    message = f"The values of “{by}” could not be listed in time."
+    hint = "Use it as the partition key instead: its values need not be known."
+    return subject.fault("partition_by", "partition_by_unavailable", message, hint, NO_PARTITIONS)
 
 
 def _too_many(subject: Subject, by: str, values: Collection[str], most: int) -> Iterator[Fault]:

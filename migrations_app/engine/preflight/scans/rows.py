@@ -13,6 +13,7 @@ from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
 from migrations_app.engine.preflight.scans.key_rows import scan_key
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import MeasureRequest, Measures, Source
 
 
@@ -42,7 +43,8 @@ def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
     nullable = [e for e in vectors if e.source and e.source.nullable]
     measured = Measures()
     if undeclared or nullable:
-        measured = source.measure(ref, MeasureRequest(_names(undeclared), _names(nullable)), ctx)
+        wanted = MeasureRequest(_names(undeclared), _names(nullable))
+        measured = measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate)
     faults = [fault for e in undeclared for fault in _mixed(e, measured.dims.get(_name(e), {}))]
     dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
     key = scan_key(subject, source, ctx)

@@ -1,6 +1,7 @@
 """Preflight of a source without optional abilities: what it cannot tell is unknown, not none."""
 
 import pyarrow as pa
+import pytest
 
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.plan import Plan
@@ -8,6 +9,7 @@ from migrations_app.engine.model.types import TypeSpec
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.preflight import Preflight, check_plan
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading import measure
 from tests.engine.preflight.preflights import T
 from tests.kit import (
     MemoryDatabase,
@@ -49,7 +51,16 @@ def checked(**collection: object) -> Preflight:
         return check_plan(Plan.model_validate(plan), source, target, ReadContext())
 
 
-def test_nulls_that_the_source_cannot_count_are_called_unknown():
+def test_what_the_source_cannot_tell_is_read_from_a_few_rows():
+    found = checked(partition_by="t")
+    assert found.faults == ()
+    (note,) = [note for note in found.collections[0].notes if "NULL" in note]
+    assert note == "The vector “v” is NULL in 1 row, which will be skipped and counted."
+    assert found.collections[0].plan.partitions == {"x": "x", "y": "y"}
+
+
+def test_nulls_among_too_many_rows_are_called_unknown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(measure, "MAX_ROWS", 1)
     found = checked()
     assert found.faults == ()
     (note,) = [note for note in found.collections[0].notes if "NULL" in note]
@@ -59,13 +70,11 @@ def test_nulls_that_the_source_cannot_count_are_called_unknown():
     )
 
 
-def test_values_that_the_source_cannot_list_cannot_name_partitions():
+def test_values_that_cannot_be_listed_cannot_name_partitions(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(measure, "MAX_ROWS", 1)
+    with memory_store(store()) as settings, MinimalSource(settings) as source:
+        assert not describe_with_keys(source, CollectionRef("books"), ReadContext()).lists_values
     found = checked(partition_by="t")
     (fault,) = found.faults
     assert (fault.code, fault.path) == ("partition_by_unavailable", "collections[0].partition_by")
     assert fault.fixes
-
-
-def test_a_schema_says_whether_its_source_can_list_values():
-    with memory_store(store()) as settings, MinimalSource(settings) as source:
-        assert not describe_with_keys(source, CollectionRef("books"), ReadContext()).lists_values
