@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,7 +27,8 @@ def live_context(job: Job, user: User) -> dict[str, Any]:
     """Return the context of the fragment ``#live``, which is reloaded while the job runs."""
     done = job_totals(job)
     rate = job_rate(job, done)
-    collections = [_collection(row, job) for row in job.collections.with_counters().order_by("position")]
+    rows = job.collections.with_counters().prefetch_related("steps").order_by("position")
+    collections = [_collection(row, job) for row in rows]
     return {
         "job": _head(job, done, user),
         "error": _error(job, user),
@@ -71,13 +71,7 @@ def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
 
 def _is_finishing(job: Job) -> bool:
     """True if an action on the finished job is requested or running."""
-    unfinished = ("asked", "running")
-    return (
-        job.can_use_target
-        and job.collections.filter(
-            Q(index_action_state__in=unfinished) | Q(load_action_state__in=unfinished)
-        ).exists()
-    )
+    return job.can_use_target and job.steps.open_actions().exists()
 
 
 def _connection_url(key: int | None) -> str:
@@ -178,7 +172,7 @@ def _next_steps(job: Job, user: User) -> list[dict[str, str]]:
     button."""
     if not (job.can_use_target and is_administrator(user)):
         return []
-    results = wording.action_results(list(job.collections.all()))
+    results = wording.action_results(list(job.collections.prefetch_related("steps")))
     return [
         {
             "title": title,

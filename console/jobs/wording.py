@@ -5,7 +5,7 @@ from __future__ import annotations
 from console.format import about
 from migrations_app.engine.log import counted
 from migrations_app.engine.sources.registry import SOURCES
-from migrations_app.models import ActionState, Job, JobCollection, TargetState
+from migrations_app.models import Job, JobCollection, JobStep, StepKind, StepState, TargetState
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting.report import JobRate, Totals
 
@@ -119,42 +119,47 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
 
 
 def index_text(row: JobCollection) -> str:
-    texts = {
-        ActionState.ASKED: "requested",
-        ActionState.RUNNING: f"being created, {row.index_percent} %",
-        ActionState.DONE: "created",
-        ActionState.FAILED: f"failed: {row.index_error}",
-    }
-    return texts.get(ActionState(row.index_action_state), "")
+    return _action_text(row, StepKind.INDEX, "requested", "being created, {} %", "created")
 
 
 def load_text(row: JobCollection) -> str:
-    is_release = row.load_action == "release"
-    done = "released" if is_release else "loaded"
+    return _action_text(row, StepKind.LOAD, "load requested", "being loaded, {} %", "loaded") or _action_text(
+        row, StepKind.RELEASE, "release requested", "being released", "released"
+    )
+
+
+def _action_text(row: JobCollection, kind: StepKind, waiting: str, running: str, done: str) -> str:
+    """Return the state of an action as a text, from one of three templates; "" if it was not requested."""
+    step = _steps(row).get(kind)
+    if step is None:
+        return ""
     texts = {
-        ActionState.ASKED: "release requested" if is_release else "load requested",
-        ActionState.RUNNING: "being released" if is_release else f"being loaded, {row.load_percent} %",
-        ActionState.DONE: done,
-        ActionState.FAILED: f"failed: {row.load_error}",
+        StepState.WAITING: waiting,
+        StepState.RUNNING: running.format(step.percent),
+        StepState.DONE: done,
+        StepState.FAILED: f"failed: {step.error}",
     }
-    return texts.get(ActionState(row.load_action_state), "")
+    return texts[StepState(step.state)]
+
+
+def _steps(row: JobCollection) -> dict[StepKind, JobStep]:
+    return {StepKind(step.kind): step for step in row.steps.all()}
 
 
 def action_results(rows: list[JobCollection]) -> dict[str, str]:
     """Return the result of each action on a finished job, by URL name; "" if the action can be requested."""
-    loads = [row.load_action_state if row.load_action == "load" else ActionState.NONE for row in rows]
-    releases = [row.load_action_state if row.load_action == "release" else ActionState.NONE for row in rows]
     return {
-        "job_index": _action_result([row.index_action_state for row in rows], "created"),
-        "job_load": _action_result(loads, "loaded"),
-        "job_release": _action_result(releases, "released"),
+        "job_index": _action_result(rows, StepKind.INDEX, "created"),
+        "job_load": _action_result(rows, StepKind.LOAD, "loaded"),
+        "job_release": _action_result(rows, StepKind.RELEASE, "released"),
     }
 
 
-def _action_result(states: list[str], done: str) -> str:
-    if any(state in (ActionState.ASKED, ActionState.RUNNING) for state in states):
+def _action_result(rows: list[JobCollection], kind: StepKind, done: str) -> str:
+    steps = [_steps(row).get(kind) for row in rows]
+    if any(step is not None and step.is_open for step in steps):
         return "in progress"
-    return done if all(state == ActionState.DONE for state in states) else ""
+    return done if all(step is not None and step.is_done for step in steps) else ""
 
 
 def check_text(row: JobCollection, job: Job) -> str:

@@ -16,7 +16,7 @@ from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import StopToken
 from migrations_app.execution import lease
 from migrations_app.execution.heartbeat import Heartbeat, drain
-from migrations_app.models import Job
+from migrations_app.models import Job, StepState
 from migrations_app.models.status import Status
 from migrations_app.reporting.run_log import RunLog
 
@@ -114,6 +114,7 @@ def _failed(
         lease.release(job, attempts=job.attempts + 1, not_before=lease.after(wait))
         return RunAgain(wait + CLOCK_SLACK_SECONDS)
     log.flush()  # the last line must be the end of the job
+    job.steps.filter(state=StepState.RUNNING).fail(known)
     control.failed(job, known)
     lease.release(job, attempts=0, not_before=None)
     return None

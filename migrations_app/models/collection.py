@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models.functions import Coalesce
 
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.models.job import Job
-from migrations_app.models.status import SliceState, TargetState
+from migrations_app.models.status import SliceState, StepKind, TargetState
+
+if TYPE_CHECKING:
+    from migrations_app.models.step import JobStep
 
 # The counter columns of a slice.
 COUNTERS = (
     *("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed"),
     *("bytes_written", "values_cut"),
 )
-
-
-class ActionState(models.TextChoices):
-    """State of a requested action: creating the index, or loading or releasing a collection."""
-
-    NONE = "", "not asked"
-    ASKED = "asked", "asked"
-    RUNNING = "running", "running"
-    DONE = "done", "done"
-    FAILED = "failed", "failed"
 
 
 class JobCollectionQuerySet(models.QuerySet["JobCollection"]):
@@ -60,9 +53,6 @@ class JobCollection(models.Model):
     key_unique = models.BooleanField(default=False)
     # The slices must be moved one after another (with Auto ID, and if only the first rows are wanted).
     one_slice_at_a_time = models.BooleanField(default=False)
-    # Preflight has completed the plan; the slices are stored.
-    is_prepared = models.BooleanField(default=False)
-    is_sliced = models.BooleanField(default=False)
 
     limit_rows = models.PositiveBigIntegerField(null=True, blank=True)
     rows_source = models.PositiveBigIntegerField(null=True, blank=True)
@@ -76,21 +66,6 @@ class JobCollection(models.Model):
     rows_target = models.PositiveBigIntegerField(null=True, blank=True)
     verified = models.BooleanField(null=True, blank=True)
     checks = models.JSONField(default=list, blank=True)
-    # Progress of the finish stage: the steps that are done, and what a count has to restore.
-    finish = models.JSONField(default=dict, blank=True)
-
-    index_action_state = models.CharField(
-        max_length=10, choices=ActionState.choices, blank=True, default=ActionState.NONE
-    )
-    index_percent = models.PositiveSmallIntegerField(default=0)
-    index_error = models.TextField(blank=True, default="")
-    # The requested action: "load" or "release".
-    load_action = models.CharField(max_length=10, blank=True, default="")
-    load_action_state = models.CharField(
-        max_length=10, choices=ActionState.choices, blank=True, default=ActionState.NONE
-    )
-    load_percent = models.PositiveSmallIntegerField(default=0)
-    load_error = models.TextField(blank=True, default="")
 
     objects = JobCollectionQuerySet.as_manager()
 
@@ -113,3 +88,15 @@ class JobCollection(models.Model):
     def is_created(self) -> bool:
         """True if this job created the collection and, as far as is known, it still exists."""
         return self.target_state == TargetState.CREATED
+
+    def step(self, kind: StepKind) -> JobStep:
+        """Return the step of this kind. It is created, waiting, if the collection has none yet."""
+        step: JobStep = self.steps.get_or_create(kind=kind, defaults={"job_id": self.job_id})[0]
+        return step
+
+    def position_of(self, kind: StepKind) -> dict[str, Any]:
+        """Return the stored position of the step of this kind; empty if there is none."""
+        position: dict[str, Any] | None = (
+            self.steps.filter(kind=kind).values_list("position", flat=True).first()
+        )
+        return position or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
 from django.db import models
@@ -12,7 +13,10 @@ from migrations_app.engine.model.plan import Options
 from migrations_app.models.connections import Connection
 from migrations_app.models.encrypted_json import EncryptedJSONField
 from migrations_app.models.leased import Leased, LeasedQuerySet
-from migrations_app.models.status import ENDED, RUNNING, Stage, Status
+from migrations_app.models.status import ENDED, RUNNING, Stage, Status, StepKind
+
+if TYPE_CHECKING:
+    from migrations_app.models.step import JobStep
 
 ALPHABET = string.ascii_letters + string.digits
 
@@ -28,7 +32,7 @@ class Job(Leased):
 
     A job that is In Progress and has an error is stopping: it becomes Failed when its last slice is released.
     ``refused`` means that the job failed in the prepare stage, before anything was written. ``seconds`` is
-    the duration of each stage. The lease of the job is for its control tasks (all tasks except moving rows).
+    the duration of each stage. The lease of the job is for its steps (all its tasks except moving rows).
     """
 
     public_id = models.CharField(max_length=26, unique=True, default=new_public_id, editable=False)
@@ -118,3 +122,8 @@ class Job(Leased):
         if not self.error_code:
             return None
         return {"code": self.error_code, "message": self.error_message, "hint": self.error_hint}
+
+    def step(self, kind: StepKind) -> JobStep:
+        """Return the step of the whole job of this kind. It is created, waiting, if there is none yet."""
+        step: JobStep = self.steps.get_or_create(kind=kind, collection=None)[0]
+        return step

@@ -50,10 +50,34 @@ class SliceState(models.TextChoices):
     DONE = "done", "done"
 
 
+class StepKind(models.TextChoices):
+    """The kinds of steps of a job. The labels say what a running step does."""
+
+    PREPARE = "prepare", "checking the plan"
+    PLAN_SLICES = "plan_slices", "planning slices"
+    COUNT_BEFORE = "count_before", "counting existing rows"
+    COUNT_AFTER = "count_after", "counting rows"
+    KEY_CHECK = "key_check", "comparing keys"
+    DUPLICATE_KEYS = "duplicate_keys", "counting duplicate keys"
+    VERIFY = "verify", "comparing counts"
+    INDEX = "index", "creating indexes"
+    LOAD = "load", "loading"
+    RELEASE = "release", "releasing"
+    CLEANUP = "cleanup", "cleaning up"
+
+
+class StepState(models.TextChoices):
+    WAITING = "waiting", "waiting"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+
+
 class TargetState(models.TextChoices):
-    """State of a collection in the target. Stored before and after the call that creates it."""
+    """State of a collection in the target. Stored before and after the calls that drop and create it."""
 
     NONE = "none", "not created"
+    REPLACING = "replacing", "an existing collection is being dropped"
     CREATING = "creating", "being created"
     CREATED = "created", "created by this job"
     EXISTING = "existing", "existed before this job"

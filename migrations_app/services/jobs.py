@@ -15,7 +15,7 @@ from migrations_app.engine.errors import Fault, PlanRefused, SettingsError
 from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
-from migrations_app.models import ActionState, Connection, Draft, Job, JobCollection, LogEntry
+from migrations_app.models import Connection, Draft, Job, JobCollection, JobStep, LogEntry, StepKind
 from migrations_app.models.status import Status
 from migrations_app.services.drafts import draft_error
 from migrations_app.services.lifecycle import job_settle, wake_next_pending
@@ -154,44 +154,27 @@ def _cancel_pending(job: Job, user: User | None) -> bool:
 
 def job_index(*, job: Job, user: User | None, collection: str = "") -> None:
     """Request the indexes of the plan, for all collections of a Successful job or for the one named."""
-    _request_action(
-        job,
-        user,
-        collection,
-        "Create index",
-        index_action_state=ActionState.ASKED,
-        index_percent=0,
-        index_error="",
-    )
+    _request_action(job, user, collection, StepKind.INDEX)
 
 
 def job_load(*, job: Job, user: User | None, collection: str = "") -> None:
-    _request_action(
-        job,
-        user,
-        collection,
-        "Load",
-        load_action="load",
-        load_action_state=ActionState.ASKED,
-        load_percent=0,
-        load_error="",
-    )
+    _request_action(job, user, collection, StepKind.LOAD)
 
 
 def job_release(*, job: Job, user: User | None, collection: str = "") -> None:
-    _request_action(
-        job,
-        user,
-        collection,
-        "Release",
-        load_action="release",
-        load_action_state=ActionState.ASKED,
-        load_percent=0,
-        load_error="",
-    )
+    _request_action(job, user, collection, StepKind.RELEASE)
 
 
-def _request_action(job: Job, user: User | None, collection: str, action: str, **changes: Any) -> None:
+# The actions that a request replaces, with their results.
+REPLACED_BY = {
+    StepKind.INDEX: (StepKind.INDEX,),
+    StepKind.LOAD: (StepKind.LOAD, StepKind.RELEASE),
+    StepKind.RELEASE: (StepKind.LOAD, StepKind.RELEASE),
+}
+ACTION_TITLES = {StepKind.INDEX: "Create index", StepKind.LOAD: "Load", StepKind.RELEASE: "Release"}
+
+
+def _request_action(job: Job, user: User | None, collection: str, kind: StepKind) -> None:
     job.refresh_from_db()
     if not job.can_use_target:
         raise SettingsError(
@@ -199,10 +182,14 @@ def _request_action(job: Job, user: User | None, collection: str, action: str, *
             code="not_finished",
         )
     _refuse_another_target(job)
-    rows = job.collections.filter(**({"target": collection} if collection else {}))
-    if not rows.update(**changes):
-        raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")
-    note(job, f"{action}: requested by {_name(user)}.")
+    with transaction.atomic():
+        Job.objects.select_for_update().get(pk=job.pk)
+        rows = list(job.collections.filter(**({"target": collection} if collection else {})))
+        if not rows:
+            raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")
+        job.steps.filter(collection__in=rows, kind__in=REPLACED_BY[kind]).delete()
+        JobStep.objects.bulk_create(JobStep(job=job, collection=row, kind=kind) for row in rows)
+    note(job, f"{ACTION_TITLES[kind]}: requested by {_name(user)}.")
     queue.wake(job, queue.Task.POST_MIGRATION)
 
 

@@ -7,13 +7,22 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Min, Q
+from django.db.models import F, Max, Min
 from django.utils import timezone
 
 from migrations_app import queue
 from migrations_app.engine.errors import FerryError, LeaseLost, VerifyMismatch
 from migrations_app.engine.log import counted
-from migrations_app.models import Installation, Job, JobSlice, LogEntry, SliceState, TargetState
+from migrations_app.models import (
+    Installation,
+    Job,
+    JobSlice,
+    LogEntry,
+    SliceState,
+    StepKind,
+    StepState,
+    TargetState,
+)
 from migrations_app.models.status import RUNNING, Stage, Status
 from migrations_app.services.transitions import move
 
@@ -93,7 +102,7 @@ def job_settle(*, job: Job) -> bool:
     """
     with transaction.atomic():
         locked = Job.objects.select_for_update().get(pk=job.pk)
-        if not locked.is_stopping or job_is_held(job=locked) or _needs_cleanup(locked):
+        if not locked.is_stopping or job_is_held(job=locked) or needs_cleanup(locked):
             return False
         stopped = JobSlice.objects.filter(collection__job=locked).exclude(state=SliceState.DONE)
         # A worker that stopped responding and comes back must find that it lost its lease.
@@ -103,6 +112,7 @@ def job_settle(*, job: Job) -> bool:
             lease_owner="",
             fence=F("fence") + 1,
         )
+        locked.steps.filter(state=StepState.RUNNING).update(state=StepState.WAITING)
         status = Status.CANCELED if locked.status == Status.CANCELING else Status.FAILED
         _end(locked, status)
         _log_end(locked)
@@ -113,9 +123,9 @@ def job_settle(*, job: Job) -> bool:
 
 def job_is_moved(*, job: Job) -> bool:
     """True if every slice is done."""
-    is_sliced = not job.collections.filter(is_sliced=False).exists()
+    sliced = job.steps.done(StepKind.PLAN_SLICES).values("collection")
     unfinished = JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE)
-    return is_sliced and not unfinished.exists()
+    return not (job.collections.exclude(pk__in=sliced).exists() or unfinished.exists())
 
 
 def job_is_held(*, job: Job) -> bool:
@@ -133,15 +143,11 @@ def to_drop(job: Job) -> Any:
     return job.collections.filter(target_state__in=created) if is_requested else job.collections.none()
 
 
-def with_unfinished_count(job: Job) -> Any:
-    """The collections that a count may have indexed or loaded temporarily and has not restored."""
-    after = Q(finish__count__is_prepared=True, finish__count__is_done=False)
-    before = Q(finish__before__is_prepared=True, finish__before__is_done=False)
-    return job.collections.filter(before | after)
-
-
-def _needs_cleanup(job: Job) -> bool:
-    return bool(to_drop(job).exists() or with_unfinished_count(job).exists())
+def needs_cleanup(job: Job) -> bool:
+    """True if a stopping job has something to drop or to restore. A cleanup that failed is not repeated."""
+    if job.steps.filter(kind=StepKind.CLEANUP, state=StepState.FAILED).exists():
+        return False
+    return bool(to_drop(job).exists() or job.steps.unfinished_counts().exists())
 
 
 def _end(job: Job, status: Status) -> bool:

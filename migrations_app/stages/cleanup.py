@@ -9,21 +9,26 @@ from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob
-from migrations_app.models import Job, JobCollection, TargetState
-from migrations_app.services.lifecycle import to_drop, with_unfinished_count
-from migrations_app.stages.count import BEFORE, COUNT, count_after, count_before
+from migrations_app.models import Job, JobCollection, JobStep, StepKind, StepState, TargetState
+from migrations_app.services.lifecycle import needs_cleanup, to_drop
+from migrations_app.stages.count import count_after, count_before
 from migrations_app.stages.provision import is_ours
 
 
 def cleanup(held: HeldJob) -> None:
     """Drop only the collections that this job created; restore the others after an unfinished count."""
+    if not needs_cleanup(held.job):
+        return
+    step = held.job.step(StepKind.CLEANUP)
+    step.begin()
     with endpoints.job_target(held.job) as target:
         for row in to_drop(held.job):
             held.stop.check()
             _drop(held, row, target)
-        for row in with_unfinished_count(held.job):
+        for count in held.job.steps.unfinished_counts().select_related("collection"):
             held.stop.check()
-            _restore(held, row, target)
+            _restore(held, count, target)
+    step.store(StepState.DONE)
 
 
 def _drop(held: HeldJob, row: JobCollection, target: Target) -> None:
@@ -31,8 +36,8 @@ def _drop(held: HeldJob, row: JobCollection, target: Target) -> None:
         target.drop(row.target)
         held.log("info", f"Dropped the collection “{row.target}”.")
     row.target_state = TargetState.DROPPED
-    row.finish.pop(COUNT, None)
-    row.save(update_fields=("target_state", "finish"))
+    row.save(update_fields=("target_state",))
+    row.steps.filter(kind=StepKind.COUNT_AFTER).delete()
 
 
 def _was_created(row: JobCollection, target: Target) -> bool:
@@ -43,28 +48,21 @@ def _was_created(row: JobCollection, target: Target) -> bool:
         return False
 
 
-def _restore(held: HeldJob, row: JobCollection, target: Target) -> None:
+def _restore(held: HeldJob, count: JobStep, target: Target) -> None:
     """Try once: a target that refuses or is unavailable must not keep the job from ending."""
+    row = count.collection
+    assert row is not None
     try:
-        count_before(row, target).undo()
-        count_after(row, target).undo()
+        (count_before if count.kind == StepKind.COUNT_BEFORE else count_after)(row, target).undo()
     except Interrupted:
         raise
     except FerryError as error:
         held.log("warning", f"{row.target}: its index or load state could not be restored. {error.message}")
-        _forget_counts(row)
-
-
-def _forget_counts(row: JobCollection) -> None:
-    for name in (BEFORE, COUNT):
-        row.finish.pop(name, None)
-    row.save(update_fields=("finish",))
+        count.delete()
 
 
 def cleanup_failed(job: Job, error: FerryError) -> None:
     """Let the job end anyway. If collections could not be dropped, the job page shows the error."""
-    for row in with_unfinished_count(job):
-        _forget_counts(row)
     if not to_drop(job).exists():
         return
     Job.objects.filter(pk=job.pk).update(

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 from django.conf import settings
 
+from migrations_app.engine.log import Log, silent
 from migrations_app.engine.mapping import Mapping, compile_mapping
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
 from migrations_app.engine.model.plan import CollectionPlan
@@ -17,7 +18,8 @@ from migrations_app.engine.targets.base import Target
 from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
 from migrations_app.engine.verification.row_count import CountState, RowCount
 from migrations_app.engine.verification.verdict import KeyCheckCounts
-from migrations_app.models import ActionState, JobCollection, TargetState
+from migrations_app.models import JobCollection, JobStep, StepKind, StepState, TargetState
+from migrations_app.models.step import ACTIONS
 from migrations_app.stages.post_migration import spec_of
 
 # After TURN_SECONDS a count that waits for an index or a load frees the process; it continues after
@@ -25,33 +27,33 @@ from migrations_app.stages.post_migration import spec_of
 TURN_SECONDS = 20.0
 PAUSE_SECONDS = 1.0
 PAGE_BYTES = 256 * 1024
-# Keys of ``JobCollection.finish``: the state of the count before the job, of the final count, and of the key
-# check, which is part of the final count.
-BEFORE, COUNT, KEYS = "before", "count", "keys"
 
 
 def count_before(row: JobCollection, target: Target) -> RowCount:
     """Return the count of a collection that existed before the job."""
-    return _row_count(row, target, BEFORE)
+    return _row_count(row, target, StepKind.COUNT_BEFORE)
 
 
-def count_after(row: JobCollection, target: Target, source: Source | None = None) -> RowCount:
+def count_after(
+    row: JobCollection, target: Target, source: Source | None = None, log: Log = silent
+) -> RowCount:
     """Return the final count of a job. If ``source`` is given, a key check follows if it is needed."""
     plan = row.completed
-    indexes = plan.indexes if row.index_action_state != ActionState.NONE else None
+    requested = set(row.steps.filter(kind__in=ACTIONS).values_list("kind", flat=True))
+    indexes = plan.indexes if StepKind.INDEX in requested else None
     options: dict[str, Any] = {}
     if source is not None and may_replace(row):
         opened = source
         options["while_loaded"] = lambda rows, stop, deadline: _check_keys(
-            row, opened, target, rows, stop, deadline
+            row, opened, target, rows, stop, deadline, log
         )
     return _row_count(
         row,
         target,
-        COUNT,
+        StepKind.COUNT_AFTER,
         statistics_are_exact=_no_key_was_repeated(row),
         indexes=[spec_of(index) for index in indexes or ()],
-        keep_loaded=row.load_action == "load" and row.load_action_state != ActionState.NONE,
+        keep_loaded=StepKind.LOAD in requested,
         partitions=_partitions(row, plan),
         **options,
     )
@@ -63,23 +65,25 @@ def _partitions(row: JobCollection, plan: CollectionPlan) -> tuple[str, ...]:
     return (*plan.partitions.values(), DEFAULT_PARTITION) if plan.partition_by and is_ours else ()
 
 
-def _row_count(row: JobCollection, target: Target, name: str, **options: Any) -> RowCount:
+def _row_count(row: JobCollection, target: Target, kind: StepKind, **options: Any) -> RowCount:
+    step = row.step(kind)
+
     def save(state: CountState) -> None:
-        _save_state(row, name, state.as_dict())
+        _store(step, state)
 
     return RowCount(
         target,
         row.target,
-        state=CountState.from_dict(row.finish[name]) if name in row.finish else None,
+        state=CountState.from_dict(step.position),
         save=save,
         stall_seconds=settings.VECTORFERRY_STALL_SECONDS,
         **options,
     )
 
 
-def _save_state(row: JobCollection, name: str, state: dict[str, Any]) -> None:
-    row.finish[name] = state
-    row.save(update_fields=("finish",))
+def _store(step: JobStep, state: CountState | KeyCheckState, **changes: Any) -> None:
+    step_state = StepState.DONE if state.is_done else StepState.RUNNING
+    step.store(step_state, position=state.as_dict(), **changes)
 
 
 def _no_key_was_repeated(row: JobCollection) -> bool:
@@ -99,25 +103,27 @@ def key_check_counts(row: JobCollection) -> KeyCheckCounts | None:
     """Return the result of the key check; None if no row can have replaced another."""
     if not may_replace(row):
         return None
-    state = KeyCheckState.from_dict(row.finish.get(KEYS, {}))
-    reason = state.reason or row.finish.get(COUNT, {}).get("reason", "")
+    state = KeyCheckState.from_dict(row.position_of(StepKind.KEY_CHECK))
+    reason = state.reason or row.position_of(StepKind.COUNT_AFTER).get("reason", "")
     return KeyCheckCounts(state.asked, state.found, reason.rstrip("."))
 
 
 def _check_keys(
-    row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline
+    row: Any, source: Source, target: Target, rows: int, stop: StopToken, deadline: Deadline, log: Log
 ) -> bool:
     """Look for the sent keys in the target, if the count alone does not prove that each arrived once."""
     sent = row.rows_read - row.rows_rejected - row.rows_skipped - row.rows_collapsed
     may_be_twice = row.completed.partition_by and target.capabilities().key_per_partition
     if row.count_before is None or (rows - row.count_before >= sent and not may_be_twice):
         return True
+    step = row.step(StepKind.KEY_CHECK)
     check = KeyCheck(
         source,
         target,
         _sent_rows(row),
-        state=KeyCheckState.from_dict(row.finish[KEYS]) if KEYS in row.finish else None,
-        save=lambda state: _save_state(row, KEYS, state.as_dict()),
+        state=KeyCheckState.from_dict(step.position),
+        save=lambda state: _store(step, state, percent=100 * state.read // max(state.read, row.rows_read, 1)),
+        log=log,
     )
     return check.run(stop, deadline)
 

@@ -10,21 +10,12 @@ from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
-from migrations_app.models import Job
+from migrations_app.models import Job, StepKind
 from migrations_app.models.status import Stage
-from migrations_app.stages.post_migration import (
-    OPEN,
-    POLL_SECONDS,
-    advance_index,
-    advance_load,
-    post_migration_failed,
-)
+from migrations_app.stages.post_migration import POLL_SECONDS, advance, post_migration_failed
 from migrations_app.stages.verify import verify
 
-ACTION_STAGES = (
-    (Stage.INDEXING, "index_action_state", advance_index),
-    (Stage.LOADING, "load_action_state", advance_load),
-)
+ACTION_STAGES = ((Stage.INDEXING, StepKind.INDEX), (Stage.LOADING, StepKind.LOAD))
 
 
 def finish(held: HeldJob) -> RunAgain | None:
@@ -37,13 +28,14 @@ def finish(held: HeldJob) -> RunAgain | None:
             services.job_enter_stage(job=job, stage=Stage.VERIFYING)
             if (again := _verify(held, target)) is not None:
                 return again
-        for stage, state_field, advance in ACTION_STAGES:
-            if job.collections.filter(**{f"{state_field}__in": OPEN}).exists():
+        for stage, kind in ACTION_STAGES:
+            steps = job.steps.open().filter(kind=kind).select_related("collection")
+            if steps.exists():
                 services.job_enter_stage(job=job, stage=stage)
-            for row in job.collections.filter(**{f"{state_field}__in": OPEN}).order_by("position"):
+            for step in steps.order_by("collection__position"):
                 held.stop.check()
-                advance(held, row, target)
-            if job.collections.filter(**{f"{state_field}__in": OPEN}).exists():
+                advance(held, step, target)
+            if steps.exists():
                 return RunAgain(POLL_SECONDS)
     held.log.flush()  # the last line must be the end of the job
     services.job_succeed(job=job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.db import transaction
 
 from migrations_app import endpoints, services
@@ -12,7 +14,7 @@ from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
-from migrations_app.models import ActionState, Job, JobCollection, JobSlice
+from migrations_app.models import Job, JobCollection, JobSlice, JobStep, StepKind, StepState
 from migrations_app.models.status import Stage
 from migrations_app.stages.provision import is_untouched, provision
 
@@ -29,8 +31,8 @@ def prepare(held: HeldJob) -> RunAgain | None:
     """
     job = held.job
     with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
-        if job.collections.filter(is_prepared=False).exists():
-            _check(held, source, target)
+        if not (step := job.step(StepKind.PREPARE)).is_done:
+            _check(held, step, source, target)
         for row in job.collections.order_by("position"):
             held.stop.check()
             if (again := provision(held, row, target)) is not None:
@@ -45,8 +47,9 @@ def prepare_failed(job: Job, error: FerryError) -> None:
     services.job_note_failure(job=job, error=error, refused=is_untouched(job))
 
 
-def _check(held: HeldJob, source: Source, target: Target) -> None:
-    """Run preflight, and store the completed plans and the row counts."""
+def _check(held: HeldJob, step: JobStep, source: Source, target: Target) -> None:
+    """Run preflight, and store the completed plans, the row counts and the requested actions."""
+    step.begin()
     plan = Plan.model_validate(held.job.plan)
     held.log("info", f"Connected to {source.check(held.ctx)}.")
     held.log("info", f"Connected to {target.check(held.ctx)}.")
@@ -57,7 +60,7 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
         for note in prepared.notes:
             held.log("warning", f"{prepared.plan.source}: {note}")
         row = rows[position]
-        _fill(row, prepared.plan, plan.options, source)
+        _fill(row, prepared.plan, plan.options)
         row.key_unique, row.duplicate_keys = prepared.key_is_unique, prepared.duplicates
         count = source.count(prepared.plan.ref, held.ctx)
         row.rows_source, row.rows_source_exact = count.rows, count.is_exact
@@ -69,25 +72,32 @@ def _check(held: HeldJob, source: Source, target: Target) -> None:
         Job.objects.filter(pk=held.job.pk).update(single_writer=single_writer)
         for row in rows.values():
             row.save()
+            for kind in _requested_actions(plan.options, source):
+                row.step(kind)
+        step.store(StepState.DONE)
 
 
-def _fill(row: JobCollection, completed: CollectionPlan, options: Options, source: Source) -> None:
+def _fill(row: JobCollection, completed: CollectionPlan, options: Options) -> None:
     row.plan = completed.model_dump(mode="json", by_alias=True)
     row.target = completed.target or ""
     row.limit_rows = options.limit_rows
     row.one_slice_at_a_time = completed.is_auto_id or row.limit_rows is not None
-    row.is_prepared = True
+
+
+def _requested_actions(options: Options, source: Source) -> Iterator[StepKind]:
     wanted = options.create_index
     if source.indexes_by_default if wanted is None else wanted:
-        row.index_action_state = ActionState.ASKED
+        yield StepKind.INDEX
     if options.load:
-        row.load_action, row.load_action_state = "load", ActionState.ASKED
+        yield StepKind.LOAD
 
 
 def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
     """Store the slices. Their bounds are computed only once."""
-    if row.is_sliced:
+    step = row.step(StepKind.PLAN_SLICES)
+    if step.is_done:
         return
+    step.begin()
     slices = []
     for number, part in enumerate(source.slices(row.completed.ref, SLICES_WANTED, held.ctx)):
         held.stop.check()
@@ -111,8 +121,7 @@ def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
     with transaction.atomic():
         row.slices.all().delete()
         JobSlice.objects.bulk_create(slices)
-        row.is_sliced = True
-        row.save(update_fields=("is_sliced",))
+        step.store(StepState.DONE)
     held.log("info", f"{row.source}: {_rows(row)}{_limits(row)}.")
 
 

@@ -17,8 +17,8 @@ from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.models.status import RUNNING, Stage
 from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_before
 
-# Key of ``JobCollection.finish``: an existing collection of this name was dropped.
-REPLACED = "replaced"
+# States in which this job has not begun to create its collection.
+BEFORE_CREATING = (TargetState.NONE, TargetState.REPLACING)
 
 
 def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | None:
@@ -30,13 +30,13 @@ def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | N
         return None
     plan = row.completed
     schema = compile_mapping(plan).target
-    if row.target_state == TargetState.NONE:
+    if row.target_state in BEFORE_CREATING:
         _refuse_another_writer(row)
         if plan.if_exists == "append" and (current := target.describe(row.target)) is not None:
             return _append_to(held, row, target, current, plan)
         if plan.if_exists == "replace":
             _drop_old(held, row, target)
-    if row.target_state == TargetState.NONE or not is_ours(target, schema):
+    if row.target_state in BEFORE_CREATING or not is_ours(target, schema):
         _set_state(row, TargetState.CREATING)
         target.create(schema)
         held.log("info", _created_message(schema))
@@ -97,8 +97,7 @@ def _drop_old(held: HeldJob, row: JobCollection, target: Target) -> None:
     if refusal := existing.alias_refusal(row.target, target):
         raise TargetChanged(refusal.message, refusal.hint, code=refusal.code)
     rows = existing.rows_in(target, row.target)
-    row.finish[REPLACED] = True
-    row.save(update_fields=("finish",))
+    _set_state(row, TargetState.REPLACING)
     target.drop(row.target)
     held.log("warning", f"Dropped the collection {rows} to replace it.")
 
@@ -130,10 +129,7 @@ def _set_state(row: JobCollection, state: TargetState) -> None:
 def is_untouched(job: Job) -> bool:
     """True if the job has not changed anything in the target."""
     untouched = (TargetState.NONE, TargetState.EXISTING)
-    return not (
-        job.collections.exclude(target_state__in=untouched).exists()
-        or job.collections.filter(finish__has_key=REPLACED).exists()
-    )
+    return not job.collections.exclude(target_state__in=untouched).exists()
 
 
 def is_ours(target: Target, schema: TargetSchema) -> bool:

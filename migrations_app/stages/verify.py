@@ -13,8 +13,8 @@ from migrations_app.engine.verification.partition_counts import check_partitions
 from migrations_app.engine.verification.row_count import CountState
 from migrations_app.engine.verification.verdict import Check, Verdict, judge
 from migrations_app.execution.task_runner import HeldJob, RunAgain
-from migrations_app.models import Job, JobCollection
-from migrations_app.stages.count import BEFORE, PAUSE_SECONDS, TURN_SECONDS, count_after, key_check_counts
+from migrations_app.models import Job, JobCollection, StepKind, StepState
+from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_after, key_check_counts
 
 # If more new values of ``partition_by`` than this appeared during the move, partitions are not compared.
 NEW_VALUES = 100
@@ -27,17 +27,19 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
     """
     for row in held.job.collections.with_counters().order_by("position"):
         held.stop.check()
-        if row.checks:
+        if (step := row.step(StepKind.VERIFY)).is_done:
             continue
+        step.begin()
         if row.rows_source is not None and row.rows_source_after is None:
             count = source.count(row.completed.ref, held.ctx)
             row.rows_source_after = count.rows
             row.rows_source_exact &= count.is_exact
             row.save(update_fields=("rows_source_after", "rows_source_exact"))
-        counted = count_after(row, target, source).run(held.stop, Deadline(TURN_SECONDS))
+        counted = count_after(row, target, source, held.log).run(held.stop, Deadline(TURN_SECONDS))
         if not counted.is_done:
             return RunAgain(PAUSE_SECONDS)
         _store(held, row, source, target, counted)
+        step.store(StepState.DONE)
     _refuse_mismatch(held.job)
     return None
 
@@ -66,10 +68,10 @@ def _store(held: HeldJob, row: JobCollection, source: Source, target: Target, co
     verdict = _judge(row, counted, partition_checks)
     if verdict.verified is False and row.duplicate_keys is not None:
         # Values may have changed during the move: count the duplicates again before reporting a loss.
-        row.duplicate_keys_after = _duplicates(held, row, source, target)
+        _count_duplicates(held, row, source, target)
         verdict = _judge(row, counted, partition_checks)
     row.rows_target, row.verified, row.checks = counted.rows, verdict.verified, verdict.checks_as_dicts()
-    row.save(update_fields=("rows_target", "verified", "checks", "duplicate_keys_after"))
+    row.save(update_fields=("rows_target", "verified", "checks"))
     held.log(_level(verdict), f"{row.target}: {verdict.message}", counted_by=counted.method)
     if counted.rows is not None and counted.reason:
         held.log("warning", f"{row.target}: its index or load state could not be restored. {counted.reason}")
@@ -93,6 +95,16 @@ def _judge(row: JobCollection, counted: CountState, partition_checks: tuple[Chec
     )
 
 
+def _count_duplicates(held: HeldJob, row: JobCollection, source: Source, target: Target) -> None:
+    step = row.step(StepKind.DUPLICATE_KEYS)
+    if step.is_done:
+        return
+    step.begin()
+    row.duplicate_keys_after = _duplicates(held, row, source, target)
+    row.save(update_fields=("duplicate_keys_after",))
+    step.store(StepState.DONE)
+
+
 def _duplicates(held: HeldJob, row: JobCollection, source: Source, target: Target) -> int | None:
     keys = key_rows(row.completed, key_per_partition=target.capabilities().key_per_partition)
     try:
@@ -107,7 +119,7 @@ def _duplicates(held: HeldJob, row: JobCollection, source: Source, target: Targe
 def _reason_not_counted(row: JobCollection, counted: CountState) -> str:
     """Return the reason why there are no counts to compare, or an empty text."""
     if row.count_before is None:
-        reason = row.finish.get(BEFORE, {}).get("reason") or "The plan requested no verification."
+        reason = row.position_of(StepKind.COUNT_BEFORE).get("reason") or "The plan requested no verification."
         return f"The rows that the collection contained before were not counted. {reason}"
     return counted.reason
 

@@ -12,10 +12,9 @@ from django.db.models.functions import Now
 
 from migrations_app import queue, services
 from migrations_app.execution import claim
-from migrations_app.models import Job, JobCollection, JobSlice, Worker
+from migrations_app.models import Job, JobSlice, JobStep, Worker
 from migrations_app.models.status import RUNNING, Stage, Status
 from migrations_app.queue import Task
-from migrations_app.stages.post_migration import HAS_OPEN_ACTION
 
 
 def schedule_all() -> None:
@@ -28,8 +27,8 @@ def schedule_all() -> None:
     pending = Job.objects.filter(status=Status.PENDING).order_by("created_at", "pk")
     for job in pending[: max(0, room)]:
         schedule(job, waiting)
-    with_action = JobCollection.objects.filter(HAS_OPEN_ACTION, job__status=Status.SUCCESSFUL).values("job")
-    for job in Job.objects.filter(pk__in=with_action):
+    with_action = JobStep.objects.open_actions().values("job")
+    for job in Job.objects.filter(status=Status.SUCCESSFUL, pk__in=with_action):
         schedule(job, waiting)
 
 
@@ -78,6 +77,6 @@ def _control_task(job: Job) -> Task | None:
         return Task.PREPARE
     if job.is_running:
         return Task.FINISH
-    if job.status == Status.SUCCESSFUL and job.collections.filter(HAS_OPEN_ACTION).exists():
+    if job.status == Status.SUCCESSFUL and job.steps.open_actions().exists():
         return Task.POST_MIGRATION
     return None

@@ -9,7 +9,16 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from migrations_app.models import Job, JobCollection, JobSlice, LogEntry, RateSample, RejectedRow, Worker
+from migrations_app.models import (
+    Job,
+    JobCollection,
+    JobSlice,
+    JobStep,
+    LogEntry,
+    RateSample,
+    RejectedRow,
+    Worker,
+)
 from migrations_app.models.status import Stage, Status
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -267,22 +276,28 @@ def test_a_finished_job_offers_index_load_and_release(administrator):
     assert reverse("job_release", args=[job.public_id]) in page
 
 
+def add_step(job, **values):
+    JobStep.objects.create(job=job, collection=job.collections.get(), **values)
+
+
 def test_actions_done_on_a_finished_job_are_shown_and_not_offered_again(administrator):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
-    job.collections.update(index_action_state="done", load_action="load", load_action_state="running")
+    add_step(job, kind="index", state="done", percent=100)
+    add_step(job, kind="load", state="running", percent=40)
     page = text(administrator.get(reverse("job", args=[job.public_id])))
     assert reverse("job_index", args=[job.public_id]) not in page
     assert reverse("job_load", args=[job.public_id]) not in page
     assert reverse("job_release", args=[job.public_id]) in page
     assert "in progress" in page
+    assert "index: created · being loaded, 40 %" in page
 
 
 def test_an_action_that_failed_is_offered_again(administrator):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
-    job.collections.update(load_action="load", load_action_state="failed", load_error="No memory.")
+    add_step(job, kind="load", state="failed", error_message="No memory.", error_hint="Add some.")
     page = text(administrator.get(reverse("job", args=[job.public_id])))
     assert reverse("job_load", args=[job.public_id]) in page
-    assert "failed: No memory." in page
+    assert "failed: No memory. Add some." in page
 
 
 def test_a_viewer_is_not_offered_next_steps(viewer):

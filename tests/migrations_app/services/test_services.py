@@ -11,7 +11,7 @@ from migrations_app import endpoints, queue, services
 from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.engine.errors import AuthRefused, PlanRefused, SettingsError
 from migrations_app.execution import lease
-from migrations_app.models import ActionState, Connection, Draft, Job, JobCollection
+from migrations_app.models import Connection, Draft, Job, JobCollection
 from migrations_app.models.status import Status
 from migrations_app.services.jobs import target_key
 from tests.kit import MemoryDatabase, memory_database
@@ -301,12 +301,14 @@ def test_an_action_can_be_requested_for_all_collections_or_for_one(world):
     job = world.job({"source": "books", "target": "a"}, {"source": "books", "target": "b"})
     Job.objects.update(status=Status.SUCCESSFUL)
     services.job_load(job=job, user=None, collection="b")
-    assert list(job.collections.values_list("load_action_state", flat=True)) == [
-        ActionState.NONE,
-        ActionState.ASKED,
-    ]
     services.job_index(job=job, user=None)
-    assert set(job.collections.values_list("index_action_state", flat=True)) == {ActionState.ASKED}
+    services.job_release(job=job, user=None, collection="b")
+    requested = job.steps.order_by("collection__position", "kind")
+    assert list(requested.values_list("collection__target", "kind", "state")) == [
+        ("a", "index", "waiting"),
+        ("b", "index", "waiting"),
+        ("b", "release", "waiting"),
+    ]
     with pytest.raises(SettingsError, match="no collection"):
         services.job_release(job=job, user=None, collection="c")
 
@@ -320,4 +322,4 @@ def test_an_action_is_refused_if_the_connection_points_to_another_server(world):
         job = Job.objects.get()
         with pytest.raises(SettingsError, match="no longer points to the server"):
             services.job_load(job=job, user=None)
-    assert set(job.collections.values_list("load_action_state", flat=True)) == {ActionState.NONE}
+    assert not job.steps.exists()

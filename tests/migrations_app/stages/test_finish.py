@@ -8,7 +8,7 @@ from django_q.models import OrmQ
 from migrations_app import queue, services
 from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.targets.base import IndexState, LoadState
-from migrations_app.models import ActionState, Job, JobCollection
+from migrations_app.models import Job, JobCollection, JobStep, StepState
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting.report import job_report
 from migrations_app.worker import scheduler, tasks
@@ -38,6 +38,10 @@ def moved(world):
 def refreshed(job):
     job.refresh_from_db()
     return job
+
+
+def step(job, kind) -> JobStep:
+    return job.steps.get(kind=kind)
 
 
 def target_collection(world, name="books"):
@@ -235,12 +239,8 @@ def test_a_plan_may_request_index_and_load(world, moved, work_off):
     assert refreshed(job).status == Status.SUCCESSFUL
     assert target_collection(world).indexes["embedding"].metric == "COSINE"
     assert target_collection(world).is_loaded
-    row = job.collections.get()
-    assert (row.index_action_state, row.index_percent, row.load_action_state) == (
-        ActionState.DONE,
-        100,
-        ActionState.DONE,
-    )
+    assert (step(job, "index").percent, step(job, "index").state) == (100, StepState.DONE)
+    assert step(job, "load").state == StepState.DONE
     assert {"indexing", "loading"} <= set(job.seconds)
 
 
@@ -258,7 +258,7 @@ def test_a_job_waits_for_an_index_in_turns_and_shows_its_progress(world, moved, 
     percents = []
     for _ in range(5):
         tasks.finish(job.pk)
-        percents.append(job.collections.get().index_percent)
+        percents.append(step(job, "index").percent)
     assert percents[:4] == [0, 0, 40, 100]
     assert refreshed(job).status == Status.SUCCESSFUL
 
@@ -302,9 +302,8 @@ def test_a_stalled_index_or_load_fails_the_job_and_says_that_the_rows_are_in_the
     assert refreshed(job).status == Status.FAILED
     assert (job.stage, job.error_code) == (stage, f"{action}_stalled")
     assert "All rows are in the target." in job.error_hint
-    row = job.collections.get()
-    assert row.verified is True
-    assert getattr(row, f"{action}_action_state") == ActionState.FAILED
+    assert job.collections.get().verified is True
+    assert (step(job, action).state, step(job, action).error_code) == (StepState.FAILED, f"{action}_stalled")
 
 
 def test_a_requested_action_of_a_failed_job_wakes_no_worker(world, moved):
@@ -337,8 +336,8 @@ def test_a_finished_job_can_be_indexed_loaded_and_released(world, finished, work
     services.job_release(job=finished, user=None)
     work_off()
     assert not target_collection(world).is_loaded
-    row = finished.collections.get()
-    assert (row.load_action, row.load_action_state) == ("release", ActionState.DONE)
+    assert step(finished, "release").state == StepState.DONE
+    assert not finished.steps.filter(kind="load").exists()
     assert refreshed(finished).status == Status.SUCCESSFUL
 
 
@@ -356,7 +355,7 @@ def test_a_load_on_a_finished_job_is_waited_for_in_turns_with_its_progress_shown
     percents = []
     for _ in range(4):
         tasks.post_migration(finished.pk)
-        percents.append(finished.collections.get().load_percent)
+        percents.append(step(finished, "load").percent)
     assert percents[-3:] == [10, 60, 100]
 
 
@@ -368,14 +367,13 @@ def test_a_stalled_load_on_a_finished_job_is_given_up(world, finished, work_off,
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 40))
     services.job_load(job=finished, user=None)
     work_off()
-    row = finished.collections.get()
-    assert row.load_action_state == ActionState.FAILED
-    assert "made no progress for 0 seconds" in row.load_error
+    assert step(finished, "load").state == StepState.FAILED
+    assert "made no progress for 0 seconds" in step(finished, "load").error
     assert refreshed(finished).status == Status.SUCCESSFUL
     monkeypatch.setattr(MemoryTarget, "load_state", load_state)
     services.job_load(job=finished, user=None)  # a new request has the full time again
     work_off()
-    assert finished.collections.get().load_action_state == ActionState.DONE
+    assert step(finished, "load").state == StepState.DONE
 
 
 def test_a_load_that_was_interrupted_is_requested_again(world, finished, work_off, monkeypatch):
@@ -392,7 +390,7 @@ def test_a_load_that_was_interrupted_is_requested_again(world, finished, work_of
     services.job_load(job=finished, user=None)
     work_off()
     assert len(calls) == 2
-    assert finished.collections.get().load_action_state == ActionState.DONE
+    assert step(finished, "load").state == StepState.DONE
 
 
 def test_an_action_requested_while_another_runs_is_not_lost(world, finished, work_off, monkeypatch):
@@ -407,17 +405,16 @@ def test_an_action_requested_while_another_runs_is_not_lost(world, finished, wor
     monkeypatch.setattr(MemoryTarget, "load", load_and_request_release)
     services.job_load(job=finished, user=None)
     work_off()
-    row = finished.collections.get()
-    assert (row.load_action, row.load_action_state) == ("release", ActionState.DONE)
+    assert step(finished, "release").state == StepState.DONE
+    assert not finished.steps.filter(kind="load").exists()
     assert not target_collection(world).is_loaded
 
 
 def test_loading_without_an_index_fails_with_a_hint_and_does_not_change_the_status(world, finished, work_off):
     services.job_load(job=finished, user=None)
     work_off()
-    row = finished.collections.get()
-    assert row.load_action_state == ActionState.FAILED
-    assert row.load_error.endswith("Create the index first.")
+    assert step(finished, "load").state == StepState.FAILED
+    assert step(finished, "load").error.endswith("Create the index first.")
     assert refreshed(finished).status == Status.SUCCESSFUL
 
 
@@ -427,17 +424,15 @@ def test_an_action_that_failed_can_be_requested_again(world, finished, work_off)
     services.job_index(job=finished, user=None)
     services.job_load(job=finished, user=None)
     work_off()
-    row = finished.collections.get()
-    assert (row.load_action_state, row.load_error) == (ActionState.DONE, "")
+    assert (step(finished, "load").state, step(finished, "load").error) == (StepState.DONE, "")
 
 
 def test_an_action_on_a_target_that_refuses_the_token_fails(world, finished, work_off):
     world.target.token = "changed"
     services.job_index(job=finished, user=None)
     work_off()
-    row = finished.collections.get()
-    assert row.index_action_state == ActionState.FAILED
-    assert "refused the token" in row.index_error
+    assert step(finished, "index").state == StepState.FAILED
+    assert "refused the token" in step(finished, "index").error
     assert refreshed(finished).error is None
 
 

@@ -10,7 +10,7 @@ from migrations_app.engine.errors import TargetError, TargetUnavailable
 from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.targets.base import LoadState
-from migrations_app.models import Job, JobCollection, TargetState
+from migrations_app.models import Job, JobStep, StepKind, TargetState
 from migrations_app.models.status import Status
 from migrations_app.worker import scheduler, tasks
 from tests.kit import MemoryTarget
@@ -96,7 +96,8 @@ def test_a_collection_that_the_job_created_is_not_replaced_again(world, old, wor
     job = world.job(REPLACE)
     tasks.prepare(job.pk)
     tasks.work(job.pk)
-    JobCollection.objects.update(is_sliced=False)  # as if preparation was interrupted after the create
+    # As if preparation was interrupted after the create.
+    JobStep.objects.filter(kind=StepKind.PLAN_SLICES).delete()
     Job.objects.update(stage="preparing")
     work_off()
     assert len(old["books"].rows) == 100
@@ -127,7 +128,7 @@ def test_an_alias_that_was_created_after_the_checks_prevents_the_drop(world, old
     collections = MemoryTarget.collections
 
     def collections_with_alias(self):
-        if JobCollection.objects.filter(is_prepared=True).exists():
+        if JobStep.objects.done(StepKind.PREPARE).exists():
             world.target.aliases["reading"] = "books"
         return collections(self)
 
@@ -378,7 +379,6 @@ def test_a_cancel_while_existing_rows_are_counted_restores_the_index_state(world
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 10))
     monkeypatch.setattr("migrations_app.stages.provision.TURN_SECONDS", 0.2)
     job = world.job(APPEND)
-    JobCollection.objects.update(finish={})
     tasks.prepare(job.pk)
     collection.indexes["embedding"] = IndexSpec("embedding")  # created by the count
     monkeypatch.setattr(MemoryTarget, "load_state", load_state)

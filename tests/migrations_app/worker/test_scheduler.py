@@ -6,7 +6,7 @@ from django_q.models import OrmQ
 
 from migrations_app import queue, services
 from migrations_app.execution import claim, lease
-from migrations_app.models import ActionState, Job, JobSlice, Worker
+from migrations_app.models import Job, JobSlice, JobStep, StepState, Worker
 from migrations_app.models.status import Status
 from migrations_app.queue import Task
 from migrations_app.worker import scheduler, tasks
@@ -149,5 +149,5 @@ def test_a_job_whose_command_died_can_still_be_canceled(world):
 def test_an_action_that_failed_is_not_started_again_automatically(world, work_off):
     job = world.job()
     work_off()
-    job.collections.update(load_action_state=ActionState.FAILED)
+    JobStep.objects.create(job=job, collection=job.collections.get(), kind="load", state=StepState.FAILED)
     assert scheduled(job) == {}
