@@ -5,6 +5,7 @@ The tests of connectors, pipeline and jobs use it. It needs pytest; the engine i
 
 from tests.kit.http_source_contract import HttpSourceContract
 from tests.kit.memory_source import (
+    JsonSource,
     MemoryCollection,
     MemorySettings,
     MemorySource,
@@ -28,6 +29,7 @@ from tests.kit.source_contract import SourceContract
 __all__ = [
     "BadSettings",
     "HttpSourceContract",
+    "JsonSource",
     "MemoryChannel",
     "MemoryCollection",
     "MemoryDatabase",

@@ -11,9 +11,10 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, SecretStr
@@ -51,6 +52,7 @@ from migrations_app.engine.sources.base import (
     Source,
     VectorInfo,
 )
+from migrations_app.engine.sources.json_rows import columns_of, rows_of_texts
 
 
 @dataclass
@@ -74,6 +76,8 @@ class MemoryCollection:
     lost_after: list[int] = field(default_factory=list)
     # How many rows the source's count misses: it lags behind writes. None: the source cannot count.
     count_lag: int | None = 0
+    # An empty batch comes before each page: an empty answer is not the end.
+    empty_pages: bool = False
 
 
 @dataclass
@@ -174,7 +178,7 @@ class MemorySource(Source):
         found = self._collection(ref)
         if found.count_lag is None:
             return Count()
-        return Count(found.rows.num_rows - found.count_lag, is_exact=found.count_lag == 0)
+        return Count(max(0, found.rows.num_rows - found.count_lag), is_exact=found.count_lag == 0)
 
     def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
         found = self._collection(ref)
@@ -198,6 +202,10 @@ class MemorySource(Source):
         pages = [(row, min(row + step, end)) for row in range(start, end, step)]
         for page in pages:
             ctx.stop.check()
+            if found.empty_pages:
+                yield Batch(
+                    _columns(found.rows.slice(0, 0), plan.columns), page[0], pa.array([], pa.string())
+                )
             yield self._page(found, plan, page)
 
     def _page(self, found: MemoryCollection, plan: ReadPlan, page: tuple[int, int]) -> Batch:
@@ -218,7 +226,11 @@ class MemorySource(Source):
         if bad:
             kept = pa.array([row not in found.unreadable for row in range(start, end)])
             rows, names = rows.filter(kept), names.filter(kept)
-        return Batch(_columns(rows, plan.columns), end, names, rejected)
+        return self._batch(Batch(rows, end, names, rejected), plan)
+
+    def _batch(self, page: Batch, plan: ReadPlan) -> Batch:
+        """Return the columns of ``plan`` for a page with all columns of the store."""
+        return replace(page, rows=_columns(page.rows, plan.columns))
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
         found = self._collection(ref)
@@ -248,6 +260,23 @@ class MinimalSource(MemorySource):
     count = Source.count
     measure = Source.measure
     has_rows = Source.has_rows
+
+
+class JsonSource(MinimalSource):
+    """A minimal source whose rows travel as JSON documents, as those of an HTTP API do.
+
+    A document keeps the type of each value. A value that does not fit the type of its column is a rejected
+    row.
+    """
+
+    def _batch(self, page: Batch, plan: ReadPlan) -> Batch:
+        missing = [column.path for column in plan.columns if column.path not in page.rows.schema.names]
+        if missing:
+            raise SourceChanged(f"The field “{missing[0]}” does not exist.", "Map the collection again.")
+        names = [column.path for column in plan.columns]
+        texts = [orjson.dumps(row) for row in page.rows.select(names).to_pylist()]
+        found = rows_of_texts(columns_of(plan), texts, page.locators.to_pylist())
+        return Batch(found.rows, page.after, found.locators, page.rejected + found.rejected)
 
 
 @contextmanager

@@ -129,8 +129,7 @@ class SourceContract:
         for found in schema.fields:
             assert found.native_type
             assert bool(found.choices) != bool(found.left_out), found.name
-        assert schema.key is not None
-        assert set(schema.key.columns) <= set(names)
+        assert schema.key is None or set(schema.key.columns) <= set(names)
 
     def test_the_sample_has_one_column_for_each_field(self, case: SourceCase, source: Source) -> None:
         schema = source.describe(case.full, 5, ReadContext())
@@ -203,7 +202,9 @@ class SourceContract:
             if not part.resumable:
                 continue
             batches = read(case, source, part)
-            assert len(batches) >= 4, "too few batches to prove anything: use a smaller batch_bytes"
+            assert len([b for b in batches if b.rows.num_rows]) >= 4, (
+                "too few batches to prove anything: use a smaller batch_bytes"
+            )
             for number, batch in enumerate(batches):
                 rest = read(case, source, part, after=stored(batch.after))
                 assert locators_of(rest) == locators_of(batches[number + 1 :])
@@ -296,7 +297,7 @@ class SourceContract:
         assert len(locators_of(read_all(case, source, case.full))) == case.rows
 
     def test_fetch_returns_the_rows_with_the_given_keys(self, case: SourceCase, source: Source) -> None:
-        plan = plan_of(case, source)
+        plan = keyed_plan_of(case, source)
         batch = read_all(case, source, case.full)[1]
         found = source.fetch(case.full, keys_of(batch.rows, plan), plan, ReadContext())
         assert types_of(found) == types_of(batch.rows)
@@ -304,8 +305,15 @@ class SourceContract:
         assert read == {repr(row) for row in found.to_pylist()}
 
     def test_fetch_without_keys_returns_no_rows(self, case: SourceCase, source: Source) -> None:
-        plan = plan_of(case, source)
+        plan = keyed_plan_of(case, source)
         keys = keys_of(read_all(case, source, case.full)[0].rows, plan)
         found = source.fetch(case.full, keys.slice(0, 0), plan, ReadContext())
         assert found.num_rows == 0
         assert types_of(found) == {column.path: arrow_type(column.spec) for column in plan.columns}
+
+
+def keyed_plan_of(case: SourceCase, source: Source) -> ReadPlan:
+    """Return ``plan_of``, with the first field that can be a key if the collection declares none."""
+    plan = plan_of(case, source)
+    fields = source.describe(case.full, 1, ReadContext()).fields
+    return plan if plan.key else replace(plan, key=(next(f.name for f in fields if f.can_be_key),))

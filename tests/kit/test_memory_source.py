@@ -1,6 +1,7 @@
 """Memory source: it meets the source contract, and its faults happen as requested."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -11,6 +12,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.read_context import ReadContext
 from tests.kit import (
     BadSettings,
+    JsonSource,
     MemorySource,
     MemoryStore,
     MinimalSource,
@@ -44,9 +46,14 @@ def store() -> MemoryStore:
 
 class TestMemorySource(SourceContract):
     source_class = MemorySource
+    # What is special to the collections of this source.
+    facts: ClassVar[dict[str, object]] = {}
 
     @pytest.fixture
     def case(self, store: MemoryStore) -> Iterator[SourceCase]:
+        for collection in store.collections.values():
+            for name, value in self.facts.items():
+                setattr(collection, name, value)
         with memory_store(store) as settings:
             yield SourceCase(
                 self.source_class,
@@ -85,6 +92,26 @@ class TestMinimalSource(TestMemorySource):
     """A source without optional abilities meets the same contract."""
 
     source_class = MinimalSource
+
+
+class TestJsonSource(TestMemorySource):
+    source_class = JsonSource
+
+
+class TestSourceThatCountsLate(TestMemorySource):
+    facts: ClassVar[dict[str, object]] = {"count_lag": 3}
+
+
+class TestSourceWithEmptyPages(TestMemorySource):
+    facts: ClassVar[dict[str, object]] = {"empty_pages": True}
+
+
+class TestSourceThatCannotResume(TestMemorySource):
+    facts: ClassVar[dict[str, object]] = {"resumable": False}
+
+
+class TestSourceWithoutKey(TestMemorySource):
+    facts: ClassVar[dict[str, object]] = {"key": None}
 
 
 def test_a_read_breaks_at_the_given_row_and_continues_after_its_cursor(
