@@ -203,9 +203,9 @@ class MemorySource(Source):
         for page in pages:
             ctx.stop.check()
             if found.empty_pages:
-                yield Batch(
-                    _columns(found.rows.slice(0, 0), plan.columns), page[0], pa.array([], pa.string())
-                )
+                nothing = Batch(found.rows.slice(0, 0), page[0], pa.array([], pa.string()))
+                yield self._batch(nothing, plan)
+                ctx.stop.check()
             yield self._page(found, plan, page)
 
     def _page(self, found: MemoryCollection, plan: ReadPlan, page: tuple[int, int]) -> Batch:
