@@ -219,14 +219,20 @@ def _read_files(
     for name, info in model.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
         value = given.get(name)
-        if extra.get("widget") == "textarea" and isinstance(value, str) and value.startswith("@"):
+        if extra.get("widget") == "file" and isinstance(value, str) and value.startswith("@"):
             try:
                 given[name] = (folder / value[1:]).read_text()
-            except (OSError, UnicodeDecodeError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 del given[name]
-                reason = getattr(error, "strerror", None) or error
-                message = f"The file “{value[1:]}” cannot be read: {reason}."
-                yield Fault("file_unreadable", message, "Check the path.", f"{role}.settings.{name}")
+                yield _unreadable(value[1:], error, f"{role}.settings.{name}")
+
+
+def _unreadable(file: str, error: Exception, path: str) -> Fault:
+    if isinstance(error, UnicodeDecodeError):
+        hint = "Convert a certificate from DER to PEM with openssl."
+        return Fault("file_unreadable", f"The file “{file}” is not text.", hint, path)
+    reason = getattr(error, "strerror", None) or error
+    return Fault("file_unreadable", f"The file “{file}” cannot be read: {reason}.", "Check the path.", path)
 
 
 def _public(written: dict[str, Any], model: type[SettingsModel]) -> dict[str, Any]:

@@ -14,13 +14,15 @@ from migrations_app.engine.read_context import ReadContext
 
 
 class SettingsModel(BaseModel):
-    """Base of all settings and selections. Unknown keys are errors; texts are stripped."""
+    """Base of all settings, selections and options. Unknown keys are errors; texts are stripped."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class NoSettings(SettingsModel):
-    """The empty model of a source that has no selection."""
+    """The empty model of a source that has no selection or no options."""
 
 
 @dataclass(frozen=True, slots=True)

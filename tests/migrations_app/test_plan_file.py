@@ -127,11 +127,22 @@ def test_an_unknown_kind_is_refused_and_the_known_ones_are_listed():
 
 
 def test_a_certificate_is_read_from_its_file(tmp_path):
-    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
     text = GOOD.replace("token: typed-secret", 'token: x, ca_cert: "@ca.pem"')
     file = read_plan(text, environ={"SHOP_PASSWORD": "x"}, folder=tmp_path)
     assert file.settings["target"]["ca_cert"].startswith("-----BEGIN")
     assert file.checked().target.settings["ca_cert"] == "@ca.pem"
+
+
+def test_a_certificate_that_is_not_pem_text_is_refused(tmp_path):
+    (tmp_path / "ca.der").write_bytes(b"\x30\x82\xff\xfe")
+    (tmp_path / "ca.txt").write_text("just words")
+    refused = (("ca.der", "file_unreadable", "not text"), ("ca.txt", "value_invalid", "PEM text"))
+    for name, code, words in refused:
+        text = GOOD.replace("token: typed-secret", f'token: x, ca_cert: "@{name}"')
+        [fault] = read_plan(text, environ={"SHOP_PASSWORD": "x"}, folder=tmp_path).faults
+        assert (fault.path, fault.code) == ("target.settings.ca_cert", code)
+        assert words in fault.message
 
 
 def test_a_missing_certificate_file_is_a_fault_of_its_setting():

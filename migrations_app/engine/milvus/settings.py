@@ -8,8 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.milvus.address import MilvusAddress, parse_address
-
-PEM_MARK = "-----BEGIN CERTIFICATE-----"
+from migrations_app.engine.setting_types import PemText
 
 
 class MilvusSettings(SettingsModel):
@@ -33,11 +32,11 @@ class MilvusSettings(SettingsModel):
         examples=["root"],
     )
     password: SecretStr | None = Field(default=None, title="Password", validate_default=True)
-    ca_cert: str | None = Field(
+    ca_cert: PemText | None = Field(
         default=None,
         title="CA certificate",
         description="PEM text. Only needed for https with a certificate not signed by a public authority.",
-        json_schema_extra={"widget": "textarea", "advanced": True},
+        json_schema_extra={"widget": "file", "advanced": True},
     )
 
     @field_validator("uri")
@@ -78,9 +77,7 @@ class MilvusSettings(SettingsModel):
 
     @field_validator("ca_cert")
     @classmethod
-    def _is_pem(cls, value: str | None) -> str | None:
-        if value and PEM_MARK not in value:
-            raise ValueError(f"A PEM certificate begins with {PEM_MARK}.")
+    def _ends_with_a_newline(cls, value: str | None) -> str | None:
         return value + "\n" if value else None
 
     @property

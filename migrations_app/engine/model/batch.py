@@ -15,10 +15,12 @@ Cursor = Any
 
 @dataclass(frozen=True, slots=True)
 class CollectionRef:
-    """A collection of a source: its name as the wizard lists it, and the selection within it."""
+    """A collection of a source: its name as the wizard lists it, the selection within it, and the source's
+    own options for it."""
 
     name: str
     selection: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

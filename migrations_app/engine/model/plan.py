@@ -79,6 +79,7 @@ class IndexPlan(PlanModel):
 class CollectionPlan(PlanModel):
     """One collection.
 
+    ``select`` and ``source_options`` are defined by the source (its models ``Selection`` and ``Options``).
     ``key`` is a source name, a list of source names (a joined key) or ``"auto"``; None is the wizard's
     default. A list with one entry always names a column, even if the entry is ``auto``. ``key_max_length`` is
     the length of a joined key, in bytes. ``partition_by`` is a source name; ``partitions`` maps its values to
@@ -87,6 +88,7 @@ class CollectionPlan(PlanModel):
 
     source: str
     select: dict[str, Any] = Field(default_factory=dict)
+    source_options: dict[str, Any] = Field(default_factory=dict)
     target: str | None = None
     description: str = ""
     if_exists: Literal["error", "append", "replace"] = "error"
@@ -111,8 +113,8 @@ class CollectionPlan(PlanModel):
 
     @property
     def ref(self) -> CollectionRef:
-        """What to read: the source collection and its selection."""
-        return CollectionRef(self.source, self.select)
+        """What to read: the source collection, its selection and its options."""
+        return CollectionRef(self.source, self.select, self.source_options)
 
     @property
     def key_columns(self) -> tuple[str, ...]:

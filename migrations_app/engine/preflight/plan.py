@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.key_paths import opened_columns
 from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.planning.defaults import complete, default_targets
 from migrations_app.engine.planning.document_keys import describe_with_keys
+from migrations_app.engine.planning.source_values import missing_values
 from migrations_app.engine.planning.type_choices import left_out
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
@@ -81,8 +81,8 @@ def check_plan(
     prepared: dict[int, PreparedCollection] = {}
     for number, (collection, schema) in enumerate(zip(plan.collections, described, strict=True)):
         ctx.stop.check()
-        if isinstance(schema, Fault):
-            collection_faults: Sequence[Fault] = (schema,)
+        if isinstance(schema, tuple):
+            collection_faults: Sequence[Fault] = schema
         else:
             with_target = _with_target(collection, default_targets(schemas)[schema.name])
             prepared[number], collection_faults = _prepare(
@@ -105,17 +105,20 @@ def _with_target(collection: CollectionPlan, target: str) -> CollectionPlan:
     return collection.model_copy(update={"target": target}) if collection.target is None else collection
 
 
-def _describe(collection: CollectionPlan, source: Source, ctx: ReadContext) -> CollectionSchema | Fault:
+def _describe(
+    collection: CollectionPlan, source: Source, ctx: ReadContext
+) -> CollectionSchema | tuple[Fault, ...]:
     ctx.stop.check()
-    selection = endpoints.check_selection(collection, type(source))
-    if selection is not None:
-        return selection
     try:
-        return describe_with_keys(source, CollectionRef(collection.source, collection.select), ctx)
+        if faults := (*endpoints.check_source_keys(collection, type(source)),):
+            return faults
+        if faults := (*missing_values(source, collection.ref, ctx),):
+            return faults
+        return describe_with_keys(source, collection.ref, ctx)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise
-        return _source_fault(collection, error)
+        return (_source_fault(collection, error),)
 
 
 def _prepare(

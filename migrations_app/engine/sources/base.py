@@ -1,11 +1,31 @@
 """Source: the base class of all sources. A new source subclasses it in a new file and adds a line to the
 registry.
 
-Two pydantic models define all its forms: ``Settings`` (the connection) and ``Selection`` (which part of a
-collection to move). The ``title`` of a model field is its label, ``description`` its help text,
-``examples[0]`` its placeholder. ``SecretStr`` is a password. ``json_schema_extra`` may contain
-``{"widget": "textarea"}``, ``{"advanced": True}`` and ``{"group": "url"}``. The user fills in exactly one of
-a model's groups; fields without a group belong to every group.
+Three pydantic models define all its forms: ``Settings`` (the connection), ``Selection`` (which part of a
+collection to move; shown on Select, ``select`` in a plan) and ``Options`` (how a collection is read; shown on
+Configure Schema, ``source_options`` in a plan). Selection and options arrive in each ``CollectionRef``.
+
+The ``title`` of a model field is its label, ``description`` its help text, ``examples[0]`` its placeholder.
+Its type chooses the control:
+
+====================================  ==================================================================
+``str``                               a line of text; with the widget ``textarea`` several lines
+``PemText``, ``PemSecret``            a certificate or a key; with the widget ``file`` it can be uploaded
+``SecretStr``                         a password, never sent back to the browser; only in ``Settings``
+``int``, ``float``, ``bool``          a number, with the limits of the model (``ge``, ``le``, ...); a checkbox
+``Literal``, an enum                  a choice; ``labels`` gives the texts to show
+``list`` of a ``Literal``             several choices
+``list`` of ``str``, ``int``, ...     a text, one entry per line
+``SourceValues``                      several of the values that ``choices`` lists; only in ``Selection``
+====================================  ==================================================================
+
+``json_schema_extra`` may contain ``{"widget": "textarea"}`` or ``{"widget": "file"}``, ``{"labels": {value:
+text}}``, ``{"advanced": True}`` and ``{"group": "url"}``. The user fills in exactly one of a model's groups;
+fields without a group belong to every group. ``advanced`` and ``group`` are for ``Settings``.
+
+A control that is left empty, or in which nothing is chosen, is not part of the settings: the model's default
+applies, and the description says what it means. The model checks what was typed; its errors are shown at the
+control, and in a plan file with their path.
 """
 
 from __future__ import annotations
@@ -141,6 +161,7 @@ class Source(Endpoint):
     """
 
     Selection: ClassVar[type[SettingsModel]] = NoSettings
+    Options: ClassVar[type[SettingsModel]] = NoSettings
 
     # The vendor's words for one collection and for several.
     collection_words: ClassVar[tuple[str, str]] = ("collection", "collections")
@@ -204,7 +225,8 @@ class Source(Endpoint):
         return sample is None or sample.num_rows > 0
 
     def choices(self, ref: CollectionRef, name: str, ctx: ReadContext) -> Iterator[Choice]:
-        """Yield the values that the control ``name`` of the selection offers for this collection."""
+        """Yield the values that the field ``name`` of the selection, a ``SourceValues``, offers for this
+        collection, the most useful first. ``ref`` may hold any selection; it does not limit the values."""
         raise SourceError(f"{self.title} has no list of values for “{name}”.")
 
 

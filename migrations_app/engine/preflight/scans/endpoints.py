@@ -63,14 +63,17 @@ def check_options(plan: Plan, source: type[Source], capabilities: Capabilities) 
             yield Fault("indexes_empty", message, hint, path, collection.source, option="indexes")
 
 
-def check_selection(collection: CollectionPlan, source: type[Source]) -> Fault | None:
-    """Return the first fault of ``select``, whose keys are defined by the connector."""
-    try:
-        source.Selection.model_validate(collection.select)
-    except ValidationError as error:
-        fault = faults_of(error, field_names(source.Selection))[0].under("select")
-        return Fault(fault.code, fault.message, fault.hint, fault.path, collection.source, option="select")
-    return None
+def check_source_keys(collection: CollectionPlan, source: type[Source]) -> Iterator[Fault]:
+    """Check ``select`` and ``source_options``, whose keys are defined by the connector."""
+    for key, model, values in (
+        ("select", source.Selection, collection.select),
+        ("source_options", source.Options, collection.source_options),
+    ):
+        try:
+            model.model_validate(values)
+        except ValidationError as error:
+            for fault in faults_of(error, field_names(model)):
+                yield replace(fault.under(key), collection=collection.source, option=key)
 
 
 def check_targets(

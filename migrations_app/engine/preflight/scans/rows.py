@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
 from migrations_app.engine.preflight.scans.key_rows import scan_key
@@ -33,7 +32,7 @@ class RowFacts:
 
 def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
     """Scan the rows. Raises the errors of the source's ``has_rows`` and ``measure``."""
-    ref = CollectionRef(subject.plan.source, subject.plan.select)
+    ref = subject.plan.ref
     if not source.has_rows(ref, ctx):
         selected = " that match “select”" if subject.plan.select else ""
         message = f"“{subject.plan.source}” has no rows{selected}."

@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, SecretStr, field_validator, model_validat
 from pydantic_core import PydanticCustomError
 
 from migrations_app.engine.endpoint import SettingsModel
+from migrations_app.engine.setting_types import PemSecret, PemText
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -46,7 +47,7 @@ _URL_OPTIONS = frozenset(
     ]
 )
 _FIELDS: dict[str, JsonValue] = {"group": "fields"}
-_PEM: dict[str, JsonValue] = {"widget": "textarea", "advanced": True}
+_PEM: dict[str, JsonValue] = {"widget": "file", "advanced": True}
 
 
 class PostgresSettings(SettingsModel):
@@ -69,20 +70,20 @@ class PostgresSettings(SettingsModel):
         title="TLS mode",
         description="“require” encrypts; “verify-full” also checks the identity of the server.",
     )
-    sslrootcert: str = Field(
+    sslrootcert: PemText = Field(
         "",
         title="CA certificate",
         description="PEM text of the authority that signed the server's certificate. "
         "If empty with verify-full: the authorities that this machine trusts.",
         json_schema_extra=_PEM,
     )
-    sslcert: str = Field(
+    sslcert: PemText = Field(
         "",
         title="Client certificate",
         description="PEM text, if the server requires one.",
         json_schema_extra=_PEM,
     )
-    sslkey: SecretStr = Field(
+    sslkey: PemSecret = Field(
         SecretStr(""),
         title="Client key",
         description="PEM text of the client certificate's key, without a passphrase.",

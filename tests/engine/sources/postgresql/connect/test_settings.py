@@ -213,7 +213,9 @@ def test_an_error_is_shown_on_the_field_that_was_filled_in() -> None:
 
 
 def test_no_secret_is_shown_in_printed_objects() -> None:
-    settings = PostgresSettings.model_validate({**FIELDS, "sslkey": "k3y"})
+    settings = PostgresSettings.model_validate(
+        {**FIELDS, "sslkey": "-----BEGIN KEY-----\nk3y\n-----END KEY-----"}
+    )
     source = PostgresSource(settings)
     conninfo = Conninfo(settings, addresses)
     conninfo.text()
