@@ -1,0 +1,63 @@
+"""The whole wizard, for every kind of source: from its tile to the rows in the target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from migrations_app.engine.sources import registry
+from migrations_app.models import Connection, Draft, Job
+from migrations_app.models.status import Status
+from migrations_app.worker import scheduler, tasks
+from tests.console.wizard_helpers import change, select, start
+from tests.kit import MemoryDatabase, MemoryStore
+
+SOURCE, MINIMAL, JSON = ("tests.kit:MemorySource", "tests.kit:MinimalSource", "tests.kit:JsonSource")
+KINDS = {
+    "measures everything": (SOURCE, {}),
+    "cannot count or measure": (MINIMAL, {}),
+    "answers in JSON": (JSON, {}),
+    "counts late": (SOURCE, {"count_lag": 3}),
+    "has no key": (SOURCE, {"key": None}),
+    "cannot resume": (SOURCE, {"resumable": False, "breaks": [7]}),
+    "sends empty pages": (SOURCE, {"empty_pages": True}),
+    "asks to slow down": (SOURCE, {"busy": [0, 5], "retry_after_seconds": 0.01}),
+    "forgets cursors": (SOURCE, {"breaks": [6], "lost_after": [5, 6]}),
+}
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def source_kind(request: Any, source_store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the memory source one of the kinds."""
+    path, facts = request.param
+    monkeypatch.setitem(registry.SOURCES, "memory", registry.SourceEntry("memory", "Memory", "", path))
+    for name, value in facts.items():
+        setattr(source_store.collections["books"], name, value)
+
+
+@pytest.mark.django_db
+def test_a_walk_by_the_defaults_moves_every_row(
+    source_kind: None, web: Client, connected: Draft, target: Connection, target_store: MemoryDatabase
+) -> None:
+    assert select(web, connected, target, "books").status_code == 302
+    change(web, connected, like__target="liked")
+    start(web, connected)
+    job = Job.objects.get()
+    run(job)
+    assert job.status == Status.SUCCESSFUL, job.error
+    row = job.collections.with_counters().get()
+    assert (row.rows_written, row.rows_rejected, row.rows_skipped) == (12, 0, 0)
+    titles = sorted(str(book["title"]) for book in target_store.collections["books"].rows.values())
+    assert titles == sorted(["None"] * 3 + [f"Book {n}" for n in range(12) if n % 4 != 3])
+
+
+def run(job: Job) -> None:
+    """Run the job to its end in this thread."""
+    for _ in range(100):
+        job.refresh_from_db()
+        for task in scheduler.due(job):
+            tasks.BY_NAME[task](job.pk)
+        if job.is_ended:
+            return
