@@ -13,12 +13,13 @@ import time
 import urllib.request
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+import psutil
 import pytest
 
 from migrations_app.demo.processes import LOOPBACK, free_port
@@ -61,11 +62,23 @@ def _exclusive_port() -> Iterator[None]:
     """Wait until no other test session runs a Milvus and etcd's port is free."""
     deadline = time.monotonic() + WAIT_SECONDS
     with (Path(tempfile.gettempdir()) / "vectorferry-milvus-2380.lock").open("a") as lock:
-        while not _is_locked(lock) or not _is_free(ETCD_PORT):
+        while not (is_ours := _is_locked(lock)) or not _is_free(ETCD_PORT):
+            if is_ours:
+                _kill_orphan()
             if time.monotonic() > deadline:
                 pytest.fail(f"Port {ETCD_PORT} was taken for {WAIT_SECONDS} s: another Milvus runs here")
             time.sleep(0.5)
         yield
+
+
+def _kill_orphan() -> None:
+    """Kill the Milvus of a test session that was killed. The lock is ours, so no session uses it."""
+    folder = f"{tempfile.gettempdir()}/pytest-of-"
+    for process in psutil.process_iter(["name"]):
+        with suppress(psutil.Error):
+            if process.info["name"] == "milvus" and process.cwd().startswith(folder):
+                process.kill()
+                process.wait(10)
 
 
 def _is_locked(lock: Any) -> bool:
