@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey
+from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.sources.base import CollectionInfo
 
 PREVIEW_ROWS = 5
@@ -37,30 +37,15 @@ class TargetFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaFacts:
-    """A ``CollectionSchema`` without its sample, which is Arrow."""
+class StoredSchema(CollectionSchema):
+    """A ``CollectionSchema`` whose sample, which is Arrow, is stored as text."""
 
-    name: str
-    fields: tuple[SourceField, ...]
-    key: SourceKey | None
-    rows_estimate: int | None
-    notes: tuple[str, ...]
-    label: str = ""
-    group: str = ""
-    unique: tuple[tuple[str, ...], ...] = ()
-    lists_values: bool = True
-    sample: str = ""
-
-    def schema(self) -> CollectionSchema:
-        names = (f.name for f in fields(self) if f.name != "sample")
-        return CollectionSchema(
-            sample=_unpacked(self.sample), **{name: getattr(self, name) for name in names}
-        )
+    sample: str = ""  # type: ignore[assignment]
 
 
 _LISTING = TypeAdapter(tuple[CollectionInfo, ...])
 _TARGET = TypeAdapter(TargetFacts)
-_SCHEMA = TypeAdapter(SchemaFacts)
+_SCHEMA = TypeAdapter(StoredSchema)
 
 
 def listing_to_json(listing: tuple[CollectionInfo, ...]) -> Any:
@@ -81,13 +66,17 @@ def target_from_json(data: Any) -> TargetFacts | None:
 
 def schema_to_json(schema: CollectionSchema) -> Any:
     """Return the schema with its sample, which is shortened if it is large."""
-    facts = {f.name: getattr(schema, f.name) for f in fields(SchemaFacts)}
-    return _SCHEMA.dump_python(SchemaFacts(**facts | {"sample": _packed(schema.sample)}), mode="json")
+    values = _values(schema) | {"sample": _packed(schema.sample)}
+    return _SCHEMA.dump_python(StoredSchema(**values), mode="json")
 
 
 def schema_from_json(data: Any) -> CollectionSchema | None:
-    facts = _read(_SCHEMA, data)
-    return facts.schema() if facts else None
+    stored = _read(_SCHEMA, data)
+    return CollectionSchema(**_values(stored) | {"sample": _unpacked(stored.sample)}) if stored else None
+
+
+def _values(schema: CollectionSchema) -> dict[str, Any]:
+    return {field.name: getattr(schema, field.name) for field in fields(CollectionSchema)}
 
 
 def _packed(sample: pa.RecordBatch | None) -> str:

@@ -78,7 +78,7 @@ def _check(held: HeldJob, step: JobStep, source: Source, target: Target) -> None
 
 
 def _fill(row: JobCollection, completed: CollectionPlan, options: Options) -> None:
-    row.plan = completed.model_dump(mode="json", by_alias=True)
+    row.plan = completed.model_dump(mode="json", by_alias=True) | {"exact": completed.exact}
     row.target = completed.target or ""
     row.limit_rows = options.limit_rows
     row.one_slice_at_a_time = completed.is_auto_id or row.limit_rows is not None

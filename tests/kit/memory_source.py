@@ -40,6 +40,7 @@ from migrations_app.engine.model.batch import (
 )
 from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
+from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec, arrow_type
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import (
@@ -78,6 +79,8 @@ class MemoryCollection:
     count_lag: int | None = 0
     # An empty batch comes before each page: an empty answer is not the end.
     empty_pages: bool = False
+    # The schema that a target copies exactly, as of a source that is itself a Milvus.
+    exact: TargetSchema | None = None
 
 
 @dataclass
@@ -172,6 +175,7 @@ class MemorySource(Source):
             found.key,
             _columns(found.rows.slice(0, sample), wanted),
             rows_estimate=found.rows.num_rows,
+            exact=found.exact,
         )
 
     def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from migrations_app.engine.mapping.apply import Mapping
@@ -10,10 +11,11 @@ from migrations_app.engine.mapping.columns import AddedColumn, DynamicKeyColumn,
 from migrations_app.engine.mapping.joined_key import JoinedKey
 from migrations_app.engine.mapping.json_column import FixedKey, MovedKey, OpenedColumn
 from migrations_app.engine.mapping.partition import Partitioning
+from migrations_app.engine.milvus.schema import from_text
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
 from migrations_app.engine.model.key_paths import OpenedPath, opened_columns, opened_path
 from migrations_app.engine.model.literals import literal
-from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan, FullTextPlan
 from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
@@ -42,21 +44,52 @@ def _partitioning(collection: CollectionPlan, is_in_key: bool) -> Partitioning |
 def target_schema(collection: CollectionPlan) -> TargetSchema:
     """Return the collection to create. A key that is not a field of the source comes first."""
     assert collection.target is not None
+    if collection.exact is not None:
+        return _exact_copy(collection, from_text(collection.exact))
     fixed = [_target_field(collection, field) for field in collection.fields or () if not field.dynamic]
     if collection.makes_key:
         fixed.insert(0, _generated_key(collection))
-    outputs = [
-        TargetField(full_text.output, TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR))
-        for full_text in collection.full_text
-    ]
     return TargetSchema(
         name=collection.target,
-        fields=(*fixed, *outputs),
+        fields=(*fixed, *_outputs(collection.full_text)),
         description=collection.description,
         dynamic=collection.dynamic_field,
         shards=collection.shards,
-        functions=tuple(Function(m.output, (m.field,), (m.output,)) for m in collection.full_text),
+        functions=_functions(collection.full_text),
     )
+
+
+def _exact_copy(collection: CollectionPlan, exact: TargetSchema) -> TargetSchema:
+    """Return ``exact`` with what a copy may change: name, description, and additional full-text search."""
+    assert collection.target is not None
+    added = [full_text for full_text in collection.full_text if full_text.output not in exact.outputs]
+    analyzers = {full_text.field: full_text.analyzer for full_text in added}
+    planned = {field.target: field.spec() for field in collection.fields or () if not field.dynamic}
+    fields = (
+        replace(
+            field,
+            # Milvus Lite does not return the maximum length of the texts in an array.
+            spec=planned.get(field.name, field.spec),
+            analyzer=field.analyzer or analyzers.get(field.name, ""),
+        )
+        for field in exact.fields
+    )
+    return replace(
+        exact,
+        name=collection.target,
+        description=collection.description,
+        shards=collection.shards,
+        fields=(*fields, *_outputs(added)),
+        functions=(*exact.functions, *_functions(added)),
+    )
+
+
+def _outputs(full_text: Iterable[FullTextPlan]) -> tuple[TargetField, ...]:
+    return tuple(TargetField(m.output, TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)) for m in full_text)
+
+
+def _functions(full_text: Iterable[FullTextPlan]) -> tuple[Function, ...]:
+    return tuple(Function(m.output, (m.field,), (m.output,)) for m in full_text)
 
 
 def _generated_key(collection: CollectionPlan) -> TargetField:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from migrations_app.engine.milvus.analyzers import BUILT_IN, STANDARD
 from migrations_app.engine.milvus.features import (
+    FUNCTIONS,
     INDEX_TYPES,
     INTRODUCED_IN,
     LITE_HIDDEN_KEYS,
@@ -78,6 +79,14 @@ class Capabilities:
     gpu_cosine: bool = True
     # The server stores the descriptions of a collection and its fields.
     keeps_descriptions: bool = True
+    # The server stores the consistency level, the number of partitions and the options of the fields.
+    keeps_options: bool = True
+    # The types of functions that a schema can have.
+    functions: frozenset[str] = FUNCTIONS
+    # Filters can search a VARCHAR field for words.
+    text_match: bool = True
+    # A field can be the clustering key.
+    clustering_key: bool = True
     # Rows with the same key in different partitions are different rows. (Never true with a partition key.)
     key_per_partition: bool = True
     # Filters find the INT64 values -2^63 and 2^63-1. Up to 2.6.7, Milvus cannot parse the first one, and no
@@ -156,6 +165,11 @@ def capabilities_of(server: Server) -> Capabilities:
         metrics=features & METRICS,
         index_defaults="index_defaults" in features,
         keeps_descriptions=not is_lite,
+        keeps_options=not is_lite,
+        functions=features & FUNCTIONS,
+        text_match="text_match" in features,
+        # Lite accepts a clustering key and ignores it, like the other options.
+        clustering_key=is_lite or "clustering_key" in features,
         gpu_cosine="gpu_cosine" in features,
         key_per_partition=not is_lite,
         filters_find_int64_limits=is_lite or server.has((2, 6, 8)),

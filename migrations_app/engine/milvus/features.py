@@ -38,24 +38,30 @@ SINCE: tuple[tuple[Version, Features], ...] = (
             }
         ),
     ),
+    # Release notes of 2.4.8: "Implemented clustering compaction".
+    ((2, 4, 8), frozenset({"clustering_key"})),
     # milvus.io/docs/v2.5.x: nullable-and-default.md (scalar fields, no partition key), full-text-search.md,
-    # hnsw-sq.md, hnsw-pq.md, hnsw-prq.md. gpu_cosine: pkg/util/indexparamcheck/constraints.go of 2.4
-    # accepts only L2 and IP (RaftMetrics); 2.5.0 asks knowhere, whose GPU indexes include COSINE.
+    # keyword-match.md (text_match), hnsw-sq.md, hnsw-pq.md, hnsw-prq.md.
+    # gpu_cosine: pkg/util/indexparamcheck/constraints.go of 2.4 accepts only L2 and IP (RaftMetrics); 2.5.0
+    # asks knowhere, whose GPU indexes include COSINE.
     (
         (2, 5),
         frozenset(
             {
-                *("nullable", "default_values", "full_text", "BM25"),
+                *("nullable", "default_values", "full_text", "text_match", "BM25"),
                 *("HNSW_SQ", "HNSW_PQ", "HNSW_PRQ", "index_defaults", "gpu_cosine"),
             }
         ),
     ),
     # milvus.io: api-reference/pymilvus/v2.6.x, DataType; docs/v2.6.x/ivf-rabitq.md, minhash-lsh.md.
-    ((2, 6), frozenset({"INT8_VECTOR", "IVF_RABITQ", "MINHASH_LSH", "MHJACCARD"})),
+    # TextEmbedding: milvus.io/docs/v2.6.x/embedding-function-overview.md.
+    ((2, 6), frozenset({"INT8_VECTOR", "IVF_RABITQ", "MINHASH_LSH", "MHJACCARD", "TextEmbedding"})),
     # Release notes of 2.6.3: "Nullable fields can now be used as input for BM25 functions."
     ((2, 6, 3), frozenset({"full_text_null"})),
     # docs.zilliz.com/docs/release-notes-2606: "requires the latest Milvus 2.6.x".
     ((2, 6, 18), frozenset({"null_vectors"})),
+    # milvus.io/docs/minhash-function.md: "Compatible with Milvus 3.0.x".
+    ((3, 0), frozenset({"MinHash"})),
 )
 INTRODUCED_IN: dict[str, str] = {
     feature: f"Milvus {'.'.join(map(str, version))}" for version, features in SINCE for feature in features
@@ -68,12 +74,22 @@ LITE: Features = ALWAYS - {
     *("GPU_IVF_FLAT", "GPU_IVF_PQ", "BIN_FLAT", "BIN_IVF_FLAT"),
 } | {
     *("ARRAY", "SPARSE_FLOAT_VECTOR", "several_vectors", "json_lists", "nullable", "default_values"),
-    *("full_text", "full_text_null", "BM25", "SPARSE_INVERTED_INDEX", "HNSW_SQ", "index_defaults"),
+    *(
+        "full_text",
+        "full_text_null",
+        "text_match",
+        "BM25",
+        "SPARSE_INVERTED_INDEX",
+        "HNSW_SQ",
+        "index_defaults",
+    ),
 }
 # Lite stores keys with these names in the dynamic field, but never returns them.
 LITE_HIDDEN_KEYS = frozenset({"_seq", "_partition"})
 LITE_RESERVED = frozenset({"_seq", "_partition", "interval", "iso", "INTERVAL", "ISO"})
 
+# The types of functions in a schema, with Milvus's names.
+FUNCTIONS: Features = frozenset({"BM25", "TextEmbedding", "MinHash"})
 INDEX_TYPES: Features = frozenset(PARAMS)
 # docs.zilliz.com/docs/indexes: for vectors, Zilliz Cloud "currently supports only AUTOINDEX, MINHASH_LSH".
 # Sparse vectors, including those of BM25, also use AUTOINDEX.

@@ -83,7 +83,9 @@ class CollectionPlan(PlanModel):
     ``key`` is a source name, a list of source names (a joined key) or ``"auto"``; None is the wizard's
     default. A list with one entry always names a column, even if the entry is ``auto``. ``key_max_length`` is
     the length of a joined key, in bytes. ``partition_by`` is a source name; ``partitions`` maps its values to
-    partitions, and preflight adds the names that are missing.
+    partitions, and preflight adds the names that are missing. ``exact`` is the schema that the target gets
+    unchanged (``milvus.schema.to_text``). It always comes from the source when a plan is completed, so a
+    plan file cannot contain it.
     """
 
     source: str
@@ -106,6 +108,7 @@ class CollectionPlan(PlanModel):
     fields: list[FieldPlan] | None = None
     full_text: list[FullTextPlan] = Field(default_factory=list)
     indexes: list[IndexPlan] | None = None
+    exact: str | None = Field(default=None, exclude=True)
 
     @property
     def is_auto_id(self) -> bool:
@@ -197,5 +200,10 @@ def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
         yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
     elif plan.options.sample_size is not None:
         yield _unbuilt("options.sample_size", plan.options.sample_size, "Leave this key out.")
+    for number, collection in enumerate(plan.collections):
+        if collection.exact is not None:
+            message = "“exact” is not a key of a plan: the schema is always read from the source."
+            path = f"collections[{number}].exact"
+            yield Fault("key_unknown", message, "Leave this key out.", path, option="exact")
     if plan.target.create_database:
         yield _unbuilt("target.create_database", True, "Create the database first, and leave this key out.")

@@ -66,7 +66,8 @@ def faults_of(
 
 def field_names(*models: type[BaseModel]) -> tuple[str, ...]:
     """The keys of these models, as a plan file writes them."""
-    return tuple(f.alias or name for model in models for name, f in model.model_fields.items())
+    fields = [item for model in models for item in model.model_fields.items()]
+    return tuple(field.alias or name for name, field in fields if not field.exclude)
 
 
 def _location(detail: ErrorDetails) -> Location:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import TypeSpec
 
 
@@ -67,6 +68,10 @@ class CollectionSchema:
     ``sample`` is a batch of at most 100 rows with one column per field, each in the Arrow type of its first
     choice. ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
     ``lists_values``: the source can list the values of a field (``Source.measure``).
+
+    ``exact`` is the schema of the collection itself if the source is a Milvus. The target gets an exact copy
+    of it: only the name, the description and additional full-text search may differ. Each of its fields that
+    no function fills and that is not an Auto ID key is also one of ``fields``, under the same name.
     """
 
     name: str
@@ -79,6 +84,7 @@ class CollectionSchema:
     group: str = ""
     unique: tuple[tuple[str, ...], ...] = ()
     lists_values: bool = True
+    exact: TargetSchema | None = None
 
     def field(self, name: str) -> SourceField | None:
         return next((f for f in self.fields if f.name == name), None)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from pydantic import Base64Bytes
 
 from migrations_app.engine.model.types import TypeSpec, arrow_type
 
@@ -18,7 +20,8 @@ class TargetField:
     """One field of a Milvus collection. ``default`` is a Python scalar of the field's type, or None.
 
     ``analyzer`` splits a VARCHAR into words: the name of a built-in analyzer ("standard"), the JSON text of a
-    custom one, or empty for none. ``match``: filters can search for its words (TEXT_MATCH).
+    custom one, or empty for none. ``match``: filters can search for its words (TEXT_MATCH). ``params`` are
+    Milvus's other type parameters, such as ``mmap.enabled``.
     """
 
     name: str
@@ -31,6 +34,8 @@ class TargetField:
     description: str = ""
     analyzer: str = ""
     match: bool = False
+    is_clustering_key: bool = False
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 BM25 = "BM25"
@@ -45,11 +50,20 @@ class Function:
     outputs: tuple[str, ...]
     type: str = BM25
     description: str = ""
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSchema:
-    """The schema of a Milvus collection that exists or will be created."""
+    """The schema of a Milvus collection that exists or will be created.
+
+    ``consistency`` is Milvus's name of the default consistency level. ``partitions`` is the number of
+    partitions of the partition key; 0 lets the server choose. ``properties`` are those of the collection
+    (``collection.ttl.seconds``, ...).
+
+    ``message`` is the schema as the server described it: a serialized ``CreateCollectionRequest`` that also
+    contains what this class does not know. Empty for a schema that no server described.
+    """
 
     name: str
     fields: tuple[TargetField, ...]
@@ -57,10 +71,18 @@ class TargetSchema:
     dynamic: bool = True
     shards: int = 1
     functions: tuple[Function, ...] = ()
+    consistency: str = "Bounded"
+    partitions: int = 0
+    properties: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    message: Base64Bytes = dataclasses.field(default=b"", compare=False, repr=False)
 
     @property
     def key(self) -> TargetField:
         return next(f for f in self.fields if f.is_key)
+
+    @property
+    def partition_key(self) -> str | None:
+        return next((f.name for f in self.fields if f.is_partition_key), None)
 
     @property
     def outputs(self) -> frozenset[str]:

@@ -77,10 +77,11 @@ def complete(
     """Return ``collection`` with everything filled in: target, key, fields with their parameters, indexes.
 
     ``existing`` is the collection in the target that the rows are added to. If given, the defaults come from
-    it.
+    it. If there is none, the defaults come from ``schema.exact``, which is copied.
     """
-    if existing is not None:
-        collection = complete_from_existing(collection, schema, capabilities, existing)
+    collection = collection.model_copy(update={"exact": None})
+    if (like := existing or schema.exact) is not None:
+        collection = complete_from_existing(collection, schema, capabilities, like)
     target = default_target(schema, taken) if collection.target is None else collection.target
     keyed = _with_key(collection, schema, capabilities).model_copy(update={"target": target})
     completer = _FieldCompleter(schema, capabilities, keyed)

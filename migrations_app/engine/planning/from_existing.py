@@ -1,4 +1,5 @@
-"""Defaults from an existing collection: fill in what a plan leaves out if rows are added to a collection."""
+"""Defaults from a collection: fill in what a plan leaves out if rows are added to an existing collection, or
+if the schema of the source is copied exactly."""
 
 from __future__ import annotations
 
@@ -6,12 +7,26 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.milvus.schema import to_text
 from migrations_app.engine.model.key_paths import last_part, opened_columns, source_of
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, FullTextPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
-from migrations_app.engine.model.target_schema import TargetField, TargetSchema
+from migrations_app.engine.model.target_schema import BM25, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.type_choices import key_choice
+
+# What a plan takes from the collection that it copies exactly.
+COPIED = frozenset(
+    {
+        *("key", "key_name", "key_max_length", "keep_source_key", "partition_key", "partition_by"),
+        *("shards", "dynamic_field", "fields", "indexes"),
+    }
+)
+
+
+def without_copied(collection: CollectionPlan) -> CollectionPlan:
+    """Return ``collection`` without everything that an exact copy takes from its source."""
+    return CollectionPlan.model_validate(collection.model_dump(by_alias=True, exclude=set(COPIED)))
 
 
 def complete_from_existing(
@@ -20,14 +35,34 @@ def complete_from_existing(
     """Return ``collection`` with the key, fields and options of ``existing`` where the plan leaves them out.
 
     Source fields go into the target fields with the same names and get their types. What the plan contains
-    stays unchanged, even if it differs.
+    stays unchanged, even if it differs. ``existing`` may be ``schema.exact``: then nothing is left empty or
+    filled with a default that the source has rows for.
     """
+    is_copy = existing is schema.exact
     completed = collection.model_copy(update=_options(collection, schema, capabilities, existing))
+    if is_copy:
+        completed = completed.model_copy(update=_copied_options(collection, capabilities, existing))
     fields = list(_matched(completed, schema, existing)) if completed.fields is None else completed.fields
     by_name = {field.name: field for field in existing.sent_fields}
     fields = [_with_parameters(field, completed, schema, capabilities, by_name) for field in fields]
     mapped = {_target_name(field, schema, completed) for field in fields if not field.dynamic}
-    return completed.model_copy(update={"fields": [*fields, *_added_fields(existing, mapped)]})
+    added = () if is_copy else _added_fields(existing, mapped)
+    return completed.model_copy(update={"fields": [*fields, *added]})
+
+
+def _copied_options(
+    collection: CollectionPlan, capabilities: Capabilities, exact: TargetSchema
+) -> dict[str, Any]:
+    """Return the options of an exact copy that differ from those of a collection that rows are added to."""
+    given = collection.model_fields_set
+    outputs = {full_text.output for full_text in collection.full_text}
+    own = [full_text for full_text in full_text_of(exact) if full_text.output not in outputs]
+    return {
+        "description": collection.description if "description" in given else exact.description,
+        "shards": collection.shards if "shards" in given else min(exact.shards, capabilities.max_shards),
+        "full_text": [*own, *collection.full_text],
+        "exact": to_text(exact),
+    }
 
 
 def _options(
@@ -35,11 +70,10 @@ def _options(
 ) -> dict[str, Any]:
     given = collection.model_fields_set
     key = _key(schema, capabilities, existing) if collection.key is None else collection.key
-    partition_key = next((field.name for field in existing.fields if field.is_partition_key), None)
     options: dict[str, Any] = {
         "key": key,
         "dynamic_field": collection.dynamic_field if "dynamic_field" in given else existing.dynamic,
-        "partition_key": collection.partition_key or partition_key,
+        "partition_key": collection.partition_key or existing.partition_key,
         "shards": existing.shards if collection.shards == 1 else collection.shards,
         "description": collection.description or existing.description,
         "full_text": collection.full_text or full_text_of(existing),
@@ -74,6 +108,7 @@ def full_text_of(existing: TargetSchema) -> list[FullTextPlan]:
     return [
         FullTextPlan(field=name, output=output, analyzer=analyzers.get(name) or "standard")
         for function in existing.functions
+        if function.type == BM25
         for name, output in zip(function.inputs, function.outputs, strict=False)
     ]
 
@@ -117,6 +152,8 @@ def _with_parameters(
     if field.dynamic or field.added or source is None or target is None:
         return field
     defaults: dict[str, Any] = {"nullable": target.nullable, "default": target.default}
+    if collection.exact is not None and not field.description:
+        field = field.model_copy(update={"description": target.description})
     specs = [choice.spec for choice in source.choices]
     if collection.is_kept_key(field.source) and (key := key_choice(source, capabilities)) is not None:
         specs = [key.spec]

@@ -11,6 +11,7 @@ from migrations_app.engine.milvus.metrics import (
 )
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan, IndexPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
+from migrations_app.engine.model.target_schema import TargetField
 from migrations_app.engine.model.types import MilvusType
 
 
@@ -18,6 +19,14 @@ def default_metric(type_: MilvusType, source: SourceField | None) -> str:
     """Return the metric of the source's index if it suits the type, else the usual metric of the type."""
     usual = METRICS_OF_TYPE[type_]
     return source.metric if source and source.metric in usual else usual[0]
+
+
+def copied_outputs(collection: CollectionPlan, schema: CollectionSchema) -> tuple[TargetField, ...]:
+    """Return the fields of an exact copy that its functions fill, without those of full-text search."""
+    if collection.exact is None or schema.exact is None:
+        return ()
+    others = schema.exact.outputs - {full_text.output for full_text in collection.full_text}
+    return tuple(field for field in schema.exact.fields if field.name in others)
 
 
 def default_indexes(
@@ -31,6 +40,10 @@ def default_indexes(
         if field.target and not field.dynamic and field.type in set(METRICS_OF_TYPE)
     }
     outputs = {full_text.output: FULL_TEXT_METRICS[0] for full_text in collection.full_text}
+    metrics |= {
+        field.name: default_metric(field.spec.type, schema.field(field.name))
+        for field in copied_outputs(collection, schema)
+    }
     if collection.indexes is None:
         dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
         kind = FULL_TEXT_INDEX if FULL_TEXT_INDEX in capabilities.index_types else "AUTOINDEX"

@@ -11,8 +11,9 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.key_paths import opened_columns, source_of
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
-from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.planning.index_defaults import copied_outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,24 @@ class FieldEntry:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One completed collection of a plan. ``existing``: the collection to which its rows are added."""
+    """One completed collection of a plan. ``existing``: the collection to which its rows are added.
+
+    ``copied``: the schema that the new collection copies exactly, if the source is a Milvus.
+    """
 
     plan: CollectionPlan
     schema: CollectionSchema
     capabilities: Capabilities
     existing: TargetSchema | None = None
+
+    @property
+    def copied(self) -> TargetSchema | None:
+        return self.schema.exact if self.existing is None else None
+
+    @property
+    def copied_outputs(self) -> tuple[TargetField, ...]:
+        """The fields that functions of ``copied`` fill, without those of full-text search."""
+        return copied_outputs(self.plan, self.schema)
 
     @property
     def opened(self) -> tuple[str, ...]:
@@ -92,8 +105,9 @@ class Subject:
         return [entry for entry in self.entries() if not entry.plan.dynamic]
 
     def field_names(self) -> set[str]:
-        """Return the names of all target fields, including a generated key and full-text search outputs."""
+        """Return the names of all target fields, including a generated key and the outputs of functions."""
         names = {entry.plan.target for entry in self.fixed()}
+        names |= {field.name for field in self.copied_outputs}
         names |= {full_text.output for full_text in self.plan.full_text}
         return {name for name in (*names, self.plan.key_name if self.plan.makes_key else None) if name}
 

@@ -12,7 +12,7 @@ from migrations_app.engine.milvus.server import Server
 from migrations_app.engine.model.types import MilvusType
 
 BEFORE = {(2, 3, 2): (2, 3, 1), (2, 4): (2, 3, 22), (2, 5): (2, 4, 23), (2, 6): (2, 5, 26)}
-BEFORE |= {(2, 6, 3): (2, 6, 2), (2, 6, 18): (2, 6, 17)}
+BEFORE |= {(2, 6, 3): (2, 6, 2), (2, 6, 18): (2, 6, 17), (2, 4, 8): (2, 4, 7), (3, 0): (2, 6, 19)}
 
 # Each feature with the version that introduced it and the source of this fact.
 DOCUMENTED = [
@@ -34,6 +34,10 @@ DOCUMENTED = [
     ("HNSW_PQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-pq.md"),
     ("HNSW_PRQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-prq.md"),
     ("index_defaults", (2, 5), "milvus.io/docs/v2.5.x/hnsw.md: “Default value”"),
+    ("clustering_key", (2, 4, 8), "release notes of 2.4.8: “Implemented clustering compaction”"),
+    ("text_match", (2, 5), "milvus.io/docs/v2.5.x/keyword-match.md"),
+    ("TextEmbedding", (2, 6), "milvus.io/docs/v2.6.x/embedding-function-overview.md"),
+    ("MinHash", (3, 0), "milvus.io/docs/minhash-function.md: “Compatible with Milvus 3.0.x”"),
     ("gpu_cosine", (2, 5), "pkg/util/indexparamcheck/constraints.go of 2.4: RaftMetrics; issue 36605"),
     ("INT8_VECTOR", (2, 6), "milvus.io/api-reference/pymilvus/v2.6.x, DataType"),
     ("IVF_RABITQ", (2, 6), "milvus.io/docs/v2.6.x/ivf-rabitq.md"),
@@ -51,7 +55,7 @@ DOCUMENTED = [
 def has(server: Server, feature: str) -> bool:
     """Return True if the capabilities of the server include the feature."""
     capabilities = capabilities_of(server)
-    named = {*capabilities.types, *capabilities.index_types, *capabilities.metrics}
+    named = {*capabilities.types, *capabilities.index_types, *capabilities.metrics, *capabilities.functions}
     others = {
         "several_vectors": capabilities.max_vector_fields > 1,
         "json_lists": not capabilities.json_objects_only,

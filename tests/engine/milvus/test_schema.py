@@ -8,11 +8,21 @@ from hypothesis import strategies as st
 from pymilvus import DataType, FunctionType, MilvusClient
 from pymilvus import Function as PymilvusFunction
 from pymilvus.client.prepare import Prepare
+from pymilvus.grpc_gen.common_pb2 import ConsistencyLevel, KeyValuePair
 from pymilvus.grpc_gen.milvus_pb2 import DescribeCollectionResponse
-from pymilvus.grpc_gen.schema_pb2 import FieldSchema, ValueField
+from pymilvus.grpc_gen.schema_pb2 import CollectionSchema, FieldSchema, StructArrayFieldSchema, ValueField
 
 from migrations_app.engine.errors import TargetError
-from migrations_app.engine.milvus.schema import NUMBERS, create_request, from_message, pairs, to_message
+from migrations_app.engine.milvus.schema import (
+    NUMBERS,
+    create_request,
+    from_message,
+    from_text,
+    pairs,
+    to_message,
+    to_text,
+    unpaired,
+)
 from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
 from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
 from migrations_app.engine.targets.milvus.comparing import differences
@@ -58,7 +68,11 @@ schemas = st.builds(
 
 
 def as_described(schema):
-    return DescribeCollectionResponse(schema=to_message(schema), shards_num=schema.shards)
+    return DescribeCollectionResponse(
+        schema=to_message(schema),
+        shards_num=schema.shards,
+        consistency_level=ConsistencyLevel.Value(schema.consistency),
+    )
 
 
 @settings(deadline=None)
@@ -187,6 +201,190 @@ def test_an_unknown_type_is_named_in_the_error():
 
     with pytest.raises(TargetError, match=r"place.*Geometry"):
         from_message(DescribeCollectionResponse(schema=message))
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"fields": [FieldSchema(name="new", data_type=999)]}, "“new”.*999"),
+        ({"fields": [FieldSchema(name="a", data_type=22, element_type=24)]}, "“a”.*array of Geometry"),
+        ({"struct_array_fields": [StructArrayFieldSchema(name="clips")]}, "“clips”.*array of structs"),
+        ({"enable_namespace": True}, "namespaces"),
+        ({"external_source": "s3://bucket/rows"}, "external collection"),
+    ],
+)
+def test_what_cannot_be_moved_is_named_and_never_dropped(change, named):
+    message = to_message(TargetSchema("items", (KEY, VECTOR)))
+    message.MergeFrom(CollectionSchema(**change))
+
+    with pytest.raises(TargetError, match=f"“items”.*{named}"):
+        from_message(DescribeCollectionResponse(schema=message))
+
+
+def described(request):
+    """Return what a server answers about a collection that this request created: with ids of its own."""
+    schema = CollectionSchema.FromString(request.schema)
+    for number, field in enumerate(schema.fields, 100):
+        field.fieldID = number
+    for number, function in enumerate(schema.functions, 100):
+        function.id = number
+        function.input_field_ids.append(number)
+        function.output_field_ids.append(number)
+    schema.fields.append(FieldSchema(name="$meta", data_type=DataType.JSON, is_dynamic=True, fieldID=99))
+    schema.version, schema.dbName = 3, "shop"
+    return DescribeCollectionResponse(
+        schema=schema,
+        collectionID=7,
+        created_timestamp=8,
+        update_timestamp=9,
+        shards_num=request.shards_num,
+        consistency_level=request.consistency_level,
+        num_partitions=request.num_partitions or 2,
+        properties=request.properties,
+        db_name="shop",
+        aliases=["things"],
+    )
+
+
+def created(build, **options):
+    """Return the request with which pymilvus creates this collection."""
+    schema = MilvusClient.create_schema(enable_dynamic_field=options.pop("dynamic", False))
+    schema.add_field("id", DataType.INT64, is_primary=True, auto_id=options.pop("auto_id", False))
+    schema.add_field("v", DataType.FLOAT_VECTOR, dim=4, description="what it means")
+    build(schema)
+    return Prepare.create_collection_request("items", schema, **{"num_shards": 1} | options)
+
+
+def plain(schema):
+    schema.add_field("n", DataType.INT64)
+
+
+def searched(schema):
+    analyzer = {"tokenizer": "standard", "filter": ["lowercase"]}
+    schema.add_field(
+        "text",
+        DataType.VARCHAR,
+        max_length=99,
+        enable_analyzer=True,
+        analyzer_params=analyzer,
+        enable_match=True,
+    )
+    schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+    bm25 = PymilvusFunction("by_words", FunctionType.BM25, ["text"], ["words"], "x", {"bm25_k1": 1.2})
+    schema.add_function(bm25)
+
+
+def by_language(schema):
+    analyzers = {"by_field": "lang", "analyzers": {"default": {"type": "english"}}}
+    schema.add_field("lang", DataType.VARCHAR, max_length=9)
+    schema.add_field(
+        "text",
+        DataType.VARCHAR,
+        max_length=9,
+        enable_analyzer=True,
+        multi_analyzer_params=analyzers,
+    )
+    schema.add_field("words", DataType.SPARSE_FLOAT_VECTOR)
+    schema.add_function(PymilvusFunction("by_words", FunctionType.BM25, ["text"], ["words"]))
+
+
+def embedded(schema):
+    schema.add_field("text", DataType.VARCHAR, max_length=99)
+    schema.add_field("meaning", DataType.FLOAT_VECTOR, dim=8)
+    params = {"provider": "openai", "model_name": "text-embedding-3-small", "credential": "key1"}
+    embed = PymilvusFunction("embed", FunctionType.TEXTEMBEDDING, ["text"], ["meaning"], params=params)
+    schema.add_function(embed)
+
+
+def divided(schema):
+    schema.add_field("kind", DataType.VARCHAR, max_length=9, is_partition_key=True)
+    schema.add_field("day", DataType.INT32, is_clustering_key=True, default_value=ValueField(int_data=3))
+    schema.add_field("big", DataType.VARCHAR, max_length=65535, mmap_enabled=True, nullable=True)
+    tags = {"element_type": DataType.VARCHAR, "max_capacity": 9, "max_length": 20}
+    schema.add_field("tags", DataType.ARRAY, nullable=True, **tags)
+
+
+TTL = {"collection.ttl.seconds": 60, "mmap.enabled": True, "partitionkey.isolation": True}
+REQUESTS = [
+    created(plain),
+    created(plain, dynamic=True, auto_id=True, consistency_level="Eventually", num_shards=3),
+    created(searched, consistency_level="Session"),
+    created(embedded, properties={"timezone": "Asia/Shanghai"}),
+    created(divided, num_partitions=48, properties=TTL, num_shards=2, consistency_level="Strong"),
+]
+NAMES = ["plain", "auto", "bm25", "embed", "options"]
+
+
+@pytest.mark.parametrize("request_", [*REQUESTS, created(by_language)], ids=[*NAMES, "languages"])
+def test_a_copy_of_a_described_collection_is_created_by_the_same_request(request_):
+    schema = from_message(described(request_))
+
+    assert create_request(schema) == request_
+    assert create_request(from_text(to_text(schema))) == request_
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=NAMES)
+def test_the_schema_of_a_described_collection_is_complete_without_its_message(request_):
+    """What ``TargetSchema`` has is enough to create these collections. The message is only for what a later
+    server adds."""
+    schema = replace(from_message(described(request_)), message=b"")
+
+    assert in_order(create_request(schema)) == in_order(request_)
+
+
+def in_order(request_):
+    """Return the schema of a request with its parameters in a fixed order, and the rest of the request."""
+    schema, rest = CollectionSchema.FromString(request_.schema), type(request_)()
+    for part in (*schema.fields, *schema.functions):
+        params = part.type_params if isinstance(part, FieldSchema) else part.params
+        ordered = sorted(params, key=lambda pair: pair.key)
+        del params[:]
+        params.extend(ordered)
+    rest.CopyFrom(request_)
+    rest.ClearField("schema")
+    return schema, rest
+
+
+def test_what_only_a_later_server_knows_travels_with_the_message():
+    """An unknown field of the message, an option of a field, and an index parameter."""
+    answer = described(REQUESTS[0])
+    answer.schema.fields[1].type_params.append(KeyValuePair(key="new.option", value="7"))
+    answer.schema.fields[1].index_params.append(KeyValuePair(key="index_type", value="HNSW"))
+    unknown = bytes([0xFA, 0x07, 2]) + b"hi"  # field 127, two bytes
+    answer.schema.MergeFromString(unknown)
+
+    sent = CollectionSchema.FromString(create_request(from_message(answer)).schema)
+
+    assert sent.SerializeToString().endswith(unknown)
+    assert sent.fields[1].index_params == answer.schema.fields[1].index_params
+    assert KeyValuePair(key="new.option", value="7") in sent.fields[1].type_params
+
+
+def test_a_copy_may_have_another_name_and_description_and_more_full_text_search():
+    exact = from_message(described(REQUESTS[3]))
+    text = replace(exact.fields[2], analyzer="standard")
+    changed = replace(
+        exact,
+        name="copy",
+        description="A copy",
+        fields=(*exact.fields[:2], text, exact.fields[3], WORDS),
+        functions=(*exact.functions, Function("words", ("text",), ("words",))),
+    )
+
+    request = create_request(changed, "archive")
+    sent, before = (CollectionSchema.FromString(r.schema) for r in (request, REQUESTS[3]))
+
+    assert (request.db_name, request.collection_name) == ("archive", "copy")
+    assert (sent.name, sent.description) == ("copy", "A copy")
+    assert (sent.functions[0], list(sent.fields)[:2]) == (before.functions[0], list(before.fields)[:2])
+    assert from_message(described(request)) == changed
+
+
+def test_properties_of_the_cluster_are_not_copied():
+    copied = {"collection.ttl.seconds": "60"}
+    request = created(plain, properties=copied | {"collection.replica.number": 2})
+
+    assert unpaired(create_request(from_message(described(request))).properties) == copied
 
 
 BASE = TargetSchema("items", (KEY, VECTOR), description="Things", shards=2)

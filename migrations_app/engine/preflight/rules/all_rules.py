@@ -11,6 +11,7 @@ from migrations_app.engine.preflight.rules import (
     added,
     collection_limits,
     documents,
+    exact_copy,
     existing_schema,
     full_text,
     indexes,
@@ -57,8 +58,10 @@ RULES: tuple[Rule, ...] = (
     nulls.check_dynamic_options,
     full_text.check_full_text,
     indexes.check_indexes,
-    existing_schema.check_existing_schema,
+    exact_copy.check_support,
 )
+# These compare the plan with a schema; their fixes restore what the schema has.
+COMPARING_RULES: tuple[Rule, ...] = (existing_schema.check_existing_schema, exact_copy.check_exact_schema)
 
 
 def check_collection(
@@ -72,4 +75,7 @@ def check_collection(
     ``existing``: the collection in the target to which its rows are added.
     """
     subject = Subject(collection, schema, capabilities, existing)
-    return tuple(fault for rule in RULES for fault in rule(subject))
+    faults = (fault for rule in RULES for fault in rule(subject))
+    if subject.copied is not None:
+        faults = (exact_copy.without_impossible_fixes(fault) for fault in faults)
+    return (*faults, *(fault for rule in COMPARING_RULES for fault in rule(subject)))

@@ -22,7 +22,7 @@ ONE_SHARD, ASK_FIRST = 200_000_000 * 768, 1_000_000_000 * 768
 
 def check_counts(subject: Subject) -> Iterator[Fault]:
     capabilities, fixed = subject.capabilities, subject.fixed()
-    outputs = len(subject.plan.full_text)
+    outputs = len(subject.plan.full_text) + len(subject.copied_outputs)
     number = len(fixed) + outputs + subject.plan.makes_key
     if number > capabilities.max_fields:
         most = capabilities.max_fields

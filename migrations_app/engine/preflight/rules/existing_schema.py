@@ -25,10 +25,17 @@ def check_existing_schema(subject: Subject) -> Iterator[Fault]:
     found = subject.existing
     if found is None:
         return
-    yield from _check_key(subject, found)
-    yield from _check_options(subject, found)
+    yield from compare(subject, found, found.shards)
+    yield from _check_description(subject, found)
+    yield from _check_full_text(subject, found)
     yield from _check_partition_change(subject, found)
     yield from _check_auto_id(subject, found)
+
+
+def compare(subject: Subject, found: TargetSchema, shards: int) -> Iterator[Fault]:
+    """Report each difference between the plan and ``found`` in key, options, fields and number of shards."""
+    yield from _check_key(subject, found)
+    yield from _check_options(subject, found, shards)
     fields = {field.name: field for field in found.sent_fields}
     for entry in subject.fixed():
         if entry.plan.target is None or entry.spec is None:
@@ -78,14 +85,14 @@ def _fits_key(name: str, subject: Subject, key: TargetField) -> bool:
     return choice is not None and choice.spec.type is key.spec.type
 
 
-def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
+def _check_options(subject: Subject, found: TargetSchema, shards: int) -> Iterator[Fault]:
     plan = subject.plan
     if plan.dynamic_field != found.dynamic:
         has, turn = ("a", "on") if found.dynamic else ("no", "off")
         message = f"“{found.name}” has {has} dynamic field."
         fix = Fix(f"Turn the dynamic field {turn}", "dynamic_field", str(found.dynamic).lower())
         yield subject.fault("dynamic_field", "dynamic_field_differs", message, "", fix)
-    partition_key = next((field.name for field in found.fields if field.is_partition_key), None)
+    partition_key = found.partition_key
     if plan.partition_key != partition_key:
         has = f"the partition key “{partition_key}”" if partition_key else "no partition key"
         fix = Fix(f"Use {partition_key or 'none'}", "partition_key", partition_key or "")
@@ -94,20 +101,26 @@ def _check_options(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     if plan.partition_by is not None and partition_key is not None:
         message = f"“{found.name}” has a partition key, so Milvus does not allow other partitions in it."
         yield subject.fault("partition_by", "partition_key_differs", message, "Leave partition_by out.")
-    if plan.description != found.description and subject.capabilities.keeps_descriptions:
+    if plan.shards != shards:
+        message = f"“{found.name}” has {counted(found.shards, 'shard')}, not {plan.shards:,}."
+        fix = Fix(f"Use {shards}", "shards", str(shards))
+        yield subject.fault(
+            "shards", "shards_differ", message, "The number of shards cannot be changed.", fix
+        )
+
+
+def _check_description(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
+    if subject.plan.description != found.description and subject.capabilities.keeps_descriptions:
         message = f"The description of “{found.name}” is “{found.description}”. It cannot be changed here."
         fault = subject.fault(
             "description", "description_differs", message, "", Fix("Remove it", "description", "")
         )
         yield replace(fault, severity="warning")
-    if plan.shards != found.shards:
-        message = f"“{found.name}” has {counted(found.shards, 'shard')}, not {plan.shards:,}."
-        fix = Fix(f"Use {found.shards}", "shards", str(found.shards))
-        yield subject.fault(
-            "shards", "shards_differ", message, "The number of shards cannot be changed.", fix
-        )
+
+
+def _check_full_text(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     existing = {(search.field, search.output, search.analyzer) for search in full_text_of(found)}
-    if existing != {(wanted.field, wanted.output, wanted.analyzer) for wanted in plan.full_text}:
+    if existing != {(wanted.field, wanted.output, wanted.analyzer) for wanted in subject.plan.full_text}:
         listed = ", ".join(f"{output} from {name} ({by})" for name, output, by in sorted(existing))
         message = f"Full-text search of “{found.name}” creates {listed or 'nothing'}, unlike in the plan."
         hint = "Write the same in the plan, or leave full_text out."
@@ -129,6 +142,8 @@ def _unknown_field(entry: FieldEntry, subject: Subject, found: TargetSchema) -> 
 
 def _unmapped_field(field: TargetField, subject: Subject, found: TargetSchema) -> Fault:
     message = f"No column is mapped to the field “{field.name}” ({field.spec}) of “{found.name}”"
+    if subject.existing is None:
+        return subject.fault("fields", "field_not_mapped", f"{message}.")
     if field.spec.type.is_vector:
         return subject.fault("fields", "field_not_mapped", f"{message}.", "Map a vector column to it.")
     message += ", which is not nullable and has no default."

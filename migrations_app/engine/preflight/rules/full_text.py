@@ -53,6 +53,7 @@ def _missing_null(subject: Subject) -> str:
 def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
     name = subject.plan.full_text[number].output
     taken = {entry.plan.target for entry in subject.fixed()}
+    taken |= {field.name for field in subject.copied_outputs}
     taken |= {earlier.output for earlier in subject.plan.full_text[:number]}
     if subject.plan.makes_key:
         taken.add(subject.plan.key_name)
@@ -68,7 +69,9 @@ def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
 
 def _check_analyzer(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[Fault]:
     known = subject.capabilities.analyzers
-    is_of_collection = subject.plan.if_exists == "append" and wanted.analyzer.startswith("{")
+    # A collection that exists, here or in the source, may have an analyzer with parameters of its own.
+    exists = subject.plan.if_exists == "append" or subject.copied is not None
+    is_of_collection = exists and wanted.analyzer.startswith("{")
     if wanted.analyzer not in known and not is_of_collection:
         message = f"{subject.capabilities} has no analyzer “{wanted.analyzer}”."
         hint = use_one_of(known)

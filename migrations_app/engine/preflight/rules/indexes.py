@@ -24,10 +24,12 @@ _FULL_TEXT_OUTPUT = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
 
 def check_indexes(subject: Subject) -> Iterator[Fault]:
     outputs = {full_text.output for full_text in subject.plan.full_text}
+    copied = {field.name: field.spec for field in subject.copied_outputs}
     twice = duplicates(index.field for index in subject.plan.indexes or ())
     for number, index in enumerate(subject.plan.indexes or ()):
         path = f"indexes[{number}]"
         entry = subject.named(index.field)
+        spec = entry.spec if entry is not None else copied.get(index.field)
         if index.field in twice:
             message = f"“{index.field}” has two indexes in the plan, but Milvus allows one for each field."
             yield subject.fault(f"{path}.field", "index_twice", message, "Remove one of them.")
@@ -35,16 +37,16 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
             continue  # the rule for full-text search reports it
         if index.field in outputs:
             yield from _check_index(subject, path, index, _FULL_TEXT_OUTPUT, FULL_TEXT_METRICS)
-        elif entry is None or entry.spec is None:
+        elif spec is None:
             message = f"The target has no field “{index.field}” to index."
             yield subject.fault(
                 f"{path}.field", "index_field_unknown", message, "Choose a field of the target."
             )
-        elif entry.spec.type not in METRICS_OF_TYPE:
-            message = f"“{index.field}” is {entry.spec.type}, but only vector fields can have an index here."
+        elif spec.type not in METRICS_OF_TYPE:
+            message = f"“{index.field}” is {spec.type}, but only vector fields can have an index here."
             yield subject.fault(f"{path}.field", "index_field_type", message, "Remove the index.")
         else:
-            yield from _check_index(subject, path, index, entry.spec, METRICS_OF_TYPE[entry.spec.type])
+            yield from _check_index(subject, path, index, spec, METRICS_OF_TYPE[spec.type])
 
 
 def _check_index(

@@ -13,7 +13,8 @@ def differences(found: TargetSchema, wanted: TargetSchema) -> tuple[str, ...]:
     """Return the names of the fields in which ``found`` differs from a new collection ``wanted``. If the
     dynamic field differs, "$meta" is one of them.
 
-    Descriptions, shards and the ``max_length`` of an ARRAY are ignored: Milvus Lite does not store them.
+    Descriptions, shards, other options, and the ``max_length`` of an ARRAY are ignored: Milvus Lite does not
+    store them.
     """
     found_fields, wanted_fields = _comparable_fields(found), _comparable_fields(wanted)
     names = {
@@ -31,7 +32,8 @@ def _comparable_fields(schema: TargetSchema) -> dict[str, TargetField]:
 
 
 def _comparable(field: TargetField) -> TargetField:
-    stored = replace(as_stored(field), description="", analyzer="", match=False)
+    stored = replace(as_stored(field), description="", analyzer="", match=False, is_clustering_key=False)
+    stored = replace(stored, params={})
     if stored.spec.type is MilvusType.ARRAY:
         return replace(stored, spec=replace(stored.spec, max_length=None))
     return stored
