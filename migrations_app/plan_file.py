@@ -32,6 +32,7 @@ from migrations_app.engine.model.plan import (
     SourcePlan,
     TargetPlan,
     unbuilt_faults,
+    with_open_outside_select,
 )
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names, locations, path_of
 from migrations_app.models import Job
@@ -249,6 +250,8 @@ def _is_variable(text: str) -> bool:
 def _prune(data: dict[str, Any], faults: list[Fault]) -> Plan | None:
     """Return the plan in ``data`` without its faulty parts, and add their faults to ``faults``."""
     data = copy.deepcopy(data)
+    if isinstance(data.get("collections"), list):
+        data["collections"] = [with_open_outside_select(collection) for collection in data["collections"]]
     for first_try in (True, *[False] * 99):
         try:
             return Plan.model_validate(data)

@@ -17,7 +17,6 @@ from console.draft import contents
 from migrations_app import endpoints, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import Fault, Interrupted, SourceError, TargetError
-from migrations_app.engine.model.key_paths import OPEN
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
 from migrations_app.engine.read_context import ReadContext, time_limit
@@ -83,7 +82,7 @@ def _counts(plan: Plan, source: Source, ctx: ReadContext) -> dict[str, int]:
     counts: dict[str, int] = {}
     with suppress(Interrupted, SourceError):
         for collection in plan.collections:
-            if any(value for key, value in collection.select.items() if key != OPEN):
+            if any(collection.select.values()):
                 count = source.count(collection.ref, ctx)
                 if count.rows is not None and count.is_exact:
                     counts[collection.source] = count.rows

@@ -13,12 +13,10 @@ from console.html_anchors import anchor
 from console.pydantic_fields import form_field
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
-from migrations_app.engine.model.key_paths import OPEN
 
 
 class RowSelectionForm(forms.Form):
-    """The ``select`` of collection ``name``, except the opened columns, which are set in the mapping
-    table."""
+    """The ``select`` of collection ``name``."""
 
     def __init__(
         self,
@@ -28,10 +26,9 @@ class RowSelectionForm(forms.Form):
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, prefix=anchor(name), initial=dict(select))
-        self.model, self.select = model, select
+        self.model = model
         for key, info in model.model_fields.items():
-            if key != OPEN:
-                self.fields[key] = form_field(key, info)
+            self.fields[key] = form_field(key, info)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -44,7 +41,7 @@ class RowSelectionForm(forms.Form):
 
     def selection(self) -> dict[str, Any]:
         """Return the ``select`` of the plan with the sent values."""
-        return {key: value for key, value in self.select.items() if key == OPEN} | self._given()
+        return self._given()
 
     def refuse(self, field: str, message: str) -> None:
         """Show an error of the source on the field of this name; on the first field if there is none."""
@@ -65,6 +62,6 @@ class RowSelectionForm(forms.Form):
 def row_selection_text(model: type[SettingsModel], select: Mapping[str, Any]) -> Iterator[str]:
     """A text for each setting of the row selection: “only rows where price > 0”."""
     for key, info in model.model_fields.items():
-        if key != OPEN and select.get(key):
+        if select.get(key):
             title = info.title or key
             yield f"{title[:1].lower()}{title[1:]} {select[key]}"

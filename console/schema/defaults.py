@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from console.html_anchors import anchor
 from console.schema.key_choices import is_unfinished
 from console.schema.table import Existing, MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import OPEN, last_part
+from migrations_app.engine.model.key_paths import last_part
 from migrations_app.engine.model.names import free_name
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema
@@ -26,10 +26,12 @@ def default_table(
     capabilities: Capabilities,
     target: str | None = None,
     select: Mapping[str, Any] | None = None,
+    opened: Iterable[str] = (),
 ) -> MappingTable:
     """Return the mapping table as it is first shown. ``target`` replaces the default name of the target
-    collection; ``select`` is the plan's row selection, with which the collection was described."""
-    wanted = CollectionPlan(source=schema.name, target=target, select=dict(select or {}))
+    collection; ``select`` is the plan's row selection and ``opened`` are the opened columns, with which the
+    collection was described."""
+    wanted = CollectionPlan(source=schema.name, target=target, select=dict(select or {}), open=[*opened])
     plan = defaults.complete(wanted, schema, capabilities)
     return MappingTable(schema, plan, _spare(schema, plan, capabilities))
 
@@ -71,7 +73,6 @@ def reopened(
     of other fields do not change.
     """
     plan = table.plan
-    select = {**plan.select, OPEN: list(opened)} if opened else table.row_selection
     before = {f.source: f for f in plan.fields or () if f.source is not None}
     newly, closed = set(opened) - set(table.opened), set(table.opened) - set(opened)
     fields = {name: f for name, f in before.items() if schema.field(name) and name not in newly}
@@ -79,7 +80,7 @@ def reopened(
     ordered = [fields[f.name] for f in schema.fields if f.name in fields]
     rest = plan.rest if opened else "dynamic"
     changes = {
-        "select": select,
+        "open": list(opened),
         "rest": rest,
         "fields": [*ordered, *(f for f in plan.fields or () if f.added)],
     }
@@ -127,7 +128,7 @@ def with_existing(
     if changed.added_to is None and changed.own is not None:
         plan, now = changed.own, changed.plan
         plan = plan.model_copy(
-            update={name: getattr(now, name) for name in ("target", "if_exists", "select")}
+            update={name: getattr(now, name) for name in ("target", "if_exists", "select", "open")}
         )
         return completed(replace(changed, plan=plan, own=None, invalid_inputs={}), capabilities)
     return changed
@@ -139,6 +140,7 @@ def _from_existing(table: MappingTable, existing: TargetSchema, capabilities: Ca
     wanted = CollectionPlan(
         source=plan.source,
         select=plan.select,
+        open=plan.open,
         target=plan.target,
         description=plan.description,
         if_exists="append",

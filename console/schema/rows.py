@@ -37,7 +37,7 @@ def row_context(
         "is_added": row.added is not None,
         "opened_from": row.source.opened_from,
         "share": _share(row),
-        "can_open": row.source.can_open,
+        "can_open": row.source.can_open and not row.source.is_rest,
         "is_open": row.is_open,
         "samples": list(row.source.samples[:3]),
         "note": _note(row, table),

@@ -17,7 +17,7 @@ from console.draft.snapshot import schema_from_json, schema_to_json
 from console.html_anchors import added_anchor, anchor
 from console.schema.key_choices import is_joined
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import OPEN, last_part, opened_columns
+from migrations_app.engine.model.key_paths import last_part
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema
@@ -121,7 +121,7 @@ class MappingTable:
     @property
     def row_selection(self) -> dict[str, Any]:
         """Return the settings that select rows of the collection; empty if all rows are moved."""
-        return {key: value for key, value in self.plan.select.items() if key != OPEN and value}
+        return {key: value for key, value in self.plan.select.items() if value}
 
     def is_old_key(self, name: str) -> bool:
         """True if this is the source's key, and Auto ID replaces it."""
@@ -136,7 +136,7 @@ class MappingTable:
     @property
     def opened(self) -> tuple[str, ...]:
         """Return the opened columns."""
-        return opened_columns(self.plan.select)
+        return tuple(self.plan.open)
 
     def rows(self, capabilities: Capabilities) -> list[FieldRow]:
         """Return the rows: the fields of the source in their order, with the types that this target has; the
@@ -149,8 +149,9 @@ class MappingTable:
         ]
 
     def column_at(self, place: str) -> SourceField | None:
-        """Return the column whose row has this anchor, if it can be opened."""
-        return next((f for f in self.schema.fields if f.can_open and anchor(f.name) == place), None)
+        """Return the column whose row has this anchor, if it can be opened and closed."""
+        columns = (f for f in self.schema.fields if f.can_open and not f.is_rest)
+        return next((f for f in columns if anchor(f.name) == place), None)
 
     def _sources(self) -> Iterator[SourceField]:
         for source in self.schema.fields:

@@ -6,7 +6,7 @@ when the collection is selected again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from console.schema.table import Existing, MappingTable
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.key_paths import OPEN
+from migrations_app.engine.model.plan import with_open_outside_select
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.document_keys import describe_with_keys
@@ -45,21 +45,36 @@ def select(draft: Draft, wanted: Selection) -> Draft:
     facts = contents.target_facts(draft)
     assert facts is not None
     known = {name: table for name in wanted if (table := _read(draft, name))}
+    opened = _opened_columns(draft)
     same = {name for name, table in known.items() if table.plan.select == wanted[name]}
     schemas = {name: known[name].schema for name in same}
     if len(same) < len(wanted):
-        schemas |= _described(draft, {name: wanted[name] for name in wanted if name not in same})
+        changed = {name: wanted[name] for name in wanted if name not in same}
+        schemas |= _described(draft, changed, opened)
     targets = defaults.default_targets(schemas[name] for name in wanted)
     return _save(
         draft,
-        [_for_target(known.get(n), schemas[n], facts, targets[n], wanted[n]) for n in wanted],
+        [
+            _for_target(known.get(n), schemas[n], facts, targets[n], wanted[n], opened.get(n, ()))
+            for n in wanted
+        ],
     )
 
 
 def selections(draft: Draft) -> dict[str, dict[str, Any]]:
     """Return the last row selection of each collection that was ever selected, by source name."""
+    return {name: plan.get("select", {}) for name, plan in _plans(draft).items()}
+
+
+def _opened_columns(draft: Draft) -> dict[str, list[str]]:
+    """Return the opened columns of each collection that was ever selected, by source name."""
+    return {name: plan.get("open", []) for name, plan in _plans(draft).items()}
+
+
+def _plans(draft: Draft) -> dict[str, Any]:
+    """Return the last plan of each collection that was ever selected, by source name, as stored."""
     plans = contents.part(draft, PLANS) | {c["source"]: c for c in draft.plan.get("collections", [])}
-    return {name: plan.get("select", {}) for name, plan in plans.items()}
+    return {name: with_open_outside_select(plan) for name, plan in plans.items()}
 
 
 class DescribeFailed(FerryError):
@@ -71,12 +86,15 @@ class DescribeFailed(FerryError):
         self.collection = collection
 
 
-def _described(draft: Draft, wanted: Selection) -> dict[str, CollectionSchema]:
+def _described(
+    draft: Draft, wanted: Selection, opened: Mapping[str, Collection[str]]
+) -> dict[str, CollectionSchema]:
     connection, schemas = draft.source_connection, {}
     with endpoints.open_source(connection.kind, connection.settings) as source:
         for name, chosen in wanted.items():
             try:
-                schemas[name] = describe_with_keys(source, CollectionRef(name, dict(chosen)), ReadContext())
+                ref, columns = CollectionRef(name, dict(chosen)), opened.get(name, ())
+                schemas[name] = describe_with_keys(source, ref, columns, ReadContext())
             except FerryError as error:
                 if error.path.startswith("select."):
                     raise DescribeFailed(name, error) from error
@@ -90,11 +108,12 @@ def _for_target(
     facts: TargetFacts,
     target: str,
     chosen: Mapping[str, Any],
+    opened: Collection[str],
 ) -> MappingTable:
     """Return an edited table unchanged except for its schema and row selection; otherwise the defaults for
     this target."""
     if table is None or not table.is_edited:
-        return table_defaults.default_table(schema, facts.capabilities, target, chosen)
+        return table_defaults.default_table(schema, facts.capabilities, target, chosen, opened)
     plan = table.plan.model_copy(update={"select": dict(chosen)})
     return replace(table, schema=schema, plan=plan)
 
@@ -161,8 +180,7 @@ def open_column(draft: Draft, name: str, column: str, *, is_open: bool) -> Draft
     assert facts is not None
     assert table is not None
     opened = tuple(dict.fromkeys([*table.opened, column])) if is_open else _without(table.opened, column)
-    chosen = {**table.row_selection, **({OPEN: list(opened)} if opened else {})}
-    schema = _described(draft, {name: chosen})[name]
+    schema = _described(draft, {name: table.row_selection}, {name: opened})[name]
     return store(draft, table_defaults.reopened(table, schema, opened, facts.capabilities))
 
 
@@ -174,8 +192,8 @@ def reset(draft: Draft, name: str) -> Draft:
     """Describe a collection again and give its table the defaults, as if it had just been selected."""
     facts = contents.target_facts(draft)
     assert facts is not None
-    chosen = {key: value for key, value in selections(draft)[name].items() if key != OPEN}
-    schema = _described(draft, {name: chosen})[name]
+    chosen = selections(draft)[name]
+    schema = _described(draft, {name: chosen}, {})[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
     target = defaults.default_targets([schema, *others])[name]
     return store(draft, table_defaults.default_table(schema, facts.capabilities, target, chosen))

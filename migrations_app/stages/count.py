@@ -146,5 +146,5 @@ def _key_mapping(plan: CollectionPlan) -> Mapping:
     """Return the mapping of the key field alone, with batches of about ten thousand rows."""
     fields = [field for field in plan.fields or () if plan.is_kept_key(field.source) and not field.dynamic]
     without = {"partition_key": None, "partition_by": None, "full_text": [], "dynamic_field": False}
-    mapping = compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))
+    mapping = compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, "open": [], **without}))
     return replace(mapping, read_plan=replace(mapping.read_plan, batch_bytes=PAGE_BYTES))

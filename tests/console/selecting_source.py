@@ -1,4 +1,4 @@
-"""Source in memory with a selection: a condition on rows, and opened columns."""
+"""Source in memory with a selection: a condition on rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class Chosen(SettingsModel):
     """``where`` is a column name: only rows in which this column is not NULL are moved."""
 
     where: str = Field(default="", title="Only rows where")
-    open: list[str] = Field(default_factory=list)
 
     @field_validator("where")
     @classmethod

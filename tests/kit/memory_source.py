@@ -93,9 +93,10 @@ class MemoryStore:
 
 
 def memory_collection(
-    rows: pa.RecordBatch, specs: Mapping[str, TypeSpec], key: str | tuple[str, ...] = ()
+    rows: pa.RecordBatch, specs: Mapping[str, TypeSpec], key: str | tuple[str, ...] = (), rest: str = ""
 ) -> MemoryCollection:
-    """Return ``rows`` with a field for each column. A column without a type in ``specs`` is left out."""
+    """Return ``rows`` with a field for each column. A column without a type in ``specs`` is left out;
+    ``rest`` is the rest field."""
     columns = (key,) if isinstance(key, str) else key
     fields = tuple(
         SourceField(
@@ -106,6 +107,7 @@ def memory_collection(
             nullable=name not in columns,
             can_be_key=name in specs and specs[name].type in KEY_TYPES,
             can_open=name in specs and specs[name].type is MilvusType.JSON,
+            is_rest=name == rest,
         )
         for name in rows.schema.names
     )
@@ -117,15 +119,10 @@ class MemorySettings(SettingsModel):
     password: SecretStr = Field(default=SecretStr(""), title="Password")
 
 
-class MemorySelection(SettingsModel):
-    open: list[str] = Field(default_factory=list, title="Open columns")
-
-
 class MemorySource(Source):
     kind: ClassVar[str] = "memory"
     title: ClassVar[str] = "Memory"
     Settings: ClassVar[type[SettingsModel]] = MemorySettings
-    Selection: ClassVar[type[SettingsModel]] = MemorySelection
     stores: ClassVar[dict[str, MemoryStore]] = {}
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
         ("dims", "nulls", "extremes", "duplicates", "values")

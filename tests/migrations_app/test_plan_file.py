@@ -39,6 +39,15 @@ def test_a_short_plan_is_read_with_the_defaults_of_the_wizard():
     assert plan.target.database == "default"
 
 
+def test_opened_columns_are_read_where_earlier_plans_have_them():
+    opened = GOOD + "  select: {open: [metadata], where: id > 1}\n"
+    (collection,) = read(opened).checked().collections
+    assert (collection.open, collection.select) == (["metadata"], {"where": "id > 1"})
+    faulty = read(opened.replace("[metadata]", "metadata"))
+    assert [fault.path for fault in faulty.faults] == ["collections[0].open"]
+    assert faulty.plan.collections[0].select == {"where": "id > 1"}
+
+
 def test_a_variable_is_taken_from_the_environment_and_only_its_name_is_stored():
     file = read(GOOD)
     assert file.settings["source"]["password"] == "s3cret"

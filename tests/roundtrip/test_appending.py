@@ -145,7 +145,7 @@ def test_keys_of_an_opened_column_go_into_their_existing_fields(mover):
         INSERT INTO facts VALUES (1, '[1,2]', '{"price": 1, "a": {"b.c": "x"}}')
     """)
     plan = {
-        "select": {"open": ["m"]},
+        "open": ["m"],
         "fields": [
             {"source": "id"},
             {"source": "v"},
@@ -167,9 +167,9 @@ def test_a_row_that_replaces_another_does_not_keep_its_dynamic_field(mover):
         CREATE TABLE facts (id bigint PRIMARY KEY, v vector(2), m jsonb);
         INSERT INTO facts VALUES (1, '[1,2]', '{"old": 1, "both": 1}'), (2, '[1,2]', '{"stays": 1}')
     """)
-    moved = mover.move("public.facts", select={"open": ["m"]})
+    moved = mover.move("public.facts", open=["m"])
     mover.postgres('DELETE FROM facts WHERE id = 2; UPDATE facts SET m = \'{"new": 2, "both": 2}\'')
-    added = mover.move("public.facts", select={"open": ["m"]}, target=moved.target, if_exists="append")
+    added = mover.move("public.facts", open=["m"], target=moved.target, if_exists="append")
     mover.postgres("DROP TABLE facts")
     assert added.report["status"] == "Successful", added.log
     rows = {key: {n: v for n, v in row.items() if n not in ("id", "v")} for key, row in added.rows().items()}

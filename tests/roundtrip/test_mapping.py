@@ -121,7 +121,7 @@ def test_null_in_the_dynamic_field_stays_or_is_filled(mover, table):
 # ---------------------------------------------------------------- opened columns
 
 
-OPEN = {"select": {"open": ["m"]}}
+OPEN = {"open": ["m"]}
 DOCUMENTS = (
     '{"price": 9.5, "lang": "de", "owner": {"id": 7, "name": "Ida"}, "tags": ["a"], "big": 9007199254740993}',
     '{"price": 10, "note": null, "owner": {"id": 8}}',
@@ -194,7 +194,7 @@ def test_composite_values_are_opened_too(mover, table):
     mover.postgres("DROP TYPE IF EXISTS size CASCADE")
     mover.postgres("CREATE TYPE size AS (w int, h numeric, note text)")
     table("s size", ("(1,2.50,)",), (None,))
-    moved = move(mover, {"source": "s.w", "type": "INT64", "fill_null": 0}, select={"open": ["s"]})
+    moved = move(mover, {"source": "s.w", "type": "INT64", "fill_null": 0}, open=["s"])
     assert column(moved, "w") == {0: 1, 1: 0}
     assert (column(moved, "h"), column(moved, "note")) == ({0: 2.5}, {0: None})
 
@@ -221,10 +221,10 @@ def test_a_column_takes_precedence_over_a_path_of_the_same_name(mover, table):
 
 def test_only_columns_with_documents_can_be_opened(mover, table):
     table("t text, m jsonb", ("a", "{}"))
-    found = mover.refused("public.things", select={"open": ["t", "x"]})
+    found = mover.refused("public.things", open=["t", "x"])
     assert codes_and_paths(found) == [
-        ("open_type", "collections[0].select.open[0]"),
-        ("open_unknown", "collections[0].select.open[1]"),
+        ("open_type", "collections[0].open[0]"),
+        ("open_unknown", "collections[0].open[1]"),
     ]
     assert found[1]["hint"] == "Columns with JSON: m."
 

@@ -129,7 +129,7 @@ def test_keys_of_an_opened_column_that_a_target_hides_are_not_lost(watched):
         "INSERT INTO odd SELECT g, '[1,2]', jsonb_build_object(CASE g WHEN 150 THEN '_seq' ELSE 'x' END, 1)"
         " FROM generate_series(1, 150) g"
     )
-    moved = watched.move("public.odd", select={"open": ["meta"]})
+    moved = watched.move("public.odd", open=["meta"])
     assert moved.report["status"] == "Successful", moved.log
     rows = moved.rows()
     assert rows[1]["x"] == 1

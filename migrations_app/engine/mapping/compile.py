@@ -13,7 +13,7 @@ from migrations_app.engine.mapping.json_column import FixedKey, MovedKey, Opened
 from migrations_app.engine.mapping.partition import Partitioning
 from migrations_app.engine.milvus.schema import from_text
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
-from migrations_app.engine.model.key_paths import OpenedPath, opened_columns, opened_path
+from migrations_app.engine.model.key_paths import OpenedPath, opened_path
 from migrations_app.engine.model.literals import literal
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan, FullTextPlan
 from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
@@ -105,9 +105,8 @@ def _columns(collection: CollectionPlan) -> Iterator[MappedColumn]:
     if collection.is_joined:
         yield JoinedKey(collection.key_columns, _generated_key(collection))
     keys: list[tuple[OpenedPath, FieldPlan]] = []
-    names = opened_columns(collection.select)
     for field in collection.fields or ():
-        path = None if field.column else opened_path(field.source, names)
+        path = None if field.column else opened_path(field.source, collection.open)
         if path is not None:
             keys.append((path, field))
         elif field.added:
@@ -115,7 +114,7 @@ def _columns(collection: CollectionPlan) -> Iterator[MappedColumn]:
             yield AddedColumn(target, _fill(field, target))
         else:
             yield _dynamic(field) if field.dynamic else _fixed(collection, field)
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(collection.open):
         yield _opened(collection, name, [(path, field) for path, field in keys if path.column == name])
 
 

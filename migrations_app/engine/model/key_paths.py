@@ -2,19 +2,16 @@
 
 The parts are separated by dots. A part that is empty, contains a dot or begins with a double quote is written
 in double quotes, and double quotes inside it are doubled (``metadata."a.b"``). The plan lists the opened
-columns: ``select: {open: [metadata]}``.
+columns: ``open: [metadata]``. A rest field is always opened.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
-
-OPEN = "open"
 
 _PART = re.compile(r'"((?:[^"]|"")*)"|([^".][^.]*)')
 
@@ -54,10 +51,10 @@ def _quoted(part: str) -> str:
     return '"' + part.replace('"', '""') + '"'
 
 
-def opened_columns(select: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns that a selection opens. Invalid entries are ignored."""
-    names = select.get(OPEN)
-    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+def with_rest_field(schema: CollectionSchema, opened: Collection[str]) -> tuple[str, ...]:
+    """Return the columns ``opened`` and the rest field, if the collection has one: it is always opened."""
+    rest = (field.name for field in schema.fields if field.is_rest)
+    return (*opened, *(name for name in rest if name not in opened))
 
 
 def opened_path(path: str | None, opened: Collection[str]) -> OpenedPath | None:
@@ -68,21 +65,21 @@ def opened_path(path: str | None, opened: Collection[str]) -> OpenedPath | None:
     return OpenedPath(parts[0], parts[1:])
 
 
-def source_of(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> SourceField | None:
-    """Return the field that a plan's ``source`` names: a field of the source, or a document key of an opened
-    column (even if the sample does not contain it). None if it is neither."""
+def source_of(schema: CollectionSchema, opened: Collection[str], name: str | None) -> SourceField | None:
+    """Return the field that a plan's ``source`` names: a field of the source, or a document key of one of the
+    columns ``opened`` (even if the sample does not contain it). None if it is neither."""
     if name is None:
         return None
     field = schema.field(name)
-    if field is None and (path := opened_path(name, opened_columns(select))) is not None:
+    if field is None and (path := opened_path(name, opened)) is not None:
         return SourceField(name, "key", opened_from=path.column, share=0.0)
     return field
 
 
-def is_column(schema: CollectionSchema, select: Mapping[str, Any], name: str | None) -> bool:
+def is_column(schema: CollectionSchema, opened: Collection[str], name: str | None) -> bool:
     """True if ``name`` is the name of a column, although it looks like a document key of an opened column."""
     field = schema.field(name) if name is not None else None
-    path = opened_path(name, opened_columns(select))
+    path = opened_path(name, opened)
     return field is not None and not field.opened_from and path is not None
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from migrations_app.engine.errors import Fault
 from migrations_app.engine.model.batch import CollectionRef
@@ -80,6 +80,9 @@ class CollectionPlan(PlanModel):
     """One collection.
 
     ``select`` and ``source_options`` are defined by the source (its models ``Selection`` and ``Options``).
+    ``open`` are the columns of JSON objects whose document keys are moved one by one; a completed plan also
+    lists the rest field. ``rest`` says what happens to the keys that do not become fields.
+
     ``key`` is a source name, a list of source names (a joined key) or ``"auto"``; None is the wizard's
     default. A list with one entry always names a column, even if the entry is ``auto``. ``key_max_length`` is
     the length of a joined key, in bytes. ``partition_by`` is a source name; ``partitions`` maps its values to
@@ -91,6 +94,7 @@ class CollectionPlan(PlanModel):
     source: str
     select: dict[str, Any] = Field(default_factory=dict)
     source_options: dict[str, Any] = Field(default_factory=dict)
+    open: list[str] = Field(default_factory=list)
     target: str | None = None
     description: str = ""
     if_exists: Literal["error", "append", "replace"] = "error"
@@ -109,6 +113,11 @@ class CollectionPlan(PlanModel):
     full_text: list[FullTextPlan] = Field(default_factory=list)
     indexes: list[IndexPlan] | None = None
     exact: str | None = Field(default=None, exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_earlier_form(cls, data: Any) -> Any:
+        return with_open_outside_select(data)
 
     @property
     def is_auto_id(self) -> bool:
@@ -139,6 +148,16 @@ class CollectionPlan(PlanModel):
     def is_kept_key(self, source: str | None) -> bool:
         """True if this source field becomes the key unchanged."""
         return source is not None and self.key_columns == (source,)
+
+
+def with_open_outside_select(data: Any) -> Any:
+    """Return the data of a collection with ``open`` as a key of its own. Earlier plans have it in
+    ``select``."""
+    select = data.get("select") if isinstance(data, dict) else None
+    if not isinstance(select, dict) or "open" not in select or "open" in data:
+        return data
+    other = {key: value for key, value in select.items() if key != "open"}
+    return data | {"select": other, "open": select["open"]}
 
 
 class Options(PlanModel):

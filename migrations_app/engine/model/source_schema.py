@@ -30,6 +30,9 @@ class SourceField:
     and the source can also deliver the field as VARCHAR. ``can_open``: the field holds JSON objects whose
     document keys can be moved one by one. Such a document key is also a ``SourceField``: ``opened_from`` is
     its column, and ``share`` is the share of the sampled rows that have it, 0 to 1.
+
+    ``is_rest``: this is the rest field, the one field of the collection whose keys the source does not
+    declare (a payload, metadata, the rest of a document). It can be opened, and is always opened.
     """
 
     name: str
@@ -46,6 +49,7 @@ class SourceField:
     can_open: bool = False
     opened_from: str = ""
     share: float | None = None
+    is_rest: bool = False
 
     @property
     def is_vector(self) -> bool:

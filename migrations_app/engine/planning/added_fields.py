@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import opened_columns, opened_path
+from migrations_app.engine.model.key_paths import opened_path
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.names import free_name
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
@@ -66,7 +66,7 @@ def with_mismatch_keys(collection: CollectionPlan, fields: Sequence[FieldPlan]) 
     names |= {META, collection.key_name or "id"}
     completed: list[FieldPlan] = []
     for field in fields:
-        path = opened_path(field.source, opened_columns(collection.select))
+        path = opened_path(field.source, collection.open)
         if field.misfit == "dynamic" and not (field.as_ or field.dynamic) and path and path.parts[0] in names:
             field = field.model_copy(update={"as_": free_name(f"{field.target}_misfit", names)})
             names.add(field.as_ or "")

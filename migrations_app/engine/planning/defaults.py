@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import is_column, last_part, opened_columns, source_of
+from migrations_app.engine.model.key_paths import is_column, last_part, source_of, with_rest_field
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.names import auto_key_name, duplicates
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
@@ -79,7 +79,8 @@ def complete(
     ``existing`` is the collection in the target that the rows are added to. If given, the defaults come from
     it. If there is none, the defaults come from ``schema.exact``, which is copied.
     """
-    collection = collection.model_copy(update={"exact": None})
+    opened = list(with_rest_field(schema, collection.open))
+    collection = collection.model_copy(update={"open": opened, "exact": None})
     if (like := existing or schema.exact) is not None:
         collection = complete_from_existing(collection, schema, capabilities, like)
     target = default_target(schema, taken) if collection.target is None else collection.target
@@ -110,10 +111,10 @@ class _FieldCompleter:
     def complete(self, field: FieldPlan) -> FieldPlan:
         if field.added:
             return complete_added_field(field, self.capabilities)
-        source = source_of(self.schema, self.collection.select, field.source)
+        source = source_of(self.schema, self.collection.open, field.source)
         if source is None:
             return field
-        if is_column(self.schema, self.collection.select, field.source):
+        if is_column(self.schema, self.collection.open, field.source):
             field = field.model_copy(update={"column": True})
         if field.dynamic or self._goes_dynamic(field, source):
             return self._dynamic(field, source)
@@ -214,7 +215,7 @@ def _listed_fields(
         yield from collection.fields
         return
     # The keys of opened columns go into the dynamic field without being listed.
-    names = set(opened_columns(collection.select))
+    names = set(collection.open)
     opened = {f.name for f in schema.fields if f.opened_from or (f.can_open and f.name in names)}
     without = opened - set(collection.key_columns) | (
         unsupported if collection.keep_source_key else unsupported | old_key

@@ -5,7 +5,7 @@ The mapping is the part that removes these keys from the documents.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -17,7 +17,7 @@ from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.json.documents import plain
 from migrations_app.engine.model.json.values import fits, shown
-from migrations_app.engine.model.key_paths import opened_columns, path_of
+from migrations_app.engine.model.key_paths import path_of, with_rest_field
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.read_context import ReadContext
@@ -41,18 +41,22 @@ _KIND_NAMES = {_WHOLE: "whole number", _NUMBER: "number", _TEXT: "text", _BOOLEA
 _SCALARS = (_BOOLEAN, _WHOLE, _NUMBER, _TEXT)
 
 
-def describe_with_keys(source: Source, ref: CollectionRef, ctx: ReadContext) -> CollectionSchema:
-    """Return the schema of a collection, with a field for each key of the columns that ``ref`` opens.
+def describe_with_keys(
+    source: Source, ref: CollectionRef, opened: Collection[str], ctx: ReadContext
+) -> CollectionSchema:
+    """Return the schema of a collection, with a field for each key of the columns ``opened`` and of its rest
+    field.
 
     Raises the same errors as ``Source.describe``.
     """
     schema = source.describe(ref, SAMPLE_ROWS, ctx)
     schema = replace(schema, lists_values=can_list_values(source, schema))
-    return with_document_keys(schema, ref.selection)
+    return with_document_keys(schema, opened)
 
 
-def with_document_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> CollectionSchema:
-    """Return ``schema`` with a field for each key that its sample shows in the columns that ``select`` opens.
+def with_document_keys(schema: CollectionSchema, opened: Collection[str]) -> CollectionSchema:
+    """Return ``schema`` with a field for each key that its sample shows in the columns ``opened`` and in the
+    rest field.
 
     These fields come after the source's own fields. Each gets a column in the sample, in its first type. If a
     column has more than ``MAX_KEYS`` keys, only the most frequent ones are listed, and a note reports this.
@@ -60,7 +64,7 @@ def with_document_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> C
     keys: list[_Key] = []
     notes: list[str] = []
     own = {source.name for source in schema.fields}
-    for name, column in _opened_columns(schema, select):
+    for name, column in _opened_columns(schema, opened):
         column_keys = _keys(name, column)
         keys += [key for key in column_keys[:MAX_KEYS] if key.path not in own]
         if len(column_keys) > MAX_KEYS:
@@ -78,9 +82,9 @@ def with_document_keys(schema: CollectionSchema, select: Mapping[str, Any]) -> C
 _MORE_KEYS = "“{}” has {:,} keys in the sample: the {} most frequent are listed."
 
 
-def _opened_columns(schema: CollectionSchema, select: Mapping[str, Any]) -> Iterator[tuple[str, pa.Array]]:
+def _opened_columns(schema: CollectionSchema, opened: Collection[str]) -> Iterator[tuple[str, pa.Array]]:
     """Yield the columns to open that can be opened, with their documents in the sample."""
-    for name in dict.fromkeys(opened_columns(select)):
+    for name in dict.fromkeys(with_rest_field(schema, opened)):
         source = schema.field(name)
         if schema.sample is not None and source is not None and source.can_open:
             yield name, schema.sample.column(name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.schema import to_text
-from migrations_app.engine.model.key_paths import last_part, opened_columns, source_of
+from migrations_app.engine.model.key_paths import last_part, source_of
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, FullTextPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import BM25, TargetField, TargetSchema
@@ -118,13 +118,12 @@ def _matched(
 ) -> Iterator[FieldPlan]:
     """Yield the source fields with a target field, and the others for the dynamic field if there is one."""
     names = {field.name for field in existing.sent_fields}
-    opened = opened_columns(collection.select)
     for field in schema.fields:
         if collection.is_kept_key(field.name) and schema.field(existing.key.name) is None:
             yield FieldPlan(source=field.name, target=existing.key.name)
         elif last_part(field) in names and field.choices:
             yield FieldPlan(source=field.name, target=last_part(field))
-        elif _can_be_dynamic(field, collection, schema) and field.name not in opened:
+        elif _can_be_dynamic(field, collection, schema) and field.name not in collection.open:
             yield FieldPlan(source=field.name, dynamic=True)
 
 
@@ -147,7 +146,7 @@ def _with_parameters(
     by_name: dict[str, TargetField],
 ) -> FieldPlan:
     """Return ``field`` with the parameters of the target field of the same name, if it can have them."""
-    source = source_of(schema, collection.select, field.source)
+    source = source_of(schema, collection.open, field.source)
     target = by_name.get(_target_name(field, schema, collection))
     if field.dynamic or field.added or source is None or target is None:
         return field
@@ -168,7 +167,7 @@ def _with_parameters(
 def _target_name(field: FieldPlan, schema: CollectionSchema, collection: CollectionPlan) -> str:
     """Return the target name from the plan, else the name of the source field. For a document key, this is
     the last part of its path."""
-    source = source_of(schema, collection.select, field.source)
+    source = source_of(schema, collection.open, field.source)
     return field.target or (last_part(source) if source else "")
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import opened_columns
 from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema
@@ -114,7 +113,7 @@ def _describe(
             return faults
         if faults := (*missing_values(source, collection.ref, ctx),):
             return faults
-        return describe_with_keys(source, collection.ref, ctx)
+        return describe_with_keys(source, collection.ref, collection.open, ctx)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
             raise
@@ -164,14 +163,13 @@ def _left_out(
     """Return a note for each source field that is not moved by a plan without a list of fields."""
     moved = {field.source for field in completed.fields or ()}
     reasons = left_out(schema, capabilities, len(completed.full_text))
-    opened = opened_columns(completed.select)
     usual = "Auto ID creates new keys"
     if append_to is not None:
         usual = f"“{append_to.name}” has no field with this name"
     return tuple(
         f"“{field.name}” is left out: {reasons.get(field.name, usual).rstrip('.')}."
         for field in schema.fields
-        if field.name not in moved and not field.opened_from and field.name not in opened
+        if field.name not in moved and not field.opened_from and field.name not in completed.open
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import opened_columns, source_of
+from migrations_app.engine.model.key_paths import source_of
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
@@ -92,7 +92,7 @@ class Subject:
     @property
     def opened(self) -> tuple[str, ...]:
         """The columns whose keys become fields one by one."""
-        return opened_columns(self.plan.select)
+        return tuple(self.plan.open)
 
     def entries(self) -> list[FieldEntry]:
         return [
@@ -126,7 +126,7 @@ class Subject:
         return Fault(code, message, hint, path, self.plan.source, option=option, fixes=fixes)
 
     def _source(self, field: FieldPlan) -> SourceField | None:
-        return source_of(self.schema, self.plan.select, field.source)
+        return source_of(self.schema, self.plan.open, field.source)
 
 
 Rule = Callable[[Subject], Iterator[Fault]]

@@ -101,5 +101,5 @@ def plan_field(table: MappingTable, source: str) -> Any:
 def opened(table: MappingTable, *columns: str, capabilities: Capabilities = EVERYTHING) -> MappingTable:
     """The table with these columns opened, with the schema that a source would return."""
     own = tuple(field for field in SCHEMA.fields if not field.opened_from)
-    schema = with_document_keys(replace(SCHEMA, fields=own), {"open": list(columns)})
+    schema = with_document_keys(replace(SCHEMA, fields=own), columns)
     return table_defaults.reopened(table, schema, columns, capabilities)

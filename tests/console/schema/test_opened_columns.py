@@ -31,12 +31,21 @@ def test_the_keys_of_an_opened_column_are_listed_below_it_and_stay_in_the_dynami
         Placement.LEFT,
         1.0,
     )
-    assert table.plan.select == {"open": ["meta"]}
+    assert table.plan.open == ["meta"]
     assert of_all([table], FACTS) == [[]]
     assert changed(table).plan == table.plan
     shown = preview(table)
     assert shown.columns[-1].name == "$meta"
     assert shown.rows[0][-1] == '{"a":1}'
+
+
+def test_a_table_stored_by_an_earlier_version_keeps_its_opened_columns(proposed: MappingTable) -> None:
+    table = opened(proposed, "meta")
+    plan = table.plan.model_dump(mode="json", by_alias=True)
+    select = {"open": plan.pop("open")}
+    read_again = mapping_table.from_json(mapping_table.to_json(table), plan | {"select": select})
+    assert read_again is not None
+    assert read_again.plan == table.plan
 
 
 def test_a_key_becomes_a_field_with_its_own_name_and_a_choice_for_type_mismatches(

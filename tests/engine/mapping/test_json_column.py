@@ -14,7 +14,7 @@ from tests.engine.model.json.test_documents import DOCUMENTS, exactly
 
 
 def opened(*fields, **options):
-    return mapping_of(*fields, **{"select": {"open": ["m"]}} | options)
+    return mapping_of(*fields, **{"open": ["m"]} | options)
 
 
 def key(path, type_, **options):
@@ -222,7 +222,7 @@ def test_only_objects_are_opened():
 
 
 def test_a_key_of_the_dynamic_field_must_not_hide_a_field_or_another_key():
-    mapping = opened(text(), dynamic("note", "VARCHAR"), select={"open": ["m", "n"]})
+    mapping = opened(text(), dynamic("note", "VARCHAR"), open=["m", "n"])
     mapped = applied(
         mapping,
         m=['{"t": 1}', '{"$meta": 1}', '{"note": 1}', '{"x": 1}', '{"id": 1}', "{}"],

@@ -16,7 +16,6 @@ from tests.kit.memory_target import EVERYTHING
 
 T = MilvusType
 OLD = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
-OPEN = {"open": ["m"]}
 DOCUMENTS = (
     '{"price": 9.5, "lang": "de", "stock": 3, "is_new": true, "tags": ["a", "bcd"], "size": {"w": 1}, '
     '"odd": 1}',
@@ -41,7 +40,7 @@ def schema(*fields, documents=DOCUMENTS, open=("m",)):
         column("m", T.JSON, can_open=True),
     )
     found = CollectionSchema("s", (*base, *fields), SourceKey(("id",)), sample, label="s")
-    return with_document_keys(found, {"open": list(open)})
+    return with_document_keys(found, open)
 
 
 # ---------------------------------------------------------------- the keys in the sample
@@ -121,7 +120,7 @@ def test_a_column_that_is_not_opened_or_holds_no_objects_has_no_keys():
 
 def completed(plan, found=None, capabilities=EVERYTHING):
     found = found or schema()
-    data = {"source": "s", "select": OPEN} | plan
+    data = {"source": "s", "open": ["m"]} | plan
     if "fields" in plan:
         data["fields"] = [{"source": "id"}, {"source": "v"}, *plan["fields"]]
     once = complete(CollectionPlan.model_validate(data), found, capabilities)
@@ -252,9 +251,9 @@ ODD = {"source": "m.odd"}
 @pytest.mark.parametrize(
     ("plan", "code", "path"),
     [
-        ({"select": {"open": ["x"]}}, "open_unknown", "select.open[0]"),
-        ({"select": {"open": ["m", "id"]}}, "open_type", "select.open[1]"),
-        ({"select": {}, "rest": "drop"}, "option_misplaced", "rest"),
+        ({"open": ["x"]}, "open_unknown", "open[0]"),
+        ({"open": ["m", "id"]}, "open_type", "open[1]"),
+        ({"open": [], "rest": "drop"}, "option_misplaced", "rest"),
         ({"dynamic_field": False}, "dynamic_field_off", "rest"),
         (fields({"source": "n.x", "type": "INT64"}), "field_unknown", "fields[2].source"),
         (fields(PRICE, PRICE | {"target": "q"}), "source_twice", "fields[3].source"),
@@ -340,15 +339,32 @@ def test_two_opened_columns_with_one_key_are_refused():
     other = column("n", T.JSON, can_open=True)
     found = schema(other, documents=['{"a": 1, "b": 1}'], open=())
     sample = found.sample.append_column("n", pa.array(['{"b": 2}'], pa.string()))
-    select = {"open": ["m", "n"]}
-    both = with_document_keys(replace(found, sample=sample), select)
-    fault = the_fault({"select": select}, both)
+    both = with_document_keys(replace(found, sample=sample), ["m", "n"])
+    fault = the_fault({"open": ["m", "n"]}, both)
     assert (fault.code, fault.field) == ("dynamic_name_taken", "n.b")
 
 
+def test_a_rest_field_is_always_opened():
+    rest = column("$meta", T.JSON, can_open=True, is_rest=True)
+    found = CollectionSchema(
+        "s",
+        (*schema(open=()).fields[:2], rest),
+        SourceKey(("id",)),
+        pa.record_batch({"$meta": pa.array(['{"a": 1, "b": {"c": 1}}'], pa.string())}),
+    )
+    found = with_document_keys(found, ())
+    assert [f.name for f in found.fields if f.opened_from] == ["$meta.a", "$meta.b"]
+    plan = completed({"open": []}, found)
+    assert (plan.open, [f.source for f in plan.fields]) == (["$meta"], ["id", "v"])
+    assert faults({"open": []}, found) == ()
+    inner = fields({"source": "$meta.b.c", "type": "INT64"})
+    dropped = completed({"open": [], "rest": "drop"} | inner, found)
+    assert (dropped.rest, dropped.fields[-1].target) == ("drop", "c")
+
+
 def test_the_hint_names_the_column_that_must_be_opened():
-    fault = the_fault({"select": {}} | fields({"source": "m.price"}), schema(open=()))
-    assert fault.hint == "To use keys of “m” as fields, open it: select: {open: [m]}."
+    fault = the_fault({"open": []} | fields({"source": "m.price"}), schema(open=()))
+    assert fault.hint == "To use keys of “m” as fields, open the column: “open: [m]”."
 
 
 @pytest.mark.parametrize(

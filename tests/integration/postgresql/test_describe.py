@@ -398,7 +398,7 @@ def test_the_keys_of_opened_columns_are_described_after_the_columns(pg):
     )
     with opened(pg) as source:
         plain = source.describe(CollectionRef("public.kept"), 100, ReadContext())
-        keys = describe_with_keys(source, CollectionRef("public.kept", {"open": ["j", "k"]}), ReadContext())
+        keys = describe_with_keys(source, CollectionRef("public.kept"), ["j", "k"], ReadContext())
     assert [f.name for f in plain.fields if f.can_open] == ["j", "k"]
     found = keys.fields[len(plain.fields) :]
     assert [(f.name, f.native_type, f.opened_from, f.share) for f in found] == [

@@ -32,7 +32,7 @@ def check_open(subject: Subject) -> Iterator[Fault]:
         source = subject.schema.field(name)
         if name in twice:
             message = f"“{name}” is listed twice in “open”."
-            yield subject.fault(f"select.open[{number}]", "open_twice", message, "List it once.")
+            yield subject.fault(f"open[{number}]", "open_twice", message, "List it once.")
         if source is None or source.opened_from:
             message = f"“{subject.schema.name}” has no column “{name}” to open."
             code, names = ("open_unknown", [f.name for f in subject.schema.fields if f.can_open])
@@ -44,7 +44,7 @@ def check_open(subject: Subject) -> Iterator[Fault]:
             code, hint = "open_type", "Only JSON columns have keys."
         else:
             continue
-        yield subject.fault(f"select.open[{number}]", code, message, hint)
+        yield subject.fault(f"open[{number}]", code, message, hint)
 
 
 def check_rest(subject: Subject) -> Iterator[Fault]:
@@ -52,7 +52,7 @@ def check_rest(subject: Subject) -> Iterator[Fault]:
     plan = subject.plan
     if plan.rest == "drop" and not subject.opened:
         message = "“rest” applies to the keys of opened columns, but no column is opened."
-        hint = "Remove it, or open a column: select: {open: [name]}."
+        hint = "Remove it, or open a column: “open: [name]”."
         yield subject.fault("rest", "option_misplaced", message, hint, Fix("Remove it", "rest", "dynamic"))
     elif plan.rest == "dynamic" and subject.opened and not plan.dynamic_field:
         message = "The keys that do not become fields go into the dynamic field, which is turned off."

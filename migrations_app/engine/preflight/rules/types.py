@@ -46,7 +46,7 @@ def _unknown_hint(source: str, subject: Subject) -> str:
     names = [field.name for field in subject.schema.fields]
     parts = parse_path(source) or ("",)
     if any(field.can_open and field.name == parts[0] for field in subject.schema.fields):
-        return f"To use keys of “{parts[0]}” as fields, open it: select: {{open: [{parts[0]}]}}."
+        return f"To use keys of “{parts[0]}” as fields, open the column: “open: [{parts[0]}]”."
     close = get_close_matches(source, names, 1)
     return f"Did you mean “{close[0]}”?" if close else f"Available fields: {', '.join(names[:20])}."
 

@@ -73,7 +73,7 @@ def test_nulls_among_too_many_rows_are_called_unknown(monkeypatch: pytest.Monkey
 def test_values_that_cannot_be_listed_cannot_name_partitions(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(measure, "MAX_ROWS", 1)
     with memory_store(store()) as settings, MinimalSource(settings) as source:
-        assert not describe_with_keys(source, CollectionRef("books"), ReadContext()).lists_values
+        assert not describe_with_keys(source, CollectionRef("books"), (), ReadContext()).lists_values
     found = checked(partition_by="t")
     (fault,) = found.faults
     assert (fault.code, fault.path) == ("partition_by_unavailable", "collections[0].partition_by")

@@ -9,8 +9,7 @@ from migrations_app.engine.sources.postgresql.read.condition import refusal_of
 
 
 class PostgresSelection(SettingsModel):
-    """``select`` of a collection. ``where`` is the condition for the rows to move; all rows if left out.
-    ``open`` are the columns of JSON objects whose document keys are moved one by one."""
+    """``select`` of a collection. ``where`` is the condition for the rows to move; all rows if left out."""
 
     where: str = Field(
         default="",
@@ -18,13 +17,6 @@ class PostgresSelection(SettingsModel):
         description="One boolean SQL expression over the table's columns. Rows for which it is false or NULL "
         "are not moved.",
         examples=["price > 0 AND category = 'books'"],
-    )
-
-    open: list[str] = Field(
-        default_factory=list,
-        title="Open columns",
-        description="JSON columns whose keys become fields, or keys of the dynamic field.",
-        examples=["metadata"],
     )
 
     @field_validator("where", mode="before")
