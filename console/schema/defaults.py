@@ -12,6 +12,7 @@ from console.schema.table import Existing, MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.key_paths import last_part
 from migrations_app.engine.model.names import free_name
+from migrations_app.engine.model.partition_names import names_of_source_partitions
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema
@@ -48,6 +49,11 @@ def _spare(
     wanted = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
     completed_fields = defaults.complete(wanted, schema, capabilities).fields or ()
     return {f.source: f for f in completed_fields if f.source in names}
+
+
+def source_partitions(schema: CollectionSchema, plan: CollectionPlan) -> dict[str, str]:
+    """Return a name for each partition of the source. Those that have a name in the plan keep it."""
+    return names_of_source_partitions(schema.partitions or (), plan.source_partitions)
 
 
 def completed(table: MappingTable, capabilities: Capabilities) -> MappingTable:
@@ -137,6 +143,7 @@ def with_existing(
 def _from_existing(table: MappingTable, existing: TargetSchema, capabilities: Capabilities) -> MappingTable:
     """Return the table with key, fields and options of the existing collection."""
     plan = table.plan
+    has_partition_key = any(field.is_partition_key for field in existing.fields)
     wanted = CollectionPlan(
         source=plan.source,
         select=plan.select,
@@ -145,6 +152,7 @@ def _from_existing(table: MappingTable, existing: TargetSchema, capabilities: Ca
         description=plan.description,
         if_exists="append",
         rest=plan.rest,
+        partitions={} if has_partition_key else plan.source_partitions,
         fields=[_placed(field, existing) for field in plan.fields or () if _has_place(field, existing)],
     )
     adopted = defaults.complete(wanted, table.schema, capabilities, existing=existing)

@@ -117,6 +117,7 @@ def _collection(
         "advanced_open": any(p.field in ADVANCED for p in its_problems),
         "form": CollectionForm(table, capabilities, is_locked),
         "joined_example": joined_example(table),
+        "partitions": list(table.plan.source_partitions.items()),
         "full_text": full_text_forms(table, capabilities),
         "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,

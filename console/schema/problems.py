@@ -43,7 +43,12 @@ SETTINGS = {
 # If a fault of one of these settings names a field, it is shown in the row of the field.
 OF_ROWS = frozenset({"rest"})
 # Options whose controls have another name.
-CONTROLS = {"collection_target": "target", "as": "target", "partition_by": "partition_key"}
+CONTROLS = {
+    "collection_target": "target",
+    "as": "target",
+    "partition_by": "partition_key",
+    "partitions": "partition_key",
+}
 FIX_SEPARATOR = "="
 EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
 FIELD_PATH = re.compile(r"fields\[(\d+)\]")

@@ -114,8 +114,10 @@ def _for_target(
     this target."""
     if table is None or not table.is_edited:
         return table_defaults.default_table(schema, facts.capabilities, target, chosen, opened)
-    plan = table.plan.model_copy(update={"select": dict(chosen)})
-    return replace(table, schema=schema, plan=plan)
+    changes: dict[str, Any] = {"select": dict(chosen)}
+    if table.plan.source_partitions:
+        changes["partitions"] = table_defaults.source_partitions(schema, table.plan)
+    return replace(table, schema=schema, plan=table.plan.model_copy(update=changes))
 
 
 def of(draft: Draft) -> list[MappingTable]:

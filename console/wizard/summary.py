@@ -97,6 +97,8 @@ def _notes(draft: Draft, table: MappingTable) -> Iterator[str]:
         yield f"partition key {plan.partition_key}"
     if plan.partition_by is not None:
         yield f"one partition per value of {plan.partition_by}"
+    if plan.source_partitions:
+        yield f"keeps {counted(len(plan.source_partitions), 'partition')} of the source"
     for searched in plan.full_text:
         yield f"full-text search on {searched.field}"
     for name in table.opened:

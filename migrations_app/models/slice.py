@@ -31,7 +31,7 @@ class JobSlice(Leased):
     number = models.PositiveIntegerField()
     part_id = models.CharField(max_length=500)
     bounds = models.JSONField(null=True, blank=True)
-    partition = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 (None: no partition)
+    partition = models.TextField(null=True, blank=True)  # noqa: DJ001 (None: no partition)
     rows_estimate = models.PositiveBigIntegerField(null=True, blank=True)
     resumable = models.BooleanField(default=True)
 

@@ -31,7 +31,16 @@ PAGE_BYTES = 256 * 1024
 
 def count_before(row: JobCollection, target: Target) -> RowCount:
     """Return the count of a collection that existed before the job."""
-    return _row_count(row, target, StepKind.COUNT_BEFORE)
+    counted = _partitions(row, row.completed)
+    existing = set(target.partitions(row.target)) if counted else set()
+    counted = tuple(name for name in counted if name in existing)
+    return _row_count(row, target, StepKind.COUNT_BEFORE, partitions=counted)
+
+
+def partition_rows_before(row: JobCollection) -> dict[str, int]:
+    """Return the rows that each partition contained before the job, of those that are counted one by one."""
+    rows: dict[str, int] = row.position_of(StepKind.COUNT_BEFORE).get("by_partition", {})
+    return rows
 
 
 def count_after(
@@ -60,9 +69,12 @@ def count_after(
 
 
 def _partitions(row: JobCollection, plan: CollectionPlan) -> tuple[str, ...]:
-    """The partitions to count one by one: only if this job created them and no key is in two of them."""
+    """The partitions to count one by one: those of the source; or those of values, if this job created them
+    and no key is in two of them."""
     is_ours = row.target_state == TargetState.CREATED and row.key_unique
-    return (*plan.partitions.values(), DEFAULT_PARTITION) if plan.partition_by and is_ours else ()
+    if not plan.source_partitions and not (plan.partition_by and is_ours):
+        return ()
+    return tuple(dict.fromkeys((*(plan.partitions or {}).values(), DEFAULT_PARTITION)))
 
 
 def _row_count(row: JobCollection, target: Target, kind: StepKind, **options: Any) -> RowCount:
@@ -113,7 +125,7 @@ def _check_keys(
 ) -> bool:
     """Look for the sent keys in the target, if the count alone does not prove that each arrived once."""
     sent = row.rows_read - row.rows_rejected - row.rows_skipped - row.rows_collapsed
-    may_be_twice = row.completed.partition_by and target.capabilities().key_per_partition
+    may_be_twice = row.completed.is_partitioned and target.capabilities().key_per_partition
     if row.count_before is None or (rows - row.count_before >= sent and not may_be_twice):
         return True
     step = row.step(StepKind.KEY_CHECK)
@@ -145,6 +157,13 @@ def _sent_rows(row: Any) -> SentRows:
 def _key_mapping(plan: CollectionPlan) -> Mapping:
     """Return the mapping of the key field alone, with batches of about ten thousand rows."""
     fields = [field for field in plan.fields or () if plan.is_kept_key(field.source) and not field.dynamic]
-    without = {"partition_key": None, "partition_by": None, "full_text": [], "dynamic_field": False}
-    mapping = compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, "open": [], **without}))
+    without = {
+        "partition_key": None,
+        "partition_by": None,
+        "partitions": {},
+        "open": [],
+        "full_text": [],
+        "dynamic_field": False,
+    }
+    mapping = compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))
     return replace(mapping, read_plan=replace(mapping.read_plan, batch_bytes=PAGE_BYTES))

@@ -10,6 +10,7 @@ from migrations_app import endpoints, services
 from migrations_app.engine import preflight
 from migrations_app.engine.errors import FerryError, SourceError
 from migrations_app.engine.log import counted
+from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
@@ -98,7 +99,7 @@ def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
     if step.is_done:
         return
     step.begin()
-    slices = []
+    slices, mapping = [], compile_mapping(row.completed)
     for number, part in enumerate(source.slices(row.completed.ref, SLICES_WANTED, held.ctx)):
         held.stop.check()
         if number == MAX_SLICES:
@@ -107,6 +108,7 @@ def _store_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
                 "Move it in several jobs, each with a part of its rows.",
                 code="too_many_slices",
             )
+        mapping.partition_of(part)  # raises if the plan has no name for its partition
         slices.append(
             JobSlice(
                 collection=row,

@@ -109,16 +109,18 @@ def _created_message(schema: TargetSchema) -> str:
 
 
 def _create_partitions(held: HeldJob, plan: CollectionPlan, target: Target) -> None:
-    """Create a partition for each value of ``partition_by`` that has none."""
+    """Create the partitions of the plan that do not exist yet."""
     assert plan.target is not None
-    if plan.partition_by is None:
+    names = plan.partitions or {}
+    if not names:
         return
     known = set(target.partitions(plan.target))
-    for name in plan.partitions.values():
+    for name in names.values():
         held.stop.check()
         if name not in known:
             target.create_partition(plan.target, name)
-    held.log("info", f"{plan.target}: {counted(len(plan.partitions), 'partition')} by {plan.partition_by}.")
+    origin = "from the source" if plan.partition_by is None else f"by {plan.partition_by}"
+    held.log("info", f"{plan.target}: {counted(len(names), 'partition')} {origin}.")
 
 
 def _set_state(row: JobCollection, state: TargetState) -> None:

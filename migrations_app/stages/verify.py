@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from django.db.models import Sum
+
 from migrations_app.engine.errors import SourceError, VerifyMismatch
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.reading.measure import measure
-from migrations_app.engine.sources.base import MeasureRequest, Source
+from migrations_app.engine.sources.base import Count, MeasureRequest, Source
 from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.verification.duplicate_keys import key_rows
-from migrations_app.engine.verification.partition_counts import check_partitions
+from migrations_app.engine.verification.partition_counts import check_partitions, check_partitions_read
 from migrations_app.engine.verification.row_count import CountState
 from migrations_app.engine.verification.verdict import Check, Verdict, judge
 from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, JobCollection, StepKind, StepState
-from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_after, key_check_counts
+from migrations_app.stages.count import (
+    PAUSE_SECONDS,
+    TURN_SECONDS,
+    count_after,
+    key_check_counts,
+    partition_rows_before,
+)
 
 # If more new values of ``partition_by`` than this appeared during the move, partitions are not compared.
 NEW_VALUES = 100
@@ -49,18 +59,53 @@ def _partition_checks(
 ) -> tuple[Check, ...]:
     """Compare the partitions. Empty if they were not counted, or if the source changed in the meantime."""
     plan = row.completed
+    if plan.source_partitions:
+        return tuple(_source_partition_checks(held, row, source, counted))
     if plan.partition_by is None or not counted.by_partition or row.rows_source != row.rows_source_after:
         return ()
-    limit = len(plan.partitions) + NEW_VALUES
+    names = plan.partitions or {}
+    limit = len(names) + NEW_VALUES
     wanted = MeasureRequest(values_of=plan.partition_by, at_most=limit)
     values = measure(source, plan, wanted, held.ctx, row.rows_source).values
     if values is None or len(values) > limit:
         return ()
     counters = _counters(row)
     left_out = counters.rejected + counters.skipped + counters.collapsed
-    has_own_keys = row.key_unique or row.duplicate_keys == 0
-    is_whole = left_out == 0 and row.limit_rows is None and has_own_keys
-    return (check_partitions(plan.partitions, values, counted.by_partition, is_whole=is_whole),)
+    is_whole = left_out == 0 and row.limit_rows is None and _has_own_keys(row)
+    return (check_partitions(names, values, counted.by_partition, is_whole=is_whole),)
+
+
+def _source_partition_checks(
+    held: HeldJob, row: JobCollection, source: Source, counted: CountState
+) -> Iterator[Check]:
+    """Compare the rows read from each partition of the source with its count there, and the rows sent with
+    those in the target."""
+    plan, read, sent = row.completed, *_rows_by_partition(row)
+    is_comparable = row.rows_source_exact and row.rows_source == row.rows_source_after
+    count = source.count(plan.ref, held.ctx) if is_comparable and row.limit_rows is None else Count()
+    if count.is_exact and count.rows == row.rows_source and count.by_partition:
+        yield check_partitions_read(count.by_partition, read)
+    if counted.by_partition:
+        before = partition_rows_before(row)
+        added = {name: rows - before.get(name, 0) for name, rows in counted.by_partition.items()}
+        is_whole = plan.is_auto_id or (row.is_created and _has_own_keys(row))
+        yield check_partitions(plan.source_partitions, sent, added, is_whole=is_whole, origin="its partition")
+
+
+def _rows_by_partition(row: JobCollection) -> tuple[dict[str | None, int], dict[str | None, int]]:
+    """Return the rows read from each partition of the source, and the rows of each that were sent."""
+    names = ("read", "rejected", "skipped", "collapsed")
+    sums = {f"{name}_rows": Sum(f"rows_{name}") for name in names}
+    found = row.slices.order_by().values("partition").annotate(**sums)
+    read = {part["partition"]: part["read_rows"] for part in found}
+    left_out = ("rejected_rows", "skipped_rows", "collapsed_rows")
+    sent = {p["partition"]: p["read_rows"] - sum(p[name] for name in left_out) for p in found}
+    return read, sent
+
+
+def _has_own_keys(row: JobCollection) -> bool:
+    """True if no two rows of the source have the same key."""
+    return row.key_unique or row.duplicate_keys == 0
 
 
 def _store(held: HeldJob, row: JobCollection, source: Source, target: Target, counted: CountState) -> None:

@@ -13,6 +13,7 @@ from tests.kit.memory_source import (
     MinimalSource,
     memory_collection,
     memory_store,
+    partitioned_by,
 )
 from tests.kit.memory_target import (
     MemoryChannel,
@@ -46,4 +47,5 @@ __all__ = [
     "memory_collection",
     "memory_database",
     "memory_store",
+    "partitioned_by",
 ]

@@ -81,6 +81,19 @@ class MemoryCollection:
     empty_pages: bool = False
     # The schema that a target copies exactly, as of a source that is itself a Milvus.
     exact: TargetSchema | None = None
+    # The column whose values are the partitions of the source. ``partitioned_by`` sets it.
+    partition_column: str = ""
+    # The source lists its partitions before their slices are read.
+    lists_partitions: bool = True
+    # The source wishes that its partitions become partitions of the target.
+    keeps_partitions: bool = True
+
+    def partitions(self) -> dict[str, tuple[int, int]]:
+        """The first row of each partition of the source, and the row after its last one."""
+        names = self.rows.column(self.partition_column).to_pylist() if self.partition_column else []
+        return {
+            name: (names.index(name), names.index(name) + names.count(name)) for name in dict.fromkeys(names)
+        }
 
 
 @dataclass
@@ -112,6 +125,11 @@ def memory_collection(
         for name in rows.schema.names
     )
     return MemoryCollection(rows, fields, SourceKey(columns) if columns else None)
+
+
+def partitioned_by(column: str, collection: MemoryCollection) -> MemoryCollection:
+    """Return the collection divided into partitions by the texts of ``column``, each with its own slices."""
+    return replace(collection, rows=collection.rows.sort_by(column), partition_column=column)
 
 
 class MemorySettings(SettingsModel):
@@ -173,21 +191,30 @@ class MemorySource(Source):
             _columns(found.rows.slice(0, sample), wanted),
             rows_estimate=found.rows.num_rows,
             exact=found.exact,
+            partitions=tuple(found.partitions()) if found.lists_partitions else None,
+            keeps_partitions=bool(found.partition_column) and found.keeps_partitions,
         )
 
     def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
         found = self._collection(ref)
         if found.count_lag is None:
             return Count()
-        return Count(max(0, found.rows.num_rows - found.count_lag), is_exact=found.count_lag == 0)
+        by_partition = {name: end - start for name, (start, end) in found.partitions().items()}
+        rows = max(0, found.rows.num_rows - found.count_lag)
+        return Count(rows, is_exact=found.count_lag == 0, by_partition=by_partition)
 
     def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
         found = self._collection(ref)
         rows = found.rows.num_rows
         step = max(1, -(-rows // wanted))
-        for number, start in enumerate(range(0, rows, step)):
-            end = min(start + step, rows)
-            yield Slice(str(number), [start, end], end - start, resumable=found.resumable)
+        bounds: dict[str | None, tuple[int, int]] = {**found.partitions()} or {None: (0, rows)}
+        parts = [
+            (partition, first, min(first + step, end))
+            for partition, (start, end) in bounds.items()
+            for first in range(start, end, step)
+        ]
+        for number, (partition, start, end) in enumerate(parts):
+            yield Slice(str(number), [start, end], end - start, partition, found.resumable)
 
     def read(
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
@@ -249,7 +276,7 @@ class MemorySource(Source):
             {name: _dims(rows.column(name)) for name in wanted.dims_of},
             {name: rows.column(name).null_count for name in wanted.nulls_of},
             {name: None if end["min"] is None else (end["min"], end["max"]) for name, end in ends.items()},
-            _duplicates(rows, wanted.duplicates_of) if wanted.duplicates_of else None,
+            _duplicates(self._collection(ref), wanted.duplicates_of) if wanted.duplicates_of else None,
             _values(rows.column(wanted.values_of), wanted.at_most) if wanted.values_of else None,
         )
 
@@ -326,9 +353,11 @@ def _values(column: pa.Array, at_most: int) -> dict[str | None, int]:
     return {item["values"]: item["counts"] for item in found[: at_most + 2]}
 
 
-def _duplicates(rows: pa.RecordBatch, keys: KeyRows) -> int:
+def _duplicates(found: MemoryCollection, keys: KeyRows) -> int:
+    rows = found.rows
     for name in keys.present:
         rows = rows.filter(rows.column(name).is_valid())
-    columns = _columns(rows, keys.columns).columns
+    columns = list(_columns(rows, keys.columns).columns)
+    columns += [rows.column(found.partition_column)] if keys.by_partition else []
     table = pa.table({str(number): column for number, column in enumerate(columns)})
     return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)

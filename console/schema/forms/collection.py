@@ -11,14 +11,17 @@ from django.forms.boundfield import BoundField
 from console.schema import key_choices
 from console.schema.key_choices import Choices
 from console.schema.table import FieldRow, MappingTable, Placement
+from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import MAX_BYTES
+from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.types import KEY_TYPES
 from migrations_app.engine.preflight.rules.partitions import may_name_partitions
 
 DESCRIPTION_LENGTH = 1_000
 PARTITION_KEY = "key:"  # followed by the name of the field
 PARTITION_BY = "by:"
+SOURCE_PARTITIONS = "source"
 PART = "part"  # followed by the position of the part in a joined key, from 0
 IF_EXISTS = {
     "error": "Stop with an error",
@@ -124,7 +127,8 @@ def may_partition(row: FieldRow) -> bool:
 
 
 def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choices:
-    """Return the fields that may be the partition key, and the fields that may get one partition per value.
+    """Return the fields that may be the partition key, the fields that may get one partition per value, and
+    the partitions of the source if it has any.
 
     The options use source names, so a rename does not change the choice.
     """
@@ -136,8 +140,14 @@ def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choice
         "Partitions by value": [
             (PARTITION_BY + r.source.name, f"one partition per value of {r.source.name}") for r in by
         ],
+        "Partitions of the source": _source_choices(table.schema),
     }
     return [("", "None"), *((name, choices) for name, choices in groups.items() if choices)]
+
+
+def _source_choices(schema: CollectionSchema) -> list[tuple[str, str]]:
+    number = len(schema.partitions or ())
+    return [(SOURCE_PARTITIONS, f"keep the {counted(number, 'partition')} of the source")] if number else []
 
 
 def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
@@ -159,6 +169,8 @@ def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
 
 
 def _partition(table: MappingTable, capabilities: Capabilities) -> str:
+    if table.plan.source_partitions:
+        return SOURCE_PARTITIONS
     if table.plan.partition_by is not None:
         return PARTITION_BY + table.plan.partition_by
     keys = [row.source.name for row in table.rows(capabilities) if row.is_partition_key]

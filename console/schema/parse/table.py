@@ -9,8 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from console.schema.defaults import completed
-from console.schema.forms.collection import PARTITION_BY, PARTITION_KEY, CollectionForm, may_partition
+from console.schema.defaults import completed, source_partitions
+from console.schema.forms.collection import (
+    PARTITION_BY,
+    PARTITION_KEY,
+    SOURCE_PARTITIONS,
+    CollectionForm,
+    may_partition,
+)
 from console.schema.forms.full_text import full_text_forms
 from console.schema.parse.collection import read_collection
 from console.schema.parse.full_text import read_full_text
@@ -56,7 +62,9 @@ def read(
     fields = [_never_null(f, searched, capabilities) for f in planned.values()]
     changes: dict[str, Any] = {"fields": fields, "partition_key": partition_key, "full_text": searched}
     by = partition.removeprefix(PARTITION_BY) if partition.startswith(PARTITION_BY) else None
-    if by != table.plan.partition_by:
+    if partition == SOURCE_PARTITIONS:
+        changes |= {"partition_by": None, "partitions": source_partitions(table.schema, table.plan)}
+    elif by != table.plan.partition_by or table.plan.source_partitions:
         changes |= {"partition_by": by, "partitions": {}}
     plan = table.plan.model_copy(update=changes)
     return completed(

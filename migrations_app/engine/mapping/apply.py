@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, rejected_rows, with_field
 from migrations_app.engine.mapping.checks.server_checks import ServerChecks
 from migrations_app.engine.mapping.columns import MappedColumn
@@ -18,7 +19,8 @@ from migrations_app.engine.mapping.dynamic_field import (
     dynamic_field_column,
 )
 from migrations_app.engine.mapping.partition import Partitioning
-from migrations_app.engine.model.batch import Batch, ReadPlan, Rejected
+from migrations_app.engine.model.batch import Batch, ReadPlan, Rejected, Slice
+from migrations_app.engine.model.partition_names import partition_label
 from migrations_app.engine.model.target_schema import META, TargetSchema
 
 
@@ -57,7 +59,8 @@ class Mapping:
 
     ``read_plan`` lists what to read from the source; ``target`` is the collection that the rows go into.
     ``upsert``: the target's key comes from the source, so a row may be sent twice without harm. ``server``
-    has the checks for values that only this server refuses.
+    has the checks for values that only this server refuses. Rows go into the partitions of ``partitioning``,
+    which depend on their values, or into those of ``source_partitions``, which depend on their slice.
     """
 
     target: TargetSchema
@@ -66,6 +69,22 @@ class Mapping:
     upsert: bool
     server: ServerChecks = field(default_factory=ServerChecks)
     partitioning: Partitioning | None = None
+    source_partitions: dict[str, str] = field(default_factory=dict)
+
+    def partition_of(self, part: Slice) -> str:
+        """Return the target partition for the rows of a slice; empty: the default one, or that of their
+        values.
+
+        Raises ``SourceChanged`` if the plan has no name for the source partition of the slice.
+        """
+        if not self.source_partitions or part.partition is None:
+            return ""
+        if part.partition not in self.source_partitions:
+            raise SourceChanged(
+                f"The source has {partition_label(part.partition)}, which has no name in the plan.",
+                "Start the migration again: the partitions of the source are then read again.",
+            )
+        return self.source_partitions[part.partition]
 
     def apply(self, batch: Batch) -> MappedBatch:
         """Map one batch. Its columns are those of ``read_plan``, in the same order."""

@@ -32,13 +32,18 @@ def compile_mapping(collection: CollectionPlan, *, key_per_partition: bool = Tru
         reads.setdefault(partitioning.read)
     read_plan = ReadPlan(columns=tuple(reads), key=collection.key_columns)
     return Mapping(
-        target_schema(collection), read_plan, columns, not collection.is_auto_id, partitioning=partitioning
+        target_schema(collection),
+        read_plan,
+        columns,
+        not collection.is_auto_id,
+        partitioning=partitioning,
+        source_partitions=collection.source_partitions,
     )
 
 
 def _partitioning(collection: CollectionPlan, is_in_key: bool) -> Partitioning | None:
     by = collection.partition_by
-    return None if by is None else Partitioning(by, collection.partitions, is_in_key)
+    return None if by is None else Partitioning(by, collection.partitions or {}, is_in_key)
 
 
 def target_schema(collection: CollectionPlan) -> TargetSchema:

@@ -27,6 +27,7 @@ class CollectionRef:
 class Slice:
     """An independent part of one collection. ``bounds`` is a JSON value, stored and never computed again.
 
+    ``partition``: the partition of the source that all its rows are in, if the collection is divided.
     ``resumable`` is False if the source cannot give a cursor: such a slice starts again from its first row.
     """
 

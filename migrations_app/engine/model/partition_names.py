@@ -1,14 +1,16 @@
-"""Partition names: one partition for each value of a source field, with its name and its rows."""
+"""Partition names: one partition of the target for each partition of the source, or for each value of a
+field, with its name and its rows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from migrations_app.engine.log import shortened
 from migrations_app.engine.model.names import MAX_BYTES, name_problem, suggest
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
@@ -20,6 +22,20 @@ VALUE = TypeSpec(MilvusType.VARCHAR)
 
 MAX_VALUE_BYTES = 1024
 """A field with longer texts is refused: they cannot serve as names."""
+
+
+def names_of_source_partitions(partitions: Sequence[str], known: Mapping[str, str]) -> dict[str, str]:
+    """Return a different partition name for each partition of a source, in their order. Those in ``known``
+    keep their names.
+
+    The source's own default partition, which may have an empty name, becomes the default partition.
+    """
+    kept = {name: known[name] for name in partitions if name in known}
+    defaults = [name for name in (DEFAULT_PARTITION, "") if name in partitions]
+    if defaults and defaults[0] not in kept and DEFAULT_PARTITION not in kept.values():
+        kept[defaults[0]] = DEFAULT_PARTITION
+    names = partition_names(partitions, kept)
+    return {name: names[name] for name in partitions}
 
 
 def partition_names(values: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
@@ -36,6 +52,11 @@ def partition_names(values: Iterable[str], known: Mapping[str, str]) -> dict[str
         names[value] = value if is_free else suggest(_with_hash(value), taken, "partition")
         taken.add(names[value])
     return names
+
+
+def partition_label(name: str) -> str:
+    """Return a partition of the source, for use in a sentence."""
+    return f"the partition “{shortened(name)}”" if name else "the partition without a name"
 
 
 def _with_hash(value: str) -> str:

@@ -85,10 +85,14 @@ class CollectionPlan(PlanModel):
 
     ``key`` is a source name, a list of source names (a joined key) or ``"auto"``; None is the wizard's
     default. A list with one entry always names a column, even if the entry is ``auto``. ``key_max_length`` is
-    the length of a joined key, in bytes. ``partition_by`` is a source name; ``partitions`` maps its values to
-    partitions, and preflight adds the names that are missing. ``exact`` is the schema that the target gets
-    unchanged (``milvus.schema.to_text``). It always comes from the source when a plan is completed, so a
-    plan file cannot contain it.
+    the length of a joined key, in bytes.
+
+    ``partitions`` maps names to partitions of the target. With ``partition_by``, a source name, the names are
+    the values of that field, and preflight adds those that are missing. Without it they are the partitions of
+    the source; empty: all rows go into the default partition. None is the wizard's default.
+
+    ``exact`` is the schema that the target gets unchanged (``milvus.schema.to_text``). It always comes from
+    the source when a plan is completed, so a plan file cannot contain it.
     """
 
     source: str
@@ -107,7 +111,7 @@ class CollectionPlan(PlanModel):
     rest: Literal["dynamic", "drop"] = "dynamic"
     partition_key: str | None = None
     partition_by: str | None = None
-    partitions: dict[str, str] = Field(default_factory=dict)
+    partitions: dict[str, str] | None = None
     skip_null_vectors: bool = True
     fields: list[FieldPlan] | None = None
     full_text: list[FullTextPlan] = Field(default_factory=list)
@@ -144,6 +148,16 @@ class CollectionPlan(PlanModel):
     def makes_key(self) -> bool:
         """True if the key is not a source field but a new field, named ``key_name``."""
         return self.is_auto_id or self.is_joined
+
+    @property
+    def source_partitions(self) -> dict[str, str]:
+        """The partitions of the source that become partitions of the target, with their names there."""
+        return {} if self.partition_by is not None else self.partitions or {}
+
+    @property
+    def is_partitioned(self) -> bool:
+        """True if rows go into named partitions."""
+        return self.partition_by is not None or bool(self.partitions)
 
     def is_kept_key(self, source: str | None) -> bool:
         """True if this source field becomes the key unchanged."""

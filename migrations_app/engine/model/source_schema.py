@@ -76,6 +76,10 @@ class CollectionSchema:
     ``exact`` is the schema of the collection itself if the source is a Milvus. The target gets an exact copy
     of it: only the name, the description and additional full-text search may differ. Each of its fields that
     no function fills and that is not an Auto ID key is also one of ``fields``, under the same name.
+
+    ``partitions``: the names of the partitions that the selected rows are in, as in ``Slice.partition``; one
+    may be the empty text. Empty if the collection is not divided, None if the source cannot list them.
+    ``keeps_partitions``: the default is to make each of them a partition of the target.
     """
 
     name: str
@@ -89,6 +93,8 @@ class CollectionSchema:
     unique: tuple[tuple[str, ...], ...] = ()
     lists_values: bool = True
     exact: TargetSchema | None = None
+    partitions: tuple[str, ...] | None = ()
+    keeps_partitions: bool = False
 
     def field(self, name: str) -> SourceField | None:
         return next((f for f in self.fields if f.name == name), None)

@@ -114,6 +114,7 @@ class _Run:
         log: Log,
     ) -> None:
         self._work = work
+        self._partition = work.mapping.partition_of(work.part)
         self._ledger = ledger
         self._outer_stop = ctx.stop
         stop = ctx.stop.child()
@@ -200,7 +201,7 @@ class _Run:
 
     def _pieces(self, mapped: MappedBatch) -> list[Piece]:
         """Return the rows by target partition: each row's own, or the partition of the slice for all."""
-        whole = Piece(mapped.rows, mapped.locators, self._work.part.partition or "")
+        whole = Piece(mapped.rows, mapped.locators, self._partition)
         return [whole] if mapped.partitions is None else whole.by_partition(mapped.partitions)
 
     def _forget_earlier_runs(self) -> None:

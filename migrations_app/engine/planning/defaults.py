@@ -14,6 +14,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.key_paths import is_column, last_part, source_of, with_rest_field
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.names import auto_key_name, duplicates
+from migrations_app.engine.model.partition_names import names_of_source_partitions
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema
@@ -96,8 +97,17 @@ def complete(
             if keyed.key_max_length is None and keyed.is_joined
             else keyed.key_max_length,
             "indexes": default_indexes(keyed, fields, schema, capabilities),
+            "partitions": _partitions(keyed, schema),
         }
     )
+
+
+def _partitions(collection: CollectionPlan, schema: CollectionSchema) -> dict[str, str]:
+    """Return the partitions of the plan. The default keeps those of the source, if it wishes that."""
+    is_divided = collection.partition_by is not None or collection.partition_key is not None
+    if collection.partitions is not None or is_divided or not schema.keeps_partitions:
+        return collection.partitions or {}
+    return names_of_source_partitions(schema.partitions or (), {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,10 +100,10 @@ class _Scan:
                     self._rows += batch.rows_read
                     if self._rows > MAX_ROWS:
                         return False
-                    self._add(batch.rows)
+                    self._add(batch.rows, part.partition)
         return True
 
-    def _add(self, rows: pa.RecordBatch) -> None:
+    def _add(self, rows: pa.RecordBatch, partition: str | None) -> None:
         wanted = self._wanted
         for name in self._known(wanted.dims_of):
             lengths = pc.value_counts(pc.list_value_length(rows.column(name).drop_null())).to_pylist()
@@ -121,8 +121,10 @@ class _Scan:
         if wanted.duplicates_of and self._knows(wanted.duplicates_of):
             for name in wanted.duplicates_of.present:
                 rows = rows.filter(rows.column(name).is_valid())
-            columns = [column.path for column in wanted.duplicates_of.columns]
-            self._keys.append(pa.table(rows.select(columns)))
+            columns = [rows.column(column.path) for column in wanted.duplicates_of.columns]
+            if wanted.duplicates_of.by_partition:
+                columns.append(pa.repeat(pa.scalar(partition, pa.string()), rows.num_rows))
+            self._keys.append(pa.table({str(number): column for number, column in enumerate(columns)}))
 
     def completed(self, found: Measures) -> Measures:
         """Return ``found`` with the answers from the rows."""

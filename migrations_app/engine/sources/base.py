@@ -92,10 +92,11 @@ class Count:
 class KeyRows:
     """The rows whose keys are checked for duplicates. ``columns`` make up the key, with the types in which
     they are moved. Rows with a NULL in one of ``present`` do not count; ``present`` includes the key
-    columns."""
+    columns. ``by_partition``: equal keys in different partitions of the source are no duplicates."""
 
     columns: tuple[ReadColumn, ...]
     present: tuple[str, ...]
+    by_partition: bool = False
 
 
 @dataclass(frozen=True, slots=True)

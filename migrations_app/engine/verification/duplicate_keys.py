@@ -68,7 +68,7 @@ def key_rows(collection: CollectionPlan, *, key_per_partition: bool = True) -> K
     columns = tuple(_key_columns(collection))
     if collection.partition_by and key_per_partition:
         columns = tuple(dict.fromkeys([*columns, ReadColumn(collection.partition_by, VALUE)]))
-    return KeyRows(columns, present)
+    return KeyRows(columns, present, by_partition=bool(collection.source_partitions) and key_per_partition)
 
 
 def _key_columns(collection: CollectionPlan) -> Iterator[ReadColumn]:

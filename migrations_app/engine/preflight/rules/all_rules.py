@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     keys.check_made_key,
     keys.check_partition_key,
     partitions.check_partition_by,
+    partitions.check_source_partitions,
     collection_limits.check_shards,
     collection_limits.check_size,
     collection_limits.check_description,

@@ -1,14 +1,16 @@
-"""Rules for partitions by value: the field that decides the partition, and the names of the partitions."""
+"""Rules for partitions: the field whose values decide the partition, or the partitions of the source, and the
+names in the target."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from typing import Literal
 
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.log import shortened
 from migrations_app.engine.model.names import duplicates, name_problem
-from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
+from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, partition_label
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.preflight.subject import Subject
@@ -19,6 +21,9 @@ NAMES_A_PARTITION = frozenset(
     | {MilvusType.INT32, MilvusType.INT64}
 )
 NO_PARTITIONS = Fix("Do not create partitions", "partition_by", "")
+ONE_PARTITION = Fix("Do not create partitions", "partitions", "")
+# At most so many names are listed in a message.
+LISTED = 3
 
 
 def may_name_partitions(field: SourceField, schema: CollectionSchema) -> bool:
@@ -30,9 +35,6 @@ def may_name_partitions(field: SourceField, schema: CollectionSchema) -> bool:
 def check_partition_by(subject: Subject) -> Iterator[Fault]:
     plan, by = subject.plan, subject.plan.partition_by
     if by is None:
-        if plan.partitions:
-            message = "“partitions” needs “partition_by”, which is not set."
-            yield subject.fault("partitions", "option_misplaced", message, "Remove it.")
         return
     source = subject.schema.field(by)
     if plan.partition_key is not None:
@@ -51,19 +53,68 @@ def check_partition_by(subject: Subject) -> Iterator[Fault]:
         message = f"“{by}” ({source.native_type}) cannot name partitions."
         hint = "Choose a column of texts, whole numbers or booleans."
         yield subject.fault("partition_by", "partition_by_type", message, hint, NO_PARTITIONS)
-    yield from _check_names(subject)
+    # Rows in which the field is NULL are in the default partition.
+    yield from _check_names(subject, taken=DEFAULT_PARTITION, of="value")
 
 
-def _check_names(subject: Subject) -> Iterator[Fault]:
-    """Check the partition names in the plan: valid, and each for only one value."""
-    twice = duplicates(subject.plan.partitions.values())
-    for value, name in subject.plan.partitions.items():
+def check_source_partitions(subject: Subject) -> Iterator[Fault]:
+    """Check that each partition of the source has its own partition in the target, if they are kept."""
+    names, known = subject.plan.source_partitions, subject.schema.partitions
+    if not names:
+        return
+    if known == ():
+        message = "“partitions” needs “partition_by”: this collection of the source has no partitions."
+        yield subject.fault("partitions", "option_misplaced", message, "Remove it.", ONE_PARTITION)
+        return
+    if subject.plan.partition_key is not None:
+        message = "A collection with a partition key cannot have partitions with names."
+        yield subject.fault("partitions", "partition_both", message, "Remove one of them.", ONE_PARTITION)
+    yield from _check_source_names(subject, names, known)
+    yield from _check_names(subject, taken="", of="partition")
+    yield from _check_number(subject)
+
+
+def _check_source_names(
+    subject: Subject, names: Mapping[str, str], known: tuple[str, ...] | None
+) -> Iterator[Fault]:
+    """Check that the plan has exactly the partitions of the source. Not possible if these are unknown."""
+    if known is None:
+        return
+    if missing := [name for name in known if name not in names]:
+        listed = ", ".join(map(partition_label, missing[:LISTED])) + (", …" if missing[LISTED:] else "")
+        have = "has no name" if len(missing) == 1 else "have no names"
+        message = f"{listed[:1].upper()}{listed[1:]} of the source {have} in the target."
+        hint = "Add each of them to “partitions”, or leave “partitions” out: then names are made for all."
+        yield subject.fault("partitions", "partition_unmapped", message, hint, ONE_PARTITION)
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f"Did you mean “{close[0]}”?" if close else "Remove it."
+            message = f"The source does not have {partition_label(name)}."
+            yield subject.fault(f"partitions.{shortened(name)}", "partition_unknown", message, hint)
+
+
+def _check_number(subject: Subject) -> Iterator[Fault]:
+    number = len({*subject.plan.source_partitions.values(), DEFAULT_PARTITION})
+    if number > subject.capabilities.max_partitions:
+        message = (
+            f"The collection would have {number:,} partitions, including “{DEFAULT_PARTITION}”; "
+            f"{subject.capabilities.limited_by} allows {subject.capabilities.max_partitions:,}."
+        )
+        hint = "Write “partitions: {}”: then the rows of all partitions go into one."
+        yield subject.fault("partitions", "too_many_partitions", message, hint, ONE_PARTITION)
+
+
+def _check_names(subject: Subject, *, taken: str, of: Literal["value", "partition"]) -> Iterator[Fault]:
+    """Check the partition names in the plan: valid, not ``taken``, and no two the same."""
+    names = subject.plan.partitions or {}
+    twice = duplicates(names.values())
+    for value, name in names.items():
         path = f"partitions.{shortened(value)}"
         problem = name_problem(name, "partition")
         if problem:
             yield subject.fault(path, problem.code, problem.message, problem.hint)
-        elif name in twice or name == DEFAULT_PARTITION:
+        elif name in twice or name == taken:
             message = f"The partition “{name}” is already used for other rows."
-            yield subject.fault(
-                path, "name_duplicate", message, "Choose another name: rows of two values would mix."
-            )
+            hint = f"Choose another name: rows of two {of}s would mix."
+            yield subject.fault(path, "name_duplicate", message, hint)

@@ -76,7 +76,7 @@ def check_partitions(collection: CollectionPlan, target: Target, taken: Collecti
     """
     name = collection.target or ""
     key_per_partition = target.capabilities().key_per_partition and not collection.is_auto_id
-    is_divided = collection.partition_by is not None or collection.partition_key is not None
+    is_divided = collection.is_partitioned or collection.partition_key is not None
     if collection.if_exists != "append" or name not in taken or is_divided or not key_per_partition:
         return
     others = [partition for partition in target.partitions(name) if partition != DEFAULT_PARTITION]

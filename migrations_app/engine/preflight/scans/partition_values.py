@@ -1,4 +1,4 @@
-"""Partition scan: reads the values of the partition field from the source, and names a partition for each."""
+"""Partition scan: names a partition for each value of the partition field, or for each one of the source."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from migrations_app.engine.sources.base import MeasureRequest, Source
 
 # A batch has thousands of rows. Divided into more partitions than this, its requests become small.
 MANY = 64
+# At most so many names of partitions are listed in a note.
+LISTED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +32,21 @@ class Partitions:
 def name_partitions(subject: Subject, source: Source, ctx: ReadContext) -> Partitions:
     """Read the values from the source. Raises the errors of its ``measure``."""
     by = subject.plan.partition_by
-    if by is None or any(check_partition_by(subject)):
-        return Partitions(subject.plan.partitions)
+    known = subject.plan.partitions or {}
+    if by is None:
+        return Partitions(known, notes=_source_notes(known))
+    if any(check_partition_by(subject)):
+        return Partitions(known)
     most = subject.capabilities.max_partitions - 1
     wanted = MeasureRequest(values_of=by, at_most=most)
     rows = measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate).values
     if rows is None:
-        return Partitions(subject.plan.partitions, (_unlisted(subject, by),))
+        return Partitions(known, (_unlisted(subject, by),))
     values = [value for value in rows if value is not None]
     faults = (*_too_many(subject, by, values, most), *_too_long(subject, by, values))
     if faults:
-        return Partitions(subject.plan.partitions, faults)
-    return Partitions(partition_names(values, subject.plan.partitions), (), _notes(by, rows))
+        return Partitions(known, faults)
+    return Partitions(partition_names(values, known), (), _notes(by, rows))
 
 
 def _unlisted(subject: Subject, by: str) -> Fault:
@@ -51,7 +56,7 @@ def _unlisted(subject: Subject, by: str) -> Fault:
 
 
 def _too_many(subject: Subject, by: str, values: Collection[str], most: int) -> Iterator[Fault]:
-    if len({*values, *subject.plan.partitions}) > most:
+    if len({*values, *(subject.plan.partitions or {})}) > most:
         message = (
             f"“{by}” has more than {most:,} values; {subject.capabilities.limited_by} allows {most + 1:,} "
             f"partitions, including “{DEFAULT_PARTITION}”."
@@ -66,6 +71,17 @@ def _too_long(subject: Subject, by: str, values: Collection[str]) -> Iterator[Fa
         message = f"“{by}” has values of more than {MAX_VALUE_BYTES:,} bytes: “{shortened(longest)}”."
         hint = "Such values cannot name partitions. Choose another field."
         yield subject.fault("partition_by", "partition_value_too_long", message, hint, NO_PARTITIONS)
+
+
+def _source_notes(names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a note with the names of the partitions, if those of the source are kept."""
+    if not names:
+        return ()
+    listed = [f"“{shortened(source)}” → {target}" for source, target in list(names.items())[:LISTED]]
+    more = f", and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    become = "becomes a partition" if len(names) == 1 else "become partitions"
+    number = counted(len(names), "partition")
+    return (f"{number} of the source {become} of the target: {', '.join(listed)}{more}.",)
 
 
 def _notes(by: str, rows: Mapping[str | None, int]) -> tuple[str, ...]:

@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.model.batch import Batch
 from migrations_app.engine.model.names import name_problem
-from migrations_app.engine.model.partition_names import groups, partition_names
+from migrations_app.engine.model.partition_names import (
+    groups,
+    names_of_source_partitions,
+    partition_names,
+)
 from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pipeline.pipeline import SliceEnd
+from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.preflight import check_plan
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.verification.partition_counts import check_partitions
 from tests.engine.pipeline.moves import move_of_books
-from tests.engine.preflight.preflights import T, faults_of, field, the_fault
+from tests.engine.preflight.preflights import T, faults_of, field, schema, the_fault
 from tests.kit import (
     MemoryDatabase,
     MemorySource,
@@ -177,7 +182,8 @@ def test_all_rows_of_a_slice_go_into_the_partition_of_the_slice(monkeypatch):
     with move_of_books(50) as move:
         stored = move.target_store.collections["books"]
         stored.partitions.append("all")
-        part = replace(move.part, partition="all")
+        part = replace(move.part, partition="")
+        move.mapping = replace(move.mapping, source_partitions={"": "all", "other": "x"})
         monkeypatch.setattr(type(move), "part", part)
 
         move.run()
@@ -217,6 +223,72 @@ def test_two_values_with_the_same_partition_are_refused():
     found = faults_of(partitioned(partitions={"en": "x", "de": "x", "fr": "fr"}), LANG)
 
     assert [fault.path for fault in found] == ["partitions.en", "partitions.de"]
+
+
+# ---------------------------------------------------------------- partitions of the source
+
+SPACES = ("", "b c", "ns_a")
+NAMED = {"": "nameless", "b c": "b", "ns_a": "a"}
+
+
+def test_the_partitions_of_a_source_are_kept_by_default_if_it_wishes_that():
+    assert completed(keeps_partitions=True).partitions == {"": "_default", "b c": "b_c_502a", "ns_a": "ns_a"}
+    assert completed().partitions == {}
+    assert completed({"partitions": {}}, keeps_partitions=True).partitions == {}
+    with_key = completed({"partition_key": "lang"}, keeps_partitions=True)
+    assert with_key.partitions == {}
+
+
+def completed(plan=None, **facts):
+    collection = CollectionPlan.model_validate({"source": "public.books"} | (plan or {}))
+    return complete(collection, schema(LANG, partitions=SPACES, **facts), EVERYTHING)
+
+
+@given(st.lists(TEXTS, unique=True))
+def test_each_partition_of_a_source_gets_its_own_legal_name(partitions):
+    names = names_of_source_partitions(partitions, {})
+
+    assert list(names) == partitions
+    assert len(set(names.values())) == len(partitions)
+    assert not [name for name in names.values() if name_problem(name, "partition")]
+
+
+@pytest.mark.parametrize(
+    ("plan", "code", "path"),
+    [
+        ({"partitions": {"": "x", "ns_a": "y"}}, "partition_unmapped", "partitions"),
+        ({"partitions": NAMED | {"ns_b": "z"}}, "partition_unknown", "partitions.ns_b"),
+        ({"partitions": NAMED | {"b c": "b c"}}, "name_illegal", "partitions.b c"),
+        ({"partitions": NAMED, "partition_key": "lang"}, "partition_both", "partitions"),
+    ],
+)
+def test_a_partition_of_the_source_needs_a_legal_name_of_its_own(plan, code, path):
+    fault = the_fault(plan, LANG, partitions=SPACES)
+
+    assert (fault.code, fault.path) == (code, path)
+    assert fault.hint
+
+
+def test_two_partitions_of_the_source_cannot_share_one_of_the_target():
+    found = faults_of({"partitions": NAMED | {"b c": "a"}}, partitions=SPACES)
+
+    assert [(fault.code, fault.path) for fault in found] == [
+        ("name_duplicate", "partitions.b c"),
+        ("name_duplicate", "partitions.ns_a"),
+    ]
+
+
+@pytest.mark.parametrize(("most", "is_refused"), [(3, False), (2, True)])
+def test_more_partitions_than_the_target_allows_are_refused(most, is_refused):
+    few = replace(EVERYTHING, max_partitions=most)
+
+    found = faults_of({}, partitions=SPACES, keeps_partitions=True, capabilities=few)
+
+    assert [fault.code for fault in found] == ["too_many_partitions"] * is_refused
+
+
+def test_names_are_accepted_if_the_source_cannot_list_its_partitions():
+    assert faults_of({"partitions": NAMED}, partitions=None) == ()
 
 
 SPECS = {
