@@ -5,8 +5,7 @@ from __future__ import annotations
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import AUTO, CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema
-from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.planning.type_choices import key_choice, key_fields, part_fields
+from migrations_app.engine.planning.type_choices import key_choices, key_fields, part_fields
 
 Choices = list[tuple[str, str | list[tuple[str, str]]]]
 
@@ -15,8 +14,8 @@ FIELD = "field:"  # before the name of another field
 LEAST_PARTS = 2
 
 
-def own_key(schema: CollectionSchema, capabilities: Capabilities) -> tuple[str, MilvusType] | None:
-    """Return the source's key and its type in Milvus; None unless it is one unique column that can be a key
+def own_key(schema: CollectionSchema, capabilities: Capabilities) -> tuple[str, str] | None:
+    """Return the source's key and its types in Milvus; None unless it is one unique column that can be a key
     there."""
     if schema.key is None or len(schema.key.columns) != 1 or not schema.key.unique:
         return None
@@ -25,10 +24,12 @@ def own_key(schema: CollectionSchema, capabilities: Capabilities) -> tuple[str, 
     )
 
 
-def possible(schema: CollectionSchema, capabilities: Capabilities) -> list[tuple[str, MilvusType]]:
-    """Return each field that can be the key alone, with the type that it has as the key."""
-    fields = [(field.name, key_choice(field, capabilities)) for field in key_fields(schema, capabilities)]
-    return [(name, choice.spec.type) for name, choice in fields if choice is not None]
+def possible(schema: CollectionSchema, capabilities: Capabilities) -> list[tuple[str, str]]:
+    """Return each field that can be the key alone, with the types that it can have as the key."""
+    return [
+        (field.name, " or ".join(choice.spec.type for choice in key_choices(field, capabilities)))
+        for field in key_fields(schema, capabilities)
+    ]
 
 
 def parts(schema: CollectionSchema, capabilities: Capabilities) -> list[str]:

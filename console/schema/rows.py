@@ -99,11 +99,11 @@ def _left_note(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str:
         return "see its keys below"
     capabilities = facts.capabilities
     is_too_many = row.source.is_vector and _vectors(table) >= capabilities.max_vector_fields
-    return (
-        f"left out: {capabilities} allows {counted(capabilities.max_vector_fields, 'vector field')}"
-        if is_too_many
-        else "left out"
-    )
+    if is_too_many:
+        return f"left out: {capabilities} allows {counted(capabilities.max_vector_fields, 'vector field')}"
+    if row.choice and row.choice.note and not row.choice.is_proposed:
+        return f"left out: {row.choice.note.rstrip('.')}"
+    return "left out"
 
 
 def _length_note(row: FieldRow) -> str:

@@ -22,7 +22,7 @@ from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.planning.type_choices import key_choice
+from migrations_app.engine.planning.type_choices import key_choices
 
 TYPED_LENGTH = 1_000
 # The types of an added field.
@@ -164,7 +164,7 @@ class MappingTable:
         is_key = not is_joined(plan) and plan.is_kept_key(source.name)
         choices = tuple(c for c in source.choices if c.spec.type in capabilities.types)
         if is_key:
-            choices = tuple(c for c in (key_choice(source, capabilities),) if c)
+            choices = key_choices(source, capabilities)
         spare = self.spare.get(source.name, FieldPlan(source=source.name, target=last_part(source)))
         placement = (
             Placement.LEFT if planned is None else Placement.DYNAMIC if planned.dynamic else Placement.FIXED

@@ -12,24 +12,32 @@ from migrations_app.engine.model.types import TypeSpec
 
 @dataclass(frozen=True, slots=True)
 class TypeChoice:
-    """One target type that can store a source field's data. ``note`` explains to the user what changes."""
+    """One target type that can store a source field's data. ``note`` explains to the user what changes.
+
+    ``is_proposed`` False: the source offers this type, but it is used only if the user chooses it. A field
+    without a proposed type is left out unless the user adds it. ``is_distinct`` False: different values may
+    become equal, so a key cannot have this type.
+    """
 
     spec: TypeSpec
     note: str = ""
+    is_proposed: bool = True
+    is_distinct: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class SourceField:
     """One field of a source collection.
 
-    ``choices`` are the target types that can store its data, the proposed one first. If there are none,
+    ``choices`` are the target types that can store its data, the default first. If there are none,
     ``left_out`` gives the reason. ``longest_bytes`` and ``longest_items`` are the longest value and the
     longest array in the sample. ``metric`` is the metric of the source's own index.
 
-    ``can_be_key``: different values stay different as INT64 or VARCHAR (the first of the two in ``choices``),
-    and the source can also deliver the field as VARCHAR. ``can_open``: the field holds JSON objects whose
-    document keys can be moved one by one. Such a document key is also a ``SourceField``: ``opened_from`` is
-    its column, and ``share`` is the share of the sampled rows that have it, 0 to 1.
+    ``can_be_key``: different values stay different as INT64 or VARCHAR (each of the two in ``choices`` that
+    ``is_distinct``, or INT64 for a smaller integer), and the source can also deliver the field as VARCHAR.
+    ``can_open``: the field holds JSON objects whose document keys can be moved one by one. Such a document
+    key is also a ``SourceField``: ``opened_from`` is its column, and ``share`` is the share of the sampled
+    rows that have it, 0 to 1.
 
     ``is_rest``: this is the rest field, the one field of the collection whose keys the source does not
     declare (a payload, metadata, the rest of a document). It can be opened, and is always opened.
@@ -58,10 +66,14 @@ class SourceField:
 
 @dataclass(frozen=True, slots=True)
 class SourceKey:
-    """The source's own key: its columns in order, and whether the source declares it unique."""
+    """The source's own key: its columns in order, and whether the source declares it unique.
+
+    ``is_joined``: several columns are proposed as one joined key. Otherwise the proposal is Auto ID.
+    """
 
     columns: tuple[str, ...]
     unique: bool = True
+    is_joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,9 @@ from migrations_app.engine.planning.type_choices import (
     UNSEEN_LENGTH,
     choice_of,
     head_room,
+    joined_key,
     joined_length,
-    key_choice,
+    key_choices,
     left_out,
     lists_in_sample,
     sampled_dim,
@@ -140,9 +141,9 @@ class _FieldCompleter:
 
     def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
         if self.collection.is_kept_key(field.source):
-            key = key_choice(source, self.capabilities)
-            if key is not None and field.type in (None, key.spec.type):
-                return key
+            for as_key in key_choices(source, self.capabilities):
+                if field.type in (None, as_key.spec.type):
+                    return as_key
         choice = choice_of(source, self.capabilities, field.type, field.element_type)
         return choice or (written_choice(field) if source.opened_from else None)
 
@@ -245,12 +246,15 @@ def _with_key(
     collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
 ) -> CollectionPlan:
     """Return ``collection`` with a key. The default is the source's own key if it is one column that Milvus
-    can use as a key, else Auto ID. With Auto ID, the old key stays as an ordinary field."""
+    can use as a key, or columns that the source wants joined; else Auto ID. With Auto ID, the old key stays
+    as an ordinary field."""
     if collection.key is not None:
         return collection
+    if joined_key(schema, capabilities):
+        return collection.model_copy(update={"key": list(joined_key(schema, capabilities))})
     columns = schema.key.columns if schema.key and schema.key.unique else ()
     own = schema.field(columns[0]) if len(columns) == 1 else None
-    if own is not None and key_choice(own, capabilities):
+    if own is not None and key_choices(own, capabilities):
         # A list, because a column may have the name “auto”.
         return collection.model_copy(update={"key": [own.name] if own.name == AUTO else own.name})
     keeps_key = collection.keep_source_key or "keep_source_key" not in collection.model_fields_set

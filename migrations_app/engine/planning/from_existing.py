@@ -13,7 +13,7 @@ from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, Fu
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import BM25, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.planning.type_choices import key_choice
+from migrations_app.engine.planning.type_choices import key_choices
 
 # What a plan takes from the collection that it copies exactly.
 COPIED = frozenset(
@@ -93,11 +93,11 @@ def _key(
     the source's own key (joined if it has several columns). None means the usual default."""
     if existing.key.auto_id:
         return AUTO
-    own = schema.key.columns if schema.key is not None and schema.key.unique else ()
+    own = schema.key.columns if schema.key and (schema.key.unique or schema.key.is_joined) else ()
     for name in (existing.key.name, *(own if len(own) == 1 else ())):
         field = schema.field(name)
-        choice = key_choice(field, capabilities) if field is not None else None
-        if choice is not None and choice.spec.type is existing.key.spec.type:
+        choices = key_choices(field, capabilities) if field is not None else ()
+        if existing.key.spec.type in {choice.spec.type for choice in choices}:
             return [name] if name == AUTO else name
     is_text = existing.key.spec.type is MilvusType.VARCHAR
     return list(own) if len(own) > 1 and is_text and schema.field(existing.key.name) is None else None
@@ -133,6 +133,7 @@ def _can_be_dynamic(field: SourceField, collection: CollectionPlan, schema: Coll
     return (
         collection.dynamic_field
         and holds_json
+        and any(choice.is_proposed for choice in field.choices)
         and not field.opened_from
         and (collection.keep_source_key or not is_old_key)
     )
@@ -154,8 +155,8 @@ def _with_parameters(
     if collection.exact is not None and not field.description:
         field = field.model_copy(update={"description": target.description})
     specs = [choice.spec for choice in source.choices]
-    if collection.is_kept_key(field.source) and (key := key_choice(source, capabilities)) is not None:
-        specs = [key.spec]
+    if collection.is_kept_key(field.source):
+        specs = [choice.spec for choice in key_choices(source, capabilities)] or specs
     kinds = {(spec.type, spec.element_type) for spec in specs}
     # A document key may become any type.
     can_be = bool(source.opened_from) or (target.spec.type, target.spec.element_type) in kinds

@@ -29,6 +29,8 @@ def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: in
         choice = choice_of(field, capabilities)
         if choice is None:
             reasons[field.name] = field.left_out or _no_type(field, capabilities)
+        elif not choice.is_proposed:
+            reasons[field.name] = field.left_out or choice.note or "it is moved only if you choose it"
         elif choice.spec.type.is_vector:
             vectors += 1
             if vectors > capabilities.max_vector_fields:
@@ -40,9 +42,9 @@ def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: in
 def choice_of(
     field: SourceField, capabilities: Capabilities, type_: str | None = None, element_type: str | None = None
 ) -> TypeChoice | None:
-    """Return the choice with the given type, or without a type the first one that the target has. None if
-    there is no such choice."""
-    for choice in field.choices:
+    """Return the choice with the given type, or without a type the first proposed one that the target has (if
+    there is none, the first other one). None if there is no such choice."""
+    for choice in sorted(field.choices, key=lambda choice: not choice.is_proposed):
         spec = choice.spec
         has_type = spec.type in capabilities.types if type_ is None else spec.type == type_
         if has_type and element_type in (None, spec.element_type):
@@ -50,17 +52,19 @@ def choice_of(
     return None
 
 
-def key_choice(field: SourceField, capabilities: Capabilities) -> TypeChoice | None:
-    """Return the type of ``field`` as a key: its first INT64 or VARCHAR. Smaller integers become INT64. None
-    if it cannot be a key."""
+def key_choices(field: SourceField, capabilities: Capabilities) -> tuple[TypeChoice, ...]:
+    """Return the types that ``field`` can have as a key, the default first: INT64, VARCHAR or both. Smaller
+    integers become INT64. Empty if it cannot be a key."""
     if not field.can_be_key:
-        return None
-    for choice in field.choices:
-        if choice.spec.type in KEY_TYPES and choice.spec.type in capabilities.types:
-            return choice
-    if any(choice.spec.type in INTEGER_TYPES for choice in field.choices):
-        return TypeChoice(TypeSpec(MilvusType.INT64))
-    return None
+        return ()
+    choices = tuple(
+        choice
+        for choice in field.choices
+        if choice.spec.type in KEY_TYPES and choice.spec.type in capabilities.types and choice.is_distinct
+    )
+    if choices or not any(choice.spec.type in INTEGER_TYPES for choice in field.choices):
+        return choices
+    return (TypeChoice(TypeSpec(MilvusType.INT64)),)
 
 
 def can_be_part(field: SourceField) -> bool:
@@ -71,7 +75,7 @@ def can_be_part(field: SourceField) -> bool:
 
 def key_fields(schema: CollectionSchema, capabilities: Capabilities) -> tuple[SourceField, ...]:
     """Return the fields that may be the key alone. NULLs in them are counted before the move."""
-    return tuple(field for field in schema.fields if key_choice(field, capabilities))
+    return tuple(field for field in schema.fields if key_choices(field, capabilities))
 
 
 def part_fields(schema: CollectionSchema, capabilities: Capabilities) -> tuple[SourceField, ...]:
@@ -80,6 +84,16 @@ def part_fields(schema: CollectionSchema, capabilities: Capabilities) -> tuple[S
     if MilvusType.VARCHAR not in capabilities.types:
         return ()
     return tuple(field for field in schema.fields if can_be_part(field))
+
+
+def joined_key(schema: CollectionSchema, capabilities: Capabilities) -> tuple[str, ...]:
+    """Return the columns of the source's own key if the source wants them joined and they can be; else an
+    empty tuple."""
+    key = schema.key
+    if key is None or not key.is_joined or len(key.columns) < 2:
+        return ()
+    parts = {field.name for field in part_fields(schema, capabilities)}
+    return key.columns if parts.issuperset(key.columns) else ()
 
 
 def is_declared_unique(schema: CollectionSchema, columns: Iterable[str]) -> bool:

@@ -11,7 +11,8 @@ from console.schema.preview import preview
 from console.schema.problems import of_all
 from console.schema.table import MappingTable
 from migrations_app.engine.model.source_schema import SourceKey
-from tests.console.schema.tables import FACTS, SCHEMA, changed, plan_field
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from tests.console.schema.tables import FACTS, SCHEMA, changed, plan_field, source_field
 from tests.kit.memory_target import EVERYTHING
 
 
@@ -31,6 +32,33 @@ def test_a_composite_key_becomes_ordinary_fields_and_cannot_be_kept() -> None:
     assert plan_field(table, "id").target == "id"
     assert "keep_source_key" not in CollectionForm(table, EVERYTHING).fields
     assert changed(table, key="keep").plan.key == "auto"
+
+
+NUMBERED = source_field(
+    TypeSpec(MilvusType.VARCHAR), TypeSpec(MilvusType.INT64), name="id", nullable=False, can_be_key=True
+)
+
+
+def test_the_kept_key_can_have_each_of_its_types() -> None:
+    schema = replace(SCHEMA, fields=(NUMBERED, *SCHEMA.fields[1:]))
+    table = table_defaults.default_table(schema, EVERYTHING)
+    assert CollectionForm(table, EVERYTHING).fields["key"].choices[0] == (
+        "keep",
+        "Keep id (VARCHAR or INT64)",
+    )
+    assert plan_field(table, "id").type == "VARCHAR"
+    table = changed(table, id__type="INT64")
+    assert (plan_field(table, "id").type, plan_field(table, "id").max_length) == ("INT64", None)
+    assert of_all([table], FACTS) == [[]]
+    assert preview(table) is not None
+
+
+def test_a_composite_key_that_the_source_wants_joined_is_proposed_joined() -> None:
+    schema = replace(SCHEMA, key=SourceKey(("created", "id"), is_joined=True))
+    table = table_defaults.default_table(schema, EVERYTHING)
+    form = CollectionForm(table, EVERYTHING)
+    assert (form["key"].value(), form["part0"].value(), form["part1"].value()) == ("joined", "created", "id")
+    assert changed(table).plan.key == ["created", "id"]
 
 
 def test_another_field_becomes_the_key_and_the_old_one_an_ordinary_field(proposed: MappingTable) -> None:

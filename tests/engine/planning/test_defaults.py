@@ -5,12 +5,14 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import SPARSE, MilvusType, TypeSpec
 from migrations_app.engine.planning.defaults import complete, default_targets
-from migrations_app.engine.planning.type_choices import head_room, left_out
+from migrations_app.engine.planning.type_choices import head_room, is_declared_unique, left_out
+from migrations_app.engine.preflight import check_collection
 from tests.kit.plans import default_plan
 
 T = MilvusType
@@ -98,6 +100,76 @@ def test_an_illegal_name_is_kept_so_that_the_user_can_change_it():
 
 
 # ---------------------------------------------------------------- key
+
+
+NUMBERED = field("id", T.VARCHAR, T.INT64, nullable=False, can_be_key=True)
+
+
+@pytest.mark.parametrize("written", [None, "VARCHAR", "INT64"])
+def test_a_key_takes_each_of_its_types_and_the_first_by_default(written):
+    fields = [{"source": "id", "type": written}, {"source": "v"}]
+    plan = completed({"fields": fields}, NUMBERED, VECTOR)
+    assert (plan.key, field_of(plan, "id").type) == ("id", written or "VARCHAR")
+    read = compile_mapping(plan).read_plan.columns[0]
+    assert (read.path, read.spec.type) == ("id", written or "VARCHAR")
+    assert check_collection(plan, schema(NUMBERED, VECTOR), NEW) == ()
+
+
+def test_a_key_cannot_have_a_type_in_which_different_values_become_equal():
+    milliseconds = TypeChoice(TypeSpec(T.INT64), "Rounded down.", is_distinct=False)
+    choices = (TypeChoice(TypeSpec(T.VARCHAR)), milliseconds)
+    created = SourceField("created", "timestamp", choices, can_be_key=True, nullable=False)
+    fields = [{"source": "created", "type": "INT64"}, {"source": "v"}]
+    plan = completed({"key": "created", "fields": fields}, created, VECTOR)
+    (fault,) = check_collection(plan, schema(created, VECTOR), NEW)
+    assert (fault.code, fault.path) == ("type_unsuitable", "fields[0].type")
+
+
+NAMESPACE = field("namespace", T.VARCHAR, nullable=False)
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_a_key_of_several_columns_is_joined_if_the_source_says_so(unique):
+    key = SourceKey(("namespace", "id"), unique, is_joined=True)
+    described = replace(schema(NAMESPACE, NUMBERED, VECTOR), key=key)
+    plan = default_plan(described, NEW)
+    assert (plan.key, plan.key_name, plan.key_max_length) == (["namespace", "id"], "auto_id", 2048)
+    assert [f.source for f in plan.fields] == ["namespace", "id", "v"]
+    assert check_collection(plan, described, NEW) == ()
+    assert is_declared_unique(described, plan.key_columns) is unique
+
+
+def test_a_key_is_not_joined_if_a_column_of_it_has_no_exact_text():
+    key = SourceKey(("half", "id"), is_joined=True)
+    described = replace(schema(field("half", T.DOUBLE), NUMBERED, VECTOR), key=key)
+    assert default_plan(described, NEW).key == AUTO
+
+
+def offered(name, *types, note=""):
+    return SourceField(name, "native", tuple(TypeChoice(TypeSpec(t), note, is_proposed=False) for t in types))
+
+
+MATRIX = offered("matrix", T.JSON, note="Milvus cannot search it.")
+
+
+def test_a_field_that_the_source_only_offers_is_left_out_unless_the_plan_lists_it():
+    assert [f.source for f in proposed(ID, VECTOR, MATRIX).fields] == ["id", "v"]
+    assert left_out(schema(ID, VECTOR, MATRIX), NEW) == {"matrix": "Milvus cannot search it."}
+    plan = completed({"fields": [{"source": "v"}, {"source": "matrix"}]}, ID, VECTOR, MATRIX)
+    assert field_of(plan, "matrix").type == "JSON"
+    assert check_collection(plan, schema(ID, VECTOR, MATRIX), NEW) == ()
+
+
+def test_a_type_that_the_source_only_offers_is_not_proposed_in_place_of_one_that_the_target_lacks():
+    bytes_or_floats = (
+        TypeChoice(TypeSpec(T.INT8_VECTOR, dim=4)),
+        TypeChoice(TypeSpec(T.FLOAT_VECTOR, dim=4), "Four times as large.", is_proposed=False),
+    )
+    small = SourceField("small", "byte", bytes_or_floats)
+    assert field_of(proposed(ID, small), "small").type == "INT8_VECTOR"
+    assert left_out(schema(ID, VECTOR, small), OLD) == {"small": "Four times as large."}
+    plan = completed({"fields": [{"source": "small"}]}, ID, small, capabilities=OLD)
+    assert field_of(plan, "small").type == "FLOAT_VECTOR"
 
 
 def test_a_key_of_one_column_is_kept():

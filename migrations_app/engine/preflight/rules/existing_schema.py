@@ -13,7 +13,7 @@ from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.from_existing import full_text_of
-from migrations_app.engine.planning.type_choices import key_choice
+from migrations_app.engine.planning.type_choices import key_choices
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
@@ -81,8 +81,8 @@ def _check_key(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
 
 def _fits_key(name: str, subject: Subject, key: TargetField) -> bool:
     field = subject.schema.field(name)
-    choice = key_choice(field, subject.capabilities) if field is not None else None
-    return choice is not None and choice.spec.type is key.spec.type
+    choices = key_choices(field, subject.capabilities) if field is not None else ()
+    return key.spec.type in {choice.spec.type for choice in choices}
 
 
 def _check_options(subject: Subject, found: TargetSchema, shards: int) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.model.source_schema import SourceField
 from migrations_app.engine.model.types import KEY_TYPES
-from migrations_app.engine.planning.type_choices import can_be_part, key_choice
+from migrations_app.engine.planning.type_choices import can_be_part, key_choices
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 USE_AUTO_ID = Fix("Use Auto ID", "key", AUTO)
@@ -50,7 +50,7 @@ def _check_part(subject: Subject, source: SourceField) -> Iterator[Fault]:
 
 
 def _check_alone(subject: Subject, source: SourceField) -> Iterator[Fault]:
-    if key_choice(source, subject.capabilities) is None:
+    if not key_choices(source, subject.capabilities):
         message = f"“{source.name}” ({source.native_type}) cannot be a key in Milvus."
         hint = "A key must be INT64 or VARCHAR. Use Auto ID."
         yield subject.fault("key", "key_type", message, hint, USE_AUTO_ID)

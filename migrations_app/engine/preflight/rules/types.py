@@ -10,7 +10,7 @@ from migrations_app.engine.milvus.capabilities import MAX_DIM
 from migrations_app.engine.model.key_paths import parse_path
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
-from migrations_app.engine.planning.type_choices import key_choice, round_up
+from migrations_app.engine.planning.type_choices import key_choices, round_up
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 MIN_DIM = 2
@@ -73,8 +73,9 @@ def check_types(subject: Subject) -> Iterator[Fault]:
 def _check_type(entry: FieldEntry, subject: Subject) -> Iterator[Fault]:
     assert entry.source is not None
     choices = [choice.spec for choice in entry.source.choices]
-    if subject.is_key(entry) and (key := key_choice(entry.source, subject.capabilities)):
-        choices = [key.spec]
+    if subject.is_key(entry):
+        as_key = key_choices(entry.source, subject.capabilities)
+        choices = [choice.spec for choice in as_key] or choices
     fixes = tuple(
         Fix(f"Use {spec}", "type", spec.type.value)
         for spec in choices

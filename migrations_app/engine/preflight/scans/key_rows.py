@@ -80,13 +80,11 @@ def _nullable(subject: Subject) -> tuple[str, ...]:
 
 def _may_be_extreme(subject: Subject) -> tuple[str, ...]:
     """Return the key if its type has values that the filters of the target do not find."""
-    keys = [e for e in subject.fixed() if subject.is_key(e) and e.source]
-    is_wide = [e.source.choices[0].spec.type is MilvusType.INT64 for e in keys if e.source]
-    return (
-        subject.plan.key_columns
-        if any(is_wide) and not subject.capabilities.filters_find_int64_limits
-        else ()
-    )
+    keys = [entry for entry in subject.fixed() if subject.is_key(entry) and entry.source]
+    # A smaller integer becomes INT64 as a key, but has no such values.
+    wide = [e for e in keys if e.spec and e.source and e.spec.type in {c.spec.type for c in e.source.choices}]
+    is_wide = any(entry.spec and entry.spec.type is MilvusType.INT64 for entry in wide)
+    return subject.plan.key_columns if is_wide and not subject.capabilities.filters_find_int64_limits else ()
 
 
 def _nulls(subject: Subject, nulls: Mapping[str, int]) -> Iterator[Fault]:

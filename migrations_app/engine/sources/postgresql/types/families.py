@@ -98,7 +98,8 @@ def choice_of(column: PostgresColumn, reading: Reading) -> TypeChoice:
     """Return the type choice that the mapping page offers for a reading."""
     has_dim = reading.type.is_vector and reading.type is not MilvusType.SPARSE_FLOAT_VECTOR
     dim = column.typmod if has_dim and column.typmod > 0 else None
-    choice = TypeChoice(TypeSpec(reading.type, dim, element_type=reading.element), reading.note)
+    spec = TypeSpec(reading.type, dim, element_type=reading.element)
+    choice = TypeChoice(spec, reading.note, is_distinct=reading.is_distinct)
     if column.family in ("varchar", "bpchar") and column.typmod > _LENGTH_HEADER:
         characters = column.typmod - _LENGTH_HEADER
         limit = f"Declared for {characters:,} characters: at most {4 * characters:,} bytes."

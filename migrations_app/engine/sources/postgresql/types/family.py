@@ -35,7 +35,8 @@ def only_for_keys(column: PostgresColumn) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One way to read a column. It is offered for the columns for which ``suits`` is true."""
+    """One way to read a column. It is offered for the columns for which ``suits`` is true. ``is_distinct``
+    False: different values may become equal."""
 
     type: MilvusType
     sql: LiteralString = "{c}"
@@ -44,6 +45,7 @@ class Reading:
     unreadable: UnreadableValues | None = None
     note: str = ""
     suits: Callable[[PostgresColumn], bool] = suits_all
+    is_distinct: bool = True
 
 
 @dataclass(frozen=True, slots=True)

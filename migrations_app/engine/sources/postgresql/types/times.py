@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import LiteralString
 
 from migrations_app.engine.model.types import MilvusType
@@ -34,6 +35,9 @@ _MILLISECONDS: LiteralString = (
 _INFINITE = UnreadableValues("NOT isfinite({c})", "not_finite", "is infinity, which is not a point in time")
 _ISO_NOTE = "ISO 8601 with microseconds; before year 1 and after 9999 as PostgreSQL writes it."
 _MILLISECONDS_NOTE = "Milliseconds since 1970 UTC, rounded down; a row with infinity is rejected."
+_AS_MILLISECONDS = Reading(
+    T.INT64, _MILLISECONDS, unreadable=_INFINITE, note=_MILLISECONDS_NOTE, is_distinct=False
+)
 # The session sets IntervalStyle.
 _INTERVAL_NOTE = "As PostgreSQL writes it: “1 year 2 mons 3 days 04:05:06.789”."
 _TEXT = Family((Reading(T.VARCHAR, TEXT),), can_be_key=True)
@@ -46,14 +50,14 @@ TIMES: dict[str, Family] = {
     "timestamp": Family(
         (
             Reading(T.VARCHAR, iso("{c}"), note=_ISO_NOTE),
-            Reading(T.INT64, _MILLISECONDS, unreadable=_INFINITE, note=_MILLISECONDS_NOTE + " Read as UTC."),
+            replace(_AS_MILLISECONDS, note=_MILLISECONDS_NOTE + " Read as UTC."),
         ),
         can_be_key=True,
     ),
     "timestamptz": Family(
         (
             Reading(T.VARCHAR, iso_utc("{c}"), note=_ISO_NOTE),
-            Reading(T.INT64, _MILLISECONDS, unreadable=_INFINITE, note=_MILLISECONDS_NOTE),
+            _AS_MILLISECONDS,
         )
     ),
 }
