@@ -54,8 +54,8 @@ class Endpoint(ABC):
     Settings: ClassVar[type[SettingsModel]]
     # The sentences of "Before you start": network, privileges, version.
     before_you_start: ClassVar[tuple[str, ...]] = ()
-    # The settings field that holds the address. It shows the error if the address is not allowed.
-    address_field: str = "host"
+    # The field of ``Settings`` that holds the address. It shows the error if the address is not allowed.
+    address_field: str
 
     def __init__(self, settings: SettingsModel) -> None:
         self.settings = settings

@@ -13,6 +13,10 @@
     │   ├── PrivilegeMissing          privilege_missing
     │   └── VersionUnsupported        version_unsupported
     ├── PlanRefused                   plan_refused          holds all faults of the plan
+    ├── ServerError                   server_failed         of a source or a target: translated to its error
+    │   ├── ServerUnavailable         server_unavailable    retryable
+    │   ├── ServerBusy                server_busy           retryable
+    │   └── ServerChanged             server_changed
     ├── SourceError                   source_failed
     │   ├── SourceUnavailable         source_unavailable    retryable
     │   │   └── SourceBusy            source_busy           retryable; a rate limit: a pause, not a failure
@@ -39,11 +43,13 @@
 
 An error has a sentence (what failed, on what, with which value), a hint (what to do next) and a stable
 code. ``field`` is the setting or mapping field it belongs to, ``path`` its place in a plan file. Each
-connector converts vendor exceptions to these errors, so they never leave the connector.
+connector converts vendor exceptions to these errors, so they never leave the connector. Code that a source
+and a target share raises ``ServerError``s; each of the two translates them to its own errors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -187,6 +193,39 @@ class PlanRefused(FerryError):
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         super().__init__(first.message + more, first.advice, code=first.code, path=first.path)
         self.faults = faults
+
+
+class ServerError(FerryError):
+    default_code = "server_failed"
+
+    def translated(self, kinds: Mapping[type[ServerError], type[FerryError]]) -> FerryError:
+        """Return the error of a source or a target for this one. ``kinds`` has an entry for each class.
+
+        Code and hint stay the same; instead of the defaults of its class, it gets those of the new one.
+        """
+        return kinds[type(self)](
+            self.message,
+            self.hint,
+            code="" if self.code == self.default_code else self.code,
+            field=self.field,
+            path=self.path,
+            retryable=self.retryable,
+            retry_after_seconds=self.retry_after_seconds,
+        )
+
+
+class ServerUnavailable(ServerError):
+    default_code = "server_unavailable"
+    default_retryable = True
+
+
+class ServerBusy(ServerError):
+    default_code = "server_busy"
+    default_retryable = True
+
+
+class ServerChanged(ServerError):
+    default_code = "server_changed"
 
 
 class SourceError(FerryError):

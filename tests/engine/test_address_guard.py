@@ -15,12 +15,11 @@ from pydantic import ValidationError
 
 from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.errors import ConnectionFailed, FerryError
-from migrations_app.engine.milvus import diagnose
+from migrations_app.engine.milvus import diagnose, server
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
-from migrations_app.engine.targets.milvus import target as target_module
 from migrations_app.engine.targets.milvus.target import MilvusTarget
 
 PUBLIC_ONLY = AddressPolicy(allow_private=False)
@@ -299,7 +298,7 @@ def _on_every_address() -> socket.socket:
 @pytest.fixture
 def listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     monkeypatch.chdir(tmp_path)  # gRPC looks for a relative “unix:” path here
-    monkeypatch.setattr(target_module, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(server, "CONNECT_SECONDS", 1.0)
     monkeypatch.setattr(diagnose, "TIMEOUT_SECONDS", 1.0)
     listener = Listener(tmp_path)
     yield listener

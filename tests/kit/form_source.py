@@ -87,6 +87,7 @@ class FormSource(MemorySource):
     kind: ClassVar[str] = "forms"
     title: ClassVar[str] = "Archive"
     Settings: ClassVar[type[SettingsModel]] = FormSettings
+    address_field = "address"
     Selection: ClassVar[type[SettingsModel]] = FormSelection
     Options: ClassVar[type[SettingsModel]] = FormOptions
     # A test may change what the source lists, or let the list fail once for each entry of ``failures``.

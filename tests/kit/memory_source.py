@@ -141,6 +141,7 @@ class MemorySource(Source):
     kind: ClassVar[str] = "memory"
     title: ClassVar[str] = "Memory"
     Settings: ClassVar[type[SettingsModel]] = MemorySettings
+    address_field = "store"
     stores: ClassVar[dict[str, MemoryStore]] = {}
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
         ("dims", "nulls", "extremes", "duplicates", "values")

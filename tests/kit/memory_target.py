@@ -51,6 +51,7 @@ class MemoryTarget(Target):
     kind: ClassVar[str] = "memory"
     title: ClassVar[str] = "Memory"
     Settings: ClassVar[type[SettingsModel]] = MemoryTargetSettings
+    address_field = "store"
     stores: ClassVar[dict[str, MemoryDatabase]] = {}
 
     settings: MemoryTargetSettings

@@ -4,6 +4,7 @@ import pytest
 
 from migrations_app import endpoints
 from migrations_app.engine.errors import ConnectionFailed
+from migrations_app.engine.sources.registry import SOURCES
 
 LOGIN = {"database": "shop", "user": "reader"}
 
@@ -57,3 +58,11 @@ def test_a_metadata_service_is_refused_even_then(settings):
     assert refused("postgresql", LOGIN | {"host": "169.254.169.254"}) == ("address_metadata", "host")
     uri = "http://[::ffff:a9fe:a9fe]:80"
     assert refused("milvus", {"uri": uri}, is_target=True) == ("address_metadata", "uri")
+
+
+KINDS = [*(entry.load() for entry in SOURCES.values()), *endpoints.TARGETS.values()]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_each_kind_names_the_field_that_shows_a_refused_address(kind):
+    assert kind.address_field in kind.Settings.model_fields

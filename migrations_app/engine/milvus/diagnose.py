@@ -10,24 +10,27 @@ import socket
 import ssl
 
 from migrations_app.engine.address_guard import Resolve
-from migrations_app.engine.errors import ConnectionFailed, ConnectionRefused, ConnectTimeout, TlsFailed
+from migrations_app.engine.errors import (
+    ConnectionFailed,
+    ConnectionRefused,
+    ConnectTimeout,
+    FerryError,
+    TlsFailed,
+)
 from migrations_app.engine.milvus.address import MilvusAddress
+from migrations_app.engine.milvus.errors import TIMED_OUT
 
 TIMEOUT_SECONDS = 3.0
 FIELD = "uri"
 
 
 def explain(
-    address: MilvusAddress, resolve: Resolve, ca_cert: str | None, otherwise: str
+    address: MilvusAddress, resolve: Resolve, ca_cert: str | None, seen: FerryError
 ) -> ConnectionFailed:
-    """Return the best error for an ``address`` that does not answer. ``otherwise`` is gRPC's message."""
+    """Return the best error for an ``address`` that does not answer. ``seen`` is the error of the call."""
     try:
         with _connected(resolve(address.host), address.port) as raw:
-            return _check_tls(address, ca_cert, raw) or ConnectionFailed(
-                f"A program listens on {address}, but it does not answer like Milvus. {otherwise}",
-                "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?",
-                field=FIELD,
-            )
+            return _check_tls(address, ca_cert, raw) or _not_milvus(address, seen)
     except ConnectionFailed as error:  # the name no longer resolves, or resolves to a forbidden address
         return error
     except TimeoutError:
@@ -37,6 +40,15 @@ def explain(
         hint = "Check the host and the port, and make sure that Milvus is running there."
         reason = "nothing listens there" if isinstance(error, ConnectionRefusedError) else error.strerror
         return ConnectionRefused(f"{address} cannot be reached: {reason}.", hint, field=FIELD)
+
+
+def _not_milvus(address: MilvusAddress, seen: FerryError) -> ConnectionFailed:
+    hint = "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?"
+    if seen.code == TIMED_OUT:
+        message = f"A program listens on {address}, but it does not answer."
+        return ConnectTimeout(message, f"{hint} If it is Milvus, see its log.", field=FIELD)
+    message = f"A program listens on {address}, but it does not answer like Milvus. {seen.message}"
+    return ConnectionFailed(message, hint, field=FIELD)
 
 
 def _connected(addresses: tuple[str, ...], port: int) -> socket.socket:

@@ -1,5 +1,8 @@
 """Errors of Milvus and gRPC: the only module that knows their codes; it turns them into Vectorferry's errors.
 
+A Milvus may be the source or the target, so these are ``ServerError``s. Only rows that are sent have errors
+of a target: ``RowsRefused`` and ``UnknownOutcome``.
+
 A Milvus status carries two numbers: ``code`` (since 2.3; names in Milvus's ``pkg/util/merr/errors.go``) and
 ``error_code``, the older enum (``ErrorCode`` in milvus-proto's ``common.proto``). Milvus Lite writes the
 older number into both, and 1 with an older number of 0 for unexpected errors. ``status_code`` combines both
@@ -20,10 +23,10 @@ from migrations_app.engine.errors import (
     FerryError,
     PrivilegeMissing,
     RowsRefused,
-    TargetBusy,
-    TargetChanged,
-    TargetError,
-    TargetUnavailable,
+    ServerBusy,
+    ServerChanged,
+    ServerError,
+    ServerUnavailable,
     UnknownOutcome,
     VersionUnsupported,
 )
@@ -55,22 +58,22 @@ class StatusMeaning(NamedTuple):
 COLLECTION_MISSING = "collection_missing"
 INDEX_MISSING = "index_missing"
 # Codes of errors that come from gRPC, not from Milvus. Checking host, port and TLS may show the reason.
-UNREACHABLE, TIMED_OUT, BROKEN = "target_unreachable", "target_timeout", "target_call_broken"
+UNREACHABLE, TIMED_OUT, BROKEN = "server_unreachable", "server_timeout", "server_call_broken"
 TRANSPORT_CODES = frozenset({UNREACHABLE, TIMED_OUT, BROKEN})
 BY_CODE: dict[int, StatusMeaning] = {
-    1: StatusMeaning(TargetUnavailable, RETRY),
-    2: StatusMeaning(TargetUnavailable, RETRY),
-    **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), StatusMeaning(TargetBusy, BUSY)),
-    7: StatusMeaning(TargetError, "The server's disk is full: free some space, then resume."),
+    1: StatusMeaning(ServerUnavailable, RETRY),
+    2: StatusMeaning(ServerUnavailable, RETRY),
+    **dict.fromkeys((3, 4, 8, 9, 11, 12, 1807), StatusMeaning(ServerBusy, BUSY)),
+    7: StatusMeaning(ServerError, "The server's disk is full: free some space, then resume."),
     10: StatusMeaning(
         VersionUnsupported, "This server does not have this feature. A newer Milvus may have it."
     ),
-    100: StatusMeaning(TargetChanged, CHANGED, COLLECTION_MISSING),
-    106: StatusMeaning(TargetUnavailable, RETRY),
-    109: StatusMeaning(TargetChanged, "Resume the job: the collection is checked again."),
-    200: StatusMeaning(TargetChanged, CHANGED),
-    700: StatusMeaning(TargetError, "Create an index first.", INDEX_MISSING),
-    800: StatusMeaning(DatabaseMissing, "Choose a database that exists, or create this one first."),
+    100: StatusMeaning(ServerChanged, CHANGED, COLLECTION_MISSING),
+    106: StatusMeaning(ServerUnavailable, RETRY),
+    109: StatusMeaning(ServerChanged, "Resume the job: the collection is checked again."),
+    200: StatusMeaning(ServerChanged, CHANGED),
+    700: StatusMeaning(ServerError, "Create an index first.", INDEX_MISSING),
+    800: StatusMeaning(DatabaseMissing, "Choose a database that exists there."),
     1400: StatusMeaning(AuthRefused, LOGIN),
     1401: StatusMeaning(PrivilegeMissing, PRIVILEGE),
 }
@@ -113,8 +116,8 @@ def from_status(status: Status, action: str, *, sending: bool = False) -> FerryE
         return RowsRefused(message)
     if sending and code in UNKNOWN_WHEN_SENDING:
         return UnknownOutcome(message, RETRY)
-    kind, hint, precise = BY_CODE.get(code, StatusMeaning(TargetError))
-    wait = _retry_after(reason) if kind is TargetBusy else None
+    kind, hint, precise = BY_CODE.get(code, StatusMeaning(ServerError))
+    wait = _retry_after(reason) if kind is ServerBusy else None
     return kind(message, hint, code=precise, retry_after_seconds=wait)
 
 
@@ -132,9 +135,9 @@ BY_GRPC_CODE: dict[grpc.StatusCode, StatusMeaning] = {
     grpc.StatusCode.UNAUTHENTICATED: StatusMeaning(AuthRefused, LOGIN),
     grpc.StatusCode.PERMISSION_DENIED: StatusMeaning(PrivilegeMissing, PRIVILEGE),
     grpc.StatusCode.UNIMPLEMENTED: StatusMeaning(VersionUnsupported, "A newer Milvus may support this call."),
-    grpc.StatusCode.RESOURCE_EXHAUSTED: StatusMeaning(TargetBusy, BUSY),
-    grpc.StatusCode.UNAVAILABLE: StatusMeaning(TargetUnavailable, RETRY, UNREACHABLE),
-    grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(TargetUnavailable, RETRY, TIMED_OUT),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: StatusMeaning(ServerBusy, BUSY),
+    grpc.StatusCode.UNAVAILABLE: StatusMeaning(ServerUnavailable, RETRY, UNREACHABLE),
+    grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(ServerUnavailable, RETRY, TIMED_OUT),
 }
 NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|connection refused", re.I)
 TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
@@ -147,8 +150,8 @@ def from_rpc(error: grpc.RpcError, action: str, *, sending: bool = False) -> Fer
     if sending and TOO_LARGE_TEXT.search(details):
         return RowsRefused(message, code="request_too_large")
     kind, hint, precise = BY_GRPC_CODE.get(
-        code, StatusMeaning(UnknownOutcome if sending else TargetError, "", BROKEN)
+        code, StatusMeaning(UnknownOutcome if sending else ServerError, "", BROKEN)
     )
-    if sending and kind is TargetUnavailable and not NEVER_CONNECTED_TEXT.search(details):
+    if sending and kind is ServerUnavailable and not NEVER_CONNECTED_TEXT.search(details):
         return UnknownOutcome(message, RETRY)
     return kind(message, hint, code=precise)

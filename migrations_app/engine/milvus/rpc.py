@@ -17,7 +17,7 @@ import grpc
 from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
 from migrations_app.engine.address_guard import Resolve
-from migrations_app.engine.errors import TargetUnavailable
+from migrations_app.engine.errors import FerryError, ServerError, ServerUnavailable
 from migrations_app.engine.milvus.address import grpc_target
 from migrations_app.engine.milvus.errors import from_rpc, from_status
 from migrations_app.engine.milvus.settings import MilvusSettings
@@ -40,14 +40,22 @@ OPTIONS: list[tuple[str, Any]] = [
 # The variables in which gRPC looks for a proxy.
 PROXY_VARIABLES = ("grpc_proxy", "https_proxy", "http_proxy")
 Send = Callable[..., Any]
+# Returns the error of the source or of the target for an error of their server.
+Translate = Callable[[ServerError], FerryError]
 
 
 class Rpc:
-    """Calls to one database of one server. Connects on first use, and again after a fork. Thread-safe."""
+    """Calls to one database of one server. Connects on first use, and again after a fork. Thread-safe.
 
-    def __init__(self, settings: MilvusSettings, database: str, resolve: Resolve) -> None:
+    ``translate`` gives the errors of the end that uses it, a source or a target.
+    """
+
+    def __init__(
+        self, settings: MilvusSettings, database: str, resolve: Resolve, translate: Translate
+    ) -> None:
         self.address = settings.address
         self._resolve = resolve
+        self._translate = translate
         self.database = database
         self._ca_cert = settings.ca_cert.encode() if settings.ca_cert else None
         authorization = settings.authorization()
@@ -76,12 +84,16 @@ class Rpc:
         try:
             answer = invoke(request, timeout=timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise from_rpc(error, action, sending=sending) from None
+            raise self._own(from_rpc(error, action, sending=sending)) from None
         except ValueError as error:  # grpc raises this if the channel was closed meanwhile
-            raise TargetUnavailable(f"Milvus did not {action}: the connection was closed.") from error
+            closed = ServerUnavailable(f"Milvus did not {action}: the connection was closed.")
+            raise self._own(closed) from error
         if problem := from_status(getattr(answer, "status", answer), action, sending=sending):
-            raise problem
+            raise self._own(problem)
         return answer
+
+    def _own(self, error: FerryError) -> FerryError:
+        return self._translate(error) if isinstance(error, ServerError) else error
 
     def close(self) -> None:
         with self._lock:

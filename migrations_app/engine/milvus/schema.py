@@ -23,7 +23,7 @@ from pymilvus.grpc_gen.schema_pb2 import (
     ValueField,
 )
 
-from migrations_app.engine.errors import TargetError
+from migrations_app.engine.errors import ServerError
 from migrations_app.engine.milvus import analyzers
 from migrations_app.engine.model.target_schema import META, Function, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
@@ -181,7 +181,7 @@ def _function_message(function: Function) -> FunctionSchema:
 
 
 def from_message(answer: DescribeCollectionResponse) -> TargetSchema:
-    """Return the schema in a server's description. Raises ``TargetError`` if it contains something that
+    """Return the schema in a server's description. Raises ``ServerError`` if it contains something that
     Vectorferry cannot move."""
     return _from_request(_copying_request(answer))
 
@@ -218,7 +218,7 @@ def _from_request(request: CreateCollectionRequest) -> TargetSchema:
     schema = CollectionSchema.FromString(request.schema)
     for problem in _not_supported(schema):
         hint = "Choose another collection. Vectorferry never leaves a part of a collection out silently."
-        raise TargetError(f"“{request.collection_name}” {problem}.", hint)
+        raise ServerError(f"“{request.collection_name}” {problem}.", hint)
     return TargetSchema(
         name=request.collection_name,
         fields=tuple(field_of(field, schema.autoID) for field in schema.fields),

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pymilvus.grpc_gen import milvus_pb2
 from pymilvus.grpc_gen.common_pb2 import ClientInfo
 
-from migrations_app.engine.errors import VersionUnsupported
+from migrations_app.engine.address_guard import Resolve
+from migrations_app.engine.errors import AuthRefused, FerryError, VersionUnsupported
+from migrations_app.engine.milvus.diagnose import explain
+from migrations_app.engine.milvus.errors import TRANSPORT_CODES
 from migrations_app.engine.milvus.rpc import Rpc
+from migrations_app.engine.milvus.settings import MilvusSettings
 
 Version = tuple[int, ...]
 OLDEST: Version = (2, 3)
 # Replaces missing parts of a version: "2.6" counts as its newest patch, "master-…" as the newest version.
 NEWEST = 9999
+CONNECT_SECONDS = 5.0
 PRODUCTS = {"lite": "Milvus Lite", "milvus": "Milvus", "zilliz": "Zilliz Cloud"}
 
 
@@ -69,7 +74,33 @@ def detect(rpc: Rpc, timeout_seconds: float) -> Server:
     if server.flavour != "lite" and not server.has(OLDEST):
         raise VersionUnsupported(
             f"{server.product} {server.version} is too old: 2.3 or later is needed.",
-            "Upgrade it, or choose another target.",
+            "Upgrade it, or connect to another server.",
             field="uri",
         )
     return server
+
+
+def connect(rpc: Rpc, settings: MilvusSettings, resolve: Resolve) -> Server:
+    """Identify the server, and check that the login and the database are valid.
+
+    Raises ``ConnectionFailed`` with the field at fault, or an error of the end that ``rpc`` belongs to.
+    """
+    try:
+        server = detect(rpc, CONNECT_SECONDS)
+        collections(rpc)
+    except AuthRefused as error:
+        raise AuthRefused(
+            f"{settings.address} rejected the login.", error.hint, field=settings.secret_field
+        ) from None
+    except FerryError as error:
+        if error.code not in TRANSPORT_CODES:
+            raise
+        raise explain(settings.address, resolve, settings.ca_cert, error) from None
+    return server
+
+
+def collections(rpc: Rpc) -> tuple[str, ...]:
+    """Return the names of the collections in the database."""
+    request = milvus_pb2.ShowCollectionsRequest(db_name=rpc.database)
+    answer = rpc.call("ShowCollections", request, f"list the collections of “{rpc.database}”")
+    return tuple(sorted(answer.collection_names))

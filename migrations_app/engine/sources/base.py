@@ -39,7 +39,17 @@ from typing import ClassVar, Literal, Protocol
 import pyarrow as pa
 
 from migrations_app.engine.endpoint import Endpoint, NoSettings, SettingsModel
-from migrations_app.engine.errors import SourceError
+from migrations_app.engine.errors import (
+    FerryError,
+    ServerBusy,
+    ServerChanged,
+    ServerError,
+    ServerUnavailable,
+    SourceBusy,
+    SourceChanged,
+    SourceError,
+    SourceUnavailable,
+)
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.read_context import ReadContext
@@ -149,6 +159,19 @@ class Choice:
     value: str
     label: str = ""
     rows: int | None = None
+
+
+_OF_SOURCES: dict[type[ServerError], type[SourceError]] = {
+    ServerError: SourceError,
+    ServerUnavailable: SourceUnavailable,
+    ServerBusy: SourceBusy,
+    ServerChanged: SourceChanged,
+}
+
+
+def source_error(error: ServerError) -> FerryError:
+    """Return the error of a source for an error of its server, in code that it shares with a target."""
+    return error.translated(_OF_SOURCES)
 
 
 class Source(Endpoint):

@@ -10,6 +10,17 @@ from typing import Protocol
 import pyarrow as pa
 
 from migrations_app.engine.endpoint import Endpoint, SettingsModel
+from migrations_app.engine.errors import (
+    FerryError,
+    ServerBusy,
+    ServerChanged,
+    ServerError,
+    ServerUnavailable,
+    TargetBusy,
+    TargetChanged,
+    TargetError,
+    TargetUnavailable,
+)
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.stop_token import StopToken
@@ -70,6 +81,19 @@ class IndexState:
     rows_total: int
     is_finished: bool
     failed: str = ""
+
+
+_OF_TARGETS: dict[type[ServerError], type[TargetError]] = {
+    ServerError: TargetError,
+    ServerUnavailable: TargetUnavailable,
+    ServerBusy: TargetBusy,
+    ServerChanged: TargetChanged,
+}
+
+
+def target_error(error: ServerError) -> FerryError:
+    """Return the error of a target for an error of its server."""
+    return error.translated(_OF_TARGETS)
 
 
 class Target(Endpoint):

@@ -40,30 +40,30 @@ def test_rows_that_milvus_never_accepts_are_refused_with_its_reason(seen):
 
 
 @pytest.mark.parametrize("seen", ROW_FAULTS, ids=lambda s: s.reason[:40])
-def test_the_same_status_without_rows_is_a_target_error(seen):
-    assert type(from_status(seen, "create “items”")) is e.TargetError
+def test_the_same_status_without_rows_is_a_server_error(seen):
+    assert type(from_status(seen, "create “items”")) is e.ServerError
 
 
 @pytest.mark.parametrize(
     ("seen", "kind"),
     [
-        (status(8, 49, "rate limit exceeded[rate=0.1]"), e.TargetBusy),
-        (status(0, 49, "rate limit exceeded"), e.TargetBusy),
-        (status(9, 48, "quota exceeded[reason=memory quota exceeded, please allocate more]"), e.TargetBusy),
-        (status(0, 53, "memory quota exhausted"), e.TargetBusy),
-        (status(3, 52, "memory limit exceeded"), e.TargetBusy),
-        (status(4, 1, "request limit exceeded"), e.TargetBusy),
-        (status(11, 1, "time tick long delay"), e.TargetBusy),
-        (status(1, 56, "service not ready"), e.TargetUnavailable),
+        (status(8, 49, "rate limit exceeded[rate=0.1]"), e.ServerBusy),
+        (status(0, 49, "rate limit exceeded"), e.ServerBusy),
+        (status(9, 48, "quota exceeded[reason=memory quota exceeded, please allocate more]"), e.ServerBusy),
+        (status(0, 53, "memory quota exhausted"), e.ServerBusy),
+        (status(3, 52, "memory limit exceeded"), e.ServerBusy),
+        (status(4, 1, "request limit exceeded"), e.ServerBusy),
+        (status(11, 1, "time tick long delay"), e.ServerBusy),
+        (status(1, 56, "service not ready"), e.ServerUnavailable),
         (status(2, 1, "service unavailable"), e.UnknownOutcome),
         (status(10001, 1, "context deadline exceeded"), e.UnknownOutcome),
-        (status(100, 4, "collection not found[collection=items]"), e.TargetChanged),
-        (status(109, 62, "collection schema mismatch"), e.TargetChanged),
-        (status(200, 15, "partition not found[partition=p]"), e.TargetChanged),
-        (status(200, 200, "p"), e.TargetChanged),
+        (status(100, 4, "collection not found[collection=items]"), e.ServerChanged),
+        (status(109, 62, "collection schema mismatch"), e.ServerChanged),
+        (status(200, 15, "partition not found[partition=p]"), e.ServerChanged),
+        (status(200, 200, "p"), e.ServerChanged),
         (status(1401, 3, "privilege not permitted"), e.PrivilegeMissing),
-        (status(1, 0, "'NoneType' object is not iterable"), e.TargetError),
-        (status(65535, 1, "message queue internal error"), e.TargetError),
+        (status(1, 0, "'NoneType' object is not iterable"), e.ServerError),
+        (status(65535, 1, "message queue internal error"), e.ServerError),
     ],
 )
 def test_each_answer_of_milvus_to_rows_has_its_own_error(seen, kind):
@@ -138,21 +138,21 @@ CODES = grpc.StatusCode
 @pytest.mark.parametrize(
     ("code", "details", "sending", "calling"),
     [
-        (CODES.UNAVAILABLE, REFUSED, e.TargetUnavailable, e.TargetUnavailable),
-        (CODES.UNAVAILABLE, "DNS resolution failed for x", e.TargetUnavailable, e.TargetUnavailable),
-        (CODES.UNAVAILABLE, "Stream removed (Socket closed)", e.UnknownOutcome, e.TargetUnavailable),
-        (CODES.UNAVAILABLE, "recvmsg:Connection reset by peer", e.UnknownOutcome, e.TargetUnavailable),
-        (CODES.DEADLINE_EXCEEDED, "Deadline Exceeded", e.UnknownOutcome, e.TargetUnavailable),
-        (CODES.CANCELLED, "Channel closed!", e.UnknownOutcome, e.TargetError),
-        (CODES.INTERNAL, "Received RST_STREAM", e.UnknownOutcome, e.TargetError),
+        (CODES.UNAVAILABLE, REFUSED, e.ServerUnavailable, e.ServerUnavailable),
+        (CODES.UNAVAILABLE, "DNS resolution failed for x", e.ServerUnavailable, e.ServerUnavailable),
+        (CODES.UNAVAILABLE, "Stream removed (Socket closed)", e.UnknownOutcome, e.ServerUnavailable),
+        (CODES.UNAVAILABLE, "recvmsg:Connection reset by peer", e.UnknownOutcome, e.ServerUnavailable),
+        (CODES.DEADLINE_EXCEEDED, "Deadline Exceeded", e.UnknownOutcome, e.ServerUnavailable),
+        (CODES.CANCELLED, "Channel closed!", e.UnknownOutcome, e.ServerError),
+        (CODES.INTERNAL, "Received RST_STREAM", e.UnknownOutcome, e.ServerError),
         (CODES.UNAUTHENTICATED, "auth check failure", e.AuthRefused, e.AuthRefused),
         (CODES.PERMISSION_DENIED, "PrivilegeInsert", e.PrivilegeMissing, e.PrivilegeMissing),
-        (CODES.RESOURCE_EXHAUSTED, "too many requests", e.TargetBusy, e.TargetBusy),
+        (CODES.RESOURCE_EXHAUSTED, "too many requests", e.ServerBusy, e.ServerBusy),
         (
             CODES.RESOURCE_EXHAUSTED,
             "grpc: received message larger than max (70000154 vs. 67108864)",
             e.RowsRefused,
-            e.TargetBusy,
+            e.ServerBusy,
         ),
         (CODES.UNIMPLEMENTED, "unknown method", e.VersionUnsupported, e.VersionUnsupported),
     ],

@@ -12,7 +12,7 @@ from pymilvus.grpc_gen.common_pb2 import ConsistencyLevel, KeyValuePair
 from pymilvus.grpc_gen.milvus_pb2 import DescribeCollectionResponse
 from pymilvus.grpc_gen.schema_pb2 import CollectionSchema, FieldSchema, StructArrayFieldSchema, ValueField
 
-from migrations_app.engine.errors import TargetError
+from migrations_app.engine.errors import ServerError
 from migrations_app.engine.milvus.schema import (
     NUMBERS,
     create_request,
@@ -199,7 +199,7 @@ def test_an_unknown_type_is_named_in_the_error():
     message = to_message(TargetSchema("items", (KEY, VECTOR)))
     message.fields.append(FieldSchema(name="place", data_type=24))
 
-    with pytest.raises(TargetError, match=r"place.*Geometry"):
+    with pytest.raises(ServerError, match=r"place.*Geometry"):
         from_message(DescribeCollectionResponse(schema=message))
 
 
@@ -217,7 +217,7 @@ def test_what_cannot_be_moved_is_named_and_never_dropped(change, named):
     message = to_message(TargetSchema("items", (KEY, VECTOR)))
     message.MergeFrom(CollectionSchema(**change))
 
-    with pytest.raises(TargetError, match=f"“items”.*{named}"):
+    with pytest.raises(ServerError, match=f"“items”.*{named}"):
         from_message(DescribeCollectionResponse(schema=message))
 
 

@@ -25,8 +25,9 @@ from migrations_app.engine.errors import (
     TlsFailed,
     VersionUnsupported,
 )
+from migrations_app.engine.milvus import server
 from migrations_app.engine.milvus.settings import MilvusSettings
-from migrations_app.engine.targets.milvus import target as target_module
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.targets.milvus.target import MilvusTarget
 from tests.emulators.milvus import MilvusEmulator, aborting
 from tests.kit.certificates import Certificate
@@ -57,7 +58,7 @@ def target(uri, database="default", **login):
 
 def refused(kind, field, uri, database="default", **login):
     with target(uri, database, **login) as milvus, pytest.raises(kind) as caught:
-        milvus.check()
+        milvus.check(ReadContext())
     assert type(caught.value) is kind
     assert caught.value.field == field
     assert caught.value.hint
@@ -84,7 +85,7 @@ def test_a_port_where_nothing_listens_is_reported_on_the_uri():
 
 def test_a_server_that_never_answers_is_reported_as_a_timeout(monkeypatch):
     """A full backlog drops further connections, as a firewall does."""
-    monkeypatch.setattr(target_module, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(server, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr("migrations_app.engine.milvus.diagnose.TIMEOUT_SECONDS", 0.5)
     with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
         silent.bind(("127.0.0.1", 0))
@@ -151,7 +152,7 @@ def test_a_broken_certificate_is_reported_on_ca_cert(secure):
 
 def test_tls_with_the_right_authority_works(secure, certificate):
     with target(secure.uri, ca_cert=certificate.pem) as milvus:
-        assert milvus.check().product == "Milvus Lite"
+        assert milvus.check(ReadContext()).product == "Milvus Lite"
 
 
 def test_the_certificate_is_checked_against_the_name_that_was_typed(tmp_path):
@@ -159,7 +160,7 @@ def test_the_certificate_is_checked_against_the_name_that_was_typed(tmp_path):
     ca_cert = certificate.pem
     with MilvusEmulator(tmp_path, certificate=certificate).running() as secure:
         with target(f"https://localhost:{secure.port}", ca_cert=ca_cert) as milvus:
-            assert milvus.check().product == "Milvus Lite"
+            assert milvus.check(ReadContext()).product == "Milvus Lite"
         refused(TlsFailed, "ca_cert", f"https://127.0.0.1:{secure.port}", ca_cert=ca_cert)
 
 
@@ -172,7 +173,7 @@ def test_a_name_is_resolved_once_for_all_calls(emulator, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with target(f"http://milvus.example:{emulator.port}") as milvus:
-        milvus.check()
+        milvus.check(ReadContext())
         milvus.databases()
 
 
@@ -184,7 +185,7 @@ def test_each_address_of_a_name_is_tried(emulator, monkeypatch):
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: entries)
     with target(f"http://milvus.example:{emulator.port}") as milvus:
-        milvus.check()
+        milvus.check(ReadContext())
 
 
 @pytest.mark.parametrize(("exception", "proxied"), [("", True), ("localhost", False)])
@@ -205,7 +206,7 @@ def test_a_proxy_is_asked_for_the_checked_address_except_for_names_in_no_proxy(
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
         monkeypatch.setenv("no_proxy", exception)
         with target(f"http://localhost:{emulator.port}") as milvus, suppress(ConnectionFailed):
-            milvus.check()
+            milvus.check(ReadContext())
         proxy.shutdown(socket.SHUT_RDWR)
 
     assert bool(asked) == proxied
@@ -233,7 +234,7 @@ def test_the_right_login_is_sent_with_every_call(emulator, login):
     emulator.login = "root:right"
 
     with target(emulator.uri, **login) as milvus:
-        milvus.check()
+        milvus.check(ReadContext())
         milvus.databases()
 
     assert len({metadata["authorization"] for _, metadata in emulator.calls}) == 1
@@ -245,7 +246,7 @@ def test_a_login_without_the_privilege_to_list_collections_is_refused(emulator):
     )
 
     with target(emulator.uri) as milvus, pytest.raises(PrivilegeMissing):
-        milvus.check()
+        milvus.check(ReadContext())
 
 
 def test_a_login_that_may_not_list_databases_sees_only_its_own(emulator):
@@ -274,7 +275,7 @@ def test_zilliz_cloud_is_recognized_by_its_answer_to_connect(emulator):
     emulator.answer("Connect", lambda request, context: hello)
 
     with target(emulator.uri) as milvus:
-        assert str(milvus.check()) == "Zilliz Cloud 2.6"
+        assert str(milvus.check(ReadContext())) == "Zilliz Cloud 2.6"
         assert milvus.capabilities().null_vectors
 
 
@@ -282,7 +283,7 @@ def test_a_server_that_hides_its_version_is_treated_as_the_newest(emulator):
     emulator.answer("GetVersion", version("master-20260226-abcdef"))
 
     with target(emulator.uri) as milvus:
-        found = milvus.check()
+        found = milvus.check(ReadContext())
 
     assert "does not report its version" in found.warnings[0]
 
@@ -292,7 +293,7 @@ def test_a_server_that_is_starting_is_not_mistaken_for_another_program(emulator)
     emulator.answer("GetVersion", lambda request, context: milvus_pb2.GetVersionResponse(status=starting))
 
     with target(emulator.uri) as milvus, pytest.raises(TargetUnavailable, match="service not ready"):
-        milvus.check()
+        milvus.check(ReadContext())
 
 
 def test_a_database_that_does_not_exist_is_reported_on_its_field(milvus_uri):
@@ -303,7 +304,7 @@ def test_a_database_that_does_not_exist_is_reported_on_its_field(milvus_uri):
 
 def test_a_real_server_reports_its_version_databases_and_host(milvus_uri):
     with target(milvus_uri) as milvus:
-        assert str(milvus.check()) in ("Milvus Lite 3.2.2", "Milvus 2.3.5")
+        assert str(milvus.check(ReadContext())) in ("Milvus Lite 3.2.2", "Milvus 2.3.5")
         assert "default" in milvus.databases()
         assert milvus.hosts() == ("127.0.0.1",)
 
@@ -312,7 +313,7 @@ def test_a_target_reconnects_to_a_server_that_comes_back(tmp_path):
     emulator = MilvusEmulator(tmp_path)
     with emulator.running():
         milvus = target(emulator.uri)
-        milvus.check()
+        milvus.check(ReadContext())
     with pytest.raises(TargetUnavailable):
         milvus.collections()
     with replace(emulator).running():
@@ -329,6 +330,7 @@ def test_a_target_reconnects_to_a_server_that_comes_back(tmp_path):
 
 FORKING = """
 import os, sys
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.targets.milvus.target import MilvusTarget
 milvus = MilvusTarget(MilvusTarget.Settings(uri=sys.argv[1]))
 if sys.argv[2] == "used":

@@ -48,6 +48,7 @@ class PostgresSource(Source):
     title: ClassVar[str] = "PostgreSQL"
     Settings: ClassVar[type[SettingsModel]] = PostgresSettings
     Selection: ClassVar[type[SettingsModel]] = PostgresSelection
+    address_field: str = "host"
     collection_words: ClassVar[tuple[str, str]] = ("table", "tables")
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
         ("dims", "nulls", "extremes", "duplicates", "values")

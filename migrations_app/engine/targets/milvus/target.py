@@ -10,17 +10,15 @@ from pymilvus.grpc_gen import milvus_pb2 as m
 
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import (
-    AuthRefused,
     DatabaseMissing,
     PrivilegeMissing,
+    ServerError,
     TargetChanged,
-    TargetError,
     VersionUnsupported,
 )
 from migrations_app.engine.milvus import server
 from migrations_app.engine.milvus.capabilities import Capabilities, capabilities_of
-from migrations_app.engine.milvus.diagnose import explain
-from migrations_app.engine.milvus.errors import COLLECTION_MISSING, TRANSPORT_CODES
+from migrations_app.engine.milvus.errors import COLLECTION_MISSING
 from migrations_app.engine.milvus.rpc import Rpc
 from migrations_app.engine.milvus.schema import create_request, from_message
 from migrations_app.engine.milvus.settings import MilvusSettings
@@ -28,12 +26,11 @@ from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.stop_token import StopToken
-from migrations_app.engine.targets.base import Channel, IndexState, LoadState, Target
+from migrations_app.engine.targets.base import Channel, IndexState, LoadState, Target, target_error
 from migrations_app.engine.targets.milvus import counting, indexing
 from migrations_app.engine.targets.milvus.channel import MilvusChannel
 from migrations_app.engine.targets.milvus.comparing import differences
 
-CONNECT_SECONDS = 5.0
 LITE_WARNING = (
     "Milvus Lite is a single process that takes one writer at a time. Use it for trials and small data sets."
 )
@@ -52,7 +49,7 @@ class MilvusTarget(Target):
         "The user or API key needs the privileges to create collections and indexes and to write rows.",
         "Milvus 2.3 or later, Milvus Lite as a server, or Zilliz Cloud.",
     )
-    address_field = "uri"
+    address_field: str = "uri"
 
     def __init__(self, settings: SettingsModel, database: str = "default") -> None:
         assert isinstance(settings, MilvusSettings)
@@ -65,7 +62,7 @@ class MilvusTarget(Target):
                 field="database",
             )
         self._milvus_settings = settings
-        self._rpc = Rpc(settings, self.database, self.resolve)
+        self._rpc = Rpc(settings, self.database, self.resolve, target_error)
         self._server: server.Server | None = None
 
     def close(self) -> None:
@@ -88,20 +85,7 @@ class MilvusTarget(Target):
         return capabilities_of(self._server or self._connect())
 
     def _connect(self) -> server.Server:
-        """Identify the server, and check that the login and the database are valid."""
-        try:
-            self._server = server.detect(self._rpc, CONNECT_SECONDS)
-            self.collections()
-        except AuthRefused as error:
-            field = self._milvus_settings.secret_field
-            raise AuthRefused(
-                f"{self._milvus_settings.address} rejected the login.", error.hint, field=field
-            ) from None
-        except TargetError as error:
-            if error.code not in TRANSPORT_CODES:
-                raise
-            settings = self._milvus_settings
-            raise explain(settings.address, self.resolve, settings.ca_cert, error.message) from None
+        self._server = server.connect(self._rpc, self._milvus_settings, self.resolve)
         return self._server
 
     def databases(self) -> tuple[str, ...]:
@@ -114,9 +98,7 @@ class MilvusTarget(Target):
         return tuple(sorted(answer.db_names))
 
     def collections(self) -> tuple[str, ...]:
-        request = m.ShowCollectionsRequest(db_name=self.database)
-        action = f"list the collections of “{self.database}”"
-        return tuple(sorted(self._rpc.call("ShowCollections", request, action).collection_names))
+        return server.collections(self._rpc)
 
     def aliases(self, name: str) -> tuple[str, ...]:
         """Return the aliases. Empty if the server does not support or allow listing them."""
@@ -129,7 +111,7 @@ class MilvusTarget(Target):
 
     def describe(self, name: str) -> TargetSchema | None:
         try:
-            return from_message(self._description(name))
+            return _schema(self._description(name))
         except TargetChanged as error:
             if error.code != COLLECTION_MISSING:
                 raise
@@ -168,7 +150,7 @@ class MilvusTarget(Target):
         may replace others, the old rows are deleted first.
         """
         description = self._description(schema.name)
-        if names := differences(from_message(description), schema):
+        if names := differences(_schema(description), schema):
             raise TargetChanged(
                 f"“{schema.name}” is not the collection that this job created: {', '.join(names)} differ.",
                 "Choose another name, or drop that collection and start over.",
@@ -225,3 +207,10 @@ class MilvusTarget(Target):
 
     def release(self, name: str) -> None:
         indexing.release(self._rpc, name)
+
+
+def _schema(description: Any) -> TargetSchema:
+    try:
+        return from_message(description)
+    except ServerError as error:
+        raise target_error(error) from None
