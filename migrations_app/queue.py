@@ -32,6 +32,7 @@ class Task(StrEnum):
     PREPARE = "prepare"
     WORK = "work"
     FINISH = "finish"
+    CONTINUE = "continue_control_task"
     SETTLE = "settle"
     POST_MIGRATION = "post_migration"
 
@@ -40,8 +41,8 @@ TASKS = {f"migrations_app.worker.tasks.{task}": task for task in Task}
 
 
 def queue_of(task: Task) -> str:
-    """Return the queue of a task. Moving rows takes long, so all other tasks use a separate queue."""
-    return DATA if task is Task.WORK else CONTROL
+    """Return the queue of a task. What takes long uses a separate queue."""
+    return DATA if task in (Task.WORK, Task.CONTINUE) else CONTROL
 
 
 def wake(job: Job, task: Task, *, delay_seconds: float = 0) -> None:

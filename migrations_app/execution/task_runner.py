@@ -1,25 +1,41 @@
-"""Task runner: runs a control task under a lease, with a heartbeat and a run log, and handles its errors."""
+"""Task runner: runs a control task under a lease, with a heartbeat and a run log, and handles its errors.
+
+A control task works in turns. A turn in the control queue takes at most ``CONTROL_SECONDS``, so that no job
+holds its process; what is not finished then continues in the data queue, in turns of at most
+``VECTORFERRY_SLICE_SECONDS``.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db.models import Q
 
 from migrations_app import queue
-from migrations_app.engine.errors import Canceled, Draining, FerryError, Interrupted, LeaseLost, PlanRefused
-from migrations_app.engine.read_context import ReadContext
-from migrations_app.engine.stop_token import StopToken
+from migrations_app.engine.errors import (
+    Canceled,
+    Draining,
+    FerryError,
+    Interrupted,
+    LeaseLost,
+    PlanRefused,
+    TimeIsUp,
+)
+from migrations_app.engine.read_context import ReadContext, time_limit
+from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.execution import lease
 from migrations_app.execution.heartbeat import Heartbeat, drain
 from migrations_app.models import Job, StepState
 from migrations_app.models.status import Status
 from migrations_app.reporting.run_log import RunLog
 
+CONTROL_SECONDS = 10.0
 # Added to the delay of a wake-up, so that it does not come before the retry time by the database's clock.
 CLOCK_SLACK_SECONDS = 0.3
 TAKEN_OVER = "Another worker took over this task."
@@ -29,11 +45,13 @@ STOPPING = Q(status=Status.CANCELING) | (Q(status=Status.IN_PROGRESS) & ~Q(error
 
 @dataclass(frozen=True, slots=True)
 class HeldJob:
-    """A job whose lease this process holds. ``stop`` is set when the task must stop."""
+    """A job whose lease this process holds. ``stop`` is set when the task must stop. Work that can be divided
+    ends its turn at ``deadline``."""
 
     job: Job
     log: RunLog
     stop: StopToken
+    deadline: Deadline
 
     @property
     def ctx(self) -> ReadContext:
@@ -60,20 +78,27 @@ class ControlTask:
     failed: Callable[[Job, FerryError], object]
 
 
-def run_under_lease(job: Job, control: ControlTask) -> None:
+def run_under_lease(job: Job, control: ControlTask, *, is_long: bool = False) -> None:
     """Run the body under the job's lease. Does nothing if another process holds the lease.
 
-    Afterwards the lease is released, and then the next wake-up is sent.
+    ``is_long``: the turn may take ``VECTORFERRY_SLICE_SECONDS``, or longer if it cannot be divided; it must
+    not be in the control queue. Afterwards the lease is released, and then the next wake-up is sent.
     """
     terms, since = lease.terms(), time.monotonic()
     if not lease.take(job, terms, control.condition):
         return
     # The copy keeps the fence of this lease: the body may reload the job.
-    log, stop, held = RunLog(job), StopToken(), copy(job)
+    log, stop, held, task = RunLog(job), StopToken(), copy(job), control.task
     try:
-        with Heartbeat(lambda: _beat(held, terms, control.condition, log), terms, stop, since):
-            again = control.body(HeldJob(job, log, stop))
+        with (
+            Heartbeat(lambda: _beat(held, terms, control.condition, log), terms, stop, since),
+            _turn(job, stop, log, is_long=is_long) as ctx,
+        ):
+            again = control.body(HeldJob(job, log, ctx.stop, ctx.deadline))
         lease.release(held, attempts=0, not_before=None)
+    except TimeIsUp:
+        lease.release(held)
+        again, task = RunAgain(), queue.Task.CONTINUE
     except LeaseLost as lost:
         log("warning", lost.message)
         again = None
@@ -85,7 +110,13 @@ def run_under_lease(job: Job, control: ControlTask) -> None:
     finally:
         log.flush()
     if again is not None:
-        queue.wake(job, control.task, delay_seconds=again.seconds)
+        queue.wake(job, task, delay_seconds=again.seconds)
+
+
+def _turn(job: Job, stop: StopToken, log: RunLog, *, is_long: bool) -> AbstractContextManager[ReadContext]:
+    """Return the limits of a turn. A command that runs a job in its own process holds no other job up."""
+    ctx = ReadContext(stop, Deadline(settings.VECTORFERRY_SLICE_SECONDS), log=log)
+    return nullcontext(ctx) if is_long or job.inline else time_limit(ctx, CONTROL_SECONDS)
 
 
 def _beat(job: Job, terms: lease.Terms, condition: Q, log: RunLog) -> Interrupted | None:

@@ -22,9 +22,7 @@ from migrations_app.models import JobCollection, JobStep, StepKind, StepState, T
 from migrations_app.models.step import ACTIONS
 from migrations_app.stages.post_migration import spec_of
 
-# After TURN_SECONDS a count that waits for an index or a load frees the process; it continues after
-# PAUSE_SECONDS.
-TURN_SECONDS = 20.0
+# A count that waits for an index or a load frees the process, and continues after this time.
 PAUSE_SECONDS = 1.0
 PAGE_BYTES = 256 * 1024
 

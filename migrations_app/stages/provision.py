@@ -8,14 +8,13 @@ from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.preflight.scans import existing
-from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.targets.milvus.comparing import differences
 from migrations_app.engine.verification.row_count import CountState
 from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.models.status import RUNNING, Stage
-from migrations_app.stages.count import PAUSE_SECONDS, TURN_SECONDS, count_before
+from migrations_app.stages.count import PAUSE_SECONDS, count_before
 
 # States in which this job has not begun to create its collection.
 BEFORE_CREATING = (TargetState.NONE, TargetState.REPLACING)
@@ -56,7 +55,7 @@ def _append_to(
     is_counted = row.job.options.verify != "none"
     state = CountState()
     if is_counted:
-        state = count_before(row, target).run(held.stop, Deadline(TURN_SECONDS))
+        state = count_before(row, target).run(held.stop, held.deadline)
         if not state.is_done:
             return RunAgain(PAUSE_SECONDS)
     _create_partitions(held, plan, target)

@@ -10,7 +10,6 @@ from migrations_app.engine.errors import SourceError, VerifyMismatch
 from migrations_app.engine.model.counters import Counters
 from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import Count, MeasureRequest, Source
-from migrations_app.engine.stop_token import Deadline
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.verification.duplicate_keys import key_rows
 from migrations_app.engine.verification.partition_counts import check_partitions, check_partitions_read
@@ -20,7 +19,6 @@ from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, JobCollection, StepKind, StepState
 from migrations_app.stages.count import (
     PAUSE_SECONDS,
-    TURN_SECONDS,
     count_after,
     key_check_counts,
     partition_rows_before,
@@ -45,7 +43,7 @@ def verify(held: HeldJob, source: Source, target: Target) -> RunAgain | None:
             row.rows_source_after = count.rows
             row.rows_source_exact &= count.is_exact
             row.save(update_fields=("rows_source_after", "rows_source_exact"))
-        counted = count_after(row, target, source, held.log).run(held.stop, Deadline(TURN_SECONDS))
+        counted = count_after(row, target, source, held.log).run(held.stop, held.deadline)
         if not counted.is_done:
             return RunAgain(PAUSE_SECONDS)
         _store(held, row, source, target, counted)

@@ -49,7 +49,8 @@ def schedule(job: Job, waiting: Counter[tuple[Task, int]] | None = None) -> None
         return
     waiting = queue.waiting() if waiting is None else waiting
     for task, number in wanted.items():
-        for _ in range(number - waiting[task, job.pk]):
+        continued = waiting[Task.CONTINUE, job.pk] if task in (Task.PREPARE, Task.FINISH) else 0
+        for _ in range(number - waiting[task, job.pk] - continued):
             queue.wake(job, task)
 
 
@@ -73,10 +74,10 @@ def _moving(job: Job) -> Counter[Task]:
 def _control_task(job: Job) -> Task | None:
     if job.is_stopping:
         return None if services.job_is_held(job=job) else Task.SETTLE
-    if job.status == Status.PENDING or job.stage == Stage.PREPARING:
+    if job.status == Status.PENDING:
         return Task.PREPARE
     if job.is_running:
-        return Task.FINISH
+        return Task.PREPARE if job.stage == Stage.PREPARING else Task.FINISH
     if job.status == Status.SUCCESSFUL and job.steps.open_actions().exists():
         return Task.POST_MIGRATION
     return None

@@ -24,7 +24,7 @@ from migrations_app.stages.post_migration import post_migration as run_post_migr
 from migrations_app.stages.post_migration import post_migration_failed
 from migrations_app.stages.prepare import prepare as prepare_job
 from migrations_app.stages.prepare import prepare_failed
-from migrations_app.worker.scheduler import schedule
+from migrations_app.worker.scheduler import due, schedule
 
 PREPARE = ControlTask(Task.PREPARE, prepare_job, ACTIVE & Q(stage=Stage.PREPARING), prepare_failed)
 FINISH = ControlTask(Task.FINISH, finish_job, ACTIVE & ~Q(stage=Stage.PREPARING), finish_failed)
@@ -79,6 +79,15 @@ def post_migration(job_id: int) -> None:
         schedule(job)
 
 
+def continue_control_task(job_id: int) -> None:
+    """Continue a control task that needs longer than a turn in the control queue."""
+    if job := _job(job_id, Task.CONTINUE):
+        for control in (PREPARE, FINISH, SETTLE, POST_MIGRATION):
+            if control.task in due(job):
+                run_under_lease(job, control, is_long=True)
+        schedule(job)
+
+
 def _job(job_id: int, task: Task) -> Job | None:
     """Return the job if it exists and this process accepts new work, else None."""
     job = Job.objects.select_related("source_connection", "target_connection").filter(pk=job_id).first()
@@ -92,6 +101,7 @@ BY_NAME = {
     Task.PREPARE: prepare,
     Task.WORK: work,
     Task.FINISH: finish,
+    Task.CONTINUE: continue_control_task,
     Task.SETTLE: settle,
     Task.POST_MIGRATION: post_migration,
 }

@@ -34,9 +34,9 @@ def next_task(name: str):
 
 
 @pytest.mark.parametrize(
-    ("task", "name"), [(task, "data" if task is Task.WORK else "control") for task in Task]
+    ("task", "name"), [(task, "data" if task in (Task.WORK, Task.CONTINUE) else "control") for task in Task]
 )
-def test_only_tasks_that_move_rows_go_to_the_data_queue(job, task, name):
+def test_only_tasks_that_may_take_long_go_to_the_data_queue(job, task, name):
     queue.wake(job, task)
     assert OrmQ.objects.get().key == name
     assert next_task(name) == (task, (job.pk,))

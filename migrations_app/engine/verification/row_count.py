@@ -24,6 +24,8 @@ from migrations_app.engine.verification.stall import StallDetector
 # Other work on the loaded collection. It gets the number of rows, and returns True when it is finished.
 WhileLoaded = Callable[[int, StopToken, Deadline], bool]
 POLL_SECONDS = 0.5
+# The longest wait for a load in one run.
+MAX_WAIT_SECONDS = 3.0
 MAX_ASKS = 3
 STATISTICS, COUNT = "statistics", "count(*)"
 
@@ -94,19 +96,22 @@ class RowCount:
         self._while_loaded = while_loaded
         self._stall_seconds = stall_seconds
         self._save = save
+        self._waited_seconds = 0.0
         self.state = state or CountState()
 
     def run(self, stop: StopToken, deadline: Deadline) -> CountState:
-        """Continue until done or until ``deadline``. If not done, run it again later with the saved state, in
-        any process.
+        """Continue until done, until ``deadline``, or until the collection takes long to load. If not done,
+        run it again later with the saved state, in any process.
 
         Raises the reason of ``stop`` (a cancel first restores the previous state), ``TargetChanged`` if the
         collection no longer exists, and retryable errors. After any other error the state has no ``rows``.
         """
         try:
-            while not self.state.is_done and not deadline.is_over:
+            while not self.state.is_done:
                 stop.check()
                 self._step(stop, deadline)
+                if deadline.is_over or self._waited_seconds >= MAX_WAIT_SECONDS:
+                    break
         except Canceled:
             self.undo()
             raise
@@ -190,6 +195,7 @@ class RowCount:
         if not load.is_loaded:
             self._check_stall(load.percent)
             stop.wait(POLL_SECONDS)
+            self._waited_seconds += POLL_SECONDS
         return load.is_loaded
 
     def _check_stall(self, percent: int) -> None:

@@ -180,7 +180,7 @@ def half_counted(world, moved, monkeypatch):
     """A job whose count created an index and waits for the load; between two turns the job has no lease."""
     load_state = MemoryTarget.load_state
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("not_loaded"))
-    monkeypatch.setattr("migrations_app.stages.verify.TURN_SECONDS", 0.2)
+    monkeypatch.setattr("migrations_app.engine.verification.row_count.MAX_WAIT_SECONDS", 0.1)
     job = moved()
     job.collections.get().slices.update(repeated=True)
     tasks.finish(job.pk)

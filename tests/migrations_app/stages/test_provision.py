@@ -377,7 +377,7 @@ def test_a_cancel_while_existing_rows_are_counted_restores_the_index_state(world
     collection = fill(world, range(5))
     load_state = MemoryTarget.load_state
     monkeypatch.setattr(MemoryTarget, "load_state", lambda self, name: LoadState("loading", 10))
-    monkeypatch.setattr("migrations_app.stages.provision.TURN_SECONDS", 0.2)
+    monkeypatch.setattr("migrations_app.engine.verification.row_count.MAX_WAIT_SECONDS", 0.1)
     job = world.job(APPEND)
     tasks.prepare(job.pk)
     collection.indexes["embedding"] = IndexSpec("embedding")  # created by the count
