@@ -124,7 +124,7 @@ def _collection(row: Any, job: Job) -> dict[str, Any]:
         "source_name": row.source,
         "target_name": row.target,
         "is_created": row.is_created,
-        "stage_title": _stage_title(row, job),
+        "stage_title": wording.collection_stage(row, job),
         # The counter is from the checkpoint, which does not include the rows in flight.
         "rows_read": row.rows_read + row.rows_in_flight,
         "in_flight": row.rows_in_flight,
@@ -146,14 +146,6 @@ def _collection(row: Any, job: Job) -> dict[str, Any]:
         "index_text": wording.index_text(row),
         "load_text": wording.load_text(row),
     }
-
-
-def _stage_title(row: Any, job: Job) -> str:
-    if row.slices_total and row.slices_done == row.slices_total:
-        return "Done" if job.is_ended or row.verified is not None else "Moved"
-    if job.is_ended:
-        return "Stopped"
-    return "Moving rows" if row.slices_running else "Waiting"
 
 
 NEXT_STEPS = (

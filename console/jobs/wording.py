@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from console.format import about
 from migrations_app.engine.log import counted
 from migrations_app.engine.sources.registry import SOURCES
 from migrations_app.models import Job, JobCollection, JobStep, StepKind, StepState, TargetState
 from migrations_app.models.status import Stage, Status
+from migrations_app.models.step import ACTIONS
 from migrations_app.reporting.report import JobRate, Totals
 
 IN_DOUBT = "A few more rows may be in the target: it had not confirmed them when the job stopped."
@@ -116,6 +119,28 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
         return f"The job had written {', '.join(with_rows)}. The collections that it created were dropped."
     sentences = f"The job had written {', '.join(with_rows)}. They were kept."
     return f"{sentences} {IN_DOUBT}" if is_in_doubt else sentences
+
+
+def collection_stage(row: Any, job: Job) -> str:
+    """Return what happens to a collection now, or how it ended. ``row`` has the counters of its slices."""
+    if step := _current_step(row, job):
+        label = str(StepKind(step.kind).label)
+        if step.state == StepState.FAILED:
+            return f"Failed while {label}"
+        return f"{label.capitalize()}, {step.percent} %" if step.percent else label.capitalize()
+    if row.slices_total and row.slices_done == row.slices_total:
+        return "Done" if job.is_ended or row.verified is not None else "Moved"
+    if job.is_ended:
+        return "Stopped"
+    return "Moving rows" if row.slices_running else "Waiting"
+
+
+def _current_step(row: JobCollection, job: Job) -> JobStep | None:
+    """Return the step that runs, or in which the job failed. Actions are shown separately."""
+    state = StepState.FAILED if job.status == Status.FAILED else StepState.RUNNING
+    steps = _steps(row)
+    current = [steps[kind] for kind in StepKind if kind in steps and steps[kind].state == state]
+    return next((step for step in reversed(current) if step.kind not in ACTIONS), None)
 
 
 def index_text(row: JobCollection) -> str:

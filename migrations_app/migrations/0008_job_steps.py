@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
             name='JobStep',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('prepare', 'checking the plan'), ('plan_slices', 'planning slices'), ('count_before', 'counting existing rows'), ('count_after', 'counting rows'), ('key_check', 'comparing keys'), ('duplicate_keys', 'counting duplicate keys'), ('verify', 'comparing counts'), ('index', 'creating indexes'), ('load', 'loading'), ('release', 'releasing'), ('cleanup', 'cleaning up')], max_length=20)),
+                ('kind', models.CharField(choices=[('prepare', 'checking the plan'), ('plan_slices', 'planning slices'), ('count_before', 'counting existing rows'), ('verify', 'comparing counts'), ('count_after', 'counting rows'), ('key_check', 'comparing keys'), ('duplicate_keys', 'counting duplicate keys'), ('index', 'creating indexes'), ('load', 'loading'), ('release', 'releasing'), ('cleanup', 'cleaning up')], max_length=20)),
                 ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='waiting', max_length=10)),
                 ('position', models.JSONField(blank=True, default=dict)),
                 ('percent', models.PositiveSmallIntegerField(default=0)),

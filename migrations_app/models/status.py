@@ -51,15 +51,19 @@ class SliceState(models.TextChoices):
 
 
 class StepKind(models.TextChoices):
-    """The kinds of steps of a job. The labels say what a running step does."""
+    """The kinds of steps of a job. The labels say what a running step does.
+
+    A step may be a part of an earlier one in this list: a key check is a part of the count, which is a part
+    of the verification.
+    """
 
     PREPARE = "prepare", "checking the plan"
     PLAN_SLICES = "plan_slices", "planning slices"
     COUNT_BEFORE = "count_before", "counting existing rows"
+    VERIFY = "verify", "comparing counts"
     COUNT_AFTER = "count_after", "counting rows"
     KEY_CHECK = "key_check", "comparing keys"
     DUPLICATE_KEYS = "duplicate_keys", "counting duplicate keys"
-    VERIFY = "verify", "comparing counts"
     INDEX = "index", "creating indexes"
     LOAD = "load", "loading"
     RELEASE = "release", "releasing"

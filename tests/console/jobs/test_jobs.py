@@ -292,6 +292,21 @@ def test_actions_done_on_a_finished_job_are_shown_and_not_offered_again(administ
     assert "index: created · being loaded, 40 %" in page
 
 
+def test_the_page_shows_the_step_that_runs_and_how_far_it_is(viewer):
+    job = make_job(stage=Stage.VERIFYING)
+    for kind, percent in (("verify", 0), ("count_after", 0), ("key_check", 40)):
+        add_step(job, kind=kind, state="running", percent=percent)
+    assert "Comparing keys, 40 %" in text(viewer.get(reverse("job", args=[job.public_id])))
+
+
+def test_a_step_that_failed_is_named_beside_its_collection(viewer):
+    job = make_job(Status.FAILED, error_code="target_failed", error_message="Out of memory.")
+    add_step(job, kind="verify", state="failed")
+    add_step(job, kind="count_after", state="failed", error_message="Out of memory.")
+    page = text(viewer.get(reverse("job", args=[job.public_id])))
+    assert "Failed while counting rows" in page
+
+
 def test_an_action_that_failed_is_offered_again(administrator):
     job = make_job(Status.SUCCESSFUL, ended_at=timezone.now())
     add_step(job, kind="load", state="failed", error_message="No memory.", error_hint="Add some.")

@@ -6,6 +6,7 @@ import pytest
 from django_q.models import OrmQ
 
 from migrations_app import queue, services
+from migrations_app.engine.errors import SourceError
 from migrations_app.models import Job, JobStep, StepKind, StepState
 from migrations_app.models.status import Stage, Status
 from migrations_app.worker import scheduler, tasks
@@ -64,6 +65,20 @@ def test_a_job_that_is_canceled_while_it_waits_for_its_long_turn_ends(world, wor
     assert work_off() == 1
     job.refresh_from_db()
     assert job.status == Status.CANCELED
+
+
+def test_a_step_that_fails_holds_the_error(world, work_off, monkeypatch):
+    def refuses(self, ref, wanted, ctx):
+        raise SourceError("The table cannot be divided.", "Add a key.")
+
+    monkeypatch.setattr(MemorySource, "slices", refuses)
+    job = world.job()
+    work_off()
+    job.refresh_from_db()
+    assert (job.status, job.error_message) == (Status.FAILED, "The table cannot be divided.")
+    states = dict(job.steps.values_list("kind", "state"))
+    assert states == {StepKind.PREPARE: StepState.DONE, StepKind.PLAN_SLICES: StepState.FAILED}
+    assert job.steps.get(kind=StepKind.PLAN_SLICES).error == "The table cannot be divided. Add a key."
 
 
 class Died(BaseException):
