@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from console.draft.snapshot import TargetFacts
@@ -12,6 +13,8 @@ from console.schema.problems import Problem
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.features import INTRODUCED_IN
+from migrations_app.engine.model.key_paths import level
+from migrations_app.engine.model.source_schema import SourceField
 from migrations_app.engine.model.types import MilvusType
 
 DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
@@ -36,7 +39,8 @@ def row_context(
         "is_vector": row.source.is_vector,
         "is_added": row.added is not None,
         "opened_from": row.source.opened_from,
-        "share": _share(row),
+        "level": level(row.source),
+        "facts": ", ".join(_facts(row.source)),
         "can_open": row.source.can_open and not row.source.is_rest,
         "is_open": row.is_open,
         "samples": list(row.source.samples[:3]),
@@ -56,12 +60,23 @@ def row_context(
     }
 
 
-def _share(row: FieldRow) -> str:
-    """Return a text for the share of the sampled rows that have this key."""
-    share = row.source.share
-    if share is None:
-        return ""
-    return "in all rows" if share == 1 else f"in {max(share, 0.01):.0%} of rows".replace("%", " %")
+def _facts(source: SourceField) -> Iterator[str]:
+    """Yield what the sample says about a document key: how many rows have it, and the kinds of its values."""
+    if source.share is None:
+        return
+    yield "in all rows" if source.share == 1 else f"in {_percent(source.share)} of rows"
+    if source.null_share:
+        yield f"null in {_percent(source.null_share)}"
+    if len(source.kinds) > 1:
+        yield from (f"{kind} in {number(rows)}" for kind, rows in source.kinds)
+    if source.longest_bytes:
+        yield f"longest text {counted(source.longest_bytes, 'byte')}"
+    if source.longest_items:
+        yield f"at most {counted(source.longest_items, 'item')}"
+
+
+def _percent(share: float) -> str:
+    return f"{max(share, 0.01):.0%}".replace("%", " %")
 
 
 def _details(row: FieldRow) -> str:

@@ -303,7 +303,12 @@ class JsonSource(MinimalSource):
         if missing:
             raise SourceChanged(f"The field “{missing[0]}” does not exist.", "Map the collection again.")
         names = [column.path for column in plan.columns]
-        texts = [orjson.dumps(row) for row in page.rows.select(names).to_pylist()]
+        rows = page.rows.select(names).to_pylist()
+        for column in plan.columns:
+            for row in rows if column.spec.type is MilvusType.JSON else ():
+                if row[column.path] is not None:
+                    row[column.path] = orjson.Fragment(row[column.path])
+        texts = [orjson.dumps(row) for row in rows]
         found = rows_of_texts(columns_of(plan), texts, page.locators.to_pylist())
         return Batch(found.rows, page.after, found.locators, page.rejected + found.rejected)
 

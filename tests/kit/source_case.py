@@ -12,6 +12,7 @@ import pyarrow as pa
 from migrations_app.engine.errors import ConnectionFailed
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.joined_key_text import joined
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 
@@ -58,10 +59,19 @@ class SourceCase:
 # ---------------------------------------------------------------- reading
 
 
+def read_fields(schema: CollectionSchema) -> list[SourceField]:
+    """Return the fields that a read delivers. It delivers a column of documents whole: the mapping opens it,
+    and the keys of the documents are not asked of the source."""
+    return [field for field in schema.fields if field.choices and not field.opened_from]
+
+
 def plan_of(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> ReadPlan:
-    """Return a plan that reads all fields of a collection, each as its first choice."""
+    """Return a plan that reads all fields of a collection, each as its first choice. A field whose types are
+    those of a sample is read as its last choice, which holds any value."""
     schema = source.describe(ref or case.full, 100, ReadContext())
-    columns = tuple(ReadColumn(f.name, f.choices[0].spec) for f in schema.fields if f.choices)
+    columns = tuple(
+        ReadColumn(f.name, f.choices[-1 if f.is_sampled else 0].spec) for f in read_fields(schema)
+    )
     return ReadPlan(columns, schema.key.columns if schema.key else (), case.batch_bytes)
 
 

@@ -10,6 +10,7 @@ Nothing here depends on a vendor: all differences are in the ``SourceCase``.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,6 +33,7 @@ from tests.kit.source_case import (
     plan_of,
     read,
     read_all,
+    read_fields,
     slices_of,
     stored,
     table_of,
@@ -131,11 +133,23 @@ class SourceContract:
             assert bool(found.choices) != bool(found.left_out), found.name
         assert schema.key is None or set(schema.key.columns) <= set(names)
 
+    def test_at_most_one_field_is_the_rest_and_it_holds_objects(
+        self, case: SourceCase, source: Source
+    ) -> None:
+        schema = source.describe(case.full, 100, ReadContext())
+        rest = [f for f in schema.fields if f.is_rest]
+        assert len(rest) <= 1
+        for found in rest:
+            assert found.can_open
+            assert schema.sample is not None
+            documents = schema.sample.column(found.name).drop_null().to_pylist()
+            assert all(isinstance(json.loads(text), dict) for text in documents)
+
     def test_the_sample_has_one_column_for_each_field(self, case: SourceCase, source: Source) -> None:
         schema = source.describe(case.full, 5, ReadContext())
         assert schema.sample is not None
         assert schema.sample.num_rows == 5
-        specs = {f.name: f.choices[0].spec for f in schema.fields if f.choices}
+        specs = {f.name: f.choices[0].spec for f in read_fields(schema)}
         assert types_of(schema.sample) == {name: arrow_type(spec) for name, spec in specs.items()}
 
     def test_a_missing_collection_is_reported(self, case: SourceCase, source: Source) -> None:
@@ -155,7 +169,7 @@ class SourceContract:
             list(source.read(case.full, slices_of(case, source)[0], None, plan, ReadContext()))
 
     def test_measures_agree_with_the_rows(self, case: SourceCase, source: Source) -> None:
-        fields = [f for f in source.describe(case.full, 100, ReadContext()).fields if f.choices]
+        fields = read_fields(source.describe(case.full, 100, ReadContext()))
         vectors = tuple(f.name for f in fields if f.is_vector)
         wanted = MeasureRequest(dims_of=vectors, nulls_of=tuple(f.name for f in fields))
         found = source.measure(case.full, wanted, ReadContext())
@@ -168,7 +182,7 @@ class SourceContract:
 
     def test_the_values_of_a_field_are_counted(self, case: SourceCase, source: Source) -> None:
         """Covers every field that is read as text."""
-        fields = [f for f in source.describe(case.full, 100, ReadContext()).fields if f.choices]
+        fields = read_fields(source.describe(case.full, 100, ReadContext()))
         rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
         for name in [f.name for f in fields if f.choices[0].spec.type is MilvusType.VARCHAR]:
             found = source.measure(
@@ -258,7 +272,7 @@ class SourceContract:
 
     def test_every_type_choice_can_be_read(self, case: SourceCase, source: Source) -> None:
         schema = source.describe(case.full, 100, ReadContext())
-        for found in schema.fields:
+        for found in read_fields(schema):
             for choice in found.choices:
                 plan = ReadPlan(
                     (ReadColumn(found.name, choice.spec),), schema.key.columns if schema.key else ()

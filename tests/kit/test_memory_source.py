@@ -27,6 +27,7 @@ SPECS = {
     "id": TypeSpec(MilvusType.INT64),
     "title": TypeSpec(MilvusType.VARCHAR, max_length=512),
     "embedding": TypeSpec(MilvusType.FLOAT_VECTOR, dim=8),
+    "payload": TypeSpec(MilvusType.JSON),
 }
 HARD_TEXTS = ["", "naïve", "日本語", "🦊 fox", "a\x01\n\t\"'\\", None]
 
@@ -35,12 +36,14 @@ def books(rows: int = ROWS) -> pa.RecordBatch:
     vectors = pa.array([[float(n), *[0.5] * 7] for n in range(rows)], pa.list_(pa.float32(), 8))
     titles = pa.array([HARD_TEXTS[n % len(HARD_TEXTS)] for n in range(rows)], pa.string())
     ids, cover = pa.array(range(rows), pa.int64()), pa.array([b"\x89PNG"] * rows, pa.binary())
-    return pa.RecordBatch.from_arrays([ids, titles, vectors, cover], ["id", "title", "embedding", "cover"])
+    payload = pa.array([None if n % 7 == 6 else f'{{"n": {n}, "in": {{"é": 1.0}}}}' for n in range(rows)])
+    names = ["id", "title", "embedding", "cover", "payload"]
+    return pa.RecordBatch.from_arrays([ids, titles, vectors, cover, payload.cast(pa.string())], names)
 
 
 @pytest.fixture
 def store() -> MemoryStore:
-    full, empty = memory_collection(books(), SPECS, "id"), memory_collection(books(0), SPECS, "id")
+    full, empty = (memory_collection(books(rows), SPECS, "id", rest="payload") for rows in (ROWS, 0))
     return MemoryStore({"books": full, "empty": empty}, password="s3cret-word")
 
 
@@ -68,7 +71,8 @@ class TestMemorySource(SourceContract):
                 ),
                 expected={
                     "0": {"id": 0, "title": "", "embedding": [0.0, *[0.5] * 7]},
-                    "3": {"title": "🦊 fox"},
+                    "3": {"title": "🦊 fox", "payload": '{"n": 3, "in": {"é": 1.0}}'},
+                    "6": {"payload": None},
                     "4": {"title": "a\x01\n\t\"'\\"},
                     "5": {"title": None},
                 },

@@ -72,7 +72,7 @@ def source_of(schema: CollectionSchema, opened: Collection[str], name: str | Non
         return None
     field = schema.field(name)
     if field is None and (path := opened_path(name, opened)) is not None:
-        return SourceField(name, "key", opened_from=path.column, share=0.0)
+        return SourceField(name, "key", opened_from=path.column, share=0.0, is_sampled=True)
     return field
 
 
@@ -81,6 +81,12 @@ def is_column(schema: CollectionSchema, opened: Collection[str], name: str | Non
     field = schema.field(name) if name is not None else None
     path = opened_path(name, opened)
     return field is not None and not field.opened_from and path is not None
+
+
+def level(source: SourceField) -> int:
+    """The number of objects that a document key is in, its own document included; 0 for a column."""
+    parts = parse_path(source.name) if source.opened_from else None
+    return len(parts) - 1 if parts else 0
 
 
 def last_part(source: SourceField) -> str:

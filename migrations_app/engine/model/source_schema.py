@@ -35,9 +35,13 @@ class SourceField:
 
     ``can_be_key``: different values stay different as INT64 or VARCHAR (each of the two in ``choices`` that
     ``is_distinct``, or INT64 for a smaller integer), and the source can also deliver the field as VARCHAR.
+
     ``can_open``: the field holds JSON objects whose document keys can be moved one by one. Such a document
-    key is also a ``SourceField``: ``opened_from`` is its column, and ``share`` is the share of the sampled
-    rows that have it, 0 to 1.
+    key is also a ``SourceField``: ``opened_from`` is its column, ``share`` is the share of the sampled rows
+    that have it, 0 to 1, and ``null_share`` the share in which it is null. ``kinds`` are the kinds of its
+    values (“text”), each with the number of rows.
+
+    ``is_sampled``: only a sample supports its types; other rows may have values that do not fit them.
 
     ``is_rest``: this is the rest field, the one field of the collection whose keys the source does not
     declare (a payload, metadata, the rest of a document). It can be opened, and is always opened.
@@ -57,6 +61,9 @@ class SourceField:
     can_open: bool = False
     opened_from: str = ""
     share: float | None = None
+    null_share: float = 0.0
+    kinds: tuple[tuple[str, int], ...] = ()
+    is_sampled: bool = False
     is_rest: bool = False
 
     @property

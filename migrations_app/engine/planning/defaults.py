@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import is_column, last_part, source_of, with_rest_field
+from migrations_app.engine.model.key_paths import is_column, last_part, level, source_of, with_rest_field
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.names import auto_key_name, duplicates
 from migrations_app.engine.model.partition_names import names_of_source_partitions
@@ -266,7 +266,7 @@ def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], schema: C
     """Return a free name: not the name of a field, nor of a sampled key that goes into the dynamic field."""
     taken = {name for field in fields for name in (field.target, field.as_) if name}
     if collection.rest == "dynamic":
-        taken |= {last_part(field) for field in schema.fields if field.opened_from}
+        taken |= {last_part(field) for field in schema.fields if level(field) == 1}
     return auto_key_name(taken | {full_text.output for full_text in collection.full_text})
 
 

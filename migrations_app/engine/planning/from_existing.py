@@ -8,7 +8,7 @@ from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.schema import to_text
-from migrations_app.engine.model.key_paths import last_part, source_of
+from migrations_app.engine.model.key_paths import last_part, level, source_of
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, FullTextPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import BM25, TargetField, TargetSchema
@@ -121,7 +121,7 @@ def _matched(
     for field in schema.fields:
         if collection.is_kept_key(field.name) and schema.field(existing.key.name) is None:
             yield FieldPlan(source=field.name, target=existing.key.name)
-        elif last_part(field) in names and field.choices:
+        elif level(field) <= 1 and last_part(field) in names and field.choices:
             yield FieldPlan(source=field.name, target=last_part(field))
         elif _can_be_dynamic(field, collection, schema) and field.name not in collection.open:
             yield FieldPlan(source=field.name, dynamic=True)

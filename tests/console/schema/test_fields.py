@@ -34,7 +34,8 @@ def test_a_column_is_opened_and_closed_again_with_a_button(
     assert collection(connected)["select"] == {"where": "title"}
     assert collection(connected)["open"] == ["meta"]
     key = row(web, connected, "meta.b")
-    assert (key["opened_from"], key["native_type"], key["share"]) == ("meta", "text", "in 33 % of rows")
+    assert (key["opened_from"], key["native_type"], key["level"]) == ("meta", "text", 1)
+    assert key["facts"] == "in 33 % of rows, longest text 1 byte"
     assert (key["moves"], key["left_note"]) == (False, "stays in the dynamic field")
     select(web, connected, target, "books", where={"books": ""})
     assert (collection(connected)["select"], collection(connected)["open"]) == ({}, ["meta"])

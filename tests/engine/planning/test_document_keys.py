@@ -67,7 +67,8 @@ def key_field(name):
         ("m.mix", "list", ["JSON"], 0.25),
         ("m.dates", "list", ["JSON"], 0.25),
         ("m.empty", "list", ["JSON"], 0.25),
-        ("m.long", "mixed", ["JSON"], 0.25),
+        ("m.long", "whole number", ["JSON"], 0.25),
+        ("m.size.w", "whole number", ["INT64", "DOUBLE"], 0.25),
     ],
 )
 def test_each_key_of_the_sample_is_a_field_with_its_types_and_share(name, native, types, share):
@@ -81,6 +82,28 @@ def test_a_document_key_has_samples_and_the_length_of_its_values():
     tags = key_field("m.tags")
     assert (tags.samples, tags.longest_bytes, tags.longest_items) == (('["a","bcd"]', "[]"), 3, 2)
     assert key_field("m.long").samples == ("12345678901234567890123",)
+
+
+def test_a_key_with_values_of_several_kinds_gets_the_types_that_hold_most_of_them():
+    documents = ['{"n": 1}'] * 95 + ['{"n": "x"}'] * 3 + ['{"n": null}', '{"n": 2.5}', "{}", None]
+    found = schema(documents=documents).field("m.n")
+    assert (found.native_type, found.kinds) == ("mixed", (("number", 96), ("text", 3)))
+    assert (found.share, found.null_share, found.is_sampled) == (100 / 102, 1 / 102, True)
+    assert [(str(choice.spec), choice.note) for choice in found.choices] == [
+        ("DOUBLE", "3 of 99 values in the sample do not fit"),
+        ("JSON", ""),
+    ]
+
+
+def test_keys_inside_objects_are_listed_below_the_object():
+    documents = ['{"b": 1, "a": {"x.y": {"deep": [1]}, "k": "t"}}', '{"a": {"k": null}, "b": 2}', '{"b": 3}']
+    found = schema(documents=documents)
+    listed = {f.name: (f.native_type, f.share) for f in found.fields if f.opened_from}
+    assert list(listed) == ["m.b", "m.a", "m.a.k", 'm.a."x.y"', 'm.a."x.y".deep']
+    assert (listed["m.a"], listed["m.a.k"]) == (("object", 2 / 3), ("text", 2 / 3))
+    assert found.sample.column('m.a."x.y".deep').to_pylist() == [[1], None, None]
+    nested = '{"a":' * 9 + "1" + "}" * 9
+    assert [f.name for f in schema(documents=[nested]).fields if f.opened_from][-1] == "m.a.a.a.a.a"
 
 
 def test_the_sample_has_a_column_for_each_key_in_its_first_type():
@@ -353,7 +376,7 @@ def test_a_rest_field_is_always_opened():
         pa.record_batch({"$meta": pa.array(['{"a": 1, "b": {"c": 1}}'], pa.string())}),
     )
     found = with_document_keys(found, ())
-    assert [f.name for f in found.fields if f.opened_from] == ["$meta.a", "$meta.b"]
+    assert [f.name for f in found.fields if f.opened_from] == ["$meta.a", "$meta.b", "$meta.b.c"]
     plan = completed({"open": []}, found)
     assert (plan.open, [f.source for f in plan.fields]) == (["$meta"], ["id", "v"])
     assert faults({"open": []}, found) == ()
