@@ -18,6 +18,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning import defaults
+from migrations_app.engine.planning.from_existing import without_copied
 
 NEW_FIELD = "new_field"
 
@@ -60,6 +61,8 @@ def completed(table: MappingTable, capabilities: Capabilities) -> MappingTable:
     """Return the table with everything filled in that follows from its settings: lengths of a new type,
     indexes."""
     plan = table.plan.model_copy(update={"indexes": None})
+    if table.copied is not None:
+        plan = without_copied(plan)
     if not is_unfinished(plan):
         return replace(
             table, plan=defaults.complete(plan, table.schema, capabilities, existing=table.added_to)

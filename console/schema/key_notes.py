@@ -17,7 +17,9 @@ COLLAPSED = "only the last row read of each key stays, the others are counted as
 def key_notes(table: MappingTable) -> Iterator[str]:
     """The notes about the chosen key; none if the source's own key is kept."""
     plan, schema = table.plan, table.schema
-    if plan.is_auto_id:
+    if plan.is_auto_id and table.copied is not None:
+        yield "The collection uses Auto ID: the target makes a new key for each row. Old keys are not copied."
+    elif plan.is_auto_id:
         yield _new_keys(table, schema.key.columns if schema.key else ())
     elif not (is_unfinished(plan) or is_declared_unique(schema, plan.key_columns)):
         yield f"The source does not declare {' / '.join(plan.key_columns)} as unique: {COLLAPSED}."

@@ -12,6 +12,7 @@ from console.draft.row_selection import row_selection_text
 from console.draft.snapshot import TargetFacts
 from console.format import rows as number_of_rows
 from console.schema import problems, tables
+from console.schema.copied import copied_context
 from console.schema.forms.collection import CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
@@ -34,10 +35,6 @@ EXISTS_TEXTS = {
     "append": "add rows if the collection exists",
     "replace": "replace the collection if it exists",
 }
-
-
-def locked(draft: Draft) -> frozenset[str]:
-    return source_class(draft.kind).locked
 
 
 def context(draft: Draft, index: int) -> dict[str, Any]:
@@ -98,7 +95,7 @@ def _problem_text(draft: Draft, all_tables: list[MappingTable], errors: list[lis
 def _collection(
     draft: Draft, table: MappingTable, facts: TargetFacts, its_problems: list[Problem]
 ) -> dict[str, Any]:
-    capabilities, is_locked = facts.capabilities, locked(draft)
+    capabilities, copied = facts.capabilities, table.copied
     rows = table.rows(capabilities)
     chosen = rows_of(draft, table)
     listed = [row for row in rows if not row.is_open]
@@ -115,25 +112,27 @@ def _collection(
         "warnings": warnings(table),
         "advanced_text": _advanced_text(table, capabilities),
         "advanced_open": any(p.field in ADVANCED for p in its_problems),
-        "form": CollectionForm(table, capabilities, is_locked),
+        "form": CollectionForm(table, capabilities),
         "joined_example": joined_example(table),
         "partitions": list(table.plan.source_partitions.items()),
         "full_text": full_text_forms(table, capabilities),
         "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,
+        "copied": copied and copied_context(table, copied, capabilities, its_problems),
         "problems": [problem for problem in its_problems if not problem.anchor],
-        "fields": [
-            row_context(row, table, FieldForm(row, table, capabilities, is_locked), facts, its_problems)
-            for row in rows
+        "fields": []
+        if copied
+        else [
+            row_context(row, table, FieldForm(row, table, capabilities), facts, its_problems) for row in rows
         ],
     }
 
 
 def _advanced_text(table: MappingTable, capabilities: Capabilities) -> str:
     """Return a summary of the advanced settings."""
-    plan = table.plan
-    parts = [] if capabilities.max_shards == 1 else [counted(plan.shards, "shard")]
-    parts.append(f"dynamic field {'on' if plan.dynamic_field else 'off'}")
+    plan, is_copied = table.plan, table.copied is not None
+    parts = [] if is_copied or capabilities.max_shards == 1 else [counted(plan.shards, "shard")]
+    parts += [] if is_copied else [f"dynamic field {'on' if plan.dynamic_field else 'off'}"]
     if capabilities.full_text:
         searched = ", ".join(entry.field for entry in plan.full_text)
         parts.append(f"full-text search {f'on {searched}' if searched else 'off'}")

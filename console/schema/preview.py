@@ -49,7 +49,7 @@ def preview(table: MappingTable) -> Preview | None:
     sample = sample.slice(0, PREVIEW_ROWS)
     fields, stand_ins = _fields(table, sample)
     # The partitions are found by preflight, which reads all rows; the preview does not need them.
-    changes = {"fields": fields, "partition_by": None, "partitions": {}}
+    changes = {"fields": fields, "partition_by": None, "partitions": {}, "exact": None}
     mapping = compile_mapping(table.plan.model_copy(update=changes))
     locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
     mapped = mapping.apply(Batch(_read(mapping, sample), None, locators))

@@ -18,6 +18,7 @@ from migrations_app.engine import preflight
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.model import names
 from migrations_app.engine.model.plan import AUTO
+from migrations_app.engine.preflight.rules.exact_copy import is_of_schema
 
 # The part of a row, or the setting of the collection, that shows the problems of an option.
 COLUMNS = {
@@ -40,6 +41,7 @@ SETTINGS = {
     "shards": "shards",
     "description": "description",
 }
+COPIED = "copied"  # the place of a problem of an exact copy, which has no controls for most settings
 # If a fault of one of these settings names a field, it is shown in the row of the field.
 OF_ROWS = frozenset({"rest"})
 # Options whose controls have another name.
@@ -149,7 +151,10 @@ def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:
     for fault in preflight.check_collection(plan, table.schema, facts.capabilities, table.added_to):
         place = FIELD_PATH.match(fault.path)
         row = anchors.get(fault.field) or (added.get(int(place[1]), "") if place else "")
-        yield replace(_place(fault, row), fixes=tuple(problem_fix(fix, row, table) for fix in fault.fixes))
+        problem = _place(fault, row)
+        if table.copied is not None and not row and is_of_schema(fault):
+            problem = replace(problem, field=COPIED)
+        yield replace(problem, fixes=tuple(problem_fix(fix, row, table) for fix in fault.fixes))
 
 
 def _place(fault: Fault, row: str) -> Problem:

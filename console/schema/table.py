@@ -134,6 +134,11 @@ class MappingTable:
         return self.existing.schema if self.existing and self.plan.if_exists == "append" else None
 
     @property
+    def copied(self) -> TargetSchema | None:
+        """Return the schema of the source that the new collection copies exactly; None if there is none."""
+        return self.schema.exact if self.added_to is None else None
+
+    @property
     def opened(self) -> tuple[str, ...]:
         """Return the opened columns."""
         return tuple(self.plan.open)

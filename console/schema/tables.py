@@ -117,7 +117,9 @@ def _for_target(
     changes: dict[str, Any] = {"select": dict(chosen)}
     if table.plan.source_partitions:
         changes["partitions"] = table_defaults.source_partitions(schema, table.plan)
-    return replace(table, schema=schema, plan=table.plan.model_copy(update=changes))
+    described = replace(table, schema=schema, plan=table.plan.model_copy(update=changes))
+    # Whatever is copied follows the source, even after a change by the user.
+    return table_defaults.completed(described, facts.capabilities) if described.copied else described
 
 
 def of(draft: Draft) -> list[MappingTable]:

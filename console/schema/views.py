@@ -39,7 +39,7 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
         return _reset(request, draft, table.schema.name, schema_page.url(draft, index))
     fix = request.POST.get("fix", "")
     data = problems.applied(request.POST, fix) if fix else request.POST
-    changed = read(table, facts.capabilities, data, schema_page.locked(draft))
+    changed = read(table, facts.capabilities, data)
     draft = tables.store(draft, _with_existing(request, draft, table, changed))
     if request.htmx and action == "check":
         context = schema_page.context(draft, index)

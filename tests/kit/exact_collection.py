@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from migrations_app.engine.model.source_schema import SourceField, SourceKey, TypeChoice
-from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
+from migrations_app.engine.model.target_schema import META, Function, TargetField, TargetSchema
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec, arrow_type
 from tests.kit.memory_source import MemoryCollection
 
@@ -47,7 +47,8 @@ _VALUES: dict[MilvusType, Any] = {
 
 
 def exact_collection(schema: TargetSchema, rows: int) -> MemoryCollection:
-    """Return a collection with this schema. Every fourth value of a nullable field is NULL."""
+    """Return a collection with this schema. Every fourth value of a nullable field is NULL; the dynamic field
+    has one key."""
     stored = [field for field in schema.fields if field.name not in schema.outputs]
     columns = {
         field.name: pa.array(
@@ -69,6 +70,10 @@ def exact_collection(schema: TargetSchema, rows: int) -> MemoryCollection:
         )
         for field in stored
     )
+    if schema.dynamic:
+        columns[META] = pa.array([f'{{"extra": {row}}}' for row in range(rows)])
+        choices = (TypeChoice(TypeSpec(MilvusType.JSON)),)
+        fields += (SourceField(META, "dynamic field", choices, can_open=True, is_rest=True),)
     key = SourceKey((schema.key.name,))
     return MemoryCollection(pa.record_batch(columns), fields, key, exact=schema)
 

@@ -28,6 +28,7 @@ IF_EXISTS = {
     "append": "Add rows to it",
     "replace": "Replace it and all its rows",
 }
+OF_COPY = frozenset({"target", "description", "if_exists"})  # the settings of an exact copy
 REST = {"dynamic": "Keep them in the dynamic field", "drop": "Leave them out"}
 
 
@@ -79,7 +80,6 @@ class CollectionForm(forms.Form):
         self,
         table: MappingTable,
         capabilities: Capabilities,
-        locked: frozenset[str] = frozenset(),
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial=_initial(table, capabilities))
@@ -87,8 +87,8 @@ class CollectionForm(forms.Form):
         self.fields["partition_key"].choices = partition_choices(table, capabilities)
         if key_choices.is_joined(table.plan):
             self._add_parts(table, capabilities)
-        for name in _without_choice(table, capabilities, locked):
-            del self.fields[name]
+        for name in _without_choice(table, capabilities):
+            self.fields.pop(name, None)
 
     def _add_parts(self, table: MappingTable, capabilities: Capabilities) -> None:
         """Add a control for each part of a joined key, and an empty one for the next part."""
@@ -104,12 +104,13 @@ class CollectionForm(forms.Form):
         return [field for field in self if field.name.removeprefix(PART).isdecimal()]
 
 
-def _without_choice(table: MappingTable, capabilities: Capabilities, locked: frozenset[str]) -> list[str]:
+def _without_choice(table: MappingTable, capabilities: Capabilities) -> list[str]:
     """Return the settings that are not shown because there is no choice."""
     plan, key = table.plan, table.schema.key
+    if table.copied is not None:
+        return [name for name in CollectionForm.base_fields if name not in OF_COPY]
     is_fixed = {
-        "shards": capabilities.max_shards == 1 or "shards" in locked,
-        "dynamic_field": "dynamic_field" in locked,
+        "shards": capabilities.max_shards == 1,
         "keep_source_key": not plan.is_auto_id or key is None or len(key.columns) != 1,
         "key_name": not plan.makes_key,
         "key_max_length": not plan.is_joined,

@@ -37,24 +37,21 @@ class FieldForm(forms.Form):
         row: FieldRow,
         table: MappingTable,
         capabilities: Capabilities,
-        locked: frozenset[str] = frozenset(),
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, prefix=row.anchor, initial=_field_initial(row, table))
         self.row = row
-        for key, control in _controls(row, table, capabilities, locked).items():
+        for key, control in _controls(row, table, capabilities).items():
             self.fields[key] = control
             control.required = False
 
 
-def _controls(
-    row: FieldRow, table: MappingTable, capabilities: Capabilities, locked: frozenset[str]
-) -> dict[str, forms.Field]:
+def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) -> dict[str, forms.Field]:
     controls: dict[str, forms.Field] = {}
     choice = row.choice
     if choice is None:
         return controls
-    if len(row.choices) > 1 and "types" not in locked:
+    if len(row.choices) > 1:
         controls["type"] = forms.ChoiceField(choices=[(type_value(c.spec), _label(c)) for c in row.choices])
     is_fixed = row.placement is not Placement.DYNAMIC  # values in the dynamic field have no maximum length
     if is_fixed and MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):

@@ -70,6 +70,16 @@ def full_text_forms(
     search."""
     rows = [row for row in table.rows(capabilities) if _is_text(row)]
     entries = table.plan.full_text
+    if table.copied is not None:
+        # The full-text search of the source itself cannot be changed.
+        own = {entry.field for entry in entries if entry.output in table.copied.outputs}
+        entries = [entry for entry in entries if entry.field not in own]
+        can_be_null = capabilities.full_text_null
+        rows = [
+            row
+            for row in rows
+            if row.settings.target not in own and (can_be_null or not row.settings.nullable)
+        ]
     free = [row for row in rows if row.settings.target not in {entry.field for entry in entries}]
     if not capabilities.full_text:
         return []

@@ -24,7 +24,6 @@ def read_row(
     table: MappingTable,
     capabilities: Capabilities,
     data: Mapping[str, Any],
-    locked: frozenset[str],
     submitted: SubmittedForm,
 ) -> tuple[FieldPlan, Placement]:
     """Return the settings of a row and its placement.
@@ -37,7 +36,7 @@ def read_row(
         # The NULL rule put the field into the dynamic field, but the page was not reloaded and still shows it
         # as a field.
         row = before = replace(row, placement=Placement.FIXED)
-    form = FieldForm(row, table, capabilities, locked, data)
+    form = FieldForm(row, table, capabilities, data)
     if row.reason:
         return row.settings, Placement.LEFT
     if form.add_prefix("target") not in data:

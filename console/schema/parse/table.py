@@ -5,7 +5,7 @@ Invalid input is not refused: the table stores it with the reason, and the plan 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from console.schema.forms.collection import (
     CollectionForm,
     may_partition,
 )
-from console.schema.forms.full_text import full_text_forms
+from console.schema.forms.full_text import FullTextForm, full_text_forms
 from console.schema.parse.collection import read_collection
 from console.schema.parse.full_text import read_full_text
 from console.schema.parse.row import read_row
@@ -25,19 +25,17 @@ from console.schema.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import FieldPlan, FullTextPlan
+from migrations_app.engine.model.target_schema import TargetSchema
 
 
-def read(
-    table: MappingTable,
-    capabilities: Capabilities,
-    data: Mapping[str, Any],
-    locked: frozenset[str] = frozenset(),
-) -> MappingTable:
+def read(table: MappingTable, capabilities: Capabilities, data: Mapping[str, Any]) -> MappingTable:
     """Return the table with the values of the sent form. Controls that were not sent stay unchanged; no input
     raises an error."""
     submitted = SubmittedForm()
-    form = CollectionForm(table, capabilities, locked, data)
+    form = CollectionForm(table, capabilities, data)
     lines = full_text_forms(table, capabilities, data)
+    if table.copied is not None:
+        return _read_copied(table, table.copied, capabilities, form, lines, submitted)
     partition = submitted.take(form, "partition_key", str, form.initial["partition_key"])
     before = {row.anchor: row for row in table.rows(capabilities)}
     table = read_collection(table, capabilities, form, submitted)
@@ -45,7 +43,7 @@ def read(
     spare: dict[str, FieldPlan] = {}
     partition_key = None
     for row in table.rows(capabilities):
-        settings, placement = read_row(row, before[row.anchor], table, capabilities, data, locked, submitted)
+        settings, placement = read_row(row, before[row.anchor], table, capabilities, data, submitted)
         if (
             partition == PARTITION_KEY + row.source.name
             and placement is not Placement.LEFT
@@ -71,6 +69,27 @@ def read(
         replace(table, plan=plan, spare=spare, invalid_inputs=submitted.invalid_inputs, is_edited=True),
         capabilities,
     )
+
+
+def _read_copied(
+    table: MappingTable,
+    copied: TargetSchema,
+    capabilities: Capabilities,
+    form: CollectionForm,
+    lines: Sequence[FullTextForm],
+    submitted: SubmittedForm,
+) -> MappingTable:
+    """Return a table that copies a schema exactly, with the few settings that can be changed."""
+    fixed = {row.anchor: row.settings for row in table.rows(capabilities) if row.placement is Placement.FIXED}
+    analyzers = {field.name: field.analyzer for field in copied.fields if field.analyzer}
+    searched = [
+        entry.model_copy(update={"analyzer": analyzers.get(entry.field, entry.analyzer)})
+        for entry in read_full_text(lines, fixed, capabilities, submitted)
+    ]
+    changes = {name: submitted.take(form, name, str, getattr(table.plan, name)) for name in form.fields}
+    plan = table.plan.model_copy(update=changes | {"full_text": searched})
+    changed = replace(table, plan=plan, invalid_inputs=submitted.invalid_inputs, is_edited=True)
+    return completed(changed, capabilities)
 
 
 def _planned(row: FieldRow, settings: FieldPlan, placement: Placement) -> FieldPlan:

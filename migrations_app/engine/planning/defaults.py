@@ -106,9 +106,14 @@ def complete(
 def _partitions(collection: CollectionPlan, schema: CollectionSchema) -> dict[str, str]:
     """Return the partitions of the plan. The default keeps those of the source, if it wishes that."""
     is_divided = collection.partition_by is not None or collection.partition_key is not None
-    if collection.partitions is not None or is_divided or not schema.keeps_partitions:
+    if collection.partitions is not None or is_divided:
         return collection.partitions or {}
-    return names_of_source_partitions(schema.partitions or (), {})
+    return kept_partitions(schema)
+
+
+def kept_partitions(schema: CollectionSchema) -> dict[str, str]:
+    """Return the names in the target of the partitions of the source, if they are kept by default."""
+    return names_of_source_partitions(schema.partitions or (), {}) if schema.keeps_partitions else {}
 
 
 @dataclass(frozen=True, slots=True)

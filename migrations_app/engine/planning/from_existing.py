@@ -19,7 +19,7 @@ from migrations_app.engine.planning.type_choices import key_choices
 COPIED = frozenset(
     {
         *("key", "key_name", "key_max_length", "keep_source_key", "partition_key", "partition_by"),
-        *("shards", "dynamic_field", "fields", "indexes"),
+        *("partitions", "shards", "dynamic_field", "fields", "indexes"),
     }
 )
 
@@ -57,10 +57,17 @@ def _copied_options(
     given = collection.model_fields_set
     outputs = {full_text.output for full_text in collection.full_text}
     own = [full_text for full_text in full_text_of(exact) if full_text.output not in outputs]
+    analyzers = {field.name: field.analyzer for field in exact.fields if field.analyzer}
+    listed = [
+        full_text
+        if "analyzer" in full_text.model_fields_set or full_text.field not in analyzers
+        else full_text.model_copy(update={"analyzer": analyzers[full_text.field]})
+        for full_text in collection.full_text
+    ]
     return {
         "description": collection.description if "description" in given else exact.description,
         "shards": collection.shards if "shards" in given else min(exact.shards, capabilities.max_shards),
-        "full_text": [*own, *collection.full_text],
+        "full_text": [*own, *listed],
         "exact": to_text(exact),
     }
 
@@ -118,7 +125,9 @@ def _matched(
 ) -> Iterator[FieldPlan]:
     """Yield the source fields with a target field, and the others for the dynamic field if there is one."""
     names = {field.name for field in existing.sent_fields}
-    for field in schema.fields:
+    # A key of a document never becomes a field of an exact copy.
+    fields = [field for field in schema.fields if collection.exact is None or not field.opened_from]
+    for field in fields:
         if collection.is_kept_key(field.name) and schema.field(existing.key.name) is None:
             yield FieldPlan(source=field.name, target=existing.key.name)
         elif level(field) <= 1 and last_part(field) in names and field.choices:

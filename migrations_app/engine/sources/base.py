@@ -191,8 +191,6 @@ class Source(Endpoint):
     collection_words: ClassVar[tuple[str, str]] = ("collection", "collections")
     # The maximum number of collections in one job. None: as many as the console allows.
     max_collections: ClassVar[int | None] = None
-    # Controls of the mapping page that are shown but cannot be changed ("types", "dynamic_field", ...).
-    locked: ClassVar[frozenset[str]] = frozenset()
     # True if the user can add fields that the source does not have.
     can_add_fields: ClassVar[bool] = True
     # True if the default is to create indexes and load the collection after the migration.

@@ -12,7 +12,6 @@ from console.draft.snapshot import schema_from_json, schema_to_json
 from console.html_anchors import anchor
 from console.schema import defaults as table_defaults
 from console.schema import table as mapping_table
-from console.schema.forms.collection import CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.parse.table import read
 from console.schema.preview import bytes_per_row, preview
@@ -176,16 +175,6 @@ def test_a_button_puts_a_column_into_the_dynamic_field_and_unticking_takes_it_ba
     assert changed(table).plan == table.plan
     back = plan_field(changed(table, price__dynamic=None), "price")
     assert (back.dynamic, back.nullable, back.target) == (False, True, "price")
-
-
-def test_locked_controls_are_not_offered_and_not_read(proposed: MappingTable) -> None:
-    locked = frozenset({"types", "dynamic_field", "shards"})
-    form = CollectionForm(proposed, EVERYTHING, locked)
-    assert not {"dynamic_field", "shards"} & set(form.fields)
-    data = form_data(proposed, created__type="INT64", shards="9", dynamic_field=None)
-    table = read(proposed, EVERYTHING, data, locked)
-    assert (table.plan.dynamic_field, table.plan.shards) == (True, 1)
-    assert plan_field(table, "created").type == "VARCHAR"
 
 
 def test_a_fix_is_applied_as_the_form_would_send_it() -> None:

@@ -1,5 +1,8 @@
 """Exact copy: the collection that a job creates has the schema of a source that is itself a Milvus."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from migrations_app.models.status import Status
@@ -22,7 +25,10 @@ def moved(world, work_off):
     return moved
 
 
-@pytest.mark.parametrize("schema", [EXACT, with_auto_id(EXACT)], ids=["own key", "Auto ID"])
+SCHEMAS = {"own key": EXACT, "Auto ID": with_auto_id(EXACT), "dynamic": replace(EXACT, dynamic=True)}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_a_minimal_plan_creates_the_same_collection_and_moves_its_rows(world, moved, schema):
     job = moved(schema)
 
@@ -30,5 +36,6 @@ def test_a_minimal_plan_creates_the_same_collection_and_moves_its_rows(world, mo
     assert created.schema == schema
     rows = list(created.rows.values())
     assert len(rows) == 20
-    assert rows[3] | {"id": 3} == rows[3] | {"id": 3, "title": "text 3", "price": None, "tags": None}
+    assert rows[3] == rows[3] | {"title": "text 3", "price": None, "tags": None}
+    assert not schema.dynamic or json.loads(rows[3]["$meta"]) == {"extra": 3}
     assert "exact" not in job_data(job)["collections"][0]

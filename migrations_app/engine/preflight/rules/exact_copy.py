@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.errors import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.schema import CLUSTER_PROPERTIES
 from migrations_app.engine.model.target_schema import BM25, Function, TargetField, TargetSchema
+from migrations_app.engine.planning.defaults import kept_partitions
 from migrations_app.engine.planning.from_existing import full_text_of
 from migrations_app.engine.preflight.rules.existing_schema import compare
+from migrations_app.engine.preflight.rules.partitions import NO_PARTITIONS
 from migrations_app.engine.preflight.subject import Subject
 
 # What a copy may change. A fault of any other option cannot be fixed in the plan.
 CHANGEABLE = frozenset({"collection_target", "description", "if_exists", "full_text", "indexes"})
-NOT_IN_TARGET = "full_text_unavailable"
-NOT_SUPPORTED = "The schema is copied exactly from the source. Choose a target that supports it."
+NO_FULL_TEXT = "full_text_unavailable"
+# Faults that only another target can mend, in addition to those whose codes end with “_unavailable”.
+OF_TARGET = frozenset(
+    {*("too_many_vectors", "too_many_fields", "too_many_partitions", "full_text_nullable"), "name_reserved"}
+)
+NOT_SUPPORTED = "An exact copy needs a target that supports this."
 LOCKED = (
     "The schema is copied exactly from the source. Only the name and the description can be changed, and "
     "full-text search can be added."
@@ -50,9 +56,11 @@ def _check_additions(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
             message = f"“{wanted.field}” has the analyzer {analyzers[wanted.field]}, not {wanted.analyzer}."
             yield subject.fault(f"{path}.analyzer", "full_text_differs", message)
     if plan.partition_by is not None:
-        message = f"The partitions of “{found.name}” are copied, so they cannot be made from values."
-        fix = Fix("Do not create partitions", "partition_by", "")
-        yield subject.fault("partition_by", "partition_key_differs", message, "", fix)
+        message = f"“{found.name}” is copied with its own partitions, not with one for each value."
+        yield subject.fault("partition_by", "partitions_differ", message, "", NO_PARTITIONS)
+    elif plan.partitions != ({} if found.partition_key else kept_partitions(subject.schema)):
+        message = f"The partitions differ from those of “{found.name}”."
+        yield subject.fault("partitions", "partitions_differ", message)
     descriptions = {field.name: field.description for field in found.sent_fields}
     for entry in subject.fixed():
         described = descriptions.get(entry.plan.target or "", entry.plan.description)
@@ -61,11 +69,17 @@ def _check_additions(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
             yield entry.fault("description", "description_differs", message)
 
 
+def is_of_schema(fault: Fault) -> bool:
+    """True if a fault of an exact copy is about the copied schema, not about what a plan can change."""
+    return fault.option.partition("[")[0] not in CHANGEABLE or fault.code == NO_FULL_TEXT
+
+
 def without_impossible_fixes(fault: Fault) -> Fault:
     """Return a fault of an exact copy without fixes that would change the copied schema."""
-    if fault.option.partition("[")[0] in CHANGEABLE and fault.code != NOT_IN_TARGET:
+    if not is_of_schema(fault):
         return fault
-    return replace(fault, fixes=(), hint=NOT_SUPPORTED if fault.severity == "error" else "")
+    is_of_target = fault.code.endswith("_unavailable") or fault.code in OF_TARGET
+    return replace(fault, fixes=(), hint=NOT_SUPPORTED if is_of_target else fault.hint)
 
 
 def check_support(subject: Subject) -> Iterator[Fault]:
