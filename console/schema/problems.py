@@ -19,6 +19,7 @@ from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.model import names
 from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.preflight.rules.exact_copy import is_of_schema
+from migrations_app.engine.preflight.scans.same_collection import refusal
 
 # The part of a row, or the setting of the collection, that shows the problems of an option.
 COLUMNS = {
@@ -90,6 +91,7 @@ def of_all(mapping_tables: Sequence[MappingTable], facts: TargetFacts) -> list[l
         [
             *_invalid_inputs(table),
             *_names(table, facts, duplicates, used),
+            *_same_collection(table, used),
             *_key(table),
             *_faults(table, facts),
         ]
@@ -142,6 +144,15 @@ def _names(
         return
     free = names.suggest(name, used, "collection")
     yield Problem(message, field="target", fixes=(ProblemFix(f"Use {free}", f"target={free}"), *fixes))
+
+
+def _same_collection(table: MappingTable, used: set[str]) -> Iterator[Problem]:
+    """The problem of a collection that is to be replaced or added to, but is read by this migration."""
+    existing = table.existing
+    if existing is not None and existing.source:
+        fault = refusal(existing.schema.name, existing.source, used)
+        fixes = tuple(problem_fix(fix, "", table) for fix in fault.fixes)
+        yield replace(_place(fault, ""), fixes=fixes)
 
 
 def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:

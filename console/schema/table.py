@@ -89,12 +89,15 @@ class FieldRow:
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """A collection that exists in the target: its schema, and the number of its rows when it was looked
-    up."""
+    """A collection that exists in the target: its schema, and the number of its rows when it was looked up.
+
+    ``source``: the selected collection of the source that it is, if both are on the same server.
+    """
 
     schema: TargetSchema
     rows: int
     is_exact: bool = False
+    source: str = ""
 
 
 _EXISTING = TypeAdapter(Existing | None)

@@ -25,6 +25,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.preflight.scans.existing import rows_in
+from migrations_app.engine.preflight.scans.same_collection import find_source
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.models import Draft
 
@@ -160,11 +161,17 @@ def with_existing(draft: Draft, before: MappingTable, changed: MappingTable) -> 
 
 
 def _existing(draft: Draft, name: str) -> Existing | None:
-    connection = draft.target_connection
-    with endpoints.open_target(connection.kind, connection.settings, contents.database(draft)) as target:
+    read, written = draft.source_connection, draft.target_connection
+    with (
+        endpoints.open_source(read.kind, read.settings) as source,
+        endpoints.open_target(written.kind, written.settings, contents.database(draft)) as target,
+    ):
         schema = target.describe(name)
-        rows = rows_in(target, name) if schema else None
-    return Existing(schema, rows.rows, rows.is_exact) if schema and rows else None
+        if schema is None:
+            return None
+        rows = rows_in(target, name)
+        own = find_source(name, contents.chosen(draft), source, target, ReadContext())
+    return Existing(schema, rows.rows, rows.is_exact, own or "")
 
 
 def add_field(draft: Draft, table: MappingTable) -> str:

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from migrations_app.engine.address_guard import AddressPolicy
+from migrations_app.engine.identity import CollectionIdentity
 from migrations_app.engine.read_context import ReadContext
 
 
@@ -76,6 +77,14 @@ class Endpoint(ABC):
     @abstractmethod
     def check(self, ctx: ReadContext) -> ServerInfo:
         """Check address, credentials and version. Raises ``ConnectionFailed`` with the field at fault."""
+
+    def identity(self, collection: str, ctx: ReadContext) -> CollectionIdentity | None:
+        """Ask the server which collection this is; ``collection`` may be an alias.
+
+        None if there is none, or if the server cannot be both source and target. A job compares the
+        identities, so that it never writes into a collection that it reads.
+        """
+        return None
 
     @abstractmethod
     def hosts(self) -> tuple[str, ...]:

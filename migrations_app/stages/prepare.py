@@ -36,7 +36,7 @@ def prepare(held: HeldJob) -> RunAgain | None:
             _check(held, step, source, target)
         for row in job.collections.order_by("position"):
             held.stop.check()
-            if (again := provision(held, row, target)) is not None:
+            if (again := provision(held, row, source, target)) is not None:
                 return again
             _store_slices(held, row, source)
     services.job_enter_stage(job=job, stage=Stage.MOVING)

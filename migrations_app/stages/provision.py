@@ -8,6 +8,8 @@ from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.preflight.scans import existing
+from migrations_app.engine.preflight.scans.same_collection import find_source, refusal
+from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.targets.milvus.comparing import differences
 from migrations_app.engine.verification.row_count import CountState
@@ -20,7 +22,7 @@ from migrations_app.stages.count import PAUSE_SECONDS, count_before
 BEFORE_CREATING = (TargetState.NONE, TargetState.REPLACING)
 
 
-def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | None:
+def provision(held: HeldJob, row: JobCollection, source: Source, target: Target) -> RunAgain | None:
     """Create the collection, or count the rows of an existing one. The state is stored before and after.
 
     Returns ``RunAgain`` if the count needs more time.
@@ -32,9 +34,10 @@ def provision(held: HeldJob, row: JobCollection, target: Target) -> RunAgain | N
     if row.target_state in BEFORE_CREATING:
         _refuse_another_writer(row)
         if plan.if_exists == "append" and (current := target.describe(row.target)) is not None:
+            _refuse_own_source(held, row, source, target)
             return _append_to(held, row, target, current, plan)
         if plan.if_exists == "replace":
-            _drop_old(held, row, target)
+            _drop_old(held, row, source, target)
     if row.target_state in BEFORE_CREATING or not is_ours(target, schema):
         _set_state(row, TargetState.CREATING)
         target.create(schema)
@@ -89,13 +92,23 @@ def _refuse_another_writer(row: JobCollection) -> None:
         )
 
 
-def _drop_old(held: HeldJob, row: JobCollection, target: Target) -> None:
+def _refuse_own_source(held: HeldJob, row: JobCollection, source: Source, target: Target) -> None:
+    """Raise ``TargetChanged`` if the collection is one that this job reads. Preflight checked it, but names
+    and aliases may have changed since then."""
+    names = held.job.collections.values_list("source", flat=True)
+    if (own := find_source(row.target, names, source, target, held.ctx)) is not None:
+        fault = refusal(row.target, own)
+        raise TargetChanged(fault.message, fault.hint, code=fault.code)
+
+
+def _drop_old(held: HeldJob, row: JobCollection, source: Source, target: Target) -> None:
     """Drop an existing collection. Called only before this job created its own."""
     if row.target not in target.collections():
         return
     if refusal := existing.alias_refusal(row.target, target):
         raise TargetChanged(refusal.message, refusal.hint, code=refusal.code)
     rows = existing.rows_in(target, row.target)
+    _refuse_own_source(held, row, source, target)
     _set_state(row, TargetState.REPLACING)
     target.drop(row.target)
     held.log("warning", f"Dropped the collection {rows} to replace it.")

@@ -1,4 +1,4 @@
-"""Relays: listeners in threads that stand between a client and PostgreSQL, or in its place."""
+"""Relays: listeners in threads that stand between a client and a server, or in its place."""
 
 import socket
 import ssl
@@ -42,6 +42,10 @@ def as_a_closing_server(connection: socket.socket) -> None:
 def as_a_silent_server(connection: socket.socket) -> None:
     with connection:
         time.sleep(30)
+
+
+def as_a_relay(port: int) -> Answer:
+    return lambda client: _relay(client, port)
 
 
 def as_a_pooler(port: int) -> Answer:

@@ -20,7 +20,7 @@ from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.setting_types import PemSecret, PemText, SourceValues
-from migrations_app.engine.sources.base import Choice, CollectionInfo, VectorInfo
+from migrations_app.engine.sources.base import Choice, CollectionInfo, Source, VectorInfo
 from tests.kit.memory_source import MemoryCollection, MemorySource, memory_collection
 
 NAMES = ("articles", "letters")
@@ -93,6 +93,8 @@ class FormSource(MemorySource):
     # A test may change what the source lists, or let the list fail once for each entry of ``failures``.
     namespaces: ClassVar[dict[str, int]] = NAMESPACES
     failures: ClassVar[list[str]] = []
+
+    identity = Source.identity
 
     settings: FormSettings  # type: ignore[assignment]
 

@@ -80,12 +80,14 @@ class MemoryDatabase:
     refused, or "". If more than ``max_in_flight`` requests are in flight, the target answers that it is busy.
     Requests wait for ``gate`` until they time out. ``on_request`` is called with the number of each request.
     The counters record what happened. ``aliases`` are other names of collections.
+    ``server`` is the server that it is on, if a source may be on the same one.
     """
 
     token: str = ""
     capabilities: Capabilities = EVERYTHING
     collections: dict[str, MemoryRows] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
+    server: str = ""
     mishaps: deque[Mishap] = field(default_factory=deque)
     retry_after_seconds: float | None = None
     refuse: Callable[[dict[str, Any]], str] = lambda row: ""

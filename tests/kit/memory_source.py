@@ -29,6 +29,7 @@ from migrations_app.engine.errors import (
     SourceDataError,
     SourceUnavailable,
 )
+from migrations_app.engine.identity import CollectionIdentity
 from migrations_app.engine.model.batch import (
     Batch,
     CollectionRef,
@@ -98,11 +99,15 @@ class MemoryCollection:
 
 @dataclass
 class MemoryStore:
-    """The collections of one source. ``before_page`` gets the number of the first row before each page."""
+    """The collections of one source. ``before_page`` gets the number of the first row before each page.
+
+    ``server`` is the server that it is on, if a target may be on the same one.
+    """
 
     collections: dict[str, MemoryCollection] = field(default_factory=dict)
     password: str = ""
     before_page: Callable[[int], None] = lambda row: None
+    server: str = ""
 
 
 def memory_collection(
@@ -167,6 +172,12 @@ class MemorySource(Source):
 
     def check(self, ctx: ReadContext) -> ServerInfo:
         return ServerInfo("Memory", "1", (f"{len(self._open().collections)} collections",))
+
+    def identity(self, collection: str, ctx: ReadContext) -> CollectionIdentity | None:
+        store = self._open()
+        if not store.server or collection not in store.collections:
+            return None
+        return CollectionIdentity(collection, unique=f"{store.server}, {collection}")
 
     def hosts(self) -> tuple[str, ...]:
         return (self.settings.store,)

@@ -23,6 +23,7 @@ from migrations_app.engine.errors import (
     TargetChanged,
     TargetError,
 )
+from migrations_app.engine.identity import CollectionIdentity
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.read_context import ReadContext
@@ -78,6 +79,12 @@ class MemoryTarget(Target):
 
     def check(self, ctx: ReadContext) -> ServerInfo:
         return ServerInfo("Memory", self.store.capabilities.version)
+
+    def identity(self, collection: str, ctx: ReadContext) -> CollectionIdentity | None:
+        name = self.store.aliases.get(collection, collection)
+        if not self.store.server or name not in self.store.collections:
+            return None
+        return CollectionIdentity(name, unique=f"{self.store.server}, {name}")
 
     def hosts(self) -> tuple[str, ...]:
         return (self.settings.store,)

@@ -10,8 +10,9 @@ from pymilvus.grpc_gen.common_pb2 import ClientInfo
 
 from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import AuthRefused, FerryError, VersionUnsupported
+from migrations_app.engine.identity import CollectionIdentity, places_of
 from migrations_app.engine.milvus.diagnose import explain
-from migrations_app.engine.milvus.errors import TRANSPORT_CODES
+from migrations_app.engine.milvus.errors import COLLECTION_MISSING, TRANSPORT_CODES
 from migrations_app.engine.milvus.rpc import Rpc
 from migrations_app.engine.milvus.settings import MilvusSettings
 
@@ -104,3 +105,22 @@ def collections(rpc: Rpc) -> tuple[str, ...]:
     request = milvus_pb2.ShowCollectionsRequest(db_name=rpc.database)
     answer = rpc.call("ShowCollections", request, f"list the collections of “{rpc.database}”")
     return tuple(sorted(answer.collection_names))
+
+
+def identity_of(rpc: Rpc, collection: str, resolve: Resolve) -> CollectionIdentity | None:
+    """Return the identity of a collection, None if there is none with this name or alias.
+
+    Milvus numbers its collections by its clock, so the number and the time of creation are unique. Milvus
+    Lite does not number them.
+    """
+    request = milvus_pb2.DescribeCollectionRequest(db_name=rpc.database, collection_name=collection)
+    try:
+        answer = rpc.call("DescribeCollection", request, f"describe “{collection}”")
+    except FerryError as error:
+        if error.code != COLLECTION_MISSING:
+            raise
+        return None
+    name = answer.schema.name or answer.collection_name
+    unique = f"{answer.collectionID}, {answer.created_timestamp}" if answer.collectionID else ""
+    places = places_of(resolve(rpc.address.host), rpc.address.port)
+    return CollectionIdentity(f"{rpc.database}.{name}", unique, places)

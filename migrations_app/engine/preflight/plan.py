@@ -19,6 +19,7 @@ from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
 from migrations_app.engine.preflight.scans.partition_values import Partitions, name_partitions
 from migrations_app.engine.preflight.scans.rows import RowFacts, scan_rows, with_dims
+from migrations_app.engine.preflight.scans.same_collection import check_same_collections
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
@@ -95,6 +96,7 @@ def check_plan(
         )
         faults += (fault.under(f"collections[{number}]") for fault in collection_faults)
     plans = {number: completed.plan for number, completed in prepared.items()}
+    faults += check_same_collections(plans, source, target, taken, ctx)
     faults += endpoints.check_targets(plans, taken, target.database)
     used = {*taken, *(completed.target or "" for completed in plans.values())}
     return Preflight(tuple(endpoints.with_free_targets(faults, used)), tuple(prepared.values()))

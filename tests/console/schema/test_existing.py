@@ -10,7 +10,7 @@ from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft, Job
 from tests.console.wizard_helpers import change, collection, field, form_of, page, row, select, start, url
-from tests.kit import MemoryDatabase, MemoryRows
+from tests.kit import MemoryDatabase, MemoryRows, MemoryStore
 
 EXISTING_SCHEMA = TargetSchema(
     "books",
@@ -60,6 +60,19 @@ def test_adding_rows_maps_the_fields_to_those_of_the_collection(web: Client, tak
         "Rows are added to “books” (about 7 rows). The fields must match the fields of this collection. "
         "A row whose key already exists replaces the old row."
     ]
+
+
+@pytest.mark.parametrize("choice", ["Add rows to it", "Replace it…"])
+def test_the_collection_that_is_read_is_neither_replaced_nor_added_to(
+    web: Client, taken: Draft, source_store: MemoryStore, target_store: MemoryDatabase, choice: str
+) -> None:
+    source_store.server = target_store.server = "one"
+    press(web, taken, fixes(web, taken)[choice])
+    (problem,) = page(web, taken).context["collection"]["problems"]
+    assert problem.message.startswith("“books” in the target is the collection “books” of the source")
+    assert list(fixes(web, taken)) == ["Use books_2"]
+    press(web, taken, fixes(web, taken)["Use books_2"])
+    assert not page(web, taken).context["collection"]["problems"]
 
 
 def test_a_field_that_does_not_match_the_collection_is_a_problem_in_its_row(

@@ -139,6 +139,22 @@ def test_an_alias_that_was_created_after_the_checks_prevents_the_drop(world, old
     assert len(old["books"].rows) == 3
 
 
+def test_a_collection_that_another_part_of_the_job_reads_is_not_replaced(world, old, work_off):
+    world.source.server = world.target.server = "one"
+    world.source.collections["letters"] = books(5)
+    job = world.job({"source": "books", "target": "new"}, REPLACE | {"source": "letters", "target": "books"})
+    work_off()
+    assert (refreshed(job).error_code, job.refused) == ("target_is_source", True)
+    assert list(old) == ["books"]
+
+
+def test_collections_of_one_server_with_different_names_are_moved(world, old, work_off):
+    world.source.server = world.target.server = "one"
+    job = world.job({"source": "books", "target": "copy"})
+    work_off()
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
+
+
 @pytest.mark.parametrize("if_exists", ["error", "replace"])
 def test_a_name_that_is_an_alias_is_refused(world, old, work_off, if_exists):
     world.target.aliases["reading"] = "books"
@@ -204,6 +220,33 @@ def appended(world, work_off):
         return job.collections.with_counters().get()
 
     return appended
+
+
+@pytest.mark.parametrize("if_exists", ["append", "replace"])
+def test_a_collection_that_the_job_reads_is_neither_replaced_nor_added_to(world, work_off, if_exists):
+    world.source.server = world.target.server = "one"
+    kept = fill(world, range(3))
+    job = world.job({"source": "books", "if_exists": if_exists})
+    work_off()
+    assert (refreshed(job).status, job.error_code, job.refused) == (Status.FAILED, "target_is_source", True)
+    assert len(kept.rows) == 3
+
+
+@pytest.mark.parametrize("if_exists", ["append", "replace"])
+def test_a_collection_that_became_the_source_after_the_checks_is_not_changed(world, monkeypatch, if_exists):
+    identity, world.source.server = MemoryTarget.identity, "one"
+
+    def identity_after_the_checks(self, name, ctx):
+        world.target.server = "one" if JobStep.objects.done(StepKind.PREPARE).exists() else "two"
+        return identity(self, name, ctx)
+
+    monkeypatch.setattr(MemoryTarget, "identity", identity_after_the_checks)
+    kept = fill(world, range(3))
+    job = world.job({"source": "books", "if_exists": if_exists})
+    tasks.prepare(job.pk)
+    assert (refreshed(job).error_code, job.refused) == ("target_is_source", True)
+    assert world.target.collections == {"books": kept}
+    assert len(kept.rows) == 3
 
 
 def test_rows_are_added_to_an_existing_collection(world, appended):

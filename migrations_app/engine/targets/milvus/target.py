@@ -16,6 +16,7 @@ from migrations_app.engine.errors import (
     TargetChanged,
     VersionUnsupported,
 )
+from migrations_app.engine.identity import CollectionIdentity
 from migrations_app.engine.milvus import server
 from migrations_app.engine.milvus.capabilities import Capabilities, capabilities_of
 from migrations_app.engine.milvus.errors import COLLECTION_MISSING
@@ -87,6 +88,9 @@ class MilvusTarget(Target):
     def _connect(self) -> server.Server:
         self._server = server.connect(self._rpc, self._milvus_settings, self.resolve)
         return self._server
+
+    def identity(self, collection: str, ctx: ReadContext) -> CollectionIdentity | None:
+        return server.identity_of(self._rpc, collection, self.resolve)
 
     def databases(self) -> tuple[str, ...]:
         """Return the names of the databases. If the server does not support or allow listing them, return
