@@ -55,7 +55,7 @@ CONTROLS = {
 FIX_SEPARATOR = "="
 EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
 FIELD_PATH = re.compile(r"fields\[(\d+)\]")
-TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key", "skip_null_vectors"})
+TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key"})
 
 
 @dataclass(frozen=True, slots=True)

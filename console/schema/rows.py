@@ -19,7 +19,17 @@ from migrations_app.engine.model.types import MilvusType
 
 DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
 CONTROLS = (
-    *("include", "target", "type", "max_length", "max_capacity", "nullable", "on_null", "fill_null"),
+    *(
+        "include",
+        "target",
+        "type",
+        "max_length",
+        "max_capacity",
+        "nullable",
+        "absent",
+        "on_null",
+        "fill_null",
+    ),
     *("dynamic", *DETAILS),
 )
 DEFAULT_LENGTH = 24
@@ -137,10 +147,7 @@ def _options_text(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str
     if row.is_partition_key:
         return "partition key, never null"
     if row.choice and row.choice.spec.type.is_vector:
-        if facts.capabilities.null_vectors or not row.source.nullable:
-            return ""
-        handled = "skipped and counted" if table.plan.skip_null_vectors else "rejected"
-        return f"rows without a vector are {handled}"
+        return ""
     if not facts.capabilities.nullable and row.source.nullable and not row.source.opened_from:
         return f"nullable needs {INTRODUCED_IN['nullable']} or later"
     if row.placement is Placement.DYNAMIC:

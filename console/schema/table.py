@@ -142,6 +142,12 @@ class MappingTable:
         return self.schema.exact if self.added_to is None else None
 
     @property
+    def fixed_schema(self) -> TargetSchema | None:
+        """Return the schema that the fields must have, of an existing collection or an exact copy; None if
+        there is none."""
+        return self.added_to or self.copied
+
+    @property
     def opened(self) -> tuple[str, ...]:
         """Return the opened columns."""
         return tuple(self.plan.open)

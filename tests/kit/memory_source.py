@@ -149,7 +149,7 @@ class MemorySource(Source):
     address_field = "store"
     stores: ClassVar[dict[str, MemoryStore]] = {}
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
-        ("dims", "nulls", "extremes", "duplicates", "values")
+        ("dims", "nulls", "extremes", "duplicates", "values", "absent")
     )
 
     settings: MemorySettings
@@ -290,6 +290,8 @@ class MemorySource(Source):
             {name: None if end["min"] is None else (end["min"], end["max"]) for name, end in ends.items()},
             _duplicates(self._collection(ref), wanted.duplicates_of) if wanted.duplicates_of else None,
             _values(rows.column(wanted.values_of), wanted.at_most) if wanted.values_of else None,
+            {group: _absent(rows, group) for group in wanted.absent_of},
+            rows.num_rows if wanted.absent_of else None,
         )
 
 
@@ -363,6 +365,10 @@ def _dims(column: pa.Array) -> dict[int, int]:
         item["values"]: item["counts"]
         for item in pc.value_counts(pc.list_value_length(column.drop_null())).to_pylist()
     }
+
+
+def _absent(rows: pa.RecordBatch, group: tuple[str, ...]) -> int:
+    return rows.num_rows - pa.table(rows.select(group)).drop_null().num_rows
 
 
 def _values(column: pa.Array, at_most: int) -> dict[str | None, int]:

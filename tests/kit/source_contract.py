@@ -171,12 +171,17 @@ class SourceContract:
     def test_measures_agree_with_the_rows(self, case: SourceCase, source: Source) -> None:
         fields = read_fields(source.describe(case.full, 100, ReadContext()))
         vectors = tuple(f.name for f in fields if f.is_vector)
-        wanted = MeasureRequest(dims_of=vectors, nulls_of=tuple(f.name for f in fields))
+        names = tuple(f.name for f in fields)
+        wanted = MeasureRequest(dims_of=vectors, nulls_of=names, absent_of=(vectors, names))
         found = source.measure(case.full, wanted, ReadContext())
         assert set(found.nulls) == (set(wanted.nulls_of) if "nulls" in source.can_measure else set())
+        assert set(found.absent) == (set(wanted.absent_of) if "absent" in source.can_measure else set())
         rows = pa.Table.from_batches([batch.rows for batch in read_all(case, source, case.full)])
         for name, nulls in found.nulls.items():
             assert rows.column(name).null_count == nulls, name
+        for group, absent in found.absent.items():
+            assert found.rows == case.rows
+            assert absent == case.rows - rows.select(group).drop_null().num_rows, group
         for name, dims in found.dims.items():
             assert sum(dims.values()) == case.rows - rows.column(name).null_count, name
 

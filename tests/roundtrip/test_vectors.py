@@ -71,7 +71,7 @@ def test_rows_without_a_vector_are_skipped_or_rejected(mover):
     skipped = mover.move("public.vectors")
     assert vectors_of(skipped).keys() == {0, 2}
     assert (skipped.counts["rows_skipped"], skipped.counts["rows_rejected"]) == (1, 0)
-    strict = mover.move("public.vectors", skip_null_vectors=False)
+    strict = mover.move("public.vectors", absent_vectors="reject")
     assert vectors_of(strict).keys() == {0, 2}
     assert [(row["locator"], row["code"]) for row in strict.rejected] == [("1", "null_vector")]
 

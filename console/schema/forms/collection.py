@@ -69,11 +69,6 @@ class CollectionForm(forms.Form):
         help_text="One shard is enough for up to about 200 million rows of 768 dimensions.",
     )
     dynamic_field = forms.BooleanField(required=False, help_text="Holds the keys that are not fields.")
-    skip_null_vectors = forms.BooleanField(
-        label="Skip rows without a vector",
-        required=False,
-        help_text="Skipped rows are counted. If this is off, they are rejected and stored with the reason.",
-    )
     keep_source_key = forms.BooleanField(label="Keep the old key as an ordinary field", required=False)
 
     def __init__(
@@ -115,8 +110,6 @@ def _without_choice(table: MappingTable, capabilities: Capabilities) -> list[str
         "key_name": not plan.makes_key,
         "key_max_length": not plan.is_joined,
         "rest": not table.opened,
-        "skip_null_vectors": capabilities.null_vectors
-        or not any(f.is_vector and f.nullable for f in table.schema.fields),
     }
     return [name for name, fixed in is_fixed.items() if fixed]
 
@@ -157,7 +150,7 @@ def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
         name: getattr(plan, name)
         for name in (
             *("target", "description", "key_name", "key_max_length", "if_exists", "rest", "shards"),
-            *("dynamic_field", "keep_source_key", "skip_null_vectors"),
+            *("dynamic_field", "keep_source_key"),
         )
     }
     values |= {

@@ -22,6 +22,12 @@ NULL_RULES = {
     "fill": "null: replace with",
     "reject": "null: reject the row",
 }
+ABSENT_RULES = {
+    "skip": "no vector: skip and count the row",
+    "reject": "no vector: reject the row",
+    "empty": "no vector: store an empty one",
+    "null": "no vector: store null",
+}
 TOO_LONG = {"reject": "reject the row", "truncate": "truncate the text"}
 TYPE_MISMATCH_CHOICES = {"reject": "reject the row", "dynamic": "put it into the dynamic field"}
 
@@ -58,6 +64,10 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
         controls["max_length"] = _number()
     if is_fixed and choice.spec.type is MilvusType.ARRAY:
         controls["max_capacity"] = _number()
+    if choice.spec.type.is_vector and is_fixed and row.source.nullable:
+        controls["absent"] = forms.ChoiceField(
+            label="Rows without this vector", choices=absent_choices(row, table, capabilities)
+        )
     if choice.spec.type.is_vector or row.is_key:
         return controls
     if row.added is not None:
@@ -74,6 +84,16 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
             )
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
+
+
+def absent_choices(row: FieldRow, table: MappingTable, capabilities: Capabilities) -> list[tuple[str, str]]:
+    """Return the rules for rows without this vector that the target allows."""
+    is_sparse = row.choice is not None and row.choice.spec.type is MilvusType.SPARSE_FLOAT_VECTOR
+    offered = {"skip", "reject"} | ({"empty"} if is_sparse and capabilities.empty_sparse else set())
+    if capabilities.null_vectors and (table.fixed_schema is None or row.settings.nullable):
+        offered.add("null")
+    rule = table.plan.absent_rule(row.settings)
+    return [(key, words) for key, words in ABSENT_RULES.items() if key in offered or key == rule]
 
 
 def _value_of_all(capabilities: Capabilities, of: MilvusType) -> dict[str, forms.Field]:
@@ -138,6 +158,7 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
         "default": shown(_default(row)),
         "on_null": "dynamic" if row.placement is Placement.DYNAMIC else rule,
         "fill_null": shown(settings.fill_null),
+        "absent": table.plan.absent_rule(settings),
         "too_long": settings.too_long,
         "misfit": settings.misfit,
         "dynamic": "on" if row.placement is Placement.DYNAMIC else "",

@@ -15,7 +15,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.planning import defaults
 
-TICKS = ("dynamic_field", "keep_source_key", "skip_null_vectors")
+TICKS = ("dynamic_field", "keep_source_key")
 TEXTS = ("target", "description", "if_exists", "rest")
 
 

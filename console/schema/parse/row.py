@@ -46,6 +46,8 @@ def read_row(
     if row.is_key:
         return settings.model_copy(update=KEY_OPTIONS), Placement.FIXED
     moves = form.add_prefix("include") in data
+    if row.choice is not None and row.choice.spec.type.is_vector:
+        settings = _read_absent(settings, table, form, submitted)
     if row.choice is None or row.choice.spec.type.is_vector:
         return settings, Placement.FIXED if moves else Placement.LEFT
     was_dynamic = before.placement is Placement.DYNAMIC and "on_null" not in form.fields
@@ -85,6 +87,18 @@ def _read_type(row: FieldRow, form: FieldForm, submitted: SubmittedForm) -> Fiel
     changes |= {"type": str(chosen.type), "dim": row.settings.dim or chosen.dim}
     changes["element_type"] = str(chosen.element_type) if chosen.element_type else None
     return row.settings.model_copy(update=changes)
+
+
+def _read_absent(
+    settings: FieldPlan, table: MappingTable, form: FieldForm, submitted: SubmittedForm
+) -> FieldPlan:
+    """Return the settings of a vector with the rule for rows without it. NULL needs a nullable field."""
+    now = table.plan.absent_rule(settings)
+    rule = submitted.take(form, "absent", str, now) or now
+    if rule == now:
+        return settings
+    nullable = settings.nullable if table.fixed_schema is not None else rule == "null"
+    return settings.model_copy(update={"absent": rule, "nullable": nullable})
 
 
 def _read_options(settings: FieldPlan, form: FieldForm, submitted: SubmittedForm) -> tuple[FieldPlan, bool]:

@@ -6,7 +6,7 @@ A new kind is a frozen class with ``name``, ``reads`` and ``map_rows``, and a li
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -60,14 +60,15 @@ class MappedColumn(Protocol):
 class FixedColumn:
     """A source column that becomes a field. ``fill`` replaces NULL.
 
-    ``skips_null``: a row with NULL is left out and only counted. ``truncates``: texts that are too long are
-    truncated.
+    ``skips_null``: a row with NULL is left out and only counted. ``rejects_null``: it is rejected, even if
+    the target takes NULL. ``truncates``: texts that are too long are truncated.
     """
 
     read: ReadColumn
     target: TargetField
     fill: Any = None
     skips_null: bool = False
+    rejects_null: bool = False
     truncates: bool = False
 
     @property
@@ -83,7 +84,8 @@ class FixedColumn:
         values, findings = cast_values(column, arrow_type(self.target.spec), self.name)
         skipped = rows_where(column.is_null()) if self.skips_null and column.null_count else NO_ROWS
         if not skipped.size:
-            values, null_findings = replace_nulls(values, column, self.target, self.name, self.fill)
+            target = replace(self.target, nullable=False) if self.rejects_null else self.target
+            values, null_findings = replace_nulls(values, column, target, self.name, self.fill)
             findings = (*findings, *null_findings)
         values, cut_rows = truncate(values, self.target.spec) if self.truncates else (values, NO_ROWS)
         findings = (*findings, *check_values(values, self.target, self.name))

@@ -163,11 +163,13 @@ def _dynamic(field: FieldPlan) -> DynamicKeyColumn:
 def _fixed(collection: CollectionPlan, field: FieldPlan) -> FixedColumn:
     assert field.source is not None
     target = _target_field(collection, field)
+    absent = collection.absent_rule(field) if target.spec.type.is_vector else None
     return FixedColumn(
         read=ReadColumn(field.source, target.spec),
         target=target,
-        fill=_fill(field, target),
-        skips_null=target.spec.type.is_vector and not target.nullable and collection.skip_null_vectors,
+        fill=[] if absent == "empty" else _fill(field, target),
+        skips_null=absent == "skip",
+        rejects_null=absent == "reject",
         truncates=field.too_long == "truncate",
     )
 

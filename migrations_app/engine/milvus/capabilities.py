@@ -175,5 +175,5 @@ def capabilities_of(server: Server) -> Capabilities:
         filters_find_int64_limits=is_lite or server.has((2, 6, 8)),
         keeps_not_finite=is_lite or not server.has((2, 4)),
         json_null=not is_lite,
-        empty_sparse=not is_lite and server.has((2, 4, 12)),
+        empty_sparse="empty_sparse" in features,
     )

@@ -40,6 +40,8 @@ SINCE: tuple[tuple[Version, Features], ...] = (
     ),
     # Release notes of 2.4.8: "Implemented clustering compaction".
     ((2, 4, 8), frozenset({"clustering_key"})),
+    # milvus-io/milvus, pull request 34700; pymilvus, pull request 2673: "added in 2.4.12".
+    ((2, 4, 12), frozenset({"empty_sparse"})),
     # milvus.io/docs/v2.5.x: nullable-and-default.md (scalar fields, no partition key), full-text-search.md,
     # keyword-match.md (text_match), hnsw-sq.md, hnsw-pq.md, hnsw-prq.md.
     # gpu_cosine: pkg/util/indexparamcheck/constraints.go of 2.4 accepts only L2 and IP (RaftMetrics); 2.5.0

@@ -28,9 +28,15 @@ class PlanModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
 
+AbsentRule = Literal["skip", "reject", "empty", "null"]
+"""What happens to a row without a vector: it is skipped and counted, rejected with the reason, or moved with
+an empty sparse vector or with NULL."""
+
+
 class FieldPlan(PlanModel):
     """One target field, or one column that goes into the dynamic field (``dynamic: true``).
 
+    ``absent`` is the rule for rows that lack this vector; None is that of ``CollectionPlan.absent_rule``.
     ``column``: ``source`` is the name of a column, although it looks like a document key of an opened column.
     """
 
@@ -46,6 +52,7 @@ class FieldPlan(PlanModel):
     fill_null: Any = None
     too_long: Literal["reject", "truncate"] = "reject"
     misfit: Literal["reject", "dynamic"] = "reject"
+    absent: AbsentRule | None = None
     dynamic: bool = False
     as_: str | None = Field(default=None, alias="as")
     added: bool = False
@@ -112,7 +119,7 @@ class CollectionPlan(PlanModel):
     partition_key: str | None = None
     partition_by: str | None = None
     partitions: dict[str, str] | None = None
-    skip_null_vectors: bool = True
+    absent_vectors: Literal["skip", "reject"] = "skip"
     fields: list[FieldPlan] | None = None
     full_text: list[FullTextPlan] = Field(default_factory=list)
     indexes: list[IndexPlan] | None = None
@@ -121,11 +128,16 @@ class CollectionPlan(PlanModel):
     @model_validator(mode="before")
     @classmethod
     def _read_earlier_form(cls, data: Any) -> Any:
-        return with_open_outside_select(data)
+        return _with_absent_vectors(with_open_outside_select(data))
 
     @property
     def is_auto_id(self) -> bool:
         return self.key == AUTO
+
+    def absent_rule(self, field: FieldPlan) -> AbsentRule:
+        """The rule for rows without the vector ``field``: its own, else NULL if it is nullable, else that of
+        the collection."""
+        return field.absent or ("null" if field.nullable else self.absent_vectors)
 
     @property
     def ref(self) -> CollectionRef:
@@ -172,6 +184,15 @@ def with_open_outside_select(data: Any) -> Any:
         return data
     other = {key: value for key, value in select.items() if key != "open"}
     return data | {"select": other, "open": select["open"]}
+
+
+def _with_absent_vectors(data: Any) -> Any:
+    """Return the data of a collection with ``absent_vectors``. Earlier plans have ``skip_null_vectors``."""
+    skips = data.get("skip_null_vectors") if isinstance(data, dict) else None
+    if not isinstance(skips, bool) or "absent_vectors" in data:
+        return data
+    other = {key: value for key, value in data.items() if key != "skip_null_vectors"}
+    return other | {"absent_vectors": "skip" if skips else "reject"}
 
 
 class Options(PlanModel):

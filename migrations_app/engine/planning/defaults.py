@@ -139,8 +139,8 @@ class _FieldCompleter:
         if choice is not None:
             defaults |= self._parameters(choice.spec, source)
         if field.nullable is None:
-            defaults["nullable"] = choice is not None and self._is_nullable(
-                defaults["target"], source, choice.spec
+            defaults["nullable"] = field.absent == "null" or (
+                choice is not None and self._is_nullable(defaults["target"], source, choice.spec)
             )
         return _with_defaults(field, defaults)
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import reduce
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,6 +69,7 @@ def _unanswered(source: Source, wanted: MeasureRequest) -> MeasureRequest:
         extremes_of=() if "extremes" in able else wanted.extremes_of,
         duplicates_of=None if "duplicates" in able else wanted.duplicates_of,
         values_of=None if "values" in able else wanted.values_of,
+        absent_of=() if "absent" in able else wanted.absent_of,
     )
 
 
@@ -84,6 +86,7 @@ class _Scan:
         self._nulls: Counter[str] = Counter()
         self._values: Counter[str | None] = Counter()
         self._ends: dict[str, list[int]] = {}
+        self._absent: Counter[tuple[str, ...]] = Counter()
         self._keys: list[pa.Table] = []
 
     def run(self, source: Source, ctx: ReadContext) -> bool:
@@ -115,6 +118,9 @@ class _Scan:
             # The column may also be the part of a key, which is read as text.
             ends = pc.min_max(rows.column(name).cast(pa.int64())).as_py().values()
             self._ends.setdefault(name, []).extend(end for end in ends if end is not None)
+        for group in self._known_groups():
+            is_null = [rows.column(name).is_null() for name in group]
+            self._absent[group] += pc.sum(reduce(pc.or_, is_null)).as_py() or 0
         if wanted.values_of in self.columns:
             for item in pc.value_counts(rows.column(wanted.values_of)).to_pylist():
                 self._values[item["values"]] += item["counts"]
@@ -139,6 +145,8 @@ class _Scan:
             extremes={**found.extremes, **extremes},
             duplicates=self._duplicates() if wanted.duplicates_of else found.duplicates,
             values=dict(self._values) if wanted.values_of in self.columns else found.values,
+            absent={**found.absent, **{group: self._absent[group] for group in self._known_groups()}},
+            rows=self._rows if wanted.absent_of else found.rows,
         )
 
     def _duplicates(self) -> int | None:
@@ -153,6 +161,9 @@ class _Scan:
     def _known(self, names: Iterable[str]) -> Iterator[str]:
         return (name for name in names if name in self.columns)
 
+    def _known_groups(self) -> Iterator[tuple[str, ...]]:
+        return (group for group in self._wanted.absent_of if set(group) <= self.columns.keys())
+
     def _knows(self, keys: KeyRows) -> bool:
         return all(name in self.columns for name in keys.present)
 
@@ -160,7 +171,8 @@ class _Scan:
 def _columns(plan: CollectionPlan, wanted: MeasureRequest) -> Iterator[tuple[str, TypeSpec]]:
     """Yield the columns to read, each in a type in which it can be read. The last one of a name counts."""
     keys = wanted.duplicates_of
-    names = (*wanted.nulls_of, *wanted.extremes_of, *(keys.present if keys else ()))
+    absent = (name for group in wanted.absent_of for name in group)
+    names = (*wanted.nulls_of, *wanted.extremes_of, *absent, *(keys.present if keys else ()))
     specs = {field.source: field.spec() for field in plan.fields or () if field.type and not field.dynamic}
     for name in names:
         spec = specs.get(name, PART if name in plan.key_columns else None)

@@ -114,7 +114,8 @@ class MeasureRequest:
     """Questions about all rows of a collection. The answers are ``Measures``.
 
     ``dims_of``, ``nulls_of`` and ``extremes_of`` are names of fields; ``extremes_of`` are fields of whole
-    numbers. ``values_of`` is the field whose values are listed, ``at_most`` the number of values that matter.
+    numbers. ``absent_of`` are groups of fields: how many rows have NULL in at least one field of the group?
+    ``values_of`` is the field whose values are listed, ``at_most`` the number of values that matter.
     """
 
     dims_of: tuple[str, ...] = ()
@@ -123,6 +124,7 @@ class MeasureRequest:
     duplicates_of: KeyRows | None = None
     values_of: str | None = None
     at_most: int = 0
+    absent_of: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,9 @@ class Measures:
     exact texts (as a VARCHAR is read), NULL is None. If there are more than ``at_most`` values (not counting
     NULL), it contains only some of them: at least ``at_most`` + 1. Long texts may be cut, but not below 1,025
     characters.
+
+    ``absent`` is the number of rows with a NULL in each group of ``absent_of``, and ``rows`` the number of
+    all rows at that moment; None if there is no answer.
     """
 
     dims: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -147,9 +152,11 @@ class Measures:
     extremes: Mapping[str, tuple[int, int] | None] = field(default_factory=dict)
     duplicates: int | None = None
     values: Mapping[str | None, int] | None = None
+    absent: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    rows: int | None = None
 
 
-Measure = Literal["dims", "nulls", "extremes", "duplicates", "values"]
+Measure = Literal["dims", "nulls", "extremes", "duplicates", "values", "absent"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,4 +81,4 @@ def _key_columns(collection: CollectionPlan) -> Iterator[ReadColumn]:
 
 def _skips_null(collection: CollectionPlan, field: FieldPlan) -> bool:
     is_vector = not field.dynamic and field.type is not None and field.type.endswith("_VECTOR")
-    return is_vector and collection.skip_null_vectors and not field.nullable
+    return is_vector and collection.absent_rule(field) == "skip"

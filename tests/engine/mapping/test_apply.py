@@ -11,7 +11,17 @@ import pytest
 from migrations_app.engine.mapping import ServerChecks
 from migrations_app.engine.mapping.values.cast import cast_values
 from migrations_app.engine.model.batch import Batch
-from tests.engine.mapping.mappings import applied, array, batch_of, codes, dynamic, mapping_of, text
+from tests.engine.mapping.mappings import (
+    KEY,
+    VECTOR,
+    applied,
+    array,
+    batch_of,
+    codes,
+    dynamic,
+    mapping_of,
+    text,
+)
 
 # ---------------------------------------------------------------- target schema and read plan
 
@@ -261,9 +271,48 @@ def test_a_row_with_a_null_vector_is_skipped_or_rejected_as_the_plan_says():
     mapped = applied(mapping_of(), v=vectors)
     assert (mapped.skipped, codes(mapped)) == (2, [("row 2", "v", "not_finite")])
     assert mapped.rows.column("id").to_pylist() == [0]
-    mapped = applied(mapping_of(skip_null_vectors=False), v=vectors)
+    mapped = applied(mapping_of(absent_vectors="reject"), v=vectors)
     assert mapped.skipped == 0
     assert [r.code for r in mapped.rejected] == ["null_vector", "not_finite", "null_vector"]
+
+
+SPARSE = {"source": "s", "target": "s", "type": "SPARSE_FLOAT_VECTOR"}
+ENTRY = [{"index": 3, "value": 0.5}]
+
+
+@pytest.mark.parametrize(
+    ("v", "s", "kept", "skipped", "rejected"),
+    [
+        ("skip", "skip", [0], 3, []),
+        ("reject", "reject", [0], 0, ["row 1", "row 2", "row 3"]),
+        ("skip", "reject", [0], 2, ["row 2"]),  # a row that lacks both is skipped
+        ("null", "skip", [0, 1], 2, []),
+        ("reject", "empty", [0, 2], 0, ["row 1", "row 3"]),
+        ("null", "empty", [0, 1, 2, 3], 0, []),
+    ],
+)
+def test_each_vector_has_its_own_rule_for_rows_that_lack_it(v, s, kept, skipped, rejected):
+    """Row 1 lacks the dense vector, row 2 the sparse one, and row 3 both."""
+    fields = [KEY, VECTOR | {"absent": v, "nullable": v == "null"}, SPARSE | {"absent": s}]
+
+    mapped = applied(mapping_of(fields=fields), v=[[1, 2], None, [1, 2], None], s=[ENTRY, ENTRY, None, None])
+
+    assert mapped.rows.column("id").to_pylist() == kept
+    assert (mapped.skipped, [row.locator for row in mapped.rejected]) == (skipped, rejected)
+    assert {row.code for row in mapped.rejected} <= {"null_vector"}
+    dense = {0: [1, 2], 1: None, 2: [1, 2], 3: None}
+    sparse = {0: ENTRY, 1: ENTRY, 2: [], 3: []}
+    assert mapped.rows.column("v").to_pylist() == [dense[row] for row in kept]
+    assert mapped.rows.column("s").to_pylist() == [sparse[row] for row in kept]
+
+
+def test_a_vector_of_a_nullable_field_may_still_be_required():
+    fields = [KEY, VECTOR | {"absent": "reject", "nullable": True}]
+
+    mapped = applied(mapping_of(fields=fields), v=[None, [1, 2]])
+
+    assert codes(mapped) == [("row 0", "v", "null_vector")]
+    assert mapped.rows.schema.field("v").nullable
 
 
 def test_a_skipped_row_is_not_rejected_as_well():

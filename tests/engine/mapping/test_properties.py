@@ -120,7 +120,7 @@ def fields(draw):
 def cases(draw):
     """A mapping and a batch for it, which is a slice of a larger one, as sources may deliver it."""
     plan = {"source": "s", "target": "t", "key": "k", "fields": draw(fields())}
-    plan["skip_null_vectors"] = draw(st.booleans())
+    plan["absent_vectors"] = draw(st.sampled_from(["skip", "reject"]))
     mapping = compile_mapping(CollectionPlan.model_validate(plan))
     rows = draw(st.sampled_from([5, 8, 2, 1, 0]))
     arrays = []

@@ -13,6 +13,7 @@ from migrations_app.engine.model.types import MilvusType
 
 BEFORE = {(2, 3, 2): (2, 3, 1), (2, 4): (2, 3, 22), (2, 5): (2, 4, 23), (2, 6): (2, 5, 26)}
 BEFORE |= {(2, 6, 3): (2, 6, 2), (2, 6, 18): (2, 6, 17), (2, 4, 8): (2, 4, 7), (3, 0): (2, 6, 19)}
+BEFORE |= {(2, 4, 12): (2, 4, 11)}
 
 # Each feature with the version that introduced it and the source of this fact.
 DOCUMENTED = [
@@ -35,6 +36,7 @@ DOCUMENTED = [
     ("HNSW_PRQ", (2, 5), "milvus.io/docs/v2.5.x/hnsw-prq.md"),
     ("index_defaults", (2, 5), "milvus.io/docs/v2.5.x/hnsw.md: “Default value”"),
     ("clustering_key", (2, 4, 8), "release notes of 2.4.8: “Implemented clustering compaction”"),
+    ("empty_sparse", (2, 4, 12), "milvus-io/milvus, pull request 34700; pymilvus, pull request 2673"),
     ("text_match", (2, 5), "milvus.io/docs/v2.5.x/keyword-match.md"),
     ("TextEmbedding", (2, 6), "milvus.io/docs/v2.6.x/embedding-function-overview.md"),
     ("MinHash", (3, 0), "milvus.io/docs/minhash-function.md: “Compatible with Milvus 3.0.x”"),

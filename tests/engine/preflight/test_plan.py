@@ -8,7 +8,7 @@ import pytest
 from migrations_app.engine.errors import Canceled, ConnectionFailed, Fix, PlanRefused
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
-from migrations_app.engine.model.types import TypeSpec
+from migrations_app.engine.model.types import TypeSpec, arrow_type
 from migrations_app.engine.preflight import check_plan
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
@@ -111,10 +111,69 @@ def test_a_dimension_is_measured_if_the_sample_has_only_nulls():
 
 def test_null_vectors_are_counted_before_anything_is_written():
     (one,) = checked({"a": books([[1, 2], None, None])}).collections
-    assert one.notes == ("The vector “v” is NULL in 2 rows, which will be skipped and counted.",)
-    plan = {"collections": [{"source": "a", "skip_null_vectors": False}]}
+    assert one.notes == ("2 of 3 rows lack “v” and will be skipped.",)
+    plan = {"collections": [{"source": "a", "absent_vectors": "reject"}]}
     (one,) = checked({"a": books([[1, 2], None])}, plan).collections
-    assert one.notes == ("The vector “v” is NULL in 1 row, which will be rejected.",)
+    assert one.notes == ("1 of 2 rows lacks “v” and will be rejected.",)
+
+
+TWO = SPECS | {"s": TypeSpec(T.SPARSE_FLOAT_VECTOR)}
+ENTRY = [{"index": 1, "value": 0.5}]
+
+
+def two_vectors(dense, sparse):
+    """A collection whose rows have a dense vector, a sparse vector, both or none: 1 or 0 for each row."""
+    made = rows([[1, 2] if has else None for has in dense], ids=list(range(len(dense))))
+    texts = pa.array([ENTRY if has else None for has in sparse], arrow_type(TWO["s"]))
+    return memory_collection(made.append_column("s", texts), TWO, key="id")
+
+
+@pytest.mark.parametrize(
+    ("dense", "sparse", "rules", "notes"),
+    [
+        ([1, 0, 0, 1], [1, 0, 1, 0], {}, ["3 of 4 rows lack “v” or “s” and will be skipped."]),
+        (
+            [1, 0, 0, 1],
+            [1, 0, 1, 0],
+            {"s": "reject"},
+            [
+                "2 of 4 rows lack “v” and will be skipped.",
+                "Of the other rows, 1 lacks “s” and will be rejected.",
+            ],
+        ),
+        ([1, 0, 0, 1], [1, 0, 1, 0], {"s": "empty"}, ["2 of 4 rows lack “v” and will be skipped."]),
+        ([1, 0], [0, 1], {"s": "empty", "v": "null"}, []),
+        ([1, 0, 1], [1, 1, 1], {}, ["1 of 3 rows lacks “v” and will be skipped."]),
+    ],
+)
+def test_rows_that_lack_any_required_vector_are_counted_once(dense, sparse, rules, notes):
+    fields = [{"source": "v", "absent": rules.get("v")}, {"source": "s", "absent": rules.get("s")}]
+    plan = {"collections": [{"source": "a", "fields": fields}]}
+
+    found = checked({"a": two_vectors(dense, sparse)}, plan)
+
+    assert found.faults == ()
+    assert list(found.collections[0].notes) == notes
+
+
+def test_a_plan_that_would_move_no_row_is_refused_and_the_vector_to_leave_out_is_named():
+    (fault,) = checked({"a": two_vectors([1, 0, 0], [0, 1, 1])}, {"collections": [{"source": "a"}]}).faults
+
+    assert place(fault)[:2] == ("no_row_has_vectors", "collections[0].fields[1].absent")
+    assert fault.message == "All 3 rows lack “v” or “s”, so none of them would be moved."
+    assert fault.hint == "Leave “v” out: 2 of the rows lack it."
+    assert [fix.label for fix in fault.fixes] == ["Leave it out", "Store NULL"]
+
+
+def test_the_only_vector_is_not_named_as_one_to_leave_out():
+    fields = [{"source": "id"}, {"source": "v", "dim": 2}]
+    (fault,) = checked(
+        {"a": books([None, None])}, {"collections": [{"source": "a", "fields": fields}]}
+    ).faults
+
+    assert fault.code == "no_row_has_vectors"
+    assert fault.hint == "Choose another vector field, or other rows."
+    assert [fix.label for fix in fault.fixes] == ["Store NULL"]
 
 
 def checked_with_key(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
@@ -174,7 +233,7 @@ def test_rows_that_will_be_skipped_do_not_count_as_duplicates():
     collections = {"a": memory_collection(made, SPECS, key="id")}
     plan = {"source": "a", "key": "t"}
     (skipped,) = checked(collections, {"collections": [plan]}).collections
-    (rejected,) = checked(collections, {"collections": [plan | {"skip_null_vectors": False}]}).collections
+    (rejected,) = checked(collections, {"collections": [plan | {"absent_vectors": "reject"}]}).collections
     assert (skipped.duplicates, rejected.duplicates) == (0, 2)
 
 

@@ -40,7 +40,11 @@ PLAN = CollectionPlan.model_validate(
     }
 )
 EVERYTHING = MeasureRequest(
-    ("v",), ("id", "v", "t"), ("id",), KeyRows((ReadColumn("id", PART),), ("id", "v"))
+    ("v",),
+    ("id", "v", "t"),
+    ("id",),
+    KeyRows((ReadColumn("id", PART),), ("id", "v")),
+    absent_of=(("v",), ("t",), ("v", "t")),
 )
 
 

@@ -101,7 +101,7 @@ def test_keys_are_counted_in_their_target_type_and_only_in_rows_that_are_not_ski
     found = key_rows(plan_of())
     assert found.columns == (ReadColumn("sku", TypeSpec(T.VARCHAR, max_length=9)),)
     assert found.present == ("sku", "v")
-    assert key_rows(plan_of(skip_null_vectors=False)).present == ("sku",)
+    assert key_rows(plan_of(absent_vectors="reject")).present == ("sku",)
 
 
 @pytest.mark.parametrize("key", [["a", "sku"], ["sku", "a", "b"]])

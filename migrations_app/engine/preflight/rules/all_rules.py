@@ -54,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     collection_limits.check_json_lists,
     keys.check_key_options,
     nulls.check_nullable,
+    nulls.check_absent,
     nulls.check_defaults,
     nulls.check_fill_null,
     nulls.check_dynamic_options,

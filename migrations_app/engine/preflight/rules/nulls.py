@@ -16,6 +16,8 @@ def check_nullable(subject: Subject) -> Iterator[Fault]:
     for entry in subject.fixed():
         if not entry.plan.nullable or subject.is_key(entry) or subject.is_partition_key(entry):
             continue
+        if entry.is_vector and entry.plan.absent == "null":
+            continue  # ``check_absent`` reports it
         if entry.is_vector and not subject.capabilities.null_vectors:
             message = (
                 f"“{entry.name}” is a vector, and NULL in vectors "
@@ -26,6 +28,42 @@ def check_nullable(subject: Subject) -> Iterator[Fault]:
             message = f"NULL in “{entry.name}” {subject.capabilities.missing('nullable')}."
             hint = "Turn nullable off. Rows with NULL are then filled (fill_null) or rejected."
             yield entry.fault("nullable", "nullable_unavailable", message, hint, off)
+
+
+def absent_fixes(entry: FieldEntry, subject: Subject) -> tuple[Fix, ...]:
+    """Return the fixes that move a row without this vector, as far as the target can store it."""
+    fixes = []
+    if entry.spec and entry.spec.type is MilvusType.SPARSE_FLOAT_VECTOR and subject.capabilities.empty_sparse:
+        fixes.append(Fix("Store an empty vector", "absent", "empty"))
+    schema = subject.existing or subject.copied
+    known = next((f for f in schema.fields if f.name == entry.plan.target), None) if schema else None
+    if subject.capabilities.null_vectors and (known is None or known.nullable):
+        fixes.append(Fix("Store NULL", "absent", "null"))
+    return tuple(fixes)
+
+
+def check_absent(subject: Subject) -> Iterator[Fault]:
+    """Check the rule for rows without a vector."""
+    skip = Fix("Skip such rows", "absent", "skip")
+    for entry in subject.entries():
+        rule, spec = entry.plan.absent, entry.spec
+        if rule is None or (spec is None and not entry.plan.dynamic):
+            continue
+        if entry.plan.dynamic or not entry.is_vector:
+            message = f"“{entry.name}” does not become a vector field, and “absent” is a rule for vectors."
+            yield entry.fault("absent", "option_misplaced", message, "Remove it.")
+        elif rule == "empty" and spec and spec.type is not MilvusType.SPARSE_FLOAT_VECTOR:
+            message = f"“{entry.name}” is {spec.type}; only a sparse vector can be empty."
+            yield entry.fault("absent", "absent_unsuitable", message, "", skip)
+        elif rule == "empty" and not subject.capabilities.empty_sparse:
+            message = f"An empty vector in “{entry.name}” {subject.capabilities.missing('empty_sparse')}."
+            yield entry.fault("absent", "absent_unavailable", message, "", skip)
+        elif rule == "null" and not subject.capabilities.null_vectors:
+            message = f"NULL in the vector “{entry.name}” {subject.capabilities.missing('null_vectors')}."
+            yield entry.fault("absent", "absent_unavailable", message, "", skip)
+        elif rule == "null" and not entry.plan.nullable:
+            message = f"“{entry.name}” is not nullable, so rows without this vector cannot be stored as NULL."
+            yield entry.fault("absent", "absent_unsuitable", message, "", skip)
 
 
 def check_defaults(subject: Subject) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from migrations_app.engine.errors import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
+from migrations_app.engine.preflight.scans.absent_vectors import absent_vectors
 from migrations_app.engine.preflight.scans.key_rows import scan_key
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 from migrations_app.engine.read_context import ReadContext
@@ -39,15 +40,16 @@ def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
     vectors = [e for e in subject.fixed() if e.is_vector and e.source and not e.is_key_of_document]
     undeclared = [e for e in vectors if _is_undeclared(e)]
-    nullable = [e for e in vectors if e.source and e.source.nullable]
+    absent = absent_vectors(subject, vectors)
     measured = Measures()
-    if undeclared or nullable:
-        wanted = MeasureRequest(_names(undeclared), _names(nullable))
+    if undeclared or absent.groups:
+        wanted = MeasureRequest(_names(undeclared), absent_of=absent.groups)
         measured = measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate)
     faults = [fault for e in undeclared for fault in _mixed(e, measured.dims.get(_name(e), {}))]
     dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
     key = scan_key(subject, source, ctx)
-    notes = (*_notes(subject, vectors, measured), *key.notes)
+    faults += absent.faults(measured)
+    notes = (*absent.notes(measured), *key.notes)
     return RowFacts(dims, (*faults, *key.faults), notes, key.is_unique, key.duplicates)
 
 
@@ -74,21 +76,6 @@ def _mixed(entry: FieldEntry, found: Mapping[int, int]) -> Iterator[Fault]:
     elif dims and entry.plan.dim not in (None, dims[0]):
         message = f"The vectors of “{entry.name}” have {dims[0]:,} dimensions, not {entry.plan.dim:,}."
         yield entry.fault("dim", "dim_differs", message, f"Write dim: {dims[0]}.")
-
-
-def _notes(subject: Subject, vectors: list[FieldEntry], measured: Measures) -> Iterator[str]:
-    result = "skipped and counted" if subject.plan.skip_null_vectors else "rejected"
-    for entry in vectors:
-        if entry.plan.nullable or entry.source is None or not entry.source.nullable:
-            continue
-        nulls = measured.nulls.get(_name(entry))
-        if nulls is None:
-            yield (
-                f"The source cannot count the rows in which the vector “{entry.name}” is NULL. "
-                f"Such rows will be {result}."
-            )
-        elif nulls:
-            yield f"The vector “{entry.name}” is NULL in {counted(nulls, 'row')}, which will be {result}."
 
 
 def _is_undeclared(entry: FieldEntry) -> bool:

@@ -51,7 +51,7 @@ class PostgresSource(Source):
     address_field: str = "host"
     collection_words: ClassVar[tuple[str, str]] = ("table", "tables")
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
-        ("dims", "nulls", "extremes", "duplicates", "values")
+        ("dims", "nulls", "extremes", "duplicates", "values", "absent")
     )
     before_you_start: ClassVar[tuple[str, ...]] = (
         "PostgreSQL 12 or later with the pgvector extension in the database to read.",
@@ -123,12 +123,15 @@ class PostgresSource(Source):
 
     def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
         measurer = self._measurer(ref, ctx)
+        rows, absent = measurer.absent(wanted.absent_of) if wanted.absent_of else (None, {})
         return Measures(
             dims={name: measurer.dims(name) for name in wanted.dims_of},
             nulls=measurer.nulls(wanted.nulls_of) if wanted.nulls_of else {},
             extremes={name: measurer.extremes(name) for name in wanted.extremes_of},
             duplicates=measurer.duplicates(wanted.duplicates_of) if wanted.duplicates_of else None,
             values=measurer.distinct(wanted.values_of, wanted.at_most + 2) if wanted.values_of else None,
+            absent=absent,
+            rows=rows,
         )
 
     # ------------------------------------------------------------ helpers

@@ -205,6 +205,41 @@ def test_a_limit_below_the_sample_is_a_warning_and_not_an_error(source, written,
 # ---------------------------------------------------------------- NULL and defaults
 
 
+@pytest.mark.parametrize(
+    ("rule", "changes", "capabilities", "code", "words"),
+    [
+        ("empty", {}, EVERYTHING, "absent_unsuitable", "only a sparse vector can be empty"),
+        ("null", {"nullable": False}, EVERYTHING, "absent_unsuitable", "is not nullable"),
+        ("null", {}, OLD, "absent_unavailable", "needs Milvus 2.6.18 or later; this is Milvus 2.3.5"),
+    ],
+)
+def test_a_rule_for_absent_vectors_that_is_not_possible_is_refused(rule, changes, capabilities, code, words):
+    written = {"fields": [{"source": "w", "absent": rule, **changes}]}
+    other = field("w", TypeSpec(T.FLOAT_VECTOR, dim=2))
+    several = replace(capabilities, max_vector_fields=4)
+
+    fault = the_fault(written, other, capabilities=several)
+
+    assert place(fault) == (code, "fields[2].absent", "w", "absent")
+    assert words in fault.message
+    assert fault.fixes == (Fix("Skip such rows", "absent", "skip"),)
+
+
+def test_an_empty_vector_needs_a_server_that_takes_it():
+    written = {"fields": [{"source": "s", "absent": "empty"}]}
+    lite = replace(EVERYTHING, flavour="lite", version="3.2.2", empty_sparse=False)
+
+    assert faults_of(written, field("s", T.SPARSE_FLOAT_VECTOR)) == ()
+    fault = the_fault(written, field("s", T.SPARSE_FLOAT_VECTOR), capabilities=lite)
+    assert fault.code == "absent_unavailable"
+    assert "needs a server (Milvus 2.4.12 or later); this is Milvus Lite" in fault.message
+
+
+def test_a_rule_for_absent_vectors_is_refused_for_other_fields():
+    fault = the_fault({"fields": [{"source": "n", "absent": "skip"}]}, field("n", T.INT32))
+    assert (fault.code, fault.path) == ("option_misplaced", "fields[2].absent")
+
+
 def test_nullable_is_refused_if_the_target_lacks_it():
     written = {"fields": [{"source": "n", "nullable": True}]}
     fault = the_fault(written, field("n", T.INT32), capabilities=OLD)

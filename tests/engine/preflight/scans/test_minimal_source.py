@@ -54,8 +54,8 @@ def checked(**collection: object) -> Preflight:
 def test_what_the_source_cannot_tell_is_read_from_a_few_rows():
     found = checked(partition_by="t")
     assert found.faults == ()
-    (note,) = [note for note in found.collections[0].notes if "NULL" in note]
-    assert note == "The vector “v” is NULL in 1 row, which will be skipped and counted."
+    (note,) = [note for note in found.collections[0].notes if "lack" in note]
+    assert note == "1 of 2 rows lacks “v” and will be skipped."
     assert found.collections[0].plan.partitions == {"x": "x", "y": "y"}
 
 
@@ -63,11 +63,8 @@ def test_nulls_among_too_many_rows_are_called_unknown(monkeypatch: pytest.Monkey
     monkeypatch.setattr(measure, "MAX_ROWS", 1)
     found = checked()
     assert found.faults == ()
-    (note,) = [note for note in found.collections[0].notes if "NULL" in note]
-    assert note == (
-        "The source cannot count the rows in which the vector “v” is NULL. "
-        "Such rows will be skipped and counted."
-    )
+    (note,) = [note for note in found.collections[0].notes if "lack" in note]
+    assert note == "The source cannot count the rows that lack “v”. Such rows will be skipped."
 
 
 def test_values_that_cannot_be_listed_cannot_name_partitions(monkeypatch: pytest.MonkeyPatch):

@@ -46,6 +46,15 @@ class TableMeasurer:
         row = self._row(sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
         return dict(zip(names, row, strict=True))
 
+    def absent(self, groups: tuple[tuple[str, ...], ...]) -> tuple[int, dict[tuple[str, ...], int]]:
+        """The number of all rows, and of those with a NULL in at least one column of each group."""
+        counts: list[sql.Composable] = [sql.SQL("count(*)")]
+        for group in groups:
+            is_null = sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(self._name(name)) for name in group)
+            counts.append(sql.SQL("count(*) FILTER (WHERE {})").format(is_null))
+        rows, *absent = self._row(sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
+        return rows, dict(zip(groups, absent, strict=True))
+
     def extremes(self, name: str) -> tuple[int, int] | None:
         """The smallest and the largest value, or None. With an index on the column, this is fast."""
         least, most = self._row(sql.SQL("SELECT min({c}), max({c}) FROM {rows}"), c=self._name(name))
