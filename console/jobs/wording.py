@@ -144,17 +144,21 @@ def _current_step(row: JobCollection, job: Job) -> JobStep | None:
 
 
 def index_text(row: JobCollection) -> str:
-    return _action_text(row, StepKind.INDEX, "requested", "being created, {} %", "created")
+    return _action_text(row, StepKind.INDEX, "requested", "being created, {} %", "created", "failed")
 
 
 def load_text(row: JobCollection) -> str:
-    return _action_text(row, StepKind.LOAD, "load requested", "being loaded, {} %", "loaded") or _action_text(
-        row, StepKind.RELEASE, "release requested", "being released", "released"
+    return _action_text(
+        row, StepKind.LOAD, "load requested", "being loaded, {} %", "loaded", "load failed"
+    ) or _action_text(
+        row, StepKind.RELEASE, "release requested", "being released", "released", "release failed"
     )
 
 
-def _action_text(row: JobCollection, kind: StepKind, waiting: str, running: str, done: str) -> str:
-    """Return the state of an action as a text, from one of three templates; "" if it was not requested."""
+def _action_text(
+    row: JobCollection, kind: StepKind, waiting: str, running: str, done: str, failed: str
+) -> str:
+    """Return the state of an action as one of these texts, with its error; "" if it was not requested."""
     step = _steps(row).get(kind)
     if step is None:
         return ""
@@ -162,7 +166,7 @@ def _action_text(row: JobCollection, kind: StepKind, waiting: str, running: str,
         StepState.WAITING: waiting,
         StepState.RUNNING: running.format(step.percent),
         StepState.DONE: done,
-        StepState.FAILED: f"failed: {step.error}",
+        StepState.FAILED: f"{failed}: {step.error}",
     }
     return texts[StepState(step.state)]
 

@@ -312,7 +312,7 @@ def test_an_action_that_failed_is_offered_again(administrator):
     add_step(job, kind="load", state="failed", error_message="No memory.", error_hint="Add some.")
     page = text(administrator.get(reverse("job", args=[job.public_id])))
     assert reverse("job_load", args=[job.public_id]) in page
-    assert "failed: No memory. Add some." in page
+    assert "load failed: No memory. Add some." in page
 
 
 def test_a_viewer_is_not_offered_next_steps(viewer):
