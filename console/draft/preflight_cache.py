@@ -113,6 +113,8 @@ def _cached(
 
 
 def _digest(draft: Draft, plan: Plan) -> str:
-    """Return a hash of everything that was checked: the collections of the plan, and both servers."""
-    data: list[Any] = [plan.dump()["collections"], draft.source_connection_id, draft.target_connection_id]
-    return hashlib.sha256(json.dumps([*data, contents.database(draft)], sort_keys=True).encode()).hexdigest()
+    """Return a hash of everything that was checked: the collections of the plan, the options about indexes,
+    and both servers."""
+    data: list[Any] = [plan.dump()["collections"], plan.options.create_index, plan.options.load]
+    data += [draft.source_connection_id, draft.target_connection_id, contents.database(draft)]
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,10 +10,11 @@ from console.html_anchors import anchor
 from console.schema.key_choices import is_unfinished
 from console.schema.table import Existing, MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
 from migrations_app.engine.model.key_paths import last_part
 from migrations_app.engine.model.names import free_name
 from migrations_app.engine.model.partition_names import names_of_source_partitions
-from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
+from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, IndexPlan
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType
@@ -63,14 +64,30 @@ def completed(table: MappingTable, capabilities: Capabilities) -> MappingTable:
     plan = table.plan.model_copy(update={"indexes": None})
     if table.copied is not None:
         plan = without_copied(plan)
-    if not is_unfinished(plan):
-        return replace(
-            table, plan=defaults.complete(plan, table.schema, capabilities, existing=table.added_to)
-        )
-    # The key is not chosen yet: complete the rest as for Auto ID.
-    with_auto_id = plan.model_copy(update={"key": AUTO})
-    complete = defaults.complete(with_auto_id, table.schema, capabilities, existing=table.added_to)
-    return replace(table, plan=complete.model_copy(update={"key": plan.key}))
+    # If the key is not chosen yet, the rest is completed as for Auto ID.
+    wanted = plan.model_copy(update={"key": AUTO}) if is_unfinished(plan) else plan
+    complete = defaults.complete(wanted, table.schema, capabilities, existing=table.added_to)
+    changes: dict[str, Any] = {"indexes": _with_metrics(complete, table.plan.indexes or ())}
+    if is_unfinished(plan):
+        changes["key"] = plan.key
+    return replace(table, plan=complete.model_copy(update=changes))
+
+
+def _with_metrics(plan: CollectionPlan, chosen: Sequence[IndexPlan]) -> list[IndexPlan]:
+    """Return the default indexes of ``plan``, with the metrics in ``chosen`` that suit their fields."""
+    usable = {
+        field.target: METRICS_OF_TYPE.get(MilvusType(field.type), ())
+        for field in plan.fields or ()
+        if field.type and not field.dynamic
+    }
+    suits = [index for index in chosen if index.metric in usable.get(index.field, ())]
+    metrics = {index.field: index.metric for index in suits}
+    proposed = list(plan.indexes or ())
+    known = {index.field for index in proposed}
+    return [
+        *(i.model_copy(update={"metric": metrics.get(i.field, i.metric)}) for i in proposed),
+        *(index for index in suits if index.field not in known),
+    ]
 
 
 def reopened(

@@ -19,18 +19,8 @@ from migrations_app.engine.model.types import MilvusType
 
 DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
 CONTROLS = (
-    *(
-        "include",
-        "target",
-        "type",
-        "max_length",
-        "max_capacity",
-        "nullable",
-        "absent",
-        "on_null",
-        "fill_null",
-    ),
-    *("dynamic", *DETAILS),
+    *("include", "target", "type", "max_length", "max_capacity", "metric", "nullable", "absent", "on_null"),
+    *("fill_null", "dynamic", *DETAILS),
 )
 DEFAULT_LENGTH = 24
 
@@ -106,9 +96,7 @@ def _vectors(table: MappingTable) -> int:
 
 def _note(row: FieldRow, table: MappingTable) -> str:
     if row.source.is_vector:
-        index = next((i for i in table.plan.indexes or () if i.field == row.settings.target), None)
-        metric = row.source.metric or (index.metric if index else None) or "COSINE"
-        return f"metric {metric}" + (", from the source's index" if row.source.metric else "")
+        return f"metric in the source: {row.source.metric}" if row.source.metric else ""
     if row.is_searched:
         made = next(f.output for f in table.plan.full_text if f.field == row.settings.target)
         return f"full-text search in {made}"

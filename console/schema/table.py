@@ -126,6 +126,11 @@ class MappingTable:
         """Return the settings that select rows of the collection; empty if all rows are moved."""
         return {key: value for key, value in self.plan.select.items() if value}
 
+    def metric_of(self, target: str | None) -> str:
+        """Return the metric of the index on a target field; empty if it gets no index."""
+        indexes = self.plan.indexes or ()
+        return next((index.metric or "" for index in indexes if index.field == target), "")
+
     def is_old_key(self, name: str) -> bool:
         """True if this is the source's key, and Auto ID replaces it."""
         key = self.schema.key

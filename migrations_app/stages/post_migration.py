@@ -23,7 +23,6 @@ from migrations_app.models import Job, JobCollection, JobStep, StepKind, StepSta
 from migrations_app.models.step import ACTIONS
 
 POLL_SECONDS = 2.0
-DEFAULT_METRIC = "COSINE"
 
 
 def post_migration(held: HeldJob) -> RunAgain | None:
@@ -93,6 +92,12 @@ def _waits(row: JobCollection, step: JobStep, percent: int, seen: list[Any]) -> 
 def _advance_index(held: HeldJob, row: JobCollection, step: JobStep, target: Target) -> None:
     """Request the indexes of the plan, or read their progress. Raises ``TargetError`` if one failed."""
     wanted = [spec_of(index) for index in row.completed.indexes or ()]
+    if not wanted:
+        raise TargetError(
+            f"The plan has no index for “{row.target}”: no vector has a metric that Milvus has.",
+            "Create the index in the target, with a metric of your choice.",
+            code="index_missing",
+        )
     states_by_field = {state.spec.field: state for state in target.indexes(row.target)}
     for spec in wanted:
         if spec.field not in states_by_field:
@@ -110,7 +115,8 @@ def _advance_index(held: HeldJob, row: JobCollection, step: JobStep, target: Tar
 
 
 def spec_of(index: IndexPlan) -> IndexSpec:
-    return IndexSpec(index.field, index.type, index.metric or DEFAULT_METRIC, index.params)
+    assert index.metric is not None, "preflight refuses an index without a metric"
+    return IndexSpec(index.field, index.type, index.metric, index.params)
 
 
 def _percent(state: IndexState) -> int:
@@ -146,9 +152,13 @@ def _loading(row: JobCollection, step: JobStep, target: Target) -> LoadState:
 
 
 def _refuse_without_index(row: JobCollection, target: Target) -> None:
-    if target.capabilities().count_needs_load and not target.indexes(row.target):
+    schema = target.describe(row.target) if target.capabilities().count_needs_load else None
+    indexed = {state.spec.field for state in target.indexes(row.target)} if schema else set()
+    missing = [vector.name for vector in schema.vector_fields if vector.name not in indexed] if schema else []
+    if missing:
         raise TargetError(
-            f"“{row.target}” has no index, and this target can load only collections with an index.",
+            f"“{row.target}.{missing[0]}” has no index, and this target loads a collection only if each of "
+            "its vectors has one.",
             "Create the index first.",
             code="index_missing",
         )

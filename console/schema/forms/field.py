@@ -10,10 +10,12 @@ from django import forms
 from console.schema.control_values import shown
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
 from migrations_app.engine.model.names import MAX_BYTES
-from migrations_app.engine.model.source_schema import TypeChoice
+from migrations_app.engine.model.source_schema import SourceField, TypeChoice
 from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType, TypeSpec
 from migrations_app.engine.planning.added_fields import NO_DEFAULT
+from migrations_app.engine.planning.index_defaults import default_metric
 
 VALUE_LENGTH = 70_000
 NOTE_LENGTH = 24
@@ -64,6 +66,8 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
         controls["max_length"] = _number()
     if is_fixed and choice.spec.type is MilvusType.ARRAY:
         controls["max_capacity"] = _number()
+    if choice.spec.type.is_vector and is_fixed:
+        controls["metric"] = forms.ChoiceField(choices=_metrics(row.source, choice.spec.type, capabilities))
     if choice.spec.type.is_vector and is_fixed and row.source.nullable:
         controls["absent"] = forms.ChoiceField(
             label="Rows without this vector", choices=absent_choices(row, table, capabilities)
@@ -127,6 +131,12 @@ def _value_control(of: MilvusType, nothing: str) -> forms.Field:
     return forms.CharField(max_length=VALUE_LENGTH, strip=False, widget=forms.TextInput(attrs=attrs))
 
 
+def _metrics(source: SourceField, of: MilvusType, capabilities: Capabilities) -> list[tuple[str, str]]:
+    """Return the metrics of an index. A vector whose metric Milvus lacks may stay without an index."""
+    metrics = [(name, name) for name in METRICS_OF_TYPE[of] if name in capabilities.metrics]
+    return metrics if default_metric(of, source) else [("", "none: no index"), *metrics]
+
+
 def _number() -> forms.Field:
     return forms.CharField(max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
 
@@ -160,6 +170,7 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
         "fill_null": shown(settings.fill_null),
         "absent": table.plan.absent_rule(settings),
         "too_long": settings.too_long,
+        "metric": _metric(row, table),
         "misfit": settings.misfit,
         "dynamic": "on" if row.placement is Placement.DYNAMIC else "",
     }
@@ -170,6 +181,13 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
         if name.startswith(prefix)
     }
     return values | invalid_inputs
+
+
+def _metric(row: FieldRow, table: MappingTable) -> str:
+    """Return the metric of the field's index, or the default for a field that is not moved now."""
+    if row.placement is Placement.FIXED or row.choice is None or not row.choice.spec.type.is_vector:
+        return table.metric_of(row.settings.target)
+    return default_metric(row.choice.spec.type, row.source) or ""
 
 
 def _default(row: FieldRow) -> Any:

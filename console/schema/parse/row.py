@@ -11,7 +11,7 @@ from console.schema.forms.field import FieldForm, type_value
 from console.schema.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.plan import FieldPlan
+from migrations_app.engine.model.plan import FieldPlan, IndexPlan
 from migrations_app.engine.model.types import MilvusType
 
 # These options are reset when a field becomes the key.
@@ -57,6 +57,23 @@ def read_row(
         return settings.model_copy(update={"nullable": None}), Placement.FIXED if moves else Placement.LEFT
     settings, is_dynamic = _read_options(settings, form, submitted)
     return settings, Placement.LEFT if not moves else Placement.DYNAMIC if is_dynamic else Placement.FIXED
+
+
+def read_metric(
+    row: FieldRow,
+    settings: FieldPlan,
+    table: MappingTable,
+    capabilities: Capabilities,
+    data: Mapping[str, Any],
+    submitted: SubmittedForm,
+) -> IndexPlan | None:
+    """Return the index of a vector field with the sent metric; None if it gets no index. ``settings`` are the
+    new settings of the row."""
+    form = FieldForm(row, table, capabilities, data)
+    if "metric" not in form.fields:
+        return None
+    metric = submitted.take(form, "metric", str, form.initial["metric"])
+    return IndexPlan(field=settings.target or "", metric=metric) if metric else None
 
 
 def _with_possible_type(row: FieldRow) -> FieldRow:

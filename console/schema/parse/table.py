@@ -20,11 +20,11 @@ from console.schema.forms.collection import (
 from console.schema.forms.full_text import FullTextForm, full_text_forms
 from console.schema.parse.collection import read_collection
 from console.schema.parse.full_text import read_full_text
-from console.schema.parse.row import read_row
+from console.schema.parse.row import read_metric, read_row
 from console.schema.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.plan import FieldPlan, FullTextPlan
+from migrations_app.engine.model.plan import FieldPlan, FullTextPlan, IndexPlan
 from migrations_app.engine.model.target_schema import TargetSchema
 
 
@@ -41,6 +41,7 @@ def read(table: MappingTable, capabilities: Capabilities, data: Mapping[str, Any
     table = read_collection(table, capabilities, form, submitted)
     planned: dict[str, FieldPlan] = {}
     spare: dict[str, FieldPlan] = {}
+    indexes: list[IndexPlan] = []
     partition_key = None
     for row in table.rows(capabilities):
         settings, placement = read_row(row, before[row.anchor], table, capabilities, data, submitted)
@@ -55,10 +56,14 @@ def read(table: MappingTable, capabilities: Capabilities, data: Mapping[str, Any
             spare[row.source.name] = settings
         if placement is not Placement.LEFT:
             planned[row.anchor] = _planned(row, settings, placement)
+        if placement is Placement.FIXED and row.source.is_vector:
+            index = read_metric(row, settings, table, capabilities, data, submitted)
+            indexes += [index] if index else []
     fixed = {place: field for place, field in planned.items() if not field.dynamic}
     searched = read_full_text(lines, fixed, capabilities, submitted)
     fields = [_never_null(f, searched, capabilities) for f in planned.values()]
-    changes: dict[str, Any] = {"fields": fields, "partition_key": partition_key, "full_text": searched}
+    changes: dict[str, Any] = {"fields": fields, "indexes": indexes}
+    changes |= {"partition_key": partition_key, "full_text": searched}
     by = partition.removeprefix(PARTITION_BY) if partition.startswith(PARTITION_BY) else None
     if partition == SOURCE_PARTITIONS:
         changes |= {"partition_by": None, "partitions": source_partitions(table.schema, table.plan)}

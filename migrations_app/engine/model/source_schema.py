@@ -31,7 +31,8 @@ class SourceField:
 
     ``choices`` are the target types that can store its data, the default first. If there are none,
     ``left_out`` gives the reason. ``longest_bytes`` and ``longest_items`` are the longest value and the
-    longest array in the sample. ``metric`` is the metric of the source's own index.
+    longest array in the sample. ``metric`` is the metric of the source's own index: Milvus's name, or the
+    source's name if Milvus has no such metric. For such a field no index is proposed.
 
     ``can_be_key``: different values stay different as INT64 or VARCHAR (each of the two in ``choices`` that
     ``is_distinct``, or INT64 for a smaller integer), and the source can also deliver the field as VARCHAR.

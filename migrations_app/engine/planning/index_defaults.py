@@ -15,10 +15,11 @@ from migrations_app.engine.model.target_schema import TargetField
 from migrations_app.engine.model.types import MilvusType
 
 
-def default_metric(type_: MilvusType, source: SourceField | None) -> str:
-    """Return the metric of the source's index if it suits the type, else the usual metric of the type."""
-    usual = METRICS_OF_TYPE[type_]
-    return source.metric if source and source.metric in usual else usual[0]
+def default_metric(type_: MilvusType, source: SourceField | None) -> str | None:
+    """Return the metric of the source's index, or the usual metric of the type if the source has no index.
+    None if Milvus lacks the metric of the source for this type: the user has to choose one."""
+    metric = METRICS_OF_TYPE[type_][0] if source is None or source.metric is None else source.metric
+    return metric if metric in METRICS_OF_TYPE[type_] else None
 
 
 def copied_outputs(collection: CollectionPlan, schema: CollectionSchema) -> tuple[TargetField, ...]:
@@ -32,8 +33,8 @@ def copied_outputs(collection: CollectionPlan, schema: CollectionSchema) -> tupl
 def default_indexes(
     collection: CollectionPlan, fields: list[FieldPlan], schema: CollectionSchema, capabilities: Capabilities
 ) -> list[IndexPlan]:
-    """Return one index for each vector field, including those that full-text search creates. If the plan
-    lists indexes, return these, with their metric filled in."""
+    """Return one index for each vector field that has a metric, including those that full-text search
+    creates. If the plan lists indexes, return these, with their metric filled in."""
     metrics = {
         field.target: default_metric(MilvusType(field.type), schema.field(field.source or ""))
         for field in fields
@@ -45,7 +46,7 @@ def default_indexes(
         for field in copied_outputs(collection, schema)
     }
     if collection.indexes is None:
-        dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items()]
+        dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items() if metric]
         kind = FULL_TEXT_INDEX if FULL_TEXT_INDEX in capabilities.index_types else "AUTOINDEX"
         return dense + [IndexPlan(field=name, type=kind, metric=metric) for name, metric in outputs.items()]
     usual = metrics | outputs

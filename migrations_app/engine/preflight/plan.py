@@ -98,6 +98,7 @@ def check_plan(
     plans = {number: completed.plan for number, completed in prepared.items()}
     faults += check_same_collections(plans, source, target, taken, ctx)
     faults += endpoints.check_targets(plans, taken, target.database)
+    faults += endpoints.check_indexes(plan, type(source), capabilities, plans)
     used = {*taken, *(completed.target or "" for completed in plans.values())}
     return Preflight(tuple(endpoints.with_free_targets(faults, used)), tuple(prepared.values()))
 

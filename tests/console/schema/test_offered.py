@@ -1,26 +1,28 @@
 """What a source says about its fields, on the Configure Schema page."""
 
 from dataclasses import replace
+from typing import Any
 
 from django.test import Client
 
 from migrations_app.engine.model.source_schema import TypeChoice
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Draft
-from tests.console.wizard_helpers import change, field, page, row
+from tests.console.wizard_helpers import change, collection, field, page, row, start
 from tests.kit import MemoryStore
+
+
+def change_field(store: MemoryStore, name: str, **facts: Any) -> None:
+    """Let the source say something else about a field."""
+    books = store.collections["books"]
+    books.fields = tuple(replace(f, **facts) if f.name == name else f for f in books.fields)
 
 
 def test_a_field_that_the_source_only_offers_is_unticked_with_its_note_and_can_be_ticked(
     web: Client, source_store: MemoryStore, selected: Draft
 ) -> None:
-    books = source_store.collections["books"]
-    offered = replace(
-        books.fields[3],
-        choices=tuple(
-            TypeChoice(c.spec, "Not searchable.", is_proposed=False) for c in books.fields[3].choices
-        ),
-    )
-    books.fields = tuple(offered if f.name == offered.name else f for f in books.fields)
+    offered = (TypeChoice(TypeSpec(MilvusType.INT32), "Not searchable.", is_proposed=False),)
+    change_field(source_store, "pages", choices=offered)
     change(web, selected, action="reset")
     shown = row(web, selected, "pages")
     assert (shown["moves"], shown["left_note"]) == (False, "left out: Not searchable")
@@ -28,3 +30,35 @@ def test_a_field_that_the_source_only_offers_is_unticked_with_its_note_and_can_b
     change(web, selected, pages__include="on")
     assert field(selected, "pages")["type"] == "INT32"
     assert page(web, selected).context["problem_count"] == 1  # the name “like”
+
+
+def test_a_vector_whose_metric_milvus_lacks_gets_an_index_only_with_a_chosen_metric(
+    web: Client, source_store: MemoryStore, selected: Draft
+) -> None:
+    change_field(source_store, "embedding", metric="L1")
+    change(web, selected, action="reset")
+    vector = row(web, selected, "embedding")
+    assert (vector["metric"].value(), vector["note"]) == ("", "metric in the source: L1")
+    (warning,) = vector["problems"]
+    assert warning.is_warning
+    assert warning.message.startswith("“L1”, the metric of “embedding” in the source, has no equivalent")
+    assert collection(selected)["indexes"] == []
+    change(web, selected, embedding__metric="IP", like__target="liked")
+    (index,) = collection(selected)["indexes"]
+    assert (index["field"], index["metric"]) == ("embedding", "IP")
+    change(web, selected, embedding__target="vector")  # the choice stays with the field
+    assert [(i["field"], i["metric"]) for i in collection(selected)["indexes"]] == [("vector", "IP")]
+    assert row(web, selected, "embedding")["problems"] == []
+    change(web, selected, embedding__metric="")
+    assert collection(selected)["indexes"] == []
+
+
+def test_an_index_for_vectors_without_a_metric_is_refused_before_the_move(
+    web: Client, source_store: MemoryStore, selected: Draft
+) -> None:
+    change_field(source_store, "embedding", metric="L1")
+    change(web, selected, action="reset")
+    change(web, selected, like__target="liked")
+    answer = start(web, selected, create_index="on")
+    assert "but the plan has none" in answer.content.decode()
+    assert start(web, selected).status_code == 302

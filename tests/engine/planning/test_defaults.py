@@ -348,7 +348,7 @@ def test_a_partition_key_is_neither_nullable_nor_dynamic():
 
 
 def test_each_vector_field_gets_an_index_with_the_metric_of_the_source():
-    bits = field("b", TypeSpec(T.BINARY_VECTOR, dim=8), metric="L2")
+    bits = field("b", TypeSpec(T.BINARY_VECTOR, dim=8))
     plain = field("w", TypeSpec(T.FLOAT_VECTOR, dim=8))
     plan = proposed(ID, VECTOR, plain, bits)
     assert [(i.field, i.type, i.metric) for i in plan.indexes] == [
@@ -356,6 +356,36 @@ def test_each_vector_field_gets_an_index_with_the_metric_of_the_source():
         ("w", "AUTOINDEX", "COSINE"),
         ("b", "AUTOINDEX", "HAMMING"),
     ]
+
+
+FAR = field("far", TypeSpec(T.FLOAT_VECTOR, dim=4), metric="Manhattan")
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [FAR, field("far", TypeSpec(T.BINARY_VECTOR, dim=8), metric="L2")],
+    ids=["unknown", "for others"],
+)
+def test_a_vector_whose_metric_milvus_lacks_gets_no_index_and_a_warning(foreign):
+    plan = proposed(ID, VECTOR, foreign)
+    assert [(i.field, i.metric) for i in plan.indexes] == [("v", "L2")]
+    (warning,) = check_collection(plan, schema(ID, VECTOR, foreign), NEW)
+    assert (warning.code, warning.severity, warning.field) == ("metric_unknown", "warning", "far")
+    assert warning.message.startswith(
+        f"“{foreign.metric}”, the metric of “far” in the source, has no equivalent"
+    )
+
+
+def test_the_plan_chooses_a_metric_for_a_vector_whose_metric_milvus_lacks():
+    plan = completed({"indexes": [{"field": "v"}, {"field": "far", "metric": "IP"}]}, ID, VECTOR, FAR)
+    assert [(i.field, i.metric) for i in plan.indexes] == [("v", "L2"), ("far", "IP")]
+    assert check_collection(plan, schema(ID, VECTOR, FAR), NEW) == ()
+    plan = completed({"indexes": [{"field": "far", "type": "HNSW"}]}, ID, VECTOR, FAR)
+    (fault,) = check_collection(plan, schema(ID, VECTOR, FAR), NEW)
+    assert (fault.code, fault.path, fault.hint) == (
+        *("metric_missing", "indexes[0].metric"),
+        "Use one of: COSINE, L2, IP.",
+    )
 
 
 def test_an_index_in_the_plan_keeps_its_type_and_gets_a_metric():

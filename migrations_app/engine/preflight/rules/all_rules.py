@@ -60,6 +60,7 @@ RULES: tuple[Rule, ...] = (
     nulls.check_dynamic_options,
     full_text.check_full_text,
     indexes.check_indexes,
+    indexes.check_source_metrics,
     exact_copy.check_support,
 )
 # These compare the plan with a schema; their fixes restore what the schema has.

@@ -49,6 +49,22 @@ def check_indexes(subject: Subject) -> Iterator[Fault]:
             yield from _check_index(subject, path, index, spec, METRICS_OF_TYPE[spec.type])
 
 
+def check_source_metrics(subject: Subject) -> Iterator[Fault]:
+    """Warn of vectors whose metric in the source does not exist in Milvus: no index is proposed for them."""
+    indexed = {index.field for index in subject.plan.indexes or ()}
+    for entry in subject.fixed():
+        spec, metric = entry.spec, entry.source.metric if entry.source else None
+        if spec is None or metric is None or not spec.type.is_vector or entry.plan.target in indexed:
+            continue
+        if metric not in METRICS_OF_TYPE[spec.type]:
+            message = (
+                f"“{metric}”, the metric of “{entry.name}” in the source, has no equivalent in Milvus for "
+                f"{spec.type}, so no index is proposed."
+            )
+            hint = "To create an index, choose a metric."
+            yield entry.fault("metric", "metric_unknown", message, hint, severity="warning")
+
+
 def _check_index(
     subject: Subject, path: str, index: IndexPlan, spec: TypeSpec, metrics: tuple[str, ...]
 ) -> Iterator[Fault]:
@@ -63,7 +79,10 @@ def _check_index(
 def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[str, ...]) -> Iterator[Fault]:
     has = [name for name in known if name in subject.capabilities.metrics]
     hint = use_one_of(has)
-    if index.metric not in known:
+    if index.metric is None:
+        message = f"The index on “{index.field}” has no metric: Milvus lacks the metric of the source."
+        yield subject.fault(f"{path}.metric", "metric_missing", message, hint)
+    elif index.metric not in known:
         message = f"“{index.metric}” is not a metric for {index.type} on “{index.field}”."
         yield subject.fault(f"{path}.metric", "metric_unsuitable", message, hint)
     elif index.metric not in has:

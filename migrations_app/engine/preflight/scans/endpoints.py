@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from migrations_app.engine.errors import DatabaseMissing, Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
 from migrations_app.engine.model.names import free_name, suggest
 from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
@@ -55,12 +56,40 @@ def check_options(plan: Plan, source: type[Source], capabilities: Capabilities) 
             option="load",
             fixes=(fix,),
         )
-    for number, collection in enumerate(plan.collections):
-        if has_index and collection.indexes == []:
-            message = "The plan creates an index (create_index), but “indexes” is empty."
-            hint = "Leave “indexes” out to use AUTOINDEX, or write create_index: false."
-            path = f"collections[{number}].indexes"
-            yield Fault("indexes_empty", message, hint, path, collection.source, option="indexes")
+
+
+def check_indexes(
+    plan: Plan, source: type[Source], capabilities: Capabilities, collections: Mapping[int, CollectionPlan]
+) -> Iterator[Fault]:
+    """Check that the completed ``collections`` have the indexes that the options of the plan need."""
+    asked = plan.options.create_index
+    has_index = source.indexes_by_default if asked is None else asked
+    for number, collection in collections.items() if has_index else ():
+        indexed = {index.field for index in collection.indexes or ()}
+        missing = [name for name in _vectors(collection) if name not in indexed]
+        if not indexed:
+            code, message = (
+                "indexes_empty",
+                "An index is to be created (create_index), but the plan has none.",
+            )
+            hint = "Choose a metric for a vector (“indexes” in a plan file), or create no index."
+        elif missing and plan.options.load and capabilities.count_needs_load:
+            code, message = (
+                "load_needs_index",
+                f"To load a collection, each vector needs an index: “{missing[0]}”.",
+            )
+            hint = "Choose its metric (“indexes” in a plan file), or do not load the collection."
+        else:
+            continue
+        path = f"collections[{number}].indexes"
+        yield Fault(code, message, hint, path, collection.source, option="indexes")
+
+
+def _vectors(collection: CollectionPlan) -> Iterator[str]:
+    """Yield the vector fields of the collection."""
+    fields = (field for field in collection.fields or () if not field.dynamic and field.target)
+    yield from (field.target or "" for field in fields if field.type in set(METRICS_OF_TYPE))
+    yield from (full_text.output for full_text in collection.full_text)
 
 
 def check_source_keys(collection: CollectionPlan, source: type[Source]) -> Iterator[Fault]:

@@ -47,7 +47,12 @@ _NOTE = "Milvus compares sparse vectors by inner product (IP); a row with a nega
 SPARSES: dict[str, Family] = {
     "sparsevec": Family(
         (Reading(MilvusType.SPARSE_FLOAT_VECTOR, convert=sparsevec, note=_NOTE),),
-        metrics={"sparsevec_cosine_ops": "COSINE", "sparsevec_l2_ops": "L2", "sparsevec_ip_ops": "IP"},
+        metrics={
+            "sparsevec_cosine_ops": "COSINE",
+            "sparsevec_l2_ops": "L2",
+            "sparsevec_ip_ops": "IP",
+            "sparsevec_l1_ops": "L1",
+        },
         dims="split_part({c}::text, '/', 2)::integer",
     )
 }

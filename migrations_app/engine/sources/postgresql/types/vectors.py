@@ -102,11 +102,11 @@ def _of_any_dim(wire: pa.Array, item: np.dtype[np.floating]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(numbers), mask=wire.is_null())
 
 
-# Milvus's metrics by operator class of an index. Milvus has no L1 metric.
+# The metrics by operator class of an index. Milvus has no L1.
 _METRICS: dict[str, str] = {
     f"{name}_{distance}_ops": metric
     for name in ("vector", "halfvec")
-    for distance, metric in (("cosine", "COSINE"), ("l2", "L2"), ("ip", "IP"))
+    for distance, metric in (("cosine", "COSINE"), ("l2", "L2"), ("ip", "IP"), ("l1", "L1"))
 }
 _DIMS = "{vector_dims}({c})"
 
