@@ -48,6 +48,25 @@ def test_opened_columns_are_read_where_earlier_plans_have_them():
     assert faulty.plan.collections[0].select == {"where": "id > 1"}
 
 
+@pytest.mark.parametrize(("skips", "rule"), [("true", "skip"), ("false", "reject")])
+def test_the_rule_for_absent_vectors_of_earlier_plans_is_read(skips, rule):
+    earlier = f"{GOOD}  skip_null_vectors: {skips}\n"
+    (collection,) = read(earlier).checked().collections
+    assert collection.absent_vectors == rule
+    assert fault_codes(earlier.replace(skips, "perhaps")) == {
+        "collections[0].skip_null_vectors": "key_unknown"
+    }
+
+
+def test_the_partitions_of_a_source_may_have_an_empty_name():
+    names = GOOD + '  partitions: {"": nameless, ns_a: a}\n'
+    (collection,) = read(names).checked().collections
+    assert collection.partitions == {"": "nameless", "ns_a": "a"}
+    (none,) = read(GOOD + "  partitions: {}\n").checked().collections
+    assert none.partitions == {}
+    assert read(dump_yaml(read(names).checked().dump())).checked().collections == [collection]
+
+
 def test_a_variable_is_taken_from_the_environment_and_only_its_name_is_stored():
     file = read(GOOD)
     assert file.settings["source"]["password"] == "s3cret"

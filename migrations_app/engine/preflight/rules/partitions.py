@@ -91,7 +91,7 @@ def _check_source_names(
             close = get_close_matches(name, known, 1)
             hint = f"Did you mean “{close[0]}”?" if close else "Remove it."
             message = f"The source does not have {partition_label(name)}."
-            yield subject.fault(f"partitions.{shortened(name)}", "partition_unknown", message, hint)
+            yield subject.fault(_path(name), "partition_unknown", message, hint)
 
 
 def _check_number(subject: Subject) -> Iterator[Fault]:
@@ -110,7 +110,7 @@ def _check_names(subject: Subject, *, taken: str, of: Literal["value", "partitio
     names = subject.plan.partitions or {}
     twice = duplicates(names.values())
     for value, name in names.items():
-        path = f"partitions.{shortened(value)}"
+        path = _path(value)
         problem = name_problem(name, "partition")
         if problem:
             yield subject.fault(path, problem.code, problem.message, problem.hint)
@@ -118,3 +118,8 @@ def _check_names(subject: Subject, *, taken: str, of: Literal["value", "partitio
             message = f"The partition “{name}” is already used for other rows."
             hint = f"Choose another name: rows of two {of}s would mix."
             yield subject.fault(path, "name_duplicate", message, hint)
+
+
+def _path(name: str) -> str:
+    written = shortened(name) or '""'
+    return f"partitions.{written}"

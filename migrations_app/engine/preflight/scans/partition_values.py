@@ -77,7 +77,10 @@ def _source_notes(names: Mapping[str, str]) -> tuple[str, ...]:
     """Return a note with the names of the partitions, if those of the source are kept."""
     if not names:
         return ()
-    listed = [f"“{shortened(source)}” → {target}" for source, target in list(names.items())[:LISTED]]
+    listed = [
+        f"{f'“{shortened(source)}”' if source else 'the one without a name'} → {target}"
+        for source, target in list(names.items())[:LISTED]
+    ]
     more = f", and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
     become = "becomes a partition" if len(names) == 1 else "become partitions"
     number = counted(len(names), "partition")

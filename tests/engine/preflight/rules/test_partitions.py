@@ -33,6 +33,7 @@ from tests.kit import (
     memory_collection,
     memory_database,
     memory_store,
+    partitioned_by,
 )
 from tests.kit.memory_target import EVERYTHING
 
@@ -259,6 +260,7 @@ def test_each_partition_of_a_source_gets_its_own_legal_name(partitions):
         ({"partitions": {"": "x", "ns_a": "y"}}, "partition_unmapped", "partitions"),
         ({"partitions": NAMED | {"ns_b": "z"}}, "partition_unknown", "partitions.ns_b"),
         ({"partitions": NAMED | {"b c": "b c"}}, "name_illegal", "partitions.b c"),
+        ({"partitions": NAMED | {"": ""}}, "name_empty", 'partitions.""'),
         ({"partitions": NAMED, "partition_key": "lang"}, "partition_both", "partitions"),
     ],
 )
@@ -287,6 +289,22 @@ def test_more_partitions_than_the_target_allows_are_refused(most, is_refused):
     assert [fault.code for fault in found] == ["too_many_partitions"] * is_refused
 
 
+def test_the_names_are_announced_before_anything_is_written():
+    rows = pa.record_batch(
+        {
+            "id": pa.array(range(3), pa.int64()),
+            "v": pa.array([[1, 2]] * 3, pa.list_(pa.float32(), 2)),
+            "lang": pa.array(SPACES),
+        }
+    )
+    books = partitioned_by("lang", memory_collection(rows, SPECS, key="id"))
+
+    assert checked_collection(books, {}).collections[0].notes == (
+        "3 partitions of the source become partitions of the target: the one without a name → _default, "
+        "“b c” → b_c_502a, “ns_a” → ns_a.",
+    )
+
+
 def test_names_are_accepted_if_the_source_cannot_list_its_partitions():
     assert faults_of({"partitions": NAMED}, partitions=None) == ()
 
@@ -306,13 +324,17 @@ def checked(langs, capabilities=EVERYTHING, **plan):
             "lang": pa.array(langs, pa.string()),
         }
     )
-    collection = {"source": "a", "partition_by": "lang"} | plan
+    books = memory_collection(rows, SPECS, key="id")
+    return checked_collection(books, {"partition_by": "lang"} | plan, capabilities)
+
+
+def checked_collection(books, plan, capabilities=EVERYTHING):
     whole = {"version": 1, "source": {"kind": "memory"}, "target": {"kind": "memory"}}
     with (
-        memory_store(MemoryStore({"a": memory_collection(rows, SPECS, key="id")})) as source,
+        memory_store(MemoryStore({"a": books})) as source,
         memory_database(MemoryDatabase(capabilities=capabilities)) as target,
     ):
-        made = Plan.model_validate(whole | {"collections": [collection]})
+        made = Plan.model_validate(whole | {"collections": [{"source": "a"} | plan]})
         return check_plan(made, MemorySource(source), MemoryTarget(target), ReadContext())
 
 
