@@ -152,7 +152,7 @@ def test_notes_explain_how_a_choice_changes_the_values(database: Database) -> No
         ("USING hnsw (v vector_cosine_ops)", "v", "COSINE"),
         ("USING hnsw (v vector_l2_ops)", "v", "L2"),
         ("USING ivfflat (v vector_ip_ops)", "v", "IP"),
-        ("USING hnsw (v vector_l1_ops)", "v", None),
+        ("USING hnsw (v vector_l1_ops)", "v", "L1"),
         ("USING hnsw (h halfvec_cosine_ops)", "h", "COSINE"),
         ("USING ivfflat (h halfvec_l2_ops)", "h", "L2"),
         ("USING hnsw (h halfvec_ip_ops)", "h", "IP"),
@@ -269,14 +269,45 @@ def test_a_large_table_is_measured_by_pages_from_all_its_parts(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample, "SAMPLE_ROWS", 500)
+    monkeypatch.setattr(sample, "SAMPLE_PAGES", 100)
     database.execute(
         "DROP TABLE IF EXISTS spread; CREATE TABLE spread (id integer PRIMARY KEY, t text, v vector(2))"
     )
     database.execute("INSERT INTO spread SELECT g, repeat('x', g), '[1,2]' FROM generate_series(1, 5000) g")
-    database.execute("ANALYZE spread")
-    longest = describe(database, "public.spread").fields[1].longest_bytes
-    assert longest is not None
-    assert longest > 1000
+    found = describe(database, "public.spread")
+    assert found.fields[1].longest_bytes is not None
+    assert found.fields[1].longest_bytes > 4000
+
+
+@pytest.mark.parametrize("pages", [40, 1000])
+@pytest.mark.parametrize("kind", ["table", "partitioned", "condition", "rare condition"])
+def test_sampled_rows_come_from_all_parts_of_a_table_and_are_the_same_each_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch, kind: str, pages: int
+) -> None:
+    """Covers pages that are drawn, and a table that is small enough to look at all its pages."""
+    monkeypatch.setattr(sample, "SAMPLE_PAGES", pages)
+    partition = "PARTITION BY RANGE (id)" if kind == "partitioned" else ""
+    database.execute(
+        f"DROP TABLE IF EXISTS parts; CREATE TABLE parts (id integer PRIMARY KEY, v vector(2)) {partition}"
+    )
+    for part in range(4 if partition else 0):
+        bounds = f"FROM ({part * 5000}) TO ({(part + 1) * 5000})"
+        database.execute(f"CREATE TABLE part_{part} PARTITION OF parts FOR VALUES {bounds}")
+    database.execute("INSERT INTO parts SELECT g, '[1,2]' FROM generate_series(0, 19999) g")
+    where = {"condition": "id % 2 = 0", "rare condition": "id > 19980"}.get(kind)
+    ref = CollectionRef("public.parts", {"where": where} if where else {})
+    with opened(database) as source:
+        first, second = (source.describe(ref, 100, ReadContext()).sample for _ in range(2))
+    assert first is not None
+    assert first.equals(second)
+    ids = first.column("id").to_pylist()
+    if kind == "rare condition":
+        assert set(ids) <= set(range(19981, 20000))
+        assert len(ids) == 19
+        return
+    assert (len(ids), ids) == (100, sorted(ids))
+    counts = [sum(low <= n < low + 5000 for n in ids) for low in range(0, 20000, 5000)]
+    assert min(counts) >= 5
 
 
 @pytest.mark.parametrize(

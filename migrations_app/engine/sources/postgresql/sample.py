@@ -1,8 +1,10 @@
-"""Sample: the longest values in some rows of a table, unusual arrays among them, and texts to show."""
+"""Sample: rows drawn from all parts of a table, the longest values in them, unusual arrays, and texts to
+show."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, LiteralString
@@ -24,7 +26,10 @@ from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 SAMPLE_ROWS = 10_000
 SAMPLE_SECONDS = 8
-_SAMPLED_KINDS = frozenset({"table", "partitioned table", "materialized view"})
+# Of a larger table, about so many pages are read.
+SAMPLE_PAGES = 500
+# If the pages that are read contain fewer rows that meet the condition, the first such rows are the sample.
+_FEW_ROWS = 100
 _SHOWN = 3
 _SHOWN_CHARACTERS = 60
 _SHOWN_NUMBERS = 2
@@ -67,7 +72,10 @@ def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Len
     try:
         with session.query(str(relation), SAMPLE_SECONDS) as connection:
             cursor = connection.cursor(row_factory=tuple_row)
-            (row,) = cursor.execute(_statement(relation, aggregates)).fetchall()
+            for draw in draws(relation, aggregates, SAMPLE_ROWS):
+                ((rows, *row),) = cursor.execute(_statement(relation, aggregates, draw.rows)).fetchall()
+                if not draw.is_part or rows >= _FEW_ROWS:
+                    break
     except SourceError as error:
         if not is_timeout(error):
             raise
@@ -87,26 +95,50 @@ def length_aggregates(column: PostgresColumn) -> tuple[LiteralString, ...]:
     return ("max(" + _bytes("(" + first.sql + ")::text") + ")",) if first.type in TEXT_TYPES else ()
 
 
-def _statement(relation: Relation, aggregates: dict[str, tuple[LiteralString, ...]]) -> sql.Composed:
+def _statement(
+    relation: Relation, aggregates: dict[str, tuple[LiteralString, ...]], rows: sql.Composable
+) -> sql.Composed:
     expressions = [
         expand(part, relation.column(name)) for name, parts in aggregates.items() for part in parts
     ]
-    return sql.SQL("SELECT {} FROM (SELECT {} FROM {} LIMIT {}) AS t").format(
-        sql.SQL(", ").join(expressions),
-        sql.SQL(", ").join(map(sql.Identifier, aggregates)),
-        _sampled_rows(relation),
-        SAMPLE_ROWS,
-    )
+    return sql.SQL("SELECT count(*), {} FROM {}").format(sql.SQL(", ").join(expressions), rows)
 
 
-def _sampled_rows(relation: Relation) -> sql.Composable:
-    """The rows to sample: random pages of a large table, instead of the first rows. Not if there is a
-    condition: the pages might contain none of its rows."""
-    rows = relation.rows_estimate or 0
-    if rows < 2 * SAMPLE_ROWS or relation.kind not in _SAMPLED_KINDS or relation.where:
-        return relation.rows
-    percent = 100 * 1.5 * SAMPLE_ROWS / rows
-    return sql.SQL("{} TABLESAMPLE SYSTEM ({})").format(relation.rows, sql.SQL(f"{percent:.6f}"))
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Some rows of a relation as a FROM item called ``t``. ``is_part``: only some pages are looked at, so
+    there may be more rows than those found."""
+
+    rows: sql.Composable
+    is_part: bool = False
+
+
+def draws(relation: Relation, columns: Iterable[str], limit: int) -> Iterator[Draw]:
+    """Yield the ways to draw at most ``limit`` rows of these columns, the best first.
+
+    The best one draws from all parts of the table, each row with the same chance, and draws the same rows as
+    long as the table does not change. The last one takes the first rows. It is for views, whose rows have no
+    place, and for conditions that few rows meet.
+    """
+    # A relation may have no columns.
+    listed: list[sql.Composable] = [sql.Identifier("t", name) for name in columns]
+    listed = listed or [sql.SQL("1 AS nothing")]
+    names = sql.SQL(", ").join(listed)
+    if relation.pages:
+        is_part = relation.pages > SAMPLE_PAGES
+        percent = sql.SQL(f"{100 * SAMPLE_PAGES / relation.pages:.9f}" if is_part else "100")
+        pages = sql.SQL("TABLESAMPLE SYSTEM ({}) REPEATABLE (0)").format(percent) if is_part else None
+        drawn = _DRAWN.format(names, relation.rows_where((), pages), sql.Literal(limit))
+        yield Draw(drawn, is_part)
+    yield Draw(sql.SQL("(SELECT {} FROM {} LIMIT {}) AS t").format(names, relation.rows, sql.Literal(limit)))
+
+
+# Sorted by a hash of the place of each row, any first rows are a fair draw. They come in the table's order.
+_DRAWN = sql.SQL(
+    "(SELECT {0} FROM (SELECT {0}, t.tableoid, t.ctid FROM {1}"
+    " ORDER BY pg_catalog.md5(t.tableoid::text || t.ctid::text) LIMIT {2}) AS t"
+    " ORDER BY t.tableoid, t.ctid) AS t"
+)
 
 
 # ---------------------------------------------------------------- texts to show

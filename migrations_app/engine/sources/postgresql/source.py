@@ -154,6 +154,10 @@ class PostgresSource(Source):
         self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int, stop: StopToken
     ) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
-        select.limit = rows
         reader = BatchReader(self._session, select, _SAMPLE_BYTES, stop, sampling.SAMPLE_SECONDS)
-        return reader.first_rows()
+        for draw in sampling.draws(relation, [column.path for column in columns], rows):
+            select.drawn = draw.rows
+            found = reader.first_rows()
+            if not draw.is_part or found.num_rows >= rows:
+                break
+        return found

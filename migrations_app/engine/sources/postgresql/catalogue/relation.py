@@ -28,6 +28,13 @@ _RELATION: LiteralString = """
         (CASE c.relkind WHEN 'p' THEN (SELECT sum(NULLIF(l.reltuples, -1))
             FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
             WHERE p.isleaf) ELSE c.reltuples END)::bigint AS tuples,
+        (CASE WHEN NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN 0
+            WHEN c.relkind = 'p' THEN (SELECT CASE WHEN bool_and(l.relkind = 'r') THEN
+                    sum(pg_catalog.pg_relation_size(l.oid)) ELSE 0 END
+                FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
+                WHERE p.isleaf)
+            WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) END
+            / pg_catalog.current_setting('block_size')::bigint)::bigint AS pages,
         pg_catalog.row_security_active(c.oid) AS is_filtered,
         EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) AS has_children,
         (SELECT n.nspname FROM pg_catalog.pg_extension x
@@ -42,7 +49,8 @@ class Relation:
 
     ``is_parent``: other tables inherit from it, so its keys may occur again in them. ``is_filtered``:
     row-level security may hide rows from this user. ``where`` is the condition that selects its rows
-    (``condition.py``); empty for all rows.
+    (``condition.py``); empty for all rows. ``pages`` is its size, without long values that are stored apart;
+    0 if its pages cannot be sampled.
     """
 
     name: TableName
@@ -55,6 +63,7 @@ class Relation:
     pgvector_schema: str | None
     is_filtered: bool = False
     where: str = ""
+    pages: int = 0
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -74,9 +83,14 @@ class Relation:
         """The FROM item (with WHERE) for the selected rows."""
         return self.rows_where(())
 
-    def rows_where(self, conditions: Iterable[sql.Composable]) -> sql.Composable:
-        """Like ``rows``, but only the rows for which all of ``conditions`` are true."""
+    def rows_where(
+        self, conditions: Iterable[sql.Composable], sampling: sql.Composable | None = None
+    ) -> sql.Composable:
+        """Like ``rows``, but only the rows for which all of ``conditions`` are true. ``sampling`` is a
+        TABLESAMPLE clause."""
         table = sql.SQL("{} AS t").format(self.name.identifier)
+        if sampling is not None:
+            table = sql.SQL("{} {}").format(table, sampling)
         all_of = [condition for condition in (self.condition, *conditions) if condition is not None]
         return sql.SQL("{} WHERE {}").format(table, sql.SQL(" AND ").join(all_of)) if all_of else table
 
@@ -120,6 +134,7 @@ def _relation(connection: psycopg.Connection[Any], table: TableName, relation: A
     columns = mark_vectors(
         PostgresColumn(**row._asdict()) for row in connection.execute(COLUMNS, (relation.oid,))
     )
+    has_children = relation.relkind == "r" and relation.has_children
     readable = {column.name for column in columns if column.readable}
     indexes = [UniqueIndex(**row._asdict()) for row in connection.execute(UNIQUE_INDEXES, (relation.oid,))]
     return Relation(
@@ -127,9 +142,10 @@ def _relation(connection: psycopg.Connection[Any], table: TableName, relation: A
         oid=relation.oid,
         kind=KINDS[relation.relkind],
         tuples=relation.tuples or 0,
+        pages=0 if has_children else relation.pages or 0,
         columns=columns,
         keys=keys_of(indexes, readable),
-        is_parent=relation.relkind == "r" and relation.has_children,
+        is_parent=has_children,
         pgvector_schema=relation.pgvector,
         is_filtered=relation.is_filtered,
     )

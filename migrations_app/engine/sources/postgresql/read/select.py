@@ -35,7 +35,10 @@ class Delivered:
 
 @dataclass
 class Select:
-    """The parts of a statement. An expression that is needed several times is selected only once."""
+    """The parts of a statement. An expression that is needed several times is selected only once.
+
+    ``drawn`` is a FROM item called ``t`` with some of the selected rows, instead of all.
+    """
 
     relation: Relation
     expressions: dict[str, int] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class Select:
     order: tuple[str, ...] = ()
     conditions: list[sql.Composable] = field(default_factory=list)
     limit: int | None = None
+    drawn: sql.Composable | None = None
     may_sort: bool = False
 
     def add(self, expression: LiteralString, column: PostgresColumn) -> int:
@@ -106,10 +110,8 @@ class Select:
         """The statement, without parameters to bind."""
         # A statement must select something, even for a plan without columns: its rows are still counted.
         items = [f"{text} AS c{place}" for text, place in self.expressions.items()] or ["1 AS c0"]
-        parts = [f"SELECT {', '.join(items)} FROM {self.relation.name.identifier.as_string()} AS {_ALIAS}"]
-        conditions = [c for c in (self.relation.condition, *self.conditions) if c is not None]
-        if conditions:
-            parts.append(f"WHERE {sql.SQL(' AND ').join(conditions).as_string()}")
+        rows = self.drawn or self.relation.rows_where(self.conditions)
+        parts = [f"SELECT {', '.join(items)} FROM {rows.as_string()}"]
         if self.order:
             names = (sql.Identifier(_ALIAS, name).as_string() for name in self.order)
             parts.append(f"ORDER BY {', '.join(names)}")
