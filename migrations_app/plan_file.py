@@ -314,7 +314,9 @@ def job_data(job: Job) -> dict[str, Any]:
 
 def _short(plan: CollectionPlan) -> dict[str, Any]:
     """A collection's plan without the values that equal their defaults."""
-    return plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    data = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    # The default of an exact copy is the description of the source.
+    return data if plan.exact is None else data | {"description": plan.description}
 
 
 def job_yaml(job: Job) -> str:

@@ -43,7 +43,7 @@ def job_create(
     job = Job(
         source_connection=source_connection,
         target_connection=target_connection,
-        plan=plan.dump(),
+        plan=plan.stored(),
         secrets=secrets or {},
         database=plan.target.database,
         kind=source_connection.kind if source_connection else plan.source.kind or "",

@@ -32,6 +32,11 @@ def fault_codes(text: str) -> dict[str, str]:
     return {fault.path: fault.code for fault in read(text).faults}
 
 
+def test_a_schema_to_copy_cannot_be_written_into_a_plan_file():
+    (fault,) = read(GOOD + '  exact: "CgVpdGVtcw=="').faults
+    assert (fault.path, fault.code) == ("collections[0].exact", "key_unknown")
+
+
 def test_a_short_plan_is_read_with_the_defaults_of_the_wizard():
     plan = read(GOOD).checked()
     assert plan.collections[0].source == "public.items"

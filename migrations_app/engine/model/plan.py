@@ -241,6 +241,12 @@ class Plan(PlanModel):
         """Return the plan as JSON data with the key names of a plan file. Default values are left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"version": self.version}
 
+    def stored(self) -> dict[str, Any]:
+        """Return the plan as JSON data in which the collections also have the default values that they
+        contain: what a collection leaves out may be filled in with another value."""
+        collections = [c.model_dump(mode="json", by_alias=True, exclude_unset=True) for c in self.collections]
+        return self.dump() | {"collections": collections}
+
 
 def _unbuilt(path: str, value: object, hint: str) -> Fault:
     key = path.rsplit(".", 1)[-1]
