@@ -125,6 +125,7 @@ Q_CLUSTER = {
 INSTALLED_APPS = [
     "migrations_app",
     "console",
+    "django.forms",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -169,6 +170,8 @@ TEMPLATES = [
         },
     }
 ]
+# Widgets may have templates in the folder of all templates.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 

@@ -42,12 +42,16 @@ def endpoint_class(kind: str, *, is_target: bool) -> type[Source] | type[Target]
     return target_class(kind) if is_target else source_class(kind)
 
 
-def settings_faults(model: type[SettingsModel], data: dict[str, Any]) -> tuple[Fault, ...]:
-    """Return the faults of ``data`` as settings; ``field`` and ``path`` of a fault name the setting."""
+def settings_faults(
+    model: type[SettingsModel], data: dict[str, Any], *, by_title: bool = False
+) -> tuple[Fault, ...]:
+    """Return the faults of ``data`` as settings; ``field`` and ``path`` of a fault name the setting. Its
+    sentence calls the setting by its key, or ``by_title``."""
+    titles = {name: info.title for name, info in model.model_fields.items() if info.title}
     try:
         model.model_validate(data)
     except ValidationError as error:
-        return faults_of(error, field_names(model), secret_names(model))
+        return faults_of(error, field_names(model), secret_names(model), titles if by_title else {})
     return ()
 
 
@@ -66,8 +70,8 @@ def secret_names(model: type[SettingsModel]) -> frozenset[str]:
 
 def plain(settings: SettingsModel) -> dict[str, Any]:
     """Settings as JSON data with the secrets in plain text. Use it only for encrypted storage."""
-    data = settings.model_dump(exclude_none=True)
-    return {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in data.items()}
+    data, shown = settings.model_dump(mode="json", exclude_none=True), dict(settings)
+    return {k: v.get_secret_value() if isinstance(v := shown[k], SecretStr) else data[k] for k in data}
 
 
 def open_source(kind: str, settings: dict[str, Any]) -> Source:

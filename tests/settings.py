@@ -32,3 +32,10 @@ if "postgresql" in _database["ENGINE"]:
 _database["TEST"] = {"NAME": _database["NAME"]}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# A test may add a source to the registry, also of the processes that it starts: kind=module:Class.
+if _source := os.environ.get("VECTORFERRY_TEST_SOURCE"):
+    from migrations_app.engine.sources.registry import SOURCES, SourceEntry
+
+    _kind, _, _dotted = _source.partition("=")
+    SOURCES[_kind] = SourceEntry(_kind, "Archive", "Articles in the memory of the process.", _dotted)

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from console.pydantic_fields import extras, form_field
+from console.model_forms.fields import extras, form_field
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
@@ -70,7 +70,7 @@ class ConnectionForm(forms.Form):
         """Validate the values with the model, and show each error on its field."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
-            for fault in endpoints.settings_faults(self.model, self.settings()):
+            for fault in endpoints.settings_faults(self.model, self.settings(), by_title=True):
                 self.refuse(FerryError(fault.message, fault.hint, code=fault.code, field=fault.field))
         return cleaned
 
@@ -81,7 +81,7 @@ class ConnectionForm(forms.Form):
         given = {
             key: self.cleaned_data.get(key)
             for key in self.model.model_fields
-            if key not in unused and self.cleaned_data.get(key) not in (None, "")
+            if key not in unused and self.cleaned_data.get(key) not in (None, "", [])
         }
         removed = unused | self.forgotten()
         secrets = {key: self.stored[key] for key in self.secrets & self.stored.keys() if key not in removed}

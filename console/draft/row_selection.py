@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django import forms
-from django.forms.boundfield import BoundField
-
 from console.html_anchors import anchor
-from console.pydantic_fields import form_field
-from migrations_app import endpoints
+from console.model_forms.form import ModelForm, summary
+from console.model_forms.widgets import MultiChoice
 from migrations_app.engine.endpoint import SettingsModel
+from migrations_app.engine.errors import FerryError
+from migrations_app.engine.model.batch import CollectionRef
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import Source
 
 
-class RowSelectionForm(forms.Form):
+class RowSelectionForm(ModelForm):
     """The ``select`` of collection ``name``."""
 
     def __init__(
@@ -25,43 +26,34 @@ class RowSelectionForm(forms.Form):
         select: Mapping[str, Any],
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, prefix=anchor(name), initial=dict(select))
-        self.model = model
-        for key, info in model.model_fields.items():
-            self.fields[key] = form_field(key, info)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        for fault in endpoints.settings_faults(self.model, self._given()):
-            self.add_error(fault.field if fault.field in self.fields else None, fault.message)
-        return cleaned
-
-    def _given(self) -> dict[str, Any]:
-        return {key: value for key, value in self.cleaned_data.items() if value not in ("", None)}
-
-    def selection(self) -> dict[str, Any]:
-        """Return the ``select`` of the plan with the sent values."""
-        return self._given()
-
-    def refuse(self, field: str, message: str) -> None:
-        """Show an error of the source on the field of this name; on the first field if there is none."""
-        self.add_error(field if field in self.fields else next(iter(self.fields)), message)
+        super().__init__(model, select, data, prefix=anchor(name), row=name)
+        self.name, self.select = name, select
 
     @property
     def words(self) -> str:
         """Return a summary of the selection; empty if all rows are selected."""
-        if any(field.errors for field in self):
+        if self.errors:
             return ""
-        return ", ".join(row_selection_text(self.model, {field.name: field.value() for field in self}))
+        return ", ".join(summary(self.model, self.values() if self.is_bound else self.select))
 
     @property
-    def controls(self) -> list[BoundField]:
-        return list(self)
+    def is_open(self) -> bool:
+        """True if the form is shown unfolded: with errors, or as long as values of the source can be chosen
+        and none is."""
+        return bool(self.errors) or (any(self._unlisted()) and not self.words)
 
+    def ask_values(self, source: Source, control: str = "") -> None:
+        """Ask the source for the values of its controls, or only of the one with this HTML name."""
+        ref = CollectionRef(self.name, dict(self.select))
+        for key, widget in self._unlisted():
+            if control in ("", self.add_prefix(key)):
+                try:
+                    widget.offer(source.choices(ref, key, ReadContext()))
+                except FerryError as error:
+                    widget.error = error
 
-def row_selection_text(model: type[SettingsModel], select: Mapping[str, Any]) -> Iterator[str]:
-    """A text for each setting of the row selection: “only rows where price > 0”."""
-    for key, info in model.model_fields.items():
-        if select.get(key):
-            title = info.title or key
-            yield f"{title[:1].lower()}{title[1:]} {select[key]}"
+    def _unlisted(self) -> Iterator[tuple[str, MultiChoice]]:
+        """The controls whose values the source lists, but has not been asked for."""
+        for key, field in self.fields.items():
+            if isinstance(field.widget, MultiChoice) and field.widget.listed is None:
+                yield key, field.widget

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from console.html_anchors import anchor
 from console.schema.key_choices import is_unfinished
 from console.schema.table import Existing, MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
@@ -25,21 +24,15 @@ NEW_FIELD = "new_field"
 
 
 def default_table(
-    schema: CollectionSchema,
-    capabilities: Capabilities,
-    target: str | None = None,
-    select: Mapping[str, Any] | None = None,
-    opened: Iterable[str] = (),
+    schema: CollectionSchema, capabilities: Capabilities, wanted: CollectionPlan | None = None
 ) -> MappingTable:
-    """Return the mapping table as it is first shown. ``target`` replaces the default name of the target
-    collection; ``select`` is the plan's row selection and ``opened`` are the opened columns, with which the
-    collection was described."""
-    wanted = CollectionPlan(source=schema.name, target=target, select=dict(select or {}), open=[*opened])
-    plan = defaults.complete(wanted, schema, capabilities)
-    return MappingTable(schema, plan, _spare(schema, plan, capabilities))
+    """Return the mapping table as it is first shown. ``wanted`` is the plan with which the collection was
+    described: its row selection, its options and its opened columns; it may name the target collection."""
+    plan = defaults.complete(wanted or CollectionPlan(source=schema.name), schema, capabilities)
+    return MappingTable(schema, plan, spare_fields(schema, plan, capabilities))
 
 
-def _spare(
+def spare_fields(
     schema: CollectionSchema, plan: CollectionPlan, capabilities: Capabilities
 ) -> dict[str, FieldPlan]:
     """Return the default settings of the fields that are not fixed fields in the plan."""
@@ -90,45 +83,6 @@ def _with_metrics(plan: CollectionPlan, chosen: Sequence[IndexPlan]) -> list[Ind
     ]
 
 
-def reopened(
-    table: MappingTable, schema: CollectionSchema, opened: tuple[str, ...], capabilities: Capabilities
-) -> MappingTable:
-    """Return the table with exactly these columns opened; ``schema`` was described with them.
-
-    A column that is opened is no longer a field; a column that is closed becomes a field again. The settings
-    of other fields do not change.
-    """
-    plan = table.plan
-    before = {f.source: f for f in plan.fields or () if f.source is not None}
-    newly, closed = set(opened) - set(table.opened), set(table.opened) - set(opened)
-    fields = {name: f for name, f in before.items() if schema.field(name) and name not in newly}
-    fields |= {name: table.spare[name] for name in closed if name in table.spare and name not in fields}
-    ordered = [fields[f.name] for f in schema.fields if f.name in fields]
-    rest = plan.rest if opened else "dynamic"
-    changes = {
-        "open": list(opened),
-        "rest": rest,
-        "fields": [*ordered, *(f for f in plan.fields or () if f.added)],
-    }
-    new_plan = plan.model_copy(update=changes)
-    spare = {
-        **_spare(schema, new_plan, capabilities),
-        **table.spare,
-        **{n: before[n] for n in newly if n in before},
-    }
-    anchors = {anchor(f.name) for f in schema.fields}
-    invalid_inputs = {
-        key: t
-        for key, t in table.invalid_inputs.items()
-        if "-" not in key or key.partition("-")[0] in anchors
-    }
-    spare = {name: settings for name, settings in spare.items() if schema.field(name)}
-    changed = replace(
-        table, schema=schema, plan=new_plan, spare=spare, invalid_inputs=invalid_inputs, is_edited=True
-    )
-    return completed(changed, capabilities)
-
-
 def with_field_added(table: MappingTable, capabilities: Capabilities) -> MappingTable:
     """Return the table with one more added field, which the source does not have; at first it is a
     VARCHAR."""
@@ -153,9 +107,8 @@ def with_existing(
         return _from_existing(changed, changed.added_to, capabilities)
     if changed.added_to is None and changed.own is not None:
         plan, now = changed.own, changed.plan
-        plan = plan.model_copy(
-            update={name: getattr(now, name) for name in ("target", "if_exists", "select", "open")}
-        )
+        names = ("target", "if_exists", "select", "source_options", "open")
+        plan = plan.model_copy(update={name: getattr(now, name) for name in names})
         return completed(replace(changed, plan=plan, own=None, invalid_inputs={}), capabilities)
     return changed
 
@@ -167,6 +120,7 @@ def _from_existing(table: MappingTable, existing: TargetSchema, capabilities: Ca
     wanted = CollectionPlan(
         source=plan.source,
         select=plan.select,
+        source_options=plan.source_options,
         open=plan.open,
         target=plan.target,
         description=plan.description,
@@ -176,7 +130,7 @@ def _from_existing(table: MappingTable, existing: TargetSchema, capabilities: Ca
         fields=[_placed(field, existing) for field in plan.fields or () if _has_place(field, existing)],
     )
     adopted = defaults.complete(wanted, table.schema, capabilities, existing=existing)
-    spare = {**_spare(table.schema, adopted, capabilities), **table.spare}
+    spare = {**spare_fields(table.schema, adopted, capabilities), **table.spare}
     own = table.own or plan
     return replace(table, plan=adopted, spare=spare, invalid_inputs={}, is_edited=True, own=own)
 

@@ -8,20 +8,22 @@ from typing import Any
 from django.urls import reverse
 
 from console.draft import contents
-from console.draft.row_selection import row_selection_text
 from console.draft.snapshot import TargetFacts
 from console.format import rows as number_of_rows
+from console.model_forms.form import summary
 from console.schema import problems, tables
 from console.schema.copied import copied_context
 from console.schema.forms.collection import CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
+from console.schema.forms.source_options import SourceOptionsForm
 from console.schema.key_notes import joined_example, key_notes
 from console.schema.preview import preview
 from console.schema.problems import Problem
 from console.schema.row_counts import rows_of
 from console.schema.rows import row_context
 from console.schema.table import MappingTable, Placement
+from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
@@ -35,6 +37,10 @@ EXISTS_TEXTS = {
     "append": "add rows if the collection exists",
     "replace": "replace the collection if it exists",
 }
+
+
+def options_model(draft: Draft) -> type[SettingsModel]:
+    return source_class(draft.kind).Options
 
 
 def context(draft: Draft, index: int) -> dict[str, Any]:
@@ -104,15 +110,14 @@ def _collection(
         "source_name": table.schema.name,
         "rows": chosen.number,
         "rows_exact": chosen.is_exact,
-        "row_selection": ", ".join(
-            row_selection_text(source_class(draft.kind).Selection, table.row_selection)
-        ),
+        "row_selection": ", ".join(summary(source_class(draft.kind).Selection, table.row_selection)),
         "moving": sum(row.placement is not Placement.LEFT or row in in_dynamic_field for row in listed),
         "total": len(listed),
         "warnings": warnings(table),
         "advanced_text": _advanced_text(table, capabilities),
         "advanced_open": any(p.field in ADVANCED for p in its_problems),
         "form": CollectionForm(table, capabilities),
+        "source_options": _source_options(draft, table),
         "joined_example": joined_example(table),
         "partitions": list(table.plan.source_partitions.items()),
         "full_text": full_text_forms(table, capabilities),
@@ -126,6 +131,11 @@ def _collection(
             row_context(row, table, FieldForm(row, table, capabilities), facts, its_problems) for row in rows
         ],
     }
+
+
+def _source_options(draft: Draft, table: MappingTable) -> dict[str, Any] | None:
+    form = SourceOptionsForm(options_model(draft), table)
+    return {"title": source_class(draft.kind).title, "form": form} if form.fields else None
 
 
 def _advanced_text(table: MappingTable, capabilities: Capabilities) -> str:

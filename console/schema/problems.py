@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+
+from django.http import QueryDict
 
 from console.draft.snapshot import TargetFacts
 from console.html_anchors import added_anchor, anchor
 from console.schema import key_choices
 from console.schema.forms.collection import PART, PARTITION_KEY
 from console.schema.forms.full_text import PREFIX
+from console.schema.forms.source_options import PREFIX as SOURCE_OPTIONS
 from console.schema.key_choices import is_unfinished
 from console.schema.table import MappingTable
 from migrations_app.engine import preflight
@@ -113,6 +115,8 @@ def _invalid_inputs(table: MappingTable) -> Iterator[Problem]:
 def _setting(control: str) -> str:
     """Return the setting of the collection that a control belongs to."""
     name = control.partition("-")[0].rstrip("0123456789")
+    if name == SOURCE_OPTIONS:
+        return control
     return {PART: "key", PREFIX: "full_text"}.get(name) or SETTINGS.get(control, "target")
 
 
@@ -197,10 +201,11 @@ def blocking(problems: Sequence[Problem]) -> list[Problem]:
     return [problem for problem in problems if not problem.is_warning]
 
 
-def applied(data: Mapping[str, Any], fix: str) -> dict[str, str]:
+def applied(data: QueryDict, fix: str) -> QueryDict:
     """Return the sent form data with a fix applied. As in a browser, a checkbox that is off is left out."""
     control, _, value = fix.partition(FIX_SEPARATOR)
-    changed = {name: str(data.get(name, "")) for name in data if name != "fix"}
+    changed = data.copy()
+    changed.pop("fix", None)
     changed.pop(control, None)
     is_tick = control.rpartition("-")[2] in TICKS
     if not (is_tick and value in ("", "false")):

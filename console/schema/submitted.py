@@ -29,6 +29,10 @@ class SubmittedForm:
                 raise ValueError(" ".join(errors))
             return parse(form.cleaned_data[name])
         except ValueError as error:
-            clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:TYPED_LENGTH]
-            self.invalid_inputs[key] = InvalidInput(clean, str(error))
+            self.refuse(key, text, str(error))
             return otherwise
+
+    def refuse(self, key: str, text: str, message: str) -> None:
+        """Note an invalid input of the control ``key``."""
+        clean = text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:TYPED_LENGTH]
+        self.invalid_inputs[key] = InvalidInput(clean, message)

@@ -124,7 +124,7 @@ class MappingTable:
     @property
     def row_selection(self) -> dict[str, Any]:
         """Return the settings that select rows of the collection; empty if all rows are moved."""
-        return {key: value for key, value in self.plan.select.items() if value}
+        return dict(self.plan.select)
 
     def metric_of(self, target: str | None) -> str:
         """Return the metric of the index on a target field; empty if it gets no index."""

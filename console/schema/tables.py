@@ -6,24 +6,23 @@ when the collection is selected again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from console.draft import contents
 from console.draft.snapshot import TargetFacts
 from console.schema import defaults as table_defaults
-from console.schema import problems
+from console.schema import problems, schema_changes
 from console.schema import table as mapping_table
 from console.schema.problems import Problem
 from console.schema.table import Existing, MappingTable
 from migrations_app import endpoints, services
-from migrations_app.engine.errors import FerryError
-from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.plan import with_open_outside_select
+from migrations_app.engine.errors import FerryError, SourceError
+from migrations_app.engine.model.plan import CollectionPlan, with_open_outside_select
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.document_keys import describe_with_keys
+from migrations_app.engine.planning.source_values import missing_values
 from migrations_app.engine.preflight.scans.existing import rows_in
 from migrations_app.engine.preflight.scans.same_collection import find_source
 from migrations_app.engine.read_context import ReadContext
@@ -46,20 +45,17 @@ def select(draft: Draft, wanted: Selection) -> Draft:
     facts = contents.target_facts(draft)
     assert facts is not None
     known = {name: table for name in wanted if (table := _read(draft, name))}
-    opened = _opened_columns(draft)
+    plans = {name: _described_plan(draft, name, wanted[name]) for name in wanted}
     same = {name for name, table in known.items() if table.plan.select == wanted[name]}
     schemas = {name: known[name].schema for name in same}
     if len(same) < len(wanted):
-        changed = {name: wanted[name] for name in wanted if name not in same}
-        schemas |= _described(draft, changed, opened)
+        schemas |= _described(draft, [plan for name, plan in plans.items() if name not in same])
     targets = defaults.default_targets(schemas[name] for name in wanted)
-    return _save(
-        draft,
-        [
-            _for_target(known.get(n), schemas[n], facts, targets[n], wanted[n], opened.get(n, ()))
-            for n in wanted
-        ],
-    )
+    selected = []
+    for name, plan in plans.items():
+        with_target = plan.model_copy(update={"target": targets[name]})
+        selected.append(_for_target(known.get(name), schemas[name], facts, with_target))
+    return _save(draft, selected)
 
 
 def selections(draft: Draft) -> dict[str, dict[str, Any]]:
@@ -67,9 +63,16 @@ def selections(draft: Draft) -> dict[str, dict[str, Any]]:
     return {name: plan.get("select", {}) for name, plan in _plans(draft).items()}
 
 
-def _opened_columns(draft: Draft) -> dict[str, list[str]]:
-    """Return the opened columns of each collection that was ever selected, by source name."""
-    return {name: plan.get("open", []) for name, plan in _plans(draft).items()}
+def _described_plan(draft: Draft, name: str, select: Mapping[str, Any]) -> CollectionPlan:
+    """Return the plan with which a collection is described: this row selection, and the opened columns and
+    the options of the source that it had when it was last selected."""
+    before = _plans(draft).get(name, {})
+    return CollectionPlan(
+        source=name,
+        select=dict(select),
+        open=before.get("open", []),
+        source_options=before.get("source_options", {}),
+    )
 
 
 def _plans(draft: Draft) -> dict[str, Any]:
@@ -82,23 +85,22 @@ class DescribeFailed(FerryError):
     """The source refuses the row selection of ``collection``; ``field`` is the setting at fault."""
 
     def __init__(self, collection: str, error: FerryError) -> None:
-        field = error.path.partition("select.")[2]
+        field = error.path.removeprefix("select.").partition("[")[0]
         super().__init__(error.message, error.hint, code=error.code, field=field)
         self.collection = collection
 
 
-def _described(
-    draft: Draft, wanted: Selection, opened: Mapping[str, Collection[str]]
-) -> dict[str, CollectionSchema]:
+def _described(draft: Draft, plans: Iterable[CollectionPlan]) -> dict[str, CollectionSchema]:
     connection, schemas = draft.source_connection, {}
     with endpoints.open_source(connection.kind, connection.settings) as source:
-        for name, chosen in wanted.items():
+        for plan in plans:
             try:
-                ref, columns = CollectionRef(name, dict(chosen)), opened.get(name, ())
-                schemas[name] = describe_with_keys(source, ref, columns, ReadContext())
+                if fault := next(missing_values(source, plan.ref, ReadContext()), None):
+                    raise SourceError(fault.message, fault.hint, code=fault.code, path=fault.path)
+                schemas[plan.source] = describe_with_keys(source, plan.ref, plan.open, ReadContext())
             except FerryError as error:
                 if error.path.startswith("select."):
-                    raise DescribeFailed(name, error) from error
+                    raise DescribeFailed(plan.source, error) from error
                 raise
     return schemas
 
@@ -107,20 +109,17 @@ def _for_target(
     table: MappingTable | None,
     schema: CollectionSchema,
     facts: TargetFacts,
-    target: str,
-    chosen: Mapping[str, Any],
-    opened: Collection[str],
+    wanted: CollectionPlan,
 ) -> MappingTable:
     """Return an edited table unchanged except for its schema and row selection; otherwise the defaults for
     this target."""
     if table is None or not table.is_edited:
-        return table_defaults.default_table(schema, facts.capabilities, target, chosen, opened)
-    changes: dict[str, Any] = {"select": dict(chosen)}
-    if table.plan.source_partitions:
-        changes["partitions"] = table_defaults.source_partitions(schema, table.plan)
-    described = replace(table, schema=schema, plan=table.plan.model_copy(update=changes))
-    # Whatever is copied follows the source, even after a change by the user.
-    return table_defaults.completed(described, facts.capabilities) if described.copied else described
+        return table_defaults.default_table(schema, facts.capabilities, wanted)
+    if table.plan.select == wanted.select:
+        # Whatever is copied follows the source and the target, even after a change by the user.
+        return table_defaults.completed(table, facts.capabilities) if table.copied else table
+    plan = table.plan.model_copy(update={"select": wanted.select})
+    return schema_changes.redescribed(table, schema, plan, facts.capabilities)
 
 
 def of(draft: Draft) -> list[MappingTable]:
@@ -141,6 +140,17 @@ def of(draft: Draft) -> list[MappingTable]:
 def store(draft: Draft, changed: MappingTable) -> Draft:
     """Save one table; the others do not change."""
     return _save(draft, [changed if s.schema.name == changed.schema.name else s for s in of(draft)])
+
+
+def with_source_options(draft: Draft, before: MappingTable, changed: MappingTable) -> MappingTable:
+    """Return the changed table, described again if it has other options of the source than ``before``. Raises
+    ``FerryError`` if the source refuses them or cannot be reached."""
+    facts, plan = contents.target_facts(draft), changed.plan
+    assert facts is not None
+    if plan.source_options == before.plan.source_options:
+        return changed
+    schema = _described(draft, [plan])[plan.source]
+    return schema_changes.redescribed(changed, schema, plan, facts.capabilities)
 
 
 def with_existing(draft: Draft, before: MappingTable, changed: MappingTable) -> MappingTable:
@@ -191,8 +201,8 @@ def open_column(draft: Draft, name: str, column: str, *, is_open: bool) -> Draft
     assert facts is not None
     assert table is not None
     opened = tuple(dict.fromkeys([*table.opened, column])) if is_open else _without(table.opened, column)
-    schema = _described(draft, {name: table.row_selection}, {name: opened})[name]
-    return store(draft, table_defaults.reopened(table, schema, opened, facts.capabilities))
+    schema = _described(draft, [table.plan.model_copy(update={"open": list(opened)})])[name]
+    return store(draft, schema_changes.reopened(table, schema, opened, facts.capabilities))
 
 
 def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -203,11 +213,11 @@ def reset(draft: Draft, name: str) -> Draft:
     """Describe a collection again and give its table the defaults, as if it had just been selected."""
     facts = contents.target_facts(draft)
     assert facts is not None
-    chosen = selections(draft)[name]
-    schema = _described(draft, {name: chosen}, {})[name]
+    wanted = CollectionPlan(source=name, select=selections(draft)[name])
+    schema = _described(draft, [wanted])[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
-    target = defaults.default_targets([schema, *others])[name]
-    return store(draft, table_defaults.default_table(schema, facts.capabilities, target, chosen))
+    wanted = wanted.model_copy(update={"target": defaults.default_targets([schema, *others])[name]})
+    return store(draft, table_defaults.default_table(schema, facts.capabilities, wanted))
 
 
 def problems_of(draft: Draft) -> list[list[Problem]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
@@ -17,7 +18,7 @@ from console.http import ConsoleRequest, is_own_page
 from console.schema import page as schema_page
 from console.schema import problems, tables
 from console.schema.parse.table import read
-from console.schema.table import MappingTable
+from console.schema.table import TYPED_LENGTH, InvalidInput, MappingTable
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Draft
 
@@ -39,7 +40,8 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
         return _reset(request, draft, table.schema.name, schema_page.url(draft, index))
     fix = request.POST.get("fix", "")
     data = problems.applied(request.POST, fix) if fix else request.POST
-    changed = read(table, facts.capabilities, data)
+    changed = read(table, facts.capabilities, data, schema_page.options_model(draft))
+    changed = _with_source_options(request, draft, table, changed)
     draft = tables.store(draft, _with_existing(request, draft, table, changed))
     if request.htmx and action == "check":
         context = schema_page.context(draft, index)
@@ -48,6 +50,35 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     return redirect(
         f"{schema_page.url(draft, index)}#{place}" if place else _schema_next(request, draft, index)
     )
+
+
+def _with_source_options(
+    request: ConsoleRequest, draft: Draft, before: MappingTable, changed: MappingTable
+) -> MappingTable:
+    """Describe the collection again if the options of the source have changed.
+
+    If the source refuses one of them, this one does not change, and the error is shown at its control. After
+    another error none of them changes.
+    """
+    try:
+        return tables.with_source_options(draft, before, changed)
+    except FerryError as error:
+        message = f"{error.message} {error.hint}".strip()
+        old, new = before.plan.source_options, changed.plan.source_options
+        place, _, option = error.path.partition(".")
+        if place != "source_options" or old.get(option) == new.get(option):
+            messages.error(request, message)
+            return _with_options(changed, old)
+        control = f"{place}-{option}"
+        typed = InvalidInput(request.POST.get(control, "")[:TYPED_LENGTH], message)
+        changed = replace(changed, invalid_inputs={**changed.invalid_inputs, control: typed})
+        kept = {option: old[option]} if option in old else {}
+        others = {name: value for name, value in new.items() if name != option}
+        return _with_source_options(request, draft, before, _with_options(changed, others | kept))
+
+
+def _with_options(table: MappingTable, options: dict[str, Any]) -> MappingTable:
+    return replace(table, plan=table.plan.model_copy(update={"source_options": options}))
 
 
 def _with_existing(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.forms import BaseForm, CheckboxInput, RadioSelect, Select, Textarea
+from django.forms import BaseForm, CheckboxInput, RadioSelect, Select, SelectMultiple, Textarea
 from django.forms.boundfield import BoundField
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
@@ -184,7 +184,7 @@ def any_errors(fields: Iterable[BoundField]) -> bool:
 @register.filter
 def field_width(field: BoundField) -> str:
     """Return the width of a field in the form: ``full``, ``half`` or ``third``."""
-    is_long = isinstance(field.field.widget, Textarea | RadioSelect)
+    is_long = isinstance(field.field.widget, Textarea | RadioSelect | SelectMultiple)
     return getattr(field.field, "width", "full" if is_long else "half")
 
 

@@ -189,7 +189,8 @@ def _problems(draft: Draft, preflight: CachedPreflight | None) -> list[dict[str,
 
 def _problem(draft: Draft, fault: Fault) -> dict[str, str]:
     names = contents.chosen(draft)
-    place = names.index(fault.collection) if fault.collection in names else None
+    is_of_collection = fault.collection in names and fault.option != "select"
+    place = names.index(fault.collection) if is_of_collection else None
     url = reverse("wizard_select", args=[draft.pk]) if place is None else schema_url(draft, place)
     return {
         "message": fault.message,

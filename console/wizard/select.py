@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.forms.boundfield import BoundField
 from django.urls import reverse
 
 from console.draft import contents
@@ -133,6 +134,17 @@ def _list_again(draft: Draft) -> Any:
     return None
 
 
+def ask_values(page: SelectPage, control: str = "") -> BoundField | None:
+    """Ask the source for the values that can be chosen, for the controls of the selected collections or only
+    for the one with this HTML name. Return that control; None if there is none."""
+    forms = [form for name, form in page.row_selection.items() if name in page.ticked]
+    connection = page.draft.source_connection
+    with endpoints.open_source(connection.kind, connection.settings) as source:
+        for form in forms:
+            form.ask_values(source, control)
+    return next((field for form in forms for field in form if field.html_name == control), None)
+
+
 def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
     """Connect to the target that was sent, and show its databases."""
     connection = page.target_form.connections.get(data.get("target") or "")
@@ -202,7 +214,7 @@ def _save(page: SelectPage, connection: Connection) -> bool:
     row_selection = page.row_selection
     names = page.selection.cleaned_data["collections"]
     try:
-        tables.select(draft, {n: row_selection[n].selection() if n in row_selection else {} for n in names})
+        tables.select(draft, {n: row_selection[n].values() if n in row_selection else {} for n in names})
     except tables.DescribeFailed as error:
         row_selection[error.collection].refuse(error.field, f"{error.message} {error.hint}")
         return False

@@ -7,8 +7,8 @@ from typing import Any
 
 from console.draft import contents
 from console.draft.preflight_cache import CachedPreflight
-from console.draft.row_selection import row_selection_text
 from console.format import rows as number_of_rows
+from console.model_forms.form import summary as model_summary
 from console.schema.page import url as schema_url
 from console.schema.preview import bytes_per_row
 from console.schema.row_counts import rows_of
@@ -92,7 +92,9 @@ def _notes(draft: Draft, table: MappingTable) -> Iterator[str]:
     """Short notes about the settings that differ from the defaults."""
     plan = table.plan
     fields = plan.fields or []
-    yield from row_selection_text(source_class(draft.kind).Selection, plan.select)
+    source = source_class(draft.kind)
+    yield from model_summary(source.Selection, plan.select)
+    yield from model_summary(source.Options, plan.source_options)
     if plan.partition_key:
         yield f"partition key {plan.partition_key}"
     if plan.partition_by is not None:

@@ -103,6 +103,10 @@ def wizard_select(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     action = request.POST.get("action")
     if action == "target":
         select.choose_target(page, request.POST)
+    elif action == "values":
+        control = select.ask_values(page, request.POST.get("control", ""))
+        if control is not None:
+            return HttpResponse(str(control))
     elif request.method == "POST" and select.save(page, request.POST):
         return redirect("wizard_select" if action == "save" else "wizard_schema", draft.pk)
     if request.htmx and action == "target":

@@ -25,26 +25,63 @@
     all("[data-theme-toggle]").forEach((button) => { button.hidden = false; });
   };
 
-  // Tables with many rows: filter by name, select all shown rows.
+  // Long lists (the rows of a table, the values of a control): filter by name, select all shown rows. A list may be
+  // inside a row of another list.
+  const listOf = (part) => part.closest("table, .multi-choice");
+  const rowsOf = (list) => all("[data-name]", list).filter((row) => listOf(row) === list);
   const filterRows = (input) => {
     const wanted = input.value.trim().toLowerCase();
-    all("[data-name]", find(input.dataset.filter)).forEach((row) => {
+    rowsOf(find(input.dataset.filter)).forEach((row) => {
       row.hidden = !row.dataset.name.toLowerCase().includes(wanted);
     });
     showTickAll();
   };
-  const shownTicks = (table) => all("[data-name]:not([hidden]) > td:first-child .tick:not(:disabled)", table);
-  const showTickAll = () => all("[data-tick-all]").forEach((box) => {
-    const ticks = shownTicks(box.closest("table"));
-    const ticked = ticks.filter((tick) => tick.checked).length;
-    box.hidden = ticks.length === 0;
-    box.checked = ticked > 0 && ticked === ticks.length;
-    box.indeterminate = ticked > 0 && ticked < ticks.length;
-  });
+  const ticksOf = (rows) => rows
+    .map((row) => row.querySelector(":scope > td:first-child .tick:not(:disabled), :scope > label > .tick"))
+    .filter(Boolean);
+  const shownTicks = (list) => ticksOf(rowsOf(list).filter((row) => !row.hidden));
+  const ticked = (ticks) => ticks.filter((tick) => tick.checked).length;
+  const showTickAll = () => {
+    all("[data-tick-all]").forEach((box) => {
+      const ticks = shownTicks(listOf(box));
+      box.hidden = ticks.length === 0;
+      box.checked = ticks.length > 0 && ticked(ticks) === ticks.length;
+      box.indeterminate = ticked(ticks) > 0 && !box.checked;
+    });
+    all("[data-ticked]").forEach((text) => {
+      const ticks = ticksOf(rowsOf(listOf(text)));
+      text.textContent = `${ticked(ticks).toLocaleString("en")} of ${ticks.length.toLocaleString("en")} chosen`;
+    });
+  };
   const tickAll = (box) => {
     const on = box.checked;
-    shownTicks(box.closest("table")).forEach((tick) => { tick.checked = on; });
+    shownTicks(listOf(box)).forEach((tick) => { tick.checked = on; });
     showTickAll();
+  };
+
+  // A text that is read from a file, such as a certificate. The file itself is not sent.
+  const readFile = async (input) => {
+    const [file] = input.files;
+    const text = find(input.dataset.textOf);
+    const [done, problem] = all("[role]", input.closest(".file-line"));
+    if (!file) return;
+    const most = Number(input.dataset.most);
+    let fault = "";
+    if (file.size > most) {
+      fault = `“${file.name}” is larger than ${most / 1000} KB.`;
+    } else {
+      try {
+        const content = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+        if (content.includes("\0")) throw new TypeError();
+        text.value = content;
+        text.dispatchEvent(new Event("change", { bubbles: true }));
+      } catch {
+        fault = `“${file.name}” is not a text file. Convert a certificate in DER format to PEM (openssl x509 -inform der).`;
+      }
+    }
+    input.value = ""; // so that the same file can be chosen again
+    problem.textContent = fault;
+    done.textContent = fault ? "" : `Read from ${file.name}.`;
   };
 
   // Settings in groups, of which one is filled in: show only the chosen group.
@@ -128,10 +165,11 @@
   let unsent = false;
   document.addEventListener("change", (event) => {
     const field = event.target;
-    if (field.matches("[data-tick-all]")) tickAll(field);
+    if (field.matches("[data-text-of]")) readFile(field);
+    else if (field.matches("[data-tick-all]")) tickAll(field);
     else if (field.matches(".tick")) showTickAll();
     else if (field.matches("[data-groups]")) showGroup();
-    if (field.closest("[data-autosubmit]")) field.form.requestSubmit(field.form.querySelector("[data-default]"));
+    if (field.closest("[data-autosubmit]") && !field.matches("[data-filter]")) field.form.requestSubmit(field.form.querySelector("[data-default]"));
     if (field.closest("form[data-guard]")) unsent = true;
   });
   window.addEventListener("beforeunload", (event) => {
@@ -155,6 +193,8 @@
     }
     delete form.dataset.confirmed;
     unsent = false;
+    // The page that comes back replaces what a check of the form would update.
+    all("[data-check]", form).forEach((check) => htmx.trigger(check, "htmx:abort"));
     if (form.matches("[data-once]")) {
       if (form.dataset.sent) event.preventDefault();
       form.dataset.sent = "yes";
@@ -164,6 +204,10 @@
   window.addEventListener("pageshow", () => {
     all("[data-once]").forEach((form) => { delete form.dataset.sent; });
     all("[aria-disabled]").forEach((button) => { button.removeAttribute("aria-disabled"); });
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.matches("[data-check]") && event.target.closest("form.htmx-request")) event.preventDefault();
   });
 
   // htmx sends the pressed button only if it is inside its form; ours are in the footer.

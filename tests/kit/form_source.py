@@ -21,7 +21,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.setting_types import PemSecret, PemText, SourceValues
 from migrations_app.engine.sources.base import Choice, CollectionInfo, Source, VectorInfo
-from tests.kit.memory_source import MemoryCollection, MemorySource, memory_collection
+from tests.kit.memory_source import MemoryCollection, MemorySource, MemoryStore, memory_collection
 
 NAMES = ("articles", "letters")
 NAMESPACES = {"": 40, " padded ": 7, **{f"ns_{number:03}": 1 + number % 9 for number in range(180)}}
@@ -97,6 +97,9 @@ class FormSource(MemorySource):
     identity = Source.identity
 
     settings: FormSettings  # type: ignore[assignment]
+
+    def _open(self) -> MemoryStore:
+        return MemoryStore()
 
     def hosts(self) -> tuple[str, ...]:
         return (self.settings.address,)

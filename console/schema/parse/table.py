@@ -21,19 +21,27 @@ from console.schema.forms.full_text import FullTextForm, full_text_forms
 from console.schema.parse.collection import read_collection
 from console.schema.parse.full_text import read_full_text
 from console.schema.parse.row import read_metric, read_row
+from console.schema.parse.source_options import read_source_options
 from console.schema.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
+from migrations_app.engine.endpoint import NoSettings, SettingsModel
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import FieldPlan, FullTextPlan, IndexPlan
 from migrations_app.engine.model.target_schema import TargetSchema
 
 
-def read(table: MappingTable, capabilities: Capabilities, data: Mapping[str, Any]) -> MappingTable:
+def read(
+    table: MappingTable,
+    capabilities: Capabilities,
+    data: Mapping[str, Any],
+    options: type[SettingsModel] = NoSettings,
+) -> MappingTable:
     """Return the table with the values of the sent form. Controls that were not sent stay unchanged; no input
-    raises an error."""
+    raises an error. ``options`` is the source's model of its own options."""
     submitted = SubmittedForm()
     form = CollectionForm(table, capabilities, data)
     lines = full_text_forms(table, capabilities, data)
+    table = read_source_options(table, options, data, submitted)
     if table.copied is not None:
         return _read_copied(table, table.copied, capabilities, form, lines, submitted)
     partition = submitted.take(form, "partition_key", str, form.initial["partition_key"])

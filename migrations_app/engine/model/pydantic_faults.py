@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -57,11 +58,14 @@ def locations(error: ValidationError) -> list[Location]:
 
 
 def faults_of(
-    error: ValidationError, known: Sequence[str] = (), secrets: Container[str] = ()
+    error: ValidationError,
+    known: Sequence[str] = (),
+    secrets: Container[str] = (),
+    titles: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Fault, ...]:
     """Return one fault per location. ``known`` are the keys to suggest for a misspelled key. The values of
-    the keys in ``secrets`` are not repeated."""
-    return tuple({fault.path: fault for fault in _faults(error, known, secrets)}.values())
+    the keys in ``secrets`` are not repeated. ``titles`` are the names of keys in the sentences."""
+    return tuple({fault.path: fault for fault in _faults(error, known, secrets, titles)}.values())
 
 
 def field_names(*models: type[BaseModel]) -> tuple[str, ...]:
@@ -74,7 +78,9 @@ def _location(detail: ErrorDetails) -> Location:
     return tuple(part for part in detail["loc"] if part not in _UNION_TAGS)
 
 
-def _faults(error: ValidationError, known: Sequence[str], secrets: Container[str]) -> Iterator[Fault]:
+def _faults(
+    error: ValidationError, known: Sequence[str], secrets: Container[str], titles: Mapping[str, str]
+) -> Iterator[Fault]:
     details = error.errors()
     for detail in details:
         location = _location(detail)
@@ -82,8 +88,8 @@ def _faults(error: ValidationError, known: Sequence[str], secrets: Container[str
             continue
         key = next((str(p) for p in reversed(location) if isinstance(p, str)), "the plan")
         kind = detail["type"]
-        facts: dict[str, Any] = dict(detail.get("ctx", {})) | {
-            "key": key,
+        facts: dict[str, Any] = {name: _plain(fact) for name, fact in detail.get("ctx", {}).items()} | {
+            "key": titles.get(key, key),
             "value": "the given value" if key in secrets else _short(detail["input"]),
         }
         pattern = SENTENCES.get(kind, "“{key}” is not valid: {msg}." if location else "{msg}.")
@@ -113,6 +119,11 @@ def _has_inner_fault(detail: ErrorDetails, others: Sequence[ErrorDetails]) -> bo
 
 def _hint(kind: str) -> str:
     return "Remove it, or check its spelling." if kind == "extra_forbidden" else ""
+
+
+def _plain(fact: object) -> object:
+    """Return a limit as it is written: 10, not 10.0."""
+    return int(fact) if isinstance(fact, float) and fact.is_integer() else fact
 
 
 def _short(value: object) -> str:

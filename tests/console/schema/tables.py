@@ -10,7 +10,7 @@ from django.forms import Form
 
 from console.draft.snapshot import TargetFacts
 from console.html_anchors import anchor
-from console.schema import defaults as table_defaults
+from console.schema import schema_changes
 from console.schema.forms.collection import CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
@@ -102,4 +102,4 @@ def opened(table: MappingTable, *columns: str, capabilities: Capabilities = EVER
     """The table with these columns opened, with the schema that a source would return."""
     own = tuple(field for field in SCHEMA.fields if not field.opened_from)
     schema = with_document_keys(replace(SCHEMA, fields=own), columns)
-    return table_defaults.reopened(table, schema, columns, capabilities)
+    return schema_changes.reopened(table, schema, columns, capabilities)
