@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from django.test import Client
 
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft, Job
 from migrations_app.models.status import Status
 from migrations_app.worker import scheduler, tasks
+from tests.console.conftest import BOOK_SPECS, books
 from tests.console.wizard_helpers import change, select, start
-from tests.kit import MemoryDatabase, MemoryStore
+from tests.kit import MemoryCollection, MemoryDatabase, MemoryStore, memory_collection
+from tests.kit.memory_source import partitioned_by
 
 SOURCE, MINIMAL, JSON = ("tests.kit:MemorySource", "tests.kit:MinimalSource", "tests.kit:JsonSource")
+
+
+def plain(**facts: Any) -> MemoryCollection:
+    return replace(memory_collection(books(), BOOK_SPECS, "id"), **facts)
+
+
+def with_column(name: str, spec: TypeSpec, values: list[str], rest: str = "") -> MemoryCollection:
+    rows = books().append_column(name, pa.array(values))
+    return memory_collection(rows, {**BOOK_SPECS, name: spec}, "id", rest)
+
+
+SHELVES = with_column("shelf", TypeSpec(MilvusType.VARCHAR, max_length=64), ["", "a-1", "b 2"] * 4)
+NOTES = with_column("meta", TypeSpec(MilvusType.JSON), ['{"shelf": "x", "n": 1.0}', "{}"] * 6, rest="meta")
 KINDS = {
-    "measures everything": (SOURCE, {}),
-    "cannot count or measure": (MINIMAL, {}),
-    "answers in JSON": (JSON, {}),
-    "counts late": (SOURCE, {"count_lag": 3}),
-    "has no key": (SOURCE, {"key": None}),
-    "cannot resume": (SOURCE, {"resumable": False, "breaks": [7]}),
-    "sends empty pages": (SOURCE, {"empty_pages": True}),
-    "asks to slow down": (SOURCE, {"busy": [0, 5], "retry_after_seconds": 0.01}),
-    "forgets cursors": (SOURCE, {"breaks": [6], "lost_after": [5, 6]}),
+    "measures everything": (SOURCE, plain()),
+    "cannot count or measure": (MINIMAL, plain()),
+    "answers in JSON": (JSON, plain()),
+    "counts late": (SOURCE, plain(count_lag=3)),
+    "has no key": (SOURCE, plain(key=None)),
+    "cannot resume": (SOURCE, plain(resumable=False, breaks=[7])),
+    "sends empty pages": (SOURCE, plain(empty_pages=True)),
+    "asks to slow down": (SOURCE, plain(busy=[0, 5], retry_after_seconds=0.01)),
+    "forgets cursors": (SOURCE, plain(breaks=[6], lost_after=[5, 6])),
+    "has partitions": (SOURCE, partitioned_by("shelf", SHELVES)),
+    "has a rest field": (MINIMAL, NOTES),
 }
 
 
 @pytest.fixture(params=KINDS.values(), ids=KINDS)
 def source_kind(request: Any, source_store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the memory source one of the kinds."""
-    path, facts = request.param
+    path, collection = request.param
     monkeypatch.setitem(registry.SOURCES, "memory", registry.SourceEntry("memory", "Memory", "", path))
-    for name, value in facts.items():
-        setattr(source_store.collections["books"], name, value)
+    source_store.collections["books"] = collection
 
 
 @pytest.mark.django_db
