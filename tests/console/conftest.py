@@ -60,7 +60,9 @@ def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = registry.SourceEntry(
         "memory", "Memory", "Rows in this process.", "tests.console.selecting_source:ChoosingSource"
     )
+    forms = registry.SourceEntry("forms", "Archive", "Every control.", "tests.kit.form_source:FormSource")
     monkeypatch.setitem(registry.SOURCES, "memory", entry)
+    monkeypatch.setitem(registry.SOURCES, "forms", forms)
     monkeypatch.setitem(endpoints.TARGETS, "memory", MemoryTarget)
 
 
@@ -133,6 +135,17 @@ def connected(web: Client, source_store: MemoryStore) -> Draft:
     filled = {"name": "shelf", "store": source_store.name, "password": "opensesame"}
     web.post(reverse("wizard_new", args=["memory"]), filled | {"connection": "new", "action": "next"})
     return Draft.objects.get()
+
+
+@pytest.fixture
+def archive(web: Client, administrator: User) -> Draft:
+    """A draft after step 1, of the source that has every kind of control."""
+    web.post(
+        reverse("wizard_new", args=["forms"]),
+        {"name": "archive", "connection": "new", "action": "next", "address": "archive.example"}
+        | {"port": "6000", "timeout": "2.5", "region": "eu", "verify_tls": "on"},
+    )
+    return Draft.objects.get(kind="forms")
 
 
 @pytest.fixture

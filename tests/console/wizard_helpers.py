@@ -35,20 +35,21 @@ def select(
     return web.post(url("select", draft), sent | {"target": str(to.pk) if target is None else target})
 
 
-def form_of(web: Client, draft: Draft, index: int = 0) -> dict[str, str]:
+def form_of(web: Client, draft: Draft, index: int = 0) -> dict[str, Any]:
     """The form data that a browser sends if the mapping table is left unchanged."""
     collection = web.get(url("schema", draft, index)).context["collection"]
     fields = [collection["form"][name] for name in collection["form"].fields]
+    fields += list(collection["source_options"]["form"]) if collection["source_options"] else []
     for row in collection["fields"]:
         if not row["left_out_reason"]:
             fields += [row[name] for name in CONTROLS if row[name] is not None]
-    sent = {}
+    sent: dict[str, Any] = {}
     for field in fields:
         value = field.value()
         if field.widget_type == "checkbox":
             sent |= {field.html_name: "on"} if value else {}
         else:
-            sent[field.html_name] = "" if value is None else str(value)
+            sent[field.html_name] = "" if value is None else value if isinstance(value, list) else str(value)
     return sent
 
 
@@ -59,7 +60,7 @@ def change(
     index: int = 0,
     without: tuple[str, ...] = (),
     action: str = "save",
-    **data: str,
+    **data: Any,
 ) -> Any:
     """Send the table with some controls changed; ``row__control`` is a control in a row."""
     sent = form_of(web, draft, index)
