@@ -12,13 +12,14 @@ from migrations_app.engine.log import Log, silent
 from migrations_app.engine.mapping import Mapping, compile_mapping
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
 from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.reading.throttle import Throttle
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
 from migrations_app.engine.verification.row_count import CountState, RowCount
 from migrations_app.engine.verification.verdict import KeyCheckCounts
-from migrations_app.models import JobCollection, JobStep, StepKind, StepState, TargetState
+from migrations_app.models import JobCollection, JobStep, RejectedRow, StepKind, StepState, TargetState
 from migrations_app.models.step import ACTIONS
 from migrations_app.stages.post_migration import spec_of
 
@@ -133,6 +134,7 @@ def _check_keys(
         _sent_rows(row),
         state=KeyCheckState.from_dict(step.position),
         save=lambda state: _store(step, state, percent=100 * state.read // max(state.read, row.rows_read, 1)),
+        throttle=Throttle.of(row.job.options.source_rows_per_second),
         log=log,
     )
     return check.run(stop, deadline)
@@ -142,7 +144,7 @@ def _sent_rows(row: Any) -> SentRows:
     plan = row.completed
     # Only the whole mapping can tell which rows were skipped.
     mapping = compile_mapping(plan) if row.rows_skipped else _key_mapping(plan)
-    rejected = [name for part in row.slices.all() for name in part.rejected.values_list("locator", flat=True)]
+    rejected = list(RejectedRow.objects.filter(slice__collection=row).values_list("locator", flat=True))
     return SentRows(
         plan.ref,
         [part.as_slice() for part in row.slices.order_by("number")],

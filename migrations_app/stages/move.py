@@ -15,8 +15,8 @@ from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import ServerChecks, compile_mapping
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
-from migrations_app.engine.pipeline.throttle import Throttle
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.throttle import Throttle
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.execution import lease
 from migrations_app.execution.heartbeat import Heartbeat
@@ -64,7 +64,8 @@ def _move(
         memory_bytes=memory - ctx.memory_bytes,
         retry=RETRY,
     )
-    throttle = _throttle(job)
+    # The limit of the job, which its running slices share.
+    throttle = Throttle.of(job.options.source_rows_per_second)
 
     def beat() -> Interrupted | None:
         if throttle is not None:
@@ -92,12 +93,6 @@ def _move(
         with closing(opened) as channel:
             checkpoints.begin()
             return run_slice(source, channel, work, checkpoints.ledger, ctx, policy, log)
-
-
-def _throttle(job: Job) -> Throttle | None:
-    """Return the read limit of the job, which its running slices share; None if there is no limit."""
-    limit = job.options.source_rows_per_second
-    return None if limit is None else Throttle(limit)
 
 
 def rows_wanted(claimed: JobSlice) -> int | None:

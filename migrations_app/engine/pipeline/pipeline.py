@@ -29,10 +29,10 @@ from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.concurrency_limit import ConcurrencyLimit
 from migrations_app.engine.pipeline.ledger import Allowance, Ledger
 from migrations_app.engine.pipeline.sender import ByteBudget, Senders
-from migrations_app.engine.pipeline.throttle import Throttle
 from migrations_app.engine.pipeline.writer import Piece, Writer
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.reading.slice_reader import SliceReader
+from migrations_app.engine.reading.throttle import Throttle
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Channel
 

@@ -1,1 +1,1 @@
-"""Reading: the rows of a slice, whatever they are read for, with retries, pauses and lost cursors."""
+"""Reading: the rows of a slice, with retries, pauses, lost cursors and a limit of the speed."""

@@ -22,6 +22,7 @@ from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Slic
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.reading.slice_reader import SliceReader
+from migrations_app.engine.reading.throttle import Throttle
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.targets.base import Target
@@ -83,7 +84,7 @@ class SentRows:
 
 
 class KeyCheck:
-    """One key check. ``save`` is called with each new state."""
+    """One key check. ``save`` is called with each new state. ``throttle`` limits how fast rows are read."""
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class KeyCheck:
         state: KeyCheckState | None = None,
         save: Callable[[KeyCheckState], None] = lambda state: None,
         retry: RetryPolicy | None = None,
+        throttle: Throttle | None = None,
         log: Log = silent,
     ) -> None:
         self._source = source
@@ -101,6 +103,7 @@ class KeyCheck:
         self._sent = sent
         self._save = save
         self._retry = retry or RetryPolicy()
+        self._throttle = throttle
         self._log = log
         self.state = state or KeyCheckState()
 
@@ -138,6 +141,8 @@ class KeyCheck:
         with closing(reader.batches(self.state.after, ctx, self.state.read - read_before)) as batches:
             for batch in batches:
                 ctx.stop.check()
+                if self._throttle is not None:
+                    self._throttle.pay(batch.rows_read, ctx.stop)
                 self._update(self._after_batch(batch))
                 if deadline.is_over:
                     if reader.has_lost_cursor or not part.resumable:
@@ -148,11 +153,14 @@ class KeyCheck:
     def _reader(self, part: Slice) -> SliceReader:
         limit = self._sent.limit
         left = None if limit is None else limit - self.state.before[0]
+        plan = replace(self._sent.mapping.read_plan, limit=left)
+        if self._throttle is not None:
+            plan = replace(plan, batch_bytes=self._throttle.batch_bytes(plan))
         return SliceReader(
             self._source,
             self._sent.ref,
             part,
-            replace(self._sent.mapping.read_plan, limit=left),
+            plan,
             retry=self._retry,
             log=self._log,
             start_over=self._start_over,

@@ -18,8 +18,8 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.ledger import Checkpoint, Ledger
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
-from migrations_app.engine.pipeline.throttle import Throttle
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.throttle import Throttle
 from migrations_app.engine.stop_token import Deadline, StopToken
 from tests.kit import (
     MemoryCollection,

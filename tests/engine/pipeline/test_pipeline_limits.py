@@ -13,7 +13,7 @@ from migrations_app.engine.errors import Canceled
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pipeline.pipeline import SliceEnd
-from migrations_app.engine.pipeline.throttle import LEAST_BATCH_BYTES, Throttle
+from migrations_app.engine.reading.throttle import LEAST_BATCH_BYTES, Throttle
 from migrations_app.engine.stop_token import Deadline, StopToken
 from tests.engine.pipeline.moves import Move, move_of_books
 

@@ -1,6 +1,7 @@
 """Key check: searches the target for the keys that were sent."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pytest
 from migrations_app.engine.errors import Canceled
 from migrations_app.engine.model.target_schema import IndexSpec
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.throttle import Throttle
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.engine.verification.key_check import KeyCheck, KeyCheckState, SentRows
 from tests.engine.pipeline.moves import BOOKS, QUICK, Move, move_of_books
@@ -94,6 +96,13 @@ def test_a_search_that_starts_over_but_has_no_time_for_it_ends_with_the_reason(m
     moved.collection.lost_after.append(check.state.after)
     assert check.run(StopToken(), Deadline(0))
     assert "lost the place" in check.state.reason
+
+
+def test_a_search_obeys_the_limit_of_rows_read_per_second(moved: Move) -> None:
+    began = time.monotonic()
+    sent = SentRows(BOOKS, list(moved.source.slices(BOOKS, 1, ReadContext())), moved.mapping)
+    assert run_to_end(KeyCheck(moved.source, moved.target, sent, throttle=Throttle(400))) == (ROWS, ROWS)
+    assert time.monotonic() - began > 0.8 * ROWS / 400
 
 
 def test_a_search_that_cannot_be_continued_ends_at_its_deadline(moved: Move) -> None:

@@ -31,6 +31,11 @@ class Throttle:
         self._clock = clock
         self._due = clock()
 
+    @classmethod
+    def of(cls, rows_per_second: int | None) -> Throttle | None:
+        """Return a throttle for the limit of a plan; None if there is no limit."""
+        return None if rows_per_second is None else cls(rows_per_second)
+
     def pay(self, rows: int, stop: StopToken) -> None:
         """Wait until ``rows`` more rows may pass. Raises the reason of a stop, also while it waits."""
         self._due = max(self._due + rows * self.sharers / self.rows_per_second, self._clock() - GRACE_SECONDS)
