@@ -19,6 +19,7 @@ from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.from_existing import without_copied
+from migrations_app.engine.planning.target_names import target_names
 
 NEW_FIELD = "new_field"
 
@@ -40,7 +41,8 @@ def spare_fields(
     others = [f for f in schema.fields if f.choices and f.name not in fixed]
     names = {f.name for f in others}
     # With a target name the defaults never put a field into the dynamic field.
-    fields = [FieldPlan(source=f.name, target=last_part(f)) for f in others]
+    proposed = target_names(plan, schema, capabilities)
+    fields = [FieldPlan(source=f.name, target=proposed.get(f.name, last_part(f))) for f in others]
     wanted = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
     completed_fields = defaults.complete(wanted, schema, capabilities).fields or ()
     return {f.source: f for f in completed_fields if f.source in names}

@@ -123,6 +123,7 @@ def _collection(
         "full_text": full_text_forms(table, capabilities),
         "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,
+        "rename_all": problems.rename_all(its_problems),
         "copied": copied and copied_context(table, copied, capabilities, its_problems),
         "problems": [problem for problem in its_problems if not problem.anchor],
         "fields": []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
 
 from django.http import QueryDict
 
@@ -47,6 +48,7 @@ SETTINGS = {
 COPIED = "copied"  # the place of a problem of an exact copy, which has no controls for most settings
 # If a fault of one of these settings names a field, it is shown in the row of the field.
 OF_ROWS = frozenset({"rest"})
+NAME_CODES = frozenset({"name_illegal", "name_reserved", "name_too_long"})
 # Options whose controls have another name.
 CONTROLS = {
     "collection_target": "target",
@@ -54,7 +56,6 @@ CONTROLS = {
     "partition_by": "partition_key",
     "partitions": "partition_key",
 }
-FIX_SEPARATOR = "="
 EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
 FIELD_PATH = re.compile(r"fields\[(\d+)\]")
 TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key"})
@@ -62,7 +63,8 @@ TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_sour
 
 @dataclass(frozen=True, slots=True)
 class ProblemFix:
-    """A fix as a button. ``value`` is ``control=text``."""
+    """A fix as a button. ``value`` holds the texts of controls: ``control=text``, in the form of a URL's
+    query."""
 
     label: str
     value: str
@@ -83,6 +85,7 @@ class Problem:
     field: str = ""
     fixes: tuple[ProblemFix, ...] = ()
     is_warning: bool = False
+    code: str = ""
 
 
 def of_all(mapping_tables: Sequence[MappingTable], facts: TargetFacts) -> list[list[Problem]]:
@@ -139,15 +142,15 @@ def _names(
     fixes: tuple[ProblemFix, ...] = ()
     if name in facts.taken and plan.if_exists == "error":
         message = f"The database “{facts.database}” already has a collection “{name}”."
-        fixes = tuple(
-            ProblemFix(label, f"if_exists{FIX_SEPARATOR}{value}") for value, label in EXISTS.items()
-        )
+        fixes = tuple(ProblemFix(label, f"if_exists={value}") for value, label in EXISTS.items())
     elif name in duplicates and name:
         message = f"Two collections of this migration have the name “{name}”."
     else:
         return
     free = names.suggest(name, used, "collection")
-    yield Problem(message, field="target", fixes=(ProblemFix(f"Use {free}", f"target={free}"), *fixes))
+    yield Problem(
+        message, field="target", fixes=(ProblemFix(f"Use {free}", urlencode({"target": free})), *fixes)
+    )
 
 
 def _same_collection(table: MappingTable, used: set[str]) -> Iterator[Problem]:
@@ -178,8 +181,9 @@ def _place(fault: Fault, row: str) -> Problem:
     is_warning = fault.severity == "warning"
     option = fault.option.partition("[")[0]
     if row and (option not in SETTINGS or option in OF_ROWS):
-        return Problem(message, row, COLUMNS.get(option, "options"), is_warning=is_warning)
-    return Problem(message, field=SETTINGS.get(option, "target"), is_warning=is_warning)
+        column = COLUMNS.get(option, "options")
+        return Problem(message, row, column, is_warning=is_warning, code=fault.code)
+    return Problem(message, field=SETTINGS.get(option, "target"), is_warning=is_warning, code=fault.code)
 
 
 def problem_fix(fix: Fix, row: str, table: MappingTable) -> ProblemFix:
@@ -193,7 +197,8 @@ def problem_fix(fix: Fix, row: str, table: MappingTable) -> ProblemFix:
     control = CONTROLS.get(fix.option, fix.option)
     is_of_row = row and fix.option not in (*SETTINGS, "dynamic_field")
     name = f"{row}-{control}" if is_of_row else control
-    return ProblemFix(fix.label, f"{name}{FIX_SEPARATOR}{value}")
+    also = ((f"{row}-{option}", text) for option, text in fix.also)
+    return ProblemFix(fix.label, urlencode([(name, value), *also]))
 
 
 def blocking(problems: Sequence[Problem]) -> list[Problem]:
@@ -201,13 +206,20 @@ def blocking(problems: Sequence[Problem]) -> list[Problem]:
     return [problem for problem in problems if not problem.is_warning]
 
 
+def rename_all(problems: Sequence[Problem]) -> ProblemFix | None:
+    """Return one fix for all fields whose names Milvus refuses; None if there are fewer than two."""
+    refused = [p for p in problems if p.code in NAME_CODES and p.anchor and p.fixes]
+    value = "&".join(problem.fixes[0].value for problem in refused)
+    return ProblemFix(f"Use legal names for all {len(refused)}", value) if len(refused) > 1 else None
+
+
 def applied(data: QueryDict, fix: str) -> QueryDict:
     """Return the sent form data with a fix applied. As in a browser, a checkbox that is off is left out."""
-    control, _, value = fix.partition(FIX_SEPARATOR)
     changed = data.copy()
     changed.pop("fix", None)
-    changed.pop(control, None)
-    is_tick = control.rpartition("-")[2] in TICKS
-    if not (is_tick and value in ("", "false")):
-        changed[control] = value
+    for control, value in parse_qsl(fix, keep_blank_values=True):
+        changed.pop(control, None)
+        is_tick = control.rpartition("-")[2] in TICKS
+        if not (is_tick and value in ("", "false")):
+            changed[control] = value
     return changed

@@ -16,6 +16,7 @@ from migrations_app.engine.milvus.features import INTRODUCED_IN
 from migrations_app.engine.model.key_paths import level
 from migrations_app.engine.model.source_schema import SourceField
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.target_names import why_renamed
 
 DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
 CONTROLS = (
@@ -95,6 +96,11 @@ def _vectors(table: MappingTable) -> int:
 
 
 def _note(row: FieldRow, table: MappingTable) -> str:
+    reason = why_renamed(row.source, row.settings.target, table.schema)
+    return " · ".join(filter(None, (f"renamed: {reason}" if reason else "", _what_it_is(row, table))))
+
+
+def _what_it_is(row: FieldRow, table: MappingTable) -> str:
     if row.source.is_vector:
         return f"metric in the source: {row.source.metric}" if row.source.metric else ""
     if row.is_searched:

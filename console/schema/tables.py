@@ -20,9 +20,9 @@ from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError, SourceError
 from migrations_app.engine.model.plan import CollectionPlan, with_open_outside_select
 from migrations_app.engine.model.source_schema import CollectionSchema
-from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.planning.source_values import missing_values
+from migrations_app.engine.planning.target_names import default_targets
 from migrations_app.engine.preflight.scans.existing import rows_in
 from migrations_app.engine.preflight.scans.same_collection import find_source
 from migrations_app.engine.read_context import ReadContext
@@ -50,7 +50,7 @@ def select(draft: Draft, wanted: Selection) -> Draft:
     schemas = {name: known[name].schema for name in same}
     if len(same) < len(wanted):
         schemas |= _described(draft, [plan for name, plan in plans.items() if name not in same])
-    targets = defaults.default_targets(schemas[name] for name in wanted)
+    targets = default_targets(schemas[name] for name in wanted)
     selected = []
     for name, plan in plans.items():
         with_target = plan.model_copy(update={"target": targets[name]})
@@ -216,7 +216,7 @@ def reset(draft: Draft, name: str) -> Draft:
     wanted = CollectionPlan(source=name, select=selections(draft)[name])
     schema = _described(draft, [wanted])[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
-    wanted = wanted.model_copy(update={"target": defaults.default_targets([schema, *others])[name]})
+    wanted = wanted.model_copy(update={"target": default_targets([schema, *others])[name]})
     return store(draft, table_defaults.default_table(schema, facts.capabilities, wanted))
 
 

@@ -133,11 +133,13 @@ class VersionUnsupported(ConnectionFailed):
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A fix that takes one click: it sets ``option`` of the fault's field to ``value`` (form texts)."""
+    """A fix that takes one click: it sets ``option`` of the fault's field to ``value`` (form texts), and the
+    options in ``also`` to theirs."""
 
     label: str
     option: str
     value: str
+    also: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

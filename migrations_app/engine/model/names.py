@@ -35,6 +35,18 @@ SYSTEM_FIELDS = frozenset({"$meta", "RowID", "Timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
+class NamingRule:
+    """What is proposed for names that Milvus refuses: similar legal names (``legal``), or the names
+    themselves, so that the user has to change them (``ask``)."""
+
+    fields: Literal["ask", "legal"] = "ask"
+    collections: Literal["ask", "legal"] = "ask"
+
+
+ASK = NamingRule()
+
+
+@dataclass(frozen=True, slots=True)
 class NameProblem:
     """The reason why a name cannot be used: a stable code, a sentence, and what to do."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from migrations_app.engine.model.names import ASK, NamingRule
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import TypeSpec
 
@@ -46,6 +47,9 @@ class SourceField:
 
     ``is_rest``: this is the rest field, the one field of the collection whose keys the source does not
     declare (a payload, metadata, the rest of a document). It can be opened, and is always opened.
+
+    ``is_synthetic``: in the source, the field has no name (a point's id, its only vector). Its target name
+    gives way to the names of other fields and of document keys.
     """
 
     name: str
@@ -66,6 +70,7 @@ class SourceField:
     kinds: tuple[tuple[str, int], ...] = ()
     is_sampled: bool = False
     is_rest: bool = False
+    is_synthetic: bool = False
 
     @property
     def is_vector(self) -> bool:
@@ -91,7 +96,8 @@ class CollectionSchema:
 
     ``sample`` is a batch of at most 100 rows with one column per field, each in the Arrow type of its first
     choice. ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
-    ``lists_values``: the source can list the values of a field (``Source.measure``).
+    ``lists_values``: the source can list the values of a field (``Source.measure``). ``naming_rule`` is that
+    of the source.
 
     ``exact`` is the schema of the collection itself if the source is a Milvus. The target gets an exact copy
     of it: only the name, the description and additional full-text search may differ. Each of its fields that
@@ -115,6 +121,7 @@ class CollectionSchema:
     exact: TargetSchema | None = None
     partitions: tuple[str, ...] | None = ()
     keeps_partitions: bool = False
+    naming_rule: NamingRule = ASK
 
     def field(self, name: str) -> SourceField | None:
         return next((f for f in self.fields if f.name == name), None)

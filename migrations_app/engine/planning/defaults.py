@@ -6,14 +6,14 @@ Completing a plan twice gives the same result as completing it once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.key_paths import is_column, last_part, level, source_of, with_rest_field
+from migrations_app.engine.model.key_paths import is_column, last_part, source_of, with_rest_field
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
-from migrations_app.engine.model.names import auto_key_name, duplicates
+from migrations_app.engine.model.names import auto_key_name
 from migrations_app.engine.model.partition_names import names_of_source_partitions
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
@@ -26,6 +26,7 @@ from migrations_app.engine.planning.added_fields import (
 )
 from migrations_app.engine.planning.from_existing import complete_from_existing
 from migrations_app.engine.planning.index_defaults import default_indexes
+from migrations_app.engine.planning.target_names import default_target, rest_names, target_names
 from migrations_app.engine.planning.type_choices import (
     MIN_CAPACITY,
     MIN_LENGTH,
@@ -40,32 +41,6 @@ from migrations_app.engine.planning.type_choices import (
     lists_in_sample,
     sampled_dim,
 )
-
-
-class Named(Protocol):
-    """A listed or described collection."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-
-
-def default_targets(collections: Iterable[Named]) -> dict[str, str]:
-    """Return the default target name of each collection: its label, or group and label if two labels are the
-    same."""
-    listed = list(collections)
-    taken = duplicates(c.label or c.name for c in listed)
-    return {c.name: default_target(c, taken) for c in listed}
-
-
-def default_target(collection: Named, taken: Collection[str] = ()) -> str:
-    """Return the label, or ``group_label`` if the label is in ``taken``. The name may be invalid in Milvus;
-    names are never changed here."""
-    label = collection.label or collection.name
-    return f"{collection.group}_{label}" if label in taken and collection.group else label
 
 
 def complete(
@@ -87,7 +62,8 @@ def complete(
         collection = complete_from_existing(collection, schema, capabilities, like)
     target = default_target(schema, taken) if collection.target is None else collection.target
     keyed = _with_key(collection, schema, capabilities).model_copy(update={"target": target})
-    completer = _FieldCompleter(schema, capabilities, keyed)
+    names = target_names(keyed, schema, capabilities)
+    completer = _FieldCompleter(schema, capabilities, keyed, names)
     listed = _listed_fields(keyed, schema, capabilities)
     fields = with_mismatch_keys(keyed, [completer.complete(field) for field in listed])
     return keyed.model_copy(
@@ -123,6 +99,7 @@ class _FieldCompleter:
     schema: CollectionSchema
     capabilities: Capabilities
     collection: CollectionPlan
+    names: Mapping[str, str]
 
     def complete(self, field: FieldPlan) -> FieldPlan:
         if field.added:
@@ -135,7 +112,8 @@ class _FieldCompleter:
         if field.dynamic or self._goes_dynamic(field, source):
             return self._dynamic(field, source)
         choice = self._choice(field, source)
-        defaults: dict[str, Any] = {"target": field.target or last_part(source)}
+        name = self.names.get(source.name, last_part(source))
+        defaults: dict[str, Any] = {"target": field.target or name}
         if choice is not None:
             defaults |= self._parameters(choice.spec, source)
         if field.nullable is None:
@@ -270,8 +248,7 @@ def _with_key(
 def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], schema: CollectionSchema) -> str:
     """Return a free name: not the name of a field, nor of a sampled key that goes into the dynamic field."""
     taken = {name for field in fields for name in (field.target, field.as_) if name}
-    if collection.rest == "dynamic":
-        taken |= {last_part(field) for field in schema.fields if level(field) == 1}
+    taken |= rest_names(collection.model_copy(update={"fields": [*fields]}), schema)
     return auto_key_name(taken | {full_text.output for full_text in collection.full_text})
 
 

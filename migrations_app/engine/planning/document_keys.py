@@ -40,7 +40,8 @@ def describe_with_keys(
     Raises the same errors as ``Source.describe``.
     """
     schema = source.describe(ref, SAMPLE_ROWS, ctx)
-    schema = replace(schema, lists_values=can_list_values(source, schema))
+    can_list = can_list_values(source, schema)
+    schema = replace(schema, lists_values=can_list, naming_rule=source.naming_rule)
     return with_document_keys(schema, opened)
 
 

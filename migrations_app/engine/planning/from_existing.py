@@ -13,6 +13,7 @@ from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, Fu
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import BM25, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.target_names import target_names
 from migrations_app.engine.planning.type_choices import key_choices
 
 # What a plan takes from the collection that it copies exactly.
@@ -42,7 +43,9 @@ def complete_from_existing(
     completed = collection.model_copy(update=_options(collection, schema, capabilities, existing))
     if is_copy:
         completed = completed.model_copy(update=_copied_options(collection, capabilities, existing))
-    fields = list(_matched(completed, schema, existing)) if completed.fields is None else completed.fields
+    fields = completed.fields
+    if fields is None:
+        fields = list(_matched(completed, schema, capabilities, existing))
     by_name = {field.name: field for field in existing.sent_fields}
     fields = [_with_parameters(field, completed, schema, capabilities, by_name) for field in fields]
     mapped = {_target_name(field, schema, completed) for field in fields if not field.dynamic}
@@ -121,17 +124,19 @@ def full_text_of(existing: TargetSchema) -> list[FullTextPlan]:
 
 
 def _matched(
-    collection: CollectionPlan, schema: CollectionSchema, existing: TargetSchema
+    collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities, existing: TargetSchema
 ) -> Iterator[FieldPlan]:
     """Yield the source fields with a target field, and the others for the dynamic field if there is one."""
     names = {field.name for field in existing.sent_fields}
     # A key of a document never becomes a field of an exact copy.
     fields = [field for field in schema.fields if collection.exact is None or not field.opened_from]
+    proposed = target_names(collection, schema, capabilities)
     for field in fields:
+        name = next((name for name in (last_part(field), proposed[field.name]) if name in names), None)
         if collection.is_kept_key(field.name) and schema.field(existing.key.name) is None:
             yield FieldPlan(source=field.name, target=existing.key.name)
-        elif level(field) <= 1 and last_part(field) in names and field.choices:
-            yield FieldPlan(source=field.name, target=last_part(field))
+        elif level(field) <= 1 and name is not None and field.choices:
+            yield FieldPlan(source=field.name, target=name)
         elif _can_be_dynamic(field, collection, schema) and field.name not in collection.open:
             yield FieldPlan(source=field.name, dynamic=True)
 

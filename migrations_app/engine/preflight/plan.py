@@ -11,9 +11,10 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema
-from migrations_app.engine.planning.defaults import complete, default_targets
+from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.planning.source_values import missing_values
+from migrations_app.engine.planning.target_names import default_targets, renamed_fields
 from migrations_app.engine.planning.type_choices import left_out
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
@@ -150,7 +151,8 @@ def _prepare(
     counts = (*facts.notes, *partitions.notes)
     if counts and limit_rows is not None:
         counts = (*counts, f"These counts cover all rows; the job moves at most {limit_rows:,} of them.")
-    notes = (*schema.notes, *omitted, *counts, *warnings)
+    renamed = renamed_fields(completed, schema)
+    notes = (*schema.notes, *omitted, *renamed, *counts, *warnings)
     prepared = PreparedCollection(
         completed, schema, schema.rows_estimate, notes, facts.key_is_unique, facts.duplicates
     )

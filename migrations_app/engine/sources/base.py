@@ -51,6 +51,7 @@ from migrations_app.engine.errors import (
     SourceUnavailable,
 )
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
+from migrations_app.engine.model.names import ASK, NamingRule
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.read_context import ReadContext
 
@@ -196,6 +197,8 @@ class Source(Endpoint):
 
     # The vendor's words for one collection and for several.
     collection_words: ClassVar[tuple[str, str]] = ("collection", "collections")
+    # What is proposed for names that Milvus refuses.
+    naming_rule: ClassVar[NamingRule] = ASK
     # The maximum number of collections in one job. None: as many as the console allows.
     max_collections: ClassVar[int | None] = None
     # True if the user can add fields that the source does not have.

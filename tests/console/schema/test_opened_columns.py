@@ -12,7 +12,7 @@ from console.schema.defaults import with_field_added
 from console.schema.forms.field import FieldForm
 from console.schema.parse.table import read
 from console.schema.preview import bytes_per_row, preview
-from console.schema.problems import applied, of_all
+from console.schema.problems import applied, of_all, rename_all
 from console.schema.table import MappingTable, Placement
 from tests.console.schema.tables import FACTS, OLD_MILVUS, SCHEMA, changed, form_data, opened, plan_field
 from tests.kit.memory_target import EVERYTHING
@@ -81,10 +81,7 @@ def test_the_other_keys_are_dropped_on_request(proposed: MappingTable) -> None:
     assert "$meta" not in [column.name for column in preview(less).columns]
     off = changed(table, dynamic_field=None)
     (problem,) = of_all([off], FACTS)[0]
-    assert (problem.field, [fix.value for fix in problem.fixes]) == (
-        "rest",
-        ["dynamic_field=true", "rest=drop"],
-    )
+    assert (problem.field, [fix.value for fix in problem.fixes]) == ("rest", ["dynamic_field=true"])
 
 
 def test_a_column_that_is_closed_again_becomes_the_same_field_as_before(proposed: MappingTable) -> None:
@@ -153,3 +150,38 @@ def test_the_name_of_an_added_field_is_checked_in_its_row(proposed: MappingTable
     table = changed(with_field_added(proposed, EVERYTHING), **{"a0-target": name})
     problems = of_all([table], FACTS)[0]
     assert {(problem.anchor, problem.column) for problem in problems} == {("a0", "target")}
+
+
+@pytest.mark.parametrize(
+    ("label", "column", "text"),
+    [("Move it as “a_2”", "$meta", '{"a_2":1}'), ("Make it a field “a_2”", "a_2", "1")],
+)
+def test_each_fix_of_a_key_with_the_name_of_a_field_keeps_its_values(
+    proposed: MappingTable, label: str, column: str, text: str
+) -> None:
+    table = opened(changed(proposed, price__target="a"), "meta")
+    (problem,) = of_all([table], FACTS)[0]
+    assert problem.anchor == anchor("meta.a")
+    assert "drop" not in " ".join(fix.label for fix in problem.fixes).lower()
+    (fix,) = [fix for fix in problem.fixes if fix.label == label]
+    table = read(table, EVERYTHING, applied(form_data(table), fix.value))
+    assert of_all([table], FACTS) == [[]]
+    shown = preview(table)
+    assert shown is not None
+    place = [shown_column.name for shown_column in shown.columns].index(column)
+    assert shown.rows[0][place] == text
+
+
+def test_one_click_makes_all_names_legal() -> None:
+    fields = tuple(replace(f, name=f"my-{f.name}") if f.name != "id" else f for f in SCHEMA.fields)
+    renamed = [f"my-{name}" if name != "id" else name for name in SCHEMA.sample.schema.names]
+    schema = replace(SCHEMA, fields=fields, sample=SCHEMA.sample.rename_columns(renamed))
+    table = table_defaults.default_table(schema, EVERYTHING)
+    problems = of_all([table], FACTS)[0]
+    fix = rename_all(problems)
+    assert fix is not None
+    assert fix.label == f"Use legal names for all {len(problems)}"
+    table = read(table, EVERYTHING, applied(form_data(table), fix.value))
+    assert of_all([table], FACTS) == [[]]
+    assert plan_field(table, "my-price").target == "my_price"
+    assert rename_all([]) is None

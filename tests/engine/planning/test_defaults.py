@@ -10,7 +10,8 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import SPARSE, MilvusType, TypeSpec
-from migrations_app.engine.planning.defaults import complete, default_targets
+from migrations_app.engine.planning.defaults import complete
+from migrations_app.engine.planning.target_names import default_targets
 from migrations_app.engine.planning.type_choices import head_room, is_declared_unique, left_out
 from migrations_app.engine.preflight import check_collection
 from tests.kit.plans import default_plan

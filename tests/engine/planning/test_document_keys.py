@@ -341,7 +341,14 @@ def test_a_document_key_that_would_hide_a_field_is_refused_with_a_fix():
         "m.lang",
         "rest",
     )
-    assert fault.fixes == (Fix("Drop the other keys", "rest", "drop"),)
+    assert fault.fixes == (
+        Fix("Move it as “lang_2”", "as", "lang_2", (("include", "true"), ("dynamic", "true"))),
+        Fix("Make it a field “lang_2”", "target", "lang_2", (("include", "true"),)),
+    )
+    assert fault.hint == (
+        "Move it under another name ({source: m.lang, dynamic: true, as: lang_2}), or make it a field "
+        "({source: m.lang, target: lang_2})."
+    )
 
 
 def test_a_document_key_whose_parts_are_all_moved_hides_no_field():

@@ -12,14 +12,14 @@ from migrations_app.engine.mapping.compile import fixed_key
 from migrations_app.engine.mapping.json_column import read_documents
 from migrations_app.engine.model.json.documents import Members, remove
 from migrations_app.engine.model.key_paths import opened_path, path_of
-from migrations_app.engine.model.names import duplicates
+from migrations_app.engine.model.names import duplicates, free_name
 from migrations_app.engine.model.plan import FieldPlan
 from migrations_app.engine.model.target_schema import META
 from migrations_app.engine.planning.added_fields import written_choice
+from migrations_app.engine.planning.target_names import legal_name
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 REJECT_MISFITS = Fix("Reject the row", "misfit", "reject")
-DROP_REST = Fix("Drop the other keys", "rest", "drop")
 _FIELD_OPTIONS = ("type", "element_type", "fill_null")
 # Findings about size are not reported here: another rule compares the longest value of the sample.
 _TYPE_FINDINGS = frozenset({"misfit", "json_not_object"})
@@ -56,9 +56,9 @@ def check_rest(subject: Subject) -> Iterator[Fault]:
         yield subject.fault("rest", "option_misplaced", message, hint, Fix("Remove it", "rest", "dynamic"))
     elif plan.rest == "dynamic" and subject.opened and not plan.dynamic_field:
         message = "The keys that do not become fields go into the dynamic field, which is turned off."
-        hint = "Turn it on, or drop these keys."
+        hint = "Turn it on, or drop these keys (rest: drop)."
         fix = Fix("Turn the dynamic field on", "dynamic_field", "true")
-        yield subject.fault("rest", "dynamic_field_off", message, hint, fix, DROP_REST)
+        yield subject.fault("rest", "dynamic_field_off", message, hint, fix)
 
 
 def check_rest_names(subject: Subject) -> Iterator[Fault]:
@@ -67,7 +67,9 @@ def check_rest_names(subject: Subject) -> Iterator[Fault]:
         return
     fixed = subject.field_names()
     seen = {e.plan.as_ for e in subject.entries() if e.plan.as_}
-    for column, name in _rest_keys(subject):
+    keys = list(_rest_keys(subject))
+    taken = fixed | seen | {name for _, name in keys}
+    for column, name in keys:
         path = path_of((column, name))
         if name == META or name in subject.capabilities.hidden_keys:
             message = f"“{path}” cannot be in the dynamic field under the name “{name}”."
@@ -78,13 +80,27 @@ def check_rest_names(subject: Subject) -> Iterator[Fault]:
         else:
             seen.add(name)
             continue
-        yield _name_taken(subject, path, message)
+        other = free_name("meta" if name == META else name, taken)
+        as_field = legal_name(other, taken, subject.capabilities)
+        taken |= {other, as_field}
+        yield _name_taken(subject, path, message, other, as_field)
 
 
-def _name_taken(subject: Subject, path: str, message: str) -> Fault:
-    hint = "Make it a field, store it under another name (dynamic: true, as: …), or rename the other one."
-    fault = subject.fault("rest", "dynamic_name_taken", message, hint, DROP_REST)
-    return replace(fault, field=path)
+def _name_taken(subject: Subject, path: str, message: str, other: str, as_field: str) -> Fault:
+    """Return a fault whose fixes keep the value: in the dynamic field as ``other``, or as a field."""
+    hint = (
+        f"Move it under another name ({{source: {path}, dynamic: true, as: {other}}}), or make it a field "
+        f"({{source: {path}, target: {as_field}}})."
+    )
+    fault = subject.fault("rest", "dynamic_name_taken", message, hint)
+    source = subject.schema.field(path)
+    if source is None or not source.opened_from:  # the sample has more keys than the page lists
+        return fault
+    fixes = (
+        Fix(f"Move it as “{other}”", "as", other, (("include", "true"), ("dynamic", "true"))),
+        Fix(f"Make it a field “{as_field}”", "target", as_field, (("include", "true"),)),
+    )
+    return replace(fault, field=path, fixes=fixes)
 
 
 def _rest_keys(subject: Subject) -> Iterator[tuple[str, str]]:

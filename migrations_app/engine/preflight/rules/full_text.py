@@ -8,7 +8,7 @@ from migrations_app.engine.errors import Fault
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.plan import FullTextPlan
 from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.preflight.rules.names import field_name_problem
+from migrations_app.engine.planning.target_names import field_name_problem
 from migrations_app.engine.preflight.subject import Subject
 
 

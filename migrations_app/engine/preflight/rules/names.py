@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrations_app.engine.errors import Fault, Fix
-from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.names import NameProblem, free_name, name_problem, suggest
+from migrations_app.engine.model.names import free_name, name_problem, suggest
 from migrations_app.engine.model.target_schema import META
+from migrations_app.engine.planning.target_names import field_name_problem, legal_name
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 
@@ -29,7 +29,7 @@ def check_field_names(subject: Subject) -> Iterator[Fault]:
             continue
         problem = field_name_problem(name, subject.capabilities)
         if problem:
-            instead = _suggested(name or entry.name, taken, subject)
+            instead = legal_name(name or entry.name, taken - {name}, subject.capabilities)
             taken.add(instead)
             fix = Fix(f"Use {instead}", "target", instead)
             yield entry.fault("target", problem.code, problem.message, problem.hint, fix)
@@ -59,7 +59,7 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
     name = subject.plan.key_name or ""
     problem = field_name_problem(name, subject.capabilities)
     if problem:
-        instead = _suggested(name or "id", subject.field_names(), subject)
+        instead = legal_name(name or "id", subject.field_names() - {name}, subject.capabilities)
         fix = Fix(f"Use {instead}", "key_name", instead)
         yield subject.fault("key_name", problem.code, problem.message, problem.hint, fix)
 
@@ -89,21 +89,8 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
         yield entry.fault("as", code, message, "Store it under another name.", fix)
 
 
-def field_name_problem(name: str, capabilities: Capabilities) -> NameProblem | None:
-    """Return the problem with a field name, in every Milvus or in this one; None if it is valid."""
-    if name in capabilities.reserved_names:
-        return NameProblem("name_reserved", f"“{name}” is reserved by {capabilities}.", "Use another name.")
-    return name_problem(name)
-
-
 def _key_in_meta(entry: FieldEntry) -> str | None:
     """Return the key of the dynamic field for the values of an entry, or for its type mismatches."""
     if (entry.plan.as_ is not None or entry.plan.dynamic) and not entry.plan.added:
         return entry.plan.as_ or entry.plan.source or ""
     return None
-
-
-def _suggested(name: str, taken: set[str], subject: Subject) -> str:
-    others = taken - {name} | subject.capabilities.reserved_names
-    wanted = suggest(name)
-    return free_name(f"{wanted}_" if wanted in subject.capabilities.reserved_names else wanted, others)
