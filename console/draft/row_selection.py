@@ -10,10 +10,12 @@ from console.html_anchors import anchor
 from console.model_forms.form import ModelForm, summary
 from console.model_forms.widgets import MultiChoice
 from migrations_app.engine.endpoint import SettingsModel
-from migrations_app.engine.errors import FerryError
+from migrations_app.engine.errors import FerryError, Interrupted, SourceUnavailable
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.sources.base import Source
+
+SECONDS = 15.0
 
 
 class RowSelectionForm(ModelForm):
@@ -48,7 +50,11 @@ class RowSelectionForm(ModelForm):
         for key, widget in self._unlisted():
             if control in ("", self.add_prefix(key)):
                 try:
-                    widget.offer(source.choices(ref, key, ReadContext()))
+                    with time_limit(ReadContext(), SECONDS) as ctx:
+                        widget.offer(source.choices(ref, key, ctx))
+                except Interrupted:
+                    message = f"The source did not answer within {SECONDS:g} seconds."
+                    widget.error = SourceUnavailable(message, "Try again.")
                 except FerryError as error:
                     widget.error = error
 

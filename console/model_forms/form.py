@@ -12,8 +12,10 @@ from pydantic.fields import FieldInfo
 from console.model_forms.fields import form_field, label_of
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
+from migrations_app.engine.log import shortened
 
 SHOWN_ENTRIES = 3
+SHOWN_CHARACTERS = 200
 
 
 class ModelForm(forms.Form):
@@ -82,7 +84,7 @@ def _text(info: FieldInfo, value: Any) -> str:
     if isinstance(value, bool):
         return "" if value else ": no"
     if not isinstance(value, list):
-        return f" {label_of(info, value)}"
+        return f" {shortened(label_of(info, value), SHOWN_CHARACTERS)}"
     texts = [label_of(info, item) for item in value[:SHOWN_ENTRIES]]
     shown = ", ".join(text if text and text == text.strip() else f"“{text}”" for text in texts)
     more = len(value) - SHOWN_ENTRIES

@@ -7,6 +7,7 @@ options with which they were read.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any, ClassVar, Literal
@@ -91,6 +92,7 @@ class FormSource(MemorySource):
     Selection: ClassVar[type[SettingsModel]] = FormSelection
     Options: ClassVar[type[SettingsModel]] = FormOptions
     # A test may change what the source lists, or let the list fail once for each entry of ``failures``.
+    # After a namespace with less than 0 rows the list does not end.
     namespaces: ClassVar[dict[str, int]] = NAMESPACES
     failures: ClassVar[list[str]] = []
 
@@ -117,6 +119,10 @@ class FormSource(MemorySource):
         if self.failures:
             raise SourceUnavailable(self.failures.pop(), "Try again.")
         for value, rows in self.namespaces.items():
+            if rows < 0:  # the archive does not answer any more
+                while True:
+                    ctx.stop.check()
+                    time.sleep(0.01)
             yield Choice(value, "" if value else "default namespace", rows)
 
     def _collection(self, ref: CollectionRef) -> MemoryCollection:

@@ -9,6 +9,7 @@ from django.conf import settings
 from pydantic import Field, SecretStr, model_validator
 
 from console.connections.form import WAY, ConnectionForm
+from console.model_forms.form import ModelForm
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import AuthRefused, ConnectionFailed
 from migrations_app.engine.sources.registry import SOURCES
@@ -161,9 +162,11 @@ def test_an_empty_stored_secret_does_not_count_as_stored() -> None:
 
 
 @pytest.mark.parametrize("kind", [*SOURCES, "memory"])
-def test_every_registered_source_has_a_form(kind: str) -> None:
-    model = SOURCES[kind].load().Settings
-    assert set(model.model_fields) < set(ConnectionForm(model).fields)
+def test_every_model_of_every_registered_source_has_a_form(kind: str) -> None:
+    source = SOURCES[kind].load()
+    assert set(source.Settings.model_fields) < set(ConnectionForm(source.Settings).fields)
+    for model in (source.Selection, source.Options):
+        assert set(ModelForm(model, {}, prefix="").fields) == set(model.model_fields)
 
 
 def test_no_view_form_or_template_mentions_a_source() -> None:
