@@ -102,6 +102,7 @@ def _collection(
     draft: Draft, table: MappingTable, facts: TargetFacts, its_problems: list[Problem]
 ) -> dict[str, Any]:
     capabilities, copied = facts.capabilities, table.copied
+    form = CollectionForm(table, capabilities)
     rows = table.rows(capabilities)
     chosen = rows_of(draft, table)
     listed = [row for row in rows if not row.is_open]
@@ -116,10 +117,11 @@ def _collection(
         "warnings": warnings(table),
         "advanced_text": _advanced_text(table, capabilities),
         "advanced_open": any(p.field in ADVANCED for p in its_problems),
-        "form": CollectionForm(table, capabilities),
+        "form": form,
         "source_options": _source_options(draft, table),
         "joined_example": joined_example(table),
-        "partitions": list(table.plan.source_partitions.items()),
+        "partitions": form.partitions(table),
+        "partitions_open": any(p.field == "partition_key" for p in its_problems),
         "full_text": full_text_forms(table, capabilities),
         "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,

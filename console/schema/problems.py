@@ -12,7 +12,7 @@ from django.http import QueryDict
 from console.draft.snapshot import TargetFacts
 from console.html_anchors import added_anchor, anchor
 from console.schema import key_choices
-from console.schema.forms.collection import PART, PARTITION_KEY
+from console.schema.forms.collection import PART, PARTITION_KEY, PARTITION_NAME
 from console.schema.forms.full_text import PREFIX
 from console.schema.forms.source_options import PREFIX as SOURCE_OPTIONS
 from console.schema.key_choices import is_unfinished
@@ -120,7 +120,8 @@ def _setting(control: str) -> str:
     name = control.partition("-")[0].rstrip("0123456789")
     if name == SOURCE_OPTIONS:
         return control
-    return {PART: "key", PREFIX: "full_text"}.get(name) or SETTINGS.get(control, "target")
+    of_parts = {PART: "key", PREFIX: "full_text", PARTITION_NAME: "partition_key"}
+    return of_parts.get(name) or SETTINGS.get(control, "target")
 
 
 def _added(table: MappingTable) -> dict[int, str]:
@@ -179,7 +180,7 @@ def _place(fault: Fault, row: str) -> Problem:
     """Return the problem with the place of its control. The hint is added only if there is no fix."""
     message = fault.message if fault.fixes else f"{fault.message} {fault.hint}".strip()
     is_warning = fault.severity == "warning"
-    option = fault.option.partition("[")[0]
+    option = re.split(r"[.\[]", fault.option)[0]
     if row and (option not in SETTINGS or option in OF_ROWS):
         column = COLUMNS.get(option, "options")
         return Problem(message, row, column, is_warning=is_warning, code=fault.code)

@@ -22,6 +22,9 @@ DESCRIPTION_LENGTH = 1_000
 PARTITION_KEY = "key:"  # followed by the name of the field
 PARTITION_BY = "by:"
 SOURCE_PARTITIONS = "source"
+PARTITION_NAME = "partition_name"  # followed by the position of the partition of the source, from 0
+# Names of more partitions than this are shown, but can only be changed in a plan file.
+NAMED_PARTITIONS = 50
 PART = "part"  # followed by the position of the part in a joined key, from 0
 IF_EXISTS = {
     "error": "Stop with an error",
@@ -54,7 +57,7 @@ class CollectionForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     partition_key = forms.ChoiceField(
-        label="Partition key",
+        label="Partitions",
         required=False,
         error_messages={"invalid_choice": "“%(value).100s” cannot be used for partitions."},
     )
@@ -82,6 +85,11 @@ class CollectionForm(forms.Form):
         self.fields["partition_key"].choices = partition_choices(table, capabilities)
         if key_choices.is_joined(table.plan):
             self._add_parts(table, capabilities)
+        for place in range(len(table.plan.source_partitions)):
+            if place < NAMED_PARTITIONS:
+                self.fields[f"{PARTITION_NAME}{place}"] = forms.CharField(
+                    label="Partition of the target", required=False, max_length=MAX_BYTES
+                )
         for name in _without_choice(table, capabilities):
             self.fields.pop(name, None)
 
@@ -93,6 +101,17 @@ class CollectionForm(forms.Form):
             self.fields[f"{PART}{place}"] = forms.ChoiceField(
                 label=f"Part {place + 1} of the key", required=False, choices=[("", "Choose…"), *names]
             )
+
+    def partitions(self, table: MappingTable) -> list[dict[str, Any]]:
+        """Return each partition of the source with its name in the target and, if it has one, its control."""
+        return [
+            {
+                "source": source,
+                "target": target,
+                "control": self[name] if (name := f"{PARTITION_NAME}{place}") in self.fields else None,
+            }
+            for place, (source, target) in enumerate(table.plan.source_partitions.items())
+        ]
 
     @property
     def parts(self) -> list[BoundField]:
@@ -130,18 +149,21 @@ def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choice
     keys = [row for row in rows if may_partition(row) and row.placement is not Placement.LEFT]
     by = [row for row in rows if row.added is None and may_name_partitions(row.source, table.schema)]
     groups = {
-        "Partition key": [(PARTITION_KEY + r.source.name, r.settings.target or r.source.name) for r in keys],
+        "Partition key": [
+            (PARTITION_KEY + r.source.name, f"partition key: {r.settings.target or r.source.name}")
+            for r in keys
+        ],
         "Partitions by value": [
             (PARTITION_BY + r.source.name, f"one partition per value of {r.source.name}") for r in by
         ],
         "Partitions of the source": _source_choices(table.schema),
     }
-    return [("", "None"), *((name, choices) for name, choices in groups.items() if choices)]
+    return [("", "none"), *((name, choices) for name, choices in groups.items() if choices)]
 
 
 def _source_choices(schema: CollectionSchema) -> list[tuple[str, str]]:
     number = len(schema.partitions or ())
-    return [(SOURCE_PARTITIONS, f"keep the {counted(number, 'partition')} of the source")] if number else []
+    return [(SOURCE_PARTITIONS, f"{counted(number, 'partition')} of the source")] if number else []
 
 
 def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
@@ -157,6 +179,8 @@ def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
         "key": key_choices.chosen(plan, table.schema),
         "partition_key": _partition(table, capabilities),
     }
+    names = enumerate(plan.source_partitions.values())
+    values |= {f"{PARTITION_NAME}{place}": name for place, name in names}
     if key_choices.is_joined(plan):
         values |= {f"{PART}{place}": name for place, name in enumerate(plan.key_columns)}
     return values | {name: invalid.text for name, invalid in table.invalid_inputs.items() if name in values}

@@ -25,10 +25,10 @@ NULL_RULES = {
     "reject": "null: reject the row",
 }
 ABSENT_RULES = {
-    "skip": "no vector: skip and count the row",
-    "reject": "no vector: reject the row",
-    "empty": "no vector: store an empty one",
-    "null": "no vector: store null",
+    "skip": "skip row",
+    "reject": "reject row",
+    "empty": "store empty",
+    "null": "store null",
 }
 TOO_LONG = {"reject": "reject the row", "truncate": "truncate the text"}
 TYPE_MISMATCH_CHOICES = {"reject": "reject the row", "dynamic": "put it into the dynamic field"}

@@ -13,6 +13,7 @@ from console.schema.defaults import completed, source_partitions
 from console.schema.forms.collection import (
     PARTITION_BY,
     PARTITION_KEY,
+    PARTITION_NAME,
     SOURCE_PARTITIONS,
     CollectionForm,
     may_partition,
@@ -74,7 +75,8 @@ def read(
     changes |= {"partition_key": partition_key, "full_text": searched}
     by = partition.removeprefix(PARTITION_BY) if partition.startswith(PARTITION_BY) else None
     if partition == SOURCE_PARTITIONS:
-        changes |= {"partition_by": None, "partitions": source_partitions(table.schema, table.plan)}
+        named = table.plan.model_copy(update={"partitions": _partition_names(table, form, submitted)})
+        changes |= {"partition_by": None, "partitions": source_partitions(table.schema, named)}
     elif by != table.plan.partition_by or table.plan.source_partitions:
         changes |= {"partition_by": by, "partitions": {}}
     plan = table.plan.model_copy(update=changes)
@@ -103,6 +105,15 @@ def _read_copied(
     plan = table.plan.model_copy(update=changes | {"full_text": searched})
     changed = replace(table, plan=plan, invalid_inputs=submitted.invalid_inputs, is_edited=True)
     return completed(changed, capabilities)
+
+
+def _partition_names(table: MappingTable, form: CollectionForm, submitted: SubmittedForm) -> dict[str, str]:
+    """Return the typed names of the partitions of the source, without those that were emptied."""
+    names = enumerate(table.plan.source_partitions.items())
+    typed = {
+        source: submitted.take(form, f"{PARTITION_NAME}{place}", str, name) for place, (source, name) in names
+    }
+    return {source: name for source, name in typed.items() if name}
 
 
 def _planned(row: FieldRow, settings: FieldPlan, placement: Placement) -> FieldPlan:

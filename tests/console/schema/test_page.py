@@ -161,7 +161,7 @@ def test_the_partition_key_offers_only_possible_fields_and_is_never_null(
 ) -> None:
     form = page(web, selected).context["collection"]["form"]
     none, keys, by = form.fields["partition_key"].choices
-    assert (none[0], keys[1]) == ("", [("key:title", "title")])
+    assert (none[0], keys[1]) == ("", [("key:title", "partition key: title")])
     assert [value for value, _ in by[1]] == ["by:id", "by:title", "by:pages", "by:like"]
     change(web, selected, partition_key="key:title", title__target="name")
     assert collection(selected)["partition_key"] == "name"

@@ -48,10 +48,11 @@ def work_off(job: Job) -> None:
 
 
 def test_the_partitions_of_the_source_are_kept_and_their_names_are_shown(web: Client, spaces: Draft) -> None:
-    assert choices(web, spaces)["source"] == "keep the 3 partitions of the source"
+    assert choices(web, spaces)["source"] == "3 partitions of the source"
     answer = page(web, spaces)
     assert answer.context["collection"]["form"]["partition_key"].value() == "source"
-    assert answer.context["collection"]["partitions"] == list(NAMES.items())
+    shown = {p["source"]: p["target"] for p in answer.context["collection"]["partitions"]}
+    assert shown == NAMES
     text = answer.content.decode()
     assert "b_c_502a" in text
     assert "without a name" in text
@@ -82,6 +83,16 @@ def test_other_choices_replace_the_partitions_of_the_source(web: Client, spaces:
     change(web, spaces, partition_key="key:title")
     assert (collection(spaces)["partition_key"], collection(spaces)["partitions"]) == ("title", {})
     assert page(web, spaces).context["problem_count"] == 0
+
+
+def test_the_names_can_be_changed(web: Client, spaces: Draft) -> None:
+    change(web, spaces, partition_name1="b")
+    assert collection(spaces)["partitions"] == NAMES | {"b c": "b"}
+    change(web, spaces, partition_name1="ns_a")
+    (problem, _) = page(web, spaces).context["collection"]["problems"]
+    assert (problem.field, "“ns_a” is already used" in problem.message) == ("partition_key", True)
+    change(web, spaces, partition_name1="")
+    assert collection(spaces)["partitions"] == NAMES
 
 
 def test_too_many_partitions_are_a_problem_with_a_fix(
