@@ -9,7 +9,7 @@ from console.schema import key_choices
 from console.schema.control_values import whole
 from console.schema.forms.collection import CollectionForm
 from console.schema.key_choices import JOINED
-from console.schema.submitted import SubmittedForm
+from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import AUTO

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from console.schema.forms.full_text import FullTextForm
-from console.schema.submitted import SubmittedForm
+from console.schema.parse.submitted import SubmittedForm
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import free_name
 from migrations_app.engine.model.plan import FieldPlan, FullTextPlan

@@ -8,7 +8,7 @@ from typing import Any
 
 from console.schema.control_values import PARSERS, whole
 from console.schema.forms.field import FieldForm, type_value
-from console.schema.submitted import SubmittedForm
+from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import FieldPlan, IndexPlan

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from console.model_forms.form import given, values_of
 from console.schema.forms.source_options import SourceOptionsForm
-from console.schema.submitted import SubmittedForm
+from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import MappingTable
 from migrations_app.engine.endpoint import SettingsModel
 

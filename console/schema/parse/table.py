@@ -23,7 +23,7 @@ from console.schema.parse.collection import read_collection
 from console.schema.parse.full_text import read_full_text
 from console.schema.parse.row import read_metric, read_row
 from console.schema.parse.source_options import read_source_options
-from console.schema.submitted import SubmittedForm
+from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.endpoint import NoSettings, SettingsModel
 from migrations_app.engine.milvus.capabilities import Capabilities
