@@ -16,6 +16,7 @@ from console.schema.table import MappingTable
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import FieldPlan, Options
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.index_defaults import copied_outputs
 from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft
@@ -58,6 +59,7 @@ def line(
     rows = rows_of(draft, table, preflight).first(limit)
     per_row = bytes_per_row(table)
     fixed = [field for field in plan.fields or () if not field.dynamic]
+    outputs = copied_outputs(plan, table.copied)
     existing = (preflight.held or {}).get(plan.source) if preflight else None
     discards = plan.is_auto_id and table.schema.key is not None and not plan.keep_source_key
     return {
@@ -68,8 +70,8 @@ def line(
         "size_bytes": round(rows.number * per_row) if rows.number is not None and per_row else None,
         "key_text": _key_text(table),
         "key_warning": "old keys discarded" if discards and len(table.schema.key.columns) == 1 else "",
-        "fields": len(fixed) + plan.makes_key + len(plan.full_text),
-        "vectors": _vectors(fixed) + len(plan.full_text),
+        "fields": len(fixed) + plan.makes_key + len(plan.full_text) + len(outputs),
+        "vectors": _vectors(fixed) + len(plan.full_text) + len(outputs),
         "notes": [*_existing(table, existing), *_notes(draft, table)],
         "is_added_to": plan.if_exists == "append" and existing is not None,
         "url": schema_url(draft, place),
@@ -95,6 +97,8 @@ def _notes(draft: Draft, table: MappingTable) -> Iterator[str]:
     source = source_class(draft.kind)
     yield from model_summary(source.Selection, plan.select)
     yield from model_summary(source.Options, plan.source_options)
+    if table.copied is not None:
+        yield "exact copy of the schema"
     if plan.partition_key:
         yield f"partition key {plan.partition_key}"
     if plan.partition_by is not None:

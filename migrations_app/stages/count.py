@@ -164,6 +164,7 @@ def _key_mapping(plan: CollectionPlan) -> Mapping:
         "open": [],
         "full_text": [],
         "dynamic_field": False,
+        "exact": None,
     }
     mapping = compile_mapping(plan.model_copy(update={"fields": fields, "select": {}, **without}))
     return replace(mapping, read_plan=replace(mapping.read_plan, batch_bytes=PAGE_BYTES))

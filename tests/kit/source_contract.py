@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from migrations_app.engine.errors import Canceled, FerryError, SourceChanged
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
+from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.types import MilvusType, arrow_type
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import MeasureRequest, Source
@@ -151,6 +152,15 @@ class SourceContract:
         assert schema.sample.num_rows == 5
         specs = {f.name: f.choices[0].spec for f in read_fields(schema)}
         assert types_of(schema.sample) == {name: arrow_type(spec) for name, spec in specs.items()}
+
+    def test_a_schema_to_copy_has_the_fields_that_are_read(self, case: SourceCase, source: Source) -> None:
+        schema = source.describe(case.full, 1, ReadContext())
+        if schema.exact is None:
+            return
+        specs = {field.name: field.choices[0].spec for field in schema.fields if field.choices}
+        exact = {field.name: field.spec for field in schema.exact.sent_fields}
+        assert exact == {name: spec for name, spec in specs.items() if name in exact}
+        assert schema.key == SourceKey((schema.exact.key.name,))
 
     def test_a_missing_collection_is_reported(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)

@@ -8,6 +8,7 @@ import pytest
 
 from migrations_app.engine.errors import AuthRefused, HostUnknown, SourceUnavailable
 from migrations_app.engine.model.batch import Batch, CollectionRef, ReadColumn, ReadPlan
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.read_context import ReadContext
 from tests.kit import (
@@ -116,6 +117,11 @@ class TestSourceThatCannotResume(TestMemorySource):
 
 class TestSourceWithoutKey(TestMemorySource):
     facts: ClassVar[dict[str, object]] = {"key": None}
+
+
+class TestSourceWithASchemaToCopy(TestMemorySource):
+    fields = (TargetField(name, spec, is_key=name == "id") for name, spec in SPECS.items())
+    facts: ClassVar[dict[str, object]] = {"exact": TargetSchema("books", tuple(fields))}
 
 
 def test_a_read_breaks_at_the_given_row_and_continues_after_its_cursor(

@@ -90,7 +90,8 @@ class CollectionForm(forms.Form):
                 self.fields[f"{PARTITION_NAME}{place}"] = forms.CharField(
                     label="Partition of the target", required=False, max_length=MAX_BYTES
                 )
-        for name in _without_choice(table, capabilities):
+        of_copy = set(self.fields) - OF_COPY if table.copied is not None else ()
+        for name in (*_without_choice(table, capabilities), *of_copy):
             self.fields.pop(name, None)
 
     def _add_parts(self, table: MappingTable, capabilities: Capabilities) -> None:
@@ -121,8 +122,6 @@ class CollectionForm(forms.Form):
 def _without_choice(table: MappingTable, capabilities: Capabilities) -> list[str]:
     """Return the settings that are not shown because there is no choice."""
     plan, key = table.plan, table.schema.key
-    if table.copied is not None:
-        return [name for name in CollectionForm.base_fields if name not in OF_COPY]
     is_fixed = {
         "shards": capabilities.max_shards == 1,
         "keep_source_key": not plan.is_auto_id or key is None or len(key.columns) != 1,

@@ -272,14 +272,16 @@ def field_of(message: FieldSchema, auto_id: bool = False) -> TargetField:
     """Return a field from a server's description. ``auto_id`` is the value of the collection."""
     slot = message.default_value.WhichOneof("data") if message.HasField("default_value") else None
     params = unpaired(message.type_params)
+    spec = _spec(message, params)
     return TargetField(
         name=message.name,
-        spec=_spec(message, params),
+        spec=spec,
         is_key=message.is_primary_key,
         # The server reports Auto ID on the field, on the collection, or on both.
         auto_id=message.is_primary_key and (message.autoID or auto_id),
         nullable=message.nullable,
-        default=getattr(message.default_value, slot) if slot else None,
+        # A later Milvus may have defaults of other types, such as JSON. They only travel in the message.
+        default=getattr(message.default_value, slot) if slot and spec.type in DEFAULT_SLOTS else None,
         is_partition_key=message.is_partition_key,
         description=message.description,
         analyzer=analyzers.from_params(params),

@@ -20,7 +20,7 @@ from migrations_app.engine.planning.type_choices import key_choices
 COPIED = frozenset(
     {
         *("key", "key_name", "key_max_length", "keep_source_key", "partition_key", "partition_by"),
-        *("partitions", "shards", "dynamic_field", "fields", "indexes"),
+        *("open", "partitions", "shards", "dynamic_field", "fields", "indexes"),
     }
 )
 

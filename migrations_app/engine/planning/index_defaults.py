@@ -11,7 +11,7 @@ from migrations_app.engine.milvus.metrics import (
 )
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan, IndexPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
-from migrations_app.engine.model.target_schema import TargetField
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
 
 
@@ -22,12 +22,12 @@ def default_metric(type_: MilvusType, source: SourceField | None) -> str | None:
     return metric if metric in METRICS_OF_TYPE[type_] else None
 
 
-def copied_outputs(collection: CollectionPlan, schema: CollectionSchema) -> tuple[TargetField, ...]:
+def copied_outputs(collection: CollectionPlan, copied: TargetSchema | None) -> tuple[TargetField, ...]:
     """Return the fields of an exact copy that its functions fill, without those of full-text search."""
-    if collection.exact is None or schema.exact is None:
+    if copied is None:
         return ()
-    others = schema.exact.outputs - {full_text.output for full_text in collection.full_text}
-    return tuple(field for field in schema.exact.fields if field.name in others)
+    others = copied.outputs - {full_text.output for full_text in collection.full_text}
+    return tuple(field for field in copied.fields if field.name in others)
 
 
 def default_indexes(
@@ -43,7 +43,7 @@ def default_indexes(
     outputs = {full_text.output: FULL_TEXT_METRICS[0] for full_text in collection.full_text}
     metrics |= {
         field.name: default_metric(field.spec.type, schema.field(field.name))
-        for field in copied_outputs(collection, schema)
+        for field in copied_outputs(collection, schema.exact if collection.exact is not None else None)
     }
     if collection.indexes is None:
         dense = [IndexPlan(field=target, metric=metric) for target, metric in metrics.items() if metric]

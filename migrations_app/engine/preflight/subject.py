@@ -87,7 +87,7 @@ class Subject:
     @property
     def copied_outputs(self) -> tuple[TargetField, ...]:
         """The fields that functions of ``copied`` fill, without those of full-text search."""
-        return copied_outputs(self.plan, self.schema)
+        return copied_outputs(self.plan, self.copied)
 
     @property
     def opened(self) -> tuple[str, ...]:

@@ -9,10 +9,13 @@ import pytest
 from django.test import Client
 
 from migrations_app.engine.model.source_schema import SourceField
+from migrations_app.engine.model.target_schema import Function, TargetField
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft, Job
 from tests.console.wizard_helpers import HTMX, OLD_MILVUS, collection, page, select, start, url
 from tests.kit import MemoryDatabase, MemoryRows, MemoryStore
 from tests.kit.exact_collection import EXACT, exact_collection, with_auto_id
+from tests.kit.memory_source import partitioned_by
 
 
 @pytest.fixture
@@ -167,3 +170,36 @@ def test_a_field_that_cannot_be_read_stops_the_copy(
     problems = page(web, connected).context["collection"]["problems"]
 
     assert any("No column is mapped to the field “price”" in problem.message for problem in problems)
+
+
+def test_fields_that_another_function_fills_are_shown_and_counted(
+    web: Client, connected: Draft, target: Connection, source_store: MemoryStore
+) -> None:
+    vector = TargetField("meaning", TypeSpec(MilvusType.FLOAT_VECTOR, dim=8))
+    embed = Function("embed", ("text",), ("meaning",), "TextEmbedding", params={"provider": "x"})
+    exact = replace(EXACT, fields=(*EXACT.fields[:-1], vector), functions=(embed,))
+    source_store.collections["articles"] = exact_collection(exact, 12)
+    select(web, connected, target, "articles")
+
+    shown = page(web, connected)
+    assert shown.context["problem_count"] == 0
+    assert "its embedding service must also be configured there" in shown.content.decode()
+    (row,) = web.get(url("migrate", connected)).context["collections"]
+    assert (row["fields"], row["vectors"], row["notes"][0]) == (9, 2, "exact copy of the schema")
+
+
+def test_partitions_of_the_source_are_shown_and_keep_their_names(
+    web: Client, connected: Draft, target: Connection, source_store: MemoryStore
+) -> None:
+    fields = tuple(replace(field, is_partition_key=False) for field in EXACT.fields)
+    undivided = exact_collection(replace(EXACT, fields=fields, partitions=0), 3)
+    source_store.collections["articles"] = partitioned_by("kind", undivided)
+    select(web, connected, target, "articles")
+    names = collection(connected)["partitions"]
+
+    send(web, connected, target="copy", partition_name0="mine")
+
+    shown = page(web, connected).context
+    assert [p["control"] for p in shown["collection"]["partitions"]] == [None] * 3
+    assert (shown["problem_count"], collection(connected)["target"]) == (0, "copy")
+    assert collection(connected)["partitions"] == names

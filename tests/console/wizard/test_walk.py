@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from django.test import Client
 
+from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft, Job
@@ -33,11 +34,20 @@ def with_column(name: str, spec: TypeSpec, values: list[str], rest: str = "") ->
 
 SHELVES = with_column("shelf", TypeSpec(MilvusType.VARCHAR, max_length=64), ["", "a-1", "b 2"] * 4)
 NOTES = with_column("meta", TypeSpec(MilvusType.JSON), ['{"shelf": "x", "n": 1.0}', "{}"] * 6, rest="meta")
+COPIED = TargetSchema(
+    "books",
+    tuple(
+        TargetField(name, spec, is_key=name == "id", nullable=name == "title")
+        for name, spec in BOOK_SPECS.items()
+    ),
+    dynamic=False,
+)
 KINDS = {
     "measures everything": (SOURCE, plain()),
     "cannot count or measure": (MINIMAL, plain()),
     "answers in JSON": (JSON, plain()),
     "counts late": (SOURCE, plain(count_lag=3)),
+    "has a schema to copy": (SOURCE, plain(exact=COPIED)),
     "has no key": (SOURCE, plain(key=None)),
     "cannot resume": (SOURCE, plain(resumable=False, breaks=[7])),
     "sends empty pages": (SOURCE, plain(empty_pages=True)),

@@ -346,16 +346,19 @@ def in_order(request_):
 
 
 def test_what_only_a_later_server_knows_travels_with_the_message():
-    """An unknown field of the message, an option of a field, and an index parameter."""
+    """An unknown field of the message, an option of a field, an index parameter, and a default of JSON."""
     answer = described(REQUESTS[0])
     answer.schema.fields[1].type_params.append(KeyValuePair(key="new.option", value="7"))
     answer.schema.fields[1].index_params.append(KeyValuePair(key="index_type", value="HNSW"))
+    answer.schema.fields.append(FieldSchema(name="doc", data_type=DataType.JSON))
+    answer.schema.fields[-1].default_value.bytes_data = b'{"a": 1}'
     unknown = bytes([0xFA, 0x07, 2]) + b"hi"  # field 127, two bytes
     answer.schema.MergeFromString(unknown)
 
     sent = CollectionSchema.FromString(create_request(from_message(answer)).schema)
 
     assert sent.SerializeToString().endswith(unknown)
+    assert sent.fields[-1].default_value.bytes_data == b'{"a": 1}'
     assert sent.fields[1].index_params == answer.schema.fields[1].index_params
     assert KeyValuePair(key="new.option", value="7") in sent.fields[1].type_params
 

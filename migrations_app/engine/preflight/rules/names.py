@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrations_app.engine.errors import Fault, Fix
-from migrations_app.engine.model.names import free_name, name_problem, suggest
+from migrations_app.engine.model.names import NameProblem, free_name, name_problem, suggest
 from migrations_app.engine.model.target_schema import META
 from migrations_app.engine.planning.target_names import field_name_problem, legal_name
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
@@ -27,7 +27,7 @@ def check_field_names(subject: Subject) -> Iterator[Fault]:
         name = entry.plan.target
         if name is None:  # the source field does not exist, which another rule reports
             continue
-        problem = field_name_problem(name, subject.capabilities)
+        problem = _problem(name, subject)
         if problem:
             instead = legal_name(name or entry.name, taken - {name}, subject.capabilities)
             taken.add(instead)
@@ -57,7 +57,7 @@ def check_key_name(subject: Subject) -> Iterator[Fault]:
     if not subject.plan.makes_key:
         return
     name = subject.plan.key_name or ""
-    problem = field_name_problem(name, subject.capabilities)
+    problem = _problem(name, subject)
     if problem:
         instead = legal_name(name or "id", subject.field_names() - {name}, subject.capabilities)
         fix = Fix(f"Use {instead}", "key_name", instead)
@@ -87,6 +87,13 @@ def check_dynamic_names(subject: Subject) -> Iterator[Fault]:
         names.add(instead)
         fix = Fix(f"Use {instead}", "as", instead)
         yield entry.fault("as", code, message, "Store it under another name.", fix)
+
+
+def _problem(name: str, subject: Subject) -> NameProblem | None:
+    # Names in an exact copy exist in a Milvus already, even if its filters cannot use them (“like”).
+    if subject.copied is not None and name not in subject.capabilities.reserved_names:
+        return None
+    return field_name_problem(name, subject.capabilities)
 
 
 def _key_in_meta(entry: FieldEntry) -> str | None:
