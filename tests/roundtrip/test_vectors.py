@@ -76,6 +76,29 @@ def test_rows_without_a_vector_are_skipped_or_rejected(mover):
     assert [(row["locator"], row["code"]) for row in strict.rejected] == [("1", "null_vector")]
 
 
+def test_rows_that_lack_one_of_two_vectors_are_counted_before_the_move_and_skipped(mover):
+    """Milvus 2.3.5 stores only one vector: then the other one is not required."""
+    mover.postgres("CREATE TABLE pairs (id int PRIMARY KEY, v vector(2), w vector(2))")
+    mover.postgres(
+        "INSERT INTO pairs SELECT n, CASE WHEN n > 1 THEN '[1,2]'::vector END,"
+        " CASE WHEN n < 5 THEN '[3,4]'::vector END FROM generate_series(0, 9) n"
+    )
+    moved = mover.move("public.pairs")
+    skipped = 7 if mover.is_lite else 2
+    assert (moved.counts["rows_read"], moved.counts["rows_skipped"]) == (10, skipped)
+    assert moved.counts["verified"] is True
+    lacking = "“v” or “w”" if mover.is_lite else "“v”"
+    assert f"public.pairs: {skipped} of 10 rows lack {lacking} and will be skipped." in moved.log
+    mover.postgres("UPDATE pairs SET v = NULL WHERE id < 5")
+    if mover.is_lite:
+        (fault,) = mover.refused("public.pairs")
+        assert (fault["code"], fault["hint"]) == (
+            "no_row_has_vectors",
+            "Leave “v” out: 5 of the rows lack it.",
+        )
+    mover.postgres("DROP TABLE pairs")
+
+
 def test_half_vectors_become_float_vectors_if_the_target_lacks_half_vectors(mover):
     create_table(mover, "halfvec(3)", "[-0,6e-8,65504]", "[0.1,0,-1]")
     moved = mover.move("public.vectors")

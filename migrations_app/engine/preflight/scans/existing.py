@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from migrations_app.engine.errors import Fault, FerryError, TargetError
 from migrations_app.engine.log import counted, shortened
+from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import name_problem
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
 from migrations_app.engine.model.plan import CollectionPlan
@@ -70,14 +71,15 @@ def check_names(collection: CollectionPlan, target: Target, taken: Collection[st
 
 
 def check_partitions(collection: CollectionPlan, target: Target, taken: Collection[str]) -> Iterator[Fault]:
-    """Check that rows are not added outside the partitions of a collection.
-
-    A key that is in one of the partitions would then be in the collection twice.
-    """
-    name = collection.target or ""
-    key_per_partition = target.capabilities().key_per_partition and not collection.is_auto_id
-    is_divided = collection.is_partitioned or collection.partition_key is not None
-    if collection.if_exists != "append" or name not in taken or is_divided or not key_per_partition:
+    """Check that an existing collection can get the partitions of the plan, and that rows are not added
+    outside its partitions: a key that is in one of them would then be in the collection twice."""
+    name, capabilities = collection.target or "", target.capabilities()
+    if collection.if_exists != "append" or name not in taken or collection.partition_key is not None:
+        return
+    if collection.is_partitioned:
+        yield from _too_many_partitions(collection, set(target.partitions(name)), capabilities)
+        return
+    if collection.is_auto_id or not capabilities.key_per_partition:
         return
     others = [partition for partition in target.partitions(name) if partition != DEFAULT_PARTITION]
     if others:
@@ -86,10 +88,27 @@ def check_partitions(collection: CollectionPlan, target: Target, taken: Collecti
             f"“{name}” is divided into partitions ({listed}). All rows would be added to "
             f"“{DEFAULT_PARTITION}”, and a key that is also in another partition would then exist twice."
         )
-        hint = "Set partition_by to the field whose values decide the partition."
+        hint = (
+            "Set partition_by to the field whose values decide the partition, or keep the partitions of the "
+            "source (partitions)."
+        )
         yield Fault(
             "partitions_there", message, hint, "partition_by", collection.source, option="partition_by"
         )
+
+
+def _too_many_partitions(
+    collection: CollectionPlan, existing: set[str], capabilities: Capabilities
+) -> Iterator[Fault]:
+    new = set((collection.partitions or {}).values()) - existing
+    if new and len(existing) + len(new) > capabilities.max_partitions:
+        message = (
+            f"“{collection.target}” has {counted(len(existing), 'partition')} and would get {len(new):,} "
+            f"more; {capabilities.limited_by} allows {capabilities.max_partitions:,}."
+        )
+        option = "partitions" if collection.partition_by is None else "partition_by"
+        hint = "Use another collection, or names of existing partitions."
+        yield Fault("too_many_partitions", message, hint, option, collection.source, option=option)
 
 
 def _check_alias(collection: CollectionPlan, found: TargetSchema | None) -> Iterator[Fault]:

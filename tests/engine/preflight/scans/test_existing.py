@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from migrations_app.engine.errors import TargetError
+from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.preflight.scans.existing import rows_in
+from migrations_app.engine.preflight.scans.existing import check_partitions, rows_in
 from tests.kit.memory_target import MemoryDatabase, MemoryRows, MemoryTarget, memory_database
 
 FIELDS = (
@@ -51,3 +52,28 @@ def test_the_statistics_are_shown_if_the_count_is_refused(target, monkeypatch):
     target.load("books")
     monkeypatch.setattr(MemoryTarget, "count", refuses)
     assert str(rows_in(target, "books")) == "“books” (about 4 rows)"
+
+
+@pytest.mark.parametrize(
+    ("names", "is_refused"),
+    [({"a": "one", "b": "two"}, False), ({"a": "one", "b": "two", "c": "three"}, True)],
+)
+def test_an_existing_collection_gets_no_more_partitions_than_its_target_allows(target, names, is_refused):
+    target.create_partition("books", "one")
+    target.store.capabilities = replace(target.store.capabilities, max_partitions=3)
+    plan = CollectionPlan(source="a", target="books", if_exists="append", key="id", partitions=names)
+
+    found = list(check_partitions(plan, target, {"books"}))
+
+    assert [(fault.code, fault.path) for fault in found] == [
+        ("too_many_partitions", "partitions")
+    ] * is_refused
+
+
+def test_rows_are_not_added_outside_the_partitions_of_a_collection(target):
+    target.create_partition("books", "one")
+    plan = CollectionPlan(source="a", target="books", if_exists="append", key="id", partitions={})
+
+    (fault,) = check_partitions(plan, target, {"books"})
+
+    assert (fault.code, fault.path) == ("partitions_there", "partition_by")
