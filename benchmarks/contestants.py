@@ -26,7 +26,7 @@ from migrations_app.engine.log import silent
 from migrations_app.engine.mapping import Mapping, compile_mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Slice
 from migrations_app.engine.model.plan import CollectionPlan
-from migrations_app.engine.pipeline.ledger import Ledger
+from migrations_app.engine.pipeline.ledger import Allowance, Ledger
 from migrations_app.engine.pipeline.pipeline import Policy, SliceWork, run_slice
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.read_context import ReadContext
@@ -162,7 +162,7 @@ def without_target(task: Task, clock: Clock) -> None:
 
 def _move(endpoints: Endpoints, channel: Channel, clock: Clock) -> None:
     ledger = Ledger()
-    work = SliceWork(endpoints.task.ref, endpoints.part, None, endpoints.mapping, max_rejected=0)
+    work = SliceWork(endpoints.task.ref, endpoints.part, None, endpoints.mapping, Allowance(0))
     with clock.running():
         run_slice(endpoints.source, channel, work, ledger, ReadContext(), Policy(), silent)
     clock.rows = ledger.checkpoint().counters.written

@@ -13,7 +13,10 @@ hypothesis.settings.register_profile("long", max_examples=2_000, deadline=None)
 hypothesis.settings.load_profile("default")
 
 pytest.register_assert_rewrite(
-    "tests.kit.http_source_contract", "tests.kit.source_case", "tests.kit.source_contract"
+    "tests.kit.http_source_contract",
+    "tests.kit.slice_contract",
+    "tests.kit.source_case",
+    "tests.kit.source_contract",
 )
 
 pytest_plugins = [

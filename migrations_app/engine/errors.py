@@ -23,7 +23,8 @@
     │   ├── SourceChanged             source_changed        a table or column no longer exists
     │   ├── SourceDataError           source_data           the server cannot send these rows
     │   ├── AnswerTooLarge            answer_too_large      ask for fewer rows at once
-    │   └── CursorLost                cursor_lost           the slice has to be read from its beginning
+    │   ├── CursorLost                cursor_lost           the slice has to be read from its beginning
+    │   └── BoundsLost                bounds_lost           the collection has to be divided into slices again
     ├── TargetError                   target_failed
     │   ├── TargetUnavailable         target_unavailable    retryable; nothing was sent
     │   ├── TargetBusy                target_busy           retryable; rate limit, resource exhausted
@@ -271,6 +272,12 @@ class CursorLost(SourceError):
 
     default_code = "cursor_lost"
     default_hint = "Migrate the collection again from its beginning."
+
+
+class BoundsLost(SourceError):
+    """The slices of a collection no longer contain its rows: they have to be planned again."""
+
+    default_code = "bounds_lost"
 
 
 class TargetError(FerryError):

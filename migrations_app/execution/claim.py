@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from migrations_app import services
 from migrations_app.engine.errors import UncleanStop
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.execution import lease
-from migrations_app.models import Installation, Job, JobCollection, JobSlice, LogEntry, SliceState
+from migrations_app.models import Installation, Job, JobCollection, JobSlice, LogEntry, SliceState, StepKind
 from migrations_app.models.status import Stage, Status
 
 MAX_CANDIDATES = 5
@@ -26,7 +27,9 @@ def claim(job: Job, terms: lease.Terms) -> JobSlice | None:
     """
     with transaction.atomic():
         locked = Job.objects.select_for_update().get(pk=job.pk)
-        if locked.status != Status.IN_PROGRESS or locked.error_code or not has_turn(locked):
+        if locked.status != Status.IN_PROGRESS or locked.error_code:
+            return None
+        if room(locked) == 0 or not has_turn(locked):
             return None
         due = claimable(locked)
         if due.filter(unclean=True).exists():
@@ -51,11 +54,28 @@ def _changes_on_claim(candidate: JobSlice) -> dict[str, Any]:
     }
 
 
+def most_at_once(job: Job) -> int | None:
+    """How many slices of the job may be moved at the same time, as far as its source and its target say."""
+    return 1 if job.single_writer else source_class(job.kind).most_readers
+
+
+def room(job: Job) -> int | None:
+    """How many more slices of the job may be moved now than those that are running. None: any number."""
+    most = most_at_once(job)
+    return None if most is None else max(0, most - running(job).count())
+
+
+def running(job: Job) -> Any:
+    """The slices of the job that workers are moving."""
+    return JobSlice.objects.filter(collection__job=job).leased()
+
+
 def claimable(job: Job) -> Any:
-    """The slices that a worker can take now, in order."""
+    """The slices that a worker can take now, in order: of collections of which all slices are stored."""
+    planned = job.steps.done(StepKind.PLAN_SLICES).values("collection")
     siblings = JobSlice.objects.filter(collection=OuterRef("collection"), number__lt=OuterRef("number"))
     earlier = siblings.exclude(state=SliceState.DONE)
-    due = JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE).due()
+    due = JobSlice.objects.filter(collection__in=planned).exclude(state=SliceState.DONE).due()
     in_turn = JobCollection.objects.filter(pk=OuterRef("collection"), one_slice_at_a_time=True)
     blocked = Exists(in_turn) & Exists(earlier)
     return due.exclude(blocked).select_related("collection").order_by("collection__position", "number")

@@ -121,11 +121,16 @@ def job_settle(*, job: Job) -> bool:
     return True
 
 
+def job_is_planned(*, job: Job) -> bool:
+    """True if all slices of every collection are stored."""
+    planned = job.steps.done(StepKind.PLAN_SLICES).values("collection")
+    return not job.collections.exclude(pk__in=planned).exists()
+
+
 def job_is_moved(*, job: Job) -> bool:
     """True if every slice is done."""
-    sliced = job.steps.done(StepKind.PLAN_SLICES).values("collection")
     unfinished = JobSlice.objects.filter(collection__job=job).exclude(state=SliceState.DONE)
-    return not (job.collections.exclude(pk__in=sliced).exists() or unfinished.exists())
+    return job_is_planned(job=job) and not unfinished.exists()
 
 
 def job_is_held(*, job: Job) -> bool:

@@ -65,6 +65,11 @@ class CheckpointStore:
         """True if this run made progress."""
         return self.ledger.checkpoint().sequence > self._first.sequence
 
+    @property
+    def rows_rejected(self) -> int:
+        """The rows of the slice that are rejected and stored."""
+        return self._stored.counters.rejected
+
     def beat(self) -> Interrupted | None:
         """Renew the lease and store the checkpoint. Return the reason to stop, or None."""
         self._log.flush()

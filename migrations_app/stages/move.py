@@ -10,13 +10,18 @@ from django.conf import settings
 from django.db.models import Sum
 
 from migrations_app import endpoints, queue, services
-from migrations_app.engine.errors import FerryError, Interrupted, LeaseLost, TooManyRejected
-from migrations_app.engine.log import counted
+from migrations_app.engine.errors import (
+    BoundsLost,
+    Canceled,
+    FerryError,
+    Interrupted,
+    LeaseLost,
+    TooManyRejected,
+)
 from migrations_app.engine.mapping import ServerChecks, compile_mapping
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.read_context import ReadContext
-from migrations_app.engine.reading.throttle import Throttle
 from migrations_app.engine.stop_token import Deadline, StopToken
 from migrations_app.execution import lease
 from migrations_app.execution.heartbeat import Heartbeat
@@ -25,6 +30,8 @@ from migrations_app.models import Job, JobSlice, SliceState
 from migrations_app.reporting.run_log import RunLog
 from migrations_app.stages import count
 from migrations_app.stages.checkpoint_store import TAKEN_OVER, CheckpointStore
+from migrations_app.stages.plan_slices import plan_again
+from migrations_app.stages.shared_limits import SharedLimits, excess_of
 
 MIB = 1024 * 1024
 RETRY = RetryPolicy()
@@ -64,13 +71,14 @@ def _move(
         memory_bytes=memory - ctx.memory_bytes,
         retry=RETRY,
     )
-    # The limit of the job, which its running slices share.
-    throttle = Throttle.of(job.options.source_rows_per_second)
+    limits = SharedLimits(job, claimed)
 
     def beat() -> Interrupted | None:
-        if throttle is not None:
-            throttle.sharers = max(1, JobSlice.objects.filter(collection__job=job).leased().count())
-        return checkpoints.beat()
+        reason = checkpoints.beat()
+        if reason is None and (excess := limits.refresh(checkpoints.rows_rejected)) is not None:
+            _note_excess(job, excess, log)
+            return Canceled(excess.message)
+        return reason
 
     with (
         Heartbeat(beat, terms, stop, held_since),
@@ -84,11 +92,12 @@ def _move(
             claimed.as_slice(),
             claimed.cursor,
             replace(mapping, server=ServerChecks.of(capabilities)),
-            max_rejected=rejections_left(job, None if claimed.resumable else claimed),
+            allowance=limits.allowance,
             max_rows=rows_wanted(claimed),
-            throttle=throttle,
+            throttle=limits.throttle,
         )
-        may_replace = not claimed.collection.key_unique or count.may_replace(claimed.collection)
+        may_replace = claimed.repeated or not claimed.collection.key_unique
+        may_replace = may_replace or count.may_replace(claimed.collection)
         opened = target.channel(mapping.target, upsert=mapping.upsert, may_replace=may_replace)
         with closing(opened) as channel:
             checkpoints.begin()
@@ -105,30 +114,16 @@ def rows_wanted(claimed: JobSlice) -> int | None:
     return max(0, limit - int(earlier.aggregate(total=Sum("rows_read", default=0))["total"]))
 
 
-def rejections_left(job: Job, restarted: JobSlice | None = None) -> int | None:
-    """The number of rows that may still be rejected before the job fails. None means any number.
-
-    The rejected rows of ``restarted`` do not count: that slice is read again from its start.
-    """
-    limit = job.options.max_rejected
-    if limit is None:
-        return None
-    slices = JobSlice.objects.filter(collection__job=job).exclude(pk=restarted.pk if restarted else None)
-    return limit - int(slices.aggregate(total=Sum("rows_rejected", default=0))["total"])
-
-
 def _ended(job: Job, checkpoints: CheckpointStore, end: SliceEnd, log: RunLog) -> None:
     state = SliceState.DONE if end is SliceEnd.DONE else SliceState.WAITING
     checkpoints.close(state=state, attempts=0, not_before=None, unclean=False)
-    left = rejections_left(job)
-    if left is not None and left < 0:  # several slices together exceeded the limit
-        error = TooManyRejected(
-            f"{counted(-left, 'more row')} could not be moved than the plan allows "
-            f"({job.options.max_rejected:,}).",
-            "The rejected rows show the reasons. The plan's max_rejected sets the limit.",
-        )
-        log("error", error.message, hint=error.hint, code=error.code)
-        services.job_note_failure(job=job, error=error)
+    if (excess := excess_of(job)) is not None:  # several slices together
+        _note_excess(job, excess, log)
+
+
+def _note_excess(job: Job, excess: TooManyRejected, log: RunLog) -> None:
+    if services.job_note_failure(job=job, error=excess):
+        log("error", excess.message, hint=excess.hint, code=excess.code)
 
 
 def _release(checkpoints: CheckpointStore, **changes: Any) -> None:
@@ -150,6 +145,11 @@ def _failed(job: Job, claimed: JobSlice, checkpoints: CheckpointStore, error: Ex
     if not checkpoints.is_held():
         log("warning", TAKEN_OVER)
         return
+    if isinstance(error, BoundsLost):
+        known = plan_again(claimed.collection, error)
+        if known is None:
+            log("warning", f"{claimed.collection.source}: it is divided into slices again, and moved again.")
+            return
     attempts = 1 if checkpoints.has_moved else claimed.attempts + 1
     is_clean = not claimed.unclean or "unclean" in _cleanness(checkpoints)
     if known.retryable and is_clean and attempts < lease.MAX_ATTEMPTS:

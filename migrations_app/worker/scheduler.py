@@ -66,9 +66,14 @@ def due(job: Job) -> Counter[Task]:
 def _moving(job: Job) -> Counter[Task]:
     if services.job_is_moved(job=job):
         return Counter({Task.FINISH: 1})
-    running = JobSlice.objects.filter(collection__job=job).leased().count()
-    slots = max(1, Worker.objects.slots())
-    return Counter({Task.WORK: max(0, min(claim.claimable(job).count(), slots - running))})
+    slots = max(1, Worker.objects.slots()) - claim.running(job).count()
+    room = claim.room(job)
+    slots = slots if room is None else min(slots, room)
+    wanted = Counter({Task.WORK: max(0, min(claim.claimable(job).count(), slots))})
+    # The source may have asked for the slices of a collection to be planned again.
+    if not services.job_is_planned(job=job) and Job.objects.filter(pk=job.pk).due().exists():
+        wanted[Task.PREPARE] = 1
+    return +wanted
 
 
 def _control_task(job: Job) -> Task | None:

@@ -26,7 +26,10 @@ from migrations_app.stages.prepare import prepare as prepare_job
 from migrations_app.stages.prepare import prepare_failed
 from migrations_app.worker.scheduler import due, schedule
 
-PREPARE = ControlTask(Task.PREPARE, prepare_job, ACTIVE & Q(stage=Stage.PREPARING), prepare_failed)
+# Slices may have to be planned again while others are moved.
+IS_PREPARING = ACTIVE & Q(stage__in=(Stage.PREPARING, Stage.MOVING))
+
+PREPARE = ControlTask(Task.PREPARE, prepare_job, IS_PREPARING, prepare_failed)
 FINISH = ControlTask(Task.FINISH, finish_job, ACTIVE & ~Q(stage=Stage.PREPARING), finish_failed)
 SETTLE = ControlTask(Task.SETTLE, cleanup, STOPPING, cleanup_failed)
 POST_MIGRATION = ControlTask(

@@ -24,6 +24,7 @@ from tests.kit.memory_target import (
     Mishap,
     memory_database,
 )
+from tests.kit.slice_contract import SliceContract
 from tests.kit.source_case import BadSettings, SourceCase
 from tests.kit.source_contract import SourceContract
 
@@ -42,6 +43,7 @@ __all__ = [
     "MemoryTargetSettings",
     "MinimalSource",
     "Mishap",
+    "SliceContract",
     "SourceCase",
     "SourceContract",
     "memory_collection",

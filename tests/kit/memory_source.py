@@ -226,6 +226,7 @@ class MemorySource(Source):
             for first in range(start, end, step)
         ]
         for number, (partition, start, end) in enumerate(parts):
+            ctx.stop.check()
             yield Slice(str(number), [start, end], end - start, partition, found.resumable)
 
     def read(

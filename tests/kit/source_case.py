@@ -75,15 +75,23 @@ def plan_of(case: SourceCase, source: Source, ref: CollectionRef | None = None) 
     return ReadPlan(columns, schema.key.columns if schema.key else (), case.batch_bytes)
 
 
-def slices_of(case: SourceCase, source: Source, ref: CollectionRef | None = None) -> list[Slice]:
-    """Return one slice if the source can make one, converted through JSON as a job stores it."""
-    parts = list(source.slices(ref or case.full, 1, ReadContext()))
+def slices_of(
+    case: SourceCase, source: Source, ref: CollectionRef | None = None, wanted: int = 1
+) -> list[Slice]:
+    """Return ``wanted`` slices if the source can make them, converted through JSON as a job stores them."""
+    parts = list(source.slices(ref or case.full, wanted, ReadContext()))
     return [Slice(p.id, stored(p.bounds), p.rows_estimate, p.partition, p.resumable) for p in parts]
 
 
-def read(case: SourceCase, source: Source, part: Slice, after: Cursor | None = None) -> list[Batch]:
+def read(
+    case: SourceCase,
+    source: Source,
+    part: Slice,
+    after: Cursor | None = None,
+    plan: ReadPlan | None = None,
+) -> list[Batch]:
     """Return the batches of one slice, after a cursor if one is given."""
-    return list(source.read(case.full, part, after, plan_of(case, source), ReadContext()))
+    return list(source.read(case.full, part, after, plan or plan_of(case, source), ReadContext()))
 
 
 def read_all(case: SourceCase, source: Source, ref: CollectionRef) -> list[Batch]:

@@ -12,47 +12,33 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from migrations_app.engine.errors import Canceled, FerryError, SourceChanged
+from migrations_app.engine.errors import FerryError, SourceChanged
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.types import MilvusType, arrow_type
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import MeasureRequest, Source
-from migrations_app.engine.stop_token import Deadline, StopToken
+from tests.kit.slice_contract import SliceContract
 from tests.kit.source_case import (
     SourceCase,
     assert_silent,
     keys_of,
-    locators_of,
     plan_of,
-    read,
     read_all,
     read_fields,
     slices_of,
-    stored,
-    table_of,
     types_of,
 )
 
 
-class SourceContract:
+class SourceContract(SliceContract):
     """Subclass this under a name that begins with ``Test`` and add a ``case`` fixture."""
-
-    @pytest.fixture
-    def case(self) -> SourceCase:
-        raise NotImplementedError("add a fixture named case to the class")
-
-    @pytest.fixture
-    def source(self, case: SourceCase) -> Iterator[Source]:
-        with case.open() as source:
-            yield source
 
     # ------------------------------------------------------------ connect
 
@@ -213,45 +199,6 @@ class SourceContract:
 
     # ------------------------------------------------------------ read
 
-    def test_slices_contain_each_row_once(self, case: SourceCase, source: Source) -> None:
-        for wanted in case.wanted_slices:
-            parts = list(source.slices(case.full, wanted, ReadContext()))
-            assert len({part.id for part in parts}) == len(parts)
-            locators = [name for part in parts for name in locators_of(read(case, source, part))]
-            assert len(locators) == len(set(locators)) == case.rows
-
-    def test_a_read_returns_rows_in_a_stable_order(self, case: SourceCase, source: Source) -> None:
-        for part in slices_of(case, source):
-            assert locators_of(read(case, source, part)) == locators_of(read(case, source, part))
-
-    def test_resume_after_every_cursor_yields_exactly_the_rest(
-        self, case: SourceCase, source: Source
-    ) -> None:
-        for part in slices_of(case, source):
-            if not part.resumable:
-                continue
-            batches = read(case, source, part)
-            assert len([b for b in batches if b.rows.num_rows]) >= 4, (
-                "too few batches to prove anything: use a smaller batch_bytes"
-            )
-            for number, batch in enumerate(batches):
-                rest = read(case, source, part, after=stored(batch.after))
-                assert locators_of(rest) == locators_of(batches[number + 1 :])
-                assert table_of(rest, batch) == table_of(batches[number + 1 :], batch)
-
-    def test_a_limit_returns_only_the_first_rows(self, case: SourceCase, source: Source) -> None:
-        plan = plan_of(case, source)
-        for part in slices_of(case, source):
-            batches = read(case, source, part)
-            whole, first = locators_of(batches), batches[0].rows.num_rows
-            for limit in (1, first, first + 1, len(whole) + 1):
-                some = source.read(case.full, part, None, replace(plan, limit=limit), ReadContext())
-                assert locators_of(list(some)) == whole[:limit]
-            if part.resumable:
-                after = stored(batches[0].after)
-                some = source.read(case.full, part, after, replace(plan, limit=3), ReadContext())
-                assert locators_of(list(some)) == whole[first : first + 3]
-
     def test_batches_have_the_types_of_the_plan(self, case: SourceCase, source: Source) -> None:
         plan = plan_of(case, source)
         wanted = {column.path: arrow_type(column.spec) for column in plan.columns}
@@ -298,32 +245,6 @@ class SourceContract:
                         assert types_of(batch.rows) == {found.name: arrow_type(choice.spec)}
                         seen += batch.rows.num_rows + len(batch.rejected)
                 assert seen == case.rows, (found.name, choice)
-
-    def test_a_read_is_not_cut_short_by_the_deadline(self, case: SourceCase, source: Source) -> None:
-        """Only the pipeline pauses a slice: the end of the iterator means the end of the slice."""
-        ctx = ReadContext(deadline=Deadline(0))
-        plan = plan_of(case, source)
-        batches = [
-            b for part in slices_of(case, source) for b in source.read(case.full, part, None, plan, ctx)
-        ]
-        assert len(locators_of(batches)) == case.rows
-
-    def test_a_stopped_read_raises_the_reason(self, case: SourceCase, source: Source) -> None:
-        stop = StopToken()
-        part = slices_of(case, source)[0]
-        stream = source.read(case.full, part, None, plan_of(case, source), ReadContext(stop))
-        next(stream)
-        stop.stop(Canceled("Stopped by the test."))
-        with pytest.raises(Canceled):
-            next(stream)
-
-    def test_a_read_that_ends_early_leaves_the_source_usable(self, case: SourceCase, source: Source) -> None:
-        stream = source.read(
-            case.full, slices_of(case, source)[0], None, plan_of(case, source), ReadContext()
-        )
-        next(stream)
-        stream.close()  # type: ignore[attr-defined]
-        assert len(locators_of(read_all(case, source, case.full))) == case.rows
 
     def test_fetch_returns_the_rows_with_the_given_keys(self, case: SourceCase, source: Source) -> None:
         plan = keyed_plan_of(case, source)

@@ -95,9 +95,9 @@ class CollectionSchema:
     sets of fields that the source declares unique.
 
     ``sample`` is a batch of at most 100 rows with one column per field, each in the Arrow type of its first
-    choice. ``label`` and ``group`` are those of its ``CollectionInfo``; they name the proposed target.
-    ``lists_values``: the source can list the values of a field (``Source.measure``). ``naming_rule`` is that
-    of the source.
+    choice. ``size_bytes`` is the size in the source, None if unknown. ``label`` and ``group`` are those of
+    its ``CollectionInfo``; they name the proposed target. ``lists_values``: the source can list the values of
+    a field (``Source.measure``). ``naming_rule`` is that of the source.
 
     ``exact`` is the schema of the collection itself if the source is a Milvus. The target gets an exact copy
     of it: only the name, the description and additional full-text search may differ. Each of its fields that
@@ -113,6 +113,7 @@ class CollectionSchema:
     key: SourceKey | None
     sample: pa.RecordBatch | None = None
     rows_estimate: int | None = None
+    size_bytes: int | None = None
     notes: tuple[str, ...] = ()
     label: str = ""
     group: str = ""

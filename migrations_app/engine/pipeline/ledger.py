@@ -212,37 +212,39 @@ class Ledger:
 
 
 class Allowance:
-    """The number of rows that may still be rejected before the job fails; ``rows`` None: any number."""
+    """How many rows of a job may be rejected before it fails (``most``; None: any number).
 
-    def __init__(self, rows: int | None) -> None:
-        self._rows = rows
-        self._spent = 0
+    ``others`` is the number of rows that the other slices of the job rejected. Another thread may set it at
+    any time.
+    """
+
+    def __init__(self, most: int | None = None, others: int = 0) -> None:
+        self.most = most
+        self.others = others
+        self._rejected = 0
         self._lock = threading.Lock()
+
+    def begin(self, rejected: int) -> None:
+        """Note how many rows of this slice were rejected before: none if it starts over."""
+        with self._lock:
+            self._rejected = rejected
 
     def spend(self, rejected: Sequence[Rejected]) -> None:
         """Count these rows. Raises ``TooManyRejected``, with the last row's reason, if they are too many."""
         if not rejected:
             return
         with self._lock:
-            self._spent += len(rejected)
-            # Slices that ran at the same time may together have spent more than was allowed.
-            spent, allowed = self._spent, None if self._rows is None else max(0, self._rows)
-        if allowed is not None and spent > allowed:
+            self._rejected += len(rejected)
+            total = self._rejected + self.others
+        if self.most is not None and total > self.most:
             last = rejected[-1]
-            more = f"only {allowed:,}" if allowed else "no"
+            allowed = f"{self.most:,}" if self.most else "none"
             raise TooManyRejected(
-                f"{counted(spent, 'row')} could not be moved; the plan allows {more} more. "
+                f"{counted(total, 'row')} could not be moved; the plan allows {allowed}. "
                 f"The last one was row {last.locator}: {last.reason}",
                 "Look at the rejected rows. Then change the mapping, or allow more rejected rows "
                 "(max_rejected).",
             )
-
-    def reset(self, returned: int = 0) -> None:
-        """Start the slice over. ``returned``: its rejected rows of earlier runs, which no longer count."""
-        with self._lock:
-            self._spent = 0
-            if self._rows is not None:
-                self._rows += returned
 
 
 def _counted(rejected: Sequence[Rejected]) -> Counters:

@@ -51,7 +51,7 @@ class SliceEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SliceWork:
-    """The slice to move. ``max_rejected``: how many rows of the job may still be rejected (None: any number).
+    """The slice to move. ``allowance``: how many rows of the job may be rejected.
 
     ``max_rows``: move only the first ``max_rows`` rows of the slice, including those of earlier runs.
     ``throttle`` limits how fast rows are read.
@@ -61,7 +61,7 @@ class SliceWork:
     part: Slice
     after: Cursor | None
     mapping: Mapping
-    max_rejected: int | None = None
+    allowance: Allowance = field(default_factory=Allowance)
     max_rows: int | None = None
     throttle: Throttle | None = None
 
@@ -119,9 +119,8 @@ class _Run:
         self._outer_stop = ctx.stop
         stop = ctx.stop.child()
         self._ctx = ReadContext(stop, ctx.deadline, ctx.memory_bytes, log)
-        self._allowance = Allowance(work.max_rejected)
-        # Rows that earlier runs rejected. They count again only if the slice starts over.
-        self._rejected_before = ledger.checkpoint().counters.rejected if work.part.resumable else 0
+        self._allowance = work.allowance
+        self._allowance.begin(ledger.checkpoint().counters.rejected)
         plan = self._read_plan()
         # Besides the batches in progress, the reader holds one batch twice: as read and as mapped.
         budget = ByteBudget(policy.memory_bytes - 2 * plan.batch_bytes, stop)
@@ -216,8 +215,7 @@ class _Run:
         if written and not self._work.mapping.upsert:
             raise UncleanStop(_start_over_text(self._work.ref.name, written, error)) from error
         self._ledger.reset()
-        self._allowance.reset(self._rejected_before)
-        self._rejected_before = 0
+        self._allowance.begin(0)
 
     def _error_to_raise(self, problem: BaseException) -> BaseException:
         """Return the error to raise: the reason of a stop, rather than what failed while stopping.

@@ -55,6 +55,9 @@ from migrations_app.engine.model.names import ASK, NamingRule
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.read_context import ReadContext
 
+# A collection with more slices is refused.
+MAX_SLICES = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class VectorInfo:
@@ -201,6 +204,8 @@ class Source(Endpoint):
     naming_rule: ClassVar[NamingRule] = ASK
     # The maximum number of collections in one job. None: as many as the console allows.
     max_collections: ClassVar[int | None] = None
+    # How many slices one job may read from the source at the same time. None: as many as there are workers.
+    most_readers: ClassVar[int | None] = None
     # True if the user can add fields that the source does not have.
     can_add_fields: ClassVar[bool] = True
     # True if the default is to create indexes and load the collection after the migration.
@@ -221,7 +226,12 @@ class Source(Endpoint):
 
     @abstractmethod
     def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
-        """Yield about ``wanted`` independent slices that together contain each row exactly once."""
+        """Yield about ``wanted`` independent slices that together contain each row exactly once, rows that
+        are written later included.
+
+        Workers take them in this order: neighbours should be on different shards. They may be fewer, but
+        never more than ``MAX_SLICES``.
+        """
 
     @abstractmethod
     def read(
@@ -231,8 +241,9 @@ class Source(Endpoint):
         ``plan.limit`` rows.
 
         Does not retry; raises ``SourceUnavailable`` if a retry after the last cursor may help, ``SourceBusy``
-        if the source asks to slow down, and ``CursorLost`` if the source no longer knows the cursor. If the
-        iterator is closed early, the server stops its work.
+        if the source asks to slow down, ``CursorLost`` if the source no longer knows the cursor, and
+        ``BoundsLost`` if the slices of ``ref`` must be planned again. If the iterator is closed early, the
+        server stops its work.
         """
 
     @abstractmethod

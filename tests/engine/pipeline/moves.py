@@ -16,7 +16,7 @@ from migrations_app.engine.model.batch import CollectionRef, Cursor, Slice
 from migrations_app.engine.model.plan import AUTO, CollectionPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pacing.retry_policy import RetryPolicy
-from migrations_app.engine.pipeline.ledger import Checkpoint, Ledger
+from migrations_app.engine.pipeline.ledger import Allowance, Checkpoint, Ledger
 from migrations_app.engine.pipeline.pipeline import Policy, SliceEnd, SliceWork, run_slice
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.reading.throttle import Throttle
@@ -101,7 +101,7 @@ class Move:
         deadline: Deadline | None = None,
     ) -> SliceEnd:
         channel = self.target.channel(self.mapping.target, upsert=self.mapping.upsert)
-        work = SliceWork(BOOKS, self.part, after, self.mapping, max_rejected, max_rows, throttle)
+        work = SliceWork(BOOKS, self.part, after, self.mapping, Allowance(max_rejected), max_rows, throttle)
         ctx = ReadContext(self.stop, deadline)
         return run_slice(self.source, channel, work, self.ledger, ctx, self.policy, self._log)
 

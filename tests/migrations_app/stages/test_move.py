@@ -406,7 +406,7 @@ def test_a_page_of_the_test_source_is_smaller_than_its_collection(world, pages_o
 
 @pytest.fixture
 def four_slices(monkeypatch):
-    monkeypatch.setattr("migrations_app.stages.prepare.SLICES_WANTED", 4)
+    monkeypatch.setattr("migrations_app.stages.prepare.slices_wanted", lambda *_: 4)
 
 
 @pytest.mark.parametrize("limit", [10, 25, 30, 99, 1000])

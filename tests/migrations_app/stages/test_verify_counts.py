@@ -58,8 +58,8 @@ def test_a_source_that_loses_its_rows_before_they_are_read_does_not_explain_that
 
 
 def test_more_slices_than_the_limit_fail_the_job_instead_of_being_dropped(world, monkeypatch):
-    monkeypatch.setattr("migrations_app.stages.prepare.SLICES_WANTED", 4)
-    monkeypatch.setattr("migrations_app.stages.prepare.MAX_SLICES", 3)
+    monkeypatch.setattr("migrations_app.stages.prepare.slices_wanted", lambda *_: 4)
+    monkeypatch.setattr("migrations_app.stages.plan_slices.MAX_SLICES", 3)
     job = world.job()
     tasks.prepare(job.pk)
     job.refresh_from_db()

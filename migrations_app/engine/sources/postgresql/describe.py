@@ -44,6 +44,7 @@ def describe_relation(session: Session, relation: Relation, sampler: Sampler) ->
         key=SourceKey(relation.keys.own, not relation.is_parent) if relation.keys.own else None,
         sample=sample,
         rows_estimate=relation.rows_estimate,
+        size_bytes=relation.size_bytes,
         notes=(*notes, *_notes(relation)),
         label=relation.name.table,
         group=relation.name.schema,
@@ -114,11 +115,17 @@ def _notes(relation: Relation) -> Iterator[str]:
     if relation.order:
         return
     if not relation.keys.own:
-        yield f"The {relation.kind} has no key: an interrupted read starts again from the first row."
+        yield f"The {relation.kind} has no key: {_without_order(relation)}"
     elif relation.is_parent:
         yield "Other tables inherit from this table, so its key may occur twice."
     else:
         yield (
             f"The rows of the {relation.kind} cannot be read in the order of its key: "
-            "an interrupted read starts again from the first row."
+            f"{_without_order(relation)}"
         )
+
+
+def _without_order(relation: Relation) -> str:
+    if relation.kind in ("view", "foreign table"):
+        return "an interrupted read starts again from the first row."
+    return "rows that are changed while they are read may be missed or come twice."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Read
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import (
+    MAX_SLICES,
     CollectionInfo,
     Count,
     Measure,
@@ -21,6 +23,7 @@ from migrations_app.engine.sources.base import (
     Source,
 )
 from migrations_app.engine.sources.postgresql import sample as sampling
+from migrations_app.engine.sources.postgresql.catalogue.leaves import check_filenode, leaves_of
 from migrations_app.engine.sources.postgresql.catalogue.listing import list_collections
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation, load_relation
 from migrations_app.engine.sources.postgresql.connect.conninfo import address_of, hosts_of, is_socket
@@ -29,10 +32,17 @@ from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.sources.postgresql.describe import describe_relation
 from migrations_app.engine.sources.postgresql.read.condition import check_condition
+from migrations_app.engine.sources.postgresql.read.key_ranges import key_ranges
 from migrations_app.engine.sources.postgresql.read.measure import TableMeasurer
 from migrations_app.engine.sources.postgresql.read.reader import BatchReader
-from migrations_app.engine.sources.postgresql.read.select import Select, select_columns, select_slice
+from migrations_app.engine.sources.postgresql.read.select import (
+    Select,
+    select_columns,
+    select_piece,
+    select_slice,
+)
 from migrations_app.engine.sources.postgresql.read.selection import PostgresSelection
+from migrations_app.engine.sources.postgresql.read.stored_ranges import stored_ranges
 from migrations_app.engine.stop_token import StopToken
 
 _SAMPLE_BYTES = 4 * 1024 * 1024
@@ -104,17 +114,49 @@ class PostgresSource(Source):
         return self._measurer(ref, ctx).has_rows()
 
     def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
-        """Yield one slice. It is in key order and resumable if there is a unique key to order by."""
+        """Yield ranges of the key, or without a key to order by, ranges of the places of the rows on disk.
+
+        If one slice is wanted or possible, it contains all rows, and is resumable if it has a key.
+        """
+        ctx.stop.check()
         relation = check_condition(self._session, self._relation(ref))
-        key = list(relation.order)
-        bounds = {"key": key, "after": None, "to": None}
-        yield Slice("all", bounds, relation.rows_estimate, resumable=bool(key))
+        wanted = min(wanted, MAX_SLICES)
+        leaves = leaves_of(self._session, relation) if wanted > 1 else ()
+        if leaves and relation.order:
+            blocks = sum(leaf.blocks for leaf in leaves)
+            yield from key_ranges(self._session, relation, wanted, blocks, ctx.stop)
+        elif leaves and not relation.is_filtered and all(leaf.can_read_in_place for leaf in leaves):
+            rows, version = relation.rows_estimate, self._session.server_version
+            yield from stored_ranges(leaves, wanted, rows, version)
+        else:
+            bounds = {"key": list(relation.order), "after": None, "to": None}
+            yield Slice("all", bounds, relation.rows_estimate, resumable=bool(relation.order))
 
     def read(
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
     ) -> Iterator[Batch]:
+        if "pieces" in part.bounds:
+            yield from self._read_pieces(ref, part, after, plan, ctx)
+            return
         select = self._select(ref, part, after, plan)
         yield from BatchReader(self._session, select, plan.batch_bytes, ctx.stop).batches()
+
+    def _read_pieces(
+        self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
+    ) -> Iterator[Batch]:
+        """Read the pieces one after another. A cursor is the number of a piece and a place in it."""
+        relation, left = self._relation(ref), plan.limit
+        first, place = after or (0, None)
+        for number, piece in enumerate(part.bounds["pieces"][first:], first):
+            select = select_piece(relation, plan, piece, place)
+            select.limit, place = left, None
+            check = partial(check_filenode, self._session, piece["table"], piece["filenode"])
+            reader = BatchReader(self._session, select, plan.batch_bytes, ctx.stop, on_open=check)
+            for batch in reader.batches():
+                yield replace(batch, after=[number, *batch.after])
+                left = None if left is None else left - batch.rows_read
+            if left == 0:
+                return
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
         select = select_columns(self._relation(ref), plan)

@@ -12,7 +12,7 @@ from psycopg import sql
 from migrations_app.engine.errors import PrivilegeMissing, SourceError
 from migrations_app.engine.sources.base import CollectionInfo, VectorInfo
 from migrations_app.engine.sources.postgresql.catalogue.names import TableName
-from migrations_app.engine.sources.postgresql.catalogue.relation import KINDS
+from migrations_app.engine.sources.postgresql.catalogue.relation import KINDS, LEAF_SIZES
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.types.column import (
     BASE,
@@ -50,13 +50,9 @@ _RELATIONS: LiteralString = (
                 AND (own.typnamespace <> 'pg_catalog'::regnamespace OR own.typname = 'bit')) AS columns
     FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
-        LEFT JOIN pg_catalog.pg_class toast ON toast.oid = c.reltoastrelid
-        LEFT JOIN LATERAL (
-            SELECT sum(NULLIF(l.reltuples, -1)) AS tuples, sum(l.relpages + COALESCE(lt.relpages, 0)) AS pages
-            FROM pg_catalog.pg_partition_tree(c.oid) p
-                JOIN pg_catalog.pg_class l ON l.oid = p.relid
-                LEFT JOIN pg_catalog.pg_class lt ON lt.oid = l.reltoastrelid
-            WHERE p.isleaf AND c.relkind = 'p') leaves ON true
+    """
+    + LEAF_SIZES
+    + """
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
         AND s.nspname !~ '^pg_' AND s.nspname <> 'information_schema'
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'

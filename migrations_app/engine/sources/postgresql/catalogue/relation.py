@@ -23,11 +23,23 @@ KINDS: dict[str, str] = {
     "f": "foreign table",
 }
 
-_RELATION: LiteralString = """
+# The size of a relation ``c`` when it was last analyzed, with its large values: ``toast`` for those of the
+# relation itself, ``leaves`` for all partitions of a partitioned table.
+LEAF_SIZES: LiteralString = """
+        LEFT JOIN pg_catalog.pg_class toast ON toast.oid = c.reltoastrelid
+        LEFT JOIN LATERAL (
+            SELECT sum(NULLIF(l.reltuples, -1)) AS tuples, sum(l.relpages + COALESCE(lt.relpages, 0)) AS pages
+            FROM pg_catalog.pg_partition_tree(c.oid) p
+                JOIN pg_catalog.pg_class l ON l.oid = p.relid
+                LEFT JOIN pg_catalog.pg_class lt ON lt.oid = l.reltoastrelid
+            WHERE p.isleaf AND c.relkind = 'p') leaves ON true"""
+
+_RELATION: LiteralString = (
+    """
     SELECT c.oid::bigint AS oid, c.relkind::text AS relkind,
-        (CASE c.relkind WHEN 'p' THEN (SELECT sum(NULLIF(l.reltuples, -1))
-            FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
-            WHERE p.isleaf) ELSE c.reltuples END)::bigint AS tuples,
+        (CASE c.relkind WHEN 'p' THEN leaves.tuples ELSE c.reltuples END)::bigint AS tuples,
+        (CASE c.relkind WHEN 'p' THEN leaves.pages ELSE c.relpages + COALESCE(toast.relpages, 0) END
+            * pg_catalog.current_setting('block_size')::bigint)::bigint AS size_bytes,
         (CASE WHEN NOT pg_catalog.has_table_privilege(c.oid, 'SELECT') THEN 0
             WHEN c.relkind = 'p' THEN (SELECT CASE WHEN bool_and(l.relkind = 'r') THEN
                     sum(pg_catalog.pg_relation_size(l.oid)) ELSE 0 END
@@ -39,8 +51,11 @@ _RELATION: LiteralString = """
         EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid) AS has_children,
         (SELECT n.nspname FROM pg_catalog.pg_extension x
             JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace WHERE x.extname = 'vector') AS pgvector
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace"""
+    + LEAF_SIZES
+    + """
     WHERE s.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +63,10 @@ class Relation:
     """One table, view or similar.
 
     ``is_parent``: other tables inherit from it, so its keys may occur again in them. ``is_filtered``:
-    row-level security may hide rows from this user. ``where`` is the condition that selects its rows
-    (``condition.py``); empty for all rows. ``pages`` is its size, without long values that are stored apart;
-    0 if its pages cannot be sampled.
+    row-level security may hide rows from this user. ``size_bytes`` is its size when it was last analyzed,
+    None if it never was. ``where`` is the condition that selects its rows (``condition.py``); empty for all
+    rows. ``pages`` is its size now, without long values that are stored apart; 0 if its pages cannot be
+    sampled.
     """
 
     name: TableName
@@ -62,6 +78,7 @@ class Relation:
     is_parent: bool
     pgvector_schema: str | None
     is_filtered: bool = False
+    size_bytes: int | None = None
     where: str = ""
     pages: int = 0
 
@@ -84,11 +101,15 @@ class Relation:
         return self.rows_where(())
 
     def rows_where(
-        self, conditions: Iterable[sql.Composable], sampling: sql.Composable | None = None
+        self,
+        conditions: Iterable[sql.Composable],
+        sampling: sql.Composable | None = None,
+        leaf: TableName | None = None,
     ) -> sql.Composable:
         """Like ``rows``, but only the rows for which all of ``conditions`` are true. ``sampling`` is a
-        TABLESAMPLE clause."""
-        table = sql.SQL("{} AS t").format(self.name.identifier)
+        TABLESAMPLE clause. ``leaf`` is the only table to read, of those that store the rows."""
+        name = self.name.identifier if leaf is None else sql.SQL("ONLY {}").format(leaf.identifier)
+        table = sql.SQL("{} AS t").format(name)
         if sampling is not None:
             table = sql.SQL("{} {}").format(table, sampling)
         all_of = [condition for condition in (self.condition, *conditions) if condition is not None]
@@ -148,4 +169,5 @@ def _relation(connection: psycopg.Connection[Any], table: TableName, relation: A
         is_parent=has_children,
         pgvector_schema=relation.pgvector,
         is_filtered=relation.is_filtered,
+        size_bytes=relation.size_bytes or None,
     )

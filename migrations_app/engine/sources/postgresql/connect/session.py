@@ -119,6 +119,11 @@ class Session:
         return make_conninfo(text, options=_UNQUOTED) if row[0] == "on" else text
 
     @property
+    def server_version(self) -> int:
+        """The version of the server as a number: 140003 is 14.3."""
+        return self._open().info.server_version
+
+    @property
     def is_sql_ascii(self) -> bool:
         """True if the encoding of the database is SQL_ASCII: its texts may not be valid UTF-8 and are read as
         bytes."""

@@ -5,7 +5,7 @@ ADBC streams only statements without bound parameters.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -34,13 +34,15 @@ _BATCH_BYTES = "adbc.postgresql.batch_size_hint_bytes"
 
 @dataclass(frozen=True, slots=True)
 class BatchReader:
-    """A reader that runs one statement. ``seconds`` is its time limit, for samples."""
+    """A reader that runs one statement. ``seconds`` is its time limit, for samples. ``on_open`` is called
+    when the statement runs, and so holds its lock on the table."""
 
     session: Session
     select: Select
     batch_bytes: int
     stop: StopToken
     seconds: float | None = None
+    on_open: Callable[[], None] = lambda: None
 
     def batches(self) -> Generator[Batch, None, None]:
         """Yield the rows in the statement's order. After a stop, its reason is raised within half a second,
@@ -51,6 +53,7 @@ class BatchReader:
             options = {_BATCH_BYTES: str(self.batch_bytes)}
             cursor.adbc_statement.set_options(**options)
             with stoppable(cursor.adbc_cancel, self.stop), _stream(cursor, self.select.text()) as stream:
+                self.on_open()
                 for rows in stream:
                     self.stop.check()
                     yield _batch(self.select, rows, done, is_sql_ascii=self.session.is_sql_ascii)
@@ -127,11 +130,21 @@ def _cursor(select: Select, rows: pa.RecordBatch) -> Cursor:
 
 
 def _locators(select: Select, rows: pa.RecordBatch, done: int) -> pa.Array:
-    """The key of each row, with its parts joined as in a joined key. Without an order, also the row's number
-    in this read."""
+    """The key of each row, with its parts joined as in a joined key. Without an order, also the row's place,
+    or its number in this read."""
+    keys = [rows.column(place).cast(pa.string()).fill_null("NULL") for place in select.locators]
+    if select.order:
+        return joined(keys)
+    named = _places(select, rows) if select.place is not None else _numbers(rows, done)
+    return pc.binary_join_element_wise(joined(keys), named, ", ") if keys else named
+
+
+def _numbers(rows: pa.RecordBatch, done: int) -> pa.Array:
     numbers = pa.array(np.arange(done + 1, done + rows.num_rows + 1)).cast(pa.string())
-    numbered = pc.binary_join_element_wise("row", numbers, " ")
-    if not select.locators:
-        return numbered
-    keys = joined([rows.column(place).cast(pa.string()).fill_null("NULL") for place in select.locators])
-    return keys if select.order else pc.binary_join_element_wise(keys, numbered, ", ")
+    return pc.binary_join_element_wise("row", numbers, " ")
+
+
+def _places(select: Select, rows: pa.RecordBatch) -> pa.Array:
+    assert select.place is not None
+    table = "" if select.leaf in (None, select.relation.name) else f"{select.leaf} "
+    return pc.binary_join_element_wise(f"{table}ctid", rows.column(select.place).cast(pa.string()), " ")

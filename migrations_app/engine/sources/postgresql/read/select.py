@@ -12,6 +12,7 @@ from migrations_app.engine.errors import SourceChanged
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
 from migrations_app.engine.model.joined_key_text import split_joined
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.sources.postgresql.catalogue.names import TableName
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.types import TEXT, Reading, key_reading, reading_as
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
@@ -20,6 +21,14 @@ _ALIAS = "t"
 # A read in key order should use the index of the key: sorting first would delay the first row, and each
 # resumed read would sort again. Without a suitable index, PostgreSQL sorts anyway.
 _IN_ORDER = {"enable_sort": "off"}
+# A read by places must return the rows in the order of their places, so it must not use an index.
+_AS_STORED = {
+    "enable_indexscan": "off",
+    "enable_indexonlyscan": "off",
+    "enable_bitmapscan": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+_PLACE = "t.ctid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class Select:
     """The parts of a statement. An expression that is needed several times is selected only once.
 
     ``drawn`` is a FROM item called ``t`` with some of the selected rows, instead of all.
+    ``leaf`` is the only table that is read, if it is not the whole relation. ``place`` is the position of the
+    place (``ctid``) of the row in the result, if the rows are read in the order of their places.
     """
 
     relation: Relation
@@ -50,6 +61,8 @@ class Select:
     limit: int | None = None
     drawn: sql.Composable | None = None
     may_sort: bool = False
+    leaf: TableName | None = None
+    place: int | None = None
 
     def add(self, expression: LiteralString, column: PostgresColumn) -> int:
         """Select an expression and return its position in the result."""
@@ -73,8 +86,23 @@ class Select:
         self.order = tuple(key)
         for name in key:
             column = self.relation.column(name)
-            whole = column.family in ("int2", "int4", "int8")
-            self.cursor.append(self.add("{c}" if whole else TEXT, column))
+            self.cursor.append(self.add(_exact_reading(column), column))
+
+    def read_pieces_of(self, leaf: TableName, first_block: int, end_block: int | None) -> None:
+        """Read only the rows of ``leaf`` in these blocks, in the order of their places."""
+        self.leaf = leaf
+        self.place = self.expressions.setdefault(f"{_PLACE}::text", len(self.expressions))
+        self.cursor.append(self.place)
+        self._compare_place(">=", f"({first_block},0)")
+        if end_block is not None:
+            self._compare_place("<", f"({end_block},0)")
+
+    def continue_after(self, place: str) -> None:
+        """Read only the rows after ``place``."""
+        self._compare_place(">", place)
+
+    def _compare_place(self, operator: LiteralString, place: str) -> None:
+        self.conditions.append(sql.SQL(f"{_PLACE} {operator} {{}}").format(sql.Literal(place)))
 
     def add_locators(self, key: Iterable[str]) -> None:
         """Select the columns that name a row in reports."""
@@ -102,6 +130,8 @@ class Select:
     @property
     def planner(self) -> dict[str, str]:
         """The planner settings that make the first rows arrive in order and without delay."""
+        if self.place is not None:
+            return _AS_STORED
         if not self.order:
             return {"max_parallel_workers_per_gather": "0"} if self.limit is not None else {}
         return {} if self.may_sort else _IN_ORDER
@@ -110,7 +140,7 @@ class Select:
         """The statement, without parameters to bind."""
         # A statement must select something, even for a plan without columns: its rows are still counted.
         items = [f"{text} AS c{place}" for text, place in self.expressions.items()] or ["1 AS c0"]
-        rows = self.drawn or self.relation.rows_where(self.conditions)
+        rows = self.drawn or self.relation.rows_where(self.conditions, leaf=self.leaf)
         parts = [f"SELECT {', '.join(items)} FROM {rows.as_string()}"]
         if self.order:
             names = (sql.Identifier(_ALIAS, name).as_string() for name in self.order)
@@ -129,8 +159,8 @@ def select_columns(relation: Relation, plan: ReadPlan) -> Select:
 
 
 def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequence[str] | None) -> Select:
-    """Return the statement that reads the rows of a slice after a cursor. ``bounds`` come from
-    ``PostgresSource.slices``."""
+    """Return the statement that reads the rows of a range of the key after a cursor, or without a key all
+    rows. ``bounds`` come from ``PostgresSource.slices``."""
     select = select_columns(relation, plan)
     key = bounds["key"]
     # Two rows may have the same key in the plan, but must not have the same locator in a report.
@@ -143,6 +173,26 @@ def select_slice(relation: Relation, plan: ReadPlan, bounds: Any, after: Sequenc
     if bounds["to"]:
         select.compare(key, "<=", bounds["to"])
     return select
+
+
+def select_piece(relation: Relation, plan: ReadPlan, piece: Any, after: str | None) -> Select:
+    """Return the statement that reads the rows of a piece (``stored_ranges.py``) after a place."""
+    select = select_columns(relation, plan)
+    select.add_locators(plan.key)
+    select.read_pieces_of(TableName(*piece["table"]), piece["from"], piece["to"])
+    if after is not None:
+        select.continue_after(after)
+    return select
+
+
+def exact_text(column: PostgresColumn) -> sql.Composed:
+    """Return the expression of the exact text of a key part, from which its value can be restored."""
+    return expand(TEXT, column)
+
+
+def _exact_reading(column: PostgresColumn) -> LiteralString:
+    """Like ``exact_text``, but whole numbers need not become texts."""
+    return "{c}" if column.family in ("int2", "int4", "int8") else TEXT
 
 
 def exact_value(relation: Relation, wanted: ReadColumn) -> sql.Composed:
