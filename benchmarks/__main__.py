@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import contest, engines, json_pages, parts, shapes
+from benchmarks import contest, engines, json_pages, opened_documents, parts, shapes
 from benchmarks.contestants import Task
 from benchmarks.dataset import Shape
 from benchmarks.report import Table
@@ -136,6 +136,14 @@ def json(bench: Bench) -> Table:
     return table
 
 
+def documents(bench: Bench) -> Table:
+    """Keys taken out of JSON documents, on one core."""
+    title = "Five keys of JSON documents become fields, the rest stays: one core"
+    table = Table("documents", title, opened_documents.HEADINGS, (36, 30))
+    opened_documents.measure_documents(table, bench.options.turns)
+    return table
+
+
 def _rows_for(target: str, rows: int) -> int:
     return rows // LITE_DIVISOR if target == LITE else rows
 
@@ -148,9 +156,10 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "memory": memory,
     "sizes": sizes,
     "json": json,
+    "documents": documents,
 }
 # These need neither a source nor a target.
-WITHOUT_ENGINES = frozenset({"json"})
+WITHOUT_ENGINES = frozenset({"json", "documents"})
 
 
 def main() -> None:

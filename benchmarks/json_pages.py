@@ -124,9 +124,9 @@ def measure_pages(table: Table, turns: int) -> None:
             return list(map(orjson.loads, texts))
 
         ways = {
-            "orjson.loads": _seconds(loads, turns),
-            "texts": _seconds(of_texts, turns),
-            "answer": _seconds(of_answer, turns),
+            "orjson.loads": seconds_of(loads, turns),
+            "texts": seconds_of(of_texts, turns),
+            "answer": seconds_of(of_answer, turns),
         }
         rejected = {"texts": len(of_texts().rejected), "answer": len(of_answer().rejected)}
         for what, seconds in ways.items():
@@ -136,7 +136,7 @@ def measure_pages(table: Table, turns: int) -> None:
             )
 
 
-def _seconds(work: Callable[[], object], turns: int) -> float:
+def seconds_of(work: Callable[[], object], turns: int) -> float:
     """Return the processor seconds of the fastest run."""
     best = float("inf")
     for _ in range(REPETITIONS * turns):

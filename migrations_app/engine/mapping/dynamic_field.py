@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from typing import Any
 
 import orjson
@@ -15,11 +14,11 @@ import pyarrow.compute as pc
 from migrations_app.engine.mapping.checks.column_checks import rows_of_items, rows_where
 from migrations_app.engine.mapping.checks.findings import Finding, finding_of
 from migrations_app.engine.mapping.checks.json_checks import check_json_text
-from migrations_app.engine.model.json.documents import Members, to_json
+from migrations_app.engine.model.json.documents import members, to_json
 from migrations_app.engine.model.limits import MAX_JSON_BYTES
 from migrations_app.engine.model.target_schema import META
 
-_EMPTY = pa.scalar("{}")
+EMPTY_OBJECT = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +32,12 @@ class DynamicColumnValues:
 
 @dataclass(frozen=True, slots=True)
 class DynamicObjects:
-    """Keys and values that go into the dynamic field: one object for each row, from the column ``name``."""
+    """Keys and values that go into the dynamic field, from the column ``name``: the text of an object for
+    each row. ``names`` are all keys that occur in them."""
 
     name: str
-    objects: Sequence[Members]
+    texts: Sequence[bytes]
+    names: Set[str]
 
 
 def dynamic_field_column(
@@ -50,8 +51,8 @@ def dynamic_field_column(
     columns = [part for part in parts if isinstance(part, DynamicColumnValues)]
     objects = [part for part in parts if isinstance(part, DynamicObjects)]
     if not parts:
-        return pa.repeat(_EMPTY, rows), ()
-    texts = pa.array(list(_texts(columns, objects, rows)), pa.binary()).cast(pa.string())
+        return pa.repeat(pa.scalar(EMPTY_OBJECT.decode()), rows), ()
+    texts = pa.array(_texts(columns, objects), pa.binary()).cast(pa.string())
     names = {META, *fields, *(column.key for column in columns)}
     return texts, (
         *_keys_taken(objects, names),
@@ -61,26 +62,32 @@ def dynamic_field_column(
     )
 
 
-def _texts(
-    columns: Sequence[DynamicColumnValues], objects: Sequence[DynamicObjects], rows: int
-) -> Iterator[bytes]:
-    keys = [column.key for column in columns]
-    values = zip(*map(_json_values, columns), strict=True) if columns else repeat((), rows)
-    for row, row_values in enumerate(values):
-        document = dict(zip(keys, row_values, strict=True))
-        for part in objects:
-            document |= part.objects[row]
-        yield to_json(document)
+def _texts(columns: Sequence[DynamicColumnValues], objects: Sequence[DynamicObjects]) -> Sequence[bytes]:
+    parts = [part.texts for part in objects]
+    if columns:
+        keys = [column.key for column in columns]
+        rows = zip(*map(_json_values, columns), strict=True)
+        parts.insert(0, [to_json(dict(zip(keys, values, strict=True))) for values in rows])
+    return parts[0] if len(parts) == 1 else [*map(_merged, zip(*parts, strict=True))]
+
+
+def _merged(texts: Sequence[bytes]) -> bytes:
+    """Return several objects as one."""
+    return b"{" + b",".join(text[1:-1] for text in texts if text != EMPTY_OBJECT) + b"}"
 
 
 def _keys_taken(objects: Sequence[DynamicObjects], names: set[str]) -> Iterator[Finding]:
     """Yield findings for rows with a key whose name is already in use."""
     for number, part in enumerate(objects):
+        earlier = [other for other in objects[:number] if part.names & other.names]
+        if not (part.names & names or earlier):
+            continue
         reasons: dict[int, str] = {}
-        for row, document in enumerate(part.objects):
-            used = names.intersection(document) if document else ()
-            for other in objects[:number]:
-                used = used or other.objects[row].keys() & document.keys()
+        for row, text in enumerate(part.texts):
+            keys = members(text).keys()
+            used = names & keys
+            for other in earlier:
+                used = used or members(other.texts[row]).keys() & keys
             if used:
                 reasons[row] = _KEY_TAKEN.format(min(used), part.name)
         if reasons:

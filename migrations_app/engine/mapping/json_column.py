@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,27 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, finding_of, with_field
-from migrations_app.engine.mapping.checks.json_checks import check_json_text
+from migrations_app.engine.mapping.checks.findings import NO_ROWS, Finding, Rows, with_field
 from migrations_app.engine.mapping.columns import ColumnResult, SourceColumns, check_values, replace_nulls
-from migrations_app.engine.mapping.dynamic_field import DynamicObjects
+from migrations_app.engine.mapping.documents import TakenKeys, take_keys
+from migrations_app.engine.mapping.dynamic_field import EMPTY_OBJECT, DynamicObjects
 from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.mapping.values.truncate import truncate
 from migrations_app.engine.model.batch import ReadColumn
-from migrations_app.engine.model.json.documents import (
-    MAX_DEPTH,
-    MISSING,
-    Members,
-    TooDeep,
-    copied,
-    find,
-    members,
-    place,
-    remove,
-)
+from migrations_app.engine.model.json.documents import MISSING, Members, members, place, remove, to_json
 from migrations_app.engine.model.target_schema import TargetField
-
-_KINDS = {"[": "a list", '"': "text", "t": "true", "f": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,33 +47,31 @@ class FixedKey:
     keeps_mismatches: bool = False
     mismatch_key: str = ""
 
-    def map_documents(self, documents: Sequence[Members]) -> tuple[ColumnResult, Rows]:
+    def map_values(self, values: Sequence[Any]) -> tuple[ColumnResult, Rows]:
         """Return the field, and the rows whose value goes into the dynamic field instead."""
-        values, cut_rows, findings = self._convert(documents)
+        column, cut_rows, findings = self._convert(values)
         mismatched = NO_ROWS
         if findings and self.keeps_mismatches:
             mismatched = np.unique(np.concatenate([finding.rows for finding in findings]))
-            values, findings = _null_at(values, mismatched), ()
+            column, findings = _null_at(column, mismatched), ()
             cut_rows = np.setdiff1d(cut_rows, mismatched)
-        values, null_findings = replace_nulls(values, values, self.target, self.path, self.fill)
+        column, null_findings = replace_nulls(column, column, self.target, self.path, self.fill)
         findings = with_field((*findings, *null_findings), self.path)
-        return ColumnResult({self.target.name: values}, (), findings, cut=cut_rows), mismatched
+        return ColumnResult({self.target.name: column}, (), findings, cut=cut_rows), mismatched
 
-    def mismatches(self, documents: Sequence[Members]) -> tuple[Finding, ...]:
+    def mismatches(self, values: Sequence[Any]) -> tuple[Finding, ...]:
         """Return findings for the values that the field cannot hold."""
-        return self._convert(documents)[2]
+        return self._convert(values)[2]
 
-    def _convert(self, documents: Sequence[Members]) -> tuple[pa.Array, Rows, tuple[Finding, ...]]:
-        """Return the values, the rows with a truncated text, and findings for values that do not fit.
+    def _convert(self, values: Sequence[Any]) -> tuple[pa.Array, Rows, tuple[Finding, ...]]:
+        """Return the column, the rows with a truncated text, and findings for values that do not fit.
 
         Values of another type are NULL; values that break another rule of the field stay in.
         """
         spec = self.target.spec
-        values, findings = convert_values(
-            [find(document, self.parts) for document in documents], spec, self.path
-        )
-        values, cut_rows = truncate(values, spec) if self.truncates else (values, NO_ROWS)
-        return values, cut_rows, (*findings, *check_values(values, self.target, self.path))
+        column, findings = convert_values(values, spec, self.path)
+        column, cut_rows = truncate(column, spec) if self.truncates else (column, NO_ROWS)
+        return column, cut_rows, (*findings, *check_values(column, self.target, self.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,83 +92,75 @@ class OpenedColumn:
         return (self.read,)
 
     def map_rows(self, columns: SourceColumns, rows: int) -> ColumnResult:
-        documents, findings = read_documents(columns[self.read], self.name)
-        parts = [key.map_documents(documents) for key in self.fixed]
-        mismatched = [rows for _, rows in parts]
-        single_keys = tuple(self._single_keys(documents, mismatched))
-        rest: list[DynamicObjects] = []
+        wanted = [*((key.parts, None) for key in self.fixed), *((key.parts, MISSING) for key in self.moved)]
+        taken = take_keys(columns[self.read], self.name, wanted, keeps_rest=self.keeps_rest)
+        number = len(self.fixed)
+        results = [
+            key.map_values(values) for key, values in zip(self.fixed, taken.values[:number], strict=True)
+        ]
+        mismatches = [
+            _Mismatches(key, values, rows.tolist())
+            for key, values, (_, rows) in zip(self.fixed, taken.values, results, strict=False)
+        ]
+        staying = [found for found in mismatches if not found.key.mismatch_key and found.rows]
+        meta: list[DynamicObjects] = []
         if self.keeps_rest:
-            self._remove_mapped_keys(documents, mismatched)
-            rest.append(DynamicObjects(self.name, documents))
+            self._put_back(columns[self.read], taken, staying)
+            meta.append(DynamicObjects(self.name, taken.rest, taken.names))
+        meta += map(_moved, self.moved, taken.values[number:])
+        meta += (found.renamed() for found in mismatches if found.key.mismatch_key and found.rows)
+        if staying and not self.keeps_rest:
+            meta.append(self._in_place(staying, rows))
         return ColumnResult(
-            {name: values for result, _ in parts for name, values in result.fields.items()},
-            (*rest, *single_keys),
-            (*findings, *(finding for result, _ in parts for finding in result.findings)),
-            cut=np.concatenate([NO_ROWS, *(result.cut for result, _ in parts)]),
+            {name: values for result, _ in results for name, values in result.fields.items()},
+            tuple(meta),
+            (*taken.findings, *(finding for result, _ in results for finding in result.findings)),
+            cut=np.concatenate([NO_ROWS, *(result.cut for result, _ in results)]),
         )
 
-    def _single_keys(
-        self, documents: Sequence[Members], mismatched: Sequence[Rows]
-    ) -> Iterator[DynamicObjects]:
-        """Yield what goes into the dynamic field separately from the rest: moved keys and mismatches."""
-        for key in self.moved:
-            values = [find(document, key.parts, MISSING) for document in documents]
-            # A copy, because another key may be removed from the original.
-            yield DynamicObjects(key.path, [{} if v is MISSING else {key.key: copied(v)} for v in values])
-        # Values without a ``mismatch_key`` may be members of the same object, so they are collected first.
-        in_place: list[Members] = [{} for _ in documents]
-        for fixed, rows in zip(self.fixed, mismatched, strict=True):
-            renamed: list[Members] = [{} for _ in documents]
-            for row in rows.tolist() if fixed.mismatch_key or not self.keeps_rest else ():
-                value = copied(find(documents[row], fixed.parts))
-                if fixed.mismatch_key:
-                    renamed[row][fixed.mismatch_key] = value
-                else:
-                    place(in_place[row], fixed.parts, value)
-            if any(renamed):
-                yield DynamicObjects(fixed.path, renamed)
-        if any(in_place):
-            yield DynamicObjects(self.name, in_place)
+    def _put_back(self, column: pa.Array, taken: TakenKeys, staying: Sequence[_Mismatches]) -> None:
+        """Leave mismatches in the documents where they were: read these documents again."""
+        by_row: dict[int, set[tuple[str, ...]]] = {}
+        for found in staying:
+            for row in found.rows:
+                by_row.setdefault(row, set()).add(found.key.parts)
+        for row, kept in by_row.items():
+            document = members(column[row].as_py().encode())
+            for parts in {key.parts for key in self.fixed} | {key.parts for key in self.moved}:
+                if parts not in kept:
+                    remove(document, parts)
+            taken.names.update(document)
+            taken.rest[row] = to_json(document)
 
-    def _remove_mapped_keys(self, documents: Sequence[Members], mismatched: Sequence[Rows]) -> None:
-        """Leave only the rest in ``documents``. Mismatches without a ``mismatch_key`` stay where they are."""
-        for key in self.moved:
-            for document in documents:
-                remove(document, key.parts)
-        for fixed, rows in zip(self.fixed, mismatched, strict=True):
-            staying = frozenset() if fixed.mismatch_key else frozenset(rows.tolist())
-            for row, document in enumerate(documents):
-                if row not in staying:
-                    remove(document, fixed.parts)
+    def _in_place(self, staying: Sequence[_Mismatches], rows: int) -> DynamicObjects:
+        """Return the mismatches under their own paths. Several may be members of the same object."""
+        documents: dict[int, Members] = {}
+        for found in staying:
+            for row in found.rows:
+                place(documents.setdefault(row, {}), found.key.parts, found.values[row])
+        texts = [to_json(documents[row]) if row in documents else EMPTY_OBJECT for row in range(rows)]
+        return DynamicObjects(self.name, texts, {found.key.parts[0] for found in staying})
 
 
-def read_documents(column: pa.Array, name: str) -> tuple[list[Members], tuple[Finding, ...]]:
-    """Return the keys of each document, and findings for the documents that cannot be read.
+@dataclass(frozen=True, slots=True)
+class _Mismatches:
+    """The values of a key that go into the dynamic field: those in ``rows``."""
 
-    A document that is NULL, null or cannot be read has no keys.
-    """
-    findings = tuple(check_json_text(column, name, max_bytes=None))
-    bad_rows = {row for finding in findings for row in finding.rows.tolist()}
-    reasons_by_code: dict[str, dict[int, str]] = {"opened_not_object": {}, "json_too_deep": {}}
-    documents: list[Members] = [{} for _ in range(len(column))]
-    for row, text in enumerate(column.cast(pa.binary()).to_pylist()):
-        if text is None or row in bad_rows or text.strip() == b"null":
-            continue
-        try:
-            documents[row] = members(text)
-        except TooDeep:
-            reason = f"“{name}” is nested more than {MAX_DEPTH} levels deep."
-            reasons_by_code["json_too_deep"][row] = reason
-        except ValueError:
-            reason = f"“{name}” is {_kind(text)}; only the keys of an object can be opened."
-            reasons_by_code["opened_not_object"][row] = reason
-    unreadable = (finding_of(reasons, code, name) for code, reasons in reasons_by_code.items() if reasons)
-    return documents, (*findings, *unreadable)
+    key: FixedKey
+    values: Sequence[Any]
+    rows: list[int]
+
+    def renamed(self) -> DynamicObjects:
+        """Return the values under ``mismatch_key``."""
+        texts = [EMPTY_OBJECT] * len(self.values)
+        for row in self.rows:
+            texts[row] = to_json({self.key.mismatch_key: self.values[row]})
+        return DynamicObjects(self.key.path, texts, {self.key.mismatch_key})
 
 
-def _kind(text: bytes) -> str:
-    start = text.lstrip()[:1].decode(errors="replace")
-    return _KINDS.get(start, "a number" if start.isdigit() or start == "-" else "not JSON")
+def _moved(key: MovedKey, values: Sequence[Any]) -> DynamicObjects:
+    texts = [EMPTY_OBJECT if value is MISSING else to_json({key.key: value}) for value in values]
+    return DynamicObjects(key.path, texts, {key.key})
 
 
 def _null_at(values: pa.Array, rows: Rows) -> pa.Array:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from migrations_app.engine.mapping.json_column import read_documents
+from migrations_app.engine.mapping.documents import read_documents
 from migrations_app.engine.mapping.values.convert import convert_values
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.json.documents import Members, plain

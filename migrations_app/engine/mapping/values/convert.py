@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import chain
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from migrations_app.engine.mapping.checks.findings import Finding, finding_of
 from migrations_app.engine.model.json.documents import plain, to_json
 from migrations_app.engine.model.json.values import EXACT_KINDS, TypeMismatch, fit, shown
+from migrations_app.engine.model.limits import FLOAT32_END
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 
 T = MilvusType
@@ -25,8 +27,15 @@ def convert_values(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa
     if spec.type is T.JSON:
         texts = [None if value is None else to_json(value) for value in values]
         return pa.array(texts, pa.binary()).cast(wanted), ()
-    bare = [plain(value) for value in values]
-    if _are_all(bare, spec):
+    bare, kinds = values, set(map(type, values))
+    if not kinds <= _PLAIN:
+        bare = [plain(value) for value in values]
+        kinds = set(map(type, bare))
+    if spec.type is T.FLOAT and kinds <= {float, type(None)}:
+        doubles = pa.array(bare, pa.float64())
+        if (pc.max(pc.abs(doubles)).as_py() or 0.0) < FLOAT32_END:
+            return doubles.cast(wanted), ()
+    if _are_all(bare, kinds - {type(None)}, spec):
         try:
             return pa.array(bare, wanted), ()
         except (pa.ArrowInvalid, OverflowError):
@@ -34,8 +43,11 @@ def convert_values(values: Sequence[Any], spec: TypeSpec, name: str) -> tuple[pa
     return _one_by_one(values, spec, name)
 
 
-def _are_all(values: Sequence[Any], spec: TypeSpec) -> bool:
-    kinds = set(map(type, values)) - {type(None)}
+# Values of these types contain no number as its text.
+_PLAIN = frozenset({type(None), bool, int, float, str})
+
+
+def _are_all(values: Sequence[Any], kinds: Set[type], spec: TypeSpec) -> bool:
     if spec.type is not T.ARRAY:
         return kinds <= EXACT_KINDS.get(spec.type, frozenset())
     if not kinds <= {list} or spec.element_type is None:

@@ -9,8 +9,8 @@ from itertools import chain
 from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.mapping.checks.findings import Finding
 from migrations_app.engine.mapping.compile import fixed_key
-from migrations_app.engine.mapping.json_column import read_documents
-from migrations_app.engine.model.json.documents import Members, remove
+from migrations_app.engine.mapping.documents import read_documents
+from migrations_app.engine.model.json.documents import Members, find, remove
 from migrations_app.engine.model.key_paths import opened_path, path_of
 from migrations_app.engine.model.names import duplicates, free_name
 from migrations_app.engine.model.plan import FieldPlan
@@ -181,7 +181,7 @@ def check_opened_sample(subject: Subject) -> Iterator[Fault]:
         if path is None:
             continue
         key = fixed_key(subject.plan, path, _without_defaults(entry.plan))
-        for finding in key.mismatches(sampled[path.column]):
+        for finding in key.mismatches([find(d, path.parts) for d in sampled[path.column]]):
             if finding.code in _TYPE_FINDINGS:
                 yield _type_mismatch_warning(entry, finding, len(sampled[path.column]))
                 break
