@@ -79,12 +79,12 @@ def complete(
     )
 
 
-def _partitions(collection: CollectionPlan, schema: CollectionSchema) -> dict[str, str]:
+def _partitions(collection: CollectionPlan, schema: CollectionSchema) -> dict[str, str] | None:
     """Return the partitions of the plan. The default keeps those of the source, if it wishes that."""
+    if collection.partitions is not None or not schema.keeps_partitions:
+        return collection.partitions
     is_divided = collection.partition_by is not None or collection.partition_key is not None
-    if collection.partitions is not None or is_divided:
-        return collection.partitions or {}
-    return kept_partitions(schema)
+    return {} if is_divided else kept_partitions(schema)
 
 
 def kept_partitions(schema: CollectionSchema) -> dict[str, str]:

@@ -144,7 +144,9 @@ def _prepare(
         if error.retryable:
             raise
         facts = RowFacts({}, (_source_fault(collection, error),))
-    completed = with_dims(completed, facts.dims).model_copy(update={"partitions": dict(partitions.names)})
+    completed = with_dims(completed, facts.dims)
+    if partitions.names:
+        completed = completed.model_copy(update={"partitions": dict(partitions.names)})
     faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
     warnings = tuple(fault.message for fault in faults if fault.severity == "warning")
     omitted = _left_out(completed, schema, capabilities, append_to) if collection.fields is None else ()

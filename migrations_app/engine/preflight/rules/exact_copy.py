@@ -58,7 +58,7 @@ def _check_additions(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
     if plan.partition_by is not None:
         message = f"“{found.name}” is copied with its own partitions, not with one for each value."
         yield subject.fault("partition_by", "partitions_differ", message, "", NO_PARTITIONS)
-    elif plan.partitions != ({} if found.partition_key else kept_partitions(subject.schema)):
+    elif (plan.partitions or {}) != ({} if found.partition_key else kept_partitions(subject.schema)):
         message = f"The partitions differ from those of “{found.name}”."
         yield subject.fault("partitions", "partitions_differ", message)
     descriptions = {field.name: field.description for field in found.sent_fields}

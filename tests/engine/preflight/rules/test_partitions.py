@@ -234,7 +234,7 @@ NAMED = {"": "nameless", "b c": "b", "ns_a": "a"}
 
 def test_the_partitions_of_a_source_are_kept_by_default_if_it_wishes_that():
     assert completed(keeps_partitions=True).partitions == {"": "_default", "b c": "b_c_502a", "ns_a": "ns_a"}
-    assert completed().partitions == {}
+    assert completed().partitions is None
     assert completed({"partitions": {}}, keeps_partitions=True).partitions == {}
     with_key = completed({"partition_key": "lang"}, keeps_partitions=True)
     assert with_key.partitions == {}
