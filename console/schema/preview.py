@@ -82,6 +82,8 @@ def _fields(table: MappingTable, sample: pa.RecordBatch) -> tuple[list[FieldPlan
             continue
         if field.source not in sample.schema.names:
             continue
+        # The sample has the values in their first type, not as JSON.
+        field = field.model_copy(update={"misfit": None})
         first = source.choices[0].spec if source else field.spec()
         if not _casts(sample.column(field.source), arrow_type(field.spec())):
             stand_ins.append(field.target or field.source)

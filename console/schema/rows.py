@@ -131,6 +131,8 @@ def _length_note(row: FieldRow) -> str:
         parts.append(f"longest in the sample: {number(row.source.longest_bytes)}")
     if row.source.longest_items is not None and row.settings.max_capacity:
         parts.append(f"most items in the sample: {number(row.source.longest_items)}")
+    if row.source.is_sampled and not row.source.opened_from:
+        parts.append("types seen in a sample only")
     note = row.choice.note.rstrip(".") if row.choice else ""
     return " · ".join([*parts, note] if note else parts)
 

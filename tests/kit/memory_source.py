@@ -9,7 +9,7 @@ A test creates a ``MemoryStore``, registers it under a name and opens it by sett
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -78,6 +78,9 @@ class MemoryCollection:
     lost_after: list[int] = field(default_factory=list)
     # How many rows the source's count misses: it lags behind writes. None: the source cannot count.
     count_lag: int | None = 0
+    # Columns that hold the JSON texts of values of any type; their fields are sampled. Only a ``JsonSource``
+    # can read them.
+    mixed: frozenset[str] = frozenset()
     # An empty batch comes before each page: an empty answer is not the end.
     empty_pages: bool = False
     # The schema that a target copies exactly, as of a source that is itself a Milvus.
@@ -111,25 +114,35 @@ class MemoryStore:
 
 
 def memory_collection(
-    rows: pa.RecordBatch, specs: Mapping[str, TypeSpec], key: str | tuple[str, ...] = (), rest: str = ""
+    rows: pa.RecordBatch,
+    specs: Mapping[str, TypeSpec],
+    key: str | tuple[str, ...] = (),
+    rest: str = "",
+    mixed: Collection[str] = (),
 ) -> MemoryCollection:
     """Return ``rows`` with a field for each column. A column without a type in ``specs`` is left out;
-    ``rest`` is the rest field."""
+    ``rest`` is the rest field. The columns ``mixed`` hold the JSON texts of values of any type."""
     columns = (key,) if isinstance(key, str) else key
     fields = tuple(
         SourceField(
             name=name,
             native_type=str(rows.schema.field(name).type),
-            choices=(TypeChoice(specs[name]),) if name in specs else (),
+            choices=_choices(specs.get(name), name in mixed),
             left_out="" if name in specs else "Milvus has no type for it.",
             nullable=name not in columns,
             can_be_key=name in specs and specs[name].type in KEY_TYPES,
             can_open=name in specs and specs[name].type is MilvusType.JSON,
             is_rest=name == rest,
+            is_sampled=name in mixed,
         )
         for name in rows.schema.names
     )
-    return MemoryCollection(rows, fields, SourceKey(columns) if columns else None)
+    return MemoryCollection(rows, fields, SourceKey(columns) if columns else None, mixed=frozenset(mixed))
+
+
+def _choices(spec: TypeSpec | None, is_mixed: bool) -> tuple[TypeChoice, ...]:
+    specs = () if spec is None else (spec, TypeSpec(MilvusType.JSON)) if is_mixed else (spec,)
+    return tuple(map(TypeChoice, specs))
 
 
 def partitioned_by(column: str, collection: MemoryCollection) -> MemoryCollection:
@@ -196,11 +209,13 @@ class MemorySource(Source):
     def describe(self, ref: CollectionRef, sample: int, ctx: ReadContext) -> CollectionSchema:
         found = self._collection(ref)
         wanted = tuple(ReadColumn(f.name, f.choices[0].spec) for f in found.fields if f.choices)
+        rows = found.rows.slice(0, sample)
+        first = Batch(rows, rows.num_rows, _locators(found, 0, rows.num_rows))
         return CollectionSchema(
             ref.name,
             found.fields,
             found.key,
-            _columns(found.rows.slice(0, sample), wanted),
+            self._batch(found, first, ReadPlan(wanted)).rows,
             rows_estimate=found.rows.num_rows,
             exact=found.exact,
             partitions=tuple(found.partitions()) if found.lists_partitions else None,
@@ -245,7 +260,7 @@ class MemorySource(Source):
             ctx.stop.check()
             if found.empty_pages:
                 nothing = Batch(found.rows.slice(0, 0), page[0], pa.array([], pa.string()))
-                yield self._batch(nothing, plan)
+                yield self._batch(found, nothing, plan)
                 ctx.stop.check()
             yield self._page(found, plan, page)
 
@@ -267,9 +282,9 @@ class MemorySource(Source):
         if bad:
             kept = pa.array([row not in found.unreadable for row in range(start, end)])
             rows, names = rows.filter(kept), names.filter(kept)
-        return self._batch(Batch(rows, end, names, rejected), plan)
+        return self._batch(found, Batch(rows, end, names, rejected), plan)
 
-    def _batch(self, page: Batch, plan: ReadPlan) -> Batch:
+    def _batch(self, found: MemoryCollection, page: Batch, plan: ReadPlan) -> Batch:
         """Return the columns of ``plan`` for a page with all columns of the store."""
         return replace(page, rows=_columns(page.rows, plan.columns))
 
@@ -312,19 +327,20 @@ class JsonSource(MinimalSource):
     row.
     """
 
-    def _batch(self, page: Batch, plan: ReadPlan) -> Batch:
+    def _batch(self, found: MemoryCollection, page: Batch, plan: ReadPlan) -> Batch:
         missing = [column.path for column in plan.columns if column.path not in page.rows.schema.names]
         if missing:
             raise SourceChanged(f"The field “{missing[0]}” does not exist.", "Map the collection again.")
         names = [column.path for column in plan.columns]
         rows = page.rows.select(names).to_pylist()
         for column in plan.columns:
-            for row in rows if column.spec.type is MilvusType.JSON else ():
+            is_json = column.spec.type is MilvusType.JSON or column.path in found.mixed
+            for row in rows if is_json else ():
                 if row[column.path] is not None:
                     row[column.path] = orjson.Fragment(row[column.path])
         texts = [orjson.dumps(row) for row in rows]
-        found = rows_of_texts(columns_of(plan), texts, page.locators.to_pylist())
-        return Batch(found.rows, page.after, found.locators, page.rejected + found.rejected)
+        read = rows_of_texts(columns_of(plan), texts, page.locators.to_pylist())
+        return Batch(read.rows, page.after, read.locators, page.rejected + read.rejected)
 
 
 @contextmanager

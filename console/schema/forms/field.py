@@ -82,7 +82,7 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
     if "max_length" in controls:
         controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
     if is_fixed and table.plan.dynamic_field and not row.is_partition_key:
-        if row.source.opened_from:
+        if row.source.is_sampled and choice.spec.type is not MilvusType.JSON:
             controls["misfit"] = forms.ChoiceField(
                 label="Type mismatch", choices=list(TYPE_MISMATCH_CHOICES.items())
             )
@@ -171,7 +171,7 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
         "absent": table.plan.absent_rule(settings),
         "too_long": settings.too_long,
         "metric": _metric(row, table),
-        "misfit": settings.misfit,
+        "misfit": settings.misfit or "reject",
         "dynamic": "on" if row.placement is Placement.DYNAMIC else "",
     }
     prefix = f"{row.anchor}-"

@@ -15,7 +15,7 @@ from migrations_app.engine.model.plan import FieldPlan, IndexPlan
 from migrations_app.engine.model.types import MilvusType
 
 # These options are reset when a field becomes the key.
-KEY_OPTIONS = {"nullable": False, "default": None, "fill_null": None, "too_long": "reject"}
+KEY_OPTIONS = {"nullable": False, "default": None, "fill_null": None, "too_long": "reject", "misfit": None}
 
 
 def read_row(
@@ -127,6 +127,9 @@ def _read_options(settings: FieldPlan, form: FieldForm, submitted: SubmittedForm
     default = submitted.take(form, "default", lambda text: parse(text) if text else None, settings.default)
     rule = "" if nullable else submitted.take(form, "on_null", str, "reject")
     fill = submitted.take(form, "fill_null", parse, settings.fill_null) if rule == "fill" else None
+    misfit = submitted.take(form, "misfit", str, None) or None
+    if misfit == "dynamic" and settings.nullable and not nullable and (default, fill) == (None, None):
+        misfit = None  # the field has no value any more for rows with a type mismatch
     is_text = MilvusType.VARCHAR in (settings.type, settings.element_type)
     too_long = submitted.take(form, "too_long", str, "reject") or "reject"
     update = {
@@ -134,7 +137,7 @@ def _read_options(settings: FieldPlan, form: FieldForm, submitted: SubmittedForm
         "default": default,
         "fill_null": fill,
         "too_long": too_long if is_text else "reject",
-        "misfit": submitted.take(form, "misfit", str, "reject") or "reject",
+        "misfit": misfit,
     }
     is_dynamic = "dynamic" in form.fields and form.add_prefix("dynamic") in form.data
     return settings.model_copy(update=update), is_dynamic or rule == "dynamic"

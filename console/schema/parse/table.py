@@ -60,7 +60,7 @@ def read(
             and may_partition(row)
         ):
             partition_key, placement = settings.target, Placement.FIXED
-            settings = settings.model_copy(update={"nullable": False})
+            settings = settings.model_copy(update={"nullable": False, "misfit": None})
         if placement is not Placement.FIXED and row.choice is not None and row.added is None:
             spare[row.source.name] = settings
         if placement is not Placement.LEFT:
@@ -121,7 +121,7 @@ def _planned(row: FieldRow, settings: FieldPlan, placement: Placement) -> FieldP
     if placement is not Placement.DYNAMIC:
         return settings.model_copy(update={"dynamic": False, "as_": None})
     off: dict[str, Any] = {"target": None, "nullable": None, "default": None, "fill_null": None}
-    off |= {"too_long": "reject", "misfit": "reject", "max_length": None, "max_capacity": None}
+    off |= {"too_long": "reject", "misfit": None, "max_length": None, "max_capacity": None}
     if row.source.opened_from:  # a document key goes into the dynamic field unchanged
         off |= {"type": None, "element_type": None}
     return settings.model_copy(update={"dynamic": True, "as_": settings.target, **off})
@@ -131,4 +131,4 @@ def _never_null(field: FieldPlan, searched: list[FullTextPlan], capabilities: Ca
     """Return the field as not nullable if it has full-text search and the target cannot search NULLs."""
     if capabilities.full_text_null or field.target not in {entry.field for entry in searched}:
         return field
-    return field.model_copy(update={"nullable": False})
+    return field.model_copy(update={"nullable": False, "misfit": None})

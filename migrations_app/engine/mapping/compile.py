@@ -11,6 +11,7 @@ from migrations_app.engine.mapping.columns import AddedColumn, DynamicKeyColumn,
 from migrations_app.engine.mapping.joined_key import JoinedKey
 from migrations_app.engine.mapping.json_column import FixedKey, MovedKey, OpenedColumn
 from migrations_app.engine.mapping.partition import Partitioning
+from migrations_app.engine.mapping.sampled_column import SampledColumn
 from migrations_app.engine.milvus.schema import from_text
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
 from migrations_app.engine.model.key_paths import OpenedPath, opened_path
@@ -118,7 +119,7 @@ def _columns(collection: CollectionPlan) -> Iterator[MappedColumn]:
             target = _target_field(collection, field)
             yield AddedColumn(target, _fill(field, target))
         else:
-            yield _dynamic(field) if field.dynamic else _fixed(collection, field)
+            yield _dynamic(field) if field.dynamic else _column(collection, field)
     for name in dict.fromkeys(collection.open):
         yield _opened(collection, name, [(path, field) for path, field in keys if path.column == name])
 
@@ -158,6 +159,14 @@ def _dynamic(field: FieldPlan) -> DynamicKeyColumn:
     return DynamicKeyColumn(
         ReadColumn(field.source, spec), field.as_ or field.source, _literal(field.fill_null, spec)
     )
+
+
+def _column(collection: CollectionPlan, field: FieldPlan) -> FixedColumn | SampledColumn:
+    if field.misfit != "dynamic":
+        return _fixed(collection, field)
+    name = field.source or ""
+    key = fixed_key(collection, OpenedPath(name, (name,)), field)
+    return SampledColumn(ReadColumn(name, TypeSpec(MilvusType.JSON)), key)
 
 
 def _fixed(collection: CollectionPlan, field: FieldPlan) -> FixedColumn:

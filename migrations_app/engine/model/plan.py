@@ -37,6 +37,8 @@ class FieldPlan(PlanModel):
     """One target field, or one column that goes into the dynamic field (``dynamic: true``).
 
     ``absent`` is the rule for rows that lack this vector; None is that of ``CollectionPlan.absent_rule``.
+    ``misfit`` is the rule for type mismatches. None is the default, which completing a plan fills in as
+    ``dynamic`` where that is proposed; elsewhere, rows with a mismatch are rejected.
     ``column``: ``source`` is the name of a column, although it looks like a document key of an opened column.
     """
 
@@ -51,7 +53,7 @@ class FieldPlan(PlanModel):
     default: Any = None
     fill_null: Any = None
     too_long: Literal["reject", "truncate"] = "reject"
-    misfit: Literal["reject", "dynamic"] = "reject"
+    misfit: Literal["reject", "dynamic"] | None = None
     absent: AbsentRule | None = None
     dynamic: bool = False
     as_: str | None = Field(default=None, alias="as")

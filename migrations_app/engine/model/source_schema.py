@@ -43,7 +43,8 @@ class SourceField:
     that have it, 0 to 1, and ``null_share`` the share in which it is null. ``kinds`` are the kinds of its
     values (“text”), each with the number of rows.
 
-    ``is_sampled``: only a sample supports its types; other rows may have values that do not fit them.
+    ``is_sampled``: only a sample supports its types; other rows may have values that do not fit them. The
+    source can also deliver the field as JSON, with values of any type.
 
     ``is_rest``: this is the rest field, the one field of the collection whose keys the source does not
     declare (a payload, metadata, the rest of a document). It can be opened, and is always opened.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from migrations_app.engine.milvus.capabilities import Capabilities
@@ -56,19 +56,28 @@ def written_choice(field: FieldPlan) -> TypeChoice | None:
     return TypeChoice(TypeSpec(MilvusType(kinds[0]), element_type=element))
 
 
-def with_mismatch_keys(collection: CollectionPlan, fields: Sequence[FieldPlan]) -> list[FieldPlan]:
-    """Return ``fields`` with a key for type mismatches for each field that needs one.
+def with_mismatch_keys(
+    collection: CollectionPlan, fields: Sequence[FieldPlan], rest: Set[str]
+) -> list[FieldPlan]:
+    """Return ``fields`` with a key for type mismatches for each field that needs one. ``rest`` are names of
+    document keys that go into the dynamic field.
 
-    A field needs one if its mismatches go into the dynamic field and its path starts with the name of a field
-    or of another key there.
+    The mismatches of a document key stay at its path, if no field or other key has the name that this path
+    starts with. Those of a column go there under its name, or a name close to it.
     """
     names = {name for field in fields if (name := field.as_ if field.dynamic else field.target)}
     names |= {META, collection.key_name or "id"}
     completed: list[FieldPlan] = []
     for field in fields:
-        path = opened_path(field.source, collection.open)
-        if field.misfit == "dynamic" and not (field.as_ or field.dynamic) and path and path.parts[0] in names:
-            field = field.model_copy(update={"as_": free_name(f"{field.target}_misfit", names)})
-            names.add(field.as_ or "")
+        if field.misfit == "dynamic" and not (field.as_ or field.dynamic or field.added):
+            path = None if field.column else opened_path(field.source, collection.open)
+            name = path.parts[0] if path else field.source or ""
+            if name in names or (path is None and name in rest):
+                name = free_name(f"{field.target}_misfit", names | rest)
+            elif path:
+                name = ""
+            if name:
+                field = field.model_copy(update={"as_": name})
+                names.add(name)
         completed.append(field)
     return completed

@@ -6,7 +6,7 @@ Completing a plan twice gives the same result as completing it once.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,11 +65,13 @@ def complete(
     names = target_names(keyed, schema, capabilities)
     completer = _FieldCompleter(schema, capabilities, keyed, names)
     listed = _listed_fields(keyed, schema, capabilities)
-    fields = with_mismatch_keys(keyed, [completer.complete(field) for field in listed])
+    fields = [completer.complete(field) for field in listed]
+    rest = rest_names(keyed.model_copy(update={"fields": fields}), schema)
+    fields = with_mismatch_keys(keyed, fields, rest)
     return keyed.model_copy(
         update={
             "fields": fields,
-            "key_name": keyed.key_name or (_key_name(keyed, fields, schema) if keyed.makes_key else None),
+            "key_name": keyed.key_name or (_key_name(keyed, fields, rest) if keyed.makes_key else None),
             "key_max_length": _key_length(keyed, schema)
             if keyed.key_max_length is None and keyed.is_joined
             else keyed.key_max_length,
@@ -120,7 +122,22 @@ class _FieldCompleter:
             defaults["nullable"] = field.absent == "null" or (
                 choice is not None and self._is_nullable(defaults["target"], source, choice.spec)
             )
-        return _with_defaults(field, defaults)
+        completed = _with_defaults(field, defaults)
+        if field.misfit is None and self._keeps_mismatches(completed, source):
+            return completed.model_copy(update={"misfit": "dynamic"})
+        return completed
+
+    def _keeps_mismatches(self, field: FieldPlan, source: SourceField) -> bool:
+        """True if values that do not fit may occur, can go into the dynamic field, and leave NULL behind."""
+        return (
+            source.is_sampled
+            and self.collection.dynamic_field
+            and bool(field.nullable)
+            and field.default is None
+            and field.fill_null is None
+            and field.type not in (None, MilvusType.JSON)
+            and not source.is_vector
+        )
 
     def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
         if self.collection.is_kept_key(field.source):
@@ -245,10 +262,9 @@ def _with_key(
     return collection.model_copy(update={"key": AUTO, "keep_source_key": keeps_key and has_old_key})
 
 
-def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], schema: CollectionSchema) -> str:
-    """Return a free name: not the name of a field, nor of a sampled key that goes into the dynamic field."""
-    taken = {name for field in fields for name in (field.target, field.as_) if name}
-    taken |= rest_names(collection.model_copy(update={"fields": [*fields]}), schema)
+def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], rest: Set[str]) -> str:
+    """Return a free name: not the name of a field, nor of a key of the dynamic field (``rest``)."""
+    taken = {name for field in fields for name in (field.target, field.as_) if name} | rest
     return auto_key_name(taken | {full_text.output for full_text in collection.full_text})
 
 

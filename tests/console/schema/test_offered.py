@@ -62,3 +62,31 @@ def test_an_index_for_vectors_without_a_metric_is_refused_before_the_move(
     answer = start(web, selected, create_index="on")
     assert "but the plan has none" in answer.content.decode()
     assert start(web, selected).status_code == 302
+
+
+def test_a_sampled_field_says_so_and_keeps_type_mismatches_unless_the_user_rejects_them(
+    web: Client, source_store: MemoryStore, selected: Draft
+) -> None:
+    change_field(source_store, "title", is_sampled=True)
+    change(web, selected, action="reset")
+    shown = row(web, selected, "title")
+    assert "types seen in a sample only" in shown["length_note"]
+    assert (shown["misfit"].value(), shown["details"]) == (
+        "dynamic",
+        "type mismatches go to the dynamic field",
+    )
+    assert (field(selected, "title")["misfit"], field(selected, "title")["as"]) == ("dynamic", "title_misfit")
+    change(web, selected, like__target="liked")
+    assert page(web, selected).context["preview"].rows[0][2] == "Book 0"
+    change(web, selected, title__misfit="reject")
+    assert (field(selected, "title")["misfit"], field(selected, "title")["as"]) == ("reject", None)
+    assert row(web, selected, "title")["misfit"].value() == "reject"
+    change(web, selected, title__misfit="dynamic")
+    change(web, selected, without=("title__nullable",), title__on_null="reject")
+    assert field(selected, "title")["misfit"] is None
+    change(web, selected, title__nullable="on")
+    assert field(selected, "title")["misfit"] == "reject"
+    change(web, selected, title__misfit="dynamic")
+    change(web, selected, partition_key="key:title")  # a partition key is never NULL
+    assert field(selected, "title")["misfit"] is None
+    assert page(web, selected).context["problem_count"] == 0

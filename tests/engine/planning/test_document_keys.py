@@ -180,7 +180,27 @@ def test_the_keys_of_an_opened_column_are_not_fields_unless_the_plan_lists_them(
     ],
 )
 def test_a_path_without_options_is_completed_from_the_sample(field, expected):
+    if "target" in expected:
+        expected |= {"misfit": "dynamic"}
+    if expected.get("target") not in (None, "y"):  # a value of m.x.y that does not fit stays there
+        expected |= {"as": f"{expected['target']}_misfit"}
     assert completed_field(field) == field | expected
+
+
+@pytest.mark.parametrize(
+    ("options", "plan"),
+    [
+        ({"misfit": "reject"}, {}),
+        ({"nullable": False}, {}),
+        ({"fill_null": 0.0}, {}),
+        ({"type": "JSON"}, {}),
+        ({}, {"dynamic_field": False, "rest": "drop"}),
+        ({}, {"partition_key": "price"}),
+    ],
+)
+def test_no_type_mismatches_are_kept_if_they_cannot_leave_null_behind(options, plan):
+    found = completed_field({"source": "m.price"} | options, **plan)
+    assert (found.get("misfit"), found.get("as")) == (options.get("misfit"), None)
 
 
 def test_type_mismatches_get_another_name_if_a_field_has_the_name_of_the_key():
@@ -293,7 +313,7 @@ ODD = {"source": "m.odd"}
         (fields({"source": "m.lang", "max_length": 70_000}), "value_out_of_range", "fields[2].max_length"),
         (fields(PRICE | {"too_long": "truncate"}), "option_misplaced", "fields[2].too_long"),
         (fields(PRICE | {"fill_null": "x"}), "value_invalid", "fields[2].fill_null"),
-        (fields(PRICE | {"as": "x"}), "option_misplaced", "fields[2].as"),
+        (fields(PRICE | {"misfit": "reject", "as": "x"}), "option_misplaced", "fields[2].as"),
         (fields(PRICE | {"dynamic": True, "type": "INT64"}), "option_misplaced", "fields[2].type"),
         (fields(PRICE | {"dynamic": True, "fill_null": 1}), "option_misplaced", "fields[2].fill_null"),
         (
@@ -401,7 +421,7 @@ def test_the_hint_names_the_column_that_must_be_opened():
     ("field", "words"),
     [
         (
-            ODD | {"type": "INT64"},
+            ODD | {"type": "INT64", "misfit": "reject"},
             (
                 "The value of “m.odd” does not fit in 1 of 4 sampled rows. Such rows are rejected. "
                 '“m.odd” is "x", which'

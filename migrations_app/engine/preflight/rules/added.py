@@ -10,7 +10,7 @@ from migrations_app.engine.planning.added_fields import written_choice
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 # The options that only a field with a source can have, with their usual values.
-_SOURCE_OPTIONS = {"source": None, "dynamic": False, "as_": None, "misfit": "reject", "too_long": "reject"}
+_SOURCE_OPTIONS = {"source": None, "dynamic": False, "as_": None, "misfit": None, "too_long": "reject"}
 
 
 def check_added(subject: Subject) -> Iterator[Fault]:

@@ -148,14 +148,14 @@ def check_type_mismatch_rule(subject: Subject) -> Iterator[Fault]:
         if entry.plan.as_ == "":
             message = f"“as” of “{entry.name}” is empty."
             yield entry.fault("as", "name_empty", message, "Write a name, or leave “as” out.")
-        if entry.plan.misfit == "reject":
+        if entry.plan.misfit != "dynamic":
             if entry.plan.as_ is not None and not entry.plan.dynamic:
                 message = f"“as” names a key of the dynamic field, but “{entry.name}” does not go there."
                 yield entry.fault("as", "option_misplaced", message, "Remove it.", Fix("Remove it", "as", ""))
-        elif not entry.is_key_of_document or entry.plan.dynamic:
+        elif not _may_mismatch(entry):
             message = (
-                "“misfit” applies to keys of opened columns that become fields. "
-                f"“{entry.name}” is not such a key."
+                "“misfit” applies to document keys that become fields, and to fields whose types are known "
+                f"from a sample only. “{entry.name}” is neither."
             )
             yield entry.fault("misfit", "option_misplaced", message, "Remove it.", REJECT_MISFITS)
         elif not subject.plan.dynamic_field:
@@ -171,6 +171,11 @@ def check_type_mismatch_rule(subject: Subject) -> Iterator[Fault]:
             )
             hint = "Make it nullable, or give it a default or fill_null."
             yield entry.fault("misfit", "misfit_needs_null", message, hint, REJECT_MISFITS)
+
+
+def _may_mismatch(entry: FieldEntry) -> bool:
+    is_sampled = entry.is_key_of_document or (entry.source is not None and entry.source.is_sampled)
+    return is_sampled and not entry.plan.dynamic and not entry.is_vector
 
 
 def check_opened_sample(subject: Subject) -> Iterator[Fault]:

@@ -1,0 +1,70 @@
+"""A field whose types are known from a sample only: values that do not fit arrive in the dynamic field."""
+
+import pyarrow as pa
+import pytest
+
+from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources import registry
+from migrations_app.models import JobCollection
+from migrations_app.models.status import Status
+from migrations_app.worker import tasks
+from tests.kit import memory_collection
+from tests.migrations_app.conftest import SPECS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def moved(world, work_off, monkeypatch):
+    """Return a function that moves 2,000 books whose tags are lists from book 1,500 on, after its end."""
+    entry = registry.SourceEntry("memory", "Memory", "", "tests.kit:JsonSource")
+    monkeypatch.setitem(registry.SOURCES, "memory", entry)
+    numbers = range(2000)
+    rows = pa.record_batch(
+        {
+            "id": pa.array(numbers, pa.int64()),
+            "embedding": pa.array([[float(n), 0.5, -1.0] for n in numbers], pa.list_(pa.float32(), 3)),
+            "tags": [f'"tag {n}"' if n < 1500 else f'["tag {n}", "new"]' for n in numbers],
+        }
+    )
+    specs = {**SPECS, "tags": TypeSpec(MilvusType.VARCHAR)}
+    world.source.collections["books"] = memory_collection(rows, specs, key="id", mixed=["tags"])
+
+    def moved(**plan):
+        job = world.job({"source": "books", **plan})
+        tasks.prepare(job.pk)
+        work_off()
+        job.refresh_from_db()
+        return job
+
+    return moved
+
+
+def counters(job):
+    row = JobCollection.objects.with_counters().get(job=job)
+    return row.rows_read, row.rows_written, row.rows_rejected
+
+
+def test_arrays_that_begin_after_the_sample_go_into_the_dynamic_field(world, moved):
+    job = moved()
+
+    assert job.status == Status.SUCCESSFUL, job.error_message
+    assert counters(job) == (2000, 2000, 0)
+    rows = world.target.collections["books"].rows
+    assert (rows[7]["tags"], rows[7].get("$meta")) == ("tag 7", "{}")
+    assert (rows[1600]["tags"], rows[1600]["$meta"]) == (None, '{"tags_misfit":["tag 1600","new"]}')
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"fields": [{"source": "id"}, {"source": "embedding"}, {"source": "tags", "misfit": "reject"}]},
+        {"dynamic_field": False},
+    ],
+    ids=["by choice", "without a dynamic field"],
+)
+def test_they_are_rejected_by_choice_and_without_a_dynamic_field(moved, plan):
+    job = moved(**plan)
+
+    assert job.status == Status.SUCCESSFUL, job.error_message
+    assert counters(job) == (2000, 1500, 500)
