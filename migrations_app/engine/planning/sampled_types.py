@@ -48,21 +48,15 @@ def choices_of(values: Sequence[Any]) -> tuple[TypeChoice, ...]:
     """Return the types for plain values that are not None, the proposed one first.
 
     These are the types that can hold all the values. If there is none, they are those that can hold more than
-    half of them, each with a note on the others. JSON comes last.
+    half of them. JSON comes last.
     """
     if not values:
         return tuple(map(TypeChoice, (_TEXT, _WHOLE, _NUMBER, _BOOLEAN, _JSON)))
     fitting = {spec: sum(fits(value, spec) for value in values) for spec in _candidates(values)}
     whole = [TypeChoice(spec) for spec, count in fitting.items() if count == len(values)]
-    most = [
-        TypeChoice(spec, _note(count, values)) for spec, count in fitting.items() if 2 * count > len(values)
-    ]
+    most = [TypeChoice(spec) for spec, count in fitting.items() if 2 * count > len(values)]
     needs_json = not whole or whole[0].spec.type is T.ARRAY
     return (*(whole or most), *((TypeChoice(_JSON),) if needs_json else ()))
-
-
-def _note(count: int, values: Sequence[Any]) -> str:
-    return f"{len(values) - count:,} of {len(values):,} values in the sample do not fit"
 
 
 def _candidates(values: Sequence[Any]) -> list[TypeSpec]:

@@ -203,14 +203,12 @@ def _without_defaults(plan: FieldPlan) -> FieldPlan:
 
 
 def _type_mismatch_warning(entry: FieldEntry, finding: Finding, sampled: int) -> Fault:
-    result = (
-        "Such values stay in the dynamic field"
-        if entry.plan.misfit == "dynamic"
-        else "Such rows are rejected"
-    )
+    is_kept = entry.plan.misfit == "dynamic"
+    result = "Such values stay in the dynamic field" if is_kept else "Such rows are rejected"
     rows = f"The value of “{entry.name}” does not fit in {len(finding.rows):,} of {sampled:,} sampled rows"
     message = f"{rows}. {result}. {finding.reason(int(finding.rows[0]))}"
-    return entry.fault("type", "sample_misfit", message, "Choose another type.", severity="warning")
+    hint = "" if is_kept else "Choose another type."
+    return entry.fault("type", "sample_misfit", message, hint, severity="warning")
 
 
 def _sampled(subject: Subject) -> Iterator[tuple[str, list[Members]]]:

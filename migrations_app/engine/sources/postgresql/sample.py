@@ -136,7 +136,7 @@ def draws(relation: Relation, columns: Iterable[str], limit: int) -> Iterator[Dr
 # Sorted by a hash of the place of each row, any first rows are a fair draw. They come in the table's order.
 _DRAWN = sql.SQL(
     "(SELECT {0} FROM (SELECT {0}, t.tableoid, t.ctid FROM {1}"
-    " ORDER BY pg_catalog.md5(t.tableoid::text || t.ctid::text) LIMIT {2}) AS t"
+    " ORDER BY pg_catalog.md5(t.ctid::text) LIMIT {2}) AS t"
     " ORDER BY t.tableoid, t.ctid) AS t"
 )
 
