@@ -102,7 +102,7 @@ class Endpoints:
 
     def statement(self) -> str:
         """Return the query that Vectorferry reads with."""
-        relation = self.source._relation(self.task.ref)
+        relation = self.source._relation(self.task.ref, ReadContext())
         return select_slice(relation, self.mapping.read_plan, self.part.bounds, None).text()
 
 

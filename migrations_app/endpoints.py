@@ -6,6 +6,8 @@ The settings are checked by the connector's own model, the addresses by the rule
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.conf import settings as host_settings
@@ -13,15 +15,18 @@ from pydantic import SecretStr, ValidationError
 
 from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
-from migrations_app.engine.errors import Fault, SettingsError
+from migrations_app.engine.errors import ConnectTimeout, Fault, SettingsError, TimeIsUp
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
-from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.engine.targets.base import Target
 from migrations_app.engine.targets.milvus.target import MilvusTarget
 from migrations_app.models import Connection, Job
+
+# How long a page waits for a server. Each web thread serves one page at a time.
+LOOK_SECONDS = 15.0
 
 TARGETS: dict[str, type[Target]] = {"milvus": MilvusTarget}
 
@@ -93,8 +98,29 @@ def open_target(kind: str, settings: dict[str, Any], database: str = "default") 
 def check(kind: str, settings: dict[str, Any], *, is_target: bool) -> ServerInfo:
     """Connect, read the server's name and version, and disconnect. Raises ``FerryError`` with its field."""
     endpoint = open_target(kind, settings) if is_target else open_source(kind, settings)
-    with endpoint:
-        return endpoint.check(ReadContext())
+    with endpoint, looking(endpoint) as ctx:
+        return endpoint.check(ctx)
+
+
+@contextmanager
+def looking(endpoint: Source | Target, ctx: ReadContext | None = None) -> Iterator[ReadContext]:
+    """Yield the context for questions to ``endpoint`` while a user waits for the page.
+
+    Raises ``ConnectTimeout`` if they are not answered in ``LOOK_SECONDS``, or in the time that is left of
+    ``ctx``, whatever the server does or does not do.
+    """
+    with time_limit(ctx or ReadContext(), LOOK_SECONDS) as limited:
+        try:
+            with endpoint.obeying(limited.stop) if isinstance(endpoint, Target) else nullcontext():
+                yield limited
+        except TimeIsUp:
+            raise ConnectTimeout(
+                f"{endpoint.title} on {endpoint.address()} did not answer within {LOOK_SECONDS:g} seconds.",
+                "Check that the server is running and not overloaded, and that no firewall drops its "
+                "answers. Then try again.",
+                code="target_timeout" if isinstance(endpoint, Target) else "source_timeout",
+                field=endpoint.address_field,
+            ) from None
 
 
 def _address_policy() -> AddressPolicy:

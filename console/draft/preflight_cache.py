@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from console.draft import contents
 from migrations_app import endpoints, services
 from migrations_app.engine import preflight
-from migrations_app.engine.errors import Fault, Interrupted, SourceError, TargetError
+from migrations_app.engine.errors import DatabaseMissing, Fault, Interrupted, SourceError, TargetError
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
 from migrations_app.engine.read_context import ReadContext, time_limit
@@ -62,16 +62,19 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
     """Check the plan with both servers, for at most ``SECONDS``, and store the result in the draft. Raises
     ``FerryError`` if one of them cannot be reached."""
     source, target = draft.source_connection, draft.target_connection
-    try:
-        with (
-            time_limit(ReadContext(), SECONDS) as ctx,
-            endpoints.open_source(source.kind, source.settings) as open_source,
-            endpoints.open_target(target.kind, target.settings, contents.database(draft)) as open_target,
-        ):
-            checked = preflight.check_plan(plan, open_source, open_target, ctx)
-            result = _cached(draft, plan, checked, _counts(plan, open_source, ctx), _held(plan, open_target))
-    except Interrupted:
-        result = CachedPreflight(_digest(draft, plan), timezone.now(), is_whole=False)
+    with (
+        endpoints.open_source(source.kind, source.settings) as open_source,
+        endpoints.open_target(target.kind, target.settings, contents.database(draft)) as open_target,
+    ):
+        # First, and with a time of its own: the user is asked before one of these collections is dropped.
+        with endpoints.looking(open_target):
+            held = _held(plan, open_target)
+        try:
+            with time_limit(ReadContext(), SECONDS) as ctx, open_target.obeying(ctx.stop):
+                checked = preflight.check_plan(plan, open_source, open_target, ctx)
+                result = _cached(draft, plan, checked, _counts(plan, open_source, ctx), held)
+        except Interrupted:
+            result = CachedPreflight(_digest(draft, plan), timezone.now(), held=held, is_whole=False)
     state = draft.state | {CHECKED: _ADAPTER.dump_python(result, mode="json")}
     services.draft_save(draft=draft, state=state)
     return result
@@ -92,7 +95,7 @@ def _counts(plan: Plan, source: Source, ctx: ReadContext) -> dict[str, int]:
 def _held(plan: Plan, target: Target) -> dict[str, ExistingRows]:
     """Return the existing collections that are to be replaced or added to, with their rows."""
     held: dict[str, ExistingRows] = {}
-    with suppress(Interrupted, TargetError):
+    with suppress(TargetError, DatabaseMissing):
         taken = target.collections()
         for collection in plan.collections:
             name = collection.target or ""

@@ -9,13 +9,12 @@ from typing import Any
 from console.html_anchors import anchor
 from console.model_forms.form import ModelForm, summary
 from console.model_forms.widgets import MultiChoice
+from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
-from migrations_app.engine.errors import FerryError, Interrupted, SourceUnavailable
+from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.read_context import ReadContext, time_limit
+from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
-
-SECONDS = 15.0
 
 
 class RowSelectionForm(ModelForm):
@@ -44,17 +43,14 @@ class RowSelectionForm(ModelForm):
         and none is."""
         return bool(self.errors) or (any(self._unlisted()) and not self.words)
 
-    def ask_values(self, source: Source, control: str = "") -> None:
+    def ask_values(self, source: Source, ctx: ReadContext, control: str = "") -> None:
         """Ask the source for the values of its controls, or only of the one with this HTML name."""
         ref = CollectionRef(self.name, dict(self.select))
         for key, widget in self._unlisted():
             if control in ("", self.add_prefix(key)):
                 try:
-                    with time_limit(ReadContext(), SECONDS) as ctx:
+                    with endpoints.looking(source, ctx):
                         widget.offer(source.choices(ref, key, ctx))
-                except Interrupted:
-                    message = f"The source did not answer within {SECONDS:g} seconds."
-                    widget.error = SourceUnavailable(message, "Try again.")
                 except FerryError as error:
                     widget.error = error
 

@@ -25,7 +25,6 @@ from migrations_app.engine.planning.source_values import missing_values
 from migrations_app.engine.planning.target_names import default_targets
 from migrations_app.engine.preflight.scans.existing import rows_in
 from migrations_app.engine.preflight.scans.same_collection import find_source
-from migrations_app.engine.read_context import ReadContext
 from migrations_app.models import Draft
 
 PROBLEMS = "problems"  # remembered with the draft object, not stored
@@ -95,9 +94,10 @@ def _described(draft: Draft, plans: Iterable[CollectionPlan]) -> dict[str, Colle
     with endpoints.open_source(connection.kind, connection.settings) as source:
         for plan in plans:
             try:
-                if fault := next(missing_values(source, plan.ref, ReadContext()), None):
-                    raise SourceError(fault.message, fault.hint, code=fault.code, path=fault.path)
-                schemas[plan.source] = describe_with_keys(source, plan.ref, plan.open, ReadContext())
+                with endpoints.looking(source) as ctx:
+                    if fault := next(missing_values(source, plan.ref, ctx), None):
+                        raise SourceError(fault.message, fault.hint, code=fault.code, path=fault.path)
+                    schemas[plan.source] = describe_with_keys(source, plan.ref, plan.open, ctx)
             except FerryError as error:
                 if error.path.startswith("select."):
                     raise DescribeFailed(plan.source, error) from error
@@ -176,11 +176,13 @@ def _existing(draft: Draft, name: str) -> Existing | None:
         endpoints.open_source(read.kind, read.settings) as source,
         endpoints.open_target(written.kind, written.settings, contents.database(draft)) as target,
     ):
-        schema = target.describe(name)
-        if schema is None:
-            return None
-        rows = rows_in(target, name)
-        own = find_source(name, contents.chosen(draft), source, target, ReadContext())
+        with endpoints.looking(target):
+            schema = target.describe(name)
+            if schema is None:
+                return None
+            rows = rows_in(target, name)
+        with endpoints.looking(source) as ctx, endpoints.looking(target, ctx):
+            own = find_source(name, contents.chosen(draft), source, target, ctx)
     return Existing(schema, rows.rows, rows.is_exact, own or "")
 
 

@@ -19,7 +19,6 @@ from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError, SettingsError
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.features import INTRODUCED_IN
-from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Connection, Draft
@@ -125,8 +124,11 @@ def _list_again(draft: Draft) -> Any:
     """List the collections of the source and store the list. Return the error for the page if this fails."""
     connection = draft.source_connection
     try:
-        with endpoints.open_source(connection.kind, connection.settings) as source:
-            listing = tuple(source.collections(ReadContext()))
+        with (
+            endpoints.open_source(connection.kind, connection.settings) as source,
+            endpoints.looking(source) as ctx,
+        ):
+            listing = tuple(source.collections(ctx))
     except FerryError as error:
         url = reverse("wizard_connect", args=[draft.pk])
         return error.as_dict() | {"url": url, "url_label": "Check the connection"}
@@ -139,9 +141,12 @@ def ask_values(page: SelectPage, control: str = "") -> BoundField | None:
     for the one with this HTML name. Return that control; None if there is none."""
     forms = [form for name, form in page.row_selection.items() if name in page.ticked]
     connection = page.draft.source_connection
-    with endpoints.open_source(connection.kind, connection.settings) as source:
+    with (
+        endpoints.open_source(connection.kind, connection.settings) as source,
+        endpoints.looking(source) as ctx,
+    ):
         for form in forms:
-            form.ask_values(source, control)
+            form.ask_values(source, ctx, control)
     return next((field for form in forms for field in form if field.html_name == control), None)
 
 
@@ -165,16 +170,18 @@ def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
 def learn(connection: Connection, database: str) -> TargetFacts:
     """Return the facts of a target, in ``database`` if it exists, else in the default database, else in its
     first."""
-    with endpoints.open_target(connection.kind, connection.settings) as target:
-        server, capabilities, databases = (
-            target.check(ReadContext()),
-            target.capabilities(),
-            target.databases(),
-        )
+    with (
+        endpoints.open_target(connection.kind, connection.settings) as target,
+        endpoints.looking(target) as ctx,
+    ):
+        server, capabilities, databases = target.check(ctx), target.capabilities(), target.databases()
     wanted = [name for name in (database, contents.DEFAULT_DATABASE, *databases) if name in databases]
     if not wanted:
         raise SettingsError("The target has no database.", "Create a database there, and choose it here.")
-    with endpoints.open_target(connection.kind, connection.settings, wanted[0]) as target:
+    with (
+        endpoints.open_target(connection.kind, connection.settings, wanted[0]) as target,
+        endpoints.looking(target),
+    ):
         taken = target.collections()
     title = f"{server.product} {server.version}"
     return TargetFacts(connection.pk, wanted[0], title, capabilities, databases, taken)

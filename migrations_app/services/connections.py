@@ -13,7 +13,6 @@ from django.utils import timezone
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import FerryError, SettingsError
-from migrations_app.engine.read_context import ReadContext
 from migrations_app.models import Connection, Job
 from migrations_app.models.status import ENDED
 
@@ -128,8 +127,8 @@ def _open(connection: Connection) -> Any:
 def connection_test(*, connection: Connection) -> ServerInfo:
     """Connect, read the server's name and version, and store the result. Raises ``ConnectionFailed``."""
     try:
-        with _open(connection) as endpoint:
-            server: ServerInfo = endpoint.check(ReadContext())
+        with _open(connection) as endpoint, endpoints.looking(endpoint) as ctx:
+            server: ServerInfo = endpoint.check(ctx)
     except FerryError as error:
         connection.tested_at, connection.test_error = timezone.now(), error.message
         connection.save(update_fields=("tested_at", "test_error"))

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 Answer = Callable[[socket.socket], None]
 # https://www.postgresql.org/docs/current/protocol-message-formats.html
 SSL_REQUEST = b"\0\0\0\x08\x04\xd2\x16\x2f"
+READY_FOR_QUERY = b"Z\0\0\0\x05I"
+SILENCE_SECONDS = 30
 KEY_DATA = b"K\0\0\0\x0c"
 
 
@@ -41,11 +43,36 @@ def as_a_closing_server(connection: socket.socket) -> None:
 
 def as_a_silent_server(connection: socket.socket) -> None:
     with connection:
-        time.sleep(30)
+        time.sleep(SILENCE_SECONDS)
+
+
+def as_a_silent_tls_server(connection: socket.socket) -> None:
+    """Agree to TLS, then say nothing."""
+    with connection:
+        connection.recv(len(SSL_REQUEST))
+        connection.sendall(b"S")
+        time.sleep(SILENCE_SECONDS)
 
 
 def as_a_relay(port: int) -> Answer:
     return lambda client: _relay(client, port)
+
+
+def as_a_stalling_relay(port: int, last: bytes) -> Answer:
+    """Relay to ``port`` until the server has sent ``last``; then nothing comes any more."""
+
+    def answer(client: socket.socket) -> None:
+        sent = bytearray()
+
+        def stall(data: bytes) -> bytes:
+            if last in sent:
+                time.sleep(SILENCE_SECONDS)
+            sent.extend(data)
+            return data
+
+        _relay(client, port, stall)
+
+    return answer
 
 
 def as_a_pooler(port: int) -> Answer:

@@ -18,9 +18,11 @@ from pymilvus.grpc_gen import milvus_pb2, milvus_pb2_grpc
 
 from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import FerryError, ServerError, ServerUnavailable
+from migrations_app.engine.interruptible import STEP_SECONDS, interruptible
 from migrations_app.engine.milvus.address import grpc_target
 from migrations_app.engine.milvus.errors import from_rpc, from_status
 from migrations_app.engine.milvus.settings import MilvusSettings
+from migrations_app.engine.stop_token import StopToken
 
 CALL_SECONDS = 30.0
 SERVICE = "/milvus.proto.milvus.MilvusService/"
@@ -47,15 +49,22 @@ Translate = Callable[[ServerError], FerryError]
 class Rpc:
     """Calls to one database of one server. Connects on first use, and again after a fork. Thread-safe.
 
-    ``translate`` gives the errors of the end that uses it, a source or a target.
+    ``translate`` gives the errors of the end that uses it, a source or a target. ``stop`` returns the stop
+    that ends each call, but not the sending of rows, whose outcome would then be unknown.
     """
 
     def __init__(
-        self, settings: MilvusSettings, database: str, resolve: Resolve, translate: Translate
+        self,
+        settings: MilvusSettings,
+        database: str,
+        resolve: Resolve,
+        translate: Translate,
+        stop: Callable[[], StopToken] = StopToken,
     ) -> None:
         self.address = settings.address
         self._resolve = resolve
         self._translate = translate
+        self.stop = stop
         self.database = database
         self._ca_cert = settings.ca_cert.encode() if settings.ca_cert else None
         authorization = settings.authorization()
@@ -67,7 +76,9 @@ class Rpc:
 
     def call(self, method: str, request: Any, action: str, timeout_seconds: float = CALL_SECONDS) -> Any:
         """Return the answer to ``request``. ``action`` completes the error message "Milvus did not …"."""
-        invoke = getattr(self._open()[1], method)
+        stop = self.stop()
+        stop.check()
+        invoke = partial(_stoppable, getattr(self._open()[1], method), stop)
         return self._invoke(invoke, request, timeout_seconds, action, sending=False)
 
     def sender(self, method: str) -> Send:
@@ -85,7 +96,7 @@ class Rpc:
             answer = invoke(request, timeout=timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise self._own(from_rpc(error, action, sending=sending)) from None
-        except ValueError as error:  # grpc raises this if the channel was closed meanwhile
+        except (ValueError, grpc.FutureCancelledError) as error:  # the channel was closed meanwhile
             closed = ServerUnavailable(f"Milvus did not {action}: the connection was closed.")
             raise self._own(closed) from error
         if problem := from_status(getattr(answer, "status", answer), action, sending=sending):
@@ -110,7 +121,7 @@ class Rpc:
 
     def _channel(self) -> grpc.Channel:
         """A channel to the addresses that the host has now. The host stays the name for TLS and requests."""
-        addresses = self._resolve(self.address.host)
+        addresses = interruptible(lambda: self._resolve(self.address.host), self.stop().check)
         uses_proxy = _uses_proxy(self.address.host)
         # gRPC asks a proxy for the whole list of addresses as if it were one.
         target = grpc_target(addresses[:1] if uses_proxy else addresses, self.address.port)
@@ -122,6 +133,18 @@ class Rpc:
         if not self.address.tls:
             return grpc.insecure_channel(target, options)
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(self._ca_cert), options)
+
+
+def _stoppable(invoke: Any, stop: StopToken, request: Any, **options: Any) -> Any:
+    """Call ``invoke``, but cancel the call and raise the reason if a stop is requested."""
+    future = invoke.future(request, **options)
+    while True:
+        try:
+            return future.result(timeout=STEP_SECONDS)
+        except grpc.FutureTimeoutError:
+            if stop.is_stopped:
+                future.cancel()
+            stop.check()
 
 
 def _uses_proxy(host: str) -> bool:

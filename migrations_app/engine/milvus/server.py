@@ -11,6 +11,7 @@ from pymilvus.grpc_gen.common_pb2 import ClientInfo
 from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import AuthRefused, FerryError, VersionUnsupported
 from migrations_app.engine.identity import CollectionIdentity, places_of
+from migrations_app.engine.interruptible import interruptible
 from migrations_app.engine.milvus.diagnose import explain
 from migrations_app.engine.milvus.errors import COLLECTION_MISSING, TRANSPORT_CODES
 from migrations_app.engine.milvus.rpc import Rpc
@@ -96,7 +97,11 @@ def connect(rpc: Rpc, settings: MilvusSettings, resolve: Resolve) -> Server:
     except FerryError as error:
         if error.code not in TRANSPORT_CODES:
             raise
-        raise explain(settings.address, resolve, settings.ca_cert, error) from None
+        seen = error
+        why = interruptible(
+            lambda: explain(settings.address, resolve, settings.ca_cert, seen), rpc.stop().check
+        )
+        raise why from None
     return server
 
 

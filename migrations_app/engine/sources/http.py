@@ -26,6 +26,7 @@ from urllib3.response import BaseHTTPResponse
 
 from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.engine.interruptible import STEP_SECONDS
 from migrations_app.engine.sources.http_connections import PORTS, open_pool, tls_context
 from migrations_app.engine.sources.http_failures import HttpFields, failure_error, too_large, undecodable
 from migrations_app.engine.sources.http_statuses import (
@@ -34,11 +35,7 @@ from migrations_app.engine.sources.http_statuses import (
     server_message,
     status_error,
 )
-from migrations_app.engine.sources.stoppable_socket import (
-    STEP_SECONDS,
-    Patience,
-    Phase,
-)
+from migrations_app.engine.sources.stoppable_socket import Patience, Phase
 from migrations_app.engine.stop_token import Deadline, StopToken
 
 # urllib3 logs a line for each request, with the query.

@@ -15,7 +15,6 @@ import errno
 import os
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,12 +26,11 @@ from urllib3.util.wait import wait_for_write
 
 from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import FerryError
+from migrations_app.engine.interruptible import STEP_SECONDS, interruptible
 from migrations_app.engine.stop_token import Deadline, StopToken
 
 Result = TypeVar("Result")
 
-# How often a wait looks for a stop.
-STEP_SECONDS = 0.2
 # If a host has several addresses, each of them gets at least this time.
 LEAST_CONNECT_SECONDS = 2.0
 
@@ -172,7 +170,7 @@ def connect(host: str, port: int, resolve: Resolve) -> StoppableSocket:
     patience = Patience.of_this_thread()
     patience.has_connected = True
     patience.enter(Phase.CONNECT)
-    addresses = _in_thread(lambda: resolve(host), patience)
+    addresses = interruptible(lambda: resolve(host), patience.check)
     problem = OSError("The host has no address.")
     for address in addresses:
         patience.enter(Phase.CONNECT, share=len(addresses))
@@ -195,27 +193,3 @@ def _connected(address: str, port: int) -> StoppableSocket:
         raise
     Patience.of_this_thread().enter(Phase.TLS)
     return opened
-
-
-def _in_thread(ask: Callable[[], Result], patience: Patience) -> Result:
-    """Return what ``ask`` returns, or stop waiting for it: a name server's silence cannot be interrupted."""
-    answers: list[Result] = []
-    failures: list[BaseException] = []
-    is_over = threading.Event()
-
-    def run() -> None:
-        try:
-            answers.append(ask())
-        except BaseException as error:  # noqa: BLE001 (raised again in the waiting thread)
-            failures.append(error)
-        finally:
-            is_over.set()
-
-    threading.Thread(target=run, name="resolve", daemon=True).start()
-    is_over.wait(STEP_SECONDS / 10)
-    while not is_over.is_set():
-        patience.check()
-        is_over.wait(STEP_SECONDS)
-    if failures:
-        raise failures[0]
-    return answers[0]

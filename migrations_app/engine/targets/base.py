@@ -4,8 +4,10 @@ memory target for tests."""
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import pyarrow as pa
 
@@ -105,6 +107,23 @@ class Target(Endpoint):
     def __init__(self, settings: SettingsModel, database: str = "default") -> None:
         super().__init__(settings)
         self.database = database
+        # Every request except ``send`` ends within half a second of this stop, with its reason.
+        self.stop = StopToken()
+
+    @contextmanager
+    def obeying(self, stop: StopToken) -> Iterator[None]:
+        """Let ``stop`` end the requests inside the block. Not for a target that threads share."""
+        before, self.stop = self.stop, stop
+        try:
+            yield
+        finally:
+            self.stop = before
+
+    def in_default_database(self) -> Self:
+        """Return another target: the default database of the same server, with the same limits."""
+        other = type(self)(self.settings)
+        other.address_policy, other.stop = self.address_policy, self.stop
+        return other
 
     @abstractmethod
     def capabilities(self) -> Capabilities:

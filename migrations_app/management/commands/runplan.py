@@ -182,8 +182,9 @@ def _concerns_connecting(fault: Fault, role: str) -> bool:
 
 def _check_endpoint(endpoint: Source | Target) -> None:
     """Raise the error if connecting fails. A missing target database is reported by preflight."""
-    with suppress(DatabaseMissing) if isinstance(endpoint, Target) else nullcontext():
-        endpoint.check(ReadContext())
+    missing = suppress(DatabaseMissing) if isinstance(endpoint, Target) else nullcontext()
+    with missing, endpoints.looking(endpoint) as ctx:
+        endpoint.check(ctx)
 
 
 def _endpoint_fault(error: FerryError, role: str, *, is_saved: bool) -> Fault:

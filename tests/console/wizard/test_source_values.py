@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from console.draft import row_selection
 from console.html_anchors import anchor
+from migrations_app import endpoints
 from migrations_app.models import Connection, Draft
 from tests.console.wizard_helpers import HTMX, change, collection, start, url
 from tests.kit.form_source import NAMESPACES, FormSource
@@ -53,10 +53,10 @@ def test_a_source_that_does_not_answer_holds_the_page_for_a_limited_time(
     web: Client, archive: Draft, target: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FormSource, "namespaces", {"ns_001": 1, "ns_002": -1})
-    monkeypatch.setattr(row_selection, "SECONDS", 0.1)
+    monkeypatch.setattr(endpoints, "LOOK_SECONDS", 0.1)
     asked = sent(target, "values", control=CONTROL)
     text = web.post(url("select", archive), asked).content.decode()
-    assert "The source did not answer within 0.1 seconds." in text
+    assert "did not answer within 0.1 seconds." in text
 
 
 def test_a_chosen_value_that_vanished_is_refused_on_its_control(

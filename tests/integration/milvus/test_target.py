@@ -248,8 +248,8 @@ def test_databases_are_separate(milvus_uri, client):
             load_and_wait(other, name)
 
             assert database in other.databases()
-            assert other.collections(ReadContext()) == (name,)
-            assert other.count(name, ReadContext()) == 7
+            assert other.collections() == (name,)
+            assert other.count(name) == 7
             with MilvusTarget(MilvusSettings(uri=milvus_uri)) as default:
                 assert name not in default.collections()
         finally:

@@ -116,7 +116,7 @@ def test_few_rows_are_found_by_their_index_instead_of_a_scan_of_the_key(pg: Data
         for where in ("tenant = 7", "tenant >= 0"):
             chosen = ref(where, "public.many")
             (part,) = source.slices(chosen, 1, ReadContext())
-            select = source._select(chosen, part, None, plan_of(source, "public.many"))
+            select = source._select(chosen, part, None, plan_of(source, "public.many"), ReadContext())
             for name, value in select.planner.items():
                 connection.execute("SELECT set_config(%s, %s, false)", (name, value))
             explained = connection.execute(f"EXPLAIN {select.text()}").fetchall()  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ TARGET = "collection_target"
 
 
 def database_fault(plan: Plan, target: Target, error: DatabaseMissing) -> Fault:
-    with type(target)(target.settings) as other:
+    with target.in_default_database() as other:
         names = other.databases()
     hint = f"Available databases: {', '.join(names[:20])}." if names else error.hint
     return Fault(error.code, error.message, hint, "target.database", option="database")
@@ -29,7 +29,7 @@ def database_fault(plan: Plan, target: Target, error: DatabaseMissing) -> Fault:
 
 def default_capabilities(target: Target) -> Capabilities:
     """Return the capabilities of the server, read through its default database."""
-    with type(target)(target.settings) as other:
+    with target.in_default_database() as other:
         return other.capabilities()
 
 

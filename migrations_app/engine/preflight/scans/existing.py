@@ -12,7 +12,10 @@ from migrations_app.engine.model.names import name_problem
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.target_schema import TargetSchema
+from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.targets.base import Target
+
+COUNT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,12 @@ class ExistingRows:
 
 
 def rows_in(target: Target, name: str) -> ExistingRows:
-    """Return the number of rows that can be read at once, without a flush, an index or a load."""
+    """Return the number of rows that can be read at once, without a flush, an index or a load: counted if
+    this takes a few seconds at most, else from the statistics."""
     if not target.capabilities().count_needs_load or target.load_state(name).is_loaded:
         try:
-            return ExistingRows(name, target.count(name), is_exact=True)
+            with time_limit(ReadContext(target.stop), COUNT_SECONDS) as ctx, target.obeying(ctx.stop):
+                return ExistingRows(name, target.count(name), is_exact=True)
         except FerryError as error:
             if error.retryable:
                 raise

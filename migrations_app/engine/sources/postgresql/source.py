@@ -96,13 +96,13 @@ class PostgresSource(Source):
         return self.resolve(host)
 
     def check(self, ctx: ReadContext) -> ServerInfo:
-        return check_server(self._session)
+        return check_server(self._asked(ctx))
 
     def collections(self, ctx: ReadContext) -> Iterator[CollectionInfo]:
-        yield from list_collections(self._session)
+        yield from list_collections(self._asked(ctx))
 
     def describe(self, ref: CollectionRef, sample: int, ctx: ReadContext) -> CollectionSchema:
-        relation = check_condition(self._session, self._relation(ref))
+        relation = check_condition(self._session, self._relation(ref, ctx))
         return describe_relation(
             self._session, relation, lambda columns: self._sample(relation, columns, sample, ctx.stop)
         )
@@ -119,12 +119,12 @@ class PostgresSource(Source):
         If one slice is wanted or possible, it contains all rows, and is resumable if it has a key.
         """
         ctx.stop.check()
-        relation = check_condition(self._session, self._relation(ref))
+        relation = check_condition(self._session, self._relation(ref, ctx))
         wanted = min(wanted, MAX_SLICES)
         leaves = leaves_of(self._session, relation) if wanted > 1 else ()
         if leaves and relation.order:
             blocks = sum(leaf.blocks for leaf in leaves)
-            yield from key_ranges(self._session, relation, wanted, blocks, ctx.stop)
+            yield from key_ranges(self._session, relation, wanted, blocks)
         elif leaves and not relation.is_filtered and all(leaf.can_read_in_place for leaf in leaves):
             rows, version = relation.rows_estimate, self._session.server_version
             yield from stored_ranges(leaves, wanted, rows, version)
@@ -138,14 +138,14 @@ class PostgresSource(Source):
         if "pieces" in part.bounds:
             yield from self._read_pieces(ref, part, after, plan, ctx)
             return
-        select = self._select(ref, part, after, plan)
+        select = self._select(ref, part, after, plan, ctx)
         yield from BatchReader(self._session, select, plan.batch_bytes, ctx.stop).batches()
 
     def _read_pieces(
         self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
     ) -> Iterator[Batch]:
         """Read the pieces one after another. A cursor is the number of a piece and a place in it."""
-        relation, left = self._relation(ref), plan.limit
+        relation, left = self._relation(ref, ctx), plan.limit
         first, place = after or (0, None)
         for number, piece in enumerate(part.bounds["pieces"][first:], first):
             select = select_piece(relation, plan, piece, place)
@@ -159,7 +159,7 @@ class PostgresSource(Source):
                 return
 
     def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
-        select = select_columns(self._relation(ref), plan)
+        select = select_columns(self._relation(ref, ctx), plan)
         select.filter_keys(plan.key, [str(key) for key in keys.to_pylist()])
         return BatchReader(self._session, select, plan.batch_bytes, ctx.stop).all_rows()
 
@@ -178,19 +178,26 @@ class PostgresSource(Source):
 
     # ------------------------------------------------------------ helpers
 
-    def _relation(self, ref: CollectionRef) -> Relation:
-        where = PostgresSelection.model_validate(ref.selection).where
-        return replace(load_relation(self._session, ref.name), where=where)
+    def _asked(self, ctx: ReadContext) -> Session:
+        """The session, for a question that ends with the stop of ``ctx``."""
+        self._session.stop = ctx.stop
+        return self._session
 
-    def _select(self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan) -> Select:
-        select = select_slice(self._relation(ref), plan, part.bounds, after)
+    def _relation(self, ref: CollectionRef, ctx: ReadContext) -> Relation:
+        where = PostgresSelection.model_validate(ref.selection).where
+        return replace(load_relation(self._asked(ctx), ref.name), where=where)
+
+    def _select(
+        self, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan, ctx: ReadContext
+    ) -> Select:
+        select = select_slice(self._relation(ref, ctx), plan, part.bounds, after)
         is_small = part.rows_estimate is not None and part.rows_estimate <= SORTED_ROWS
         select.may_sort = is_small and bool(select.relation.where)
         select.limit = plan.limit
         return select
 
     def _measurer(self, ref: CollectionRef, ctx: ReadContext) -> TableMeasurer:
-        return TableMeasurer(self._session, self._relation(ref), ctx.stop)
+        return TableMeasurer(self._session, self._relation(ref, ctx))
 
     def _sample(
         self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int, stop: StopToken

@@ -63,7 +63,7 @@ class MilvusTarget(Target):
                 field="database",
             )
         self._milvus_settings = settings
-        self._rpc = Rpc(settings, self.database, self.resolve, target_error)
+        self._rpc = Rpc(settings, self.database, self.resolve, target_error, lambda: self.stop)
         self._server: server.Server | None = None
 
     def close(self) -> None:

@@ -23,10 +23,11 @@ from migrations_app.engine.sources.postgresql.types.column import (
 
 # Tables with up to this many rows are counted. For larger tables, the estimate in the catalogue is shown.
 COUNTED_ROWS = 10_000
-_TABLES_SECONDS = 10
+# Together less than the time for which a page waits.
+_TABLES_SECONDS = 5
 _ONE_SECONDS = 3
 # After this time, the remaining views are listed without a query on them.
-_ALL_SECONDS = 15
+_ALL_SECONDS = 6
 
 _RELATIONS: LiteralString = (
     """

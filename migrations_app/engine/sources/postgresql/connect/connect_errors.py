@@ -19,7 +19,7 @@ from migrations_app.engine.errors import (
     PrivilegeMissing,
     TlsFailed,
 )
-from migrations_app.engine.sources.postgresql.connect.conninfo import CONNECT_TIMEOUT_SECONDS, PostgresAddress
+from migrations_app.engine.sources.postgresql.connect.conninfo import PostgresAddress
 from migrations_app.engine.sources.postgresql.connect.driver_messages import failure_of
 
 
@@ -219,7 +219,7 @@ def connect_error(error: Exception, address: PostgresAddress) -> ConnectionFaile
         "database": address.database,
         "sslmode": address.sslmode,
         "address": str(address),
-        "seconds": CONNECT_TIMEOUT_SECONDS,
+        "seconds": address.connect_seconds,
         "said": said,
     }
     for refusal in REFUSALS:

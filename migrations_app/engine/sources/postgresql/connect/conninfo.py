@@ -16,6 +16,7 @@ from migrations_app.engine.sources.postgresql.connect.settings import PostgresSe
 
 APPLICATION_NAME = "vectorferry"
 CONNECT_TIMEOUT_SECONDS = 10
+MAX_CONNECT_TIMEOUT_SECONDS = 30
 _LOCAL = "localhost"
 # A path that cannot exist: it keeps libpq from reading files in the home folder of the worker's user.
 _NO_FILE = "/dev/null/none"
@@ -29,7 +30,6 @@ _AUTHORITIES = (
 # The password is always set, even if empty: otherwise libpq would use one from the worker's environment.
 _DEFAULTS = {
     "password": "",
-    "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
@@ -46,6 +46,7 @@ class PostgresAddress:
     database: str
     user: str
     sslmode: str
+    connect_seconds: str
     is_url: bool = False
 
     def field(self, name: str) -> str:
@@ -66,6 +67,7 @@ def address_of(settings: PostgresSettings) -> PostgresAddress:
         database=parts.get("dbname") or user,
         user=user,
         sslmode=parts.get("sslmode") or "prefer",
+        connect_seconds=parts["connect_timeout"],
         is_url=settings.has_url,
     )
 
@@ -209,4 +211,13 @@ def _parameters(settings: PostgresSettings) -> dict[str, str]:
             "password": settings.password.get_secret_value(),
             "sslmode": settings.sslmode,
         }
-    return _DEFAULTS | parts | _FIXED
+    return _DEFAULTS | parts | {"connect_timeout": _connect_timeout(parts)} | _FIXED
+
+
+def _connect_timeout(parts: dict[str, str]) -> str:
+    """The time for one attempt to connect. For libpq, 0 would be no limit."""
+    try:
+        wanted = int(float(parts["connect_timeout"]))
+    except (KeyError, ValueError, OverflowError):
+        wanted = CONNECT_TIMEOUT_SECONDS
+    return str(min(max(wanted, 1), MAX_CONNECT_TIMEOUT_SECONDS))

@@ -7,7 +7,7 @@ each transaction another server connection.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row
 
 from migrations_app.engine.address_guard import Resolve
+from migrations_app.engine.interruptible import interruptible
 from migrations_app.engine.sources.postgresql.connect import sql_ascii
 from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.connect_errors import connect_error
@@ -28,7 +29,8 @@ from migrations_app.engine.sources.postgresql.connect.settings import PostgresSe
 from migrations_app.engine.stop_token import StopToken
 
 QUERY_SECONDS = 20
-CANCEL_SECONDS = 5
+# A server gets this much longer than the time after which it stops a query itself.
+ANSWER_SECONDS = 5
 # VACUUM FULL, ALTER TABLE or LOCK may lock a table for hours: the user gets a message instead of waiting.
 LOCK_SECONDS = 30.0
 
@@ -51,12 +53,16 @@ _BEGIN = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ ONLY"
 
 
 class Session:
-    """One psycopg connection for queries, opened at the first use, and ADBC connections for bulk reads."""
+    """One psycopg connection for queries, opened at the first use, and ADBC connections for bulk reads.
+
+    ``stop`` ends everything that waits for the server: the caller sets it for each question.
+    """
 
     def __init__(self, settings: PostgresSettings, resolve: Resolve) -> None:
         self.address = address_of(settings)
         self._conninfo = Conninfo(settings, resolve)
         self._connection: psycopg.Connection[Any] | None = None
+        self.stop = StopToken()
 
     def close(self) -> None:
         if self._connection is not None:
@@ -66,41 +72,39 @@ class Session:
 
     @contextmanager
     def query(self, what: str, seconds: float | None = QUERY_SECONDS) -> Iterator[psycopg.Connection[Any]]:
-        """Open a read-only transaction in which each statement is limited to ``seconds`` (None: no limit).
+        """Open a read-only transaction in which each statement is limited to ``seconds``. None, for questions
+        about all rows: no limit.
 
         Raises ``ConnectionFailed`` if it cannot connect. Errors in the block become errors about ``what``.
         """
         connection = self._open()
-        with mapped_errors(what), connection.transaction():
+        limit = None if seconds is None else seconds + ANSWER_SECONDS
+        with (
+            stoppable(connection, self.stop, what, limit),
+            mapped_errors(what),
+            connection.transaction(),
+        ):
             connection.execute(_prepared(seconds))
             yield connection
 
-    @contextmanager
-    def long_query(self, what: str, stop: StopToken) -> Iterator[psycopg.Connection[Any]]:
-        """Like ``query``, for questions about all rows: without a time limit, but ``stop`` cancels them."""
-        connection = self._open()
-
-        def cancel() -> None:
-            connection.cancel_safe(timeout=CANCEL_SECONDS)
-
-        with stoppable(cancel, stop), self.query(what, None) as opened:
-            yield opened
-
-    @contextmanager
     def stream(
         self, what: str, seconds: float | None = None, planner: Mapping[str, str] = MappingProxyType({})
-    ) -> Iterator[adbc.Connection]:
-        """Open a new ADBC connection in a read-only transaction, for one bulk read. ``planner`` are planner
-        settings for this transaction."""
+    ) -> AbstractContextManager[adbc.Connection]:
+        """Return a new ADBC connection in a read-only transaction, for one bulk read. It may be opened, used
+        and closed in another thread. ``planner`` are planner settings for this transaction."""
         more = {"client_encoding": sql_ascii.ENCODING} if self.is_sql_ascii else {}
-        conninfo = self._bulk_conninfo(what)
+        prepared = _prepared(seconds, **planner, **more).as_string()
+        return self._streaming(self._bulk_conninfo(what), what, prepared)
+
+    @contextmanager
+    def _streaming(self, conninfo: str, what: str, prepared: str) -> Iterator[adbc.Connection]:
         try:
             connection = adbc.connect(conninfo, autocommit=True)
         except adbc_driver_manager.Error as error:
             raise connect_error(error, self.address) from None
         try:
             with mapped_errors(what):
-                for statement in (_BEGIN, _prepared(seconds, **planner, **more).as_string()):
+                for statement in (_BEGIN, prepared):
                     with connection.cursor() as cursor:
                         cursor.execute(statement)
                 yield connection
@@ -115,7 +119,7 @@ class Session:
         """
         with self.query(what) as connection:
             (row,) = connection.execute("SHOW quote_all_identifiers").fetchall()
-        text = self._conninfo.text()
+        text = interruptible(self._conninfo.text, self.stop.check)
         return make_conninfo(text, options=_UNQUOTED) if row[0] == "on" else text
 
     @property
@@ -131,19 +135,20 @@ class Session:
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            try:
-                self._connection = psycopg.connect(
-                    self._conninfo.text(),
-                    autocommit=True,
-                    prepare_threshold=None,
-                    row_factory=namedtuple_row,
-                )
-            except (psycopg.Error, OSError) as error:
-                # Not “from error”: its text may repeat what the user typed.
-                raise connect_error(error, self.address) from None
-            self._connection.read_only = True
-            self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+            self._connection = interruptible(self._connected, self.stop.check, psycopg.Connection.close)
         return self._connection
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        try:
+            connection: psycopg.Connection[Any] = psycopg.connect(
+                self._conninfo.text(), autocommit=True, prepare_threshold=None, row_factory=namedtuple_row
+            )
+        except (psycopg.Error, OSError) as error:
+            # Not “from error”: its text may repeat what the user typed.
+            raise connect_error(error, self.address) from None
+        connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        return connection
 
 
 def _prepared(seconds: float | None, **more: str) -> sql.Composed:

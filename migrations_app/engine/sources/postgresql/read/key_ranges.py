@@ -12,7 +12,6 @@ from migrations_app.engine.model.batch import Slice
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.read.select import exact_text, expand
-from migrations_app.engine.stop_token import StopToken
 
 # A block of a table holds rows that were written together, so their keys are often neighbours. With 100
 # blocks for each slice, the slices differ by about a tenth.
@@ -28,15 +27,13 @@ _BOUNDS = sql.SQL(
 )
 
 
-def key_ranges(
-    session: Session, relation: Relation, wanted: int, blocks: int, stop: StopToken
-) -> Iterator[Slice]:
+def key_ranges(session: Session, relation: Relation, wanted: int, blocks: int) -> Iterator[Slice]:
     """Yield ``wanted`` ranges of the key (fewer if there are fewer rows), of about the same number of rows.
 
     The first range has no lower bound and the last one no upper bound, so together they contain every key.
     ``blocks`` is the size of the relation on disk.
     """
-    bounds = _bounds(session, relation, wanted, blocks, stop)
+    bounds = _bounds(session, relation, wanted, blocks)
     ends = [None, *bounds, None]
     rows = relation.rows_estimate
     for number, (after, to) in enumerate(pairwise(ends), 1):
@@ -44,14 +41,12 @@ def key_ranges(
         yield Slice(f"range {number}", {"key": list(relation.order), "after": after, "to": to}, share)
 
 
-def _bounds(
-    session: Session, relation: Relation, wanted: int, blocks: int, stop: StopToken
-) -> list[list[str]]:
+def _bounds(session: Session, relation: Relation, wanted: int, blocks: int) -> list[list[str]]:
     """Return the keys that divide the rows into ``wanted`` parts, from a sample of the rows."""
     percent = min(100.0, 100.0 * _BLOCKS_PER_SLICE * wanted / max(blocks, 1))
     while True:
         statement = _statement(relation, wanted, percent)
-        with session.long_query(relation.description, stop) as connection:
+        with session.query(relation.description, None) as connection:
             parts = connection.cursor(row_factory=tuple_row).execute(statement).fetchall()
         sampled = parts[0][0] if parts else 0
         if sampled >= _ROWS_PER_SLICE * wanted or percent == 100.0:

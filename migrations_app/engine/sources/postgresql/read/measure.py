@@ -15,16 +15,14 @@ from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.read.select import exact_value
 from migrations_app.engine.sources.postgresql.types import dims_of
-from migrations_app.engine.stop_token import StopToken
 
 
 @dataclass(frozen=True, slots=True)
 class TableMeasurer:
-    """Questions about all rows of ``relation``. A stop cancels a question and raises its reason."""
+    """Questions about all rows of ``relation``. The stop of the session ends them."""
 
     session: Session
     relation: Relation
-    stop: StopToken
 
     def count(self) -> int:
         return int(self._row(sql.SQL("SELECT count(*) FROM {rows}"))[0])
@@ -92,5 +90,5 @@ class TableMeasurer:
 
     def _rows(self, question: sql.SQL, **parts: sql.Composable) -> list[Any]:
         statement = question.format(rows=self.relation.rows, **parts)
-        with self.session.long_query(self.relation.description, self.stop) as connection:
+        with self.session.query(self.relation.description, None) as connection:
             return connection.cursor(row_factory=tuple_row).execute(statement).fetchall()

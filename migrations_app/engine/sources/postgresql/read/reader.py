@@ -6,8 +6,9 @@ ADBC streams only statements without bound parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
@@ -21,8 +22,8 @@ from adbc_driver_manager._reader import AdbcRecordBatchReader
 from migrations_app.engine.model.batch import Batch, Cursor
 from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.model.types import arrow_type
-from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
-from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.connect.own_thread import CancelableBy, in_own_thread
+from migrations_app.engine.sources.postgresql.connect.session import ANSWER_SECONDS, Session
 from migrations_app.engine.sources.postgresql.connect.sql_ascii import refuse_unreadable, separate_unreadable
 from migrations_app.engine.sources.postgresql.read.rejects import RejectedRows
 from migrations_app.engine.sources.postgresql.read.select import Select
@@ -48,17 +49,29 @@ class BatchReader:
         """Yield the rows in the statement's order. After a stop, its reason is raised within half a second,
         even if the server is busy."""
         what, done = self.select.relation.description, 0
+        is_sql_ascii = self.session.is_sql_ascii
         streamed = self.session.stream(what, self.seconds, self.select.planner)
+        limit = None if self.seconds is None else self.seconds + ANSWER_SECONDS
+        with closing(in_own_thread(partial(self._received, streamed), self.stop, what, limit)) as received:
+            for rows in received:
+                self.stop.check()
+                if rows is None:
+                    self.on_open()
+                    continue
+                yield _batch(self.select, rows, done, is_sql_ascii=is_sql_ascii)
+                done += rows.num_rows
+                self.stop.check()
+
+    def _received(
+        self, streamed: AbstractContextManager[adbc.Connection], cancelable_by: CancelableBy
+    ) -> Generator[pa.RecordBatch | None, None, None]:
+        """Yield None as soon as the statement runs, then its rows. Runs in a thread of its own."""
         with streamed as connection, connection.cursor() as cursor:
             options = {_BATCH_BYTES: str(self.batch_bytes)}
             cursor.adbc_statement.set_options(**options)
-            with stoppable(cursor.adbc_cancel, self.stop), _stream(cursor, self.select.text()) as stream:
-                self.on_open()
-                for rows in stream:
-                    self.stop.check()
-                    yield _batch(self.select, rows, done, is_sql_ascii=self.session.is_sql_ascii)
-                    done += rows.num_rows
-                    self.stop.check()
+            with cancelable_by(cursor.adbc_cancel), _stream(cursor, self.select.text()) as stream:
+                yield None
+                yield from stream
 
     def all_rows(self) -> pa.RecordBatch:
         """All rows, for a statement that returns few rows."""

@@ -12,7 +12,7 @@ from migrations_app.engine.sources.postgresql.connect.read_errors import read_er
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.sources.postgresql.source import PostgresSource
 
-ADDRESS = PostgresAddress("db", "5432", "shop", "reader", "require")
+ADDRESS = PostgresAddress("db", "5432", "shop", "reader", "require", "10")
 TO = 'connection to server at "db" (10.0.0.1), port 5432 failed: '
 NO_ENTRY = TO + 'FATAL:  no pg_hba.conf entry for host "10.0.0.9", user "reader", database "shop"'
 
@@ -83,7 +83,7 @@ def test_each_refusal_names_its_field_and_gives_a_hint(reported: str, code: str,
 
 
 def test_the_field_is_the_connection_string_if_one_was_entered() -> None:
-    address = PostgresAddress("db", "5432", "shop", "reader", "prefer", is_url=True)
+    address = PostgresAddress("db", "5432", "shop", "reader", "prefer", "10", is_url=True)
     error = connect_error(psycopg.OperationalError('FATAL:  database "shop" does not exist'), address)
     assert error.field == "url"
 

@@ -52,6 +52,15 @@ def test_a_connection_string_means_the_same_as_the_fields() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [("5", "5"), ("0", "1"), ("-1", "1"), ("31", "30"), ("1e99", "30"), ("x", "10"), ("nan", "10")],
+)
+def test_the_time_to_connect_is_never_unlimited(given: str, used: str) -> None:
+    assert libpq_parameters(url=f"{URL}?connect_timeout={given}")["connect_timeout"] == used
+    assert libpq_parameters(url=URL)["connect_timeout"] == "10"
+
+
 def test_a_connection_string_may_consist_of_key_value_pairs() -> None:
     parts = libpq_parameters(url="host=db user=reader password='s3 cret' dbname=shop")
     assert parts["password"] == "s3 cret"
