@@ -1,10 +1,11 @@
-"""The address guard: about a hundred ways to write an address, alone and through both drivers against real
-listeners."""
+"""The address guard: about a hundred ways to write an address, alone and through gRPC, HTTP and libpq against
+real listeners."""
 
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from migrations_app.engine.errors import ConnectionFailed, FerryError
 from migrations_app.engine.milvus import diagnose, server
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.http import HttpClient, HttpSettings
 from migrations_app.engine.sources.postgresql import PostgresSource
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.targets.milvus.target import MilvusTarget
@@ -318,6 +320,17 @@ def check_milvus(uri: str, policy: AddressPolicy) -> tuple[str, str]:
     raise AssertionError("connected")
 
 
+def check_http(url: str, policy: AddressPolicy) -> tuple[str, str]:
+    """Code and field of the error with which the HTTP client refuses ``url``."""
+    try:
+        settings = HttpSettings(url, connect_seconds=1, silence_seconds=1)
+        with HttpClient(settings, partial(policy.resolve, field="url")) as client:
+            client.request("GET", "/")
+    except FerryError as error:
+        return error.code, error.field
+    raise AssertionError("answered")
+
+
 def check_postgres(policy: AddressPolicy, **settings: Any) -> tuple[str, str]:
     """Code and field of the error with which the source refuses ``settings``."""
     try:
@@ -349,6 +362,18 @@ def test_no_spelling_of_a_target_reaches_this_machine(listener: Listener) -> Non
         code, field = check_milvus(uri.replace("PORT", str(listener.port)), PUBLIC_ONLY)
         assert code in REFUSED, uri
         assert field == "uri"
+    assert listener.reached() == []
+
+
+def test_no_spelling_of_a_web_address_reaches_this_machine(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "https_proxy", "all_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{listener.port}")
+    for url in TARGETS:
+        code, field = check_http(url.replace("PORT", str(listener.port)), PUBLIC_ONLY)
+        assert code in REFUSED, url
+        assert field == "url"
     assert listener.reached() == []
 
 
@@ -401,10 +426,12 @@ def test_no_spelling_of_a_source_reaches_this_machine(
 
 
 def test_the_same_listener_is_reached_if_private_addresses_are_allowed(listener: Listener) -> None:
-    """So the two tests above would notice a connection."""
+    """So the three tests above would notice a connection."""
     port, both = listener.port, AddressPolicy()
     for uri in (f"http://127.0.0.1:{port}", f"http://localhost:{port}", f"https://2130706433:{port}"):
         check_milvus(uri, both)
+        assert listener.reached(), uri
+        check_http(uri, both)
         assert listener.reached(), uri
     login = {"database": "x", "user": "u", "port": port}
     for host in ("127.0.0.1", "localhost", str(listener.folder), f"gone.invalid,{listener.folder},127.1"):

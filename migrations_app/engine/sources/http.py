@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 import urllib3
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, LocationParseError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
 from migrations_app.engine.address_guard import Resolve
@@ -99,7 +99,10 @@ class HttpClient:
         if self._scheme == "https":
             context = tls_context(settings.ca_cert, verify=settings.verify_tls, field=settings.fields.ca_cert)
         self._open_pool = partial(open_pool, self.host, self.port, resolve, context)
-        self._pool = self._open_pool()
+        try:
+            self._pool = self._open_pool()
+        except LocationParseError:  # for example “%” in the host
+            raise _unusable_address(settings) from None
 
     def __repr__(self) -> str:
         return f"<HttpClient {self.server}>"
@@ -251,14 +254,19 @@ def _parsed(settings: HttpSettings) -> tuple[str, str, int, str]:
         )
     has_host = bool(parts.hostname) and not any(c.isspace() for c in url)
     if parts.scheme not in PORTS or not has_host or not port or parts.query or parts.fragment:
-        # After “?” and before “@” there may be a secret.
-        shown = "This" if "@" in url else f"“{url.partition('?')[0]}”"
-        raise SettingsError(
-            f"{shown} is not an address that Vectorferry can use.",
-            "Write it as https://host:port or http://host:port.",
-            field=at,
-        )
+        raise _unusable_address(settings)
     return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/")
+
+
+def _unusable_address(settings: HttpSettings) -> SettingsError:
+    url = settings.base_url
+    # After “?” and before “@” there may be a secret.
+    shown = "This" if "@" in url else f"“{url.partition('?')[0]}”"
+    return SettingsError(
+        f"{shown} is not an address that Vectorferry can use.",
+        "Write it as https://host:port or http://host:port.",
+        field=settings.fields.address,
+    )
 
 
 def _check_headers(settings: HttpSettings) -> None:
