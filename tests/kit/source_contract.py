@@ -47,6 +47,9 @@ class SourceContract(SliceContract):
         assert info.product
         assert info.version
 
+    def test_the_address_field_is_one_of_the_settings(self, source: Source) -> None:
+        assert source.address_field in source.Settings.model_fields
+
     def test_bad_settings_are_refused_and_the_error_names_their_field(self, case: SourceCase) -> None:
         assert case.bad
         for bad in case.bad:

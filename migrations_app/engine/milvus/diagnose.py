@@ -18,10 +18,10 @@ from migrations_app.engine.errors import (
     TlsFailed,
 )
 from migrations_app.engine.milvus.address import MilvusAddress
-from migrations_app.engine.milvus.errors import TIMED_OUT
 
 TIMEOUT_SECONDS = 3.0
 FIELD = "uri"
+PORT_HINT = "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?"
 
 
 def explain(
@@ -43,12 +43,8 @@ def explain(
 
 
 def _not_milvus(address: MilvusAddress, seen: FerryError) -> ConnectionFailed:
-    hint = "Milvus speaks gRPC, by default on port 19530. Is this the port of another program?"
-    if seen.code == TIMED_OUT:
-        message = f"A program listens on {address}, but it does not answer."
-        return ConnectTimeout(message, f"{hint} If it is Milvus, see its log.", field=FIELD)
     message = f"A program listens on {address}, but it does not answer like Milvus. {seen.message}"
-    return ConnectionFailed(message, hint, field=FIELD)
+    return ConnectionFailed(message, PORT_HINT, field=FIELD)
 
 
 def _connected(addresses: tuple[str, ...], port: int) -> socket.socket:
@@ -59,8 +55,15 @@ def _connected(addresses: tuple[str, ...], port: int) -> socket.socket:
     return socket.create_connection((addresses[-1], port), timeout=TIMEOUT_SECONDS)
 
 
-def _check_tls(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
-    return _try_handshake(address, ca_cert, raw) if address.tls else _detect_tls(address, raw)
+def _check_tls(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> ConnectionFailed | None:
+    try:
+        return _try_handshake(address, ca_cert, raw) if address.tls else _detect_tls(address, raw)
+    except TimeoutError:
+        return ConnectTimeout(
+            f"A program listens on {address}, but it did not answer within {TIMEOUT_SECONDS:g} s.",
+            f"If it is Milvus, check that it works. {PORT_HINT}",
+            field=FIELD,
+        )
 
 
 def _try_handshake(address: MilvusAddress, ca_cert: str | None, raw: socket.socket) -> TlsFailed | None:
@@ -77,6 +80,8 @@ def _try_handshake(address: MilvusAddress, ca_cert: str | None, raw: socket.sock
             "Enter the certificate of the authority that signed it, and use the host name it was issued for.",
             field="ca_cert" if ca_cert else FIELD,
         )
+    except TimeoutError:
+        raise
     except OSError:
         hint = f"Write http://{address.authority} instead."
         return TlsFailed(f"{address} does not speak TLS.", hint, field=FIELD)
@@ -84,11 +89,15 @@ def _try_handshake(address: MilvusAddress, ca_cert: str | None, raw: socket.sock
 
 def _detect_tls(address: MilvusAddress, raw: socket.socket) -> TlsFailed | None:
     """Return an error if the server expects TLS. Such a server closes a plain gRPC connection, but it
-    completes a TLS handshake without certificate checks."""
+    completes a TLS handshake without certificate checks. Raises ``TimeoutError`` if it says nothing."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with contextlib.suppress(OSError), context.wrap_socket(raw, server_hostname=address.host):
-        hint = f"Write https://{address.authority} instead."
-        return TlsFailed(f"{address} expects TLS.", hint, field=FIELD)
-    return None
+    try:
+        with context.wrap_socket(raw, server_hostname=address.host):
+            hint = f"Write https://{address.authority} instead."
+            return TlsFailed(f"{address} expects TLS.", hint, field=FIELD)
+    except TimeoutError:
+        raise
+    except OSError:
+        return None

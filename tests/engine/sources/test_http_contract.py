@@ -36,6 +36,7 @@ class PagedSettings(MemorySettings):
 class PagedSource(MemorySource):
     kind: ClassVar[str] = "paged"
     Settings: ClassVar[type[SettingsModel]] = PagedSettings
+    address_field = "url"
 
     settings: PagedSettings
 

@@ -23,15 +23,20 @@ pytest.importorskip("milvus_lite")
 def silent() -> Iterator[str]:
     """The address of a program that accepts connections and says nothing."""
     with listening(as_a_silent_server) as port:
-        yield f"http://127.0.0.1:{port}"
+        yield f"127.0.0.1:{port}"
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("seconds", [0.5, 3.0], ids=["our limit", "the limit of gRPC"])
 def test_a_server_that_accepts_and_says_nothing_is_reported_as_a_timeout(
-    silent: str, monkeypatch: pytest.MonkeyPatch
+    silent: str, monkeypatch: pytest.MonkeyPatch, scheme: str, seconds: float
 ) -> None:
-    monkeypatch.setattr(server, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(server, "CONNECT_SECONDS", seconds)
     monkeypatch.setattr("migrations_app.engine.milvus.diagnose.TIMEOUT_SECONDS", 0.5)
-    with MilvusTarget(MilvusSettings(uri=silent)) as target, pytest.raises(ConnectTimeout) as caught:
+    with (
+        MilvusTarget(MilvusSettings(uri=f"{scheme}://{silent}")) as target,
+        pytest.raises(ConnectTimeout) as caught,
+    ):
         target.check(ReadContext())
     assert (caught.value.code, caught.value.field) == ("connect_timeout", "uri")
     assert caught.value.hint
