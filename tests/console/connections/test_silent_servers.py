@@ -34,7 +34,7 @@ def test_the_test_of_a_connection_ends_with_an_error_on_the_address(
         saved = Connection(name="saved", kind=kind, is_target=kind == "milvus", settings=form)
         saved.save()
         listed = web.post(reverse("connection_test", args=[saved.pk]), headers={"HX-Request": "true"})
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5
     assert answer.status_code == 422
     (field,) = [name for name, errors in answer.context["form"].errors.items() if errors]
     assert field == endpoints.endpoint_class(kind, is_target=kind == "milvus").address_field

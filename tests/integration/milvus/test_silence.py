@@ -47,7 +47,7 @@ def test_a_page_does_not_wait_for_such_a_server(silent: str, monkeypatch: pytest
     began = time.monotonic()
     with pytest.raises(ConnectTimeout) as caught:
         endpoints.check("milvus", {"uri": silent}, is_target=True)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.5
     assert (caught.value.code, caught.value.field) == ("target_timeout", "uri")
 
 
@@ -75,5 +75,5 @@ def test_a_stop_ends_a_call_that_is_not_answered(
         began = time.monotonic()
         with target.obeying(ctx.stop), pytest.raises(Canceled):
             ask(target)
-        assert 0.25 <= time.monotonic() - began < 0.9
+        assert 0.25 <= time.monotonic() - began < 1.8
         answered.set()

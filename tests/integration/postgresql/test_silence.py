@@ -95,7 +95,7 @@ def test_a_stop_ends_a_connection_that_is_being_opened(
 ) -> None:
     server = not_accepting() if answer is None else listening(answer)
     with server as port, opened(pg, port=port, sslmode=sslmode) as source:
-        error = caught_after(0.25, lambda: source.check(stopped_soon), 0.6)
+        error = caught_after(0.25, lambda: source.check(stopped_soon), 1.5)
     assert isinstance(error, Canceled)
 
 
@@ -105,7 +105,7 @@ def test_a_stop_ends_a_question_that_is_not_answered(
 ) -> None:
     answer = as_a_stalling_relay(items.settings["port"], READY_FOR_QUERY)
     with listening(answer) as port, opened(items, port=port) as source:
-        error = caught_after(0.25, lambda: QUESTIONS[question](source, stopped_soon), 0.9)
+        error = caught_after(0.25, lambda: QUESTIONS[question](source, stopped_soon), 1.5)
     assert isinstance(error, Canceled)
 
 
@@ -120,7 +120,7 @@ def test_a_page_does_not_wait_for_rows_that_stop_coming(
             all_rows(source, ctx)
 
     with listening(answer) as port, opened(items, port=port) as source:
-        error = caught_after(2.9, ask, 1.0)
+        error = caught_after(2.9, ask, 1.5)
     assert isinstance(error, ConnectTimeout)
     assert (error.code, error.field) == ("source_timeout", "host")
 
@@ -136,7 +136,7 @@ def test_a_query_with_a_time_limit_is_not_waited_for_longer(
             pass
 
     with listening(answer) as port, opened(items, port=port) as source:
-        error = caught_after(0.5, ask, 0.9)
+        error = caught_after(0.5, ask, 1.5)
     assert isinstance(error, SourceUnavailable)
     assert error.code == "source_timeout"
 
@@ -152,7 +152,7 @@ def test_a_read_that_was_left_behind_ends_when_its_connection_does(
         answer(client)
 
     with listening(noting) as port, opened(items, port=port) as source:
-        caught_after(0.25, lambda: all_rows(source, stopped_soon), 0.9)
+        caught_after(0.25, lambda: all_rows(source, stopped_soon), 1.5)
     (left,) = reading() - before
     for client in began:
         with suppress(OSError):
