@@ -14,7 +14,7 @@ from migrations_app.engine.model.key_paths import last_part
 from migrations_app.engine.model.names import free_name
 from migrations_app.engine.model.partition_names import names_of_source_partitions
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, IndexPlan
-from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
+from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning import defaults
@@ -42,23 +42,10 @@ def spare_fields(
     names = {f.name for f in others}
     # With a target name the defaults never put a field into the dynamic field.
     proposed = target_names(plan, schema, capabilities)
-    fields = [
-        FieldPlan(
-            source=f.name,
-            target=proposed.get(f.name, last_part(f)),
-            misfit="dynamic" if _keeps_mismatches(f, plan, capabilities) else "reject",
-        )
-        for f in others
-    ]
+    fields = [FieldPlan(source=f.name, target=proposed.get(f.name, last_part(f))) for f in others]
     wanted = plan.model_copy(update={"fields": fields, "indexes": None, "partition_key": None})
     completed_fields = defaults.complete(wanted, schema, capabilities).fields or ()
     return {f.source: f for f in completed_fields if f.source in names}
-
-
-def _keeps_mismatches(source: SourceField, plan: CollectionPlan, capabilities: Capabilities) -> bool:
-    """True if values that a sampled type cannot hold go into the dynamic field: the field can be null
-    instead."""
-    return bool(source.opened_from) and source.is_sampled and plan.dynamic_field and capabilities.nullable
 
 
 def source_partitions(schema: CollectionSchema, plan: CollectionPlan) -> dict[str, str]:
