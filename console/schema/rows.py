@@ -102,7 +102,10 @@ def _note(row: FieldRow, table: MappingTable) -> str:
 
 def _what_it_is(row: FieldRow, table: MappingTable) -> str:
     if row.source.is_vector:
-        return f"metric in the source: {row.source.metric}" if row.source.metric else ""
+        metric = row.source.metric or ""
+        return (
+            "" if metric in ("", table.metric_of(row.settings.target)) else f"metric in the source: {metric}"
+        )
     if row.is_searched:
         made = next(f.output for f in table.plan.full_text if f.field == row.settings.target)
         return f"full-text search in {made}"

@@ -143,7 +143,7 @@ def why_renamed(source: SourceField, target: str | None, schema: CollectionSchem
     if target in (None, name):
         return ""
     if schema.naming_rule.fields == "legal" and name_problem(name) is not None:
-        return f"Milvus does not take “{name}” as a name"
+        return "its name is not legal in Milvus"
     keys = {last_part(field) for field in schema.fields if level(field) == 1}
     if source.is_synthetic and name in keys:
         return f"the documents have a key “{name}”"

@@ -43,7 +43,9 @@ def test_the_defaults_move_everything_under_legal_and_distinct_names(
     assert collection(selected)["target"] == "my_points"
     assert [i["field"] for i in collection(selected)["indexes"]] == ["vector_2"]
     assert row(web, selected, "id")["note"] == "renamed: the documents have a key “id”"
-    assert "does not take “fast-bge-small-en”" in row(web, selected, "fast-bge-small-en")["note"]
+    assert row(web, selected, "fast-bge-small-en")["note"] == (
+        "renamed: its name is not legal in Milvus · metric in the source: Manhattan"
+    )
     start(web, selected)
     job = Job.objects.get()
     run(job)

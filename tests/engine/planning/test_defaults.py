@@ -372,9 +372,7 @@ def test_a_vector_whose_metric_milvus_lacks_gets_no_index_and_a_warning(foreign)
     assert [(i.field, i.metric) for i in plan.indexes] == [("v", "L2")]
     (warning,) = check_collection(plan, schema(ID, VECTOR, foreign), NEW)
     assert (warning.code, warning.severity, warning.field) == ("metric_unknown", "warning", "far")
-    assert warning.message.startswith(
-        f"“{foreign.metric}”, the metric of “far” in the source, has no equivalent"
-    )
+    assert warning.message.startswith(f"“{foreign.metric}”, the metric of “far”, has no equivalent")
 
 
 def test_the_plan_chooses_a_metric_for_a_vector_whose_metric_milvus_lacks():

@@ -58,10 +58,10 @@ def check_source_metrics(subject: Subject) -> Iterator[Fault]:
             continue
         if metric not in METRICS_OF_TYPE[spec.type]:
             message = (
-                f"“{metric}”, the metric of “{entry.name}” in the source, has no equivalent in Milvus for "
-                f"{spec.type}, so no index is proposed."
+                f"“{metric}”, the metric of “{entry.name}”, has no equivalent in Milvus: "
+                "no index is proposed."
             )
-            hint = "To create an index, choose a metric."
+            hint = "Choose a metric to create one."
             yield entry.fault("metric", "metric_unknown", message, hint, severity="warning")
 
 
