@@ -71,5 +71,5 @@ pictures: setup ## take the README's pictures again (needs Chromium)
 bench: setup ## PostgreSQL into Milvus, compared with the target's ceiling and a hand-written script: three minutes
 	@$(BIN)/python -m benchmarks
 
-bench-all: setup ## also reading, texts, growth, memory, request sizes and JSON: half an hour (benchmarks/README.md)
+bench-all: setup ## also reading, texts, growth, memory, request sizes, slices and JSON: half an hour (benchmarks/README.md)
 	@$(BIN)/python -m benchmarks all

@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks import contest, engines, json_pages, opened_documents, parts, shapes
+from benchmarks import slices as slice_runs
 from benchmarks.contestants import Task
 from benchmarks.dataset import Shape
 from benchmarks.report import Table
@@ -129,6 +130,14 @@ def growth(bench: Bench) -> Table:
     return table
 
 
+def slices(bench: Bench) -> Table:
+    """Several slices at once, into a target that answers each request after 50 ms."""
+    table = Table("slices", "Slices at once, into a target that answers after 50 ms", slice_runs.HEADINGS)
+    for shape in (Shape(400_000, 128), Shape(100_000, 768)):
+        slice_runs.measure_slices(table, bench.postgres_url, bench.filled(shape), bench.options.turns)
+    return table
+
+
 def json(bench: Bench) -> Table:
     """JSON documents to batches, on one core."""
     table = Table("json", "JSON documents to batches, one core", json_pages.HEADINGS, (20, 14))
@@ -155,11 +164,12 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "growth": growth,
     "memory": memory,
     "sizes": sizes,
+    "slices": slices,
     "json": json,
     "documents": documents,
 }
-# These need neither a source nor a target.
-WITHOUT_ENGINES = frozenset({"json", "documents"})
+# These need no target.
+WITHOUT_TARGET = frozenset({"slices", "json", "documents"})
 
 
 def main() -> None:
@@ -170,7 +180,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vectorferry-bench-") as folder, ExitStack() as stack:
         bench = Bench(stack, Path(folder), options)
         # The targets start first: with --apart, processes that start later stay off the targets' processor.
-        if not WITHOUT_ENGINES.issuperset(names):
+        if not WITHOUT_TARGET.issuperset(names):
             _ = bench.targets
         for name in names:
             BENCHMARKS[name](bench).write()

@@ -85,6 +85,9 @@ def job_rate(job: Job, done: Totals) -> JobRate:
         return JobRate(rate_average=average)
     samples = _samples(job, now, RECENT_SECONDS)
     if samples:  # a job without progress adds no samples
+        # The first samples of several slices come at nearly the same time, and are for all the time before.
+        begin = max(job.stage_started_at or now, now - timedelta(seconds=RECENT_SECONDS))
+        samples.insert(0, rate.Sample(min(begin.timestamp(), samples[0].at), 0))
         samples.append(rate.Sample(now.timestamp(), samples[-1].rows))
     rows_left = None if done.rows_total is None else max(done.rows_total - done.rows_done, 0)
     left = rate.seconds_left(rows_left, rate.rate_now(samples, now.timestamp(), RECENT_SECONDS) or average)

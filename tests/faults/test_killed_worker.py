@@ -10,11 +10,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pymilvus import MilvusClient
 
 from migrations_app import services
 from migrations_app.engine.model.plan import Plan
 from migrations_app.models import Job, JobSlice, SliceState, Worker
 from migrations_app.models.status import Status
+from migrations_app.reporting.report import job_totals
+from migrations_app.worker import tasks
 from migrations_app.worker.inline import run_inline
 from tests.engines.milvus_client import plain_client
 
@@ -25,11 +28,11 @@ PATIENCE_SECONDS = 120
 
 
 @contextmanager
-def worker() -> Iterator[subprocess.Popen[bytes]]:
-    """``manage.py worker`` with one slot; stopped at the end if it still runs."""
+def worker(slots: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+    """``manage.py worker``; stopped at the end if it still runs."""
     environment = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "VECTORFERRY_WORKERS": "1",
+        "VECTORFERRY_WORKERS": str(slots),
         "VECTORFERRY_LEASE_SECONDS": "3",
     }
     started = subprocess.Popen(
@@ -63,12 +66,12 @@ def job(pg, milvus_uri):
         client.drop_collection(name)
 
 
-def create_job(pg, milvus_uri, collection) -> Job:
+def create_job(pg, milvus_uri, *collections) -> Job:
     plan = {
         "version": 1,
         "source": {"kind": "postgresql"},
         "target": {"kind": "milvus"},
-        "collections": [collection],
+        "collections": list(collections),
     }
     secrets = {"source": pg.settings, "target": {"uri": milvus_uri}}
     return services.job_create(plan=Plan.model_validate(plan), user=None, secrets=secrets)
@@ -127,6 +130,42 @@ def test_rows_appended_by_a_killed_worker_are_not_counted_twice(pg, milvus_uri):
             client.drop_collection(name)
 
 
+def test_several_slices_survive_killed_workers_with_equal_contents(pg, milvus_uri, monkeypatch):
+    """Slices by ranges of a key, and by places of the rows of a table without a key."""
+    monkeypatch.setattr("migrations_app.stages.prepare.slices_wanted", lambda *_: 4)
+    rows = 12_000
+    names = [f"killed_{uuid4().hex[:8]}" for _ in range(2)]
+    for name, key in zip(names, ("PRIMARY KEY", ""), strict=True):
+        pg.execute(f"CREATE TABLE {name} (id bigint {key}, embedding vector(4), body text)")
+        pg.execute(
+            f"INSERT INTO {name} SELECT n, ('[' || n || ',1,2,3]')::vector, repeat(md5(n::text), 128) "
+            f"FROM generate_series(1, {rows}) n"
+        )
+    collections = ({"source": f"public.{name}", "target": name, "key": "id"} for name in names)
+    job = create_job(pg, milvus_uri, *collections)
+    tasks.prepare(job.pk)
+    assert JobSlice.objects.filter(collection__job=job, resumable=True).count() == 8
+    try:
+        for written in (5_000, 15_000):
+            Worker.objects.all().delete()
+            with worker(slots=3) as killed:
+                wait_until(lambda least=written: job_totals(job).rows_written > least)
+                killed.kill()
+                killed.wait()
+        Worker.objects.all().delete()
+        with worker(slots=3):
+            wait_until(lambda: (job.refresh_from_db(), job.is_ended)[1])
+        assert job.status == Status.SUCCESSFUL, job.error
+        for row in job.collections.with_counters():
+            counts = (row.rows_source, row.rows_read, row.rows_written, row.rows_target)
+            assert (*counts, row.verified) == (*(rows,) * 4, True)
+            assert ids_in(milvus_uri, row.target) == list(range(1, rows + 1))
+    finally:
+        with closing(plain_client(milvus_uri)) as client:
+            for name in names:
+                client.drop_collection(name)
+
+
 def test_a_worker_stopped_during_a_job_releases_it_in_time_and_another_continues(job):
     with worker() as first:
         wait_until(lambda: JobSlice.objects.filter(rows_written__gt=0).exists())
@@ -143,10 +182,23 @@ def test_a_worker_stopped_during_a_job_releases_it_in_time_and_another_continues
 
 def count_rows(uri: str, name: str) -> int:
     """The number of rows in the collection, counted by plain pymilvus."""
+    with loaded(uri, name) as client:
+        found = client.query(name, "", output_fields=["count(*)"], consistency_level="Strong")
+        return int(found[0]["count(*)"])
+
+
+def ids_in(uri: str, name: str) -> list[int]:
+    """The sorted keys in the collection, read by plain pymilvus."""
+    with loaded(uri, name) as client:
+        found = client.query(name, "id > 0", output_fields=["id"], limit=16_384, consistency_level="Strong")
+        return sorted(row["id"] for row in found)
+
+
+@contextmanager
+def loaded(uri: str, name: str) -> Iterator[MilvusClient]:
     with closing(plain_client(uri)) as client:
         index = client.prepare_index_params()
         index.add_index("embedding", index_type="AUTOINDEX", metric_type="L2")
         client.create_index(name, index)
         client.load_collection(name)
-        found = client.query(name, "", output_fields=["count(*)"], consistency_level="Strong")
-        return int(found[0]["count(*)"])
+        yield client

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrations_app.engine.errors import CursorLost, FerryError
+from migrations_app.engine.errors import BoundsLost, CursorLost, FerryError
 from migrations_app.engine.log import Log, silent
 from migrations_app.engine.mapping import Mapping
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Slice
@@ -129,7 +129,7 @@ class KeyCheck:
     def _is_slice_checked(self, ctx: ReadContext, deadline: Deadline) -> bool:
         try:
             return self._check_slice(self._sent.parts[self.state.part], ctx, deadline)
-        except CursorLost:
+        except (CursorLost, BoundsLost):
             self._end_early(CURSOR_LOST)
             return False
 

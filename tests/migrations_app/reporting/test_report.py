@@ -60,6 +60,17 @@ def test_time_left_follows_the_recent_rate(job):
     assert speed.seconds_left == pytest.approx(140, rel=0.5)
 
 
+def test_the_first_samples_of_several_slices_count_from_the_start_of_the_move(job):
+    """They come at nearly the same time."""
+    now = timezone.now()
+    Job.objects.filter(pk=job.pk).update(stage_started_at=now - timedelta(seconds=2.5))
+    job.refresh_from_db()
+    for number in range(8):
+        at = now - timedelta(seconds=0.5 - number / 100)
+        RateSample.objects.create(job=job, at=at, rows=100, size_bytes=0)
+    assert job_rate(job, job_totals(job)).rate_now == pytest.approx(800 / 2.5, rel=0.2)
+
+
 def test_the_curve_includes_every_row_after_the_first_heartbeat(job):
     now = timezone.now()
     for seconds in range(100):
