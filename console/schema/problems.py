@@ -211,7 +211,7 @@ def rename_all(problems: Sequence[Problem]) -> ProblemFix | None:
     """Return one fix for all fields whose names Milvus refuses; None if there are fewer than two."""
     refused = [p for p in problems if p.code in NAME_CODES and p.anchor and p.fixes]
     value = "&".join(problem.fixes[0].value for problem in refused)
-    return ProblemFix(f"Use legal names for all {len(refused)}", value) if len(refused) > 1 else None
+    return ProblemFix(f"Use legal names for all {len(refused)} fields", value) if len(refused) > 1 else None
 
 
 def applied(data: QueryDict, fix: str) -> QueryDict:

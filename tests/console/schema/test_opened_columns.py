@@ -180,7 +180,7 @@ def test_one_click_makes_all_names_legal() -> None:
     problems = of_all([table], FACTS)[0]
     fix = rename_all(problems)
     assert fix is not None
-    assert fix.label == f"Use legal names for all {len(problems)}"
+    assert fix.label == f"Use legal names for all {len(problems)} fields"
     table = read(table, EVERYTHING, applied(form_data(table), fix.value))
     assert of_all([table], FACTS) == [[]]
     assert plan_field(table, "my-price").target == "my_price"

@@ -418,6 +418,19 @@ def test_loading_without_an_index_fails_with_a_hint_and_does_not_change_the_stat
     assert refreshed(finished).status == Status.SUCCESSFUL
 
 
+def test_no_index_is_created_for_vectors_whose_metric_milvus_lacks(world, moved, work_off):
+    found = world.source.collections["books"]
+    found.fields = tuple(replace(f, metric="L1" if f.is_vector else None) for f in found.fields)
+    job = moved()
+    tasks.finish(job.pk)
+    for action in (services.job_index, services.job_load):
+        action(job=job, user=None)
+        work_off()
+    assert "no vector has a metric that Milvus has" in step(job, "index").error
+    assert "books.embedding” has no index" in step(job, "load").error
+    assert (target_collection(world).indexes, refreshed(job).status) == ({}, Status.SUCCESSFUL)
+
+
 def test_an_action_that_failed_can_be_requested_again(world, finished, work_off):
     services.job_load(job=finished, user=None)
     work_off()
