@@ -29,7 +29,7 @@ class NoSettings(SettingsModel):
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
     """The result of ``check``: ``product`` ("PostgreSQL"), ``version`` ("18.4") and ``details``
-    ("pgvector 0.8.5").
+    ("pgvector 0.8.5"). Data without a server (a folder, a bucket) has its format as version.
 
     ``warnings`` are sentences about things that do not work, or only slowly (for example through a pooler).
     """
@@ -88,7 +88,7 @@ class Endpoint(ABC):
 
     @abstractmethod
     def hosts(self) -> tuple[str, ...]:
-        """The host names and addresses that it would connect to. Does not connect."""
+        """The host names and addresses that it would connect to; none for local files. Does not connect."""
 
     def resolve(self, host: str) -> tuple[str, ...]:
         """Return the IP addresses of ``host`` to connect to. A connection uses these, never the name.

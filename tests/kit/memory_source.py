@@ -161,6 +161,7 @@ class MemorySource(Source):
     Settings: ClassVar[type[SettingsModel]] = MemorySettings
     address_field = "store"
     stores: ClassVar[dict[str, MemoryStore]] = {}
+    can_fetch: ClassVar[bool] = True
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
         ("dims", "nulls", "extremes", "duplicates", "values", "absent")
     )
@@ -314,8 +315,10 @@ class MemorySource(Source):
 class MinimalSource(MemorySource):
     """A memory source without optional abilities: it cannot count, measure or list values."""
 
+    can_fetch: ClassVar[bool] = False
     can_measure: ClassVar[frozenset[Measure]] = frozenset()
     count = Source.count
+    fetch = Source.fetch
     measure = Source.measure
     has_rows = Source.has_rows
 

@@ -48,7 +48,8 @@ class ReadColumn:
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """The columns that a read delivers, in this order, in batches of about ``batch_bytes``.
+    """The columns that a read delivers, in this order, in batches of about ``batch_bytes`` (bytes of Arrow
+    buffers).
 
     ``key`` are the source columns whose values name a row in reports (``columns`` contains them). ``limit``
     is the maximum number of rows, rejected rows included: the first ones in the order of the read.
@@ -75,7 +76,8 @@ class Rejected:
 class Batch:
     """Some rows of a slice, in its stable order, and the cursor after them.
 
-    ``locators`` (``string``, one per row) name the rows in reports. ``rejected`` are rows of this batch that
+    ``locators`` (``string``, one per row) name the rows in reports: each is different and always the same for
+    its row. The usual one is the key (``ReadPlan.key``), or the file and the line if there is no key. ``rejected`` are rows of this batch that
     the source could not read; ``rows`` does not contain them.
     """
 

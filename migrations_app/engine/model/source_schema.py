@@ -35,6 +35,8 @@ class SourceField:
     longest array in the sample. ``metric`` is the metric of the source's own index: Milvus's name, or the
     source's name if Milvus has no such metric. For such a field no index is proposed.
 
+    ``nullable`` is True unless the source guarantees a value in each row.
+
     ``can_be_key``: different values stay different as INT64 or VARCHAR (each of the two in ``choices`` that
     ``is_distinct``, or INT64 for a smaller integer), and the source can also deliver the field as VARCHAR.
 
@@ -82,6 +84,9 @@ class SourceField:
 class SourceKey:
     """The source's own key: its columns in order, and whether the source declares it unique.
 
+    A key of one column that is not unique is not proposed: the proposal is Auto ID. If the user chooses it as
+    the key, its duplicates are counted.
+
     ``is_joined``: several columns are proposed as one joined key. Otherwise the proposal is Auto ID.
     """
 
@@ -97,8 +102,10 @@ class CollectionSchema:
 
     ``sample`` is a batch of at most 100 rows with one column per field, each in the Arrow type of its first
     choice. ``size_bytes`` is the size in the source, None if unknown. ``label`` and ``group`` are those of
-    its ``CollectionInfo``; they name the proposed target. ``lists_values``: the source can list the values of
-    a field (``Source.measure``). ``naming_rule`` is that of the source.
+    its ``CollectionInfo``; they name the proposed target. ``rows_estimate`` is what pages show before a
+    count; only for a source that can list values, or for a known small number of rows, they offer one
+    partition per value. ``lists_values`` (that this is so) and ``naming_rule`` (of the source) are filled in
+    by the engine.
 
     ``exact`` is the schema of the collection itself if the source is a Milvus. The target gets an exact copy
     of it: only the name, the description and additional full-text search may differ. Each of its fields that

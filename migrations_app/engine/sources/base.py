@@ -73,7 +73,8 @@ class CollectionInfo:
     """One line of the selection page. ``not_selectable`` is the reason why it cannot be selected, or empty.
 
     ``group`` is its schema or namespace, ``label`` its short name, ``kind`` the vendor's word for it
-    ("table", "view"). ``rows`` is None if unknown; ``rows_exact`` is False for an estimate.
+    ("table", "view"). ``rows`` is None if unknown; ``rows_exact`` is False for an estimate. ``size_bytes`` is
+    the size in the source.
     """
 
     name: str
@@ -191,7 +192,7 @@ class Source(Endpoint):
     Its methods raise only ``FerryError``s. Each takes a ``ReadContext`` as its last argument and obeys its
     stop. Threads must not share a source.
 
-    A source must implement ``check``, ``collections``, ``describe``, ``slices``, ``read`` and ``fetch``. The
+    A source must implement ``check``, ``hosts``, ``collections``, ``describe``, ``slices`` and ``read``. The
     other methods are optional; what a source cannot tell is unknown, never none.
     """
 
@@ -212,6 +213,8 @@ class Source(Endpoint):
     indexes_by_default: ClassVar[bool] = False
     # What ``measure`` can answer. The rest is read from the rows (``reading.measure``), as far as it may.
     can_measure: ClassVar[frozenset[Measure]] = frozenset()
+    # True if the source overrides ``fetch``: it finds rows by their keys without reading all rows.
+    can_fetch: ClassVar[bool] = False
 
     @abstractmethod
     def collections(self, ctx: ReadContext) -> Iterator[CollectionInfo]:
@@ -227,7 +230,7 @@ class Source(Endpoint):
     @abstractmethod
     def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
         """Yield about ``wanted`` independent slices that together contain each row exactly once, rows that
-        are written later included.
+        are written later included. An empty collection has one slice or none.
 
         Workers take them in this order: neighbours should be on different shards. They may be fewer, but
         never more than ``MAX_SLICES``.
@@ -246,11 +249,6 @@ class Source(Endpoint):
         server stops its work.
         """
 
-    @abstractmethod
-    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
-        """Return the rows with these keys, in any order. If ``plan.key`` has several columns, ``keys`` are
-        joined keys."""
-
     def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
         """Return the number of rows. A source that cannot count does not override this: the count is
         unknown."""
@@ -260,6 +258,11 @@ class Source(Endpoint):
         """Answer those of the questions that ``can_measure`` names, without sending the rows; none by
         default."""
         return Measures()
+
+    def fetch(self, ref: CollectionRef, keys: pa.Array, plan: ReadPlan, ctx: ReadContext) -> pa.RecordBatch:
+        """Return the rows with these keys, in any order, if ``can_fetch``. If ``plan.key`` has several
+        columns, ``keys`` are joined keys."""
+        raise SourceError(f"{self.title} cannot read rows by their keys.")
 
     def has_rows(self, ref: CollectionRef, ctx: ReadContext) -> bool:
         """True if there is at least one row. Never based on an estimate: a source that does not override

@@ -60,6 +60,7 @@ class PostgresSource(Source):
     Selection: ClassVar[type[SettingsModel]] = PostgresSelection
     address_field: str = "host"
     collection_words: ClassVar[tuple[str, str]] = ("table", "tables")
+    can_fetch: ClassVar[bool] = True
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
         ("dims", "nulls", "extremes", "duplicates", "values", "absent")
     )
