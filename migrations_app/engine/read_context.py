@@ -15,8 +15,8 @@ class ReadContext:
     """The resources of a read or another question: a stop token, a deadline, a memory budget in bytes, a log.
 
     After a stop, the question raises the reason within half a second, also while it waits for a server. A
-    source looks at the stop alone. The deadline is for the pipeline, which decides when a slice pauses; a time
-    limit of a question arrives as a stop (``time_limit``).
+    source looks at the stop alone. The deadline is for the pipeline, which decides when a slice pauses; the
+    time limit of a question arrives as a stop (``time_limit``).
     """
 
     def __init__(

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from migrations_app.engine.errors import FerryError, SourceChanged
+from migrations_app.engine.errors import FerryError, SourceChanged, SourceError
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.types import MilvusType, arrow_type
@@ -250,23 +250,19 @@ class SourceContract(SliceContract):
                 assert seen == case.rows, (found.name, choice)
 
     def test_fetch_returns_the_rows_with_the_given_keys(self, case: SourceCase, source: Source) -> None:
-        if not source.can_fetch:
-            pytest.skip("the source cannot read rows by their keys")
         plan = keyed_plan_of(case, source)
         batch = read_all(case, source, case.full)[1]
-        found = source.fetch(case.full, keys_of(batch.rows, plan), plan, ReadContext())
-        assert types_of(found) == types_of(batch.rows)
-        read = {repr(row) for row in batch.rows.to_pylist()}
-        assert read == {repr(row) for row in found.to_pylist()}
-
-    def test_fetch_without_keys_returns_no_rows(self, case: SourceCase, source: Source) -> None:
+        keys = keys_of(batch.rows, plan)
         if not source.can_fetch:
-            pytest.skip("the source cannot read rows by their keys")
-        plan = keyed_plan_of(case, source)
-        keys = keys_of(read_all(case, source, case.full)[0].rows, plan)
-        found = source.fetch(case.full, keys.slice(0, 0), plan, ReadContext())
-        assert found.num_rows == 0
-        assert types_of(found) == {column.path: arrow_type(column.spec) for column in plan.columns}
+            with pytest.raises(SourceError):
+                source.fetch(case.full, keys, plan, ReadContext())
+            return
+        found = source.fetch(case.full, keys, plan, ReadContext())
+        assert types_of(found) == types_of(batch.rows)
+        assert {repr(row) for row in batch.rows.to_pylist()} == {repr(row) for row in found.to_pylist()}
+        nothing = source.fetch(case.full, keys.slice(0, 0), plan, ReadContext())
+        assert nothing.num_rows == 0
+        assert types_of(nothing) == {column.path: arrow_type(column.spec) for column in plan.columns}
 
 
 def keyed_plan_of(case: SourceCase, source: Source) -> ReadPlan:

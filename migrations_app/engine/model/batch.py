@@ -77,8 +77,8 @@ class Batch:
     """Some rows of a slice, in its stable order, and the cursor after them.
 
     ``locators`` (``string``, one per row) name the rows in reports: each is different and always the same for
-    its row. The usual one is the key (``ReadPlan.key``), or the file and the line if there is no key. ``rejected`` are rows of this batch that
-    the source could not read; ``rows`` does not contain them.
+    its row. The usual one is the key (``ReadPlan.key``), or the file and the line if there is no key.
+    ``rejected`` are rows of this batch that the source could not read; ``rows`` does not contain them.
     """
 
     rows: pa.RecordBatch

@@ -50,8 +50,8 @@ def rows_of_texts(columns: Sequence[JsonColumn], texts: Sequence[bytes], locator
     """Convert documents that are known as texts: lines of a file, or a page cut into documents.
 
     A text that is not a JSON object is a rejected row, also if only one number or text in it cannot be read
-    (``1e400``, one half of a surrogate pair). JSON columns contain the document's own text; where keys are left
-    out (``JsonColumn.without``), the members that stay keep their text.
+    (``1e400``, one half of a surrogate pair). JSON columns contain the document's own text; where keys are
+    left out (``JsonColumn.without``), the members that stay keep their text.
     """
     problems: Problems = {}
     try:
