@@ -77,13 +77,11 @@ class CheckpointStore:
         active = Job.objects.filter(pk=self._job_id, status=Status.IN_PROGRESS, error_code="")
         if self._store(lambda columns: lease.renew(self._slice, self._terms, Exists(active), **columns)):
             return None
-        if self._store(lambda columns: lease.renew(self._slice, self._terms, **columns)):
-            return Canceled("The job must stop.")
-        return LeaseLost(TAKEN_OVER)
+        return Canceled("The job must stop.") if self.is_held() else LeaseLost(TAKEN_OVER)
 
     def is_held(self) -> bool:
-        """Renew the lease. False if another worker took over the slice."""
-        return lease.renew(self._slice, self._terms)
+        """Renew the lease and store the checkpoint. False if another worker took over the slice."""
+        return self._store(lambda columns: lease.renew(self._slice, self._terms, **columns))
 
     def close(self, **changes: Any) -> None:
         """Store the last checkpoint and release the slice. If the lease was lost, nothing is stored."""

@@ -291,3 +291,27 @@ def test_rows_are_never_written_twice_because_bounds_were_lost(world, four_slice
     assert world.target.collections["books"].sent == 25
     assert not queue.waiting()
     assert not OrmQ.objects.exists()
+
+
+@pytest.mark.parametrize("case", [{"limit_rows": 60}, {"key": "auto"}])
+def test_nor_because_bounds_were_lost_in_the_middle_of_a_slice(
+    world, four_slices, pages_of_ten, work_off, monkeypatch, case
+):
+    """The rows that the same run wrote before are not stored yet."""
+    read = PagedSource.read
+
+    def broken_off(self, ref, part, after, wanted, ctx):
+        stream = read(self, ref, part, after, wanted, ctx)
+        yield next(stream)
+        while world.target.requests == 0:
+            time.sleep(0.01)
+        raise BoundsLost("The store was rewritten.")
+
+    monkeypatch.setattr(PagedSource, "read", broken_off)
+    options = {name: value for name, value in case.items() if name == "limit_rows"}
+    collection = {"source": "books"} | {name: value for name, value in case.items() if name == "key"}
+    job = world.job(collection, **options)
+    work_off()
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == (Status.FAILED, "auto_id_unclean_stop")
+    assert world.target.collections["books"].sent == 10

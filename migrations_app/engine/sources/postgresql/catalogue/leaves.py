@@ -13,8 +13,8 @@ from migrations_app.engine.sources.postgresql.connect.session import Session
 
 # A table itself, the leaf partitions of a partitioned table, and the tables that inherit from a table.
 # The rows of a leaf can be read in the order in which they are stored only if it is an ordinary heap, and
-# only directly, so the user needs the privileges on the leaf itself. If the leaf has row-level security of
-# its own, a direct read would return other rows.
+# only directly, so the user needs the privileges on the leaf itself; those on single columns do not include
+# the places (``ctid``). If the leaf has row-level security of its own, a direct read would return other rows.
 _LEAVES: LiteralString = """
     WITH RECURSIVE tree (oid) AS (
         SELECT %s::oid
@@ -25,8 +25,8 @@ _LEAVES: LiteralString = """
         COALESCE(pg_catalog.pg_relation_size(c.oid)
             / pg_catalog.current_setting('block_size')::bigint, 0)::bigint AS blocks,
         COALESCE(m.amname = 'heap', false) AND NOT pg_catalog.row_security_active(c.oid)
-            AND (c.oid = %s OR pg_catalog.has_schema_privilege(s.oid, 'USAGE')
-                AND pg_catalog.has_table_privilege(c.oid, 'SELECT')) AS can_read_in_place
+            AND pg_catalog.has_schema_privilege(s.oid, 'USAGE')
+            AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS can_read_in_place
     FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
         JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
         LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
@@ -56,7 +56,7 @@ class Leaf:
 def leaves_of(session: Session, relation: Relation) -> tuple[Leaf, ...]:
     """Return the leaf tables of ``relation``; none for a view."""
     with session.query(str(relation)) as connection:
-        rows = connection.execute(_LEAVES, (relation.oid, relation.oid)).fetchall()
+        rows = connection.execute(_LEAVES, (relation.oid,)).fetchall()
     return tuple(
         Leaf(TableName(row.schema, row.name), row.filenode, row.blocks, row.can_read_in_place) for row in rows
     )
