@@ -13,7 +13,15 @@ from console.jobs import wording
 from console.permissions import is_administrator
 from migrations_app.models import Job, LogEntry
 from migrations_app.models.status import Status
-from migrations_app.reporting.report import JobRate, Totals, job_rate, job_totals, rate_curve, written_by
+from migrations_app.reporting.report import (
+    JobRate,
+    Totals,
+    job_rate,
+    job_totals,
+    mismatch_text,
+    rate_curve,
+    written_by,
+)
 
 LOG_LINES = 500
 LEVELS: dict[str, tuple[str, ...]] = {
@@ -79,11 +87,14 @@ def _connection_url(key: int | None) -> str:
 
 
 def _note(job: Job) -> str:
-    """Return why the counts of a successful job could not be compared, or why they differ."""
+    """Return why the counts of a successful job could not be compared, or why they differ, and how many
+    values went into the dynamic field because they did not fit their own."""
     if job.status != Status.SUCCESSFUL:
         return ""
-    unverified = job.collections.exclude(verified=True).order_by("position")
-    return " ".join(f"{row.target}: {check}" for row in unverified for check in _sentences(row.checks))
+    rows = list(job.collections.with_counters().order_by("position"))
+    unverified = (row for row in rows if row.verified is not True)
+    checks = (f"{row.target}: {check}" for row in unverified for check in _sentences(row.checks))
+    return " ".join((*checks, *filter(None, map(mismatch_text, rows))))
 
 
 def _sentences(checks: list[Any]) -> list[str]:
@@ -133,6 +144,7 @@ def _collection(row: Any, job: Job) -> dict[str, Any]:
         "rows_skipped": row.rows_skipped,
         "rows_collapsed": row.rows_collapsed,
         "values_cut": row.values_cut,
+        "values_mismatched": row.values_mismatched,
         "rejected_url": f"{rejected}?{urlencode({'collection': row.target})}",
         "slices": {
             "done": row.slices_done,

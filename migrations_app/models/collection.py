@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # The counter columns of a slice.
 COUNTERS = (
     *("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed"),
-    *("bytes_written", "values_cut"),
+    *("bytes_written", "values_cut", "values_mismatched"),
 )
 
 

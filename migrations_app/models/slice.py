@@ -44,6 +44,7 @@ class JobSlice(Leased):
     rows_collapsed = models.PositiveBigIntegerField(default=0)
     bytes_written = models.PositiveBigIntegerField(default=0)
     values_cut = models.PositiveBigIntegerField(default=0)
+    values_mismatched = models.PositiveBigIntegerField(default=0)
     beyond = models.JSONField(default=dict, blank=True)
     rows_in_flight = models.PositiveIntegerField(default=0)
     first_read_at = models.DateTimeField(null=True, blank=True)

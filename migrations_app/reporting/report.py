@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
+from migrations_app.engine.log import counted
 from migrations_app.models import Job, JobCollection, JobSlice
 from migrations_app.models.collection import COUNTERS
 from migrations_app.models.status import Stage, Status
@@ -20,6 +21,8 @@ NOW_SECONDS = 20
 RECENT_SECONDS = 120
 CURVE_SECONDS = 30 * 60
 CURVE_POINTS = 60
+# Field names in one sentence.
+MOST_NAMED = 3
 # Rows of a collection that must be moved. ``Coalesce`` is needed because LEAST with a NULL is NULL in SQLite,
 # but not in PostgreSQL.
 WANTED = Least("rows_source", Coalesce("limit_rows", "rows_source"))
@@ -39,6 +42,7 @@ class Totals:
     rows_collapsed: int = 0
     bytes_written: int = 0
     values_cut: int = 0
+    values_mismatched: int = 0
     rows_in_flight: int = 0
     attempts: int = 0
 
@@ -159,19 +163,31 @@ def job_report(job: Job, *, with_collections: bool = True) -> dict[str, Any]:
 
 
 def _collection(row: Any) -> dict[str, Any]:
-    counted = ("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed")
+    counters = ("rows_read", "rows_written", "rows_rejected", "rows_skipped", "rows_collapsed")
     return {
         "source": row.source,
         "target": row.target,
         "rows_source": row.rows_source,
         "limit_rows": row.limit_rows,
-        **{name: getattr(row, name) for name in counted},
+        **{name: getattr(row, name) for name in counters},
         "duplicate_keys": row.duplicate_keys,
         "values_cut": row.values_cut,
+        "values_mismatched": row.values_mismatched,
         "rows_target": row.rows_target,
         "verified": row.verified,
         "checks": row.checks,
     }
+
+
+def mismatch_text(row: Any) -> str:
+    """Return a sentence about the values of a collection that did not fit the type of their field; empty if
+    there are none. ``row`` has the counters of its slices."""
+    if not row.values_mismatched:
+        return ""
+    fields = [field.target or "" for field in row.completed.fields or () if field.misfit == "dynamic"]
+    names = ", ".join(f"“{name}”" for name in fields[:MOST_NAMED]) + (", …" if fields[MOST_NAMED:] else "")
+    values, of = counted(row.values_mismatched, "value"), "their field" if len(fields) > 1 else "the field"
+    return f"{row.target}: {values} did not fit the type of {of} ({names}) and went into the dynamic field."
 
 
 def _iso(moment: datetime | None) -> str | None:

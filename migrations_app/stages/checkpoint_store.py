@@ -34,6 +34,7 @@ COLUMNS = {
     "collapsed": "rows_collapsed",
     "bytes_written": "bytes_written",
     "cut": "values_cut",
+    "mismatched": "values_mismatched",
 }
 
 

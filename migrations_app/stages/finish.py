@@ -12,6 +12,7 @@ from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, StepKind
 from migrations_app.models.status import Stage
+from migrations_app.reporting.report import mismatch_text
 from migrations_app.stages.post_migration import POLL_SECONDS, advance, post_migration_failed
 from migrations_app.stages.verify import verify
 
@@ -23,7 +24,7 @@ def finish(held: HeldJob) -> RunAgain | None:
     job = held.job
     with endpoints.job_target(job) as target:
         if job.stage == Stage.MOVING:
-            _log_truncated(held)
+            _log_changed_values(held)
         if job.stage in (Stage.MOVING, Stage.VERIFYING):
             services.job_enter_stage(job=job, stage=Stage.VERIFYING)
             if (again := _verify(held, target)) is not None:
@@ -42,13 +43,17 @@ def finish(held: HeldJob) -> RunAgain | None:
     return None
 
 
-def _log_truncated(held: HeldJob) -> None:
-    """Log how many values were truncated."""
-    for row in held.job.collections.with_counters().filter(values_cut__gt=0).order_by("position"):
-        values = counted(row.values_cut, "value")
-        held.log(
-            "warning", f"{row.target}: {values} truncated to the length of the field, as the plan requests."
-        )
+def _log_changed_values(held: HeldJob) -> None:
+    """Log how many values were truncated, and how many went into the dynamic field instead of their own."""
+    for row in held.job.collections.with_counters().order_by("position"):
+        if row.values_cut:
+            values = counted(row.values_cut, "value")
+            held.log(
+                "warning",
+                f"{row.target}: {values} truncated to the length of the field, as the plan requests.",
+            )
+        if sentence := mismatch_text(row):
+            held.log("warning", sentence)
 
 
 def _verify(held: HeldJob, target: Target) -> RunAgain | None:

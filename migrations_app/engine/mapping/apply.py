@@ -30,7 +30,8 @@ class MappedBatch:
 
     ``rows`` have the target's ``arrow_schema()`` and are in the order of the source. ``locators`` identify
     them. ``partitions`` has the partition of each row (``dictionary<int32, string>``) if the plan divides the
-    rows into partitions. ``cut`` counts the values in ``rows`` that were truncated.
+    rows into partitions. ``cut`` counts the values in ``rows`` that were truncated, ``mismatched``
+    those that went into the dynamic field because they do not fit the type of their field.
     """
 
     rows: pa.RecordBatch
@@ -39,6 +40,7 @@ class MappedBatch:
     skipped: int = 0
     collapsed: int = 0
     cut: int = 0
+    mismatched: int = 0
     partitions: pa.Array | None = None
 
 
@@ -50,6 +52,7 @@ class _BatchResult:
     findings: list[Finding] = field(default_factory=list)
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: list[Rows] = field(default_factory=list)
+    mismatched: list[Rows] = field(default_factory=list)
     partitions: pa.Array | None = None
 
 
@@ -102,7 +105,8 @@ class Mapping:
             rejected=tuple(rejected.values()),
             skipped=len(result.skipped),
             collapsed=batch.rows.num_rows - left_out - rows.num_rows,
-            cut=sum(len(cut) if sent is None else int(np.isin(cut, sent).sum()) for cut in result.cut),
+            cut=_values_in(result.cut, sent),
+            mismatched=_values_in(result.mismatched, sent),
             partitions=partitions,
         )
 
@@ -124,6 +128,8 @@ class Mapping:
                 result.skipped = np.union1d(result.skipped, mapped.skipped)
             if mapped.cut.size:
                 result.cut.append(mapped.cut)
+            if mapped.mismatched.size:
+                result.mismatched.append(mapped.mismatched)
         if self.target.dynamic:
             names = fields.keys() | self.server.hidden_keys
             result.fields[META], dynamic_findings = dynamic_field_column(meta, rows.num_rows, names)
@@ -158,6 +164,12 @@ def _remaining_rows(rows: int, left_out: list[int]) -> Rows | None:
     remains = np.ones(rows, np.bool_)
     remains[left_out] = False
     return np.flatnonzero(remains)
+
+
+def _values_in(found: list[Rows], sent: Rows | None) -> int:
+    """Return how many of the values in ``found``, given by their rows, are in the rows ``sent``. None means
+    all rows."""
+    return sum(len(rows) if sent is None else int(np.isin(rows, sent).sum()) for rows in found)
 
 
 def _select(values: Any, rows: Rows | None) -> Any:

@@ -116,6 +116,7 @@ class OpenedColumn:
             tuple(meta),
             (*taken.findings, *(finding for result, _ in results for finding in result.findings)),
             cut=np.concatenate([NO_ROWS, *(result.cut for result, _ in results)]),
+            mismatched=np.concatenate([NO_ROWS, *(rows for _, rows in results)]),
         )
 
     def _put_back(self, column: pa.Array, taken: TakenKeys, staying: Sequence[_Mismatches]) -> None:

@@ -63,7 +63,7 @@ class _Entry:
         if self.is_done:
             return counters
         read = counters.written + counters.rejected + counters.skipped + counters.collapsed
-        return replace(counters, read=read, cut=0)
+        return replace(counters, read=read, cut=0, mismatched=0)
 
 
 class Ledger:

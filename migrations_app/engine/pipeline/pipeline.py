@@ -191,7 +191,13 @@ class _Run:
         read = batch.rows_read
         gone = len(rejected) + mapped.skipped + mapped.collapsed
         assert mapped.rows.num_rows + gone == read, "the mapping lost a row and did not report it"
-        counters = Counters(read=read, skipped=mapped.skipped, collapsed=mapped.collapsed, cut=mapped.cut)
+        counters = Counters(
+            read=read,
+            skipped=mapped.skipped,
+            collapsed=mapped.collapsed,
+            cut=mapped.cut,
+            mismatched=mapped.mismatched,
+        )
         sequence = self._ledger.begin(batch.after, counters, rejected)
         held_bytes = batch.size_bytes + COPIES * mapped.rows.nbytes
         self._senders.submit(sequence, self._pieces(mapped), held_bytes)

@@ -360,9 +360,9 @@ def test_a_job_that_does_not_exist_is_not_found(viewer, public_id):
 
 def test_a_collection_shows_its_skipped_collapsed_and_truncated_numbers(viewer):
     job = make_job(Status.SUCCESSFUL)
-    JobSlice.objects.update(rows_skipped=12, rows_collapsed=3, values_cut=1234)
+    JobSlice.objects.update(rows_skipped=12, rows_collapsed=3, values_cut=1234, values_mismatched=5678)
 
     page = text(viewer.get(reverse("job", args=[job.public_id])))
 
-    for words in ("12 skipped", "3 collapsed", "1,234 texts truncated"):
+    for words in ("12 skipped", "3 collapsed", "1,234 texts truncated", "5,678 type mismatches"):
         assert words in page

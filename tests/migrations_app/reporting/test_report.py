@@ -103,6 +103,7 @@ def test_the_report_has_null_for_unknown_values(job):
         "rows_skipped": 30,
         "rows_collapsed": 5,
         "values_cut": 0,
+        "values_mismatched": 0,
         "duplicate_keys": None,
         "rows_target": None,
         "verified": None,

@@ -7,6 +7,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.sources import registry
 from migrations_app.models import JobCollection
 from migrations_app.models.status import Status
+from migrations_app.reporting.report import job_report
 from migrations_app.worker import tasks
 from tests.kit import memory_collection
 from tests.migrations_app.conftest import SPECS
@@ -51,6 +52,9 @@ def test_arrays_that_begin_after_the_sample_go_into_the_dynamic_field(world, mov
     assert job.status == Status.SUCCESSFUL, job.error_message
     assert counters(job) == (2000, 2000, 0)
     rows = world.target.collections["books"].rows
+    assert job_report(job)["collections"][0]["values_mismatched"] == 500
+    sentence = "books: 500 values did not fit the type of the field (“tags”) and went into the dynamic field."
+    assert job.log.get(level="warning").message == sentence
     assert (rows[7]["tags"], rows[7].get("$meta")) == ("tag 7", "{}")
     assert (rows[1600]["tags"], rows[1600]["$meta"]) == (None, '{"tags_misfit":["tag 1600","new"]}')
 
