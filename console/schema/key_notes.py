@@ -8,18 +8,21 @@ import pyarrow as pa
 
 from console.schema.key_choices import is_unfinished
 from console.schema.table import MappingTable
+from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.joined_key_text import joined
-from migrations_app.engine.planning.type_choices import is_declared_unique
+from migrations_app.engine.planning.type_choices import is_declared_unique, why_auto_id
 
 COLLAPSED = "only the last row read of each key stays, the others are counted as collapsed"
 
 
-def key_notes(table: MappingTable) -> Iterator[str]:
+def key_notes(table: MappingTable, capabilities: Capabilities) -> Iterator[str]:
     """The notes about the chosen key; none if the source's own key is kept."""
     plan, schema = table.plan, table.schema
     if plan.is_auto_id and table.copied is not None:
         yield "The collection uses Auto ID: the target makes a new key for each row. Old keys are not copied."
     elif plan.is_auto_id:
+        if table.existing is None:
+            yield from filter(None, (why_auto_id(schema, capabilities),))
         yield _new_keys(table, schema.key.columns if schema.key else ())
     elif not (is_unfinished(plan) or is_declared_unique(schema, plan.key_columns)):
         yield f"The source does not declare {' / '.join(plan.key_columns)} as unique: {COLLAPSED}."

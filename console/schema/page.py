@@ -114,7 +114,7 @@ def _collection(
         "row_selection": ", ".join(summary(source_class(draft.kind).Selection, table.row_selection)),
         "moving": sum(row.placement is not Placement.LEFT or row in in_dynamic_field for row in listed),
         "total": len(listed),
-        "warnings": warnings(table),
+        "warnings": warnings(table, capabilities),
         "advanced_text": _advanced_text(table, capabilities),
         "advanced_open": any(p.field in ADVANCED for p in its_problems),
         "form": form,
@@ -152,9 +152,9 @@ def _advanced_text(table: MappingTable, capabilities: Capabilities) -> str:
     return " · ".join([*parts, EXISTS_TEXTS[plan.if_exists]])
 
 
-def warnings(table: MappingTable) -> list[str]:
+def warnings(table: MappingTable, capabilities: Capabilities) -> list[str]:
     """Return the notes that the user should read before the next step; none of them is a problem."""
-    return [*table.schema.notes, *key_notes(table), *_existing(table)]
+    return [*table.schema.notes, *key_notes(table, capabilities), *_existing(table)]
 
 
 def _existing(table: MappingTable) -> Iterator[str]:

@@ -16,6 +16,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import MAX_BYTES
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.types import KEY_TYPES
+from migrations_app.engine.planning.target_names import why_collection_renamed
 from migrations_app.engine.preflight.rules.partitions import may_name_partitions
 
 DESCRIPTION_LENGTH = 1_000
@@ -81,6 +82,8 @@ class CollectionForm(forms.Form):
         data: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial=_initial(table, capabilities))
+        if reason := why_collection_renamed(table.plan.target, table.schema):
+            self.fields["target"].help_text = f"renamed: {reason}"
         self.fields["key"].choices = key_choices.choices(table.schema, capabilities)
         self.fields["partition_key"].choices = partition_choices(table, capabilities)
         if key_choices.is_joined(table.plan):

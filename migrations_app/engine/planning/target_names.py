@@ -25,6 +25,8 @@ from migrations_app.engine.model.names import (
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 
+NOT_LEGAL = "its name is not legal in Milvus"
+
 
 class Named(Protocol):
     """A listed or described collection."""
@@ -129,12 +131,22 @@ def rest_names(collection: CollectionPlan, schema: CollectionSchema) -> set[str]
     return names
 
 
-def renamed_fields(collection: CollectionPlan, schema: CollectionSchema) -> Iterator[str]:
-    """Yield a sentence for each field of a completed plan whose name differs because of a rule."""
+def renamed(collection: CollectionPlan, schema: CollectionSchema) -> Iterator[str]:
+    """Yield a sentence for the collection of a completed plan and for each of its fields, if its name differs
+    because of a rule."""
+    if reason := why_collection_renamed(collection.target, schema):
+        yield f"“{schema.label or schema.name}” becomes the collection “{collection.target}”: {reason}."
     for field in collection.fields or ():
         source = schema.field(field.source or "")
         if source is not None and (reason := why_renamed(source, field.target, schema)):
             yield f"“{source.name}” becomes the field “{field.target}”: {reason}."
+
+
+def why_collection_renamed(target: str | None, schema: CollectionSchema) -> str:
+    """Return the reason why the collection has another name in the target; empty if no rule made it."""
+    name = schema.label or schema.name
+    is_ruled = schema.naming_rule.collections == "legal" and target not in (None, name)
+    return NOT_LEGAL if is_ruled and name_problem(name, "collection") is not None else ""
 
 
 def why_renamed(source: SourceField, target: str | None, schema: CollectionSchema) -> str:
@@ -143,7 +155,7 @@ def why_renamed(source: SourceField, target: str | None, schema: CollectionSchem
     if target in (None, name):
         return ""
     if schema.naming_rule.fields == "legal" and name_problem(name) is not None:
-        return "its name is not legal in Milvus"
+        return NOT_LEGAL
     keys = {last_part(field) for field in schema.fields if level(field) == 1}
     if source.is_synthetic and name in keys:
         return f"the documents have a key “{name}”"

@@ -103,6 +103,19 @@ def is_declared_unique(schema: CollectionSchema, columns: Iterable[str]) -> bool
     return any(chosen.issuperset(unique) for unique in (*own, *schema.unique))
 
 
+def why_auto_id(schema: CollectionSchema, capabilities: Capabilities) -> str:
+    """Return a sentence if Auto ID is proposed only because the source does not declare its key unique; else
+    an empty text."""
+    key = schema.key
+    field = schema.field(key.columns[0]) if key and not key.unique and len(key.columns) == 1 else None
+    if field is None or not key_choices(field, capabilities):
+        return ""
+    return (
+        f"“{field.name}” is not declared unique, so Auto ID is proposed: choose “{field.name}” as the key to "
+        "keep it."
+    )
+
+
 def joined_length(fields: Iterable[SourceField | None]) -> int:
     """Return a limit in bytes for a key joined from ``fields``, well above the longest in the sample."""
     seen = (field.longest_bytes if field else None for field in fields)

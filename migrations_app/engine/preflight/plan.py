@@ -14,8 +14,8 @@ from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.planning.source_values import missing_values
-from migrations_app.engine.planning.target_names import default_targets, renamed_fields
-from migrations_app.engine.planning.type_choices import left_out
+from migrations_app.engine.planning.target_names import default_targets, renamed
+from migrations_app.engine.planning.type_choices import left_out, why_auto_id
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
 from migrations_app.engine.preflight.scans.partition_values import Partitions, name_partitions
@@ -153,8 +153,10 @@ def _prepare(
     counts = (*facts.notes, *partitions.notes)
     if counts and limit_rows is not None:
         counts = (*counts, f"These counts cover all rows; the job moves at most {limit_rows:,} of them.")
-    renamed = renamed_fields(completed, schema)
-    notes = (*schema.notes, *omitted, *renamed, *counts, *warnings)
+    is_default_key = collection.key is None and append_to is None and schema.exact is None
+    auto_id = why_auto_id(schema, capabilities) if is_default_key else ""
+    names = renamed(completed, schema)
+    notes = (*schema.notes, *filter(None, (auto_id,)), *omitted, *names, *counts, *warnings)
     prepared = PreparedCollection(
         completed, schema, schema.rows_estimate, notes, facts.key_is_unique, facts.duplicates
     )

@@ -139,7 +139,9 @@ def test_a_key_of_several_columns_is_joined_with_one_choice() -> None:
     table = table_defaults.default_table(replace(SCHEMA, key=SourceKey(("id", "created"))), EVERYTHING)
     table = changed(table, key="joined")
     assert table.plan.key == ["id", "created"]
-    assert list(key_notes(table)) == ["Rows in which created is NULL are rejected, because they have no key."]
+    assert list(key_notes(table, EVERYTHING)) == [
+        "Rows in which created is NULL are rejected, because they have no key."
+    ]
 
 
 def test_a_part_can_be_removed_counts_only_once_and_need_not_be_a_field(proposed: MappingTable) -> None:
@@ -173,11 +175,19 @@ def test_the_auto_id_field_can_be_renamed(proposed: MappingTable) -> None:
 
 
 def test_notes_explain_what_a_key_choice_means(proposed: MappingTable) -> None:
-    assert list(key_notes(proposed)) == []
-    unsure, null = key_notes(changed(proposed, key="field:created"))
+    assert list(key_notes(proposed, EVERYTHING)) == []
+    unsure, null = key_notes(changed(proposed, key="field:created"), EVERYTHING)
     assert unsure.startswith("The source does not declare created as unique")
     assert null.startswith("created may be NULL")
-    assert next(key_notes(joined(proposed, "id", "created"))).startswith("Rows in which created is NULL")
+    auto = changed(proposed, key="auto")
+    assert next(key_notes(auto, EVERYTHING)).startswith("Auto ID gives each row a new key.")
+    own = replace(auto, schema=replace(auto.schema, key=SourceKey(("id",), unique=False)))
+    assert next(key_notes(own, EVERYTHING)) == (
+        "“id” is not declared unique, so Auto ID is proposed: choose “id” as the key to keep it."
+    )
+    assert next(key_notes(joined(proposed, "id", "created"), EVERYTHING)).startswith(
+        "Rows in which created is NULL"
+    )
 
 
 def test_with_auto_id_the_tick_of_the_old_key_and_its_setting_are_the_same(proposed: MappingTable) -> None:

@@ -41,6 +41,8 @@ def test_the_defaults_move_everything_under_legal_and_distinct_names(
 ) -> None:
     assert page(web, selected).context["problem_count"] == 0
     assert collection(selected)["target"] == "my_points"
+    control = page(web, selected).context["collection"]["form"].fields["target"]
+    assert control.help_text == "renamed: its name is not legal in Milvus"
     assert [i["field"] for i in collection(selected)["indexes"]] == ["vector_2"]
     assert row(web, selected, "id")["note"] == "renamed: the documents have a key “id”"
     assert row(web, selected, "fast-bge-small-en")["note"] == (

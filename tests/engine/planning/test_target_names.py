@@ -11,7 +11,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema, SourceFi
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.document_keys import with_document_keys
-from migrations_app.engine.planning.target_names import default_targets, renamed_fields
+from migrations_app.engine.planning.target_names import default_targets, renamed
 from migrations_app.engine.preflight import check_collection
 from tests.kit.memory_target import EVERYTHING
 
@@ -71,7 +71,8 @@ def test_a_synthetic_name_gives_way_to_the_keys_of_documents():
     schema = points(documents=['{"id": 7, "vector": "x", "a": 1}'])
     assert names(schema) == {"id": "id_2", "vector": "vector_2"}
     completed = complete(CollectionPlan(source="my-points"), schema, EVERYTHING)
-    assert list(renamed_fields(completed, schema)) == [
+    assert list(renamed(completed, schema)) == [
+        "“my-points” becomes the collection “my_points”: its name is not legal in Milvus.",
         "“id” becomes the field “id_2”: the documents have a key “id”.",
         "“vector” becomes the field “vector_2”: the documents have a key “vector”.",
     ]

@@ -7,6 +7,7 @@ import pytest
 
 from migrations_app.engine.errors import Canceled, ConnectionFailed, Fix, PlanRefused
 from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import TypeSpec, arrow_type
 from migrations_app.engine.preflight import check_plan
@@ -242,6 +243,18 @@ def test_duplicates_are_not_counted_if_the_key_is_declared_unique(key):
     (one,) = checked_with_key(key).collections
     assert (one.key_is_unique, one.duplicates) == (True, None)
     assert not any("unique" in note for note in one.notes)
+
+
+def test_a_key_that_is_not_declared_unique_is_kept_as_a_field_and_a_note_says_how_to_make_it_the_key():
+    made = books()
+    made.key = SourceKey(("id",), unique=False)
+    (proposed,) = checked({"a": made}).collections
+    assert (proposed.plan.is_auto_id, proposed.plan.keep_source_key) == (True, True)
+    assert proposed.notes == (
+        "“id” is not declared unique, so Auto ID is proposed: choose “id” as the key to keep it.",
+    )
+    (written,) = checked({"a": made}, {"collections": [{"source": "a", "key": "auto"}]}).collections
+    assert not any("unique" in note for note in written.notes)
 
 
 def test_keys_that_filters_do_not_find_are_noted():
