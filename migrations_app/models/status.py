@@ -1,4 +1,5 @@
-"""Status: the states of a job, a slice and a target collection, and the allowed status changes of a job."""
+"""Status: the states of a job, a slice, a step and a target collection, and the allowed status changes of a
+job."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def cleanup(held: HeldJob) -> None:
         return
     step = held.job.step(StepKind.CLEANUP)
     step.begin()
-    with endpoints.job_target(held.job) as target:
+    with endpoints.job_target(held.job) as target, target.obeying(held.stop):
         for row in to_drop(held.job):
             held.stop.check()
             _drop(held, row, target)

@@ -22,7 +22,7 @@ ACTION_STAGES = ((Stage.INDEXING, StepKind.INDEX), (Stage.LOADING, StepKind.LOAD
 def finish(held: HeldJob) -> RunAgain | None:
     """Run the next part of the finish stage. Returns ``RunAgain`` if it has to wait."""
     job = held.job
-    with endpoints.job_target(job) as target:
+    with endpoints.job_target(job) as target, target.obeying(held.stop):
         if job.stage == Stage.MOVING:
             _log_changed_values(held)
         if job.stage in (Stage.MOVING, Stage.VERIFYING):

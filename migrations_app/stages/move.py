@@ -85,8 +85,13 @@ def _move(
         endpoints.job_source(job) as source,
         endpoints.job_target(job) as target,
     ):
-        capabilities = target.capabilities()
-        mapping = compile_mapping(plan, key_per_partition=capabilities.key_per_partition)
+        # Not while rows are sent: it would be unknown which of them were written.
+        with target.obeying(stop):
+            capabilities = target.capabilities()
+            mapping = compile_mapping(plan, key_per_partition=capabilities.key_per_partition)
+            may_replace = claimed.repeated or not claimed.collection.key_unique
+            may_replace = may_replace or count.may_replace(claimed.collection)
+            opened = target.channel(mapping.target, upsert=mapping.upsert, may_replace=may_replace)
         work = SliceWork(
             plan.ref,
             claimed.as_slice(),
@@ -96,9 +101,6 @@ def _move(
             max_rows=rows_wanted(claimed),
             throttle=limits.throttle,
         )
-        may_replace = claimed.repeated or not claimed.collection.key_unique
-        may_replace = may_replace or count.may_replace(claimed.collection)
-        opened = target.channel(mapping.target, upsert=mapping.upsert, may_replace=may_replace)
         with closing(opened) as channel:
             checkpoints.begin()
             return run_slice(source, channel, work, checkpoints.ledger, ctx, policy, log)

@@ -27,7 +27,7 @@ POLL_SECONDS = 2.0
 
 def post_migration(held: HeldJob) -> RunAgain | None:
     """Continue all requested actions on the collections of a finished job."""
-    with endpoints.job_target(held.job) as target:
+    with endpoints.job_target(held.job) as target, target.obeying(held.stop):
         for row in held.job.collections.order_by("position"):
             held.stop.check()
             _advance_collection(held, row, target)

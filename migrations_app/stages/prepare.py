@@ -27,7 +27,11 @@ def prepare(held: HeldJob) -> RunAgain | None:
     Returns ``RunAgain`` if it has to wait. Raises ``PlanRefused`` with all faults before anything is written.
     """
     job = held.job
-    with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
+    with (
+        endpoints.job_source(job) as source,
+        endpoints.job_target(job) as target,
+        target.obeying(held.stop),
+    ):
         if not (step := job.step(StepKind.PREPARE)).is_done:
             _check(held, step, source, target)
         for row in job.collections.order_by("position"):
@@ -93,8 +97,7 @@ def _rows(row: JobCollection, prepared: PreparedCollection) -> int | None:
 
 
 def _requested_actions(options: Options, source: Source) -> Iterator[StepKind]:
-    wanted = options.create_index
-    if source.indexes_by_default if wanted is None else wanted:
+    if options.creates_index(source.indexes_by_default):
         yield StepKind.INDEX
     if options.load:
         yield StepKind.LOAD

@@ -105,8 +105,8 @@ def _drop_old(held: HeldJob, row: JobCollection, source: Source, target: Target)
     """Drop an existing collection. Called only before this job created its own."""
     if row.target not in target.collections():
         return
-    if refusal := existing.alias_refusal(row.target, target):
-        raise TargetChanged(refusal.message, refusal.hint, code=refusal.code)
+    if fault := existing.alias_refusal(row.target, target):
+        raise TargetChanged(fault.message, fault.hint, code=fault.code)
     rows = existing.rows_in(target, row.target)
     _refuse_own_source(held, row, source, target)
     _set_state(row, TargetState.REPLACING)

@@ -49,7 +49,7 @@ def schedule(job: Job, waiting: Counter[tuple[Task, int]] | None = None) -> None
         return
     waiting = queue.waiting() if waiting is None else waiting
     for task, number in wanted.items():
-        continued = waiting[Task.CONTINUE, job.pk] if task in (Task.PREPARE, Task.FINISH) else 0
+        continued = 0 if task is Task.WORK else waiting[Task.CONTINUE, job.pk]
         for _ in range(number - waiting[task, job.pk] - continued):
             queue.wake(job, task)
 

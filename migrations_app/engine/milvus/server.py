@@ -127,5 +127,6 @@ def identity_of(rpc: Rpc, collection: str, resolve: Resolve) -> CollectionIdenti
         return None
     name = answer.schema.name or answer.collection_name
     unique = f"{answer.collectionID}, {answer.created_timestamp}" if answer.collectionID else ""
-    places = places_of(resolve(rpc.address.host), rpc.address.port)
+    addresses = interruptible(lambda: resolve(rpc.address.host), rpc.stop().check)
+    places = places_of(addresses, rpc.address.port)
     return CollectionIdentity(f"{rpc.database}.{name}", unique, places)

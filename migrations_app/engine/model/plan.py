@@ -206,6 +206,10 @@ class Options(PlanModel):
     limit_rows: int | None = Field(default=None, ge=1, le=MAX_ROWS)
     source_rows_per_second: int | None = Field(default=None, ge=1, le=MAX_ROWS)
 
+    def creates_index(self, by_default: bool) -> bool:
+        """True if the job creates indexes. ``by_default``: what the source does if the plan does not say."""
+        return by_default if self.create_index is None else self.create_index
+
 
 class EndpointPlan(PlanModel):
     """The source or target of a plan: the name of a saved connection, or a kind with its settings."""

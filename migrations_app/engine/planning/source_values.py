@@ -21,13 +21,14 @@ def missing_values(source: Source, ref: CollectionRef, ctx: ReadContext) -> Iter
         if not chosen or not is_from_source(info):
             continue
         missing = {value: place for place, value in enumerate(chosen)}
-        listed = []
+        listed: list[str] = []
         for choice in source.choices(ref, name, ctx):
             missing.pop(choice.value, None)
-            listed.append(choice.value)
+            if len(listed) < MAX_HINTS:
+                listed.append(choice.value)
             if not missing:
                 break
-        title, hint = (info.title or name).lower(), use_one_of(listed[:MAX_HINTS])
+        title, hint = (info.title or name).lower(), use_one_of(listed)
         for value, place in missing.items():
             message = f"“{value}” is not among the {title} of “{ref.name}”."
             path = f"select.{name}[{place}]"

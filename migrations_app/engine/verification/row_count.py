@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from migrations_app.engine.errors import Canceled, FerryError, Interrupted, TargetChanged, TargetError
+from migrations_app.engine.errors import FerryError, Interrupted, TargetChanged, TargetError
 from migrations_app.engine.milvus.metrics import FULL_TEXT_METRICS, METRICS_OF_TYPE
 from migrations_app.engine.model.target_schema import IndexSpec, TargetField, TargetSchema
 from migrations_app.engine.stop_token import Deadline, StopToken
@@ -103,8 +103,9 @@ class RowCount:
         """Continue until done, until ``deadline``, or until the collection takes long to load. If not done,
         run it again later with the saved state, in any process.
 
-        Raises the reason of ``stop`` (a cancel first restores the previous state), ``TargetChanged`` if the
-        collection no longer exists, and retryable errors. After any other error the state has no ``rows``.
+        Raises the reason of ``stop``, ``TargetChanged`` if the collection no longer exists, and retryable
+        errors. After any other error the state has no ``rows``. A count that is not continued after a stop
+        has to be undone (``undo``).
         """
         try:
             while not self.state.is_done:
@@ -112,9 +113,6 @@ class RowCount:
                 self._step(stop, deadline)
                 if deadline.is_over or self._waited_seconds >= MAX_WAIT_SECONDS:
                     break
-        except Canceled:
-            self.undo()
-            raise
         except FerryError as error:
             if error.retryable or isinstance(error, (Interrupted, TargetChanged)):
                 raise

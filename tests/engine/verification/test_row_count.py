@@ -171,7 +171,7 @@ def test_a_count_waits_for_a_slow_load(target, monkeypatch):
     assert_untouched(target)
 
 
-def test_a_cancel_restores_the_collection(target):
+def test_a_canceled_count_is_undone_with_its_saved_state(target):
     class NeverLoaded(MemoryTarget):
         def load_state(self, name):
             return LoadState("loading", 1) if super().load_state(name).is_loaded else LoadState("not_loaded")
@@ -179,8 +179,12 @@ def test_a_cancel_restores_the_collection(target):
     stop = StopToken()
     threading.Timer(0.1, stop.stop, [Canceled("canceled")]).start()
 
+    saved = []
     with pytest.raises(Canceled):
-        count(NeverLoaded(target.settings), stop)
+        count(NeverLoaded(target.settings), stop, save=saved.append)
+    assert stored(target).is_loaded
+
+    RowCount(target, "things", state=saved[-1]).undo()
     assert_untouched(target)
 
 

@@ -18,6 +18,18 @@ from tests.integration.relays import as_a_silent_server, listening
 
 pytest.importorskip("milvus_lite")
 
+Question = Callable[[MilvusTarget, ReadContext], Any]
+
+
+def obeying(ask: Callable[[MilvusTarget], Any]) -> Question:
+    """Return a question that takes no context, so that the target has to obey its stop."""
+
+    def question(target: MilvusTarget, ctx: ReadContext) -> Any:
+        with target.obeying(ctx.stop):
+            return ask(target)
+
+    return question
+
 
 @pytest.fixture
 def silent() -> Iterator[str]:
@@ -54,14 +66,16 @@ def test_a_page_does_not_wait_for_such_a_server(silent: str, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("method", "ask"),
     [
-        ("ShowCollections", lambda target: target.collections()),
-        ("DescribeCollection", lambda target: target.describe("items")),
-        ("Query", lambda target: target.count("items")),
-        ("GetCollectionStatistics", lambda target: target.row_statistics("items")),
+        ("ShowCollections", obeying(lambda target: target.collections())),
+        ("DescribeCollection", obeying(lambda target: target.describe("items"))),
+        ("Query", obeying(lambda target: target.count("items"))),
+        ("DescribeCollection", lambda target, ctx: target.identity("items", ctx)),
+        ("Connect", lambda target, ctx: target.check(ctx)),
+        ("GetCollectionStatistics", obeying(lambda target: target.row_statistics("items"))),
     ],
 )
 def test_a_stop_ends_a_call_that_is_not_answered(
-    tmp_path: Any, method: str, ask: Callable[[MilvusTarget], Any]
+    tmp_path: Any, method: str, ask: Question
 ) -> None:
     answered = threading.Event()
     with (
@@ -73,7 +87,7 @@ def test_a_stop_ends_a_call_that_is_not_answered(
         ctx = ReadContext()
         threading.Timer(0.3, ctx.stop.stop, [Canceled("Stopped by the test.")]).start()
         began = time.monotonic()
-        with target.obeying(ctx.stop), pytest.raises(Canceled):
-            ask(target)
+        with pytest.raises(Canceled):
+            ask(target, ctx)
         assert 0.25 <= time.monotonic() - began < 1.8
         answered.set()

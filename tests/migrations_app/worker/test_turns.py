@@ -1,5 +1,6 @@
 """Turns: a control task gives its process back after a short time and continues where it was."""
 
+import time
 from contextlib import suppress
 
 import pytest
@@ -45,6 +46,23 @@ def test_a_question_that_takes_long_is_asked_again_in_the_data_queue(world, work
     work_off()
     job.refresh_from_db()
     assert job.status == Status.SUCCESSFUL, job.error
+
+
+@pytest.mark.parametrize("method", ["collections", "drop"])
+def test_a_target_that_does_not_answer_does_not_hold_the_control_process(world, monkeypatch, method):
+    """A preparation asks for the collections, a cleanup drops one."""
+    job = world.job()
+    if method == "drop":
+        tasks.prepare(job.pk)
+        services.job_cancel(job=job, user=None, drop=True)
+    OrmQ.objects.all().delete()
+    monkeypatch.setattr("migrations_app.execution.task_runner.CONTROL_SECONDS", 0.2)
+    monkeypatch.setattr(MemoryTarget, method, lambda self, *names: self.stop.wait(30))
+    began = time.monotonic()
+    (tasks.prepare if method == "collections" else tasks.settle)(job.pk)
+    assert time.monotonic() - began < 5
+    scheduler.schedule_all()
+    assert queue.waiting() == {(queue.Task.CONTINUE, job.pk): 1}
 
 
 def test_a_job_that_a_command_runs_has_no_short_turns(world, monkeypatch):

@@ -43,8 +43,7 @@ def check_number(plan: Plan, source: type[Source], most: int | None) -> Iterator
 
 
 def check_options(plan: Plan, source: type[Source], capabilities: Capabilities) -> Iterator[Fault]:
-    asked = plan.options.create_index
-    has_index = source.indexes_by_default if asked is None else asked
+    has_index = plan.options.creates_index(source.indexes_by_default)
     if plan.options.load and not has_index and capabilities.count_needs_load:
         message = f"{capabilities} loads only collections with an index, but the plan does not create one."
         fix = Fix("Create the index too", "create_index", "true")
@@ -62,8 +61,7 @@ def check_indexes(
     plan: Plan, source: type[Source], capabilities: Capabilities, collections: Mapping[int, CollectionPlan]
 ) -> Iterator[Fault]:
     """Check that the completed ``collections`` have the indexes that the options of the plan need."""
-    asked = plan.options.create_index
-    has_index = source.indexes_by_default if asked is None else asked
+    has_index = plan.options.creates_index(source.indexes_by_default)
     for number, collection in collections.items() if has_index else ():
         indexed = {index.field for index in collection.indexes or ()}
         missing = [name for name in _vectors(collection) if name not in indexed]

@@ -39,7 +39,7 @@ VERSION_WARNING = "The server does not report its version. Vectorferry treats it
 
 
 class MilvusTarget(Target):
-    """One database of a Milvus server. It connects on the first request. Threads may share it."""
+    """One database of a Milvus server. It connects on the first request. Threads may share its channels."""
 
     kind: ClassVar[str] = "milvus"
     title: ClassVar[str] = "Milvus"
@@ -76,7 +76,8 @@ class MilvusTarget(Target):
         return str(self._milvus_settings.address)
 
     def check(self, ctx: ReadContext) -> ServerInfo:
-        server_info = self._connect()
+        with self.obeying(ctx.stop):
+            server_info = self._connect()
         warnings: tuple[str, ...] = (LITE_WARNING,) if server_info.flavour == "lite" else ()
         if not server_info.numbers:
             warnings += (VERSION_WARNING,)
@@ -90,7 +91,8 @@ class MilvusTarget(Target):
         return self._server
 
     def identity(self, collection: str, ctx: ReadContext) -> CollectionIdentity | None:
-        return server.identity_of(self._rpc, collection, self.resolve)
+        with self.obeying(ctx.stop):
+            return server.identity_of(self._rpc, collection, self.resolve)
 
     def databases(self) -> tuple[str, ...]:
         """Return the names of the databases. If the server does not support or allow listing them, return
