@@ -74,9 +74,7 @@ def test_a_page_does_not_wait_for_such_a_server(silent: str, monkeypatch: pytest
         ("GetCollectionStatistics", obeying(lambda target: target.row_statistics("items"))),
     ],
 )
-def test_a_stop_ends_a_call_that_is_not_answered(
-    tmp_path: Any, method: str, ask: Question
-) -> None:
+def test_a_stop_ends_a_call_that_is_not_answered(tmp_path: Any, method: str, ask: Question) -> None:
     answered = threading.Event()
     with (
         MilvusEmulator(tmp_path).running() as emulator,
