@@ -14,6 +14,8 @@ from migrations_app.reporting.report import JobRate, Totals
 
 IN_DOUBT = "A few more rows may be in the target: it had not confirmed them when the job stopped."
 
+FROM_BEFORE = "Rows that were written before the source was divided into slices again may be in the target."
+
 TONES = {
     Status.PENDING: "muted",
     Status.IN_PROGRESS: "run",
@@ -109,7 +111,10 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
         if row["rows_written"]
     ]
     is_in_doubt = any(row["is_in_doubt"] for row in written)
+    is_planned_again = any(row["is_planned_again"] for row in written)
     if not with_rows:
+        if is_planned_again and not job.drop_requested:
+            return f"The job was canceled before it wrote rows again. {FROM_BEFORE}"
         if is_in_doubt:
             return (
                 "The job was canceled while its first rows were in flight. Some of them may be in the target."
@@ -118,6 +123,7 @@ def written_text(job: Job, written: list[dict[str, object]]) -> str:
     if job.drop_requested:
         return f"The job had written {', '.join(with_rows)}. The collections that it created were dropped."
     sentences = f"The job had written {', '.join(with_rows)}. They were kept."
+    sentences = f"{sentences} {FROM_BEFORE}" if is_planned_again else sentences
     return f"{sentences} {IN_DOUBT}" if is_in_doubt else sentences
 
 

@@ -32,6 +32,10 @@ class JobStepQuerySet(models.QuerySet["JobStep"]):
         counts = self.filter(kind__in=COUNTS, position__is_prepared=True)
         return counts.exclude(state=StepState.DONE)
 
+    def planned_again(self) -> Self:
+        """Plannings of slices that were repeated after rows had been written."""
+        return self.filter(kind=StepKind.PLAN_SLICES, position__has_written=True)
+
     def fail(self, error: FerryError) -> int:
         """Mark all these steps as failed. Return their number."""
         return self.update(

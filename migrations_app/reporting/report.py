@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
 from migrations_app.engine.log import counted
-from migrations_app.models import Job, JobCollection, JobSlice
+from migrations_app.models import Job, JobCollection, JobSlice, JobStep
 from migrations_app.models.collection import COUNTERS
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting import rate
@@ -197,17 +197,21 @@ def _iso(moment: datetime | None) -> str | None:
 def written_by(job: Job) -> list[dict[str, Any]]:
     """Return the rows that a job has written so far, by target collection, for a dialog or a sentence.
 
-    ``is_in_doubt``: the target may contain more rows, whose requests were not answered. ``has_equal_keys``:
-    some rows may have replaced others.
+    ``is_in_doubt``: the target may contain more rows, whose requests were not answered. ``is_planned_again``:
+    it may contain more rows, from before the source was divided into slices again. ``has_equal_keys``: some
+    rows may have replaced others.
     """
     in_doubt = JobSlice.objects.filter(collection=OuterRef("pk")).in_doubt()
-    rows = job.collections.with_counters().annotate(is_in_doubt=Exists(in_doubt)).order_by("position")
+    planned_again = JobStep.objects.filter(collection=OuterRef("pk")).planned_again()
+    doubts = {"is_in_doubt": Exists(in_doubt), "is_planned_again": Exists(planned_again)}
+    rows = job.collections.with_counters().annotate(**doubts).order_by("position")
     return [
         {
             "name": row.target,
             "rows_written": row.rows_written,
             "is_created": row.is_created,
             "is_in_doubt": row.is_in_doubt,
+            "is_planned_again": row.is_planned_again,
             "has_equal_keys": not row.key_unique,
         }
         for row in rows

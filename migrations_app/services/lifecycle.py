@@ -178,6 +178,12 @@ def _written(job: Job) -> str:
     written = f"{counted(rows, 'row')} {verb}" if rows else "nothing was written"
     if job.collections.filter(target_state=TargetState.DROPPED).exists():
         return f"{written}; the collections it created were dropped."
+    if job.status != Status.SUCCESSFUL and job.steps.planned_again().exists():
+        written = written if rows else "no rows were written"
+        return (
+            f"{written} after the source was divided into slices again; rows from before may be in the "
+            "target as well."
+        )
     if JobSlice.objects.filter(collection__job=job).in_doubt().exists():
         written = written if rows else "no rows are known to be written"
         return f"{written}. Rows whose last requests were not answered may be in the target as well."

@@ -25,9 +25,9 @@ ROWS_PER_SLICE = 1_000_000
 BYTES_PER_SLICE = 1024**3
 # Each slice costs a connection and a query, so there are not more of them for the sake of the workers alone.
 LEAST_ROWS = 25_000
-# Keys of the position of the step: the number of slices to ask for, and how often they had to be planned
-# again.
-WANTED, AGAIN = "wanted", "again"
+# Keys of the position of the step: the number of slices to ask for, how often they had to be planned again,
+# and whether rows had been written before that.
+WANTED, AGAIN, HAS_WRITTEN = "wanted", "again", "has_written"
 STORED_AT_ONCE = 100
 STORED_EVERY_SECONDS = 1.0
 # A source that is rewritten again and again cannot be moved.
@@ -131,9 +131,12 @@ def plan_again(row: JobCollection, error: BoundsLost) -> FerryError | None:
         if again >= MOST_PLANNINGS:
             return error
         may_repeat = not row.completed.is_auto_id and row.limit_rows is None
-        if not may_repeat and row.slices.exclude(rows_written=0, rows_in_flight=0).exists():
+        has_written = row.slices.exclude(rows_written=0, rows_in_flight=0).exists()
+        if has_written and not may_repeat:
             return _cannot_repeat(row, error)
-        step.store(StepState.WAITING, position=step.position | {AGAIN: again})
+        has_written |= step.position.get(HAS_WRITTEN, False)
+        changes = {AGAIN: again, HAS_WRITTEN: has_written}
+        step.store(StepState.WAITING, position=step.position | changes)
         # The workers of other slices find that they lost their leases.
         row.slices.all().delete()
     return None

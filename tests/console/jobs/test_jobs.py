@@ -353,6 +353,19 @@ def test_a_canceled_job_mentions_rows_whose_outcome_is_unknown(viewer, written, 
     assert sentence in text(viewer.get(reverse("job", args=[job.public_id])))
 
 
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        (400, "They were kept. Rows that were written before the source was divided into slices again may"),
+        (0, "before it wrote rows again. Rows that were written before the source was divided into slices"),
+    ],
+)
+def test_a_canceled_job_mentions_rows_from_before_a_new_planning(viewer, written, sentence):
+    job = make_job(Status.CANCELED, written=written, ended_at=timezone.now())
+    add_step(job, kind="plan_slices", state="waiting", position={"has_written": True})
+    assert sentence in text(viewer.get(reverse("job", args=[job.public_id])))
+
+
 @pytest.mark.parametrize("public_id", ["job-nothing", "x" * 300, "job-%00", "..%2f"])
 def test_a_job_that_does_not_exist_is_not_found(viewer, public_id):
     assert viewer.get(f"/jobs/{public_id}/").status_code == 404

@@ -18,6 +18,7 @@ from migrations_app.execution import claim, lease
 from migrations_app.models import Job, JobSlice, StepKind, Worker
 from migrations_app.models.status import Stage, Status
 from migrations_app.queue import Task
+from migrations_app.reporting.report import written_by
 from migrations_app.stages import plan_slices as stage
 from migrations_app.stages.plan_slices import slices_wanted
 from migrations_app.stages.shared_limits import SharedLimits
@@ -278,6 +279,24 @@ def test_a_source_that_is_rewritten_again_and_again_fails_the_job(world, four_sl
     job.refresh_from_db()
     assert (job.status, job.error_code) == (Status.FAILED, "bounds_lost")
     assert rewritten.epoch == stage.MOST_PLANNINGS
+
+
+def test_a_job_that_stops_after_a_new_planning_does_not_say_that_nothing_was_written(
+    world, four_slices, rewritten, work_off
+):
+    job = world.job()
+    tasks.prepare(job.pk)
+    tasks.work(job.pk)
+    tasks.work(job.pk)
+    services.job_cancel(job=job, user=None, drop=False)
+    work_off()
+    job.refresh_from_db()
+    assert (job.status, world.target.collections["books"].sent) == (Status.CANCELED, 25)
+    assert job.log.order_by("pk").last().message == (
+        "Canceled: no rows were written after the source was divided into slices again; rows from before may "
+        "be in the target as well."
+    )
+    assert written_by(job)[0]["is_planned_again"]
 
 
 @pytest.mark.parametrize("case", [{"limit_rows": 60}, {"key": "auto"}])
