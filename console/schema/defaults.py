@@ -48,7 +48,7 @@ def spare_fields(
     return {f.source: f for f in completed_fields if f.source in names}
 
 
-def source_partitions(schema: CollectionSchema, plan: CollectionPlan) -> dict[str, str]:
+def partition_names_of(schema: CollectionSchema, plan: CollectionPlan) -> dict[str, str]:
     """Return a name for each partition of the source. Those that have a name in the plan keep it."""
     return names_of_source_partitions(schema.partitions or (), plan.source_partitions)
 

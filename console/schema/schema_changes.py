@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from console.html_anchors import anchor
-from console.schema.defaults import completed, source_partitions, spare_fields
+from console.schema.defaults import completed, partition_names_of, spare_fields
 from console.schema.table import MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
@@ -107,7 +107,7 @@ def _partitioning(plan: CollectionPlan, schema: CollectionSchema, targets: Set[s
         return {"partition_by": None, "partitions": {}}
     if plan.partition_key is not None and plan.partition_key not in targets:
         return {"partition_key": None}
-    return {"partitions": source_partitions(schema, plan)} if plan.source_partitions else {}
+    return {"partitions": partition_names_of(schema, plan)} if plan.source_partitions else {}
 
 
 def _with_schema(

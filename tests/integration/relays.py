@@ -31,6 +31,18 @@ def listening(answer: Answer) -> Iterator[int]:
         server.shutdown(socket.SHUT_RDWR)
 
 
+@contextmanager
+def not_accepting() -> Iterator[int]:
+    """A port with a full backlog: it drops further connections, as a firewall does."""
+    with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(silent.getsockname())
+        yield silent.getsockname()[1]
+
+
 def as_a_web_server(connection: socket.socket) -> None:
     with connection:
         connection.recv(1024)

@@ -151,6 +151,20 @@ def ready(world):
     return ready
 
 
+@pytest.fixture
+def finished(world, work_off):
+    """Return a function that creates a job, runs it, and returns it after its end."""
+
+    def finished(*collections, **options):
+        job = world.job(*collections, **options)
+        tasks.prepare(job.pk)
+        work_off()
+        job.refresh_from_db()
+        return job
+
+    return finished
+
+
 def the_slice(job=None):
     slices = JobSlice.objects.select_related("collection")
     return slices.get(collection__job=job) if job else slices.get()

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from console.schema.defaults import completed, source_partitions
+from console.schema.defaults import completed, partition_names_of
 from console.schema.forms.collection import (
     PARTITION_BY,
     PARTITION_KEY,
@@ -76,7 +76,7 @@ def read(
     by = partition.removeprefix(PARTITION_BY) if partition.startswith(PARTITION_BY) else None
     if partition == SOURCE_PARTITIONS:
         named = table.plan.model_copy(update={"partitions": _partition_names(table, form, submitted)})
-        changes |= {"partition_by": None, "partitions": source_partitions(table.schema, named)}
+        changes |= {"partition_by": None, "partitions": partition_names_of(table.schema, named)}
     elif by != table.plan.partition_by or table.plan.source_partitions:
         changes |= {"partition_by": by, "partitions": {}}
     plan = table.plan.model_copy(update=changes)

@@ -30,6 +30,7 @@ from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.targets.milvus.target import MilvusTarget
 from tests.emulators.milvus import MilvusEmulator, aborting
+from tests.integration.relays import not_accepting
 from tests.kit.certificates import Certificate
 
 pytest.importorskip("milvus_lite")
@@ -84,16 +85,10 @@ def test_a_port_where_nothing_listens_is_reported_on_the_uri():
 
 
 def test_a_server_that_never_answers_is_reported_as_a_timeout(monkeypatch):
-    """A full backlog drops further connections, as a firewall does."""
     monkeypatch.setattr(server, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr("migrations_app.engine.milvus.diagnose.TIMEOUT_SECONDS", 0.5)
-    with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(0)
-        for waiting in (first, second):
-            waiting.setblocking(False)
-            waiting.connect_ex(silent.getsockname())
-        problem = refused(ConnectTimeout, "uri", f"http://127.0.0.1:{silent.getsockname()[1]}")
+    with not_accepting() as port:
+        problem = refused(ConnectTimeout, "uri", f"http://127.0.0.1:{port}")
 
     assert "allow list" in problem.hint
 

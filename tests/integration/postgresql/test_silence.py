@@ -3,8 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -26,6 +26,7 @@ from tests.integration.relays import (
     as_a_silent_tls_server,
     as_a_stalling_relay,
     listening,
+    not_accepting,
 )
 
 REF = CollectionRef("public.items")
@@ -41,18 +42,6 @@ def items(pg: Database) -> Database:
     # More than the server sends at once.
     pg.execute(f"INSERT INTO items SELECT n, repeat('{VALUE}', 9), '[1,2]' FROM generate_series(1, 50000) n")
     return pg
-
-
-@contextmanager
-def not_accepting() -> Iterator[int]:
-    """A full backlog drops further connections, as a firewall does."""
-    with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(0)
-        for waiting in (first, second):
-            waiting.setblocking(False)
-            waiting.connect_ex(silent.getsockname())
-        yield silent.getsockname()[1]
 
 
 def caught_after(seconds: float, ask: Callable[[], Any], within: float) -> FerryError:

@@ -6,7 +6,6 @@ import pytest
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 from migrations_app.models import JobCollection, RejectedRow
 from migrations_app.models.status import Status
-from migrations_app.worker import tasks
 from tests.kit import memory_collection
 from tests.migrations_app.conftest import SPECS
 
@@ -17,7 +16,7 @@ ENTRY = [{"index": 7, "value": 0.25}]
 
 
 @pytest.fixture
-def moved(world, work_off):
+def moved(world, finished):
     """Return a function that moves 300 books and returns the job after its end.
 
     Each of the books 0 to 199 lacks the vector ``words``, each of the books 150 to 249 the vector
@@ -40,11 +39,7 @@ def moved(world, work_off):
             {"source": "embedding", "absent": embedding},
             {"source": "words", "absent": words},
         ]
-        job = world.job({"source": "books", "fields": fields, **plan}, max_rejected=None)
-        tasks.prepare(job.pk)
-        work_off()
-        job.refresh_from_db()
-        return job
+        return finished({"source": "books", "fields": fields, **plan}, max_rejected=None)
 
     return moved
 
