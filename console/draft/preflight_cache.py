@@ -66,7 +66,7 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
         endpoints.open_source(source.kind, source.settings) as open_source,
         endpoints.open_target(target.kind, target.settings, contents.database(draft)) as open_target,
     ):
-        # First, and with a time of its own: the user is asked before one of these collections is dropped.
+        # This comes first and has its own time limit: the user must be asked before one of these is dropped.
         with endpoints.looking(open_target):
             held = _held(plan, open_target)
         try:

@@ -11,7 +11,7 @@ from django import forms
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.sources.base import Choice
 
-# So many values need a filter and a box that ticks them all.
+# More values than this have a filter, and a box that ticks all of them.
 MANY = 8
 # The number of values that are shown. More would make the page slow; a plan file can name all of them.
 MAX_VALUES = 2_000

@@ -1,4 +1,5 @@
-"""Collection identity: tells if a source and a target mean the same collection, however each writes it."""
+"""Collection identity: tells if a source and a target mean the same collection, even if they write its name
+or address differently."""
 
 from __future__ import annotations
 
@@ -25,8 +26,11 @@ class CollectionIdentity:
     places: frozenset[str] = frozenset()
 
     def is_same(self, other: CollectionIdentity) -> bool:
-        """True if both are the same collection. Names and addresses count only if a server tells nothing
-        better: a proxy gives a server a second address, and two servers the same one."""
+        """True if both are the same collection.
+
+        Names and addresses are compared only if one of the servers has nothing unique: behind a proxy, one
+        server can have two addresses, and two servers the same one.
+        """
         if self.unique and other.unique:
             return self.unique == other.unique
         return self.name == other.name and not self.places.isdisjoint(other.places)
@@ -46,7 +50,7 @@ def _place(address: str) -> str:
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            # Sends nothing. The system chooses the address to send from: for its own one, that address.
+            # This sends nothing. The system chooses the address to send from: ``ip``, if that is its own.
             probe.connect((str(ip), _ANY_PORT))
             is_own = bool(ip_address(probe.getsockname()[0]) == ip)
     except OSError:  # there is no route

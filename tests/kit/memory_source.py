@@ -89,7 +89,7 @@ class MemoryCollection:
     partition_column: str = ""
     # The source lists its partitions before their slices are read.
     lists_partitions: bool = True
-    # The source wishes that its partitions become partitions of the target.
+    # By default, the partitions of the source become partitions of the target.
     keeps_partitions: bool = True
 
     def partitions(self) -> dict[str, tuple[int, int]]:

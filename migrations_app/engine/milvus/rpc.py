@@ -49,7 +49,7 @@ Translate = Callable[[ServerError], FerryError]
 class Rpc:
     """Calls to one database of one server. Connects on first use, and again after a fork. Thread-safe.
 
-    ``translate`` gives the errors of the end that uses it, a source or a target. ``stop`` returns the stop
+    ``translate`` returns the errors of the source or target that uses it. ``stop`` returns the stop
     that ends each call, but not the sending of rows, whose outcome would then be unknown.
     """
 

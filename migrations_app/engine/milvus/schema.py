@@ -71,6 +71,7 @@ def pairs(values: Mapping[str, object]) -> list[KeyValuePair]:
 
 
 def unpaired(values: Iterable[KeyValuePair]) -> dict[str, str]:
+    """Return the options in ``pairs``."""
     return {pair.key: pair.value for pair in values}
 
 
@@ -280,7 +281,7 @@ def field_of(message: FieldSchema, auto_id: bool = False) -> TargetField:
         # The server reports Auto ID on the field, on the collection, or on both.
         auto_id=message.is_primary_key and (message.autoID or auto_id),
         nullable=message.nullable,
-        # A later Milvus may have defaults of other types, such as JSON. They only travel in the message.
+        # A later Milvus may have defaults of other types, such as JSON. Only the message contains them.
         default=getattr(message.default_value, slot) if slot and spec.type in DEFAULT_SLOTS else None,
         is_partition_key=message.is_partition_key,
         description=message.description,

@@ -85,7 +85,7 @@ def detect(rpc: Rpc, timeout_seconds: float) -> Server:
 def connect(rpc: Rpc, settings: MilvusSettings, resolve: Resolve) -> Server:
     """Identify the server, and check that the login and the database are valid.
 
-    Raises ``ConnectionFailed`` with the field at fault, or an error of the end that ``rpc`` belongs to.
+    Raises ``ConnectionFailed`` with the field at fault, or an error of the source or target of ``rpc``.
     """
     try:
         server = detect(rpc, CONNECT_SECONDS)

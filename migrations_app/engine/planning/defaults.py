@@ -82,7 +82,7 @@ def complete(
 
 
 def _partitions(collection: CollectionPlan, schema: CollectionSchema) -> dict[str, str] | None:
-    """Return the partitions of the plan. The default keeps those of the source, if it wishes that."""
+    """Return the partitions of the plan. By default those of the source are kept, if the source says so."""
     if collection.partitions is not None or not schema.keeps_partitions:
         return collection.partitions
     is_divided = collection.partition_by is not None or collection.partition_key is not None

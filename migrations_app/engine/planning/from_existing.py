@@ -114,6 +114,7 @@ def _key(
 
 
 def full_text_of(existing: TargetSchema) -> list[FullTextPlan]:
+    """Return the full-text search (BM25) of a collection in the form of a plan."""
     analyzers = {field.name: field.analyzer for field in existing.fields}
     return [
         FullTextPlan(field=name, output=output, analyzer=analyzers.get(name) or "standard")

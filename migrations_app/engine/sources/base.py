@@ -211,7 +211,8 @@ class Source(Endpoint):
     can_add_fields: ClassVar[bool] = True
     # True if the default is to create indexes and load the collection after the migration.
     indexes_by_default: ClassVar[bool] = False
-    # What ``measure`` can answer. The rest is read from the rows (``reading.measure``), as far as it may.
+    # What ``measure`` can answer. The engine answers the rest by reading the rows, if there are few
+    # (``reading.measure``).
     can_measure: ClassVar[frozenset[Measure]] = frozenset()
     # True if the source overrides ``fetch``: it finds rows by their keys without reading all rows.
     can_fetch: ClassVar[bool] = False

@@ -120,7 +120,7 @@ class Target(Endpoint):
             self.stop = before
 
     def in_default_database(self) -> Self:
-        """Return another target: the default database of the same server, with the same limits."""
+        """Return another target: the default database of the same server, with the same stop and policy."""
         other = type(self)(self.settings)
         other.address_policy, other.stop = self.address_policy, self.stop
         return other

@@ -142,6 +142,7 @@ def _check_dynamic(entry: FieldEntry) -> Iterator[Fault]:
 
 
 def check_type_mismatch_rule(subject: Subject) -> Iterator[Fault]:
+    """Check ``misfit`` and ``as``: values with a type mismatch need a place, and so does the field itself."""
     for entry in subject.entries():
         if entry.plan.added:
             continue

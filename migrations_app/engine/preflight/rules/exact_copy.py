@@ -18,7 +18,7 @@ from migrations_app.engine.preflight.subject import Subject
 # What a copy may change. A fault of any other option cannot be fixed in the plan.
 CHANGEABLE = frozenset({"collection_target", "description", "if_exists", "full_text", "indexes"})
 NO_FULL_TEXT = "full_text_unavailable"
-# Faults that only another target can mend, in addition to those whose codes end with “_unavailable”.
+# Faults that only another target can fix, in addition to those whose codes end with “_unavailable”.
 OF_TARGET = frozenset(
     {*("too_many_vectors", "too_many_fields", "too_many_partitions", "full_text_nullable"), "name_reserved"}
 )
@@ -83,6 +83,7 @@ def without_impossible_fixes(fault: Fault) -> Fault:
 
 
 def check_support(subject: Subject) -> Iterator[Fault]:
+    """Check that the target has every part of the copied schema. Warn of the parts that are not copied."""
     copied = subject.copied
     if copied is None:
         return
@@ -120,7 +121,7 @@ def _check_function(subject: Subject, function: Function) -> Iterator[Fault]:
     elif function.type == "TextEmbedding":
         outputs = ", ".join(f"“{name}”" for name in function.outputs)
         message = (
-            f"The target computes {outputs} anew with the function “{function.name}”: its embedding service "
+            f"The target computes {outputs} again with the function “{function.name}”: its embedding service "
             "must also be configured there."
         )
         yield replace(subject.fault("fields", "function_runs_again", message), severity="warning")

@@ -22,7 +22,7 @@ NAMES_A_PARTITION = frozenset(
 )
 NO_PARTITIONS = Fix("Do not create partitions", "partition_by", "")
 ONE_PARTITION = Fix("Do not create partitions", "partitions", "")
-# At most so many names are listed in a message.
+# The maximum number of partitions that a message lists.
 LISTED = 3
 
 

@@ -16,7 +16,7 @@ from migrations_app.engine.sources.base import MeasureRequest, Source
 
 # A batch has thousands of rows. Divided into more partitions than this, its requests become small.
 MANY = 64
-# At most so many names of partitions are listed in a note.
+# The maximum number of partitions that a note lists.
 LISTED = 20
 
 

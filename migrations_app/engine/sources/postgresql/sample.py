@@ -25,9 +25,9 @@ from migrations_app.engine.sources.postgresql.types import readings_of
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 SAMPLE_ROWS = 10_000
-# Twice this is less than the time for which a page waits.
+# Twice this time is less than the time for which a web page waits.
 SAMPLE_SECONDS = 5
-# Of a larger table, about so many pages are read.
+# About this number of pages is read from a larger table.
 SAMPLE_PAGES = 500
 # If the pages that are read contain fewer rows that meet the condition, the first such rows are the sample.
 _FEW_ROWS = 100

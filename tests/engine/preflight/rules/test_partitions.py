@@ -232,7 +232,7 @@ SPACES = ("", "b c", "ns_a")
 NAMED = {"": "nameless", "b c": "b", "ns_a": "a"}
 
 
-def test_the_partitions_of_a_source_are_kept_by_default_if_it_wishes_that():
+def test_the_partitions_of_a_source_are_kept_by_default_if_the_source_says_so():
     assert completed(keeps_partitions=True).partitions == {"": "_default", "b c": "b_c_502a", "ns_a": "ns_a"}
     assert completed().partitions is None
     assert completed({"partitions": {}}, keeps_partitions=True).partitions == {}

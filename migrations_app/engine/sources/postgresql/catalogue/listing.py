@@ -23,7 +23,7 @@ from migrations_app.engine.sources.postgresql.types.column import (
 
 # Tables with up to this many rows are counted. For larger tables, the estimate in the catalogue is shown.
 COUNTED_ROWS = 10_000
-# Together less than the time for which a page waits.
+# Together, these are less than the time for which a web page waits.
 _TABLES_SECONDS = 5
 _ONE_SECONDS = 3
 # After this time, the remaining views are listed without a query on them.
