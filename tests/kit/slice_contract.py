@@ -82,17 +82,18 @@ class SliceContract:
             batches = read(case, source, part)
             whole, first = locators_of(batches), batches[0].rows.num_rows
             for limit in (1, first, first + 1, len(whole) + 1):
-                some = source.read(case.full, part, None, replace(plan, limit=limit), ReadContext())
-                assert locators_of(list(some)) == whole[:limit]
+                some = read(case, source, part, plan=replace(plan, limit=limit))
+                assert locators_of(some) == whole[:limit]
             if part.resumable:
                 after = stored(batches[0].after)
-                some = source.read(case.full, part, after, replace(plan, limit=3), ReadContext())
-                assert locators_of(list(some)) == whole[first : first + 3]
+                some = read(case, source, part, after, replace(plan, limit=3))
+                assert locators_of(some) == whole[first : first + 3]
 
     def test_a_read_is_not_cut_short_by_the_deadline(self, case: SourceCase, source: Source) -> None:
         """Only the pipeline pauses a slice: the end of the iterator means the end of the slice."""
         ctx = ReadContext(deadline=Deadline(0))
         plan = plan_of(case, source)
+        read_all(case, source, case.full)  # after what interrupts only a first read
         batches = [
             b for part in slices_of(case, source) for b in source.read(case.full, part, None, plan, ctx)
         ]

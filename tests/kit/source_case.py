@@ -10,11 +10,16 @@ from typing import Any
 import pyarrow as pa
 
 from migrations_app.engine.errors import ConnectionFailed
+from migrations_app.engine.log import silent
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.joined_key_text import joined
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
+from migrations_app.engine.pacing.retry_policy import RetryPolicy
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading.slice_reader import SliceReader
 from migrations_app.engine.sources.base import Source
+
+QUICK = RetryPolicy(first_seconds=0.01, most_seconds=0.1)
 
 
 @dataclass(frozen=True)
@@ -90,15 +95,28 @@ def read(
     after: Cursor | None = None,
     plan: ReadPlan | None = None,
 ) -> list[Batch]:
-    """Return the batches of one slice, after a cursor if one is given."""
-    return list(source.read(case.full, part, after, plan or plan_of(case, source), ReadContext()))
+    """Return the batches of one slice, after a cursor if one is given, with the retries of a job."""
+    return read_slice(source, case.full, part, after, plan or plan_of(case, source))
+
+
+def read_slice(
+    source: Source, ref: CollectionRef, part: Slice, after: Cursor | None, plan: ReadPlan
+) -> list[Batch]:
+    """Return the batches of one slice after a cursor, with the retries of a job."""
+    batches: list[Batch] = []
+    reader = SliceReader(
+        source, ref, part, plan, retry=QUICK, log=silent, start_over=lambda error: batches.clear()
+    )
+    for batch in reader.batches(after, ReadContext()):
+        batches.append(batch)
+    return batches
 
 
 def read_all(case: SourceCase, source: Source, ref: CollectionRef) -> list[Batch]:
     """Return the batches of a collection that contain rows."""
     plan = plan_of(case, source, ref)
     parts = slices_of(case, source, ref)
-    batches = [batch for part in parts for batch in source.read(ref, part, None, plan, ReadContext())]
+    batches = [batch for part in parts for batch in read_slice(source, ref, part, None, plan)]
     return [batch for batch in batches if batch.rows.num_rows]
 
 

@@ -30,6 +30,7 @@ from tests.kit.source_case import (
     assert_silent,
     keys_of,
     plan_of,
+    read,
     read_all,
     read_fields,
     slices_of,
@@ -232,7 +233,7 @@ class SourceContract(SliceContract):
         plan = plan_of(case, source)
         some = tuple(reversed(plan.columns[:2]))
         for part in slices_of(case, source):
-            for batch in source.read(case.full, part, None, ReadPlan(some, plan.key), ReadContext()):
+            for batch in read(case, source, part, plan=ReadPlan(some, plan.key)):
                 assert batch.rows.schema.names == [column.path for column in some]
 
     def test_every_type_choice_can_be_read(self, case: SourceCase, source: Source) -> None:
@@ -244,7 +245,7 @@ class SourceContract(SliceContract):
                 )
                 seen = 0
                 for part in slices_of(case, source):
-                    for batch in source.read(case.full, part, None, plan, ReadContext()):
+                    for batch in read(case, source, part, plan=plan):
                         assert types_of(batch.rows) == {found.name: arrow_type(choice.spec)}
                         seen += batch.rows.num_rows + len(batch.rejected)
                 assert seen == case.rows, (found.name, choice)

@@ -1,6 +1,7 @@
 """Memory source: it meets the source contract, and its faults happen as requested."""
 
 from collections.abc import Iterator
+from copy import copy
 from typing import ClassVar
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from tests.kit import (
     memory_collection,
     memory_store,
 )
+from tests.kit.memory_source import partitioned_by
 
 ROWS = 240
 SPECS = {
@@ -30,6 +32,7 @@ SPECS = {
     "embedding": TypeSpec(MilvusType.FLOAT_VECTOR, dim=8),
     "payload": TypeSpec(MilvusType.JSON),
 }
+SHELF = TypeSpec(MilvusType.VARCHAR, max_length=16)
 HARD_TEXTS = ["", "naïve", "日本語", "🦊 fox", "a\x01\n\t\"'\\", None]
 
 
@@ -37,7 +40,8 @@ def books(rows: int = ROWS) -> pa.RecordBatch:
     vectors = pa.array([[float(n), *[0.5] * 7] for n in range(rows)], pa.list_(pa.float32(), 8))
     titles = pa.array([HARD_TEXTS[n % len(HARD_TEXTS)] for n in range(rows)], pa.string())
     ids, cover = pa.array(range(rows), pa.int64()), pa.array([b"\x89PNG"] * rows, pa.binary())
-    payload = pa.array([None if n % 7 == 6 else f'{{"n": {n}, "in": {{"é": 1.0}}}}' for n in range(rows)])
+    numbers = [str(n) if n % 3 else '"three"' for n in range(rows)]
+    payload = pa.array([None if n.endswith("6") else f'{{"n": {n}, "in": {{"é": 1.0}}}}' for n in numbers])
     names = ["id", "title", "embedding", "cover", "payload"]
     return pa.RecordBatch.from_arrays([ids, titles, vectors, cover, payload.cast(pa.string())], names)
 
@@ -57,7 +61,7 @@ class TestMemorySource(SourceContract):
     def case(self, store: MemoryStore) -> Iterator[SourceCase]:
         for collection in store.collections.values():
             for name, value in self.facts.items():
-                setattr(collection, name, value)
+                setattr(collection, name, copy(value))
         with memory_store(store) as settings:
             yield SourceCase(
                 self.source_class,
@@ -72,7 +76,7 @@ class TestMemorySource(SourceContract):
                 ),
                 expected={
                     "0": {"id": 0, "title": "", "embedding": [0.0, *[0.5] * 7]},
-                    "3": {"title": "🦊 fox", "payload": '{"n": 3, "in": {"é": 1.0}}'},
+                    "3": {"title": "🦊 fox", "payload": '{"n": "three", "in": {"é": 1.0}}'},
                     "6": {"payload": None},
                     "4": {"title": "a\x01\n\t\"'\\"},
                     "5": {"title": None},
@@ -117,6 +121,23 @@ class TestSourceThatCannotResume(TestMemorySource):
 
 class TestSourceWithoutKey(TestMemorySource):
     facts: ClassVar[dict[str, object]] = {"key": None}
+
+
+class TestSourceThatIsInterrupted(TestMemorySource):
+    """It asks to slow down, and loses the connection, in the first read of some rows."""
+
+    facts: ClassVar[dict[str, object]] = {"busy": [60, 61], "breaks": [150], "retry_after_seconds": 0.01}
+
+
+class TestSourceWithPartitions(TestMemorySource):
+    @pytest.fixture
+    def store(self, store: MemoryStore) -> MemoryStore:
+        for name, collection in store.collections.items():
+            shelves = pa.array([["", "a-1", "b 2"][row % 3] for row in range(collection.rows.num_rows)])
+            rows = collection.rows.append_column("shelf", shelves.cast(pa.string()))
+            with_shelf = memory_collection(rows, {**SPECS, "shelf": SHELF}, "id", rest="payload")
+            store.collections[name] = partitioned_by("shelf", with_shelf)
+        return store
 
 
 class TestSourceWithASchemaToCopy(TestMemorySource):
