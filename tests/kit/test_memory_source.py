@@ -5,6 +5,7 @@ from copy import copy
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from migrations_app.engine.errors import AuthRefused, HostUnknown, SourceUnavailable
@@ -41,9 +42,10 @@ def books(rows: int = ROWS) -> pa.RecordBatch:
     titles = pa.array([HARD_TEXTS[n % len(HARD_TEXTS)] for n in range(rows)], pa.string())
     ids, cover = pa.array(range(rows), pa.int64()), pa.array([b"\x89PNG"] * rows, pa.binary())
     numbers = [str(n) if n % 3 else '"three"' for n in range(rows)]
-    payload = pa.array([None if n.endswith("6") else f'{{"n": {n}, "in": {{"é": 1.0}}}}' for n in numbers])
+    payload = pa.array([f'{{"n": {n}, "in": {{"é": 1.0}}}}' for n in numbers], pa.string())
+    payload = pc.if_else(pa.array([n % 7 != 6 for n in range(rows)], pa.bool_()), payload, None)
     names = ["id", "title", "embedding", "cover", "payload"]
-    return pa.RecordBatch.from_arrays([ids, titles, vectors, cover, payload.cast(pa.string())], names)
+    return pa.RecordBatch.from_arrays([ids, titles, vectors, cover, payload], names)
 
 
 @pytest.fixture
