@@ -6,7 +6,7 @@ from typing import Any
 
 from console.format import about
 from migrations_app.engine.log import counted
-from migrations_app.engine.sources.registry import SOURCES
+from migrations_app.engine.sources.registry import SOURCES, source_class
 from migrations_app.models import Job, JobCollection, JobStep, StepKind, StepState, TargetState
 from migrations_app.models.status import Stage, Status
 from migrations_app.models.step import ACTIONS
@@ -79,9 +79,10 @@ def _rows(count: int) -> str:
 def stages(job: Job) -> list[Stage]:
     """Return the stages of this job, in order."""
     options = job.options
+    by_default = job.kind in SOURCES and source_class(job.kind).indexes_by_default
     optional = {
         Stage.VERIFYING: options.verify != "none",
-        Stage.INDEXING: bool(options.create_index),
+        Stage.INDEXING: options.creates_index(by_default),
         Stage.LOADING: options.load,
     }
     return [Stage.PREPARING, Stage.MOVING, *(stage for stage, is_included in optional.items() if is_included)]

@@ -73,12 +73,7 @@ def read(
     fields = [_never_null(f, searched, capabilities) for f in planned.values()]
     changes: dict[str, Any] = {"fields": fields, "indexes": indexes}
     changes |= {"partition_key": partition_key, "full_text": searched}
-    by = partition.removeprefix(PARTITION_BY) if partition.startswith(PARTITION_BY) else None
-    if partition == SOURCE_PARTITIONS:
-        named = table.plan.model_copy(update={"partitions": _partition_names(table, form, submitted)})
-        changes |= {"partition_by": None, "partitions": partition_names_of(table.schema, named)}
-    elif by != table.plan.partition_by or table.plan.source_partitions:
-        changes |= {"partition_by": by, "partitions": {}}
+    changes |= _partitions(partition, table, form, submitted)
     plan = table.plan.model_copy(update=changes)
     return completed(
         replace(table, plan=plan, spare=spare, invalid_inputs=submitted.invalid_inputs, is_edited=True),
@@ -105,6 +100,19 @@ def _read_copied(
     plan = table.plan.model_copy(update=changes | {"full_text": searched})
     changed = replace(table, plan=plan, invalid_inputs=submitted.invalid_inputs, is_edited=True)
     return completed(changed, capabilities)
+
+
+def _partitions(
+    chosen: str, table: MappingTable, form: CollectionForm, submitted: SubmittedForm
+) -> dict[str, Any]:
+    """Return the changes of the plan for the chosen partitions: those of the source, or one for each value of
+    a field."""
+    if chosen == SOURCE_PARTITIONS:
+        named = table.plan.model_copy(update={"partitions": _partition_names(table, form, submitted)})
+        return {"partition_by": None, "partitions": partition_names_of(table.schema, named)}
+    by = chosen.removeprefix(PARTITION_BY) if chosen.startswith(PARTITION_BY) else None
+    is_changed = by != table.plan.partition_by or bool(table.plan.source_partitions)
+    return {"partition_by": by, "partitions": {}} if is_changed else {}
 
 
 def _partition_names(table: MappingTable, form: CollectionForm, submitted: SubmittedForm) -> dict[str, str]:

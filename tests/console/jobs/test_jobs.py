@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import (
     Job,
     JobCollection,
@@ -154,6 +155,12 @@ def test_the_details_show_numbers_stage_and_collections(viewer):
     assert "stage 2 of 3: moving rows" in page
     assert "public.docs" in page
     assert "<polyline" in page or "<path" in page
+
+
+def test_the_stages_include_indexes_that_the_source_creates_by_default(viewer, monkeypatch):
+    job = make_job()
+    monkeypatch.setattr(source_class(job.kind), "indexes_by_default", True)
+    assert "stage 2 of 4: moving rows" in text(viewer.get(reverse("job", args=[job.public_id])))
 
 
 def test_the_live_fragment_stops_polling_when_the_job_ends(viewer):
