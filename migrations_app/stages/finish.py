@@ -5,8 +5,10 @@ The progress is stored, so a long step can free the process and continue later i
 
 from __future__ import annotations
 
+from django.db.models import F
+
 from migrations_app import endpoints, services
-from migrations_app.engine.errors import FerryError
+from migrations_app.engine.errors import FerryError, JobFailed
 from migrations_app.engine.log import counted
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
@@ -29,6 +31,7 @@ def finish(held: HeldJob) -> RunAgain | None:
             services.job_enter_stage(job=job, stage=Stage.VERIFYING)
             if (again := _verify(held, target)) is not None:
                 return again
+            _refuse_empty_result(job)
         for stage, kind in ACTION_STAGES:
             steps = job.steps.open().filter(kind=kind).select_related("collection")
             if steps.exists():
@@ -64,6 +67,22 @@ def _verify(held: HeldJob, target: Target) -> RunAgain | None:
         return None
     with endpoints.job_source(held.job) as source:
         return verify(held, source, target)
+
+
+def _refuse_empty_result(job: Job) -> None:
+    """Raise ``JobFailed`` if every row of a collection was skipped or rejected. Preflight refuses such a
+    plan if it can count the rows that lack a vector."""
+    gone = F("rows_rejected") + F("rows_skipped")
+    rows = job.collections.with_counters().filter(rows_read__gt=0, rows_read=gone).order_by("position")
+    for row in rows:
+        parts = {"rejected": row.rows_rejected, "skipped": row.rows_skipped}
+        left_out = ", ".join(f"{number:,} {name}" for name, number in parts.items() if number)
+        raise JobFailed(
+            f"None of the {counted(row.rows_read, 'row')} of “{row.source}” arrived: {left_out}.",
+            "Skipped rows lack a vector: leave that vector out, or choose another rule for such rows. "
+            "The job's page lists the rejected rows with their reasons.",
+            code="no_row_arrived",
+        )
 
 
 def finish_failed(job: Job, error: FerryError) -> None:

@@ -167,6 +167,14 @@ def test_a_row_that_the_source_cannot_read_is_rejected(store: MemoryStore, sourc
     assert sum(batch.rows.num_rows for batch in batches) == ROWS - 2
 
 
+def test_a_collection_whose_rows_cannot_be_read_is_not_empty(store: MemoryStore) -> None:
+    rows = books(2).set_column(4, "payload", pa.array(['{"n": 1e400}'] * 2))
+    store.collections["odd"] = memory_collection(rows, SPECS, "id", rest="payload")
+    with memory_store(store) as settings, JsonSource(settings) as source:
+        assert source.describe(CollectionRef("odd"), 100, ReadContext()).sample.num_rows == 0
+        assert source.has_rows(CollectionRef("odd"), ReadContext())
+
+
 def test_a_field_without_a_type_is_left_out_with_the_reason(source: MemorySource) -> None:
     cover = source.describe(BOOKS, 100, ReadContext()).field("cover")
     assert cover is not None

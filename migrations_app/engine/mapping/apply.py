@@ -85,7 +85,8 @@ class Mapping:
         if part.partition not in self.source_partitions:
             raise SourceChanged(
                 f"The source has {partition_label(part.partition)}, which has no name in the plan.",
-                "Start the migration again: the partitions of the source are then read again.",
+                "If “partitions” of the plan lists the names, add it there. Otherwise start the migration "
+                "again: the partitions of the source are then read again.",
             )
         return self.source_partitions[part.partition]
 

@@ -84,6 +84,7 @@ class SourceField:
 class SourceKey:
     """The source's own key: its columns in order, and whether the source declares it unique.
 
+    ``unique``: no two rows of the collection have the same key, also if they are in different partitions.
     A key of one column that is not unique is not proposed: the proposal is Auto ID. If the user chooses it as
     the key, its duplicates are counted.
 

@@ -82,8 +82,9 @@ def complete(
 
 
 def _partitions(collection: CollectionPlan, schema: CollectionSchema) -> dict[str, str] | None:
-    """Return the partitions of the plan. By default those of the source are kept, if the source says so."""
-    if collection.partitions is not None or not schema.keeps_partitions:
+    """Return the partitions of the plan. By default those of the source are kept, if the source says so and
+    can list them."""
+    if collection.partitions is not None or not schema.keeps_partitions or schema.partitions is None:
         return collection.partitions
     is_divided = collection.partition_by is not None or collection.partition_key is not None
     return {} if is_divided else kept_partitions(schema)

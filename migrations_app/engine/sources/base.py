@@ -266,10 +266,16 @@ class Source(Endpoint):
         raise SourceError(f"{self.title} cannot read rows by their keys.")
 
     def has_rows(self, ref: CollectionRef, ctx: ReadContext) -> bool:
-        """True if there is at least one row. Never based on an estimate: a source that does not override
-        this is asked for one sample row."""
-        sample = self.describe(ref, 1, ctx).sample
-        return sample is None or sample.num_rows > 0
+        """True if there is at least one row, even one that cannot be read. Never based on an estimate: a
+        source that does not override this is asked for one sample row and, if there is none, for the first
+        row of its slices."""
+        schema = self.describe(ref, 1, ctx)
+        if schema.sample is None or schema.sample.num_rows:
+            return True
+        column = next((ReadColumn(f.name, f.choices[0].spec) for f in schema.fields if f.choices), None)
+        plan = ReadPlan((column,) if column else (), limit=1)
+        parts = self.slices(ref, 1, ctx)
+        return any(batch.rows_read for part in parts for batch in self.read(ref, part, None, plan, ctx))
 
     def choices(self, ref: CollectionRef, name: str, ctx: ReadContext) -> Iterator[Choice]:
         """Yield the values that the field ``name`` of the selection, a ``SourceValues``, offers for this

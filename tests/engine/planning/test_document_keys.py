@@ -344,6 +344,10 @@ def test_a_plan_that_cannot_work_is_refused_with_the_path_of_the_fault(plan, cod
     assert (code, path) in [(fault.code, fault.path) for fault in found], found
 
 
+def test_a_column_that_is_opened_twice_is_one_kind_of_fault():
+    assert {fault.code for fault in faults({"open": ["m", "m"]})} == {"open_twice"}
+
+
 def test_misfit_of_an_ordinary_column_is_refused_with_its_fix():
     fault = the_fault(fields({"source": "n", "misfit": "dynamic"}), schema(column("n", T.INT32)))
     assert (fault.code, fault.path, fault.field) == ("option_misplaced", "fields[2].misfit", "n")

@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from django_q.models import OrmQ
 
 from migrations_app import queue, services
 from migrations_app.engine.errors import TargetError, TargetUnavailable
+from migrations_app.engine.reading import measure
+from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import IndexState, LoadState
 from migrations_app.models import Job, JobCollection, JobStep, StepState
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting.report import job_report
 from migrations_app.worker import scheduler, tasks
-from tests.kit import MemoryTarget
+from tests.kit import MemorySource, MemoryTarget
 from tests.migrations_app.conftest import books
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db(transaction=True)]
@@ -56,6 +59,20 @@ def test_values_truncated_by_the_plan_are_counted_and_reported(world, moved):
     entry = job.log.get(message__contains=" truncated ")
     assert entry.message == "books: 90 values truncated to the length of the field, as the plan requests."
     assert job_report(job)["collections"][0]["values_cut"] == 90
+
+
+def test_a_job_of_which_no_row_arrives_fails(world, moved, monkeypatch):
+    # The source cannot count the rows that lack a vector, and they are too many to be read before the move.
+    for name in ("can_measure", "measure"):
+        monkeypatch.setattr(MemorySource, name, getattr(Source, name))
+    monkeypatch.setattr(measure, "MAX_ROWS", 99)
+    found = world.source.collections["books"]
+    vectors = pa.nulls(100, found.rows.column("embedding").type)
+    found.rows = found.rows.set_column(1, "embedding", vectors)
+    job = moved()
+    tasks.finish(job.pk)
+    assert (refreshed(job).status, job.error_code) == (Status.FAILED, "no_row_arrived")
+    assert job.error_message == "None of the 100 rows of “books” arrived: 100 skipped."
 
 
 # ---------------------------------------------------------------- the count check

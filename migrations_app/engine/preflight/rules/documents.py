@@ -217,7 +217,7 @@ def _sampled(subject: Subject) -> Iterator[tuple[str, list[Members]]]:
     sample = subject.schema.sample
     if sample is None:
         return
-    for name in subject.opened:
+    for name in dict.fromkeys(subject.opened):
         source = subject.schema.field(name)
         if source is not None and source.can_open:
             yield name, read_documents(sample.column(name), name)[0]

@@ -34,7 +34,7 @@ def name_partitions(subject: Subject, source: Source, ctx: ReadContext) -> Parti
     by = subject.plan.partition_by
     known = subject.plan.partitions or {}
     if by is None:
-        return Partitions(known, notes=_source_notes(known))
+        return Partitions(known, notes=_source_notes(subject, known))
     if any(check_partition_by(subject)):
         return Partitions(known)
     most = subject.capabilities.max_partitions - 1
@@ -73,10 +73,13 @@ def _too_long(subject: Subject, by: str, values: Collection[str]) -> Iterator[Fa
         yield subject.fault("partition_by", "partition_value_too_long", message, hint, NO_PARTITIONS)
 
 
-def _source_notes(names: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a note with the names of the partitions, if those of the source are kept."""
+def _source_notes(subject: Subject, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a note with the names of the partitions, if those of the source are kept, or that they are not
+    because the source cannot list them."""
+    schema = subject.schema
     if not names:
-        return ()
+        is_undecided = subject.plan.partitions is None and subject.plan.partition_key is None
+        return (_UNLISTED,) if schema.partitions is None and schema.keeps_partitions and is_undecided else ()
     listed = [
         f"{f'“{shortened(source)}”' if source else 'the one without a name'} → {target}"
         for source, target in list(names.items())[:LISTED]
@@ -85,6 +88,12 @@ def _source_notes(names: Mapping[str, str]) -> tuple[str, ...]:
     become = "becomes a partition" if len(names) == 1 else "become partitions"
     number = counted(len(names), "partition")
     return (f"{number} of the source {become} of the target: {', '.join(listed)}{more}.",)
+
+
+_UNLISTED = (
+    "The source cannot list its partitions, so the rows of all of them go into one partition of the target. "
+    "To keep them, write their names into “partitions” of a plan."
+)
 
 
 def _notes(by: str, rows: Mapping[str | None, int]) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Preflight of a source without optional abilities: what it cannot tell is unknown, not none."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -19,6 +21,7 @@ from tests.kit import (
     memory_collection,
     memory_database,
     memory_store,
+    partitioned_by,
 )
 
 SPECS = {"id": TypeSpec(T.INT64), "v": TypeSpec(T.FLOAT_VECTOR, dim=2), "t": TypeSpec(T.VARCHAR)}
@@ -32,7 +35,9 @@ ROWS = pa.RecordBatch.from_pydict(
 
 
 def store() -> MemoryStore:
-    return MemoryStore({"books": memory_collection(ROWS, SPECS, "id")})
+    books = memory_collection(ROWS, SPECS, "id")
+    unlisted = replace(partitioned_by("t", books), lists_partitions=False)
+    return MemoryStore({"books": books, "unlisted": unlisted})
 
 
 def checked(**collection: object) -> Preflight:
@@ -65,6 +70,16 @@ def test_nulls_among_too_many_rows_are_called_unknown(monkeypatch: pytest.Monkey
     assert found.faults == ()
     (note,) = [note for note in found.collections[0].notes if "lack" in note]
     assert note == "The source cannot count the rows that lack “v”. Such rows will be skipped."
+
+
+def test_partitions_that_the_source_cannot_list_are_merged_with_a_note():
+    (found,) = checked(source="unlisted").collections
+    assert found.plan.partitions is None
+    assert any(note.startswith("The source cannot list its partitions, so the") for note in found.notes)
+    for written in ({}, {"x": "x", "y": "y"}):
+        (found,) = checked(source="unlisted", partitions=written).collections
+        assert found.plan.partitions == written
+        assert not any(note.startswith("The source cannot list") for note in found.notes)
 
 
 def test_values_that_cannot_be_listed_cannot_name_partitions(monkeypatch: pytest.MonkeyPatch):
