@@ -85,6 +85,8 @@ def _fields(table: MappingTable, sample: pa.RecordBatch) -> tuple[list[FieldPlan
         # The sample has the values in their first type, not as JSON.
         field = field.model_copy(update={"misfit": None})
         first = source.choices[0].spec if source else field.spec()
+        if field.type is None:
+            field = field.model_copy(update={"type": str(first.type), "element_type": first.element_type})
         if not _casts(sample.column(field.source), arrow_type(field.spec())):
             stand_ins.append(field.target or field.source)
             element = str(first.element_type) if first.element_type else None

@@ -130,7 +130,7 @@ def _planned(row: FieldRow, settings: FieldPlan, placement: Placement) -> FieldP
         return settings.model_copy(update={"dynamic": False, "as_": None})
     off: dict[str, Any] = {"target": None, "nullable": None, "default": None, "fill_null": None}
     off |= {"too_long": "reject", "misfit": None, "max_length": None, "max_capacity": None}
-    if row.source.opened_from:  # a document key goes into the dynamic field unchanged
+    if row.source.opened_from or row.source.is_sampled:  # goes into the dynamic field unchanged
         off |= {"type": None, "element_type": None}
     return settings.model_copy(update={"dynamic": True, "as_": settings.target, **off})
 

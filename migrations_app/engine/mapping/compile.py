@@ -155,7 +155,8 @@ def fixed_key(collection: CollectionPlan, path: OpenedPath, field: FieldPlan) ->
 
 def _dynamic(field: FieldPlan) -> DynamicKeyColumn:
     assert field.source is not None
-    spec = field.spec()
+    # Without a type, the values are of any type.
+    spec = field.spec() if field.type else TypeSpec(MilvusType.JSON)
     return DynamicKeyColumn(
         ReadColumn(field.source, spec), field.as_ or field.source, _literal(field.fill_null, spec)
     )

@@ -153,6 +153,8 @@ class _FieldCompleter:
         types of the target do not matter."""
         if source.opened_from:  # goes into the dynamic field unchanged
             return _with_defaults(field, {"as_": field.target or last_part(source), "dynamic": True})
+        if source.is_sampled and not source.is_vector and field.fill_null is None:  # values of any type
+            return _with_defaults(field, {"as_": field.target or source.name, "dynamic": True})
         specs = [choice.spec for choice in source.choices]
         spec = next((spec for spec in specs if not spec.type.is_vector), specs[0] if specs else None)
         defaults: dict[str, Any] = {"as_": field.target or source.name, "dynamic": True}

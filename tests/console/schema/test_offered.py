@@ -78,6 +78,11 @@ def test_a_sampled_field_says_so_and_keeps_type_mismatches_unless_the_user_rejec
     assert (field(selected, "title")["misfit"], field(selected, "title")["as"]) == ("dynamic", "title_misfit")
     change(web, selected, like__target="liked")
     assert page(web, selected).context["preview"].rows[0][2] == "Book 0"
+    change(web, selected, title__dynamic="on")  # there, a value may have any type
+    assert (field(selected, "title").get("type"), field(selected, "title")["as"]) == (None, "title")
+    assert '"title":"Book 0"' in page(web, selected).context["preview"].rows[0][-1]
+    change(web, selected, without=("title__dynamic",))
+    assert field(selected, "title")["type"] == "VARCHAR"
     change(web, selected, title__misfit="reject")
     assert (field(selected, "title")["misfit"], field(selected, "title")["as"]) == ("reject", None)
     assert row(web, selected, "title")["misfit"].value() == "reject"

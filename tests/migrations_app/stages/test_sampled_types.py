@@ -51,6 +51,14 @@ def test_arrays_that_begin_after_the_sample_go_into_the_dynamic_field(world, mov
     assert (rows[1600]["tags"], rows[1600]["$meta"]) == (None, '{"tags_misfit":["tag 1600","new"]}')
 
 
+def test_as_a_key_of_the_dynamic_field_values_of_any_type_arrive(world, moved):
+    job = moved(fields=[{"source": "id"}, {"source": "embedding"}, {"source": "tags", "dynamic": True}])
+
+    assert counters(job) == (2000, 2000, 0)
+    rows = world.target.collections["books"].rows
+    assert [rows[n]["$meta"] for n in (7, 1600)] == ['{"tags":"tag 7"}', '{"tags":["tag 1600", "new"]}']
+
+
 @pytest.mark.parametrize(
     "plan",
     [
