@@ -27,7 +27,6 @@ from migrations_app.engine.identity import CollectionIdentity
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.read_context import ReadContext
-from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Channel, IndexState, LoadState, Target
 from tests.kit.memory_database import EVERYTHING, MemoryChannel, MemoryDatabase, MemoryRows, Mishap
 
@@ -118,7 +117,7 @@ class MemoryTarget(Target):
     def channel(self, schema: TargetSchema, *, upsert: bool, may_replace: bool = True) -> Channel:
         return MemoryChannel(self.store, schema.name, upsert)
 
-    def flush(self, name: str, stop: StopToken | None = None) -> None:
+    def flush(self, name: str) -> None:
         self._collection(name)
 
     def partitions(self, name: str) -> tuple[str, ...]:

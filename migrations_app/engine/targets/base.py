@@ -165,8 +165,8 @@ class Target(Endpoint):
         rows that are already there, from this job or from before."""
 
     @abstractmethod
-    def flush(self, name: str, stop: StopToken | None = None) -> None:
-        """Flush everything that was sent so far, and wait at most a minute, or until ``stop``."""
+    def flush(self, name: str) -> None:
+        """Flush everything that was sent so far, and wait for it, at most a minute."""
 
     @abstractmethod
     def row_statistics(self, name: str, partition: str = "") -> int:

@@ -151,7 +151,7 @@ class RowCount:
     def _step(self, stop: StopToken, deadline: Deadline) -> None:
         capabilities = self._target.capabilities()
         if capabilities.flush_before_count and not self.state.is_flushed:
-            self._target.flush(self._name, stop)
+            self._target.flush(self._name)
             self._update(is_flushed=True)
         elif not capabilities.count_needs_load:
             self._count(stop, deadline)

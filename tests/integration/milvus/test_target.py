@@ -352,8 +352,8 @@ def test_a_flush_can_be_stopped(standalone, name):
     stop = StopToken()
     stop.stop(Canceled("canceled"))
 
-    with pytest.raises(Canceled):
-        standalone.flush(name, stop)
+    with standalone.obeying(stop), pytest.raises(Canceled):
+        standalone.flush(name)
 
 
 def test_counting_without_a_load_is_refused_if_the_server_needs_one(milvus, name):

@@ -143,10 +143,10 @@ def test_a_plan_may_turn_off_verification(world, moved):
 def test_a_target_that_is_unavailable_for_a_while_only_delays_the_end(world, moved, monkeypatch, work_off):
     flush, outages = MemoryTarget.flush, iter([TargetUnavailable("Away."), TargetUnavailable("Away.")])
 
-    def flush_after_outages(self, name, stop=None):
+    def flush_after_outages(self, name):
         if failure := next(outages, None):
             raise failure
-        flush(self, name, stop)
+        flush(self, name)
 
     monkeypatch.setattr(MemoryTarget, "flush", flush_after_outages)
     job = moved()
@@ -182,10 +182,10 @@ def test_a_job_that_is_canceled_during_verification_ends_canceled(world, moved, 
     job = moved()
     flush = MemoryTarget.flush
 
-    def cancel_and_flush(self, name, stop=None):
+    def cancel_and_flush(self, name):
         services.job_cancel(job=Job.objects.get(), user=None, drop=False)
         stop.wait(10) if stop else None
-        flush(self, name, stop)
+        flush(self, name)
 
     monkeypatch.setattr(MemoryTarget, "flush", cancel_and_flush)
     tasks.finish(job.pk)

@@ -13,7 +13,7 @@ from migrations_app.engine.errors import TargetBusy, TargetError
 from migrations_app.engine.milvus.rpc import Rpc
 from migrations_app.engine.milvus.schema import unpaired
 from migrations_app.engine.model.limits import MIN_INT64
-from migrations_app.engine.stop_token import Deadline, StopToken
+from migrations_app.engine.stop_token import Deadline
 
 FLUSH_SECONDS = 60.0
 POLL_SECONDS = 0.2
@@ -24,10 +24,10 @@ COUNT_SECONDS = 120.0
 ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r"})
 
 
-def flush(rpc: Rpc, name: str, stop: StopToken) -> None:
+def flush(rpc: Rpc, name: str) -> None:
     """Flush everything that was sent so far. Raises ``TargetBusy`` if this takes more than a minute."""
     deadline = Deadline(FLUSH_SECONDS)
-    answer = _start_flush(rpc, name, stop, deadline)
+    answer = _start_flush(rpc, name, deadline)
     state = m.GetFlushStateRequest(
         db_name=rpc.database,
         collection_name=name,
@@ -37,10 +37,10 @@ def flush(rpc: Rpc, name: str, stop: StopToken) -> None:
     while not rpc.call("GetFlushState", state, f"report the flush state of “{name}”").flushed:
         if deadline.is_over:
             raise TargetBusy(f"“{name}” was not flushed within {FLUSH_SECONDS:g} s.")
-        stop.wait(POLL_SECONDS)
+        rpc.stop().wait(POLL_SECONDS)
 
 
-def _start_flush(rpc: Rpc, name: str, stop: StopToken, deadline: Deadline) -> Any:
+def _start_flush(rpc: Rpc, name: str, deadline: Deadline) -> Any:
     request = m.FlushRequest(db_name=rpc.database, collection_names=[name])
     while True:
         try:
@@ -48,7 +48,7 @@ def _start_flush(rpc: Rpc, name: str, stop: StopToken, deadline: Deadline) -> An
         except TargetBusy as error:
             if deadline.is_over:
                 raise
-            stop.wait(error.retry_after_seconds or FLUSH_RETRY_SECONDS)
+            rpc.stop().wait(error.retry_after_seconds or FLUSH_RETRY_SECONDS)
 
 
 def row_statistics(rpc: Rpc, name: str, partition: str = "") -> int:

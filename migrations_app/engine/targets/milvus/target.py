@@ -26,7 +26,6 @@ from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.read_context import ReadContext
-from migrations_app.engine.stop_token import StopToken
 from migrations_app.engine.targets.base import Channel, IndexState, LoadState, Target, target_error
 from migrations_app.engine.targets.milvus import counting, indexing
 from migrations_app.engine.targets.milvus.channel import MilvusChannel
@@ -172,8 +171,8 @@ class MilvusTarget(Target):
             deletes_first=merges,
         )
 
-    def flush(self, name: str, stop: StopToken | None = None) -> None:
-        counting.flush(self._rpc, name, stop or StopToken())
+    def flush(self, name: str) -> None:
+        counting.flush(self._rpc, name)
 
     def row_statistics(self, name: str, partition: str = "") -> int:
         return counting.row_statistics(self._rpc, name, partition)
