@@ -184,7 +184,7 @@ def test_a_job_that_is_canceled_during_verification_ends_canceled(world, moved, 
 
     def cancel_and_flush(self, name):
         services.job_cancel(job=Job.objects.get(), user=None, drop=False)
-        stop.wait(10) if stop else None
+        self.stop.wait(10)
         flush(self, name)
 
     monkeypatch.setattr(MemoryTarget, "flush", cancel_and_flush)
