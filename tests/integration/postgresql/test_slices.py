@@ -1,6 +1,6 @@
 """Slices of PostgreSQL tables: ranges of a key, and ranges of places for tables without a key."""
 
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
@@ -172,6 +172,25 @@ def test_a_table_that_was_rewritten_has_to_be_planned_again(small: Database, rew
         parts = slices(source, ref, 3)
         left = small.execute("SELECT count(*) FROM loose")[0][0]
         assert len([row for part in parts for row in rows_of(source, ref, part)]) == left
+
+
+@pytest.mark.parametrize("change", ["DROP TABLE month_2", "ALTER TABLE month_2 RENAME TO other"])
+def test_a_partition_that_is_gone_has_the_table_planned_again(pg: Database, change: LiteralString) -> None:
+    pg.execute(
+        "DROP TABLE IF EXISTS months CASCADE;"
+        "CREATE TABLE months (k integer, v vector(2)) PARTITION BY RANGE (k);"
+        "CREATE TABLE month_1 PARTITION OF months FOR VALUES FROM (1) TO (2);"
+        "CREATE TABLE month_2 PARTITION OF months FOR VALUES FROM (2) TO (3);"
+        "INSERT INTO months SELECT 1 + g % 2, '[1,2]' FROM generate_series(1, 1000) g"
+    )
+    ref = CollectionRef("public.months")
+    with opened(pg) as source:
+        parts = slices(source, ref, 2)
+        pg.execute(change)
+        with pytest.raises(BoundsLost, match="month_2 was dropped or renamed"):
+            [row for part in parts for row in rows_of(source, ref, part)]
+        left = pg.execute("SELECT count(*) FROM months")[0][0]
+        assert len([row for part in slices(source, ref, 2) for row in rows_of(source, ref, part)]) == left
 
 
 def test_a_table_whose_parts_cannot_be_read_directly_is_one_slice(tables: Database) -> None:

@@ -152,6 +152,7 @@ class PostgresSource(Source):
             select = select_piece(relation, plan, piece, place)
             select.limit, place = left, None
             check = partial(check_filenode, self._session, piece["table"], piece["filenode"])
+            check()  # a table that was dropped cannot be read, and holds no lock
             reader = BatchReader(self._session, select, plan.batch_bytes, ctx.stop, on_open=check)
             for batch in reader.batches():
                 yield replace(batch, after=[number, *batch.after])

@@ -63,14 +63,19 @@ def leaves_of(session: Session, relation: Relation) -> tuple[Leaf, ...]:
 
 
 def check_filenode(session: Session, leaf: Sequence[str], filenode: int) -> None:
-    """Raise ``BoundsLost`` if the table was rewritten since its filenode was stored.
+    """Raise ``BoundsLost`` if the table was rewritten or dropped since its filenode was stored.
 
-    Call it while a read holds its lock on the table: until that read ends, the table is not rewritten.
+    Call it also while a read holds its lock on the table: until that read ends, the table is not rewritten.
     """
     name = TableName(*leaf)
     with session.query(f"table {name}") as connection:
         row = connection.execute(_FILENODE, name).fetchone()
-    if row is None or row.filenode != filenode:
+    if row is None:
+        raise BoundsLost(
+            f"Table {name} was dropped or renamed while its rows were read.",
+            "Start the migration again when its partitions no longer change.",
+        )
+    if row.filenode != filenode:
         raise BoundsLost(
             f"Table {name} was rewritten while it was read (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH or ALTER "
             "TABLE): its rows have new places.",
