@@ -56,7 +56,7 @@ def _slices_at_once(row: JobCollection) -> int:
 
 
 def plan_slices(held: HeldJob, row: JobCollection, source: Source) -> None:
-    """Store the slices of a collection, unless it has them. A planning that broke off starts over."""
+    """Store the slices of a collection, unless it has them. A planning that was interrupted starts over."""
     step = row.step(StepKind.PLAN_SLICES)
     if step.is_done:
         return

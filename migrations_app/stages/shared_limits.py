@@ -17,7 +17,7 @@ class SharedLimits:
     """The part of one slice in the limits of its job: rows read per second (``throttle``, None if there is no
     limit) and rejected rows (``allowance``).
 
-    ``refresh`` brings what the other slices did; the heartbeat calls it.
+    ``refresh`` reads what the other slices did; the heartbeat calls it.
     """
 
     def __init__(self, job: Job, claimed: JobSlice) -> None:
