@@ -94,5 +94,5 @@ def _options(copied: TargetSchema, capabilities: Capabilities) -> Iterator[tuple
 
 def _function(function: Function) -> str:
     kind = "full-text search (BM25)" if function.type == BM25 else function.type
-    made, given = ", ".join(function.outputs), ", ".join(function.inputs)
-    return f"{kind}: the target makes {made} from {given} as the rows arrive"
+    made, given = (", ".join(f"“{name}”" for name in names) for names in (function.outputs, function.inputs))
+    return f"{kind}: the target fills in {made} from {given}"

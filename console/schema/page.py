@@ -13,7 +13,7 @@ from console.format import rows as number_of_rows
 from console.model_forms.form import summary
 from console.schema import problems, tables
 from console.schema.copied import copied_context
-from console.schema.forms.collection import CollectionForm
+from console.schema.forms.collection import PARTITION_NAME, CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
 from console.schema.forms.source_options import SourceOptionsForm
@@ -121,7 +121,7 @@ def _collection(
         "source_options": _source_options(draft, table),
         "joined_example": joined_example(table),
         "partitions": form.partitions(table),
-        "partitions_open": any(p.field == "partition_key" for p in its_problems),
+        "partitions_open": any(p.field.startswith(PARTITION_NAME) for p in its_problems),
         "full_text": full_text_forms(table, capabilities),
         "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from console.draft.snapshot import TargetFacts
 from console.html_anchors import added_anchor, anchor
 from console.schema import key_choices
-from console.schema.forms.collection import PART, PARTITION_KEY, PARTITION_NAME
+from console.schema.forms.collection import NAMED_PARTITIONS, PART, PARTITION_KEY, PARTITION_NAME
 from console.schema.forms.full_text import PREFIX
 from console.schema.forms.source_options import PREFIX as SOURCE_OPTIONS
 from console.schema.key_choices import is_unfinished
@@ -22,6 +22,7 @@ from migrations_app.engine.errors import Fault, Fix
 from migrations_app.engine.model import names
 from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.preflight.rules.exact_copy import is_of_schema
+from migrations_app.engine.preflight.rules.partitions import partition_path
 from migrations_app.engine.preflight.scans.same_collection import refusal
 
 # The part of a row, or the setting of the collection, that shows the problems of an option.
@@ -118,9 +119,9 @@ def _invalid_inputs(table: MappingTable) -> Iterator[Problem]:
 def _setting(control: str) -> str:
     """Return the setting of the collection that a control belongs to."""
     name = control.partition("-")[0].rstrip("0123456789")
-    if name == SOURCE_OPTIONS:
+    if name in (SOURCE_OPTIONS, PARTITION_NAME):
         return control
-    of_parts = {PART: "key", PREFIX: "full_text", PARTITION_NAME: "partition_key"}
+    of_parts = {PART: "key", PREFIX: "full_text"}
     return of_parts.get(name) or SETTINGS.get(control, "target")
 
 
@@ -165,6 +166,7 @@ def _same_collection(table: MappingTable, used: set[str]) -> Iterator[Problem]:
 
 def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:
     anchors, added = {f.name: anchor(f.name) for f in table.schema.fields}, _added(table)
+    partitions = _partition_controls(table)
     # A key that is not chosen yet is checked as Auto ID, which has no faults.
     plan = table.plan.model_copy(update={"key": AUTO}) if is_unfinished(table.plan) else table.plan
     for fault in preflight.check_collection(plan, table.schema, facts.capabilities, table.added_to):
@@ -173,7 +175,15 @@ def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:
         problem = _place(fault, row)
         if table.copied is not None and not row and is_of_schema(fault):
             problem = replace(problem, field=COPIED)
+        elif fault.option in partitions:
+            problem = replace(problem, field=partitions[fault.option])
         yield replace(problem, fixes=tuple(problem_fix(fix, row, table) for fix in fault.fixes))
+
+
+def _partition_controls(table: MappingTable) -> dict[str, str]:
+    """Return the controls of the names of partitions, by the option of the plan that they change."""
+    named = list(table.plan.source_partitions)[:NAMED_PARTITIONS]
+    return {partition_path(source): f"{PARTITION_NAME}{place}" for place, source in enumerate(named)}
 
 
 def _place(fault: Fault, row: str) -> Problem:

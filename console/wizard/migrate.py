@@ -162,7 +162,8 @@ def _checks(
     for fault in preflight.faults:
         if fault.severity == "warning":
             problem = _problem(draft, fault)
-            lines.append(_line("warn", "note", f"{fault.message} {fault.hint}", problem["url"]))
+            text = f"{fault.collection}: {fault.message} {fault.hint}".removeprefix(": ")
+            lines.append(_line("warn", "note", text, problem["url"]))
     if preflight.is_whole and not lines and not _problems(draft, preflight):
         lines.append(_line("ok", "passed", "names, types, lengths, keys and target collections"))
     return lines

@@ -65,6 +65,7 @@ class SelectPage:
                 for info in self.listing
             ],
             "max_collections": self.most,
+            "nothing_text": f"The source lists no {self.many}. Check the settings of the connection.",
             "collections_error": self.selection.error,
             "target_form": self.target_form,
             "target": self.facts and _target(self.target_form, self.facts),

@@ -53,8 +53,8 @@ def job_create(
         inline=inline,
     )
     with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
-        job.source_name = source_connection.name if source_connection else _hosts(source)
-        job.target_name = target_connection.name if target_connection else _hosts(target)
+        job.source_name = source_connection.name if source_connection else source.address()[:500]
+        job.target_name = target_connection.name if target_connection else target.address()[:500]
         job.target_key = target_key(target)
     job.description = description or f"{job.source_name} → {job.target_name}"[:500]
     if not _insert(job, plan, draft):

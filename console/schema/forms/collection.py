@@ -110,6 +110,7 @@ class CollectionForm(forms.Form):
         """Return each partition of the source with its name in the target and, if it has one, its control."""
         return [
             {
+                "name": f"{PARTITION_NAME}{place}",
                 "source": source,
                 "target": target,
                 "control": self[name] if (name := f"{PARTITION_NAME}{place}") in self.fields else None,

@@ -13,7 +13,7 @@ from typing import Any
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.key_paths import is_column, last_part, source_of, with_rest_field
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
-from migrations_app.engine.model.names import auto_key_name
+from migrations_app.engine.model.names import new_key_name
 from migrations_app.engine.model.partition_names import names_of_source_partitions
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
@@ -268,7 +268,8 @@ def _with_key(
 def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], rest: Set[str]) -> str:
     """Return a free name: not the name of a field, nor of a key of the dynamic field (``rest``)."""
     taken = {name for field in fields for name in (field.target, field.as_) if name} | rest
-    return auto_key_name(taken | {full_text.output for full_text in collection.full_text})
+    taken |= {full_text.output for full_text in collection.full_text}
+    return new_key_name(taken, is_joined=collection.is_joined)
 
 
 def _key_length(collection: CollectionPlan, schema: CollectionSchema) -> int:

@@ -1,14 +1,25 @@
 """Migrations page and Connect step, with a source and a target in memory."""
 
+import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from migrations_app.engine.endpoint import NoSettings
 from migrations_app.models import Connection, Draft
 from tests.console.wizard_helpers import page, url
-from tests.kit import MemoryStore
+from tests.kit import MemorySource, MemoryStore
 
 # --- Migrations -------------------------------------------------------------------------------------------
+
+
+def test_a_page_speaks_of_secrets_only_if_the_source_has_some(
+    web: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Secrets are encrypted" in web.get(reverse("wizard_new", args=["memory"])).content.decode()
+    monkeypatch.setattr(MemorySource, "Settings", NoSettings)
+    text = web.get(reverse("wizard_new", args=["memory"])).content.decode()
+    assert ("It is saved for later use." in text, "Secrets" in text) == (True, False)
 
 
 def test_every_source_has_a_tile(web: Client) -> None:

@@ -55,7 +55,7 @@ def test_a_note_of_the_check_is_shown_once(web: Client, ready: Draft, monkeypatc
     change(web, ready, title__max_length="128")
     (line,) = web.get(url("migrate", ready)).context["checks"]
     assert (line["label"], line["url_label"]) == ("note", "Show")
-    assert line["text"].startswith("The longest “title” in the sample has 900 bytes")
+    assert line["text"].startswith("books: The longest “title” in the sample has 900 bytes")
     assert line["text"].endswith(" Raise it to 1,024.")
 
 

@@ -7,7 +7,7 @@ from django.test import Client
 
 from migrations_app.models import Connection, Draft
 from tests.console.wizard_helpers import HTMX, OLD_MILVUS, change, collection, field, page, select, url
-from tests.kit import MemoryDatabase, MemoryStore
+from tests.kit import MemoryDatabase, MemorySource, MemoryStore
 
 
 def test_all_collections_are_listed_and_those_that_cannot_be_selected_have_a_reason(
@@ -19,6 +19,16 @@ def test_all_collections_are_listed_and_those_that_cannot_be_selected_have_a_rea
     assert rows["books"]["rows"] == 12
     assert rows["authors"]["reason"] == "It has no vector field."
     assert rows["empty"]["reason"] == "It has no rows."
+
+
+def test_a_source_without_collections_is_reported_in_its_own_words(
+    web: Client, connected: Draft, source_store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source_store.collections.clear()
+    monkeypatch.setattr(MemorySource, "collection_words", ("file", "files"))
+    text = web.get(url("select", connected)).content.decode()
+    assert "The source lists no files. Check the settings of the connection." in text
+    assert "Filter files" not in text
 
 
 def test_choosing_a_target_shows_its_databases_and_the_features_it_lacks(

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from migrations_app.engine.model.names import (
     MAX_BYTES,
-    auto_key_name,
     duplicates,
     free_name,
     name_problem,
+    new_key_name,
     suggest,
 )
 
@@ -67,9 +67,11 @@ def test_a_suggestion_avoids_names_that_are_taken():
 
 
 def test_an_auto_id_key_is_named_id_unless_the_name_is_taken():
-    assert auto_key_name(()) == "id"
-    assert auto_key_name({"id"}) == "auto_id"
-    assert auto_key_name({"id", "auto_id", "auto_id_2"}) == "auto_id_3"
+    assert new_key_name(()) == "id"
+    assert new_key_name({"id"}) == "auto_id"
+    assert new_key_name({"id", "auto_id", "auto_id_2"}) == "auto_id_3"
+    assert new_key_name((), is_joined=True) == "id"
+    assert new_key_name({"id", "auto_id"}, is_joined=True) == "joined_id"
 
 
 def test_duplicates_are_the_names_that_occur_twice():

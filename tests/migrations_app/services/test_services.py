@@ -14,7 +14,7 @@ from migrations_app.execution import lease
 from migrations_app.models import Connection, Draft, Job, JobCollection
 from migrations_app.models.status import Status
 from migrations_app.services.jobs import target_key
-from tests.kit import MemoryDatabase, memory_database
+from tests.kit import MemoryDatabase, MemorySource, memory_database
 from tests.migrations_app.conftest import SOURCE_PASSWORD, TARGET_TOKEN
 
 pytestmark = [pytest.mark.database, pytest.mark.django_db]
@@ -110,6 +110,13 @@ def test_a_connection_test_stores_its_result(world):
     with pytest.raises(AuthRefused):
         services.connection_test(connection=saved)
     assert Connection.objects.get().test_error == "The store refused the password."
+
+
+def test_a_job_without_saved_connections_shows_the_addresses(world, monkeypatch):
+    monkeypatch.setattr(MemorySource, "hosts", lambda source: ())  # as a source of local files
+    monkeypatch.setattr(MemorySource, "address", lambda source: "/data/books")
+    job = services.job_create(plan=world.plan(), user=None, secrets=world.settings)
+    assert job.description == f"/data/books → {world.settings['target']['store']}"
 
 
 def test_a_connection_in_use_is_not_deleted(world):

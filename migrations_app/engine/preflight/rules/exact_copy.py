@@ -12,6 +12,7 @@ from migrations_app.engine.model.target_schema import BM25, Function, TargetFiel
 from migrations_app.engine.planning.defaults import kept_partitions
 from migrations_app.engine.planning.from_existing import full_text_of
 from migrations_app.engine.preflight.rules.existing_schema import compare
+from migrations_app.engine.preflight.rules.full_text import is_analyzer_known
 from migrations_app.engine.preflight.rules.partitions import NO_PARTITIONS
 from migrations_app.engine.preflight.subject import Subject
 
@@ -98,6 +99,9 @@ def check_support(subject: Subject) -> Iterator[Fault]:
 def _check_field(subject: Subject, field: TargetField) -> Iterator[Fault]:
     """Check the options of a field that a plan does not have."""
     capabilities = subject.capabilities
+    if field.analyzer and not is_analyzer_known(subject, field.analyzer):
+        message = f"{capabilities} has no analyzer “{field.analyzer}”, which “{field.name}” needs."
+        yield _of_field(subject, field, "analyzer_unavailable", message)
     if field.match and not capabilities.text_match:
         message = f"Text match of “{field.name}” {capabilities.missing('text_match')}."
         yield _of_field(subject, field, "text_match_unavailable", message)
@@ -143,4 +147,5 @@ def _left_behind(subject: Subject, copied: TargetSchema) -> Iterator[str]:
     }
     lost = [option for option, is_set in options.items() if is_set]
     if lost and not capabilities.keeps_options:
-        yield f"{capabilities} does not store {', '.join(lost)}."
+        *first, last = lost
+        yield f"{capabilities} does not store {', '.join(first)}{' or ' if first else ''}{last}."

@@ -68,11 +68,17 @@ def _check_output(subject: Subject, path: str, number: int) -> Iterator[Fault]:
 
 
 def _check_analyzer(subject: Subject, path: str, wanted: FullTextPlan) -> Iterator[Fault]:
-    known = subject.capabilities.analyzers
-    # A collection that exists, here or in the source, may have an analyzer with parameters of its own.
-    exists = subject.plan.if_exists == "append" or subject.copied is not None
-    is_of_collection = exists and wanted.analyzer.startswith("{")
-    if wanted.analyzer not in known and not is_of_collection:
+    copied = subject.copied.fields if subject.copied is not None else ()
+    if any(field.name == wanted.field and field.analyzer == wanted.analyzer for field in copied):
+        return  # the rule for exact copies checks it
+    if not is_analyzer_known(subject, wanted.analyzer):
         message = f"{subject.capabilities} has no analyzer “{wanted.analyzer}”."
-        hint = use_one_of(known)
+        hint = use_one_of(subject.capabilities.analyzers)
         yield subject.fault(f"{path}.analyzer", "analyzer_unknown", message, hint)
+
+
+def is_analyzer_known(subject: Subject, analyzer: str) -> bool:
+    """True if the target has the analyzer. A collection that exists, here or in the source, may have one with
+    parameters of its own."""
+    exists = subject.plan.if_exists == "append" or subject.copied is not None
+    return analyzer in subject.capabilities.analyzers or (exists and analyzer.startswith("{"))

@@ -91,7 +91,7 @@ def _check_source_names(
             close = get_close_matches(name, known, 1)
             hint = f"Did you mean “{close[0]}”?" if close else "Remove it."
             message = f"The source does not have {partition_label(name)}."
-            yield subject.fault(_path(name), "partition_unknown", message, hint)
+            yield subject.fault(partition_path(name), "partition_unknown", message, hint)
 
 
 def _check_number(subject: Subject) -> Iterator[Fault]:
@@ -110,7 +110,7 @@ def _check_names(subject: Subject, *, taken: str, of: Literal["value", "partitio
     names = subject.plan.partitions or {}
     twice = duplicates(names.values())
     for value, name in names.items():
-        path = _path(value)
+        path = partition_path(value)
         problem = name_problem(name, "partition")
         if problem:
             yield subject.fault(path, problem.code, problem.message, problem.hint)
@@ -120,6 +120,7 @@ def _check_names(subject: Subject, *, taken: str, of: Literal["value", "partitio
             yield subject.fault(path, "name_duplicate", message, hint)
 
 
-def _path(name: str) -> str:
+def partition_path(name: str) -> str:
+    """Return the option of a plan that holds the target name of a partition."""
     written = shortened(name) or '""'
     return f"partitions.{written}"

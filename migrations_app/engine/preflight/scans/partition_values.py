@@ -81,7 +81,7 @@ def _source_notes(subject: Subject, names: Mapping[str, str]) -> tuple[str, ...]
         is_undecided = subject.plan.partitions is None and subject.plan.partition_key is None
         return (_UNLISTED,) if schema.partitions is None and schema.keeps_partitions and is_undecided else ()
     listed = [
-        f"{f'“{shortened(source)}”' if source else 'the one without a name'} → {target}"
+        f"{f'“{shortened(source)}”' if source else 'the one without a name'} → {shortened(target)}"
         for source, target in list(names.items())[:LISTED]
     ]
     more = f", and {len(names) - LISTED:,} more" if len(names) > LISTED else ""

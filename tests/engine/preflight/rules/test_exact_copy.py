@@ -172,8 +172,17 @@ def test_what_belongs_to_the_cluster_or_is_not_stored_is_said():
     said = " ".join(fault.message for fault in faults)
     assert "collection.replica.number is not copied" in said
     assert "“articles” has 2 shards. Milvus Lite 3.2.2 allows 1 shard." in said
-    assert "does not store the consistency level Session, the 17 partitions of the partition key, the" in said
+    assert "does not store the consistency level Session, the 17 partitions of the partition key or" in said
     assert done.shards == 1
+
+
+def test_an_analyzer_that_the_target_does_not_have_is_a_fault_of_its_field_and_needs_another_target():
+    _, faults = checked({}, EXACT, LITE)
+
+    (fault,) = [fault for fault in faults if fault.severity == "error"]
+    assert (fault.code, fault.field, fault.fixes) == ("analyzer_unavailable", "title", ())
+    assert fault.message == "Milvus Lite 3.2.2 has no analyzer “english”, which “title” needs."
+    assert fault.hint == "An exact copy needs a target that supports this."
 
 
 def test_full_text_search_is_added_with_the_analyzer_that_the_field_has():
