@@ -50,7 +50,7 @@ def _new_keys(table: MappingTable, columns: tuple[str, ...]) -> str:
         return "The source declares no key. Auto ID gives each row a new key."
     if len(columns) > 1:
         names = ", ".join(columns)
-        return f"Auto ID gives each row a new key. The columns of the old key ({names}) stay fields."
+        return f"Auto ID gives each row a new key. The parts of the old key ({names}) stay ordinary fields."
     is_kept = table.plan.keep_source_key
     discarded = "are discarded, unless you keep them as an ordinary field"
     old = "are kept as an ordinary field" if is_kept else discarded

@@ -127,8 +127,8 @@ class AddressPolicy:
     def _check(self, host: str, address: IpAddress, field: str) -> None:
         if _is_metadata(address):
             raise ConnectionFailed(
-                f"“{host}” is the address of a cloud provider's metadata service ({address}).",
-                "Vectorferry never connects to it. Enter the address of the database server.",
+                f"“{host}” leads to {address}, the metadata service of a cloud provider.",
+                "Vectorferry never connects to it. Enter the address of another server.",
                 code="address_metadata",
                 field=field,
             )

@@ -169,7 +169,7 @@ def test_a_field_that_cannot_be_read_stops_the_copy(
 
     problems = page(web, connected).context["collection"]["problems"]
 
-    assert any("No column is mapped to the field “price”" in problem.message for problem in problems)
+    assert any("No field of the source is mapped to “price”" in problem.message for problem in problems)
 
 
 def test_fields_that_another_function_fills_are_shown_and_counted(

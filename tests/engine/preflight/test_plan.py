@@ -191,7 +191,7 @@ def checked_with_key(key, texts=("x", "y", "x"), ids=(1, 2, 3), **facts):
     ("key", "sentence"),
     [
         ("t", "The key “t” is NULL in 2 rows."),
-        (["t", "id"], "The key column “t” is NULL in 2 rows."),
+        (["t", "id"], "The key field “t” is NULL in 2 rows."),
     ],
 )
 def test_a_key_that_contains_null_is_refused(key, sentence):

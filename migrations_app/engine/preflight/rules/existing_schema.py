@@ -59,7 +59,7 @@ def _check_key(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
         )
         names = [f.name for f in subject.schema.fields if _fits_key(f.name, subject, key)]
         fixes = tuple(Fix(f"Use “{name}”", "key", name) for name in names[:1])
-        yield subject.fault("key", "key_differs", message, "Choose the column that is the key.", *fixes)
+        yield subject.fault("key", "key_differs", message, "Choose the field that is the key.", *fixes)
     elif key.auto_id and not plan.is_auto_id:
         message = f"“{found.name}” generates its keys (Auto ID)."
         yield subject.fault("key", "key_differs", message, "", Fix("Use Auto ID", "key", AUTO))
@@ -69,7 +69,7 @@ def _check_key(subject: Subject, found: TargetSchema) -> Iterator[Fault]:
         yield subject.fault("key_name", "key_differs", message, "", fix)
     elif plan.is_joined and key.spec.type is not MilvusType.VARCHAR:
         message = f"The key of “{found.name}” is {key.spec.type}, but a joined key is always VARCHAR."
-        yield subject.fault("key", "key_differs", message, "Use a single column as the key.")
+        yield subject.fault("key", "key_differs", message, "Use a single field as the key.")
     elif plan.is_joined and plan.key_max_length != key.spec.max_length:
         message = (
             f"The max_length of the key “{key.name}” is {key.spec.max_length:,} bytes in the collection, "
@@ -141,13 +141,13 @@ def _unknown_field(entry: FieldEntry, subject: Subject, found: TargetSchema) -> 
 
 
 def _unmapped_field(field: TargetField, subject: Subject, found: TargetSchema) -> Fault:
-    message = f"No column is mapped to the field “{field.name}” ({field.spec}) of “{found.name}”"
+    message = f"No field of the source is mapped to “{field.name}” ({field.spec}) of “{found.name}”"
     if subject.existing is None:
         return subject.fault("fields", "field_not_mapped", f"{message}.")
     if field.spec.type.is_vector:
-        return subject.fault("fields", "field_not_mapped", f"{message}.", "Map a vector column to it.")
+        return subject.fault("fields", "field_not_mapped", f"{message}.", "Map a vector field to it.")
     message += ", which is not nullable and has no default."
-    return subject.fault("fields", "field_not_mapped", message, "Map a column to it, or add it with a value.")
+    return subject.fault("fields", "field_not_mapped", message, "Map a field to it, or add it with a value.")
 
 
 def _differences(entry: FieldEntry, subject: Subject, existing: TargetField) -> Iterator[Fault]:

@@ -24,10 +24,10 @@ def check_key(subject: Subject) -> Iterator[Fault]:
     """
     plan = subject.plan
     if plan.key_columns == () and not plan.is_auto_id:
-        yield subject.fault("key", "key_missing", "The key has no column.", "Use Auto ID.", USE_AUTO_ID)
+        yield subject.fault("key", "key_missing", "The key has no field.", "Use Auto ID.", USE_AUTO_ID)
     for name in duplicates(plan.key_columns):
         message = f"The key lists “{name}” twice."
-        yield subject.fault("key", "key_twice", message, "List each column once.", USE_AUTO_ID)
+        yield subject.fault("key", "key_twice", message, "List each field once.", USE_AUTO_ID)
     for name in dict.fromkeys(plan.key_columns):
         source = subject.schema.field(name)
         if source is None:
@@ -43,9 +43,7 @@ def check_key(subject: Subject) -> Iterator[Fault]:
 def _check_part(subject: Subject, source: SourceField) -> Iterator[Fault]:
     if not can_be_part(source):
         message = f"“{source.name}” ({source.native_type}) cannot be part of a joined key."
-        hint = (
-            "A joined key needs columns whose values are exact as text. Choose another one, or use Auto ID."
-        )
+        hint = "A joined key needs fields whose values are exact as text. Choose another one, or use Auto ID."
         yield subject.fault("key", "key_type", message, hint, USE_AUTO_ID)
 
 
@@ -80,7 +78,7 @@ def check_made_key(subject: Subject) -> Iterator[Fault]:
     if plan.key_max_length is None:
         return
     if not plan.is_joined:
-        message = "key_max_length is only for a key that joins several columns."
+        message = "key_max_length is only for a key that joins several fields."
         fix = Fix("Remove it", "key_max_length", "")
         hint = "Set max_length of the field instead." if entry else ""
         yield subject.fault("key_max_length", "option_misplaced", message, hint, fix)

@@ -51,7 +51,7 @@ def check_partition_by(subject: Subject) -> Iterator[Fault]:
         yield subject.fault("partition_by", "partition_by_unavailable", message, hint, NO_PARTITIONS)
     elif not may_name_partitions(source, subject.schema):
         message = f"“{by}” ({source.native_type}) cannot name partitions."
-        hint = "Choose a column of texts, whole numbers or booleans."
+        hint = "Choose a field of texts, whole numbers or booleans."
         yield subject.fault("partition_by", "partition_by_type", message, hint, NO_PARTITIONS)
     # Rows in which the field is NULL are in the default partition.
     yield from _check_names(subject, taken=DEFAULT_PARTITION, of="value")

@@ -90,7 +90,7 @@ def _may_be_extreme(subject: Subject) -> tuple[str, ...]:
 def _nulls(subject: Subject, nulls: Mapping[str, int]) -> Iterator[Fault]:
     for name, number in nulls.items():
         if number:
-            key = f"The key column “{name}”" if subject.plan.is_joined else f"The key “{name}”"
+            key = f"The key field “{name}”" if subject.plan.is_joined else f"The key “{name}”"
             message = f"{key} is NULL in {counted(number, 'row')}."
             hint = "A key must not be NULL. Use Auto ID."
             yield subject.fault("key", "key_null", message, hint, USE_AUTO_ID)
