@@ -99,6 +99,7 @@ def _names(job: Job) -> str:
 
 def _row(job: Job, done: Totals) -> JobRow:
     is_total_known = done.rows_total is not None
+    is_whole = is_total_known or job.status == Status.SUCCESSFUL
     return JobRow(
         public_id=job.public_id,
         type_title=kind_title(job.kind),
@@ -106,7 +107,7 @@ def _row(job: Job, done: Totals) -> JobRow:
         collections=_names(job),
         status_label=status_label(job, done),
         tone=tone(job, done),
-        progress_value=done.rows_done if is_total_known else 0 if job.is_ended else None,
+        progress_value=done.rows_done if is_whole else 0 if job.is_ended else None,
         progress_max=max(done.rows_total or 0, done.rows_done, 1) if is_total_known or job.is_ended else None,
         progress_text=progress_text(job, done, job_rate(job, done)),
         started_at=job.started_at,

@@ -81,7 +81,7 @@ class Command(ConsoleCommand):
         if job.error:
             self.stdout.write(f"{job.error_message}\n  {job.error_hint}\n  [{job.error_code}]")
         for row in report["collections"]:
-            verified = {True: "counts agree", False: "counts differ", None: "not verified"}[row["verified"]]
+            verified = {True: "verified", False: "counts differ", None: "not verified"}[row["verified"]]
             self.stdout.write(
                 f"{row['source']} → {row['target']}: {row['rows_read']:,} read, "
                 f"{row['rows_written']:,} written, "

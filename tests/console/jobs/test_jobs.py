@@ -108,6 +108,22 @@ def test_the_list_shows_status_progress_and_creator(viewer):
     assert "command line" in page
 
 
+@pytest.mark.parametrize(
+    ("counted", "words"),
+    [
+        ({"rows_source": 400}, "counts agree"),
+        ({"rows_source": 400, "rows_source_exact": False}, "all rows that were read arrived"),
+        ({"rows_source": None}, "all rows that were read arrived"),
+    ],
+)
+def test_the_list_says_that_counts_agree_only_if_the_source_counted_its_rows(viewer, counted, words):
+    job = make_job(Status.SUCCESSFUL)
+    job.collections.update(verified=True, **counted)
+    (row,) = viewer.get(reverse("jobs")).context["page"]
+    assert row.progress_text == f"400 rows · {words}"
+    assert row.progress_value == row.progress_max
+
+
 def test_the_list_can_be_filtered_by_status_and_by_a_search(viewer):
     make_job()
     failed = make_job(Status.FAILED, error_code="x", error_message="The target refused the login.")
