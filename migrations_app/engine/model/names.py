@@ -103,10 +103,10 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
     return name
 
 
-def new_key_name(taken: Collection[str], *, is_joined: bool = False) -> str:
+def new_key_name(taken: Collection[str]) -> str:
     """The name of a key that the source does not have: ``id``. If ``id`` is taken: ``auto_id``,
-    ``auto_id_2``, ...; for a joined key ``joined_id``, ``joined_id_2``, ..."""
-    return "id" if "id" not in taken else free_name("joined_id" if is_joined else "auto_id", taken)
+    ``auto_id_2``, ..."""
+    return "id" if "id" not in taken else free_name("auto_id", taken)
 
 
 def duplicates(names: Iterable[str]) -> frozenset[str]:

@@ -70,8 +70,6 @@ def test_an_auto_id_key_is_named_id_unless_the_name_is_taken():
     assert new_key_name(()) == "id"
     assert new_key_name({"id"}) == "auto_id"
     assert new_key_name({"id", "auto_id", "auto_id_2"}) == "auto_id_3"
-    assert new_key_name((), is_joined=True) == "id"
-    assert new_key_name({"id", "auto_id"}, is_joined=True) == "joined_id"
 
 
 def test_duplicates_are_the_names_that_occur_twice():
