@@ -467,7 +467,7 @@ def test_a_count_by_statistics_needs_no_load(standalone, name):
     assert (found.rows, found.method, found.is_prepared) == (100, "statistics", False)
 
 
-def test_a_count_canceled_while_loading_leaves_no_index_behind(standalone, name):
+def test_undoing_a_count_canceled_while_loading_leaves_no_index_behind(standalone, name):
     schema = schema_of(name)
     standalone.create(schema)
     send(standalone, schema, rows_from(0, 100))
@@ -477,8 +477,10 @@ def test_a_count_canceled_while_loading_leaves_no_index_behind(standalone, name)
         if state.asks:
             stop.stop(Canceled("canceled"))
 
+    count = RowCount(standalone, name, save=cancel_once_requested)
     with pytest.raises(Canceled):
-        RowCount(standalone, name, save=cancel_once_requested).run(stop, Deadline())
+        count.run(stop, Deadline())
+    count.undo()
 
     assert standalone.indexes(name) == ()
     assert standalone.load_state(name).state == "not_loaded"
