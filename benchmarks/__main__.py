@@ -168,6 +168,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "json": json,
     "documents": documents,
 }
+MAIN = "targets"
 # These need no target.
 WITHOUT_TARGET = frozenset({"slices", "json", "documents"})
 
@@ -188,13 +189,16 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", default=["targets"], choices=[*BENCHMARKS, "all"])
+    parser.add_argument("what", nargs="*", default=MAIN, choices=[*BENCHMARKS, "all"])
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the table (default 100,000)")
     parser.add_argument("--dim", type=int, default=768, help="dimensions of its vectors (default 768)")
     parser.add_argument("--turns", type=int, default=1, help="how often each contestant runs (default 1)")
     parser.add_argument("--targets", nargs="+", default=[STANDALONE, LITE], choices=[STANDALONE, LITE])
     parser.add_argument("--apart", action="store_true", help="give the targets their own processor")
-    return parser.parse_args()
+    options = parser.parse_args()
+    # argparse checks the default like one of the choices, so it cannot be a list.
+    options.what = [MAIN] if options.what == MAIN else options.what
+    return options
 
 
 if __name__ == "__main__":
