@@ -15,7 +15,8 @@ from pydantic import SecretStr, ValidationError
 
 from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
-from migrations_app.engine.errors import ConnectTimeout, Fault, SettingsError, TimeIsUp
+from migrations_app.engine.errors import ConnectTimeout, SettingsError, TimeIsUp
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
 from migrations_app.engine.read_context import ReadContext, time_limit

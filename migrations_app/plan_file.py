@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import SettingsModel
-from migrations_app.engine.errors import Fault, FerryError, PlanRefused
+from migrations_app.engine.errors import FerryError, PlanRefused
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.plan import (
     CollectionPlan,
     FieldPlan,

@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from console.draft import contents
 from migrations_app import endpoints, services
 from migrations_app.engine import preflight
-from migrations_app.engine.errors import DatabaseMissing, Fault, Interrupted, SourceError, TargetError
+from migrations_app.engine.errors import DatabaseMissing, Interrupted, SourceError, TargetError
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
 from migrations_app.engine.read_context import ReadContext, time_limit

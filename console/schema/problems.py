@@ -18,7 +18,7 @@ from console.schema.forms.source_options import PREFIX as SOURCE_OPTIONS
 from console.schema.key_choices import is_unfinished
 from console.schema.table import MappingTable
 from migrations_app.engine import preflight
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.model import names
 from migrations_app.engine.model.plan import AUTO
 from migrations_app.engine.preflight.rules.exact_copy import is_of_schema

@@ -16,7 +16,8 @@ from console.schema.table import MappingTable
 from console.wizard.migrate_form import OptionsForm
 from console.wizard.summary import line, summary
 from migrations_app import services
-from migrations_app.engine.errors import Fault, FerryError, PlanRefused
+from migrations_app.engine.errors import FerryError, PlanRefused
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Options, Plan
 from migrations_app.engine.preflight.scans.existing import ExistingRows

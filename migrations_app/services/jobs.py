@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from migrations_app import endpoints, queue
-from migrations_app.engine.errors import Fault, PlanRefused, SettingsError
+from migrations_app.engine.errors import PlanRefused, SettingsError
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 

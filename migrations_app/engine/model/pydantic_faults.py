@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 
 Location = tuple[int | str, ...]
 

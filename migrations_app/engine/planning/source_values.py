@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.read_context import ReadContext

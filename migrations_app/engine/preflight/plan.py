@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from migrations_app.engine.errors import DatabaseMissing, Fault, PlanRefused, PrivilegeMissing, SourceError
+from migrations_app.engine.errors import DatabaseMissing, PlanRefused, PrivilegeMissing, SourceError
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.model.source_schema import CollectionSchema

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.key_paths import source_of
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan

@@ -14,7 +14,8 @@ from django.core.management.base import CommandParser
 
 from migrations_app import endpoints, plan_file, services
 from migrations_app.engine import preflight
-from migrations_app.engine.errors import DatabaseMissing, Fault, FerryError, PlanRefused
+from migrations_app.engine.errors import DatabaseMissing, FerryError, PlanRefused
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source

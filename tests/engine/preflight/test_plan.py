@@ -5,7 +5,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.errors import Canceled, ConnectionFailed, Fix, PlanRefused
+from migrations_app.engine.errors import Canceled, ConnectionFailed, PlanRefused
+from migrations_app.engine.faults import Fix
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.added_fields import written_choice
 from migrations_app.engine.preflight.subject import FieldEntry, Subject

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema

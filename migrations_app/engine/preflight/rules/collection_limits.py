@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.types import MilvusType

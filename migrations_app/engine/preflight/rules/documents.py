@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.mapping.checks.findings import Finding
 from migrations_app.engine.mapping.compile import fixed_key
 from migrations_app.engine.mapping.documents import read_documents

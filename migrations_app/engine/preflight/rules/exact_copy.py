@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.schema import CLUSTER_PROPERTIES
 from migrations_app.engine.model.target_schema import BM25, Function, TargetField, TargetSchema

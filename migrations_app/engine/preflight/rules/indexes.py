@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.milvus.index_params import COMMON_PARAMS, PARAMS, WITHOUT_DEFAULT
 from migrations_app.engine.milvus.metrics import (

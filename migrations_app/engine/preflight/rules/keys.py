@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.plan import AUTO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.model.names import NameProblem, free_name, name_problem, suggest
 from migrations_app.engine.model.target_schema import META
 from migrations_app.engine.planning.target_names import field_name_problem, legal_name

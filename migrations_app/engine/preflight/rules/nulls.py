@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.model.literals import literal
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.added_fields import NO_DEFAULT

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Literal
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import shortened
 from migrations_app.engine.model.names import duplicates, name_problem
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, partition_label

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.milvus.capabilities import MAX_DIM
 from migrations_app.engine.model.key_paths import parse_path
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH

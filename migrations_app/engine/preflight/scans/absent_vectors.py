@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.preflight.rules.nulls import absent_fixes
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT
 from migrations_app.engine.preflight.subject import FieldEntry, Subject

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from pydantic import ValidationError
 
-from migrations_app.engine.errors import DatabaseMissing, Fault, Fix
+from migrations_app.engine.errors import DatabaseMissing
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
 from migrations_app.engine.model.names import free_name, suggest

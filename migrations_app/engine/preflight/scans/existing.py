@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from migrations_app.engine.errors import Fault, FerryError, TargetError
+from migrations_app.engine.errors import FerryError, TargetError
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted, shortened
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.names import name_problem

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrations_app.engine.errors import Fault, SourceError
+from migrations_app.engine.errors import SourceError
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.limits import MAX_INT64, MIN_INT64
 from migrations_app.engine.model.types import MilvusType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted, shortened
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, MAX_VALUE_BYTES, partition_names
 from migrations_app.engine.preflight.rules.partitions import NO_PARTITIONS, check_partition_by

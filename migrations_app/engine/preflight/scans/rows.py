@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migrations_app.engine.errors import Fault
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from migrations_app.engine.errors import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.identity import CollectionIdentity
 from migrations_app.engine.model.names import suggest
 from migrations_app.engine.model.plan import CollectionPlan

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from migrations_app.engine.errors import Fix
+from migrations_app.engine.faults import Fix
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.milvus.capabilities import capabilities_of
 from migrations_app.engine.milvus.server import Server

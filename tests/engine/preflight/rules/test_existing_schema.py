@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from migrations_app.engine.errors import Fix
+from migrations_app.engine.faults import Fix
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice

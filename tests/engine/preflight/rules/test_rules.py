@@ -5,7 +5,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from migrations_app.engine.errors import Fix
+from migrations_app.engine.faults import Fix
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey
 from migrations_app.engine.model.types import TypeSpec
