@@ -11,7 +11,7 @@ NAMES = {
     "en": "en",
     "en-GB": "en_GB_fb1d",
     "en_GB": "en_GB",
-    "żółć": "_____e3c1",
+    "żółć": "zolc_e3c1",
 }
 
 

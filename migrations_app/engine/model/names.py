@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from anyascii import anyascii
+
 from migrations_app.engine.log import shortened
 
 MAX_BYTES = 255
@@ -84,13 +86,19 @@ def name_problem(name: str, of: NameOf = "field") -> NameProblem | None:
 
 
 def suggest(name: str, taken: Collection[str] = (), of: NameOf = "field") -> str:
-    """Return a valid name close to ``name`` that is not in ``taken``; ``name`` itself if possible."""
-    wanted = _ILLEGAL_CHARACTER.sub("_", name) or "_"
+    """Return a valid name close to ``name`` that is not in ``taken``; ``name`` itself if possible. Other
+    scripts are written in Latin letters: “größe” becomes “grosse”."""
+    wanted = with_legal_characters(name) or "_"
     if wanted[0].isdigit():
         wanted = "_" + wanted
     if of == "field" and is_reserved(wanted):
         wanted += "_"
     return free_name(wanted, taken)
+
+
+def with_legal_characters(name: str) -> str:
+    """Return ``name`` in the letters, digits and ``_`` that Milvus accepts."""
+    return _ILLEGAL_CHARACTER.sub("_", anyascii(name))
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from migrations_app.engine.log import shortened
-from migrations_app.engine.model.names import MAX_BYTES, name_problem, suggest
+from migrations_app.engine.model.names import MAX_BYTES, name_problem, suggest, with_legal_characters
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 DEFAULT_PARTITION = "_default"
@@ -62,7 +62,7 @@ def partition_label(name: str) -> str:
 def _with_hash(value: str) -> str:
     """Return ``value`` with a hash suffix, cut to the length of a name."""
     suffix = f"_{hashlib.blake2b(value.encode(), digest_size=2).hexdigest()}"
-    return value[: MAX_BYTES - len(suffix) - 1] + suffix
+    return with_legal_characters(value)[: MAX_BYTES - len(suffix) - 1] + suffix
 
 
 def groups(places: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
