@@ -154,7 +154,7 @@ def _collection(row: Any, job: Job) -> dict[str, Any]:
         },
         "slices_text": "" if row.slices_total else "not planned yet",
         "check_text": wording.check_text(row, job),
-        "check_ok": row.verified,
+        "check_ok": wording.check_result(row),
         "index_text": wording.index_text(row),
         "load_text": wording.load_text(row),
     }

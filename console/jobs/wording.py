@@ -32,13 +32,16 @@ def kind_title(kind: str) -> str:
 
 def status_label(job: Job, done: Totals) -> str:
     label = str(Status(job.status).label)
-    if job.status == Status.SUCCESSFUL and done.rows_rejected:
-        return f"{label} · {done.rows_rejected:,} rejected"
-    return label
+    return " · ".join((label, *_left_out(done))) if job.status == Status.SUCCESSFUL else label
+
+
+def _left_out(done: Totals) -> list[str]:
+    parts = {"rejected": done.rows_rejected, "skipped": done.rows_skipped}
+    return [f"{number:,} {name}" for name, number in parts.items() if number]
 
 
 def tone(job: Job, done: Totals) -> str:
-    if job.status == Status.SUCCESSFUL and done.rows_rejected:
+    if job.status == Status.SUCCESSFUL and _left_out(done):
         return "warn"
     return TONES[Status(job.status)]
 
@@ -54,7 +57,8 @@ def progress_text(job: Job, done: Totals, rate: JobRate) -> str:
         dropped = ", then dropped" if is_dropped else ""
         return f"{_rows(done.rows_written)} written{dropped}" if done.rows_written else "nothing was written"
     if job.status == Status.SUCCESSFUL:
-        return f"{_rows(done.rows_written)} · {check_words(job)}"
+        of_all = f"{done.rows_written:,} of {_rows(done.rows_read)}"
+        return f"{of_all if _left_out(done) else _rows(done.rows_written)} · {check_words(job, done)}"
     total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
     parts = [f"{done.rows_done:,}{total} rows"]
     if rate.seconds_left is not None:
@@ -64,11 +68,13 @@ def progress_text(job: Job, done: Totals, rate: JobRate) -> str:
     return " · ".join(parts)
 
 
-def check_words(job: Job) -> str:
+def check_words(job: Job, done: Totals) -> str:
     """Return the result of the count check over all collections."""
     rows = list(job.collections.all())
     results = [row.verified for row in rows]
     if results and all(results):
+        if _left_out(done):
+            return "no other row is missing"
         is_exact = all(row.rows_source is not None and row.rows_source_exact for row in rows)
         return "counts agree" if is_exact else "all rows that were read arrived"
     return "counts differ" if False in results else "counts not compared"
@@ -198,6 +204,16 @@ def _action_result(rows: list[JobCollection], kind: StepKind, done: str) -> str:
     if any(step is not None and step.is_open for step in steps):
         return "in progress"
     return done if all(step is not None and step.is_done for step in steps) else ""
+
+
+def check_result(row: Any) -> bool | None:
+    """Return True only if the numbers beside it are equal: a check can also pass because rejected, skipped or
+    replaced rows explain the difference. ``row`` has the counters of its slices."""
+    if not row.verified or row.rows_target is None:
+        return row.verified
+    is_counted = row.rows_source is not None and row.rows_source_exact and row.limit_rows is None
+    added = row.rows_target - (row.count_before or 0)
+    return True if added == (row.rows_source if is_counted else row.rows_read) else None
 
 
 def check_text(row: JobCollection, job: Job) -> str:

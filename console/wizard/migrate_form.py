@@ -48,10 +48,20 @@ class OptionsForm(forms.Form):
         "Rejected rows are stored with the reason. 0: stop at the first one. Empty: never stop.",
     )
 
+    max_skipped = forms.IntegerField(
+        label="Maximum share of rejected and skipped rows, in percent",
+        help_text="Of each collection. With more, the job ends Failed; arrived rows stay. Empty: 50.",
+        required=False,
+        min_value=0,
+        max_value=100,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+
     def __init__(
         self, options: Options, data: Any = None, *, indexes: str = "", needs_index: bool = True
     ) -> None:
-        super().__init__(data, initial=options.model_dump())
+        share = round(100 * options.max_skipped)
+        super().__init__(data, initial=options.model_dump() | {"max_skipped": share})
         self.needs_index = needs_index
         if indexes:
             self.fields["create_index"].help_text = f"{indexes}."
@@ -77,4 +87,6 @@ class OptionsForm(forms.Form):
 
     def options(self, before: Options) -> Options:
         """Return the chosen options; options that are not on this page do not change."""
-        return before.model_copy(update=self.cleaned_data)
+        percent = self.cleaned_data["max_skipped"]
+        share = Options().max_skipped if percent is None else percent / 100
+        return before.model_copy(update=self.cleaned_data | {"max_skipped": share})

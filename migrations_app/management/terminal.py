@@ -125,7 +125,8 @@ def status_line(job: Job) -> str:
 
 
 def exit_code(job: Job) -> int:
-    """Return 0 if the job is Successful, 2 if it was refused before anything was written, 1 otherwise."""
+    """Return 0 if the job is Successful and rejected no row, 3 if it is Successful and rejected rows, 2 if it
+    was refused before anything was written, 1 otherwise."""
     if job.status == Status.SUCCESSFUL:
-        return 0
+        return 3 if job_totals(job).rows_rejected else 0
     return 2 if job.refused else 1

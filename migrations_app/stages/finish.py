@@ -18,6 +18,10 @@ from migrations_app.reporting.report import mismatch_text
 from migrations_app.stages.post_migration import POLL_SECONDS, advance, post_migration_failed
 from migrations_app.stages.verify import verify
 
+WAYS = (
+    "Skipped rows lack a vector: leave that vector out, or choose another rule for such rows. "
+    "The job's page lists the rejected rows with their reasons."
+)
 ACTION_STAGES = ((Stage.INDEXING, StepKind.INDEX), (Stage.LOADING, StepKind.LOAD))
 
 
@@ -31,7 +35,7 @@ def finish(held: HeldJob) -> RunAgain | None:
             services.job_enter_stage(job=job, stage=Stage.VERIFYING)
             if (again := _verify(held, target)) is not None:
                 return again
-            _refuse_empty_result(job)
+            _refuse_few_rows(job)
         for stage, kind in ACTION_STAGES:
             steps = job.steps.open().filter(kind=kind).select_related("collection")
             if steps.exists():
@@ -69,20 +73,34 @@ def _verify(held: HeldJob, target: Target) -> RunAgain | None:
         return verify(held, source, target)
 
 
-def _refuse_empty_result(job: Job) -> None:
-    """Raise ``JobFailed`` if every row of a collection was skipped or rejected. Preflight refuses such a
-    plan if it can count the rows that lack a vector."""
-    gone = F("rows_rejected") + F("rows_skipped")
-    rows = job.collections.with_counters().filter(rows_read__gt=0, rows_read=gone).order_by("position")
-    for row in rows:
+def _refuse_few_rows(job: Job) -> None:
+    """Raise ``JobFailed`` if more of the rows of a collection were skipped or rejected than ``max_skipped``
+    allows, or all of them. Nothing is dropped, and the job can be resumed with another ``max_skipped``."""
+    most = job.options.max_skipped
+    left_out = F("rows_rejected") + F("rows_skipped")
+    rows = job.collections.with_counters().filter(rows_read__gt=0).annotate(left_out=left_out)
+    for row in rows.filter(left_out__gt=0).order_by("position"):
+        if row.left_out < row.rows_read and row.left_out <= most * row.rows_read:
+            continue
         parts = {"rejected": row.rows_rejected, "skipped": row.rows_skipped}
-        left_out = ", ".join(f"{number:,} {name}" for name, number in parts.items() if number)
+        listed = ", ".join(f"{number:,} {name}" for name, number in parts.items() if number)
+        total = counted(row.rows_read, "row")
+        if row.left_out == row.rows_read:
+            raise JobFailed(
+                f"None of the {total} of “{row.source}” arrived: {listed}.", WAYS, code="no_row_arrived"
+            )
+        arrived = f"Only {row.rows_read - row.left_out:,} of the {total} of “{row.source}” arrived: {listed}"
         raise JobFailed(
-            f"None of the {counted(row.rows_read, 'row')} of “{row.source}” arrived: {left_out}.",
-            "Skipped rows lack a vector: leave that vector out, or choose another rule for such rows. "
-            "The job's page lists the rejected rows with their reasons.",
-            code="no_row_arrived",
+            f"{arrived}. The plan allows at most {100 * most:.4g} % of the rows to be rejected or skipped.",
+            f"{WAYS} If the result is what you want, resume the job with “max_skipped: "
+            f"{_share(row.left_out, row.rows_read)}”: the rows that arrived stay.",
+            code="mostly_rejected",
         )
+
+
+def _share(part: int, whole: int) -> float:
+    """Return ``part / whole`` with two decimals, rounded up."""
+    return -(-100 * part // whole) / 100
 
 
 def finish_failed(job: Job, error: FerryError) -> None:

@@ -198,11 +198,15 @@ def _with_absent_vectors(data: Any) -> Any:
 
 
 class Options(PlanModel):
+    """``max_rejected`` stops a running job. ``max_skipped`` is judged at its end: the largest share (0 to 1)
+    of the rows read from a collection that may be rejected or skipped."""
+
     verify: Literal["counts", "sample", "full", "none"] = "counts"
     sample_size: int | None = Field(default=None, ge=1)
     create_index: bool | None = None
     load: bool = False
     max_rejected: int | None = Field(default=1000, ge=0, le=MAX_ROWS)
+    max_skipped: float = Field(default=0.5, ge=0, le=1)
     limit_rows: int | None = Field(default=None, ge=1, le=MAX_ROWS)
     source_rows_per_second: int | None = Field(default=None, ge=1, le=MAX_ROWS)
 

@@ -124,6 +124,18 @@ def test_the_list_says_that_counts_agree_only_if_the_source_counted_its_rows(vie
     assert row.progress_value == row.progress_max
 
 
+def test_rows_that_were_left_out_are_a_warning_and_the_check_shows_no_tick_beside_unequal_numbers(viewer):
+    job = make_job(Status.SUCCESSFUL, rows=400, written=400)
+    job.collections.update(verified=True, rows_target=270)
+    JobSlice.objects.update(rows_written=270, rows_rejected=100, rows_skipped=30)
+    (row,) = viewer.get(reverse("jobs")).context["page"]
+    assert (row.status_label, row.tone) == ("Successful · 100 rejected · 30 skipped", "warn")
+    assert row.progress_text == "270 of 400 rows · no other row is missing"
+    page = text(viewer.get(reverse("job", args=[job.public_id])))
+    assert "270 of 400" in page
+    assert "✓" not in page
+
+
 def test_the_list_can_be_filtered_by_status_and_by_a_search(viewer):
     make_job()
     failed = make_job(Status.FAILED, error_code="x", error_message="The target refused the login.")

@@ -166,6 +166,16 @@ def test_too_many_rejected_rows_exit_with_one(run):
     assert json.loads(out)["error"]["code"] == "too_many_rejected"
 
 
+def test_a_successful_job_with_rejected_rows_exits_with_three(run):
+    fields = [{"source": "id"}, {"source": "embedding"}, {"source": "title", "max_length": 6}]
+    options = {"max_skipped": 1}
+    code, out, _ = run(
+        "--inline", "--json", options=options, collections=[{"source": "books", "fields": fields}]
+    )
+    report = json.loads(out)
+    assert (code, report["status"], report["collections"][0]["rows_rejected"]) == (3, "Successful", 90)
+
+
 def test_a_connection_that_is_not_saved_is_named_in_the_error(run):
     code, _, err = run(source={"connection": "nowhere"})
     assert code == 2

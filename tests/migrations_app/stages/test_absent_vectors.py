@@ -39,7 +39,7 @@ def moved(world, finished):
             {"source": "embedding", "absent": embedding},
             {"source": "words", "absent": words},
         ]
-        return finished({"source": "books", "fields": fields, **plan}, max_rejected=None)
+        return finished({"source": "books", "fields": fields, **plan}, max_rejected=None, max_skipped=1)
 
     return moved
 
