@@ -27,13 +27,26 @@ class TypeChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexHint:
+    """The index of a vector in the source, as an index type of Milvus with its parameters."""
+
+    type: str
+    params: tuple[tuple[str, int], ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join([self.type, *(f"{name} {value}" for name, value in self.params)])
+
+
+@dataclass(frozen=True, slots=True)
 class SourceField:
     """One field of a source collection.
 
     ``choices`` are the target types that can store its data, the default first. If there are none,
     ``left_out`` gives the reason. ``longest_bytes`` and ``longest_items`` are the longest value and the
     longest array in the sample. ``metric`` is the metric of the source's own index: Milvus's name, or the
-    source's name if Milvus has no such metric. For such a field no index is proposed.
+    source's name if Milvus has no such metric. For such a field no index is proposed. ``metric_note`` says
+    why the source does not tell the metric, as the rest of a sentence that begins with the field (“has no
+    vector index”). A metric beside it is only one of several. ``index_hint`` is the source's own index.
 
     ``nullable`` is True unless the source guarantees a value in each row.
 
@@ -62,6 +75,8 @@ class SourceField:
     nullable: bool = True
     can_be_key: bool = False
     metric: str | None = None
+    metric_note: str = ""
+    index_hint: IndexHint | None = None
     longest_bytes: int | None = None
     longest_items: int | None = None
     samples: tuple[str, ...] = ()
@@ -78,6 +93,11 @@ class SourceField:
     @property
     def is_vector(self) -> bool:
         return bool(self.choices) and self.choices[0].spec.type.is_vector
+
+    @property
+    def is_metric_known(self) -> bool:
+        """True if the source says by which metric the vector is searched."""
+        return self.metric is not None and not self.metric_note
 
 
 @dataclass(frozen=True, slots=True)

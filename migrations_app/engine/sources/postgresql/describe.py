@@ -12,7 +12,9 @@ from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.limits import MAX_CAPACITY
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.sources.postgresql.catalogue.column_metric import ColumnMetric, column_metric
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.catalogue.vector_indexes import vector_indexes
 from migrations_app.engine.sources.postgresql.connect.read_errors import is_timeout
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.sample import Lengths, measure_lengths, sample_texts
@@ -20,7 +22,6 @@ from migrations_app.engine.sources.postgresql.types import (
     can_be_key,
     choice_of,
     left_out,
-    metric_of,
     readings_of,
 )
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
@@ -34,7 +35,11 @@ def describe_relation(session: Session, relation: Relation, sampler: Sampler) ->
     """Return the schema of ``relation``. ``sampler`` reads some rows of the given columns; if it takes too
     long, the schema has no sample."""
     lengths, notes = measure_lengths(session, relation)
-    fields = tuple(_field(column, lengths.get(column.name, Lengths())) for column in relation.columns)
+    metrics = _metrics(session, relation)
+    fields = tuple(
+        _field(column, lengths.get(column.name, Lengths()), metrics.get(column.name, ColumnMetric()))
+        for column in relation.columns
+    )
     sample = _sample(sampler, fields)
     if sample is None:
         notes = (*notes, _TOO_SLOW.format(relation))
@@ -61,7 +66,16 @@ def _sample(sampler: Sampler, fields: tuple[SourceField, ...]) -> pa.RecordBatch
         return None
 
 
-def _field(column: PostgresColumn, lengths: Lengths) -> SourceField:
+def _metrics(session: Session, relation: Relation) -> dict[str, ColumnMetric]:
+    """Return the metrics of the vector columns. Bits that are not used as a vector may become one."""
+    vectors = [c for c in relation.columns if c.is_vector or c.has_whole_bytes]
+    found = vector_indexes(session, relation) if vectors else {}
+    return {c.name: column_metric(c, found[c.name], relation.kind) for c in vectors if c.name in found}
+
+
+def _field(column: PostgresColumn, lengths: Lengths, metric: ColumnMetric) -> SourceField:
+    if metric.metric is not None:  # bits with a vector index, maybe in the table below a view, are a vector
+        column = replace(column, is_vector=True)
     choices = _choices(column, lengths)
     return SourceField(
         name=column.name,
@@ -70,7 +84,9 @@ def _field(column: PostgresColumn, lengths: Lengths) -> SourceField:
         left_out="" if choices else left_out(column),
         nullable=not column.not_null,
         can_be_key=can_be_key(column),
-        metric=metric_of(column),
+        metric=metric.metric,
+        metric_note=metric.metric_note,
+        index_hint=metric.index_hint,
         longest_bytes=lengths.longest_bytes,
         longest_items=lengths.longest_items,
         description=column.description,

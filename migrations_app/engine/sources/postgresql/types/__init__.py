@@ -26,7 +26,6 @@ from migrations_app.engine.sources.postgresql.types.families import (
     dims_of,
     key_reading,
     left_out,
-    metric_of,
     reading_as,
     readings_of,
 )
@@ -45,7 +44,6 @@ __all__ = [
     "dims_of",
     "key_reading",
     "left_out",
-    "metric_of",
     "reading_as",
     "readings_of",
     "storage_of",

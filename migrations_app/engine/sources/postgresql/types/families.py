@@ -59,10 +59,12 @@ def can_be_key(column: PostgresColumn) -> bool:
     return family is not None and family.can_be_key and column.readable
 
 
-def metric_of(column: PostgresColumn) -> str | None:
-    """The metric of the index on a vector column. Milvus may not support it for the type of the column."""
+def metrics_of(column: PostgresColumn, operator_class: str) -> tuple[str, ...]:
+    """Return the metric of an index with this operator class on a vector column; nothing if it
+    compares something else, such as the bits of a quantized vector. Milvus may not support the metric."""
     family = FAMILIES.get(column.family)
-    return family.metrics.get(column.operator_class or "") if family else None
+    metric = family.metrics.get(operator_class) if family else None
+    return (metric,) if metric else ()
 
 
 def dims_of(column: PostgresColumn) -> LiteralString:
