@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+MOST_TYPED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:
@@ -22,8 +24,9 @@ class Fault:
     """One problem in a plan.
 
     ``path`` is its place in the plan (``collections[0].fields[2].max_length``). ``collection`` and ``field``
-    are the source names it belongs to, empty if it concerns the whole plan or collection. A plan with only
-    warnings is accepted, but some rows may be rejected.
+    are the source names it belongs to, empty if it concerns the whole plan or collection. ``typed`` are the
+    lines of a plan file that fix it, one for each way. A plan with only warnings is accepted, but some rows
+    may be rejected.
     """
 
     code: str
@@ -35,6 +38,7 @@ class Fault:
     option: str = ""
     fixes: tuple[Fix, ...] = ()
     severity: Literal["error", "warning"] = "error"
+    typed: tuple[str, ...] = ()
 
     def under(self, prefix: str) -> Fault:
         """The same fault with its path below ``prefix``."""
@@ -45,8 +49,10 @@ class Fault:
 
     @property
     def advice(self) -> str:
-        """The hint, or the label of the first fix if there is no hint."""
-        return self.hint or (f"{self.fixes[0].label}." if self.fixes else "")
+        """The hint (or the label of the first fix if there is none), and what to write in a plan file."""
+        said = self.hint or (f"{self.fixes[0].label}." if self.fixes else "")
+        lines = " or ".join(f"“{line}”" for line in self.typed[:MOST_TYPED] if line not in said)
+        return f"{said} In the plan file, write {lines}.".strip() if lines else said
 
     def as_dict(self) -> dict[str, Any]:
         fixes = [{"label": fix.label, "option": fix.option, "value": fix.value} for fix in self.fixes]

@@ -40,6 +40,7 @@ class FieldPlan(PlanModel):
     ``misfit`` is the rule for type mismatches. None is the default, which completing a plan fills in as
     ``dynamic`` where that is proposed; elsewhere, rows with a mismatch are rejected.
     ``column``: ``source`` is the name of a column, although it looks like a document key of an opened column.
+    ``include`` False: the source field is left out. Completing a plan removes such an entry.
     """
 
     source: str | None = None
@@ -59,6 +60,7 @@ class FieldPlan(PlanModel):
     as_: str | None = Field(default=None, alias="as")
     added: bool = False
     column: bool = False
+    include: bool = True
     description: str = ""
 
     def spec(self) -> TypeSpec:
@@ -100,6 +102,8 @@ class CollectionPlan(PlanModel):
     the values of that field, and preflight adds those that are missing. Without it they are the partitions of
     the source; empty: all rows go into the default partition. None is the wizard's default.
 
+    ``override``: ``fields`` lists only changes to the wizard's defaults. Otherwise it lists all fields.
+
     ``exact`` is the schema that the target gets unchanged (``milvus.schema.to_text``). It always comes from
     the source when a plan is completed, so a plan file cannot contain it.
     """
@@ -122,6 +126,7 @@ class CollectionPlan(PlanModel):
     partition_by: str | None = None
     partitions: dict[str, str] | None = None
     absent_vectors: Literal["skip", "reject"] = "skip"
+    override: bool = False
     fields: list[FieldPlan] | None = None
     full_text: list[FullTextPlan] = Field(default_factory=list)
     indexes: list[IndexPlan] | None = None

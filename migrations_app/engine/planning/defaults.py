@@ -26,6 +26,7 @@ from migrations_app.engine.planning.added_fields import (
 )
 from migrations_app.engine.planning.from_existing import complete_from_existing
 from migrations_app.engine.planning.index_defaults import default_indexes
+from migrations_app.engine.planning.overrides import included, overridden
 from migrations_app.engine.planning.target_names import default_target, rest_names, target_names
 from migrations_app.engine.planning.type_choices import (
     MIN_CAPACITY,
@@ -71,6 +72,7 @@ def complete(
     return keyed.model_copy(
         update={
             "fields": fields,
+            "override": False,
             "key_name": keyed.key_name or (_key_name(keyed, fields, rest) if keyed.makes_key else None),
             "key_max_length": _key_length(keyed, schema)
             if keyed.key_max_length is None and keyed.is_joined
@@ -218,15 +220,15 @@ def _listed_fields(
     collection: CollectionPlan, schema: CollectionSchema, capabilities: Capabilities
 ) -> Iterator[FieldPlan]:
     """Yield the fields that the plan lists, and the key if the list lacks it. If the plan lists no fields,
-    yield all that can be proposed."""
+    yield all that can be proposed; with ``override``, with the changes that it lists."""
     key = set() if collection.makes_key else set(collection.key_columns)
     old_key = _old_key(schema) if collection.is_auto_id else set()
     unsupported = set(left_out(schema, capabilities, len(collection.full_text))) - key
-    if collection.fields is not None:
+    if collection.fields is not None and not collection.override:
         needed = key | (old_key - unsupported if collection.keep_source_key else set())
         missing = needed - {field.source for field in collection.fields}
         yield from (FieldPlan(source=field.name) for field in schema.fields if field.name in missing)
-        yield from collection.fields
+        yield from included(collection.fields, schema)
         return
     # The keys of opened columns go into the dynamic field without being listed.
     names = set(collection.open)
@@ -234,7 +236,8 @@ def _listed_fields(
     without = opened - set(collection.key_columns) | (
         unsupported if collection.keep_source_key else unsupported | old_key
     )
-    yield from (FieldPlan(source=field.name) for field in schema.fields if field.name not in without)
+    proposed = [FieldPlan(source=field.name) for field in schema.fields if field.name not in without]
+    yield from overridden(proposed, collection.fields or (), schema)
 
 
 def _old_key(schema: CollectionSchema) -> set[str]:

@@ -13,6 +13,7 @@ from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, Fu
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import BM25, TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.overrides import included, overridden
 from migrations_app.engine.planning.target_names import target_names
 from migrations_app.engine.planning.type_choices import key_choices
 
@@ -43,14 +44,15 @@ def complete_from_existing(
     completed = collection.model_copy(update=_options(collection, schema, capabilities, existing))
     if is_copy:
         completed = completed.model_copy(update=_copied_options(collection, capabilities, existing))
-    fields = completed.fields
-    if fields is None:
-        fields = list(_matched(completed, schema, capabilities, existing))
+    fields = list(included(completed.fields or (), schema))
+    if completed.fields is None or completed.override:
+        matched = list(_matched(completed, schema, capabilities, existing))
+        fields = list(overridden(matched, completed.fields or (), schema))
     by_name = {field.name: field for field in existing.sent_fields}
     fields = [_with_parameters(field, completed, schema, capabilities, by_name) for field in fields]
     mapped = {_target_name(field, schema, completed) for field in fields if not field.dynamic}
     added = () if is_copy else _added_fields(existing, mapped)
-    return completed.model_copy(update={"fields": [*fields, *added]})
+    return completed.model_copy(update={"fields": [*fields, *added], "override": False})
 
 
 def _copied_options(

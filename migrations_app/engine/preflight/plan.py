@@ -11,18 +11,18 @@ from migrations_app.engine.faults import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
 from migrations_app.engine.model.source_schema import CollectionSchema
-from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.planning.source_values import missing_values
 from migrations_app.engine.planning.target_names import default_targets, renamed
-from migrations_app.engine.planning.type_choices import left_out, why_auto_id
+from migrations_app.engine.planning.type_choices import why_auto_id
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
 from migrations_app.engine.preflight.scans.partition_values import Partitions, name_partitions
 from migrations_app.engine.preflight.scans.rows import RowFacts, scan_rows, with_dims
 from migrations_app.engine.preflight.scans.same_collection import check_same_collections
 from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.preflight.written import as_written, left_out_notes, with_lines
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
@@ -90,6 +90,8 @@ def check_plan(
             prepared[number], collection_faults = _prepare(
                 with_target, schema, source, target, capabilities, taken, plan.options.limit_rows, ctx
             )
+            written = prepared[number].plan
+            collection_faults = [as_written(fault, collection, written) for fault in collection_faults]
         faults += (fault.under(f"collections[{number}]") for fault in collection_faults)
     for number, completed in prepared.items() if has_database else ():
         collection_faults = (
@@ -102,7 +104,8 @@ def check_plan(
     faults += endpoints.check_targets(plans, taken, target.database)
     faults += endpoints.check_indexes(plan, type(source), capabilities, plans)
     used = {*taken, *(completed.target or "" for completed in plans.values())}
-    return Preflight(tuple(endpoints.with_free_targets(faults, used)), tuple(prepared.values()))
+    named = endpoints.with_free_targets(faults, used)
+    return Preflight(tuple(map(with_lines, named)), tuple(prepared.values()))
 
 
 def _with_target(collection: CollectionPlan, target: str) -> CollectionPlan:
@@ -150,7 +153,7 @@ def _prepare(
         completed = completed.model_copy(update={"partitions": dict(partitions.names)})
     faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
     warnings = tuple(fault.message for fault in faults if fault.severity == "warning")
-    omitted = _left_out(completed, schema, capabilities, append_to) if collection.fields is None else ()
+    omitted = left_out_notes(collection, completed, schema, capabilities, append_to)
     counts = (*facts.notes, *partitions.notes)
     if counts and limit_rows is not None:
         counts = (*counts, f"These counts cover all rows; the job moves at most {limit_rows:,} of them.")
@@ -162,25 +165,6 @@ def _prepare(
         completed, schema, schema.rows_estimate, notes, facts.key_is_unique, facts.duplicates
     )
     return prepared, _without_repeated(facts.faults + partitions.faults + faults)
-
-
-def _left_out(
-    completed: CollectionPlan,
-    schema: CollectionSchema,
-    capabilities: Capabilities,
-    append_to: TargetSchema | None,
-) -> tuple[str, ...]:
-    """Return a note for each source field that is not moved by a plan without a list of fields."""
-    moved = {field.source for field in completed.fields or ()}
-    reasons = left_out(schema, capabilities, len(completed.full_text))
-    usual = "Auto ID creates new keys"
-    if append_to is not None:
-        usual = f"“{append_to.name}” has no field with this name"
-    return tuple(
-        f"“{field.name}” is left out: {reasons.get(field.name, usual).rstrip('.')}."
-        for field in schema.fields
-        if field.name not in moved and not field.opened_from and field.name not in completed.open
-    )
 
 
 def _without_repeated(faults: Sequence[Fault]) -> tuple[Fault, ...]:

@@ -20,6 +20,7 @@ from tests.kit import MemoryCollection, MemorySource, MemoryStore, memory_collec
 from tests.kit.memory_target import EVERYTHING, MemoryDatabase, MemoryRows, MemoryTarget, memory_database
 
 SPECS = {"id": TypeSpec(T.INT64), "v": TypeSpec(T.FLOAT_VECTOR), "t": TypeSpec(T.VARCHAR)}
+SPECS_2 = {"id": SPECS["id"], "v": SPECS["v"], "my text": SPECS["t"]}
 
 
 def rows(vectors, ids=None):
@@ -70,7 +71,11 @@ def test_a_fault_of_a_taken_name_suggests_a_free_one():
     database = MemoryDatabase(collections={"books": taken, "books_2": taken})
     (fault,) = checked({"books": books()}, database=database).faults
     assert place(fault) == ("collection_exists", "collections[0].target", "", "collection_target")
-    assert fault.fixes == (Fix("Use books_3", "target", "books_3"),)
+    assert fault.fixes[0] == Fix("Use books_3", "target", "books_3")
+    assert fault.typed == ("target: books_3", "if_exists: append", "if_exists: replace")
+    assert fault.advice.endswith(
+        "In the plan file, write “target: books_3” or “if_exists: append” or “if_exists: replace”."
+    )
     assert fault.message == "The database “default” already has a collection “books”."
 
 
@@ -96,13 +101,13 @@ def test_a_column_that_is_not_a_vector_is_not_measured_as_one():
         "collections": [{"source": "a", "fields": [{"source": "v"}, {"source": "t", "type": "FLOAT_VECTOR"}]}]
     }
     (fault,) = checked({"a": books()}, plan).faults
-    assert place(fault)[:2] == ("type_unsuitable", "collections[0].fields[2].type")
+    assert place(fault)[:2] == ("type_unsuitable", "collections[0].fields[1].type")
 
 
 def test_a_dimension_that_differs_from_all_vectors_is_refused():
     plan = {"collections": [{"source": "a", "fields": [{"source": "v", "dim": 3}]}]}
     (fault,) = checked({"a": books()}, plan).faults
-    assert place(fault)[:2] == ("dim_differs", "collections[0].fields[1].dim")
+    assert place(fault)[:2] == ("dim_differs", "collections[0].fields[0].dim")
 
 
 def test_a_dimension_is_measured_if_the_sample_has_only_nulls():
@@ -278,7 +283,8 @@ def test_the_hint_of_a_fault_describes_its_fix_where_there_are_no_buttons():
     with pytest.raises(PlanRefused) as caught:
         checked({"a": books()}, plan).raise_if_faults()
     (fault,) = caught.value.faults
-    assert fault.as_dict()["hint"] == caught.value.hint == "Use 65,535."
+    hint = "Use 65,535. In the plan file, write “{source: t, max_length: 65535}”."
+    assert fault.as_dict()["hint"] == caught.value.hint == hint
 
 
 def test_columns_that_a_plan_without_fields_leaves_out_are_noted_with_the_reason():
@@ -286,7 +292,11 @@ def test_columns_that_a_plan_without_fields_leaves_out_are_noted_with_the_reason
     (kept,) = checked({"a": made}).collections
     assert kept.notes == ("“t” is left out: Milvus has no type for it.",)
     (auto,) = checked({"a": made}, {"collections": [{"source": "a", "key": "auto"}]}).collections
-    assert auto.notes == ("“id” is left out: Auto ID creates new keys.", *kept.notes)
+    id_note = (
+        "“id” is left out: Auto ID creates new keys. To keep it as an ordinary field, see Advanced settings; "
+        "in a plan file, write “keep_source_key: true”."
+    )
+    assert auto.notes == (id_note, *kept.notes)
     written = {"source": "a", "fields": [{"source": "id"}, {"source": "v"}]}
     (short,) = checked({"a": made}, {"collections": [written]}).collections
     assert short.notes == ()
@@ -380,3 +390,25 @@ def test_create_index_with_an_empty_list_of_indexes_is_refused():
     (fault,) = checked({"a": books()}, plan).faults
     assert place(fault)[:2] == ("indexes_empty", "collections[0].indexes")
     assert not checked({"a": books()}, plan | {"options": {}}).faults
+
+
+def test_a_fault_of_a_field_has_its_path_in_the_file_and_the_line_that_fixes_it():
+    long = {"source": "t", "max_length": 70_000}
+    ways = {
+        "fields[0].max_length": {"override": True, "fields": [long]},
+        "fields[1].max_length": {"fields": [{"source": "v"}, long]},
+    }
+    for path, written in ways.items():
+        (fault,) = checked({"books": books()}, {"collections": [{"source": "books", **written}]}).faults
+        assert fault.path == f"collections[0].{path}"
+        assert fault.typed == ("{source: t, max_length: 65535}",)
+
+
+def test_a_fault_of_a_field_that_the_file_does_not_list_says_how_to_override_it():
+    books_ = memory_collection(rows([[1.0, 2.0]]).rename_columns(["id", "v", "my text"]), SPECS_2, key="id")
+    (fault,) = checked({"books": books_}).faults
+    assert (fault.code, fault.path) == ("name_illegal", "collections[0].fields[2].target")
+    assert fault.advice == (
+        "Use another name. In the plan file, write "
+        "“override: true, fields: [{source: my text, target: my_text}]”."
+    )

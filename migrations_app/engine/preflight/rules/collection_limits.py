@@ -12,6 +12,7 @@ from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.type_choices import lists_in_sample
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
+from migrations_app.engine.preflight.written import flow
 
 # Milvus stores a schema in one etcd value of at most 1.5 MB; 2.3.5 accepted a description of 65,536 bytes.
 MAX_DESCRIPTION_BYTES = 65_535
@@ -28,7 +29,9 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
         most = capabilities.max_fields
         message = f"The collection would have {number} fields; {capabilities.limited_by} allows {most}."
         hint = f"Leave {counted(number - most, 'field')} out, or move them into the dynamic field."
-        yield subject.fault("fields", "too_many_fields", message, hint)
+        fault = subject.fault("fields", "too_many_fields", message, hint)
+        last = next((entry.name for entry in reversed(fixed) if not entry.is_vector), "")
+        yield replace(fault, typed=(flow({"source": last, "dynamic": "true"}),) if last else ())
     vectors = [entry for entry in fixed if entry.is_vector]
     if not vectors and not outputs and not any(e.source and e.source.is_vector and not e.spec for e in fixed):
         message = f"“{subject.schema.name}” has no vector field to move."

@@ -19,6 +19,7 @@ from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
 
 TARGET = "collection_target"
+EXISTING = (Fix("Add rows to it", "if_exists", "append"), Fix("Replace it", "if_exists", "replace"))
 
 
 def database_fault(plan: Plan, target: Target, error: DatabaseMissing) -> Fault:
@@ -111,11 +112,15 @@ def check_targets(
     seen: set[str] = set()
     for number, collection in collections.items():
         name = collection.target or ""
+        fixes = [_use_name(suggest(name, taken, "collection"))]
+        hint = "Choose another name."
         if name in taken and collection.if_exists == "error":
             code, message = (
                 "collection_exists",
                 f"The database “{database}” already has a collection “{name}”.",
             )
+            hint = "Choose another name, add the rows to the collection, or replace it with all its rows."
+            fixes += EXISTING
         elif name in seen:
             code, message = (
                 "target_duplicate",
@@ -124,9 +129,8 @@ def check_targets(
         else:
             seen.add(name)
             continue
-        path, hint = f"collections[{number}].target", "Choose another name."
-        fix = _use_name(suggest(name, taken, "collection"))
-        yield Fault(code, message, hint, path, collection.source, option=TARGET, fixes=(fix,))
+        path = f"collections[{number}].target"
+        yield Fault(code, message, hint, path, collection.source, option=TARGET, fixes=tuple(fixes))
 
 
 def with_free_targets(faults: Iterable[Fault], used: AbstractSet[str]) -> Iterator[Fault]:
@@ -136,7 +140,7 @@ def with_free_targets(faults: Iterable[Fault], used: AbstractSet[str]) -> Iterat
         if fault.option == TARGET and fault.fixes:
             free = free_name(fault.fixes[0].value, used)
             used.add(free)
-            fault = replace(fault, fixes=(_use_name(free),))
+            fault = replace(fault, fixes=(_use_name(free), *fault.fixes[1:]))
         yield fault
 
 

@@ -1,4 +1,4 @@
-"""Plan files: reads a plan from YAML, and writes it as YAML without secrets.
+"""Reading a plan file.
 
 Reading reports all faults together, each with its path. ``${NAME}`` is replaced by the environment variable
 (``$${NAME}`` stands for the text ``${NAME}``), and ``@path`` is replaced by the text of a certificate file.
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from migrations_app import endpoints
@@ -36,17 +35,12 @@ from migrations_app.engine.model.plan import (
     with_open_outside_select,
 )
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names, locations, path_of
-from migrations_app.models import Job
+from migrations_app.plan_file.variables import VARIABLE
+from migrations_app.plan_file.yaml_text import parse
 
 PLAN_KEYS = field_names(
     Plan, SourcePlan, TargetPlan, Options, CollectionPlan, FieldPlan, FullTextPlan, IndexPlan
 )
-VARIABLE = re.compile(r"(\$?)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-MAX_BYTES = 4 * 1024 * 1024
-_UNESCAPED = {("source", "settings"), ("target", "settings")}
-# The limit on values and blocks. An aliased block counts each time it is used: with aliases a few lines can
-# expand to millions of values.
-MAX_NODES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +59,10 @@ class PlanFile:
         return self.plan
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML loader that reads dates as text (a plan contains no dates) and refuses duplicate keys."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
-        if isinstance(key, (list, dict)) or key in seen:
-            raise yaml.MarkedYAMLError(
-                problem=f"the key “{key}” appears twice", problem_mark=key_node.start_mark
-            )
-        seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: node.value)
-
-
 def read_plan(text: str, *, environ: Mapping[str, str], folder: Path) -> PlanFile:
     """Read a plan file; ``@path`` is relative to ``folder``. Errors in the file become faults."""
     try:
-        raw = _parse(text)
+        raw = parse(text)
     except PlanRefused as refused:
         return PlanFile(None, faults=refused.faults)
     faults: list[Fault] = []
@@ -100,43 +74,6 @@ def read_plan(text: str, *, environ: Mapping[str, str], folder: Path) -> PlanFil
     if plan is not None:
         faults += unbuilt_faults(plan)
     return PlanFile(plan, settings, tuple(faults))
-
-
-def _parse(text: str) -> dict[str, Any]:
-    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise PlanRefused((Fault("plan_too_large", f"The plan is larger than {MAX_BYTES:,} bytes."),))
-    try:
-        raw = yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise PlanRefused((_yaml_fault(error),)) from None
-    if _nodes(raw, {}) > MAX_NODES:
-        message = f"The plan, with its aliases expanded, has more than {MAX_NODES:,} entries."
-        raise PlanRefused(
-            (Fault("plan_too_large", message, "Split it into several plans, or use fewer aliases."),)
-        )
-    if not isinstance(raw, dict):
-        hint = "A plan starts with “version: 1”, then “source:”, “target:” and “collections:”."
-        raise PlanRefused((Fault("plan_invalid", "The file does not contain a plan.", hint),))
-    return raw
-
-
-def _nodes(value: Any, counted: dict[int, int]) -> int:
-    """Count the nodes of a tree in which aliases are expanded. Each shared part is visited only once."""
-    if not isinstance(value, (dict, list)):
-        return 1
-    if id(value) not in counted:
-        # A part that contains itself counts as too large.
-        counted[id(value)] = MAX_NODES + 1
-        parts = value.values() if isinstance(value, dict) else value
-        counted[id(value)] = 1 + sum(_nodes(part, counted) for part in parts)
-    return counted[id(value)]
-
-
-def _yaml_fault(error: Exception) -> Fault:
-    mark = getattr(error, "problem_mark", None)
-    where = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
-    return Fault("yaml_invalid", f"The plan is not valid YAML{where}: {problem}.", "Fix that line.")
 
 
 def _expand(value: Any, environ: Mapping[str, str], at: tuple[int | str, ...], faults: list[Fault]) -> Any:
@@ -286,40 +223,3 @@ def _cut(data: Any, location: tuple[int | str, ...]) -> bool:
     parent, part = blocks[depth - 1], location[depth - 1]
     del parent[part]
     return True
-
-
-def dump_yaml(plan: dict[str, Any]) -> str:
-    """Return a plan as the text of a plan file, with the keys in the order of the documentation.
-
-    Settings are written as they were read. Everywhere else ``${NAME}`` is part of a name, and is escaped.
-    """
-    text: str = yaml.safe_dump(_escaped(plan), sort_keys=False, allow_unicode=True, width=120)
-    return text
-
-
-def _escaped(value: Any, at: tuple[str, ...] = ()) -> Any:
-    if isinstance(value, dict):
-        return {k: v if (*at, k) in _UNESCAPED else _escaped(v, (*at, k)) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item, (*at, "")) for item in value]
-    return VARIABLE.sub(r"$\g<0>", value) if isinstance(value, str) else value
-
-
-def job_data(job: Job) -> dict[str, Any]:
-    """The plan of a job, with its collections as the prepare stage completed them. Contains no secrets."""
-    plan: dict[str, Any] = job.plan
-    completed = {row.position: _short(row.completed) for row in job.collections.all()}
-    collections = [completed.get(number) or given for number, given in enumerate(plan["collections"])]
-    return {**plan, "collections": collections}
-
-
-def _short(plan: CollectionPlan) -> dict[str, Any]:
-    """A collection's plan without the values that equal their defaults."""
-    data = plan.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    # The default of an exact copy is the description of the source.
-    return data if plan.exact is None else data | {"description": plan.description}
-
-
-def job_yaml(job: Job) -> str:
-    """The plan of a job as a plan file that can run again on an empty target."""
-    return dump_yaml(job_data(job))

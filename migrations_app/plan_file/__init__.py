@@ -1,0 +1,12 @@
+"""Plan files: a plan is read from YAML, and written as YAML without secrets.
+
+read.py       the plan and its settings, with all faults of the file
+yaml_text.py  the text, parsed with limits on its size
+write.py      a plan, or the plan of a job, as text
+variables.py  ``${NAME}``
+"""
+
+from migrations_app.plan_file.read import PlanFile, read_plan
+from migrations_app.plan_file.write import dump_yaml, job_data, job_yaml
+
+__all__ = ["PlanFile", "dump_yaml", "job_data", "job_yaml", "read_plan"]
