@@ -207,14 +207,15 @@ class Mover:
         options: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The plan as it is in the file. A collection without a target gets a unique one."""
+        """The plan as it is in the file. A collection without a target gets a unique one. Unless ``options``
+        say otherwise, any share of the rows may be rejected: many tests move mostly hostile values."""
         named = [{"target": f"rt_{uuid4().hex[:12]}", **collection} for collection in collections]
         self.targets += [collection["target"] for collection in named]
         return {
             "version": 1,
             "source": {"kind": "postgresql", "settings": self.source.settings | (settings or {})},
             "target": {"kind": "milvus", "settings": {"uri": self.uri}},
-            "options": options or {},
+            "options": {"max_skipped": 1, **(options or {})},
             "collections": named,
         }
 
