@@ -9,7 +9,7 @@ STAMP := .venv/.requirements-installed
 PROCESSES ?= 3
 PARALLEL := --dist loadfile --no-loadscope-reorder
 # The demo ignores this shell's settings and uses only .demo/
-DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS \
+DEMO := env -u DATABASE_URL -u SECRET_KEY -u VECTORFERRY_SECRETS_KEYS -u ALLOWED_HOSTS -u CSRF_TRUSTED_ORIGINS -u VECTORFERRY_COMMAND \
   VECTORFERRY_DATA_DIR=.demo/console
 
 .PHONY: help setup demo demo-stop demo-reset run test test-fast test-long check pictures bench bench-all
@@ -40,7 +40,12 @@ demo-reset: setup ## stop the demo, delete its data and start from scratch
 	@$(DEMO) $(BIN)/python manage.py demo --reset $(if $(EXIT),--exit)
 
 run: setup ## web (BIND=127.0.0.1:8000) and worker in the foreground, with the settings of .env; Ctrl-C stops both
-	@set -a; [ ! -e $(ENV_FILE) ] || . $(ENV_FILE); set +a; \
+	@set -a; \
+	if [ -e $(ENV_FILE) ]; then \
+	  . $(ENV_FILE); \
+	  : "$${VECTORFERRY_COMMAND:=set -a; . $(ENV_FILE); set +a; $(BIN)/python manage.py}"; \
+	fi; \
+	set +a; \
 	$(BIN)/python manage.py migrate --verbosity 0 || exit; \
 	$(BIN)/gunicorn console.wsgi --bind $(BIND) & web=$$!; \
 	$(BIN)/python manage.py worker & worker=$$!; \

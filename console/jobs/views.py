@@ -15,6 +15,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from console.commands import manage_command
 from console.http import ConsoleRequest
 from console.jobs import list as jobs_list
 from console.jobs import page as job_page
@@ -89,7 +90,12 @@ def _download(lines: Iterator[str], name: str, content_type: str) -> StreamingHt
 @administrator_required
 def job_plan(request: ConsoleRequest, public_id: str) -> HttpResponse:
     job = _job(public_id)
-    return render(request, "jobs/plan.html", {"job": job, "plan_text": plan_file.job_yaml(job)})
+    context = {
+        "job": job,
+        "plan_text": plan_file.job_yaml(job),
+        "command": manage_command(f"runplan - < {public_id}.yaml"),
+    }
+    return render(request, "jobs/plan.html", context)
 
 
 @require_safe

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
-
-from django.conf import settings
-
+from console.commands import manage_command
 from migrations_app.models import Job, Worker
 from migrations_app.models.status import ENDED
 
@@ -20,22 +15,7 @@ def no_worker_notice(job: Job | None = None) -> dict[str, str] | None:
         return None
     return {
         "message": "No worker is running, so no job can run.",
-        "hint": "Start one on this machine, or on another machine that uses the same database:",
-        "command": worker_command(),
+        "hint": "Start one on this machine, or on another machine that uses the same database. "
+        "In the folder of Vectorferry:",
+        "command": manage_command("worker"),
     }
-
-
-def worker_command() -> str:
-    """Return the command that starts a worker of this console from the checkout: with its Python, and with
-    its data folder if this is not the default."""
-    folder, python = _relative_path(settings.DATA_DIR), _relative_path(Path(sys.prefix))
-    command = f"{python}/bin/python manage.py worker" if python else "python manage.py worker"
-    if settings.DATABASE_URL or folder in ("", "data"):
-        return command
-    return f"VECTORFERRY_DATA_DIR={shlex.quote(folder)} {command}"
-
-
-def _relative_path(folder: Path) -> str:
-    """Return the path relative to the checkout; empty if it is outside, because the page must not show it."""
-    folder = folder.absolute()
-    return str(folder.relative_to(settings.BASE_DIR)) if folder.is_relative_to(settings.BASE_DIR) else ""

@@ -18,6 +18,7 @@ from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
 from console.schema.forms.source_options import SourceOptionsForm
 from console.schema.key_notes import joined_example, key_notes
+from console.schema.legal_names import refused_names
 from console.schema.preview import preview
 from console.schema.problems import Problem
 from console.schema.row_counts import rows_of
@@ -62,7 +63,7 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
             }
             for number, (s, p) in enumerate(zip(all_tables, errors, strict=True))
         ],
-        "collection": _collection(draft, table, facts, all_problems[index]),
+        "collection": _collection(draft, table, facts, all_problems, index),
         "preview": shown,
         "preview_error": preview_error,
         "problem_count": sum(map(len, errors)),
@@ -99,8 +100,9 @@ def _problem_text(draft: Draft, all_tables: list[MappingTable], errors: list[lis
 
 
 def _collection(
-    draft: Draft, table: MappingTable, facts: TargetFacts, its_problems: list[Problem]
+    draft: Draft, table: MappingTable, facts: TargetFacts, all_problems: list[list[Problem]], index: int
 ) -> dict[str, Any]:
+    its_problems = all_problems[index]
     capabilities, copied = facts.capabilities, table.copied
     form = CollectionForm(table, capabilities)
     rows = table.rows(capabilities)
@@ -125,7 +127,7 @@ def _collection(
         "full_text": full_text_forms(table, capabilities),
         "full_text_missing": "" if capabilities.full_text else capabilities.missing("full_text"),
         "can_add": source_class(draft.kind).can_add_fields,
-        "rename_all": problems.rename_all(its_problems),
+        "rename_all": names if (names := sum(len(refused_names(p)) for p in all_problems)) > 1 else 0,
         "copied": copied and copied_context(table, copied, capabilities, its_problems),
         "problems": [problem for problem in its_problems if not problem.anchor],
         "fields": []

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from console.draft.snapshot import TargetFacts
 from console.html_anchors import added_anchor, anchor
 from console.schema import key_choices
-from console.schema.forms.collection import NAMED_PARTITIONS, PART, PARTITION_KEY, PARTITION_NAME
+from console.schema.forms.collection import NAMED_PARTITIONS, PART, PARTITION_NAME
 from console.schema.forms.full_text import PREFIX
 from console.schema.forms.source_options import PREFIX as SOURCE_OPTIONS
 from console.schema.key_choices import is_unfinished
@@ -38,8 +38,8 @@ SETTINGS = {
     "key_max_length": "key_name",
     "keep_source_key": "key",
     "partition_key": "partition_key",
-    "partition_by": "partition_key",
-    "partitions": "partition_key",
+    "partition_by": "partition_by",
+    "partitions": "partition_by",
     "full_text": "full_text",
     "if_exists": "if_exists",
     "rest": "rest",
@@ -49,13 +49,11 @@ SETTINGS = {
 COPIED = "copied"  # the place of a problem of an exact copy, which has no controls for most settings
 # If a fault of one of these settings names a field, it is shown in the row of the field.
 OF_ROWS = frozenset({"rest"})
-NAME_CODES = frozenset({"name_illegal", "name_reserved", "name_too_long"})
 # Options whose controls have another name.
 CONTROLS = {
     "collection_target": "target",
     "as": "target",
-    "partition_by": "partition_key",
-    "partitions": "partition_key",
+    "partitions": "partition_by",
 }
 EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
 FIELD_PATH = re.compile(r"fields\[(\d+)\]")
@@ -99,7 +97,7 @@ def of_all(mapping_tables: Sequence[MappingTable], facts: TargetFacts) -> list[l
             *_names(table, facts, duplicates, used),
             *_same_collection(table, used),
             *_key(table),
-            *_faults(table, facts),
+            *_faults(table, facts, used),
         ]
         for table in mapping_tables
     ]
@@ -164,7 +162,9 @@ def _same_collection(table: MappingTable, used: set[str]) -> Iterator[Problem]:
         yield replace(_place(fault, ""), fixes=fixes)
 
 
-def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:
+def _faults(table: MappingTable, facts: TargetFacts, used: set[str]) -> Iterator[Problem]:
+    """The problems of the plan. A legal name that is suggested for the collection is added to ``used``, so
+    that no other collection gets it too."""
     anchors, added = {f.name: anchor(f.name) for f in table.schema.fields}, _added(table)
     partitions = _partition_controls(table)
     # A key that is not chosen yet is checked as Auto ID, which has no faults.
@@ -177,6 +177,10 @@ def _faults(table: MappingTable, facts: TargetFacts) -> Iterator[Problem]:
             problem = replace(problem, field=COPIED)
         elif fault.option in partitions:
             problem = replace(problem, field=partitions[fault.option])
+        if fault.option == "collection_target" and fault.fixes:
+            free = names.suggest(fault.fixes[0].value, used, "collection")
+            used.add(free)
+            fault = replace(fault, fixes=(Fix(f"Use {free}", "target", free),))
         yield replace(problem, fixes=tuple(problem_fix(fix, row, table) for fix in fault.fixes))
 
 
@@ -204,8 +208,8 @@ def problem_fix(fix: Fix, row: str, table: MappingTable) -> ProblemFix:
         value = AUTO if fix.value == AUTO else key_choices.choice_of(fix.value, table.schema)
     if fix.option == "partition_key":
         fields = table.plan.fields or ()
-        value = next((PARTITION_KEY + (f.source or "") for f in fields if f.target == fix.value), "")
-    control = CONTROLS.get(fix.option, fix.option)
+        value = next((f.source or "" for f in fields if f.target == fix.value), "")
+    control = CONTROLS.get(fix.option) or _partition_controls(table).get(fix.option, fix.option)
     is_of_row = row and fix.option not in (*SETTINGS, "dynamic_field")
     name = f"{row}-{control}" if is_of_row else control
     also = ((f"{row}-{option}", text) for option, text in fix.also)
@@ -215,13 +219,6 @@ def problem_fix(fix: Fix, row: str, table: MappingTable) -> ProblemFix:
 def blocking(problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems that prevent the start of the migration."""
     return [problem for problem in problems if not problem.is_warning]
-
-
-def rename_all(problems: Sequence[Problem]) -> ProblemFix | None:
-    """Return one fix for all fields whose names Milvus refuses; None if there are fewer than two."""
-    refused = [p for p in problems if p.code in NAME_CODES and p.anchor and p.fixes]
-    value = "&".join(problem.fixes[0].value for problem in refused)
-    return ProblemFix(f"Use legal names for all {len(refused)} fields", value) if len(refused) > 1 else None
 
 
 def applied(data: QueryDict, fix: str) -> QueryDict:

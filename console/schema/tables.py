@@ -14,6 +14,7 @@ from console.draft.snapshot import TargetFacts
 from console.schema import defaults as table_defaults
 from console.schema import problems, schema_changes
 from console.schema import table as mapping_table
+from console.schema.legal_names import with_legal_names
 from console.schema.problems import Problem
 from console.schema.table import Existing, MappingTable
 from migrations_app import endpoints, services
@@ -184,6 +185,14 @@ def _existing(draft: Draft, name: str) -> Existing | None:
         with endpoints.looking(source) as ctx, endpoints.looking(target, ctx):
             own = find_source(name, contents.chosen(draft), source, target, ctx)
     return Existing(schema, rows.rows, rows.is_exact, own or "")
+
+
+def fix_names(draft: Draft) -> Draft:
+    """Give a legal name to everything that has an illegal one, in all tables."""
+    facts = contents.target_facts(draft)
+    assert facts is not None
+    all_tables = zip(of(draft), problems_of(draft), strict=True)
+    return _save(draft, [with_legal_names(table, found, facts.capabilities) for table, found in all_tables])
 
 
 def add_field(draft: Draft, table: MappingTable) -> str:

@@ -46,6 +46,8 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     if request.htmx and action == "check":
         context = schema_page.context(draft, index)
         return render(request, "schema/page.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)})
+    if action == "names":
+        draft = tables.fix_names(draft)
     place = _changed_fields(request, draft, index)
     return redirect(
         f"{schema_page.url(draft, index)}#{place}" if place else _schema_next(request, draft, index)

@@ -20,8 +20,7 @@ from migrations_app.engine.planning.target_names import why_collection_renamed
 from migrations_app.engine.preflight.rules.partitions import may_name_partitions
 
 DESCRIPTION_LENGTH = 1_000
-PARTITION_KEY = "key:"  # followed by the name of the field
-PARTITION_BY = "by:"
+PARTITION_BY = "by:"  # followed by the name of the field
 SOURCE_PARTITIONS = "source"
 PARTITION_NAME = "partition_name"  # followed by the position of the partition of the source, from 0
 # Names of more partitions than this are shown, but can only be changed in a plan file.
@@ -58,9 +57,15 @@ class CollectionForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     partition_key = forms.ChoiceField(
-        label="Partitions",
+        label="Partition key",
         required=False,
-        error_messages={"invalid_choice": "“%(value).100s” cannot be used for partitions."},
+        error_messages={"invalid_choice": "“%(value).100s” cannot be the partition key."},
+    )
+    partition_by = forms.ChoiceField(
+        label="Named partitions",
+        required=False,
+        help_text="A collection has a partition key or named partitions: choosing one removes the other.",
+        error_messages={"invalid_choice": "Its values cannot name partitions. Choose another field."},
     )
     if_exists = forms.ChoiceField(
         label="If the collection exists", required=False, choices=list(IF_EXISTS.items())
@@ -85,7 +90,8 @@ class CollectionForm(forms.Form):
         if reason := why_collection_renamed(table.plan.target, table.schema):
             self.fields["target"].help_text = f"renamed: {reason}"
         self.fields["key"].choices = key_choices.choices(table.schema, capabilities)
-        self.fields["partition_key"].choices = partition_choices(table, capabilities)
+        self.fields["partition_key"].choices = partition_key_choices(table, capabilities)
+        self.fields["partition_by"].choices = named_partition_choices(table, capabilities)
         if key_choices.is_joined(table.plan):
             self._add_parts(table, capabilities)
         for place in range(len(table.plan.source_partitions)):
@@ -132,6 +138,7 @@ def _without_choice(table: MappingTable, capabilities: Capabilities) -> list[str
         "key_name": not plan.makes_key,
         "key_max_length": not plan.is_joined,
         "rest": not table.opened,
+        "partition_by": len(named_partition_choices(table, capabilities)) == 1,
     }
     return [name for name, fixed in is_fixed.items() if fixed]
 
@@ -142,23 +149,22 @@ def may_partition(row: FieldRow) -> bool:
     return is_free and row.choice is not None and row.choice.spec.type in KEY_TYPES
 
 
-def partition_choices(table: MappingTable, capabilities: Capabilities) -> Choices:
-    """Return the fields that may be the partition key, the fields that may get one partition per value, and
-    the partitions of the source if it has any.
+def partition_key_choices(table: MappingTable, capabilities: Capabilities) -> Choices:
+    """Return the fields that may be the partition key. The options are source names, so a rename does not
+    change the choice."""
+    rows = [
+        row for row in table.rows(capabilities) if may_partition(row) and row.placement is not Placement.LEFT
+    ]
+    return [("", "none"), *((row.source.name, row.settings.target or row.source.name) for row in rows)]
 
-    The options use source names, so a rename does not change the choice.
-    """
-    rows = table.rows(capabilities)
-    keys = [row for row in rows if may_partition(row) and row.placement is not Placement.LEFT]
-    by = [row for row in rows if row.added is None and may_name_partitions(row.source, table.schema)]
+
+def named_partition_choices(table: MappingTable, capabilities: Capabilities) -> Choices:
+    """Return the fields that may get one partition per value, and the partitions of the source if it has
+    any."""
+    rows = [row for row in table.rows(capabilities) if row.added is None]
+    by = [row.source.name for row in rows if may_name_partitions(row.source, table.schema)]
     groups = {
-        "Partition key": [
-            (PARTITION_KEY + r.source.name, f"partition key: {r.settings.target or r.source.name}")
-            for r in keys
-        ],
-        "Partitions by value": [
-            (PARTITION_BY + r.source.name, f"one partition per value of {r.source.name}") for r in by
-        ],
+        "One partition per value of": [(PARTITION_BY + name, name) for name in by],
         "Partitions of the source": _source_choices(table.schema),
     }
     return [("", "none"), *((name, choices) for name, choices in groups.items() if choices)]
@@ -180,7 +186,10 @@ def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
     }
     values |= {
         "key": key_choices.chosen(plan, table.schema),
-        "partition_key": _partition(table, capabilities),
+        "partition_key": next(
+            (row.source.name for row in table.rows(capabilities) if row.is_partition_key), ""
+        ),
+        "partition_by": _named_partitions(table),
     }
     names = enumerate(plan.source_partitions.values())
     values |= {f"{PARTITION_NAME}{place}": name for place, name in names}
@@ -189,10 +198,7 @@ def _initial(table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
     return values | {name: invalid.text for name, invalid in table.invalid_inputs.items() if name in values}
 
 
-def _partition(table: MappingTable, capabilities: Capabilities) -> str:
+def _named_partitions(table: MappingTable) -> str:
     if table.plan.source_partitions:
         return SOURCE_PARTITIONS
-    if table.plan.partition_by is not None:
-        return PARTITION_BY + table.plan.partition_by
-    keys = [row.source.name for row in table.rows(capabilities) if row.is_partition_key]
-    return PARTITION_KEY + keys[0] if keys else ""
+    return "" if table.plan.partition_by is None else PARTITION_BY + table.plan.partition_by

@@ -12,7 +12,6 @@ from typing import Any
 from console.schema.defaults import completed, partition_names_of
 from console.schema.forms.collection import (
     PARTITION_BY,
-    PARTITION_KEY,
     PARTITION_NAME,
     SOURCE_PARTITIONS,
     CollectionForm,
@@ -45,7 +44,7 @@ def read(
     table = read_source_options(table, options, data, submitted)
     if table.copied is not None:
         return _read_copied(table, table.copied, capabilities, form, lines, submitted)
-    partition = submitted.take(form, "partition_key", str, form.initial["partition_key"])
+    key, named = _partitioning(form, submitted)
     before = {row.anchor: row for row in table.rows(capabilities)}
     table = read_collection(table, capabilities, form, submitted)
     planned: dict[str, FieldPlan] = {}
@@ -54,11 +53,7 @@ def read(
     partition_key = None
     for row in table.rows(capabilities):
         settings, placement = read_row(row, before[row.anchor], table, capabilities, data, submitted)
-        if (
-            partition == PARTITION_KEY + row.source.name
-            and placement is not Placement.LEFT
-            and may_partition(row)
-        ):
+        if key == row.source.name and placement is not Placement.LEFT and may_partition(row):
             partition_key, placement = settings.target, Placement.FIXED
             settings = settings.model_copy(update={"nullable": False, "misfit": None})
         if placement is not Placement.FIXED and row.choice is not None and row.added is None:
@@ -73,7 +68,7 @@ def read(
     fields = [_never_null(f, searched, capabilities) for f in planned.values()]
     changes: dict[str, Any] = {"fields": fields, "indexes": indexes}
     changes |= {"partition_key": partition_key, "full_text": searched}
-    changes |= _partitions(partition, table, form, submitted)
+    changes |= _partitions(named, table, form, submitted)
     plan = table.plan.model_copy(update=changes)
     return completed(
         replace(table, plan=plan, spare=spare, invalid_inputs=submitted.invalid_inputs, is_edited=True),
@@ -100,6 +95,16 @@ def _read_copied(
     plan = table.plan.model_copy(update=changes | {"full_text": searched})
     changed = replace(table, plan=plan, invalid_inputs=submitted.invalid_inputs, is_edited=True)
     return completed(changed, capabilities)
+
+
+def _partitioning(form: CollectionForm, submitted: SubmittedForm) -> tuple[str | None, str]:
+    """Return the field that is the partition key, and the choice of named partitions. If only one of the two
+    was changed, the other is removed, because a collection cannot have both."""
+    before = {name: form.initial[name] for name in ("partition_key", "partition_by")}
+    key, named = (submitted.take(form, name, str, was) for name, was in before.items())
+    if key and named and (key == before["partition_key"]) != (named == before["partition_by"]):
+        key, named = (key, "") if named == before["partition_by"] else ("", named)
+    return key or None, named
 
 
 def _partitions(

@@ -89,7 +89,7 @@ def test_an_old_key_replaced_by_auto_id_comes_back_as_a_field_if_another_field_i
 def test_a_partition_key_that_becomes_the_primary_key_is_no_longer_the_partition_key(
     proposed: MappingTable,
 ) -> None:
-    table = changed(proposed, partition_key="key:created")
+    table = changed(proposed, partition_key="created")
     assert table.plan.partition_key == "created"
     assert changed(table, key="field:created").plan.partition_key is None
 

@@ -92,6 +92,6 @@ def test_a_sampled_field_says_so_and_keeps_type_mismatches_unless_the_user_rejec
     change(web, selected, title__nullable="on")
     assert field(selected, "title")["misfit"] == "reject"
     change(web, selected, title__misfit="dynamic")
-    change(web, selected, partition_key="key:title")  # a partition key is never NULL
+    change(web, selected, partition_key="title")  # a partition key is never NULL
     assert field(selected, "title")["misfit"] is None
     assert page(web, selected).context["problem_count"] == 0

@@ -10,9 +10,10 @@ from console.schema import defaults as table_defaults
 from console.schema import table as mapping_table
 from console.schema.defaults import with_field_added
 from console.schema.forms.field import FieldForm
+from console.schema.legal_names import refused_names, with_legal_names
 from console.schema.parse.table import read
 from console.schema.preview import bytes_per_row, preview
-from console.schema.problems import applied, of_all, rename_all
+from console.schema.problems import applied, of_all
 from console.schema.table import MappingTable, Placement
 from tests.console.schema.tables import FACTS, OLD_MILVUS, SCHEMA, changed, form_data, opened, plan_field
 from tests.kit.memory_target import EVERYTHING
@@ -178,10 +179,10 @@ def test_one_click_makes_all_names_legal() -> None:
     schema = replace(SCHEMA, fields=fields, sample=SCHEMA.sample.rename_columns(renamed))
     table = table_defaults.default_table(schema, EVERYTHING)
     problems = of_all([table], FACTS)[0]
-    fix = rename_all(problems)
-    assert fix is not None
-    assert fix.label == f"Use legal names for all {len(problems)} fields"
-    table = read(table, EVERYTHING, applied(form_data(table), fix.value))
+    assert len(refused_names(problems)) == len(problems) > 1
+    metrics = {index.metric for index in table.plan.indexes or ()}
+    table = with_legal_names(table, problems, EVERYTHING)
     assert of_all([table], FACTS) == [[]]
     assert plan_field(table, "my-price").target == "my_price"
-    assert rename_all([]) is None
+    assert {index.metric for index in table.plan.indexes or ()} == metrics
+    assert with_legal_names(table, [], EVERYTHING) is table

@@ -160,10 +160,11 @@ def test_the_partition_key_offers_only_possible_fields_and_is_never_null(
     web: Client, selected: Draft
 ) -> None:
     form = page(web, selected).context["collection"]["form"]
-    none, keys, by = form.fields["partition_key"].choices
-    assert (none[0], keys[1]) == ("", [("key:title", "partition key: title")])
+    assert form.fields["partition_key"].choices == [("", "none"), ("title", "title")]
+    none, by = form.fields["partition_by"].choices
+    assert none[0] == ""
     assert [value for value, _ in by[1]] == ["by:id", "by:title", "by:pages", "by:like"]
-    change(web, selected, partition_key="key:title", title__target="name")
+    change(web, selected, partition_key="title", title__target="name")
     assert collection(selected)["partition_key"] == "name"
     assert field(selected, "title")["nullable"] is False
     assert row(web, selected, "title")["nullable"] is None
@@ -174,20 +175,27 @@ def test_the_partition_key_offers_only_possible_fields_and_is_never_null(
 def test_each_value_of_a_field_can_get_a_partition_even_if_the_field_is_left_out(
     web: Client, selected: Draft
 ) -> None:
-    change(web, selected, partition_key="by:title")
+    change(web, selected, partition_by="by:title")
     assert (collection(selected)["partition_by"], collection(selected)["partition_key"]) == ("title", None)
     change(web, selected, without=("title__include",))
     assert (collection(selected)["partition_by"], field(selected, "title")) == ("title", None)
-    change(web, selected, partition_key="key:embedding")
+    change(web, selected, partition_key="embedding")
     assert collection(selected)["partition_by"] == "title"
-    change(web, selected, partition_key="")
+    change(web, selected, title__include="on")
+    change(web, selected, partition_key="title")  # the one replaces the other
+    assert (collection(selected)["partition_by"], collection(selected)["partition_key"]) == (None, "title")
+    change(web, selected, partition_by="by:title")
+    assert (collection(selected)["partition_by"], collection(selected)["partition_key"]) == ("title", None)
+    change(web, selected, partition_by="")
     assert collection(selected)["partition_by"] is None
 
 
 def test_an_impossible_partition_key_is_ignored_with_a_problem(web: Client, selected: Draft) -> None:
-    change(web, selected, partition_key="key:embedding")
+    change(web, selected, partition_key="embedding")
     assert collection(selected)["partition_key"] is None
-    assert page(web, selected).context["collection"]["problems"][0].field == "partition_key"
+    answer = page(web, selected)
+    assert answer.context["collection"]["problems"][0].field == "partition_key"
+    assert "“embedding” cannot be the partition key." in answer.content.decode()
 
 
 def test_the_dynamic_field_is_turned_off_by_unticking_it(web: Client, selected: Draft) -> None:
@@ -229,6 +237,20 @@ def test_two_collections_with_the_same_name_are_a_problem_of_both(
         (problem,) = page(web, connected, index).context["collection"]["problems"]
         assert "Two collections of this migration have the name “reviews”." in problem.message
     assert [tab["problems"] for tab in page(web, connected).context["tabs"]] == [2, 2]
+
+
+def test_one_click_gives_legal_and_different_names_to_all_collections(
+    web: Client, connected: Draft, target: Connection
+) -> None:
+    select(web, connected, target, "books", "reviews")
+    change(web, connected, target="größe", title__target="имя")
+    web.post(url("schema", connected) + "1/", {"target": "grösse"})
+    assert page(web, connected).context["collection"]["rename_all"] == 5  # and “like” in both
+    change(web, connected, action="names", pages__target="pages_now")
+    plans = {c["source"]: c for c in Draft.objects.get(pk=connected.pk).plan["collections"]}
+    assert [plan["target"] for plan in plans.values()] == ["grosse", "grosse_2"]
+    assert (field(connected, "title")["target"], field(connected, "like")["target"]) == ("imya", "like_")
+    assert field(connected, "pages")["target"] == "pages_now"
 
 
 def test_next_goes_to_the_first_problem_or_to_the_next_step(web: Client, selected: Draft) -> None:

@@ -33,7 +33,7 @@ def test_options_are_stored_and_the_collection_is_described_with_them(web: Clien
         "languages": ["de"],
     }
     assert targets(articles) == ["id", "embedding", "namespace", "got", "score"]
-    change(web, articles, score__target="points", partition_key="key:namespace")
+    change(web, articles, score__target="points", partition_key="namespace")
     change(web, articles, without=tuple(options(with_scores="")))
     assert targets(articles) == ["id", "embedding", "namespace", "got"]
     assert collection(articles)["partition_key"] == "namespace"

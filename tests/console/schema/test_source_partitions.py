@@ -35,7 +35,7 @@ def spaces(
 def choices(web: Client, draft: Draft) -> dict[str, str]:
     """The choices of the partition control, by value."""
     found: dict[str, str] = {}
-    for value, label in page(web, draft).context["collection"]["form"].fields["partition_key"].choices:
+    for value, label in page(web, draft).context["collection"]["form"].fields["partition_by"].choices:
         found |= dict(label) if isinstance(label, list) else {value: label}
     return found
 
@@ -50,7 +50,7 @@ def work_off(job: Job) -> None:
 def test_the_partitions_of_the_source_are_kept_and_their_names_are_shown(web: Client, spaces: Draft) -> None:
     assert choices(web, spaces)["source"] == "3 partitions of the source"
     answer = page(web, spaces)
-    assert answer.context["collection"]["form"]["partition_key"].value() == "source"
+    assert answer.context["collection"]["form"]["partition_by"].value() == "source"
     shown = {p["source"]: p["target"] for p in answer.context["collection"]["partitions"]}
     assert shown == NAMES
     text = answer.content.decode()
@@ -74,13 +74,13 @@ def test_the_rows_arrive_in_their_partitions(
 
 
 def test_other_choices_replace_the_partitions_of_the_source(web: Client, spaces: Draft) -> None:
-    change(web, spaces, partition_key="")
+    change(web, spaces, partition_by="")
     assert collection(spaces)["partitions"] == {}
-    change(web, spaces, partition_key="by:pages")
+    change(web, spaces, partition_by="by:pages")
     assert collection(spaces)["partition_by"] == "pages"
-    change(web, spaces, partition_key="source")
+    change(web, spaces, partition_by="source")
     assert (collection(spaces)["partition_by"], collection(spaces)["partitions"]) == (None, NAMES)
-    change(web, spaces, partition_key="key:title")
+    change(web, spaces, partition_key="title")
     assert (collection(spaces)["partition_key"], collection(spaces)["partitions"]) == ("title", {})
     assert page(web, spaces).context["problem_count"] == 0
 
@@ -102,7 +102,7 @@ def test_too_many_partitions_are_a_problem_with_a_fix(
     target_store.capabilities = replace(EVERYTHING, max_partitions=2)
     select(web, spaces, target, "books")
     (problem,) = page(web, spaces).context["collection"]["problems"]
-    assert problem.field == "partition_key"
+    assert problem.field == "partition_by"
     assert "3 partitions, including “_default”" in problem.message
 
     (fix,) = problem.fixes

@@ -9,7 +9,7 @@ from typing import Literal
 
 from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import shortened
-from migrations_app.engine.model.names import duplicates, name_problem
+from migrations_app.engine.model.names import duplicates, name_problem, suggest
 from migrations_app.engine.model.partition_names import DEFAULT_PARTITION, partition_label
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.types import MilvusType
@@ -38,7 +38,7 @@ def check_partition_by(subject: Subject) -> Iterator[Fault]:
         return
     source = subject.schema.field(by)
     if plan.partition_key is not None:
-        message = "A collection can have a partition key or partition_by, but not both."
+        message = "A collection can have a partition key or one partition per value, but not both."
         yield subject.fault("partition_by", "partition_both", message, "Remove one of them.", NO_PARTITIONS)
     if source is None:
         close = get_close_matches(by, [f.name for f in subject.schema.fields], 1)
@@ -109,11 +109,15 @@ def _check_names(subject: Subject, *, taken: str, of: Literal["value", "partitio
     """Check the partition names in the plan: valid, not ``taken``, and no two the same."""
     names = subject.plan.partitions or {}
     twice = duplicates(names.values())
+    used = {DEFAULT_PARTITION, *names.values()}
     for value, name in names.items():
         path = partition_path(value)
         problem = name_problem(name, "partition")
         if problem:
-            yield subject.fault(path, problem.code, problem.message, problem.hint)
+            instead = suggest(name or value, used, "partition")
+            used.add(instead)
+            fix = Fix(f"Use {instead}", path, instead)
+            yield subject.fault(path, problem.code, problem.message, problem.hint, fix)
         elif name in twice or name == taken:
             message = f"The partition “{name}” is already used for other rows."
             hint = f"Choose another name: rows of two {of}s would mix."
