@@ -19,6 +19,7 @@ from migrations_app.engine.errors import ConnectTimeout, SettingsError, TimeIsUp
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
+from migrations_app.engine.pasted_text import holds_password, shown
 from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.sources.registry import source_class
@@ -36,7 +37,7 @@ def target_class(kind: str) -> type[Target]:
     """Return the class of a kind of target. Raises ``SettingsError`` if the kind does not exist."""
     if kind not in TARGETS:
         raise SettingsError(
-            f"There is no target of kind “{kind}”.",
+            f"There is no target of kind {shown(kind)}.",
             use_one_of(sorted(TARGETS)),
             code="kind_unknown",
             field="kind",
@@ -51,8 +52,40 @@ def endpoint_class(kind: str, *, is_target: bool) -> type[Source] | type[Target]
 def settings_faults(
     model: type[SettingsModel], data: dict[str, Any], *, by_title: bool = False
 ) -> tuple[Fault, ...]:
-    """Return the faults of ``data`` as settings; ``field`` and ``path`` of a fault name the setting. Its
-    sentence calls the setting by its key, or ``by_title``."""
+    """Return the faults of ``data`` as the settings of a connection. A text with a password in a field that
+    is shown, such as a connection string in the field of the host, is a fault, and is not repeated."""
+    misplaced = {fault.field: fault for fault in _misplaced(model, data)}
+    others = (fault for fault in model_faults(model, data, by_title=by_title) if fault.field not in misplaced)
+    return (*misplaced.values(), *others)
+
+
+def _misplaced(model: type[SettingsModel], data: dict[str, Any]) -> Iterator[Fault]:
+    secrets = secret_names(model)
+    places = [model.model_fields[name].title or name for name in secrets if is_address(model, name)]
+    hint = f"Paste it under “{places[0]}”." if places else "Enter user and password in their own fields."
+    for name, value in data.items():
+        if name in model.model_fields and name not in secrets and holds_password(str(value)):
+            title = model.model_fields[name].title or name
+            message = f"“{title}” contained a connection string with a password."
+            yield Fault("value_invalid", message, hint, name, field=name, option=name)
+
+
+def is_address(model: type[SettingsModel], name: str) -> bool:
+    """True if a change of this setting may lead to another server, or to the same one on a less safe way.
+
+    Stored secrets are not sent there. This is so for all settings except secrets and those that the model
+    declares not to be (``is_address`` in ``json_schema_extra``).
+    """
+    extra = model.model_fields[name].json_schema_extra
+    declared = extra.get("is_address") if isinstance(extra, dict) else None
+    return name not in secret_names(model) if declared is None else bool(declared)
+
+
+def model_faults(
+    model: type[SettingsModel], data: dict[str, Any], *, by_title: bool = False
+) -> tuple[Fault, ...]:
+    """Return the faults of ``data``; ``field`` and ``path`` of a fault name the setting. Its sentence calls
+    the setting by its key, or ``by_title``."""
     titles = {name: info.title for name, info in model.model_fields.items() if info.title}
     try:
         model.model_validate(data)
@@ -135,7 +168,7 @@ def saved_connection(name: str, *, is_target: bool) -> Connection:
         names = Connection.objects.filter(is_target=is_target).order_by("name").values_list("name", flat=True)
         role = "target" if is_target else "source"
         raise SettingsError(
-            f"There is no saved {role} connection “{name}”.",
+            f"There is no saved {role} connection {shown(name)}.",
             use_one_of(names) or "Save one on the Connections page.",
             code="connection_unknown",
             field="connection",

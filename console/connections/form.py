@@ -9,10 +9,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from console.model_forms.fields import extras, form_field
-from migrations_app import endpoints
+from migrations_app import endpoints, services
 from migrations_app.engine.endpoint import SettingsModel
-from migrations_app.engine.errors import FerryError
-from migrations_app.services.connections import MAX_NAME_LENGTH
+from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.engine.pasted_text import holds_password
+from migrations_app.services.connections import MAX_NAME_LENGTH, REPEAT
 
 WAY = "way"  # the field that chooses a group of settings, if the model has groups
 
@@ -66,13 +67,43 @@ class ConnectionForm(forms.Form):
             required=False,
         )
 
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if holds_password(name):
+            raise ValidationError("The name contained a password. Enter another name.")
+        return name
+
     def clean(self) -> dict[str, Any]:
         """Validate the values with the model, and show each error on its field."""
         cleaned = super().clean() or self.cleaned_data
         if not self.errors:
-            for fault in endpoints.settings_faults(self.model, self.settings(), by_title=True):
+            faults = endpoints.settings_faults(self.model, self.settings(), by_title=True)
+            for fault in faults:
                 self.refuse(FerryError(fault.message, fault.hint, code=fault.code, field=fault.field))
+            if not faults:
+                self._refuse_to_send_secrets()
+        self._remove_misplaced_secrets()
         return cleaned
+
+    def _refuse_to_send_secrets(self) -> None:
+        """Ask again for the stored secrets, if they would be sent to another address."""
+        settings = endpoints.plain(endpoints.parse_settings(self.model, self.settings()))
+        typed = {key for key in self.secrets if self.cleaned_data.get(key)}
+        for key in services.secrets_to_repeat(self.model, settings, self.stored, typed=typed):
+            label = self.fields[key].label.lower()
+            self.refuse(SettingsError(REPEAT, f"Enter the {label} again.", field=key))
+
+    def _remove_misplaced_secrets(self) -> None:
+        """Do not send a connection string back to the browser if it was pasted into another field."""
+        data = self.data.copy()
+        for name in self.fields.keys() - self.secrets:
+            if holds_password(str(data.get(name, ""))):
+                data[name] = ""
+        self.data = data
+
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about parts of valid settings that were left out or read in another way."""
+        return endpoints.parse_settings(self.model, self.settings()).notices()
 
     def settings(self) -> dict[str, Any]:
         """Return the values that were filled in, without the groups that were not chosen, and the stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -56,6 +57,7 @@ def default_name(title: str) -> str:
     return next(name for name in names if name not in taken)
 
 
-def server_panel(server: ServerInfo) -> dict[str, Any]:
-    """Return the facts about the server that a connection test has found."""
-    return {"title": f"{server.product} {server.version}", "details": [*server.details, *server.warnings]}
+def server_panel(server: ServerInfo, notices: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the facts about the server that a connection test has found, with ``notices``."""
+    details = [*server.details, *server.warnings, *notices]
+    return {"title": f"{server.product} {server.version}", "details": details}

@@ -73,7 +73,7 @@ def _edit(request: ConsoleRequest, kind: endpoint_kinds.Kind, connection: Connec
         "form": form,
         "kind": kind,
         "connection": connection,
-        "server": server and server_panel(server),
+        "server": server and server_panel(server, form.notices()),
         "next": _next(request),
         "cancel_url": _next(request) or reverse("connections"),
     }
@@ -93,6 +93,8 @@ def _saved(
         forget=form.forgotten(),
     )
     messages.success(request, f"The connection “{saved.name}” was saved.")
+    for notice in form.notices():
+        messages.info(request, notice)
     return redirect(_next(request) or "connections")
 
 

@@ -44,7 +44,7 @@ class ModelForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Validate the values with the model, and show each error on its field."""
         cleaned = super().clean() or self.cleaned_data
-        for fault in endpoints.settings_faults(self.model, given(cleaned), by_title=True):
+        for fault in endpoints.model_faults(self.model, given(cleaned), by_title=True):
             self.refuse(fault.field, f"{fault.message} {fault.hint}".strip())
         return cleaned
 

@@ -36,12 +36,16 @@ class ConnectPage:
     def is_refused(self) -> bool:
         return bool(self.form.errors or self.error)
 
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about the settings of a new connection that are valid."""
+        return self.form.notices() if self.form.is_bound and not self.form.errors else ()
+
     def context(self) -> dict[str, Any]:
         return {
             "saved": [_choice(connection) for connection in self.saved],
             "choice": self.choice,
             "form": self.form,
-            "server": self.tested and server_panel(self.tested),
+            "server": self.tested and server_panel(self.tested, self.notices()),
             "error": self.error,
         }
 

@@ -88,6 +88,8 @@ def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpRes
         connection = connect.connection(page, request.user)
         if connection is not None:
             draft = connect.save_draft(draft, kind, connection, request.user)
+            for notice in page.notices():
+                messages.info(request, notice)
             return redirect("wizard_select", draft.pk)
     return step_page(
         request, Step.CONNECT, draft, {"source": entry} | page.context(), is_refused=page.is_refused

@@ -21,6 +21,10 @@ class SettingsModel(BaseModel):
         extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True, allow_inf_nan=False
     )
 
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about parts of the settings that were left out or read in another way."""
+        return ()
+
 
 class NoSettings(SettingsModel):
     """The empty model of a source that has no selection or no options."""

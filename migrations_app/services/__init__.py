@@ -5,6 +5,7 @@ from migrations_app.services.connections import (
     connection_save,
     connection_settings,
     connection_test,
+    secrets_to_repeat,
 )
 from migrations_app.services.drafts import draft_create, draft_discard, draft_save
 from migrations_app.services.jobs import job_cancel, job_create, job_index, job_load, job_release
@@ -40,4 +41,5 @@ __all__ = [
     "job_settle",
     "job_start",
     "job_succeed",
+    "secrets_to_repeat",
 ]

@@ -9,14 +9,18 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
 
 from migrations_app import endpoints
 from migrations_app.engine.endpoint import ServerInfo, SettingsModel
 from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.engine.pasted_text import holds_password
 from migrations_app.models import Connection, Job
 from migrations_app.models.status import ENDED
 
 MAX_NAME_LENGTH = 100
+REPEAT = "The address or its TLS settings changed: a stored secret is not sent there."
 
 
 def connection_settings(
@@ -36,8 +40,36 @@ def connection_settings(
     given = {name: value for name, value in settings.items() if value not in (None, "")}
     if connection is not None and connection.kind == kind:
         stored = {name: value for name, value in connection.settings.items() if name not in forget}
-        given = _stored_secrets(model, given, stored) | given
+        blank = _stored_secrets(model, given, stored)
+        settings = endpoints.plain(endpoints.parse_settings(model, blank | given))
+        for name in secrets_to_repeat(model, settings, connection.settings, typed=given):
+            title = model.model_fields[name].title or name
+            raise SettingsError(REPEAT, f"Enter it again: {title}.", code="secret_not_sent", field=name)
+        return settings
     return endpoints.plain(endpoints.parse_settings(model, given))
+
+
+def secrets_to_repeat(
+    model: type[SettingsModel], settings: dict[str, Any], stored: dict[str, Any], *, typed: Collection[str]
+) -> list[str]:
+    """Return the stored secrets in ``settings`` that must not be used without being ``typed`` again: if the
+    settings may lead to another server than the stored ones, or to the same one on a less safe way."""
+    given, before = _with_defaults(model, settings), _with_defaults(model, stored)
+    changed = {name for name in model.model_fields if given[name] != before[name]}
+    if not any(endpoints.is_address(model, name) for name in changed):
+        return []
+    secrets = endpoints.secret_names(model)
+    kept = (name for name in model.model_fields if name in secrets and given[name] and name not in changed)
+    return [name for name in kept if name not in typed]
+
+
+def _with_defaults(model: type[SettingsModel], settings: dict[str, Any]) -> dict[str, Any]:
+    """The value of each setting as it is stored; None for an empty one."""
+    values = {name: settings.get(name, info.default) for name, info in model.model_fields.items()}
+    return {
+        name: None if value == "" or isinstance(value, SecretStr) or value is PydanticUndefined else value
+        for name, value in values.items()
+    }
 
 
 def _stored_secrets(
@@ -109,6 +141,8 @@ def connection_save(
 
 def _checked_name(name: str) -> str:
     name = name.strip()
+    if holds_password(name):
+        raise SettingsError("The name contains a password.", "Enter another name.", field="name")
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise SettingsError(
             "A connection needs a name." if not name else f"“{name[:40]}” is not a valid name.",

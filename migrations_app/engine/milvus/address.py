@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from migrations_app.engine.pasted_text import unwrapped
 
 MILVUS_PORT = 19530
 TLS_PORT = 443
 ZILLIZ_DOMAINS = ("zillizcloud.com", "zilliz.com", "zilliz.com.cn", "zilliz.cc")
+# A host name, also an international one, or an IPv6 address.
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%[\w.-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +56,41 @@ def is_zilliz_host(host: str) -> bool:
 def parse_address(uri: str) -> MilvusAddress:
     """Parse ``http(s)://host[:port]`` or ``host[:port]``. Raises ``ValueError`` for other texts.
 
+    The error does not repeat the text: it may contain a password.
+
     The default port is 443 for https and for Zilliz Cloud, else 19530. Without a scheme, TLS is used if the
     port is 443 or the host belongs to Zilliz Cloud.
     """
+    uri = unwrapped(uri)
     if _is_local_path(uri):
         raise ValueError(
-            f"“{uri}” is a file on this machine, which only one process can open. "
+            "This is a file on this machine, which only one process can open. "
             "Start a server on it (milvus-lite server --data-dir FOLDER --port 19530) and enter its address."
         )
     scheme, _, rest = uri.rpartition("://")
     if scheme.lower() not in ("", "http", "https"):
-        raise ValueError(f"“{scheme}://” is not a Milvus address: use http://host:port or https://host:port.")
-    parts = urlsplit("//" + rest)
-    if parts.username is not None:
+        raise ValueError("This is not a Milvus address: use http://host:port or https://host:port.")
+    if "@" in rest:
         raise ValueError("The address contains a user or password: enter them in their own fields.")
+    try:
+        parts = urlsplit("//" + rest)
+    except ValueError:
+        raise ValueError("The address cannot be read: write it as http://host:port.") from None
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("The address must end after the port. Choose the database later, by its name.")
-    return _address(scheme.lower(), parts, uri)
+    return _address(scheme.lower(), parts)
 
 
-def _address(scheme: str, parts: SplitResult, uri: str) -> MilvusAddress:
+def _address(scheme: str, parts: SplitResult) -> MilvusAddress:
     host = parts.hostname or ""
-    if not host or any(c.isspace() for c in host):
-        raise ValueError(f"“{uri}” has no host: write it as http://host:port.")
+    if not host or not _HOST.fullmatch(host):
+        raise ValueError("The address has no host name: write it as http://host:port.")
     try:
         port = parts.port
     except ValueError:
-        raise ValueError(f"“{uri}” has a port that is not a number from 1 to 65535.") from None
+        port = 0
     if port == 0:
-        raise ValueError(f"“{uri}” has a port that is not a number from 1 to 65535.")
+        raise ValueError("The port of the address is not a number from 1 to 65535.")
     tls = scheme == "https" or (not scheme and (port == TLS_PORT or is_zilliz_host(host)))
     return MilvusAddress(host, port or (TLS_PORT if tls else MILVUS_PORT), tls)
 

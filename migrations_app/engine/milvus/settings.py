@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.milvus.address import MilvusAddress, parse_address
+from migrations_app.engine.pasted_text import unwrapped
 from migrations_app.engine.setting_types import PemText
 
 
@@ -43,7 +44,7 @@ class MilvusSettings(SettingsModel):
     @classmethod
     def _is_an_address(cls, uri: str) -> str:
         parse_address(uri)
-        return uri
+        return unwrapped(uri)
 
     @field_validator("user", "ca_cert")
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from migrations_app.engine.faults import Fault
+from migrations_app.engine.pasted_text import holds_password, shown
 
 Location = tuple[int | str, ...]
 
@@ -133,5 +134,5 @@ def _short(value: object) -> str:
     if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, str):
-        return f"“{value[:40]}”"
+        return shown(value if holds_password(value) else value[:40])
     return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else "this value"

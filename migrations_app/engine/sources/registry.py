@@ -7,6 +7,7 @@ from importlib import import_module
 
 from migrations_app.engine.errors import SettingsError
 from migrations_app.engine.log import use_one_of
+from migrations_app.engine.pasted_text import shown
 from migrations_app.engine.sources.base import Source
 
 
@@ -55,7 +56,7 @@ def source_class(kind: str) -> type[Source]:
     """Return the class of a source. Raises ``SettingsError`` if the kind does not exist."""
     if kind not in SOURCES:
         raise SettingsError(
-            f"There is no source of kind “{kind}”.",
+            f"There is no source of kind {shown(kind)}.",
             use_one_of(sorted(SOURCES)),
             code="kind_unknown",
             field="kind",

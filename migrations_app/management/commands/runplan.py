@@ -104,6 +104,7 @@ class Command(ConsoleCommand):
                     continue  # connecting would fail for the same reason
                 try:
                     opened[role] = stack.enter_context(self._open(file, connections, role))
+                    notes += (f"{role}: {notice}" for notice in opened[role].settings.notices())
                     _check_endpoint(opened[role])
                 except FerryError as error:
                     new_faults.append(_endpoint_fault(error, role, is_saved=connection is not None))

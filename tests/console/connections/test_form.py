@@ -140,7 +140,7 @@ def test_no_secret_is_ever_rendered() -> None:
 
 
 def test_a_blank_secret_keeps_the_stored_one_and_a_typed_one_replaces_it() -> None:
-    stored = {"host": "db", "password": "old", "client_key": PEM}
+    stored = {"host": "db.example", "password": "old", "client_key": PEM}
     assert submitted(stored).is_valid()
     kept = submitted(stored)
     kept.is_valid()

@@ -46,18 +46,27 @@ def test_a_connection_of_a_target_kind_is_a_target(memory_kinds, monkeypatch):
 
 def test_a_secret_left_blank_keeps_its_value(world):
     saved = save(world)
-    changed = {"store": "another", "password": ""}
-    save(world, name="shop 2", settings=changed, connection=saved)
+    same = saved.settings | {"password": ""}
+    save(world, name="shop 2", settings=same, connection=saved)
     again = Connection.objects.get()
-    assert again.settings == {"store": "another", "password": SOURCE_PASSWORD}
-    assert again.name == "shop 2"
+    assert (again.settings["password"], again.name) == (SOURCE_PASSWORD, "shop 2")
+
+
+def test_a_secret_left_blank_is_not_used_for_another_address(world):
+    saved = save(world)
+    elsewhere = {"store": "another", "password": ""}
+    with pytest.raises(SettingsError, match="not sent there") as caught:
+        save(world, settings=elsewhere, connection=saved)
+    assert caught.value.field == "password"
+    save(world, settings=elsewhere | {"password": SOURCE_PASSWORD}, connection=Connection.objects.get())
+    assert Connection.objects.get().settings["store"] == "another"
 
 
 def test_a_change_of_the_address_forgets_the_last_test(world):
     saved = save(world, server=ServerInfo("Memory", "1"))
     save(world, name="renamed", connection=saved)
     assert saved.server_info == "Memory 1"
-    save(world, settings={"store": "another"}, connection=saved)
+    save(world, settings={"store": "another", "password": "new"}, connection=saved)
     again = Connection.objects.get()
     assert (again.tested_at, again.test_error, again.server_info) == (None, "", "")
 
@@ -325,7 +334,8 @@ def test_an_action_is_refused_if_the_connection_points_to_another_server(world):
     job = services.job_create(plan=world.plan(), user=None, target_connection=prod, secrets=world.settings)
     Job.objects.update(status=Status.SUCCESSFUL)
     with memory_database(MemoryDatabase()) as elsewhere:
-        save(world, connection=prod, name="prod", settings=endpoints.plain(elsewhere), is_target=True)
+        plain = endpoints.plain(elsewhere)
+        save(world, connection=prod, name="prod", settings=plain, is_target=True, forget=("token",))
         job = Job.objects.get()
         with pytest.raises(SettingsError, match="no longer points to the server"):
             services.job_load(job=job, user=None)

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import HostUnknown, SettingsError
-from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings, url_parts
+from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 
 APPLICATION_NAME = "vectorferry"
 CONNECT_TIMEOUT_SECONDS = 10
@@ -199,7 +199,7 @@ def _hosts_and_ports(parts: dict[str, str]) -> list[tuple[str, str, str]]:
 def _parameters(settings: PostgresSettings) -> dict[str, str]:
     """The parameters for libpq, without the certificates."""
     if settings.has_url:
-        parts = {"sslmode": str(settings.sslmode)} | url_parts(settings.url.get_secret_value())
+        parts = {"sslmode": str(settings.sslmode)} | settings.connection_string.parameters
         if "sslmode" in settings.model_fields_set and settings.sslmode != "prefer":
             parts["sslmode"] = settings.sslmode
     else:

@@ -4,49 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.setting_types import PemSecret, PemText
+from migrations_app.engine.sources.postgresql.connect.connection_string import ConnectionString, parsed
+from migrations_app.engine.sources.postgresql.connect.parameters import are_hosts
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
-# The parameters that a connection string may contain. Those that name a file on the worker's machine are left
-# out on purpose (passfile, service, sslkeylogfile, a certificate's path).
-_URL_OPTIONS = frozenset(
-    [
-        "host",
-        "hostaddr",
-        "port",
-        "dbname",
-        "user",
-        "password",
-        "sslmode",
-        "sslsni",
-        "sslnegotiation",
-        "channel_binding",
-        "require_auth",
-        "gssencmode",
-        "target_session_attrs",
-        "load_balance_hosts",
-        "connect_timeout",
-        "tcp_user_timeout",
-        "options",
-        "application_name",
-        "fallback_application_name",
-        "client_encoding",
-        "keepalives",
-        "keepalives_idle",
-        "keepalives_interval",
-        "keepalives_count",
-        "min_protocol_version",
-        "max_protocol_version",
-    ]
-)
 _FIELDS: dict[str, JsonValue] = {"group": "fields"}
+# A change of these keeps to the same server: stored secrets remain valid.
+_SAME_SERVER: dict[str, JsonValue] = {"is_address": False}
 _PEM: dict[str, JsonValue] = {"widget": "file", "advanced": True}
 
 
@@ -55,15 +25,15 @@ class PostgresSettings(SettingsModel):
 
     host: str = Field("", title="Host", examples=["db.example.com"], json_schema_extra=_FIELDS)
     port: int = Field(5432, title="Port", ge=1, le=65535, json_schema_extra=_FIELDS)
-    database: str = Field("", title="Database", examples=["shop"], json_schema_extra=_FIELDS)
-    user: str = Field("", title="User", examples=["reader"], json_schema_extra=_FIELDS)
+    database: str = Field("", title="Database", examples=["shop"], json_schema_extra=_FIELDS | _SAME_SERVER)
+    user: str = Field("", title="User", examples=["reader"], json_schema_extra=_FIELDS | _SAME_SERVER)
     password: SecretStr = Field(SecretStr(""), title="Password", json_schema_extra=_FIELDS)
     url: SecretStr = Field(
         SecretStr(""),
         title="Connection string",
         description="Instead of the fields above: a URL or key=value pairs, as for psql.",
         examples=["postgresql://reader:…@db.example.com:5432/shop"],
-        json_schema_extra={"group": "url"},
+        json_schema_extra={"group": "url", "is_address": True},
     )
     sslmode: SslMode = Field(
         "prefer",
@@ -81,7 +51,7 @@ class PostgresSettings(SettingsModel):
         "",
         title="Client certificate",
         description="PEM text, if the server requires one.",
-        json_schema_extra=_PEM,
+        json_schema_extra=_PEM | _SAME_SERVER,
     )
     sslkey: PemSecret = Field(
         SecretStr(""),
@@ -93,8 +63,19 @@ class PostgresSettings(SettingsModel):
     @field_validator("url")
     @classmethod
     def _is_a_connection_string(cls, url: SecretStr) -> SecretStr:
-        url_parts(url.get_secret_value())
+        if url.get_secret_value():
+            parsed(url.get_secret_value())
         return url
+
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if not are_hosts(host):
+            raise ValueError(
+                "a host name has only the letters a to z, digits, dots and hyphens; the port has a field of "
+                "its own, and an international name is written in its ASCII form (xn--…)"
+            )
+        return host
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -115,18 +96,9 @@ class PostgresSettings(SettingsModel):
     def has_url(self) -> bool:
         return bool(self.url.get_secret_value())
 
+    @property
+    def connection_string(self) -> ConnectionString:
+        return parsed(self.url.get_secret_value())
 
-def url_parts(url: str) -> dict[str, str]:
-    """The libpq parameters in a connection string. The text of a ``ValueError`` never repeats the string."""
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        # The driver's message quotes the part it could not read, possibly part of a password.
-        raise ValueError(
-            "this is not a connection string for libpq; write "
-            "postgresql://user:password@host:port/database, with special characters percent-encoded"
-        ) from None
-    unknown = sorted(set(parts) - _URL_OPTIONS)
-    if unknown:
-        raise ValueError(f"{unknown[0]} cannot be given in a connection string, only in a separate field")
-    return {name: str(value) for name, value in parts.items()}
+    def notices(self) -> tuple[str, ...]:
+        return self.connection_string.notices if self.has_url else ()

@@ -141,7 +141,7 @@ def _adbc_error(message: str, state: str | None = None) -> adbc_driver_manager.O
     )
 
 
-@pytest.mark.parametrize("host", ["a..b", "é" * 70, "x" * 300])
+@pytest.mark.parametrize("host", ["a..b", "x" * 300])
 def test_a_text_that_cannot_be_a_host_name_is_an_unknown_host(host: str) -> None:
     settings = PostgresSettings(host=host, database="shop", user="reader")
     with pytest.raises(errors.HostUnknown) as refused, PostgresSource(settings) as source:
