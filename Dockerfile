@@ -6,11 +6,12 @@ WORKDIR /app
 COPY requirements.txt .
 RUN pip install -r requirements.txt
 
-COPY manage.py gunicorn.conf.py ./
+COPY manage.py gunicorn.conf.py pyproject.toml SECURITY.md CHANGELOG.md ./
 COPY console console
 COPY migrations_app migrations_app
 COPY templates templates
 COPY static static
+COPY docs docs
 
 RUN useradd --system --uid 10001 ferry && install -d -o ferry -m 0700 /data
 USER ferry

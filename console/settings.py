@@ -180,7 +180,8 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# The pictures of the documents are shown on the help pages.
+STATICFILES_DIRS = [BASE_DIR / "static", ("help", BASE_DIR / "docs" / "pictures")]
 # Static files are served directly from the checkout: no build step, no collectstatic.
 WHITENOISE_USE_FINDERS = True
 

@@ -2,6 +2,14 @@
 
 from django.urls import include, path
 
-VIEWS = ("wizard.views", "schema.views", "connections.views", "jobs.views", "accounts.views", "health")
+VIEWS = (
+    "wizard.views",
+    "schema.views",
+    "connections.views",
+    "jobs.views",
+    "accounts.views",
+    "help.views",
+    "health",
+)
 
 urlpatterns = [path("", include(f"console.{views}")) for views in VIEWS]

@@ -53,7 +53,7 @@ class ValuesField(forms.MultipleChoiceField):
 
 
 def extras(info: FieldInfo) -> dict[str, Any]:
-    """Return what a connector defines for the display of a field: widget, labels, advanced, group."""
+    """Return what a connector defines for the display of a field: widget, labels, advanced, group, term."""
     return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
@@ -70,6 +70,7 @@ def form_field(name: str, info: FieldInfo, *, is_stored: bool = False) -> forms.
     field.initial = _shown(info.get_default(call_default_factory=True, validated_data={}))
     field.required = False
     field.advanced = bool(extras(info).get("advanced"))
+    field.term = extras(info).get("term", "")
     field.widget.label = field.label
     _describe(field, info, is_stored)
     return field

@@ -1,4 +1,5 @@
-"""Template tags and filters: the rail, icons, times, form fields, the rate curve, the slice cells."""
+"""Template tags and filters: the rail, help and terms, icons, times, form fields, the rate curve, the slice
+cells."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from console import format
+from console import __version__, format
+from console.help import topics
+from console.terms import OF_FIELDS, TERMS
 
 register = template.Library()
 
@@ -53,6 +56,35 @@ def _url(name: str) -> str:
         return reverse(name)
     except NoReverseMatch:
         return ""
+
+
+@register.simple_tag
+def version() -> str:
+    return __version__
+
+
+@register.simple_tag(takes_context=True)
+def help_url(context: template.Context) -> str:
+    """Return the address of the part of the guide that explains this page."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    return topics.url(getattr(match, "url_name", None) or "")
+
+
+@register.inclusion_tag("_term.html")
+def term(key: str, word: str | None = None, at: str = "") -> dict[str, Any]:
+    """Return a term with a button that shows its explanation.
+
+    ``word`` is the text before the button, by default the term itself; with "" there is only the button.
+    ``at`` tells the explanations of one term apart if it stands at several places of a page.
+    """
+    explained = TERMS[key]
+    return {"term": explained, "word": explained.word if word is None else word, "id": f"term-{key}{at}"}
+
+
+@register.filter
+def term_key(field: BoundField) -> str:
+    """Return the term that explains a form field; "" if there is none."""
+    return getattr(field.field, "term", OF_FIELDS.get(field.name, ""))
 
 
 @register.filter

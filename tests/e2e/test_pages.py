@@ -43,7 +43,7 @@ def arguments(ada: Person, administrator, library, vault) -> dict[str, list[obje
     connection = {
         f"connection_{action}": [Connection.objects.get(name=vault).pk] for action in ("edit", "delete")
     }
-    kinds = {"connection_new": ["postgresql"], "wizard_new": ["postgresql"]}
+    kinds = {"connection_new": ["postgresql"], "wizard_new": ["postgresql"], "help_page": ["plan-file"]}
     return steps | pages | connection | kinds | {"account_edit": [administrator.pk]}
 
 

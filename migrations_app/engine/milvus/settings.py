@@ -25,6 +25,7 @@ class MilvusSettings(SettingsModel):
         default=None,
         title="Token",
         description="An API key, or user:password. Leave it empty if the server needs no login.",
+        json_schema_extra={"term": "token"},
     )
     user: str | None = Field(
         default=None,

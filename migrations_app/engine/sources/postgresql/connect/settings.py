@@ -33,12 +33,13 @@ class PostgresSettings(SettingsModel):
         title="Connection string",
         description="Instead of the fields above: a URL or key=value pairs, as for psql.",
         examples=["postgresql://reader:…@db.example.com:5432/shop"],
-        json_schema_extra={"group": "url", "is_address": True},
+        json_schema_extra={"group": "url", "is_address": True, "term": "connection_string"},
     )
     sslmode: SslMode = Field(
         "prefer",
         title="TLS mode",
         description="“require” encrypts; “verify-full” also checks the identity of the server.",
+        json_schema_extra={"term": "tls_mode"},
     )
     sslrootcert: PemText = Field(
         "",
