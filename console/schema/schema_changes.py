@@ -73,6 +73,13 @@ def _same_fields(before: CollectionSchema, schema: CollectionSchema) -> frozense
     )
 
 
+def _with_new_dim(field: FieldPlan, schema: CollectionSchema) -> FieldPlan:
+    """Return the field without a dimension that comes from a sample: other rows may have another one."""
+    source = schema.field(field.source or "")
+    dims = [choice.spec.dim for choice in source.choices] if source else []
+    return field if any(dims) else field.model_copy(update={"dim": None})
+
+
 def _for_schema(
     plan: CollectionPlan, before: CollectionSchema, schema: CollectionSchema, capabilities: Capabilities
 ) -> CollectionPlan:
@@ -82,7 +89,7 @@ def _for_schema(
     was, proposed = (defaults.complete(wanted, of, capabilities) for of in (before, schema))
     same = _same_fields(before, schema)
     fields = {f.source: f for f in proposed.fields or () if f.source not in same}
-    fields |= {f.source: f for f in plan.fields or () if f.source in same}
+    fields |= {f.source: _with_new_dim(f, schema) for f in plan.fields or () if f.source in same}
     ordered = [fields[f.name] for f in schema.fields if f.name in fields]
     targets = {f.target for f in ordered if not f.dynamic}
     changes: dict[str, Any] = {

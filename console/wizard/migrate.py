@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -83,6 +84,27 @@ def start(draft: Draft, user: User) -> Job:
         target_connection=draft.target_connection,
         draft=draft,
     )
+
+
+def apply_fix(draft: Draft, fix: str) -> Draft:
+    """Apply a fix of the last check, given by the numbers of its fault and of itself: other rows of a
+    collection are selected. Raises ``FerryError`` if the source refuses them or cannot be reached."""
+    preflight = preflight_cache.known(draft, plan_of(draft))
+    for place, fault in enumerate(preflight.faults if preflight else ()):
+        for button in _fixes(place, fault):
+            if button["value"] == fix:
+                chosen = {table.schema.name: table.plan.select for table in tables.of(draft)}
+                return tables.select(draft, chosen | {fault.collection: json.loads(button["fix"].value)})
+    return draft
+
+
+def _fixes(place: int, fault: Fault) -> list[dict[str, Any]]:
+    """Return the fixes that this page offers as buttons: Configure Schema offers the others."""
+    return [
+        {"label": fix.label, "value": f"{place}-{number}", "fix": fix}
+        for number, fix in enumerate(fault.fixes)
+        if fix.option == "select"
+    ]
 
 
 def replaced(plan: Plan, preflight: CachedPreflight | None) -> dict[str, ExistingRows]:
@@ -181,15 +203,15 @@ def _line(tone: str, label: str, text: str, url: str = "") -> dict[str, Any]:
     }
 
 
-def _problems(draft: Draft, preflight: CachedPreflight | None) -> list[dict[str, str]]:
-    return (
-        [_problem(draft, fault) for fault in preflight.faults if fault.severity == "error"]
-        if preflight
-        else []
-    )
+def _problems(draft: Draft, preflight: CachedPreflight | None) -> list[dict[str, Any]]:
+    return [
+        _problem(draft, fault) | {"fixes": _fixes(place, fault)}
+        for place, fault in enumerate(preflight.faults if preflight else ())
+        if fault.severity == "error"
+    ]
 
 
-def _problem(draft: Draft, fault: Fault) -> dict[str, str]:
+def _problem(draft: Draft, fault: Fault) -> dict[str, Any]:
     names = contents.chosen(draft)
     is_of_collection = fault.collection in names and fault.option != "select"
     place = names.index(fault.collection) if is_of_collection else None

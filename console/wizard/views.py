@@ -126,6 +126,8 @@ def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     action, error, is_refused = request.POST.get("action"), None, bool(form.errors)
     if form.is_valid():
         draft = migrate.save_options(draft, form)
+        if fix := request.POST.get("fix"):
+            return _fix(request, draft, fix)
         if action in migrate.SAVING:
             return redirect("wizard_migrate", draft.pk)
         if action != "check":
@@ -138,6 +140,14 @@ def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     context = migrate.context(draft, form, again=action == "check")
     context |= {"error": error, "no_worker": no_worker_notice()}
     return step_page(request, Step.MIGRATE, draft, context, is_refused=is_refused)
+
+
+def _fix(request: ConsoleRequest, draft: Draft, fix: str) -> HttpResponse:
+    try:
+        migrate.apply_fix(draft, fix)
+    except FerryError as error:
+        messages.error(request, f"{error.message} {error.hint}")
+    return redirect("wizard_migrate", draft.pk)
 
 
 def _start(request: ConsoleRequest, draft: Draft) -> HttpResponse:

@@ -1,5 +1,6 @@
 """Vectors of every kind: they are read back number by number, or refused with the reason."""
 
+import json
 import math
 
 import numpy as np
@@ -64,6 +65,23 @@ def test_mixed_dimensions_are_refused_with_their_counts(mover, native):
     faults = mover.refused("public.vectors")
     (mixed,) = (fault for fault in faults if fault["code"] == "mixed_dimensions")
     assert "2 (2 rows), 3 (1 row)" in mixed["message"]
+    assert [fix["label"] for fix in mixed["fixes"]] == [
+        "Move only the 2 rows with 2 dimensions",
+        "Move only the 1 row with 3 dimensions",
+        "Leave it out",
+    ]
+    assert "write “select: {where: vector_dims(v) = 2}” or" in mixed["hint"]
+    moved = mover.move("public.vectors", select=json.loads(mixed["fixes"][0]["value"]))
+    assert vectors_of(moved) == {1: [1.0, 2.0], 2: [3.0, 4.0]}
+
+
+def test_a_dimension_is_selected_in_addition_to_a_condition(mover):
+    mover.postgres('DROP TABLE IF EXISTS odd; CREATE TABLE odd (id int PRIMARY KEY, "Emb" halfvec)')
+    mover.postgres("INSERT INTO odd VALUES (1, '[1,2]'), (2, '[1,2,3]'), (3, '[1,2,3]'), (4, '[1]')")
+    (mixed,) = mover.refused("public.odd", select={"where": "id < 3 OR id = 3"})
+    where = json.loads(mixed["fixes"][0]["value"])["where"]
+    assert where == '(id < 3 OR id = 3) AND vector_dims("Emb") = 3'
+    assert not mover.refused("public.odd", select={"where": where})
 
 
 def test_rows_without_a_vector_are_skipped_or_rejected(mover):

@@ -35,7 +35,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import pyarrow as pa
 
@@ -265,6 +265,13 @@ class Source(Endpoint):
         """Return the rows with these keys, in any order, if ``can_fetch``. If ``plan.key`` has several
         columns, ``keys`` are joined keys."""
         raise SourceError(f"{self.title} cannot read rows by their keys.")
+
+    def selection_of_dim(
+        self, ref: CollectionRef, name: str, dim: int, ctx: ReadContext
+    ) -> dict[str, Any] | None:
+        """Return the selection of those rows of ``ref`` whose vector ``name`` has ``dim`` dimensions; None if
+        the source cannot select them."""
+        return None
 
     def has_rows(self, ref: CollectionRef, ctx: ReadContext) -> bool:
         """True if there is at least one row, even one that cannot be read. Never based on an estimate: a

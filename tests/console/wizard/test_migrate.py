@@ -202,3 +202,23 @@ def test_a_table_of_very_many_fields_can_be_sent(
     assert change(web, connected, target="very_wide").status_code == 302
     assert collection(connected)["target"] == "very_wide"
     assert "305 fields" in page(web, connected).context["collection"]["problems"][0].message
+
+
+def test_vectors_of_several_dimensions_are_divided_with_one_click(
+    web: Client, connected: Draft, target: Connection, source_store: MemoryStore, monkeypatch: Any
+) -> None:
+    specs = {"id": TypeSpec(MilvusType.INT64), "v": TypeSpec(MilvusType.FLOAT_VECTOR)}
+    vectors = pa.array([[1.0, 2.0], [1.0, 2.0, 3.0], [3.0, 4.0]], pa.list_(pa.float32()))
+    rows = pa.record_batch({"id": pa.array([1, 2, 3], pa.int64()), "v": vectors})
+    source_store.collections["mixed"] = memory_collection(rows, specs, key="id")
+    monkeypatch.setattr(MemorySource, "selection_of_dim", lambda *asked, ctx: {"where": "id"})
+    select(web, connected, target, "mixed")
+    (problem,) = web.get(url("migrate", connected)).context["problems"]
+    assert problem["code"] == "mixed_dimensions"
+    assert [fix["label"] for fix in problem["fixes"]] == [
+        "Move only the 2 rows with 2 dimensions",
+        "Move only the 1 row with 3 dimensions",
+    ]
+    start(web, connected, fix=problem["fixes"][0]["value"])
+    assert collection(connected)["select"] == {"where": "id"}
+    assert not Job.objects.exists()

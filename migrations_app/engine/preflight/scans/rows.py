@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from migrations_app.engine.faults import Fault
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
@@ -15,6 +18,9 @@ from migrations_app.engine.preflight.subject import FieldEntry, Subject
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import MeasureRequest, Measures, Source
+
+# For at most this number of dimensions, it is offered to move only their rows.
+OFFERED_DIMS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,15 @@ def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
     if undeclared or absent.groups:
         wanted = MeasureRequest(_names(undeclared), absent_of=absent.groups)
         measured = measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate)
-    faults = [fault for e in undeclared for fault in _mixed(e, measured.dims.get(_name(e), {}))]
+    faults = [
+        fault
+        for entry in undeclared
+        for fault in _mixed(
+            entry,
+            measured.dims.get(_name(entry), {}),
+            partial(source.selection_of_dim, ref, _name(entry), ctx=ctx),
+        )
+    ]
     dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
     key = scan_key(subject, source, ctx)
     faults += absent.faults(measured)
@@ -65,17 +79,34 @@ def _with_dim(field: FieldPlan, dims: Mapping[str, int]) -> FieldPlan:
     return field if dim is None or field.dim is not None else field.model_copy(update={"dim": dim})
 
 
-def _mixed(entry: FieldEntry, found: Mapping[int, int]) -> Iterator[Fault]:
+def _mixed(
+    entry: FieldEntry, found: Mapping[int, int], selection_of: Callable[[int], dict[str, Any] | None]
+) -> Iterator[Fault]:
     dims = sorted(found)
     if len(dims) > 1:
         shown = ", ".join(f"{dim:,} ({counted(found[dim], 'row')})" for dim in dims[:5])
         more = f" and {len(dims) - 5:,} more" if len(dims) > 5 else ""
         message = f"“{entry.name}” has vectors with {len(dims):,} different dimensions: {shown}{more}."
         hint = "A Milvus field has one dimension: leave the field out, or fix the rows in the source."
-        yield entry.fault("dim", "mixed_dimensions", message, hint, LEAVE_OUT)
+        fixes = tuple(_only(found, selection_of))
+        if fixes:
+            hint = (
+                "A Milvus field has one dimension: leave the field out, or move the rows with each dimension "
+                "in a migration of their own."
+            )
+        yield entry.fault("dim", "mixed_dimensions", message, hint, *fixes, LEAVE_OUT)
     elif dims and entry.plan.dim not in (None, dims[0]):
         message = f"The vectors of “{entry.name}” have {dims[0]:,} dimensions, not {entry.plan.dim:,}."
         yield entry.fault("dim", "dim_differs", message, f"Write dim: {dims[0]}.")
+
+
+def _only(found: Mapping[int, int], selection_of: Callable[[int], dict[str, Any] | None]) -> Iterator[Fix]:
+    """Yield a fix for each of the most frequent dimensions, if the source can select its rows."""
+    for dim in sorted(found, key=lambda dim: -found[dim])[:OFFERED_DIMS]:
+        selection = selection_of(dim)
+        if selection is not None:
+            label = f"Move only the {counted(found[dim], 'row')} with {dim:,} dimensions"
+            yield Fix(label, "select", json.dumps(selection, ensure_ascii=False))
 
 
 def _is_undeclared(entry: FieldEntry) -> bool:

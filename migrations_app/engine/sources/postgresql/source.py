@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -164,6 +164,12 @@ class PostgresSource(Source):
         select = select_columns(self._relation(ref, ctx), plan)
         select.filter_keys(plan.key, [str(key) for key in keys.to_pylist()])
         return BatchReader(self._session, select, plan.batch_bytes, ctx.stop).all_rows()
+
+    def selection_of_dim(
+        self, ref: CollectionRef, name: str, dim: int, ctx: ReadContext
+    ) -> dict[str, Any] | None:
+        where = self._measurer(ref, ctx).where_dim(name, dim)
+        return PostgresSelection(where=where).model_dump()
 
     def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
         measurer = self._measurer(ref, ctx)

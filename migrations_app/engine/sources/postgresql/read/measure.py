@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.rows import tuple_row
@@ -15,6 +15,11 @@ from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.read.select import exact_value
 from migrations_app.engine.sources.postgresql.types import dims_of
+
+# The name of a column, and of pgvector's function with its schema if that is not searched for functions.
+_QUOTED: LiteralString = """
+    SELECT pg_catalog.quote_ident(%s), CASE WHEN %s = ANY (pg_catalog.current_schemas(false)::text[])
+        THEN '' ELSE pg_catalog.quote_ident(%s) || '.' END || 'vector_dims'"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,15 @@ class TableMeasurer:
         dims = sql.SQL(dims_of(column)).format(c=sql.Identifier(column.name), vector_dims=function)
         rows = self._rows(sql.SQL("SELECT {dims}, count(*) FROM {rows} GROUP BY 1"), dims=dims)
         return {dim: count for dim, count in rows if dim is not None}
+
+    def where_dim(self, name: str, dim: int) -> str:
+        """The condition that selects the rows whose vector has this dimension, as a user would write it."""
+        column, schema = self.relation.column(name), self.relation.pgvector_schema or "public"
+        with self.session.query(self.relation.description) as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            [(quoted, function)] = cursor.execute(_QUOTED, (name, schema, schema))
+        condition = f"{dims_of(column).format(c=quoted, vector_dims=function)} = {dim}"
+        return f"({self.relation.where}) AND {condition}" if self.relation.where else condition
 
     def nulls(self, names: tuple[str, ...]) -> dict[str, int]:
         """The number of NULLs in each column."""
