@@ -12,6 +12,7 @@ from django.utils import timezone
 from console.jobs import wording
 from console.permissions import is_administrator
 from migrations_app.models import Job, LogEntry
+from migrations_app.models.job import PAUSED
 from migrations_app.models.status import Status
 from migrations_app.reporting.report import (
     JobRate,
@@ -22,6 +23,7 @@ from migrations_app.reporting.report import (
     rate_curve,
     written_by,
 )
+from migrations_app.services.resume import RESUMABLE
 
 LOG_LINES = 500
 LEVELS: dict[str, tuple[str, ...]] = {
@@ -52,7 +54,6 @@ def live_context(job: Job, user: User) -> dict[str, Any]:
 
 def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
     may_edit = is_administrator(user)
-    until = job.ended_at or timezone.now()
     return {
         "public_id": job.public_id,
         "source_title": wording.kind_title(job.kind),
@@ -68,13 +69,23 @@ def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
         "started_at": job.started_at,
         "ended_at": job.ended_at,
         "created_by": job.created_by.get_username() if job.created_by else "command line",
-        "elapsed_seconds": (until - job.started_at).total_seconds() if job.started_at else None,
+        "elapsed_seconds": _elapsed_seconds(job),
+        "resumed_at": job.resumed_at,
         "stage_text": wording.stage_text(job),
         "is_live": job.is_live or _is_finishing(job),
         "can_cancel": job.can_cancel,
+        "can_resume": job.status in RESUMABLE and may_edit,
         "written_text": wording.written_text(job, written_by(job)),
         "note": _note(job),
     }
+
+
+def _elapsed_seconds(job: Job) -> float | None:
+    """Return the time from the start to the end, or until now, without the time before it was resumed."""
+    if job.started_at is None:
+        return None
+    paused = float(job.seconds.get(PAUSED, 0))
+    return ((job.ended_at or timezone.now()) - job.started_at).total_seconds() - paused
 
 
 def _is_finishing(job: Job) -> bool:

@@ -49,6 +49,8 @@ class JobCollection(models.Model):
     target = models.CharField(max_length=255, blank=True, default="")
     plan = models.JSONField()
     target_state = models.CharField(max_length=20, choices=TargetState.choices, default=TargetState.NONE)
+    # What the server gives only to this collection, from when the job created it or began to add rows.
+    target_identity = models.CharField(max_length=500, blank=True, default="")
     # The key is left unchanged, and the source declares it unique.
     key_unique = models.BooleanField(default=False)
     # The slices must be moved one after another (with Auto ID, and if only the first rows are wanted).

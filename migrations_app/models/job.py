@@ -18,6 +18,8 @@ from migrations_app.models.status import ENDED, RUNNING, Stage, Status, StepKind
 if TYPE_CHECKING:
     from migrations_app.models.step import JobStep
 
+# In ``Job.seconds``: the time of moving rows before the job was resumed, and the time that it had ended.
+MOVING_BEFORE, PAUSED = "moving_before", "paused"
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -27,8 +29,8 @@ def new_public_id() -> str:
 
 
 class Job(Leased):
-    """One run of a plan. ``plan`` is stored as it was written and never changes; ``secrets`` are the endpoint
-    settings that were written in it.
+    """One run of a plan. ``plan`` is stored as it was written; a resume may raise its limits of rejected and
+    skipped rows, nothing else changes. ``secrets`` are the endpoint settings that were written in it.
 
     A job that is In Progress and has an error is stopping: it becomes Failed when its last slice is released.
     ``refused`` means that the job failed in the prepare stage, before anything was written. ``seconds`` is
@@ -48,6 +50,8 @@ class Job(Leased):
         Connection, models.SET_NULL, null=True, blank=True, related_name="target_jobs"
     )
     source_name = models.CharField(max_length=500, blank=True, default="")
+    # The address that the connection had when the job was created; empty in jobs of earlier versions.
+    source_address = models.CharField(max_length=500, blank=True, default="")
     target_name = models.CharField(max_length=500, blank=True, default="")
     database = models.CharField(max_length=255, default="default")
     plan = models.JSONField()
@@ -64,9 +68,15 @@ class Job(Leased):
     single_writer = models.BooleanField(default=False)
     target_key = models.CharField(max_length=500, blank=True, default="", db_index=True)
 
+    # The token of the form that started the job: sending a form twice starts one job.
+    once = models.CharField(max_length=100, null=True, blank=True, unique=True, editable=False)
+    # The target names of the full migration, by position, if this job is a trial; else empty.
+    trial_targets = models.JSONField(default=list, blank=True)
+
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="jobs")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    resumed_at = models.DateTimeField(null=True, blank=True)
     stage_started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     seconds = models.JSONField(default=dict, blank=True)
@@ -111,6 +121,11 @@ class Job(Leased):
     @property
     def can_cancel(self) -> bool:
         return self.status in (Status.PENDING, Status.IN_PROGRESS)
+
+    @property
+    def is_trial(self) -> bool:
+        """True if the job moves only the first rows, into collections of its own."""
+        return bool(self.trial_targets)
 
     @property
     def can_use_target(self) -> bool:

@@ -18,7 +18,8 @@ class Status(models.TextChoices):
 
 
 MOVES: dict[Status, frozenset[Status]] = {
-    Status.PENDING: frozenset({Status.IN_PROGRESS, Status.CANCELED}),
+    # To Canceling: a resumed job that has to drop what it created before it stopped.
+    Status.PENDING: frozenset({Status.IN_PROGRESS, Status.CANCELING, Status.CANCELED}),
     Status.IN_PROGRESS: frozenset({Status.SUCCESSFUL, Status.FAILED, Status.CANCELING}),
     Status.CANCELING: frozenset({Status.CANCELED, Status.SUCCESSFUL, Status.FAILED}),
     # Failed to Pending: resume. Failed to Canceled: the user gives up resuming it.

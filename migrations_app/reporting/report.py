@@ -14,6 +14,7 @@ from django.utils import timezone
 from migrations_app.engine.log import counted
 from migrations_app.models import Job, JobCollection, JobSlice, JobStep
 from migrations_app.models.collection import COUNTERS
+from migrations_app.models.job import MOVING_BEFORE
 from migrations_app.models.status import Stage, Status
 from migrations_app.reporting import rate
 
@@ -118,9 +119,10 @@ def moving_seconds(job: Job) -> float | None:
     """Return the seconds from the first read to the last acknowledgement, or until now while rows move."""
     if "moving" in job.seconds:
         return float(job.seconds["moving"])
+    before = float(job.seconds.get(MOVING_BEFORE, 0))
     if job.stage != Stage.MOVING or job.stage_started_at is None:
-        return None
-    return ((job.ended_at or timezone.now()) - job.stage_started_at).total_seconds()
+        return before or None
+    return before + ((job.ended_at or timezone.now()) - job.stage_started_at).total_seconds()
 
 
 def rate_curve(job: Job) -> list[tuple[datetime, float]]:

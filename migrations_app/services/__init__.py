@@ -19,6 +19,8 @@ from migrations_app.services.lifecycle import (
     job_start,
     job_succeed,
 )
+from migrations_app.services.resume import job_resume, resume_refusal
+from migrations_app.services.written_target import identity_of, target_refusal
 
 __all__ = [
     "connection_delete",
@@ -28,6 +30,7 @@ __all__ = [
     "draft_create",
     "draft_discard",
     "draft_save",
+    "identity_of",
     "job_cancel",
     "job_create",
     "job_enter_stage",
@@ -38,8 +41,11 @@ __all__ = [
     "job_load",
     "job_note_failure",
     "job_release",
+    "job_resume",
     "job_settle",
     "job_start",
     "job_succeed",
+    "resume_refusal",
     "secrets_to_repeat",
+    "target_refusal",
 ]

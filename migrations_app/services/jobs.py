@@ -19,7 +19,7 @@ from migrations_app.engine.targets.base import Target
 from migrations_app.models import Connection, Draft, Job, JobCollection, JobStep, LogEntry, StepKind
 from migrations_app.models.status import Status
 from migrations_app.services.drafts import draft_error
-from migrations_app.services.lifecycle import job_settle, wake_next_pending
+from migrations_app.services.lifecycle import CREATED, job_settle, wake_next_pending
 from migrations_app.services.transitions import move
 
 
@@ -54,6 +54,7 @@ def job_create(
         inline=inline,
     )
     with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
+        job.source_address = source_address(source)
         job.source_name = source_connection.name if source_connection else source.address()[:500]
         job.target_name = target_connection.name if target_connection else target.address()[:500]
         job.target_key = target_key(target)
@@ -111,6 +112,11 @@ def _hosts(endpoint: Source | Target) -> str:
     return ", ".join(endpoint.hosts())[:500]
 
 
+def source_address(source: Source) -> str:
+    """Return the address of a source, without secrets: a resumed job must read from the same one."""
+    return source.address()[:500]
+
+
 def target_key(target: Target) -> str:
     """Return a text that identifies the server of a target, without database and user.
 
@@ -129,9 +135,9 @@ def job_cancel(*, job: Job, user: User | None, drop: bool) -> None:
 
     If no worker holds the job, it is canceled before this returns. Raises ``SettingsError`` if it has ended.
     """
-    if _cancel_pending(job, user):
+    if _cancel_pending(job, user, drop=drop):
         return
-    if not move(job, Status.CANCELING, only_from=frozenset({Status.IN_PROGRESS}), drop_requested=drop):
+    if not move(job, Status.CANCELING, drop_requested=drop):
         job.refresh_from_db()
         raise SettingsError(
             f"{job.public_id} is {job.get_status_display()} and can no longer be canceled.",
@@ -140,15 +146,20 @@ def job_cancel(*, job: Job, user: User | None, drop: bool) -> None:
     rest = (
         "the collections that the job created will be dropped" if drop else "the rows that the job wrote stay"
     )
-    note(job, f"Canceled by {_name(user)}; {rest}.")
+    note(job, f"Canceled by {user_name(user)}; {rest}.")
     if not job_settle(job=job):
         queue.wake(job, queue.Task.SETTLE)
 
 
-def _cancel_pending(job: Job, user: User | None) -> bool:
+def _cancel_pending(job: Job, user: User | None, *, drop: bool) -> bool:
+    """Cancel a job that waits for a worker. A resumed job that has to drop its collections is not ended here:
+    a worker does that."""
+    if drop and job.collections.filter(target_state__in=CREATED).exists():
+        return False
     if not move(job, Status.CANCELED, only_from=frozenset({Status.PENDING}), ended_at=timezone.now()):
         return False
-    note(job, f"Canceled by {_name(user)} before it started; nothing was written.")
+    rest = "continued; the rows that it wrote stay" if job.resumed_at else "started; nothing was written"
+    note(job, f"Canceled by {user_name(user)} before it {rest}.")
     wake_next_pending()
     return True
 
@@ -182,7 +193,7 @@ def _request_action(job: Job, user: User | None, collection: str, kind: StepKind
             f"{job.public_id} is {job.get_status_display()}; this action needs a Successful job.",
             code="not_finished",
         )
-    _refuse_another_target(job)
+    refuse_another_target(job)
     with transaction.atomic():
         Job.objects.select_for_update().get(pk=job.pk)
         rows = list(job.collections.filter(**({"target": collection} if collection else {})))
@@ -190,11 +201,11 @@ def _request_action(job: Job, user: User | None, collection: str, kind: StepKind
             raise SettingsError(f"This job has no collection “{collection}”.", code="collection_unknown")
         job.steps.filter(collection__in=rows, kind__in=REPLACED_BY[kind]).delete()
         JobStep.objects.bulk_create(JobStep(job=job, collection=row, kind=kind) for row in rows)
-    note(job, f"{ACTION_TITLES[kind]}: requested by {_name(user)}.")
+    note(job, f"{ACTION_TITLES[kind]}: requested by {user_name(user)}.")
     queue.wake(job, queue.Task.POST_MIGRATION)
 
 
-def _refuse_another_target(job: Job) -> None:
+def refuse_another_target(job: Job) -> None:
     """Raise ``SettingsError`` if the target's connection was deleted, or now points to another server."""
     with endpoints.job_target(job) as target:
         if target_key(target) != job.target_key:
@@ -205,7 +216,7 @@ def _refuse_another_target(job: Job) -> None:
             )
 
 
-def _name(user: User | None) -> str:
+def user_name(user: User | None) -> str:
     return user.get_username() if user else "the command line"
 
 

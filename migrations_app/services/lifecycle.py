@@ -7,7 +7,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Min
+from django.db.models import F, Max, Min, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from migrations_app import queue
@@ -23,8 +24,12 @@ from migrations_app.models import (
     StepState,
     TargetState,
 )
+from migrations_app.models.job import MOVING_BEFORE
 from migrations_app.models.status import RUNNING, Stage, Status
 from migrations_app.services.transitions import move
+
+# States of collections that a job may have created.
+CREATED = (TargetState.CREATING, TargetState.CREATED)
 
 
 def job_start(*, job: Job) -> bool:
@@ -40,7 +45,7 @@ def job_start(*, job: Job) -> bool:
             Status.IN_PROGRESS,
             only_from=frozenset({Status.PENDING}),
             stage=Stage.PREPARING,
-            started_at=now,
+            started_at=Coalesce("started_at", Value(now)),
             stage_started_at=now,
         )
 
@@ -70,11 +75,15 @@ def _seconds(job: Job, now: datetime) -> dict[str, Any]:
     """Return the duration of each stage so far; the current stage counts up to ``now``."""
     seconds = dict(job.seconds)
     if job.stage == Stage.MOVING:
-        span = JobSlice.objects.filter(collection__job=job).aggregate(
-            first=Min("first_read_at"), last=Max("last_ack_at")
-        )
+        slices = JobSlice.objects.filter(collection__job=job)
+        if job.resumed_at:
+            slices = slices.filter(first_read_at__gte=job.resumed_at)
+        span = slices.aggregate(first=Min("first_read_at"), last=Max("last_ack_at"))
+        moved = seconds.get(MOVING_BEFORE, 0)
         if span["first"] and span["last"]:
-            seconds[job.stage] = round((span["last"] - span["first"]).total_seconds(), 3)
+            moved += (span["last"] - span["first"]).total_seconds()
+        if moved:
+            seconds[job.stage] = round(moved, 3)
     elif job.stage and job.stage_started_at:
         spent = (now - job.stage_started_at).total_seconds()
         seconds[job.stage] = round(seconds.get(job.stage, 0) + spent, 3)
@@ -143,9 +152,8 @@ def job_is_held(*, job: Job) -> bool:
 
 def to_drop(job: Job) -> Any:
     """The collections that a job in cancellation still has to drop."""
-    created = (TargetState.CREATING, TargetState.CREATED)
     is_requested = job.status == Status.CANCELING and job.drop_requested
-    return job.collections.filter(target_state__in=created) if is_requested else job.collections.none()
+    return job.collections.filter(target_state__in=CREATED) if is_requested else job.collections.none()
 
 
 def needs_cleanup(job: Job) -> bool:

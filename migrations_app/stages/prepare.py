@@ -32,6 +32,8 @@ def prepare(held: HeldJob) -> RunAgain | None:
         endpoints.job_target(job) as target,
         target.obeying(held.stop),
     ):
+        if job.resumed_at is not None and (refusal := services.target_refusal(job, target)) is not None:
+            raise refusal
         if not (step := job.step(StepKind.PREPARE)).is_done:
             _check(held, step, source, target)
         for row in job.collections.order_by("position"):
@@ -45,7 +47,8 @@ def prepare(held: HeldJob) -> RunAgain | None:
 
 def prepare_failed(job: Job, error: FerryError) -> None:
     """Store the error; if nothing was written yet, mark the job as refused."""
-    services.job_note_failure(job=job, error=error, refused=is_untouched(job))
+    is_refused = job.resumed_at is None and is_untouched(job)
+    services.job_note_failure(job=job, error=error, refused=is_refused)
 
 
 def _check(held: HeldJob, step: JobStep, source: Source, target: Target) -> None:

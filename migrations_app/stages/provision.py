@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from migrations_app import services
 from migrations_app.engine.errors import TargetChanged, TargetError
 from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import compile_mapping
@@ -28,6 +29,8 @@ def provision(held: HeldJob, row: JobCollection, source: Source, target: Target)
     Returns ``RunAgain`` if the count needs more time.
     """
     if row.target_state in (TargetState.CREATED, TargetState.EXISTING):
+        if row.job.resumed_at is not None:
+            _refuse_another_writer(row)
         return None
     plan = row.completed
     schema = compile_mapping(plan).target
@@ -43,7 +46,9 @@ def provision(held: HeldJob, row: JobCollection, source: Source, target: Target)
         target.create(schema)
         held.log("info", _created_message(schema))
     _create_partitions(held, plan, target)
-    _set_state(row, TargetState.CREATED)
+    row.target_identity = services.identity_of(target, row.target)
+    row.target_state = TargetState.CREATED
+    row.save(update_fields=("target_identity", "target_state"))
     return None
 
 
@@ -63,8 +68,9 @@ def _append_to(
             return RunAgain(PAUSE_SECONDS)
     _create_partitions(held, plan, target)
     row.count_before = state.rows
+    row.target_identity = services.identity_of(target, row.target)
     row.target_state = TargetState.EXISTING
-    row.save(update_fields=("count_before", "target_state"))
+    row.save(update_fields=("count_before", "target_identity", "target_state"))
     if state.rows is not None:
         held.log("info", f"{row.target} contains {counted(state.rows, 'row')} before this job adds rows.")
     elif is_counted:

@@ -15,14 +15,16 @@ from migrations_app.management.base import ConsoleCommand
 from migrations_app.management.terminal import status_line
 from migrations_app.models import Job
 from migrations_app.reporting.report import job_report
+from migrations_app.services.resume import CHANGEABLE
 
-NOT_BUILT = ("resume", "give-up", "start-over", "retry", "verify")
+NOT_BUILT = ("give-up", "start-over", "retry", "verify")
 MAX_LISTED = 100
+NO_LIMIT = "none"
 
 
 class Command(ConsoleCommand):
     help = (
-        "List, show and cancel jobs; index, load and release their collections; "
+        "List, show, cancel and resume jobs; index, load and release their collections; "
         "show run logs and rejected rows."
     )
     requires_system_checks: list[str] = []
@@ -35,6 +37,8 @@ class Command(ConsoleCommand):
                 action.add_argument("id", help="the id of the job (job-…), or its first characters")
             if name == "cancel":
                 action.add_argument("--drop", action="store_true", help="drop the collections it created")
+            if name == "resume":
+                _add_limits(action)
             action.add_argument("--json", action="store_true", help="JSON on standard output")
         for name in NOT_BUILT:
             action = actions.add_parser(name, add_help=False)
@@ -93,6 +97,12 @@ class Command(ConsoleCommand):
         services.job_cancel(job=job, user=None, drop=options["drop"])
         self._show_state(job, options)
 
+    def resume(self, job: Job, options: dict[str, Any]) -> None:
+        limits = {name: options[name] for name in CHANGEABLE if options[name] is not None}
+        changes = {name: None if value == NO_LIMIT else value for name, value in limits.items()}
+        services.job_resume(job=job, user=None, changes=changes)
+        self._show_state(job, options)
+
     def index(self, job: Job, options: dict[str, Any]) -> None:
         services.job_index(job=job, user=None)
         self._show_state(job, options)
@@ -136,12 +146,29 @@ ACTIONS = {
     "list": (Command.list, "the newest jobs"),
     "show": (Command.show, "one job: status, numbers, error"),
     "cancel": (Command.cancel, "stop a job"),
+    "resume": (Command.resume, "continue a Failed or Canceled job where it stopped"),
     "index": (Command.index, "create the indexes of a Successful job's collections"),
     "load": (Command.load, "load a Successful job's collections"),
     "release": (Command.release, "release a Successful job's collections"),
     "logs": (Command.logs, "the run log"),
     "rejected": (Command.rejected, "the rejected rows, one per line"),
 }
+
+
+def _add_limits(action: CommandParser) -> None:
+    """Add the options of the plan that a resume may change."""
+    action.add_argument(
+        "--max-rejected",
+        type=lambda text: text if text == NO_LIMIT else int(text),
+        metavar="N",
+        help="allow so many rejected rows; none: any number",
+    )
+    action.add_argument(
+        "--max-skipped",
+        type=float,
+        metavar="SHARE",
+        help="allow this share (0 to 1) of the rows of a collection to be rejected or skipped",
+    )
 
 
 def find(public_id: str) -> Job:

@@ -18,6 +18,7 @@ from migrations_app.models import (
     LogEntry,
     RateSample,
     RejectedRow,
+    TargetState,
     Worker,
 )
 from migrations_app.models.status import Stage, Status
@@ -414,3 +415,60 @@ def test_a_collection_shows_its_skipped_collapsed_and_truncated_numbers(viewer):
 
     for words in ("12 skipped", "3 collapsed", "1,234 texts truncated", "5,678 type mismatches"):
         assert words in page
+
+
+# ---------------------------------------------------------------- resume
+
+
+def failed_job(**changes) -> Job:
+    job = make_job(
+        Status.FAILED, error_code="too_many_rejected", error_message="Too many.", ended_at=timezone.now()
+    )
+    Job.objects.filter(pk=job.pk).update(
+        secrets={"source": {"host": "db"}, "target": {"uri": "http://milvus:19530"}}, **changes
+    )
+    job.refresh_from_db()
+    return job
+
+
+def test_a_failed_job_offers_to_resume_with_a_higher_limit(administrator, monkeypatch):
+    job = failed_job(plan=PLAN | {"options": {"max_rejected": 3}})
+    JobSlice.objects.update(rows_rejected=4)
+    url = reverse("job_resume", args=[job.public_id])
+    assert url in text(administrator.get(reverse("job", args=[job.public_id])))
+    page = administrator.get(url)
+    assert page.context["form"]["max_rejected"].value() == 8
+    assert "4 were rejected so far" in text(page)
+    asked = []
+
+    def job_resume(*, job, user, changes):
+        asked.append((user.username, changes))
+
+    monkeypatch.setattr("migrations_app.services.job_resume", job_resume)
+    answer = administrator.post(url, {"max_rejected": "8", "max_skipped": "50"})
+    assert answer.url == reverse("job", args=[job.public_id])
+    assert asked == [("ada", {"max_rejected": 8})]
+
+
+def test_a_limit_that_is_too_low_is_shown_on_its_field(administrator):
+    job = failed_job(plan=PLAN | {"options": {"max_rejected": 3}})
+    JobSlice.objects.update(rows_rejected=4)
+    url = reverse("job_resume", args=[job.public_id])
+    answer = administrator.post(url, {"max_rejected": "3", "max_skipped": "50"})
+    assert answer.status_code == 422
+    assert "at least 4" in answer.context["form"].errors["max_rejected"][0]
+
+
+def test_a_job_that_cannot_be_resumed_says_why(administrator):
+    job = failed_job()
+    job.collections.update(target_state=TargetState.DROPPED)
+    page = text(administrator.get(reverse("job_resume", args=[job.public_id])))
+    assert "cannot be resumed" in page
+    assert "was dropped with its rows" in page
+
+
+def test_a_viewer_cannot_resume(viewer):
+    job = failed_job()
+    url = reverse("job_resume", args=[job.public_id])
+    assert url not in text(viewer.get(reverse("job", args=[job.public_id])))
+    assert viewer.get(url).status_code == viewer.post(url).status_code == 403

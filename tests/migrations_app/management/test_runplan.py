@@ -14,6 +14,7 @@ from django.db import OperationalError
 from migrations_app.models import Connection, Job
 from migrations_app.models.status import Status
 from migrations_app.services import connection_save
+from migrations_app.worker.inline import run_inline
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -230,6 +231,26 @@ def test_jobs_cancels_a_waiting_job(run):
     assert "can no longer be canceled" in err
 
 
+def test_jobs_resume_continues_a_failed_job_with_a_higher_limit(run):
+    fields = [
+        {"source": "id"},
+        {"source": "embedding"},
+        {"source": "title", "type": "VARCHAR", "max_length": 6},
+    ]
+    options = {"max_rejected": 3, "max_skipped": 0.9}
+    run("--inline", collections=[{"source": "books", "fields": fields}], options=options)
+    job = Job.objects.get()
+    assert job.error_code == "too_many_rejected"
+    code, _, err = command("jobs", "resume", job.public_id, "--max-rejected", "-1")
+    assert code == 2
+    assert "max_rejected" in err
+    code, out, _ = command("jobs", "resume", job.public_id, "--max-rejected", "none")
+    assert (code, "Pending" in out) == (0, True)
+    run_inline(job)
+    assert (job.status, job.options.max_rejected) == (Status.SUCCESSFUL, None)
+    assert job.rejected_rows.count() == 90
+
+
 def test_jobs_prints_each_rejected_row_on_its_own_line(run):
     fields = [
         {"source": "id"},
@@ -245,7 +266,7 @@ def test_jobs_prints_each_rejected_row_on_its_own_line(run):
 
 
 @pytest.mark.parametrize("flags", [(), ("--drop", "--yes", "--json")], ids=["bare", "flags"])
-@pytest.mark.parametrize("action", ["resume", "give-up", "start-over", "retry", "verify"])
+@pytest.mark.parametrize("action", ["give-up", "start-over", "retry", "verify"])
 def test_an_action_that_is_not_built_yet_is_refused_by_name(db, action, flags):
     code, _, err = command("jobs", action, *flags, "job-x")
     assert code == 2

@@ -1,0 +1,67 @@
+"""Target of a stopped job: whether its collections are still those that it wrote to."""
+
+from __future__ import annotations
+
+from migrations_app.engine.errors import SettingsError
+from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.targets.base import Target
+from migrations_app.engine.targets.milvus.comparing import differences
+from migrations_app.models import Job, JobCollection, TargetState
+
+WRITTEN = (TargetState.CREATED, TargetState.EXISTING)
+RUN_AGAIN = "Use “Run again”, which starts a new job with the same plan."
+
+
+def target_refusal(job: Job, target: Target) -> SettingsError | None:
+    """Return why the collections that this job has begun to fill cannot take the rest of the rows."""
+    for row in job.collections.filter(target_state__in=WRITTEN).order_by("position"):
+        schema = target.describe(row.target)
+        if schema is None:
+            return SettingsError(
+                f"“{row.target}” no longer exists in the target: the rows that this job wrote are gone.",
+                RUN_AGAIN,
+                code="target_gone",
+            )
+        names = differences(schema, compile_mapping(row.completed).target)
+        if names or _is_another(row, target):
+            detail = f": {', '.join(names)} differ" if names else ""
+            return SettingsError(
+                f"“{row.target}” is no longer the collection that this job wrote to: it was dropped and "
+                f"created again{detail}.",
+                RUN_AGAIN,
+                code="target_recreated",
+            )
+        if (other := _later_writer(row)) is not None:
+            return SettingsError(
+                f"{other.public_id} has written into “{row.target}” since this job stopped.",
+                f"The counts could not be compared any more. {RUN_AGAIN}",
+                code="target_used",
+            )
+    return None
+
+
+def _is_another(row: JobCollection, target: Target) -> bool:
+    now = identity_of(target, row.target)
+    return bool(row.target_identity and now) and row.target_identity != now
+
+
+def identity_of(target: Target, name: str) -> str:
+    """Return what the server gives only to this collection (its id and the time of its creation), or ""."""
+    identity = target.identity(name, ReadContext(target.stop))
+    return identity.unique[:500] if identity else ""
+
+
+def _later_writer(row: JobCollection) -> Job | None:
+    """Return a job that was started after this one ended and wrote into the same collection."""
+    if row.job.ended_at is None:
+        return None
+    others = JobCollection.objects.exclude(job=row.job).filter(
+        target=row.target,
+        target_state__in=WRITTEN,
+        job__target_key=row.job.target_key,
+        job__database=row.job.database,
+        job__started_at__gt=row.job.ended_at,
+    )
+    other = others.select_related("job").first()
+    return other.job if other else None
