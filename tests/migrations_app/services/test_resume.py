@@ -209,7 +209,7 @@ def test_a_connection_that_is_gone_or_points_elsewhere_is_refused(world, finishe
     with pytest.raises(SettingsError, match="no longer points to"):
         services.job_resume(job=Job.objects.get(), user=None)
     save("source", world.settings["source"], source)
-    with memory_database(MemoryDatabase()) as elsewhere:
+    with memory_database(MemoryDatabase(token="another")) as elsewhere:
         save("target", endpoints.plain(elsewhere), ends["target_connection"])
         with pytest.raises(SettingsError, match="no longer points to the server"):
             services.job_resume(job=Job.objects.get(), user=None)
