@@ -11,7 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
-from console import environment
+from console import environment, static_files
 from migrations_app.secret_keys import read_or_generate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -143,6 +143,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    # Adds random bytes to each answer, so that its length does not reveal secrets (BREACH).
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "console.middleware.replace_nul",
@@ -171,18 +173,20 @@ TEMPLATES = [
         },
     }
 ]
-# Widgets may have templates in the folder of all templates.
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+# It uses the templates of this project for widgets, but renders the most frequent widgets without any.
+FORM_RENDERER = "console.form_renderer.ConsoleRenderer"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 # The mapping table sends up to nine controls per field, and PostgreSQL tables have up to 1,600 columns.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 
-STATIC_URL = "/static/"
 # The pictures of the documents are shown on the help pages.
 STATICFILES_DIRS = [BASE_DIR / "static", ("help", BASE_DIR / "docs" / "pictures")]
-# Static files are served directly from the checkout: no build step, no collectstatic.
+# The address of static files changes with their contents, so browsers may keep them for good.
+STATIC_URL = f"/static/{static_files.version(BASE_DIR / 'static', BASE_DIR / 'docs' / 'pictures')}/"
+WHITENOISE_IMMUTABLE_FILE_TEST = static_files.is_immutable
+# Files are served from the checkout, unless the web server could make compressed copies when it started.
 WHITENOISE_USE_FINDERS = True
 
 LOGIN_URL = "login"

@@ -1,13 +1,15 @@
 """Health check and middleware: /healthz, security headers, required login, NUL characters, static files."""
 
+import brotli
 import pytest
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.staticfiles import finders
 from django.db import connection
 from django.http import JsonResponse
 from django.test import Client
 from django.urls import path
 
-from console import health
+from console import health, static_files
 
 
 @pytest.mark.django_db
@@ -80,11 +82,29 @@ def test_a_nul_character_which_postgresql_cannot_store_arrives_as_the_replacemen
 
 @pytest.mark.django_db
 def test_static_files_are_served_from_the_checkout_with_debug_off(client: Client, settings):
-    from django.contrib.staticfiles import finders
-
     assert settings.DEBUG is False
     names = [name for finder in finders.get_finders() for name, _ in finder.list([]) if name.endswith(".css")]
-    answer = client.get(f"/static/{names[0]}")
+    answer = client.get(settings.STATIC_URL + names[0])
     assert answer.status_code == 200
+    assert "immutable" in answer["Cache-Control"]
     assert b"".join(answer)
     answer.close()
+
+
+def test_static_files_are_compressed_once_and_again_after_an_update(tmp_path, settings, monkeypatch):
+    style, made = tmp_path / "here" / "a.css", tmp_path / "made"
+    style.parent.mkdir()
+    settings.STATICFILES_DIRS = [style.parent]
+    monkeypatch.setattr(finders, "get_finders", lambda: [finders.FileSystemFinder()])
+    for version, text in (("1", "p { top: 0 }" * 50), ("1", "unseen"), ("2", "p { top: 1px }" * 50)):
+        style.write_text(text)
+        assert static_files.compress(made, version)
+        assert (made / "a.css").read_text() == text or text == "unseen"
+        assert brotli.decompress((made / "a.css.br").read_bytes()) == (made / "a.css").read_bytes()
+    assert not static_files.compress(style / "not a folder", "1")
+
+
+@pytest.mark.django_db
+def test_pages_are_compressed(client: Client):
+    answer = client.get("/login/", headers={"Accept-Encoding": "gzip"})
+    assert answer["Content-Encoding"] == "gzip"
