@@ -1,6 +1,7 @@
-"""Form renderer: writes the controls that occur by the hundred (inputs, checkboxes, selects) without templates.
+"""Form renderer: writes the most frequent controls (inputs, checkboxes, selects) without templates.
 
-The HTML is that of Django's own templates (without empty lines), which take ten times as long. All others are rendered by them.
+The HTML is that of Django's own templates without empty lines, which take ten times as long. They render all
+other controls.
 """
 
 from __future__ import annotations
