@@ -131,9 +131,9 @@ def _left_note(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str:
 def _length_note(row: FieldRow) -> str:
     parts = []
     if row.source.longest_bytes is not None and row.settings.max_length:
-        parts.append(f"longest in the sample: {number(row.source.longest_bytes)}")
+        parts.append(f"longest in the sample: {counted(row.source.longest_bytes, 'byte')}")
     if row.source.longest_items is not None and row.settings.max_capacity:
-        parts.append(f"most items in the sample: {number(row.source.longest_items)}")
+        parts.append(f"longest list in the sample: {counted(row.source.longest_items, 'item')}")
     if row.source.is_sampled and not row.source.opened_from:
         parts.append("types seen in a sample only")
     note = row.choice.note.rstrip(".") if row.choice else ""

@@ -13,19 +13,13 @@ from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import TypeChoice
 from migrations_app.engine.model.target_schema import META
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.planning.type_choices import (
-    MIN_CAPACITY,
-    UNSEEN_CAPACITY,
-    UNSEEN_LENGTH,
-    head_room,
-)
 
 NO_DEFAULT = frozenset({MilvusType.JSON, MilvusType.ARRAY})
 
 
 def complete_added_field(field: FieldPlan, capabilities: Capabilities) -> FieldPlan:
-    """Return an added field with its sizes filled in. If the target cannot store a default for the field, the
-    default becomes ``fill_null``, which is only written into the rows."""
+    """Return an added field with its limits filled in: the highest of Milvus. If the target cannot store a
+    default for the field, the default becomes ``fill_null``, which is only written into the rows."""
     choice = written_choice(field)
     if choice is None:
         return field
@@ -36,11 +30,9 @@ def complete_added_field(field: FieldPlan, capabilities: Capabilities) -> FieldP
     if field.nullable is None:
         update["nullable"] = field.default is None and field.fill_null is None and capabilities.nullable
     if MilvusType.VARCHAR in (kind, choice.spec.element_type) and field.max_length is None:
-        size = len(field.default.encode(errors="replace")) if isinstance(field.default, str) else None
-        update["max_length"] = head_room(size, UNSEEN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH)
+        update["max_length"] = MAX_LENGTH
     if kind is MilvusType.ARRAY and field.max_capacity is None:
-        size = len(field.default) if isinstance(field.default, list) else None
-        update["max_capacity"] = head_room(size, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
+        update["max_capacity"] = MAX_CAPACITY
     return field.model_copy(update=update)
 
 

@@ -29,14 +29,8 @@ from migrations_app.engine.planning.index_defaults import default_indexes
 from migrations_app.engine.planning.overrides import included, overridden
 from migrations_app.engine.planning.target_names import default_target, rest_names, target_names
 from migrations_app.engine.planning.type_choices import (
-    MIN_CAPACITY,
-    MIN_LENGTH,
-    UNSEEN_CAPACITY,
-    UNSEEN_LENGTH,
     choice_of,
-    head_room,
     joined_key,
-    joined_length,
     key_choices,
     left_out,
     lists_in_sample,
@@ -74,7 +68,7 @@ def complete(
             "fields": fields,
             "override": False,
             "key_name": keyed.key_name or (_key_name(keyed, fields, rest) if keyed.makes_key else None),
-            "key_max_length": _key_length(keyed, schema)
+            "key_max_length": MAX_LENGTH
             if keyed.key_max_length is None and keyed.is_joined
             else keyed.key_max_length,
             "indexes": default_indexes(keyed, fields, schema, capabilities),
@@ -182,7 +176,9 @@ class _FieldCompleter:
 
     def _loses_lists(self, spec: TypeSpec, source: SourceField) -> bool:
         lists, _ = lists_in_sample(self.schema.sample, source)
-        return spec.type is MilvusType.JSON and self.capabilities.json_objects_only and lists > 0
+        is_array = any(choice.spec.type is MilvusType.ARRAY for choice in source.choices)
+        has_lists = lists > 0 or (is_array and not source.opened_from)
+        return spec.type is MilvusType.JSON and self.capabilities.json_objects_only and has_lists
 
     def _is_nullable(self, target: str, source: SourceField, spec: TypeSpec) -> bool:
         if self._is_searched(target) and not self.capabilities.full_text_null:
@@ -200,19 +196,17 @@ class _FieldCompleter:
         return self.collection.is_kept_key(source.name) or target == self.collection.partition_key
 
     def _parameters(self, spec: TypeSpec, source: SourceField) -> dict[str, Any]:
+        """Return the parameters of a type. A limit that the source does not declare is the highest of Milvus,
+        whatever the sample shows: it costs nothing there, and a lower one rejects the rows above it."""
         element = spec.element_type
         texts = MilvusType.VARCHAR in (spec.type, element)
-        # For a document key, only the values in the sample are known.
-        least = UNSEEN_LENGTH if source.opened_from else MIN_LENGTH
-        length = spec.max_length or head_room(source.longest_bytes, least, UNSEEN_LENGTH, MAX_LENGTH)
-        items = head_room(source.longest_items, MIN_CAPACITY, UNSEEN_CAPACITY, MAX_CAPACITY)
         dim = spec.dim or (sampled_dim(self.schema.sample, source.name) if spec.type.is_vector else None)
         return {
             "type": spec.type.value,
             "element_type": _value(element),
             "dim": dim,
-            "max_length": length if texts else None,
-            "max_capacity": spec.max_capacity or items if spec.type is MilvusType.ARRAY else None,
+            "max_length": (spec.max_length or MAX_LENGTH) if texts else None,
+            "max_capacity": (spec.max_capacity or MAX_CAPACITY) if spec.type is MilvusType.ARRAY else None,
         }
 
 
@@ -273,10 +267,6 @@ def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], rest: Set
     taken = {name for field in fields for name in (field.target, field.as_) if name} | rest
     taken |= {full_text.output for full_text in collection.full_text}
     return new_key_name(taken)
-
-
-def _key_length(collection: CollectionPlan, schema: CollectionSchema) -> int:
-    return joined_length(schema.field(column) for column in collection.key_columns)
 
 
 def _with_defaults(field: FieldPlan, defaults: dict[str, Any]) -> FieldPlan:

@@ -48,15 +48,17 @@ def choices_of(values: Sequence[Any]) -> tuple[TypeChoice, ...]:
     """Return the types for plain values that are not None, the proposed one first.
 
     These are the types that can hold all the values. If there is none, they are those that can hold more than
-    half of them. JSON comes last.
+    half of them. JSON comes last, but before ARRAY: a list in another row may have a null in it.
     """
     if not values:
         return tuple(map(TypeChoice, (_TEXT, _WHOLE, _NUMBER, _BOOLEAN, _JSON)))
     fitting = {spec: sum(fits(value, spec) for value in values) for spec in _candidates(values)}
     whole = [TypeChoice(spec) for spec, count in fitting.items() if count == len(values)]
     most = [TypeChoice(spec) for spec, count in fitting.items() if 2 * count > len(values)]
-    needs_json = not whole or whole[0].spec.type is T.ARRAY
-    return (*(whole or most), *((TypeChoice(_JSON),) if needs_json else ()))
+    fitting_types = whole or most
+    if any(choice.spec.type is T.ARRAY for choice in fitting_types):
+        return (TypeChoice(_JSON), *fitting_types)
+    return (*fitting_types, *(() if whole else (TypeChoice(_JSON),)))
 
 
 def _candidates(values: Sequence[Any]) -> list[TypeSpec]:

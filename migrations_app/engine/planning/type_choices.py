@@ -9,13 +9,8 @@ import pyarrow.compute as pc
 
 from migrations_app.engine.log import counted
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.types import INTEGER_TYPES, KEY_TYPES, MilvusType, TypeSpec
-
-# Sizes of fields: the smallest default, and the default if the sample has no value.
-MIN_LENGTH, UNSEEN_LENGTH = 64, 1_024
-MIN_CAPACITY, UNSEEN_CAPACITY = 16, 256
 
 
 def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: int = 0) -> dict[str, str]:
@@ -114,26 +109,6 @@ def why_auto_id(schema: CollectionSchema, capabilities: Capabilities) -> str:
         f"“{field.name}” is not declared unique, so Auto ID is proposed: choose “{field.name}” as the key to "
         "keep it."
     )
-
-
-def joined_length(fields: Iterable[SourceField | None]) -> int:
-    """Return a limit in bytes for a key joined from ``fields``, well above the longest in the sample."""
-    seen = (field.longest_bytes if field else None for field in fields)
-    longest = sum(head_room(size, MIN_LENGTH, UNSEEN_LENGTH, MAX_LENGTH) for size in seen)
-    return min(round_up(longest), MAX_LENGTH)
-
-
-def head_room(seen: int | None, least: int, unseen: int, most: int) -> int:
-    """Return a round limit well above the largest value seen: twice that value, rounded up to a power of two,
-    but between ``least`` and ``most``. ``unseen`` is the limit if no value was seen."""
-    if seen is None:
-        return unseen
-    return min(max(round_up(2 * seen), least), most)
-
-
-def round_up(number: int) -> int:
-    """Return the smallest power of two that is not below ``number``."""
-    return 1 << max(0, number - 1).bit_length()
 
 
 def sampled_dim(sample: pa.RecordBatch | None, name: str) -> int | None:

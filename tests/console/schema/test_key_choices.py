@@ -113,7 +113,7 @@ def joined(table: MappingTable, *names: str) -> MappingTable:
 def test_several_fields_are_joined_in_the_order_they_are_picked(proposed: MappingTable) -> None:
     table = joined(proposed, "created", "id")
     assert table.plan.key == ["created", "id"]
-    assert (table.plan.key_name, table.plan.key_max_length) == ("auto_id", 2048)
+    assert (table.plan.key_name, table.plan.key_max_length) == ("auto_id", 65_535)
     assert [(row.name, row.part) for row in table.rows(EVERYTHING) if row.part] == [("id", 2), ("created", 1)]
     assert {plan_field(table, name).target for name in ("created", "id")} == {"created", "id"}
     assert of_all([table], FACTS) == [[]]
@@ -165,7 +165,7 @@ def test_a_joined_key_has_a_default_name_and_length_unless_they_were_chosen(prop
 def test_a_key_length_that_is_not_a_number_is_a_problem(proposed: MappingTable) -> None:
     table = changed(joined(proposed, "created", "id"), key_max_length="long")
     (problem,) = of_all([table], FACTS)[0]
-    assert (problem.field, table.plan.key_max_length) == ("key_name", 2048)
+    assert (problem.field, table.plan.key_max_length) == ("key_name", 65_535)
 
 
 def test_the_auto_id_field_can_be_renamed(proposed: MappingTable) -> None:

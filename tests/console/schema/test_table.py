@@ -37,8 +37,8 @@ def test_without_nullable_fields_columns_go_into_the_dynamic_field_and_can_becom
     assert plan_field(table, "created").dynamic
     table = changed(table, OLD_MILVUS, created__on_null="reject", tags__on_null="fill", tags__fill_null="[]")
     created, tags = plan_field(table, "created"), plan_field(table, "tags")
-    assert (created.dynamic, created.target, created.max_length) == (False, "created", 64)
-    assert (tags.fill_null, tags.max_length, tags.max_capacity) == ([], 64, 16)
+    assert (created.dynamic, created.target, created.max_length) == (False, "created", 65_535)
+    assert (tags.fill_null, tags.max_length, tags.max_capacity) == ([], 65_535, 4096)
     assert of_all([table], replace(FACTS, capabilities=OLD_MILVUS)) == [[]]
 
 
@@ -70,7 +70,7 @@ def test_a_new_type_gets_its_own_lengths_and_loses_the_values_of_the_old_type(pr
     created = plan_field(table, "created")
     assert (created.type, created.max_length, created.default) == ("INT64", None, None)
     table = changed(table, created__type="VARCHAR")
-    assert plan_field(table, "created").max_length == 64
+    assert plan_field(table, "created").max_length == 65_535
     table = changed(table, tags__type="JSON")
     tags = plan_field(table, "tags")
     assert (tags.type, tags.element_type, tags.max_capacity, tags.max_length) == ("JSON", None, None, None)

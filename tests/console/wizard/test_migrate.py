@@ -56,7 +56,7 @@ def test_a_note_of_the_check_is_shown_once(web: Client, ready: Draft, monkeypatc
     (line,) = web.get(url("migrate", ready)).context["checks"]
     assert (line["label"], line["url_label"]) == ("note", "Show")
     assert line["text"].startswith("books: The longest “title” in the sample has 900 bytes")
-    assert line["text"].endswith(" Raise it to 1,024.")
+    assert line["text"].endswith(" Raise it to 65,535.")
 
 
 def test_a_double_click_makes_one_job(web: Client, ready: Draft) -> None:

@@ -12,7 +12,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema, SourceFi
 from migrations_app.engine.model.types import SPARSE, MilvusType, TypeSpec
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.target_names import default_targets
-from migrations_app.engine.planning.type_choices import head_room, is_declared_unique, left_out
+from migrations_app.engine.planning.type_choices import is_declared_unique, left_out
 from migrations_app.engine.preflight import check_collection
 from tests.kit.plans import default_plan
 
@@ -134,7 +134,7 @@ def test_a_key_of_several_columns_is_joined_if_the_source_says_so(unique):
     key = SourceKey(("namespace", "id"), unique, is_joined=True)
     described = replace(schema(NAMESPACE, NUMBERED, VECTOR), key=key)
     plan = default_plan(described, NEW)
-    assert (plan.key, plan.key_name, plan.key_max_length) == (["namespace", "id"], "auto_id", 2048)
+    assert (plan.key, plan.key_name, plan.key_max_length) == (["namespace", "id"], "auto_id", 65_535)
     assert [f.source for f in plan.fields] == ["namespace", "id", "v"]
     assert check_collection(plan, described, NEW) == ()
     assert is_declared_unique(described, plan.key_columns) is unique
@@ -234,7 +234,7 @@ def test_a_joined_key_has_a_name_and_a_length_and_its_parts_stay_fields():
     tenant = field("tenant", T.VARCHAR, can_be_key=True, longest_bytes=40, nullable=False)
     plan = completed({"key": ["tenant", "id"]}, replace(ID, longest_bytes=3), tenant, VECTOR)
     assert [f.source for f in plan.fields] == ["id", "tenant", "v"]
-    assert (plan.key_name, plan.key_max_length) == ("auto_id", 256)
+    assert (plan.key_name, plan.key_max_length) == ("auto_id", 65_535)
     assert field_of(plan, "tenant").nullable
 
 
@@ -264,16 +264,11 @@ def test_the_type_is_the_first_choice_that_the_target_supports():
     assert field_of(proposed(ID, half, capabilities=OLD), "h").type == "FLOAT_VECTOR"
 
 
-@pytest.mark.parametrize(
-    ("seen", "length"),
-    [(None, 1024), (0, 64), (1, 64), (32, 64), (33, 128), (231, 512), (11_302, 32_768), (70_000, 65_535)],
-)
-def test_the_length_of_a_text_leaves_room_above_the_longest_value_seen(seen, length):
-    assert field_of(proposed(ID, VECTOR, field("t", T.VARCHAR, longest_bytes=seen)), "t").max_length == length
-
-
-def test_head_room_is_never_less_than_the_size_seen():
-    assert all(head_room(n, 64, 1024, 65_535) >= n for n in range(0, 65_536, 7))
+@pytest.mark.parametrize("seen", [None, 0, 1, 231, 70_000])
+@pytest.mark.parametrize("use", [{}, {"key": "t"}, {"partition_key": "t"}])
+def test_the_sample_decides_no_limit_of_a_text(seen, use):
+    text = field("t", T.VARCHAR, longest_bytes=seen, nullable=False, can_be_key=True)
+    assert field_of(completed(use, ID, VECTOR, text), "t").max_length == 65_535
 
 
 def test_a_length_declared_by_the_type_is_kept():
@@ -284,7 +279,12 @@ def test_a_length_declared_by_the_type_is_kept():
 def test_an_array_gets_capacity_and_element_length():
     tags = field("a", TypeSpec(T.ARRAY, element_type=T.VARCHAR), longest_bytes=5, longest_items=9)
     got = field_of(proposed(ID, VECTOR, tags), "a")
-    assert (got.type, got.element_type, got.max_capacity, got.max_length) == ("ARRAY", "VARCHAR", 32, 64)
+    assert (got.type, got.element_type, got.max_capacity, got.max_length) == (
+        "ARRAY",
+        "VARCHAR",
+        4096,
+        65_535,
+    )
 
 
 def test_a_sparse_vector_gets_no_dimension_from_the_sample():

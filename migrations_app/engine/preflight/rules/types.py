@@ -10,7 +10,7 @@ from migrations_app.engine.milvus.capabilities import MAX_DIM
 from migrations_app.engine.model.key_paths import parse_path
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.types import ELEMENT_TYPES, MilvusType, TypeSpec
-from migrations_app.engine.planning.type_choices import key_choices, round_up
+from migrations_app.engine.planning.type_choices import key_choices
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 MIN_DIM = 2
@@ -225,8 +225,8 @@ def _too_small(
     fixes, hint = [], "The limit of the existing collection cannot be raised."
     if most is not None:
         hint = f"Milvus allows at most {most:,}."
-        if limit < (enough := min(round_up(seen), most)):
-            fixes, hint = ([Fix(f"Raise to {enough:,}", option, str(enough))], f"Raise it to {enough:,}.")
+        if limit < most:
+            fixes, hint = ([Fix(f"Raise to {most:,}", option, str(most))], f"Raise it to {most:,}.")
     yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
 
 

@@ -95,25 +95,32 @@ def _field(column: PostgresColumn, lengths: Lengths, metric: ColumnMetric) -> So
 
 
 def _choices(column: PostgresColumn, lengths: Lengths) -> tuple[TypeChoice, ...]:
-    """The type choices of a column. JSON comes before ARRAY if some sampled values do not fit an ARRAY."""
+    """The type choices of a column. JSON, which can hold every array, comes before ARRAY unless all rows were
+    looked at and each of their arrays fits an ARRAY."""
     choices = tuple(choice_of(column, reading) for reading in readings_of(column))
     note = _array_note(lengths)
     if not note or not choices or choices[0].spec.type is not MilvusType.ARRAY:
         return choices
     array, *others = choices
-    return (*others, replace(array, note=note))
+    return (*others, replace(array, note=f"{note} {array.note}".strip()))
 
 
 def _array_note(lengths: Lengths) -> str:
+    rows = "rows" if lengths.is_complete else "sampled rows"
     if lengths.odd_arrays:
         return (
-            f"{lengths.odd_arrays:,} of the sampled rows have a NULL element or more than one dimension: "
+            f"{lengths.odd_arrays:,} of the {rows} have a NULL element or more than one dimension: "
             "as ARRAY they are rejected."
         )
     if (lengths.longest_items or 0) > MAX_CAPACITY:
         return (
-            f"An array in the sample has {lengths.longest_items:,} elements; "
+            f"The longest array in the {rows} has {lengths.longest_items:,} elements; "
             f"Milvus takes at most {MAX_CAPACITY:,}."
+        )
+    if not lengths.is_complete:
+        return (
+            "Not all rows were looked at: a row with a NULL element or more than one dimension is rejected "
+            "as ARRAY."
         )
     return ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, LiteralString
 
@@ -31,6 +31,9 @@ SAMPLE_SECONDS = 5
 SAMPLE_PAGES = 500
 # If the pages that are read contain fewer rows that meet the condition, the first such rows are the sample.
 _FEW_ROWS = 100
+# All arrays of a table with up to this many pages (160 MB) are looked at, if it takes no longer than this.
+WHOLE_PAGES = 20_000
+WHOLE_SECONDS = 3
 _SHOWN = 3
 _SHOWN_CHARACTERS = 60
 _SHOWN_NUMBERS = 2
@@ -42,11 +45,13 @@ class Lengths:
 
     ``longest_bytes`` is the size of the longest text or array element, ``longest_items`` the largest number
     of array elements, ``odd_arrays`` the number of arrays with a NULL element or more than one dimension.
+    ``is_complete``: the last two are those of all rows.
     """
 
     longest_bytes: int | None = None
     longest_items: int | None = None
     odd_arrays: int = 0
+    is_complete: bool = False
 
 
 def _bytes(text: LiteralString) -> LiteralString:
@@ -66,7 +71,8 @@ _ARRAY: tuple[LiteralString, ...] = (
 
 
 def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Lengths], tuple[str, ...]]:
-    """Return the lengths by column, from up to ``SAMPLE_ROWS`` rows, and a note if it took too long."""
+    """Return the lengths by column, from up to ``SAMPLE_ROWS`` rows, and a note if it took too long. The
+    arrays of a small table are looked at in all rows."""
     aggregates = {column.name: parts for column in relation.columns if (parts := length_aggregates(column))}
     if not aggregates:
         return {}, ()
@@ -77,12 +83,38 @@ def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Len
                 ((rows, *row),) = cursor.execute(_statement(relation, aggregates, draw.rows)).fetchall()
                 if not draw.is_part or rows >= _FEW_ROWS:
                     break
+            is_complete = not draw.is_part and rows < SAMPLE_ROWS
     except SourceError as error:
         if not is_timeout(error):
             raise
         return {}, (f"Measuring the longest values of the {relation} took too long: check each max_length.",)
     values = iter(row)
-    return {name: Lengths(*islice(values, len(parts))) for name, parts in aggregates.items()}, ()
+    lengths = {name: Lengths(*islice(values, len(parts))) for name, parts in aggregates.items()}
+    if is_complete:
+        return {name: replace(found, is_complete=True) for name, found in lengths.items()}, ()
+    return lengths | _whole_arrays(session, relation, lengths), ()
+
+
+def _whole_arrays(session: Session, relation: Relation, sampled: dict[str, Lengths]) -> dict[str, Lengths]:
+    """Return the lengths of the array columns with what all rows of a small table show about them; nothing if
+    the table is large or has no such column."""
+    arrays = {
+        c.name: _ARRAY for c in relation.columns if (r := readings_of(c)) and r[0].type is MilvusType.ARRAY
+    }
+    if not arrays or not 0 < relation.pages <= WHOLE_PAGES:
+        return {}
+    try:
+        with session.query(str(relation), WHOLE_SECONDS) as connection:
+            cursor = connection.cursor(row_factory=tuple_row)
+            ((_, *row),) = cursor.execute(_statement(relation, arrays, relation.rows)).fetchall()
+    except SourceError as error:
+        if not is_timeout(error):
+            raise
+        return {}
+    return {
+        name: Lengths(sampled[name].longest_bytes, most_items, odd_arrays, is_complete=True)
+        for name, most_items, odd_arrays in zip(arrays, row[::2], row[1::2], strict=True)
+    }
 
 
 def length_aggregates(column: PostgresColumn) -> tuple[LiteralString, ...]:

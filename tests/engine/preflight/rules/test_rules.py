@@ -187,12 +187,12 @@ def test_a_parameter_out_of_its_range_is_refused(source, written, code, option):
 @pytest.mark.parametrize(
     ("source", "written", "fixes"),
     [
-        (field("t", T.VARCHAR, longest_bytes=11_302), {"max_length": 8192}, ["16384"]),
+        (field("t", T.VARCHAR, longest_bytes=11_302), {"max_length": 8192}, ["65535"]),
         (field("t", T.VARCHAR, longest_bytes=70_000), {"max_length": 65_535}, []),
         (
             field("t", TypeSpec(T.ARRAY, element_type=T.INT8), longest_items=9),
             {"max_capacity": 8},
-            ["16"],
+            ["4096"],
         ),
     ],
 )

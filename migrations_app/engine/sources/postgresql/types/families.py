@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import LiteralString
 
+from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.source_schema import TypeChoice
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec
 from migrations_app.engine.sources.postgresql.types.arrays import ARRAYS
@@ -44,6 +45,22 @@ LEFT_OUT: dict[str, str] = {
     "money": "Its text depends on the server's language. To move it, read a view that casts it to numeric.",
 }
 _LENGTH_HEADER = 4
+# The most bytes of a text that PostgreSQL writes for a type. A name and a label of an enum have at most 63
+# bytes in the encoding of the database.
+_MOST_BYTES: dict[str, int] = {
+    "uuid": 36,
+    "enum": 4 * 63,
+    "name": 4 * 63,
+    "date": 13,
+    "time": 15,
+    "timetz": 24,
+    "timestamp": 32,
+    "timestamptz": 32,
+    "inet": 43,
+    "cidr": 43,
+    "macaddr": 17,
+    "macaddr8": 23,
+}
 
 
 def readings_of(column: PostgresColumn) -> tuple[Reading, ...]:
@@ -100,10 +117,29 @@ def choice_of(column: PostgresColumn, reading: Reading) -> TypeChoice:
     """Return the type choice that the mapping page offers for a reading."""
     has_dim = reading.type.is_vector and reading.type is not MilvusType.SPARSE_FLOAT_VECTOR
     dim = column.typmod if has_dim and column.typmod > 0 else None
-    spec = TypeSpec(reading.type, dim, element_type=reading.element)
+    is_text = MilvusType.VARCHAR in (reading.type, reading.element)
+    length = _most_bytes(column) if is_text else None
+    spec = TypeSpec(
+        reading.type, dim, length if length and length <= MAX_LENGTH else None, element_type=reading.element
+    )
     choice = TypeChoice(spec, reading.note, is_distinct=reading.is_distinct)
-    if column.family in ("varchar", "bpchar") and column.typmod > _LENGTH_HEADER:
-        characters = column.typmod - _LENGTH_HEADER
-        limit = f"Declared for {characters:,} characters: at most {4 * characters:,} bytes."
+    if is_text and (characters := _declared_characters(column)):
+        limit = f"Declared for {characters:,} characters: at most {length:,} bytes."
         return replace(choice, note=f"{limit} {reading.note}".strip())
     return choice
+
+
+def _declared_characters(column: PostgresColumn) -> int | None:
+    """The ``n`` of a ``varchar(n)`` or ``char(n)``, or of the elements of an array of them."""
+    is_limited = column.family.removesuffix("[]") in ("varchar", "bpchar")
+    return column.typmod - _LENGTH_HEADER if is_limited and column.typmod > _LENGTH_HEADER else None
+
+
+def _most_bytes(column: PostgresColumn) -> int | None:
+    """The most bytes that the type of a text, or of the elements of an array, allows; None if unlimited."""
+    item = column.family.removesuffix("[]")
+    if characters := _declared_characters(column):
+        return 4 * characters
+    if item in ("bit", "varbit"):
+        return column.typmod if column.typmod > 0 else None
+    return _MOST_BYTES.get(item)
