@@ -4,9 +4,11 @@ from django.urls import include, path
 
 VIEWS = (
     "wizard.views",
+    "wizard.opened_views",
     "schema.views",
     "connections.views",
     "jobs.views",
+    "jobs.again_views",
     "accounts.views",
     "help.views",
     "health",

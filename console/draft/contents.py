@@ -15,6 +15,7 @@ from migrations_app.models import Draft
 
 TABLES = "tables"  # in the state: the mapping table of each collection that was ever selected, by source name
 LISTING = "listing"  # in the state: the collections of the source when the selection page was last opened
+OPENED = "opened"  # in the state: the plan of a job or of a file, until its connections are chosen
 TARGET = "target"  # in the state: the facts about the target
 DEFAULT_DATABASE = "default"
 

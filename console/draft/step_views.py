@@ -41,6 +41,8 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
             draft = draft_of(pk)
             if draft.job is not None:
                 return redirect("job", draft.job.public_id)
+            if contents.OPENED in draft.state:  # its connections are not chosen yet
+                return redirect("wizard_opened", pk)
             if not contents.progress(draft).may_enter(step):
                 furthest = contents.step(draft)
                 messages.info(request, f"Complete “{furthest.title}” first.")

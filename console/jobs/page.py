@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from console.jobs import wording
 from console.permissions import is_administrator
-from migrations_app.models import Job, LogEntry
+from migrations_app.models import Job, LogEntry, TargetState
 from migrations_app.models.job import PAUSED
 from migrations_app.models.status import Status
 from migrations_app.reporting.report import (
@@ -75,6 +75,10 @@ def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
         "is_live": job.is_live or _is_finishing(job),
         "can_cancel": job.can_cancel,
         "can_resume": job.status in RESUMABLE and may_edit,
+        "can_run_again": job.is_ended and may_edit,
+        "is_trial": job.is_trial,
+        "can_move_everything": job.is_trial and job.is_ended and may_edit,
+        "trial_collections": _trial_collections(job) if may_edit else [],
         "written_text": wording.written_text(job, written_by(job)),
         "note": _note(job),
     }
@@ -86,6 +90,13 @@ def _elapsed_seconds(job: Job) -> float | None:
         return None
     paused = float(job.seconds.get(PAUSED, 0))
     return ((job.ended_at or timezone.now()) - job.started_at).total_seconds() - paused
+
+
+def _trial_collections(job: Job) -> list[str]:
+    """Return the names of the collections that an ended trial created, and that are not dropped."""
+    if not (job.is_trial and job.is_ended):
+        return []
+    return list(job.collections.filter(target_state=TargetState.CREATED).values_list("target", flat=True))
 
 
 def _is_finishing(job: Job) -> bool:

@@ -19,7 +19,6 @@ from console.commands import manage_command
 from console.http import ConsoleRequest
 from console.jobs import list as jobs_list
 from console.jobs import page as job_page
-from console.jobs import resume
 from console.jobs.wording import kind_title
 from console.jobs.worker_notice import no_worker_notice
 from console.permissions import administrator_required, is_administrator
@@ -168,24 +167,6 @@ def job_cancel(request: ConsoleRequest, public_id: str) -> HttpResponse:
     return render(request, f"jobs/cancel.html{fragment}", context)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@administrator_required
-def job_resume(request: ConsoleRequest, public_id: str) -> HttpResponse:
-    job = _job(public_id)
-    form = resume.form_of(job, request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            services.job_resume(job=job, user=request.user, changes=form.changes())
-        except FerryError as error:
-            form.refuse(error)
-        else:
-            messages.success(request, "The job continues where it stopped.")
-            return redirect("job", public_id)
-    context = resume.context(job, form)
-    fragment = "#dialog" if request.htmx and request.method != "POST" else ""
-    return render(request, f"jobs/resume.html{fragment}", context, status=422 if form.errors else 200)
-
-
 def _action(service: Callable[..., Any], sentence: str) -> Callable[..., HttpResponse]:
     """Return a view that requests an action on the collections of a finished job."""
 
@@ -213,7 +194,6 @@ urlpatterns = [
     path("jobs/<str:public_id>/rejected/", job_rejected, name="job_rejected"),
     path("jobs/<str:public_id>/rejected/download/", job_rejected_download, name="job_rejected_download"),
     path("jobs/<str:public_id>/cancel/", job_cancel, name="job_cancel"),
-    path("jobs/<str:public_id>/resume/", job_resume, name="job_resume"),
     path(
         "jobs/<str:public_id>/index/",
         _action(services.job_index, "The indexes are being created."),

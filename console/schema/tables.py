@@ -6,7 +6,7 @@ when the collection is selected again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from console.draft import contents
@@ -49,13 +49,13 @@ def select(draft: Draft, wanted: Selection) -> Draft:
     same = {name for name, table in known.items() if table.plan.select == wanted[name]}
     schemas = {name: known[name].schema for name in same}
     if len(same) < len(wanted):
-        schemas |= _described(draft, [plan for name, plan in plans.items() if name not in same])
+        schemas |= described(draft, [plan for name, plan in plans.items() if name not in same])
     targets = default_targets(schemas[name] for name in wanted)
     selected = []
     for name, plan in plans.items():
         with_target = plan.model_copy(update={"target": targets[name]})
         selected.append(_for_target(known.get(name), schemas[name], facts, with_target))
-    return _save(draft, selected)
+    return save(draft, selected)
 
 
 def selections(draft: Draft) -> dict[str, dict[str, Any]]:
@@ -90,7 +90,7 @@ class DescribeFailed(FerryError):
         self.collection = collection
 
 
-def _described(draft: Draft, plans: Iterable[CollectionPlan]) -> dict[str, CollectionSchema]:
+def described(draft: Draft, plans: Iterable[CollectionPlan]) -> dict[str, CollectionSchema]:
     connection, schemas = draft.source_connection, {}
     with endpoints.open_source(connection.kind, connection.settings) as source:
         for plan in plans:
@@ -140,7 +140,7 @@ def of(draft: Draft) -> list[MappingTable]:
 
 def store(draft: Draft, changed: MappingTable) -> Draft:
     """Save one table; the others do not change."""
-    return _save(draft, [changed if s.schema.name == changed.schema.name else s for s in of(draft)])
+    return save(draft, [changed if s.schema.name == changed.schema.name else s for s in of(draft)])
 
 
 def with_source_options(draft: Draft, before: MappingTable, changed: MappingTable) -> MappingTable:
@@ -150,7 +150,7 @@ def with_source_options(draft: Draft, before: MappingTable, changed: MappingTabl
     assert facts is not None
     if plan.source_options == before.plan.source_options:
         return changed
-    schema = _described(draft, [plan])[plan.source]
+    schema = described(draft, [plan])[plan.source]
     return schema_changes.redescribed(changed, schema, plan, facts.capabilities)
 
 
@@ -166,12 +166,13 @@ def with_existing(draft: Draft, before: MappingTable, changed: MappingTable) -> 
     if plan.if_exists == "error" or plan.target not in facts.taken:
         existing = None
     elif existing is None or existing.schema.name != plan.target:
-        existing = _existing(draft, plan.target or "")
+        existing = existing_of(draft, plan.target or "", contents.chosen(draft))
     was_added_to = before.added_to is not None and before.added_to.name == plan.target
     return table_defaults.with_existing(changed, existing, facts.capabilities, was_added_to=was_added_to)
 
 
-def _existing(draft: Draft, name: str) -> Existing | None:
+def existing_of(draft: Draft, name: str, chosen: Sequence[str]) -> Existing | None:
+    """Return the collection of the target with this name; ``chosen`` are the collections that are read."""
     read, written = draft.source_connection, draft.target_connection
     with (
         endpoints.open_source(read.kind, read.settings) as source,
@@ -183,7 +184,7 @@ def _existing(draft: Draft, name: str) -> Existing | None:
                 return None
             rows = rows_in(target, name)
         with endpoints.looking(source) as ctx, endpoints.looking(target, ctx):
-            own = find_source(name, contents.chosen(draft), source, target, ctx)
+            own = find_source(name, chosen, source, target, ctx)
     return Existing(schema, rows.rows, rows.is_exact, own or "")
 
 
@@ -192,7 +193,7 @@ def fix_names(draft: Draft) -> Draft:
     facts = contents.target_facts(draft)
     assert facts is not None
     all_tables = zip(of(draft), problems_of(draft), strict=True)
-    return _save(draft, [with_legal_names(table, found, facts.capabilities) for table, found in all_tables])
+    return save(draft, [with_legal_names(table, found, facts.capabilities) for table, found in all_tables])
 
 
 def add_field(draft: Draft, table: MappingTable) -> str:
@@ -212,7 +213,7 @@ def open_column(draft: Draft, name: str, column: str, *, is_open: bool) -> Draft
     assert facts is not None
     assert table is not None
     opened = tuple(dict.fromkeys([*table.opened, column])) if is_open else _without(table.opened, column)
-    schema = _described(draft, [table.plan.model_copy(update={"open": list(opened)})])[name]
+    schema = described(draft, [table.plan.model_copy(update={"open": list(opened)})])[name]
     return store(draft, schema_changes.reopened(table, schema, opened, facts.capabilities))
 
 
@@ -225,7 +226,7 @@ def reset(draft: Draft, name: str) -> Draft:
     facts = contents.target_facts(draft)
     assert facts is not None
     wanted = CollectionPlan(source=name, select=selections(draft)[name])
-    schema = _described(draft, [wanted])[name]
+    schema = described(draft, [wanted])[name]
     others = [s.schema for s in of(draft) if s.schema.name != name]
     wanted = wanted.model_copy(update={"target": default_targets([schema, *others])[name]})
     return store(draft, table_defaults.default_table(schema, facts.capabilities, wanted))
@@ -250,7 +251,7 @@ def _key(name: str) -> str:
     return f"{contents.TABLES}.{name}"
 
 
-def _save(draft: Draft, selected: list[MappingTable]) -> Draft:
+def save(draft: Draft, selected: list[MappingTable]) -> Draft:
     facts = contents.target_facts(draft)
     assert facts is not None
     all_problems = problems.of_all(selected, facts)

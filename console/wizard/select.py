@@ -79,7 +79,7 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
     the sent form and the stored listing."""
     error, listing = None, contents.listing(draft)
     if data is None or not listing:
-        error = _list_again(draft)
+        error = list_again(draft)
         listing = contents.listing(draft)
     source = source_class(draft.kind)
     one, many = source.collection_words
@@ -121,7 +121,7 @@ def _row_selections(
     return {name: form for name, form in forms.items() if form.fields}
 
 
-def _list_again(draft: Draft) -> Any:
+def list_again(draft: Draft) -> Any:
     """List the collections of the source and store the list. Return the error for the page if this fails."""
     connection = draft.source_connection
     try:

@@ -45,7 +45,7 @@ def _draft_row(draft: Draft) -> dict[str, Any]:
     step = contents.step(draft)
     return {
         "id": draft.pk,
-        "url": reverse(step.url_name, args=[draft.pk]),
+        "url": reverse("wizard_opened" if contents.OPENED in draft.state else step.url_name, args=[draft.pk]),
         "source_title": endpoint_kinds.title(draft.kind, is_target=False),
         "name": contents.name(draft),
         "step_title": step.title,

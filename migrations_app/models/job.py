@@ -70,7 +70,7 @@ class Job(Leased):
 
     # The token of the form that started the job: sending a form twice starts one job.
     once = models.CharField(max_length=100, null=True, blank=True, unique=True, editable=False)
-    # The target names of the full migration, by position, if this job is a trial; else empty.
+    # Of a trial: ``target`` and ``if_exists`` of each collection in the full migration, by position.
     trial_targets = models.JSONField(default=list, blank=True)
 
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="jobs")

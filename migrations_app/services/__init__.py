@@ -1,5 +1,6 @@
 """Services: the actions of users (pages and command line), and the changes workers make to a job's state."""
 
+from migrations_app.services.again import job_again, trial_drop
 from migrations_app.services.connections import (
     connection_delete,
     connection_save,
@@ -31,6 +32,7 @@ __all__ = [
     "draft_discard",
     "draft_save",
     "identity_of",
+    "job_again",
     "job_cancel",
     "job_create",
     "job_enter_stage",
@@ -48,4 +50,5 @@ __all__ = [
     "resume_refusal",
     "secrets_to_repeat",
     "target_refusal",
+    "trial_drop",
 ]

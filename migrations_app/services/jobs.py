@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings as host_settings
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from migrations_app import endpoints, queue
@@ -33,11 +34,14 @@ def job_create(
     draft: Draft | None = None,
     description: str = "",
     inline: bool = False,
+    once: str | None = None,
+    trial_targets: Sequence[Mapping[str, str]] = (),
 ) -> Job:
     """Create a job from a plan and wake a worker for it.
 
     ``secrets`` are the endpoint settings written in the plan, by role ("source", "target"). A draft creates
-    only one job: a second call returns the job of the first. With ``inline`` no worker is woken.
+    only one job, and so does ``once``, the token of a form: a second call returns the job of the first. With
+    ``inline`` no worker is woken. ``trial_targets``: see ``Job``.
     Raises ``PlanRefused`` for too many collections, ``SettingsError`` for settings that cannot be used.
     """
     _refuse_too_many(plan)
@@ -52,6 +56,8 @@ def job_create(
         description=description,
         created_by=user,
         inline=inline,
+        once=once,
+        trial_targets=[dict(target) for target in trial_targets],
     )
     with endpoints.job_source(job) as source, endpoints.job_target(job) as target:
         job.source_address = source_address(source)
@@ -59,7 +65,14 @@ def job_create(
         job.target_name = target_connection.name if target_connection else target.address()[:500]
         job.target_key = target_key(target)
     job.description = description or f"{job.source_name} → {job.target_name}"[:500]
-    if not _insert(job, plan, draft):
+    try:
+        is_new = _insert(job, plan, draft)
+    except IntegrityError:
+        first = Job.objects.filter(once=once).first() if once else None
+        if first is None:
+            raise
+        return first
+    if not is_new:
         assert draft is not None
         return _job_of(draft)
     return job

@@ -1,0 +1,106 @@
+"""Opened plan: a draft from the plan of a job or of a plan file, once its connections are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from console import endpoint_kinds
+from console.draft import contents
+from console.draft.snapshot import target_to_json
+from console.schema.from_plan import open_plans
+from console.schema.page import url as schema_url
+from console.wizard import select
+from migrations_app import services
+from migrations_app.engine.errors import FerryError
+from migrations_app.engine.model.plan import Plan
+from migrations_app.models import Connection, Draft
+
+
+class ConnectionsForm(forms.Form):
+    """The saved connections that take the place of those in the plan."""
+
+    source = forms.ModelChoiceField(
+        Connection.objects.none(), label="Source connection", empty_label="Choose a connection"
+    )
+    target = forms.ModelChoiceField(
+        Connection.objects.none(), label="Target connection", empty_label="Choose a connection"
+    )
+
+    def __init__(self, kind: str, data: Any = None, initial: Any = None) -> None:
+        super().__init__(data, initial=initial)
+        self.fields["source"].queryset = Connection.objects.filter(is_target=False, kind=kind)  # type: ignore[attr-defined]
+        self.fields["target"].queryset = Connection.objects.filter(is_target=True)  # type: ignore[attr-defined]
+        for field in self.fields.values():
+            field.width = "full"  # type: ignore[attr-defined]
+
+
+def create(
+    plan: dict[str, Any],
+    kind: str,
+    user: User,
+    ends: dict[str, Connection | None],
+    place: tuple[str, str] = ("", ""),
+) -> Draft:
+    """Return a draft that holds the plan. ``place``: the source name of the collection and the anchor of the
+    field to show first."""
+    draft = services.draft_create(kind=kind, user=user, source_connection=ends.get("source"))
+    opened = {"plan": plan, "place": list(place)}
+    return services.draft_save(
+        draft=draft, state={contents.OPENED: opened}, target_connection=ends.get("target")
+    )
+
+
+def fill(draft: Draft, source: Connection, target: Connection) -> tuple[str, tuple[str, ...]]:
+    """Give the draft its mapping tables. Return the URL to continue at, and notes for the user.
+
+    Raises ``FerryError`` if source or target cannot be reached; the draft then still holds its plan.
+    """
+    opened = contents.part(draft, contents.OPENED)
+    plan = Plan.model_validate(opened["plan"] | {"source": {}, "target": {}})
+    database = opened["plan"].get("target", {}).get("database", contents.DEFAULT_DATABASE)
+    facts = select.learn(target, database)
+    draft = services.draft_save(
+        draft=draft,
+        source_connection=source,
+        target_connection=target,
+        plan={"target": {"database": facts.database}, "options": plan.options.model_dump()},
+        state=draft.state | {contents.TARGET: target_to_json(facts)},
+    )
+    if (failed := select.list_again(draft)) is not None:
+        raise FerryError(failed["message"], failed["hint"], code=failed["code"])
+    result = open_plans(draft, plan.collections)
+    notes = result.notes
+    if facts.database != database:
+        notes = (f"The target has no database “{database}”: “{facts.database}” is chosen.", *notes)
+    rest = {name: value for name, value in result.draft.state.items() if name != contents.OPENED}
+    draft = services.draft_save(draft=result.draft, state=rest)
+    names, (source, field) = contents.chosen(draft), opened.get("place", ("", ""))
+    url = schema_url(draft, names.index(source) if source in names else 0)
+    return f"{url}#{field}" if field else url, notes
+
+
+def context(draft: Draft, form: ConnectionsForm, error: FerryError | None) -> dict[str, Any]:
+    """Return the context of ``wizard/opened.html``."""
+    plan = contents.part(draft, contents.OPENED).get("plan", {})
+    return {
+        "form": form,
+        "error": error and error.as_dict(),
+        "source_title": endpoint_kinds.title(draft.kind, is_target=False),
+        "collections": [collection.get("source", "") for collection in plan.get("collections", [])],
+        "wanted": {role: _wanted(plan.get(role, {})) for role in ("source", "target")},
+        "draft": {"id": draft.pk},
+        "new_source_url": reverse("connection_new", args=[draft.kind]),
+        "new_target_url": reverse("connection_new", args=["milvus"]),
+        "back_url": reverse("migrations"),
+    }
+
+
+def _wanted(end: dict[str, Any]) -> str:
+    """Return how the plan names an end, without secrets."""
+    if end.get("connection"):
+        return f"The plan names the connection “{end['connection']}”."
+    return "The plan has its own settings. Choose the saved connection that takes their place."
