@@ -19,6 +19,7 @@ from migrations_app.engine import preflight
 from migrations_app.engine.errors import DatabaseMissing, Interrupted, SourceError, TargetError
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.preflight.scans.all_rows import ScanBudget
 from migrations_app.engine.preflight.scans.existing import ExistingRows, rows_in
 from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.sources.base import Source
@@ -27,6 +28,8 @@ from migrations_app.models import Draft
 
 CHECKED = "checked"  # the key in the state of a draft
 SECONDS = 10.0
+# The part of this time for counting the rows that would not be moved.
+ROW_SECONDS = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class CachedPreflight:
     """The result of preflight.
 
     By source name: ``notes``; ``counts``, the rows of collections with a row selection; ``held``, the
-    existing collections in the target that are to be replaced or added to. ``is_whole`` is False if the time
-    ran out; the job checks again before it writes anything.
+    existing collections in the target that are to be replaced or added to; ``looked``, at which rows the
+    check looked. ``is_whole`` is False if the time ran out; the job checks again before it writes anything.
     """
 
     plan: str
@@ -44,6 +47,7 @@ class CachedPreflight:
     counts: dict[str, int] | None = None
     notes: dict[str, tuple[str, ...]] | None = None
     held: dict[str, ExistingRows] | None = None
+    looked: dict[str, str] | None = None
     is_whole: bool = True
 
 
@@ -72,7 +76,8 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
             held = _held(plan, open_target)
         try:
             with time_limit(ReadContext(), SECONDS) as ctx, open_target.obeying(ctx.stop):
-                checked = preflight.check_plan(plan, open_source, open_target, ctx)
+                budget = ScanBudget(ROW_SECONDS, counts_nulls=False)
+                checked = preflight.check_plan(plan, open_source, open_target, ctx, budget=budget)
                 result = _cached(draft, plan, checked, _counts(plan, open_source, ctx), held)
         except Interrupted:
             result = CachedPreflight(_digest(draft, plan), timezone.now(), held=held, is_whole=False)
@@ -113,7 +118,8 @@ def _cached(
     held: dict[str, ExistingRows],
 ) -> CachedPreflight:
     notes = {prepared.plan.source: tuple(prepared.notes) for prepared in checked.collections}
-    return CachedPreflight(_digest(draft, plan), timezone.now(), checked.faults, counts, notes, held)
+    looked = {prepared.plan.source: prepared.looked for prepared in checked.collections}
+    return CachedPreflight(_digest(draft, plan), timezone.now(), checked.faults, counts, notes, held, looked)
 
 
 def _digest(draft: Draft, plan: Plan) -> str:

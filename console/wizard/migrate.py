@@ -21,6 +21,7 @@ from migrations_app.engine.errors import FerryError, PlanRefused
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Options, Plan
+from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS
 from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft, Job
@@ -188,7 +189,12 @@ def _checks(
             text = f"{fault.collection}: {fault.message} {fault.hint}".removeprefix(": ")
             lines.append(_line("warn", "note", text, problem["url"]))
     if preflight.is_whole and not lines and not _problems(draft, preflight):
-        lines.append(_line("ok", "passed", "names, types, lengths, keys and target collections"))
+        lines.append(_line("ok", "passed", "names, types, keys and target collections"))
+    lines += (
+        _line("ok" if text.startswith(ALL_ROWS) else "warn", "rows", f"{source}: {text}")
+        for source, text in (preflight.looked or {}).items()
+        if text
+    )
     return lines
 
 

@@ -63,6 +63,8 @@ def _check(held: HeldJob, step: JobStep, source: Source, target: Target) -> None
     for position, prepared in enumerate(checked.collections):
         for note in prepared.notes:
             held.log("warning", f"{prepared.plan.source}: {note}")
+        if prepared.looked:
+            held.log("info", f"{prepared.plan.source}: {prepared.looked}")
         row = rows[position]
         _fill(row, prepared, plan.options)
         count = source.count(prepared.plan.ref, held.ctx)

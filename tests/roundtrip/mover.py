@@ -201,6 +201,10 @@ class Mover:
         faults: list[dict[str, Any]] = self._run(plan, "--check")["faults"]
         return faults
 
+    def checked(self, source: str, **collection: Any) -> dict[str, Any]:
+        """The answer of ``runplan --check`` for a plan that can run: notes, and the counts of the check."""
+        return self._run(self.plan([{"source": source, **collection}]), "--check")
+
     def plan(
         self,
         collections: list[dict[str, Any]],

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from migrations_app.engine.errors import DatabaseMissing, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.plan import CollectionPlan, Plan, unbuilt_faults
+from migrations_app.engine.model.plan import CollectionPlan, Options, Plan, unbuilt_faults
+from migrations_app.engine.model.row_tests import RowCounts
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.document_keys import describe_with_keys
@@ -18,6 +19,8 @@ from migrations_app.engine.planning.target_names import default_targets, renamed
 from migrations_app.engine.planning.type_choices import why_auto_id
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
+from migrations_app.engine.preflight.scans.all_rows import ScanBudget
+from migrations_app.engine.preflight.scans.losses import is_counted
 from migrations_app.engine.preflight.scans.partition_values import Partitions, name_partitions
 from migrations_app.engine.preflight.scans.rows import RowFacts, scan_rows, with_dims
 from migrations_app.engine.preflight.scans.same_collection import check_same_collections
@@ -33,7 +36,8 @@ class PreparedCollection:
     """A completed collection. ``rows`` is an estimate; ``notes`` are messages for the user.
 
     ``key_is_unique``: the source declares the key unique, or Auto ID generates it. If not, ``duplicates`` is
-    the number of rows minus the number of different keys, or None if they were not counted.
+    the number of rows minus the number of different keys, or None if they were not counted. ``looked`` says
+    at which rows the check looked, and for what; ``losses`` are the rows that would not be moved, if counted.
     """
 
     plan: CollectionPlan
@@ -42,6 +46,8 @@ class PreparedCollection:
     notes: tuple[str, ...] = ()
     key_is_unique: bool = False
     duplicates: int | None = None
+    looked: str = ""
+    losses: RowCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,10 @@ def check_plan(
     ctx: ReadContext,
     *,
     max_collections: int | None = None,
+    budget: ScanBudget | None = None,
 ) -> Preflight:
-    """Describe, complete and check every collection of ``plan``. Writes nothing.
+    """Describe, complete and check every collection of ``plan``. Writes nothing. ``budget`` is the time for
+    looking at all rows.
 
     Raises only if the checks cannot be made: a ``ConnectionFailed``, a retryable error, or the reason of
     its stop.
@@ -81,6 +89,7 @@ def check_plan(
     described = [_describe(collection, source, ctx) for collection in plan.collections]
     schemas = [schema for schema in described if isinstance(schema, CollectionSchema)]
     prepared: dict[int, PreparedCollection] = {}
+    budget = budget or ScanBudget()
     for number, (collection, schema) in enumerate(zip(plan.collections, described, strict=True)):
         ctx.stop.check()
         if isinstance(schema, tuple):
@@ -88,7 +97,7 @@ def check_plan(
         else:
             with_target = _with_target(collection, default_targets(schemas)[schema.name])
             prepared[number], collection_faults = _prepare(
-                with_target, schema, source, target, capabilities, taken, plan.options.limit_rows, ctx
+                with_target, schema, source, target, capabilities, taken, plan.options, ctx, budget
             )
             written = prepared[number].plan
             collection_faults = [as_written(fault, collection, written) for fault in collection_faults]
@@ -135,14 +144,15 @@ def _prepare(
     target: Target,
     capabilities: Capabilities,
     taken: AbstractSet[str],
-    limit_rows: int | None,
+    options: Options,
     ctx: ReadContext,
+    budget: ScanBudget,
 ) -> tuple[PreparedCollection, tuple[Fault, ...]]:
     append_to, unreadable = existing.append_target(collection, target, taken)
     completed = complete(collection, schema, capabilities, existing=append_to)
     partitions = Partitions()
     try:
-        facts = scan_rows(Subject(completed, schema, capabilities), source, ctx)
+        facts = scan_rows(Subject(completed, schema, capabilities), source, ctx, append_to, budget)
         partitions = name_partitions(Subject(completed, schema, capabilities), source, ctx)
     except (SourceError, PrivilegeMissing) as error:
         if error.retryable:
@@ -152,17 +162,27 @@ def _prepare(
     if partitions.names:
         completed = completed.model_copy(update={"partitions": dict(partitions.names)})
     faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
-    warnings = tuple(fault.message for fault in faults if fault.severity == "warning")
+    if facts.losses and facts.losses.counts:
+        faults = tuple(fault for fault in faults if not is_counted(fault, completed))
+    warnings = tuple(f.message for f in (*facts.faults, *faults) if f.severity == "warning")
     omitted = left_out_notes(collection, completed, schema, capabilities, append_to)
     counts = (*facts.notes, *partitions.notes)
-    if counts and limit_rows is not None:
-        counts = (*counts, f"These counts cover all rows; the job moves at most {limit_rows:,} of them.")
+    if counts and (limit := options.limit_rows) is not None:
+        counts = (*counts, f"These counts cover all rows; the job moves at most {limit:,} of them.")
     is_default_key = collection.key is None and append_to is None and schema.exact is None
     auto_id = why_auto_id(schema, capabilities) if is_default_key else ""
     names = renamed(completed, schema)
-    notes = (*schema.notes, *filter(None, (auto_id,)), *omitted, *names, *counts, *warnings)
+    totals = facts.losses.notes(options.max_rejected) if facts.losses else ()
+    notes = (*schema.notes, *filter(None, (auto_id,)), *omitted, *names, *counts, *warnings, *totals)
     prepared = PreparedCollection(
-        completed, schema, schema.rows_estimate, notes, facts.key_is_unique, facts.duplicates
+        completed,
+        schema,
+        schema.rows_estimate,
+        notes,
+        facts.key_is_unique,
+        facts.duplicates,
+        facts.losses.looked if facts.losses else "",
+        facts.losses.counts if facts.losses else None,
     )
     return prepared, _without_repeated(facts.faults + partitions.faults + faults)
 

@@ -53,6 +53,7 @@ from migrations_app.engine.errors import (
 )
 from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, ReadColumn, ReadPlan, Slice
 from migrations_app.engine.model.names import ASK, NamingRule
+from migrations_app.engine.model.row_tests import RowCounts, RowTest
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.read_context import ReadContext
 
@@ -122,6 +123,7 @@ class MeasureRequest:
     ``dims_of``, ``nulls_of`` and ``extremes_of`` are names of fields; ``extremes_of`` are fields of whole
     numbers. ``absent_of`` are groups of fields: how many rows have NULL in at least one field of the group?
     ``values_of`` is the field whose values are listed, ``at_most`` the number of values that matter.
+    ``rows_with`` are conditions under which a row is not moved: how many rows meet each, and any?
     """
 
     dims_of: tuple[str, ...] = ()
@@ -131,6 +133,7 @@ class MeasureRequest:
     values_of: str | None = None
     at_most: int = 0
     absent_of: tuple[tuple[str, ...], ...] = ()
+    rows_with: tuple[RowTest, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class Measures:
     characters.
 
     ``absent`` is the number of rows with a NULL in each group of ``absent_of``, and ``rows`` the number of
-    all rows at that moment; None if there is no answer.
+    all rows at that moment; None if there is no answer. ``row_counts`` answers ``rows_with``.
     """
 
     dims: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -160,9 +163,10 @@ class Measures:
     values: Mapping[str | None, int] | None = None
     absent: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     rows: int | None = None
+    row_counts: RowCounts | None = None
 
 
-Measure = Literal["dims", "nulls", "extremes", "duplicates", "values", "absent"]
+Measure = Literal["dims", "nulls", "extremes", "duplicates", "values", "absent", "row_tests"]
 
 
 @dataclass(frozen=True, slots=True)

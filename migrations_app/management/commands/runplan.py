@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from migrations_app.engine import preflight
 from migrations_app.engine.errors import DatabaseMissing, FerryError, PlanRefused
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.model.row_tests import RowCounts
+from migrations_app.engine.preflight.plan import PreparedCollection
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import Target
@@ -26,6 +30,42 @@ from migrations_app.models import Connection, Job
 from migrations_app.reporting.report import job_report
 
 REFUSED = 2
+
+
+@dataclass
+class Found:
+    """What ``--check`` says about a plan that can run: notes, and the rows that would not be moved."""
+
+    notes: list[str] = field(default_factory=list)
+    collections: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, collections: Iterable[PreparedCollection]) -> None:
+        for one in collections:
+            self.notes += (f"{one.plan.source}: {note}" for note in one.notes)
+            counted = {"source": one.plan.source, **_losses(one.losses), "looked": one.looked}
+            self.collections.append(counted)
+
+    @property
+    def verdict(self) -> str:
+        if any(one["rows_rejected"] for one in self.collections):
+            return "The plan can run, but some rows would be rejected."
+        return "No problems found. The plan can run."
+
+    @property
+    def looked(self) -> list[str]:
+        return [f"{one['source']}: {one['looked']}" for one in self.collections if one["looked"]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"faults": [], "notes": self.notes, "collections": self.collections}
+
+
+def _losses(losses: RowCounts | None) -> dict[str, int | None]:
+    """Return the counted rows for JSON; None means that they were not counted."""
+    names = ("rows", "rejected", "skipped")
+    return {
+        name if name == "rows" else f"rows_{name}": getattr(losses, name) if losses else None
+        for name in names
+    }
 
 
 class Command(ConsoleCommand):
@@ -45,14 +85,14 @@ class Command(ConsoleCommand):
             file = self._read(options["plan"])
             faults = list(file.faults)
             connections = self._connections(file, faults)
-            notes: list[str] = []
+            found = Found()
             if faults or options["check"]:
-                faults += self._preflight(file, connections, faults, notes)
+                faults += self._preflight(file, connections, faults, found)
             if faults:
                 raise PlanRefused(tuple(faults))
             if options["check"]:
-                text = "\n".join(["No problems found. The plan can run.", *notes])
-                self._print(options, {"faults": [], "notes": notes}, text)
+                text = "\n".join([found.verdict, *found.notes, *found.looked])
+                self._print(options, found.as_dict(), text)
                 return
             job = self._create(file.checked(), file, connections, inline=options["inline"])
         except FerryError as error:
@@ -87,12 +127,12 @@ class Command(ConsoleCommand):
         file: plan_file.PlanFile,
         connections: dict[str, Connection | None],
         faults: list[Fault],
-        notes: list[str],
+        found: Found,
     ) -> list[Fault]:
         """Return the faults that need a connection: an endpoint that cannot be used, and the faults of
         preflight.
 
-        Adds the notes of preflight to ``notes``.
+        Adds the notes and the counted losses of preflight to ``found``.
         """
         if file.plan is None:
             return []
@@ -104,7 +144,7 @@ class Command(ConsoleCommand):
                     continue  # connecting would fail for the same reason
                 try:
                     opened[role] = stack.enter_context(self._open(file, connections, role))
-                    notes += (f"{role}: {notice}" for notice in opened[role].settings.notices())
+                    found.notes += (f"{role}: {notice}" for notice in opened[role].settings.notices())
                     _check_endpoint(opened[role])
                 except FerryError as error:
                     new_faults.append(_endpoint_fault(error, role, is_saved=connection is not None))
@@ -120,7 +160,7 @@ class Command(ConsoleCommand):
                 )
             except FerryError as error:
                 return [Fault(error.code, error.message, error.hint, error.path)]
-        notes += (f"{one.plan.source}: {note}" for one in checked.collections for note in one.notes)
+        found.add(checked.collections)
         known = {(fault.path, fault.code) for fault in file.faults}
         errors = [fault for fault in checked.faults if fault.severity == "error"]
         return [fault for fault in errors if (fault.path, fault.code) not in known]

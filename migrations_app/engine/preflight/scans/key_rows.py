@@ -33,25 +33,25 @@ class KeyFacts:
     notes: tuple[str, ...] = ()
 
 
-def scan_key(subject: Subject, source: Source, ctx: ReadContext) -> KeyFacts:
-    """Scan the key. Raises the errors of the source's ``measure``, except if it cannot count duplicates."""
+def scan_key(subject: Subject, source: Source, ctx: ReadContext, nulls: Mapping[str, int]) -> KeyFacts:
+    """Scan the key. ``nulls`` are the NULLs in the columns of ``nullable_key``, if they could be counted.
+
+    Raises the errors of the source's ``measure``, except if it cannot count duplicates.
+    """
     plan = subject.plan
     if plan.is_auto_id:
         return KeyFacts()
     if any(check_key(subject)) or not _has_type(subject):
         return KeyFacts(is_unique=False)
     is_unique = is_declared_unique(subject.schema, plan.key_columns)
-    nullable, extreme = _nullable(subject), _may_be_extreme(subject)
-    if nullable or extreme:
-        wanted = MeasureRequest(nulls_of=nullable, extremes_of=extreme)
+    nullable, extreme = nullable_key(subject), _may_be_extreme(subject)
+    if faults := tuple(_nulls(subject, {name: nulls[name] for name in nullable if name in nulls})):
+        return KeyFacts(is_unique, faults=faults)
+    notes: tuple[str, ...] = tuple(_nulls_unknown(name) for name in nullable if name not in nulls)
+    if extreme:
+        wanted = MeasureRequest(extremes_of=extreme)
         measured = measure(source, plan, wanted, ctx, subject.schema.rows_estimate)
-        faults = tuple(_nulls(subject, measured.nulls))
-        if faults:
-            return KeyFacts(is_unique, faults=faults)
-        unknown = (_nulls_unknown(name) for name in nullable if name not in measured.nulls)
-        notes = (*unknown, *_unfindable(subject, measured.extremes))
-    else:
-        notes = ()
+        notes = (*notes, *_unfindable(subject, measured.extremes))
     if is_unique:
         return KeyFacts(notes=notes)
     duplicates, reason = _count_duplicates(subject, source, ctx)
@@ -74,7 +74,10 @@ def _has_type(subject: Subject) -> bool:
     return subject.plan.is_joined or all(e.spec for e in subject.fixed() if subject.is_key(e))
 
 
-def _nullable(subject: Subject) -> tuple[str, ...]:
+def nullable_key(subject: Subject) -> tuple[str, ...]:
+    """Return the columns of the key that may be NULL; none if the key itself has a fault."""
+    if any(check_key(subject)) or not _has_type(subject):
+        return ()
     columns = (subject.schema.field(name) for name in subject.plan.key_columns)
     return tuple(column.name for column in columns if column and column.nullable)
 

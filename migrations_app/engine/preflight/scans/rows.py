@@ -11,9 +11,12 @@ from typing import Any
 from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.preflight.rules.types import LEAVE_OUT, has_dim
 from migrations_app.engine.preflight.scans.absent_vectors import absent_vectors
-from migrations_app.engine.preflight.scans.key_rows import scan_key
+from migrations_app.engine.preflight.scans.all_rows import ScanBudget, scan_all_rows
+from migrations_app.engine.preflight.scans.key_rows import nullable_key, scan_key
+from migrations_app.engine.preflight.scans.losses import Losses
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.reading.measure import measure
@@ -27,7 +30,8 @@ OFFERED_DIMS = 4
 class RowFacts:
     """The result of the scan. ``dims``: the dimension of each measured vector field, by source name.
 
-    ``key_is_unique`` and ``duplicates``: see ``KeyFacts``.
+    ``key_is_unique`` and ``duplicates``: see ``KeyFacts``. ``losses``: the rows that would not be moved; None
+    if they were not asked for.
     """
 
     dims: Mapping[str, int]
@@ -35,10 +39,16 @@ class RowFacts:
     notes: tuple[str, ...] = ()
     key_is_unique: bool = False
     duplicates: int | None = None
+    losses: Losses | None = None
 
 
-def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
-    """Scan the rows. Raises the errors of the source's ``has_rows`` and ``measure``."""
+def scan_rows(
+    subject: Subject, source: Source, ctx: ReadContext, existing: TargetSchema | None, budget: ScanBudget
+) -> RowFacts:
+    """Scan the rows. Raises the errors of the source's ``has_rows`` and ``measure``.
+
+    ``existing``: the collection to which the rows are added.
+    """
     ref = subject.plan.ref
     if not source.has_rows(ref, ctx):
         selected = " that match “select”" if subject.plan.select else ""
@@ -46,10 +56,9 @@ def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
     vectors = [e for e in subject.fixed() if e.is_vector and e.source and not e.is_key_of_document]
     undeclared = [e for e in vectors if _is_undeclared(e)]
-    absent = absent_vectors(subject, vectors)
     measured = Measures()
-    if undeclared or absent.groups:
-        wanted = MeasureRequest(_names(undeclared), absent_of=absent.groups)
+    if undeclared:
+        wanted = MeasureRequest(_names(undeclared))
         measured = measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate)
     faults = [
         fault
@@ -61,10 +70,22 @@ def scan_rows(subject: Subject, source: Source, ctx: ReadContext) -> RowFacts:
         )
     ]
     dims = {name: next(iter(found)) for name, found in measured.dims.items() if len(found) == 1}
-    key = scan_key(subject, source, ctx)
-    faults += absent.faults(measured)
-    notes = (*absent.notes(measured), *key.notes)
-    return RowFacts(dims, (*faults, *key.faults), notes, key.is_unique, key.duplicates)
+    absent = absent_vectors(subject, vectors)
+    completed = with_dims(subject.plan, dims)
+    scan = scan_all_rows(
+        Subject(completed, subject.schema, subject.capabilities, existing),
+        MeasureRequest(nulls_of=nullable_key(subject), absent_of=absent.groups),
+        source,
+        ctx,
+        budget,
+    )
+    key = scan_key(subject, source, ctx, scan.measured.nulls)
+    faults += absent.faults(scan.measured)
+    faults += key.faults
+    if not faults:
+        faults += scan.losses.faults()
+    notes = (*absent.notes(scan.measured), *key.notes)
+    return RowFacts(dims, tuple(faults), notes, key.is_unique, key.duplicates, scan.losses)
 
 
 def with_dims(collection: CollectionPlan, dims: Mapping[str, int]) -> CollectionPlan:

@@ -62,7 +62,7 @@ class PostgresSource(Source):
     collection_words: ClassVar[tuple[str, str]] = ("table", "tables")
     can_fetch: ClassVar[bool] = True
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
-        ("dims", "nulls", "extremes", "duplicates", "values", "absent")
+        ("dims", "nulls", "extremes", "duplicates", "values", "absent", "row_tests")
     )
     before_you_start: ClassVar[tuple[str, ...]] = (
         "PostgreSQL 12 or later with the pgvector extension in the database to read.",
@@ -173,15 +173,13 @@ class PostgresSource(Source):
 
     def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
         measurer = self._measurer(ref, ctx)
-        rows, absent = measurer.absent(wanted.absent_of) if wanted.absent_of else (None, {})
-        return Measures(
+        found = measurer.scan(wanted.nulls_of, wanted.absent_of, wanted.rows_with)
+        return replace(
+            found,
             dims={name: measurer.dims(name) for name in wanted.dims_of},
-            nulls=measurer.nulls(wanted.nulls_of) if wanted.nulls_of else {},
             extremes={name: measurer.extremes(name) for name in wanted.extremes_of},
             duplicates=measurer.duplicates(wanted.duplicates_of) if wanted.duplicates_of else None,
             values=measurer.distinct(wanted.values_of, wanted.at_most + 2) if wanted.values_of else None,
-            absent=absent,
-            rows=rows,
         )
 
     # ------------------------------------------------------------ helpers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -10,9 +11,11 @@ from psycopg.rows import tuple_row
 
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.partition_names import MAX_VALUE_BYTES, VALUE
-from migrations_app.engine.sources.base import KeyRows
+from migrations_app.engine.model.row_tests import RowCounts, RowTest
+from migrations_app.engine.sources.base import KeyRows, Measures
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.read.row_tests import NEVER, condition_of
 from migrations_app.engine.sources.postgresql.read.select import exact_value
 from migrations_app.engine.sources.postgresql.types import dims_of
 
@@ -52,20 +55,64 @@ class TableMeasurer:
         condition = f"{dims_of(column).format(c=quoted, vector_dims=function)} = {dim}"
         return f"({self.relation.where}) AND {condition}" if self.relation.where else condition
 
-    def nulls(self, names: tuple[str, ...]) -> dict[str, int]:
-        """The number of NULLs in each column."""
-        counts = [sql.SQL("count(*) FILTER (WHERE {} IS NULL)").format(self._name(name)) for name in names]
-        row = self._row(sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
-        return dict(zip(names, row, strict=True))
+    def scan(
+        self,
+        nulls_of: tuple[str, ...],
+        absent_of: tuple[tuple[str, ...], ...],
+        rows_with: tuple[RowTest, ...],
+    ) -> Measures:
+        """Answer all questions about single rows in one pass over the table."""
+        if not (nulls_of or absent_of or rows_with):
+            return Measures()
+        tests = {t: c for t in rows_with if (c := condition_of(self.relation, t)) is not None}
+        made = {test: condition for test, condition in tests.items() if condition is not NEVER}
+        groups = [*((name,) for name in nulls_of), *absent_of]
+        conditions = [*map(self._any_null, groups), *made.values()]
+        places = {test: number for number, test in enumerate(made, len(groups))}
+        rows, rejected, skipped, *counts = self._counts(conditions, places)
+        found = dict(zip(groups, counts, strict=False))
+        by_test = {test: counts[places[test]] if test in places else 0 for test in tests}
+        return Measures(
+            nulls={name: found[name,] for name in nulls_of},
+            absent={group: found[group] for group in absent_of},
+            rows=rows if absent_of else None,
+            row_counts=RowCounts(rows, rejected, skipped, by_test) if rows_with else None,
+        )
 
-    def absent(self, groups: tuple[tuple[str, ...], ...]) -> tuple[int, dict[tuple[str, ...], int]]:
-        """The number of all rows, and of those with a NULL in at least one column of each group."""
-        counts: list[sql.Composable] = [sql.SQL("count(*)")]
-        for group in groups:
-            is_null = sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(self._name(name)) for name in group)
-            counts.append(sql.SQL("count(*) FILTER (WHERE {})").format(is_null))
-        rows, *absent = self._row(sql.SQL("SELECT {counts} FROM {rows}"), counts=sql.SQL(", ").join(counts))
-        return rows, dict(zip(groups, absent, strict=True))
+    def _counts(self, conditions: list[sql.Composable], places: dict[RowTest, int]) -> list[int]:
+        """Return the number of all rows, of the rejected and of the skipped ones, and of those that meet each
+        condition.
+
+        The rows are grouped by their answers: so each condition is evaluated only once for each row, and
+        parallel workers can share the work.
+        """
+        answers = [
+            sql.SQL("({}) IS TRUE AS c{}").format(c, sql.SQL(str(n))) for n, c in enumerate(conditions)
+        ]
+        numbers = sql.SQL(", ").join(sql.SQL(str(number + 1)) for number in range(len(conditions)))
+        of_read = _any(places[test] for test in places if test.is_of_read)
+        skips = _any(places[test] for test in places if test.is_skipped)
+        others = _any(places[test] for test in places if not (test.is_of_read or test.is_skipped))
+        # The source rejects rows before the mapping can skip them.
+        wanted = [
+            sql.SQL("true"),
+            sql.SQL("{} OR ({} AND NOT {})").format(of_read, others, skips),
+            sql.SQL("{} AND NOT {}").format(skips, of_read),
+            *(sql.SQL(f"c{number}") for number in range(len(conditions))),
+        ]
+        sums = [sql.SQL("COALESCE(sum(n) FILTER (WHERE {}), 0)::bigint").format(one) for one in wanted]
+        question = sql.SQL("SELECT {sums} FROM (SELECT {answers} FROM {rows} {grouped}) AS by_answer")
+        return list(
+            self._row(
+                question,
+                sums=sql.SQL(", ").join(sums),
+                answers=sql.SQL(", ").join([*answers, sql.SQL("count(*) AS n")]),
+                grouped=sql.SQL("GROUP BY {}").format(numbers) if conditions else sql.SQL(""),
+            )
+        )
+
+    def _any_null(self, names: tuple[str, ...]) -> sql.Composable:
+        return sql.SQL(" OR ").join(sql.SQL("{} IS NULL").format(self._name(name)) for name in names)
 
     def extremes(self, name: str) -> tuple[int, int] | None:
         """The smallest and the largest value, or None. With an index on the column, this is fast."""
@@ -106,3 +153,9 @@ class TableMeasurer:
         statement = question.format(rows=self.relation.rows, **parts)
         with self.session.query(self.relation.description, None) as connection:
             return connection.cursor(row_factory=tuple_row).execute(statement).fetchall()
+
+
+def _any(numbers: Iterable[int]) -> sql.Composable:
+    """Return the SQL that is true if one of the answers with these numbers is."""
+    names = [sql.SQL(f"c{number}") for number in numbers]
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(names)) if names else sql.SQL("false")

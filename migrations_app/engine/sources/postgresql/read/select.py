@@ -72,7 +72,7 @@ class Select:
     def deliver(self, wanted: ReadColumn) -> None:
         """Select a column as the wanted type. Raises ``SourceChanged`` if it cannot be read as that type."""
         column = self.relation.column(wanted.path)
-        reading = _reading(self.relation, wanted)
+        reading = reading_of(self.relation, wanted)
         value: LiteralString = reading.sql
         unreadable = None
         if reading.unreadable is not None:
@@ -198,12 +198,13 @@ def _exact_reading(column: PostgresColumn) -> LiteralString:
 def exact_value(relation: Relation, wanted: ReadColumn) -> sql.Composed:
     """Return the expression of a column as it is delivered. Texts are equal only if they are equal byte for
     byte. Raises ``SourceChanged`` if the column cannot be read as the wanted type."""
-    value = expand(_reading(relation, wanted).sql, relation.column(wanted.path))
+    value = expand(reading_of(relation, wanted).sql, relation.column(wanted.path))
     is_text = wanted.spec.type is MilvusType.VARCHAR
     return sql.SQL('({})::text COLLATE "C"').format(value) if is_text else value
 
 
-def _reading(relation: Relation, wanted: ReadColumn) -> Reading:
+def reading_of(relation: Relation, wanted: ReadColumn) -> Reading:
+    """Return how a column is read as the wanted type. Raises ``SourceChanged`` if that is impossible."""
     column = relation.column(wanted.path)
     reading = reading_as(column, wanted.spec)
     if reading is None:

@@ -1,0 +1,109 @@
+"""Scan of all rows: one pass over a collection that counts NULLs and every row that would not be moved.
+
+The pass has a time limit. What was not looked at is said, and never called fine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from migrations_app.engine.errors import TimeIsUp
+from migrations_app.engine.log import counted
+from migrations_app.engine.mapping import Mapping, ServerChecks, compile_mapping
+from migrations_app.engine.mapping.row_tests import row_tests
+from migrations_app.engine.model.row_tests import RowTest
+from migrations_app.engine.preflight.rules.all_rules import check_collection
+from migrations_app.engine.preflight.scans.losses import Losses
+from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.read_context import ReadContext, time_limit
+from migrations_app.engine.reading.measure import measure
+from migrations_app.engine.sources.base import MeasureRequest, Measures, Source
+
+JOB_SECONDS = 60.0
+ALL_ROWS = ("All ", "The only row ")  # how the sentence begins if all rows were looked at
+_WHAT = "NULL, lengths and sizes"
+
+
+class ScanBudget:
+    """The time for looking at all rows, shared by the collections of a plan. ``counts_nulls``: after it, the
+    NULLs alone are counted, without a limit, as a job needs them."""
+
+    def __init__(self, seconds: float = JOB_SECONDS, *, counts_nulls: bool = True) -> None:
+        self.seconds = seconds
+        self.counts_nulls = counts_nulls
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        return max(0.0, self._end - time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
+class AllRows:
+    """The answers about all rows, and the rows that would not be moved."""
+
+    measured: Measures
+    losses: Losses
+
+
+def scan_all_rows(
+    subject: Subject, wanted: MeasureRequest, source: Source, ctx: ReadContext, budget: ScanBudget
+) -> AllRows:
+    """Answer ``wanted`` and, if the plan can be carried out, count the rows that would not be moved."""
+    plan, rows = subject.plan, subject.schema.rows_estimate
+    mapping = _mapping(subject)
+    tests = row_tests(mapping) if mapping else ()
+    if not tests or "row_tests" not in source.can_measure:
+        looked = "" if mapping is None else f"Not looked at before the move: {_WHAT} of all rows."
+        return AllRows(_measured(source, subject, wanted, ctx), Losses(subject, None, looked))
+    with suppress(TimeIsUp), time_limit(ctx, budget.left()) as limited:
+        measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
+        return AllRows(measured, Losses(subject, measured.row_counts, _looked(measured, tests)))
+    ctx.stop.check()
+    looked = (
+        f"Not all rows were checked for {_WHAT}: that takes more than {budget.seconds:g} seconds. "
+        f"{_sampled(subject)}"
+    )
+    measured = _measured(source, subject, wanted, ctx) if budget.counts_nulls else Measures()
+    return AllRows(measured, Losses(subject, None, looked))
+
+
+def _measured(source: Source, subject: Subject, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
+    if not (wanted.nulls_of or wanted.absent_of):
+        return Measures()
+    return measure(source, subject.plan, wanted, ctx, subject.schema.rows_estimate)
+
+
+def _mapping(subject: Subject) -> Mapping | None:
+    """Return the mapping of the plan; None if the plan has a fault."""
+    plan, existing = subject.plan, subject.existing
+    faults = check_collection(plan, subject.schema, subject.capabilities, existing)
+    if any(fault.severity == "error" for fault in faults):
+        return None
+    key_per_partition = subject.capabilities.key_per_partition
+    mapping = compile_mapping(plan, key_per_partition=key_per_partition)
+    return replace(mapping, server=ServerChecks.of(subject.capabilities))
+
+
+def _looked(measured: Measures, tests: tuple[RowTest, ...]) -> str:
+    counts = measured.row_counts
+    if counts is None:
+        return f"Not looked at before the move: {_WHAT} of all rows."
+    number = "The only row was" if counts.rows == 1 else f"All {counted(counts.rows, 'row')} were"
+    missing = list(_not_made(tests, counts.by_test.keys()))
+    if not missing:
+        return f"{number} checked for {_WHAT}."
+    return f"{number} checked for {_WHAT}, except in {', '.join(missing)}."
+
+
+def _not_made(tests: tuple[RowTest, ...], made: Container[RowTest]) -> Iterator[str]:
+    yield from dict.fromkeys(f"“{test.field}”" for test in tests if test not in made)
+
+
+def _sampled(subject: Subject) -> str:
+    sample = subject.schema.sample
+    if sample is None or not sample.num_rows:
+        return "No row was checked."
+    return f"Only the {counted(sample.num_rows, 'sampled row')} were checked."

@@ -1,0 +1,128 @@
+"""Losses: how many of all rows the job would reject or skip, which field is the reason, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from migrations_app.engine.faults import Fault
+from migrations_app.engine.log import counted
+from migrations_app.engine.model.plan import CollectionPlan
+from migrations_app.engine.model.row_tests import UNREADABLE, WRONG_DIMENSION, RowCounts, RowTest
+from migrations_app.engine.preflight.rules.loss_fixes import loss_fixes
+from migrations_app.engine.preflight.subject import FieldEntry, Subject
+
+NO_ROW = "no_row_would_move"
+LOST = "rows_lost"
+
+_REASONS = {
+    "null": "“{name}” is NULL",
+    "null_key": "“{name}” is NULL",
+    "null_vector": "the vector “{name}” is NULL",
+    "too_long": "“{name}” is longer than {limit:,} bytes",
+    "item_too_long": "an element of “{name}” is longer than {limit:,} bytes",
+    "too_many_items": "“{name}” has more than {limit:,} elements",
+    "null_item": "“{name}” has an element that is NULL",
+    "json_too_large": "“{name}” is more than {limit:,} bytes of JSON",
+    "json_not_object": "“{name}” is a bare JSON value, and Milvus stores only objects and lists",
+    "json_list": "“{name}” is a list, and this server stores only JSON objects",
+    "json_null": "“{name}” is the JSON value null",
+    "opened_not_object": "“{name}” is not a JSON object, so it has no keys",
+    "not_finite": "“{name}” is NaN or infinite",
+    "negative_value": "“{name}” has a negative value",
+    "empty_sparse_vector": "“{name}” is an empty sparse vector",
+    "dynamic_too_large": "the dynamic field would hold more than {limit:,} bytes",
+    UNREADABLE: "“{name}” cannot be read as {type}",
+    WRONG_DIMENSION: "“{name}” does not have {limit:,} dimensions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The rows that would not be moved. ``counts`` is None if they were not counted.
+
+    ``looked`` says at which rows the check looked, and for what.
+    """
+
+    subject: Subject
+    counts: RowCounts | None
+    looked: str = ""
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield a warning for each reason, or an error if no row would be moved."""
+        counts = self.counts
+        if counts is None or not counts.rows:
+            return
+        found = sorted((t for t in counts.by_test if counts.by_test[t]), key=lambda t: -counts.by_test[t])
+        if counts.rejected + counts.skipped == counts.rows:
+            yield self._nothing_left(counts, found)
+        for test in found:
+            # What is skipped by a rule of the plan has a note of its own (``absent_vectors``).
+            if test.code != "null_vector":
+                yield self._lost(counts, test)
+
+    def notes(self, max_rejected: int | None) -> Iterator[str]:
+        counts = self.counts
+        if counts is None or not counts.rejected:
+            return
+        reasons = sum(bool(number) for number in counts.by_test.values())
+        if reasons > 1:
+            skipped = f", and {counts.skipped:,} skipped" if counts.skipped else ""
+            rows = counted(counts.rows, "row")
+            yield f"In total, {counts.rejected:,} of {rows} would be rejected{skipped}."
+        if max_rejected is not None and counts.rejected > max_rejected:
+            most = counted(max_rejected, "rejected row")
+            yield f"The job stops after {most} (max_rejected), and {counts.rejected:,} would be rejected."
+
+    def _lost(self, counts: RowCounts, test: RowTest) -> Fault:
+        number = f"{counts.by_test[test]:,} of {counted(counts.rows, 'row')}"
+        message = f"{number} would be rejected: {_reason(test)}."
+        return self._fault(test, LOST, message, "warning")
+
+    def _nothing_left(self, counts: RowCounts, found: Sequence[RowTest]) -> Fault:
+        rows = "The only row" if counts.rows == 1 else f"Each of the {counts.rows:,} rows"
+        reasons = "; ".join(f"{_reason(test)} ({counted(counts.by_test[test], 'row')})" for test in found[:3])
+        message = f"{rows} would be rejected or skipped, so nothing would be moved: {reasons}."
+        return self._fault(found[0], NO_ROW, message, "error")
+
+    def _fault(self, test: RowTest, code: str, message: str, severity: Literal["error", "warning"]) -> Fault:
+        entry = self._entry(test)
+        if entry is None:
+            option = "key_max_length" if test.code == "too_long" else "key"
+            fault = self.subject.fault(option, code, message, "Use Auto ID, or another key.")
+        else:
+            fixes = loss_fixes(test, entry, self.subject)
+            hint = "" if fixes else "Change the values in the source, or move other rows."
+            fault = entry.fault(_OPTIONS.get(test.code, ""), code, message, hint, *fixes)
+        return replace(fault, severity=severity)
+
+    def _entry(self, test: RowTest) -> FieldEntry | None:
+        names = {test.field, *(column.path for column in test.columns[:1] if not test.path)}
+        return next((e for e in self.subject.entries() if e.plan.source in names), None)
+
+
+def is_counted(fault: Fault, plan: CollectionPlan) -> bool:
+    """True if ``fault`` warns of rejected rows because of the sample: after all rows were counted, their
+    number says it."""
+    if fault.code != "limit_too_small":
+        return False
+    field = next((f for f in plan.fields or () if f.source == fault.field), None)
+    return field is None or field.too_long == "reject"
+
+
+# The option of the plan that decides about such values.
+_OPTIONS = {
+    "too_long": "max_length",
+    "item_too_long": "max_length",
+    "too_many_items": "max_capacity",
+    "null": "nullable",
+    "null_vector": "absent",
+}
+
+
+def _reason(test: RowTest) -> str:
+    kind = test.columns[0].spec if test.columns else ""
+    return _REASONS.get(test.code, "“{name}” cannot be stored").format(
+        name=test.field, limit=test.limit or 0, type=kind
+    )
