@@ -17,17 +17,17 @@ def help_page(request: ConsoleRequest, name: str = pages.GUIDE) -> HttpResponse:
     document = pages.document(name)
     if document is None:
         raise Http404("There is no help page of this name.")
-    context = {"document": document, "entries": _entries(name)}
+    context = {"document": document, "documents": _documents(name)}
     return render(request, "help/page.html", context)
 
 
 @require_safe
 def help_terms(request: ConsoleRequest) -> HttpResponse:
     terms = sorted(TERMS.items(), key=lambda item: item[1].word.lower())
-    return render(request, "help/terms.html", {"terms": terms, "entries": _entries("")})
+    return render(request, "help/terms.html", {"terms": terms, "documents": _documents("")})
 
 
-def _entries(current: str) -> list[dict[str, object]]:
+def _documents(current: str) -> list[dict[str, object]]:
     """Return the pages of the help for its navigation; the list of terms has no name of its own."""
     return [
         {"title": title, "url": pages.address(name), "current": name == current}

@@ -3,6 +3,7 @@ cells."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,8 @@ from console.help import topics
 from console.terms import OF_FIELDS, TERMS
 
 register = template.Library()
+
+_PART = re.compile(r"[^._]*[._]*")
 
 # title, icon, URL name, True if only for administrators, prefixes of the URL names of its other pages
 RAIL = (
@@ -89,8 +92,8 @@ def term_key(field: BoundField) -> str:
 
 @register.filter
 def with_breaks(name: str) -> SafeString:
-    """Return a name that the browser may break after each dot."""
-    return format_html_join(SafeString(".<wbr>"), "{}", ((part,) for part in name.split(".")))
+    """Return a name that the browser may break after each dot and each underscore."""
+    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in _PART.findall(name)))
 
 
 @register.simple_tag

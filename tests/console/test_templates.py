@@ -11,7 +11,7 @@ from django.template.loader import get_template
 TEMPLATES = settings.BASE_DIR / "templates"
 STATIC = settings.BASE_DIR / "static"
 NAMES = sorted(str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html"))
-CSS = (STATIC / "css/console.css").read_text()
+CSS = "".join(path.read_text() for path in sorted(STATIC.glob("css/*.css")))
 
 
 def source(name: str) -> str:

@@ -64,7 +64,7 @@ class CollectionForm(forms.Form):
     partition_by = forms.ChoiceField(
         label="Named partitions",
         required=False,
-        help_text="A collection has a partition key or named partitions: choosing one removes the other.",
+        help_text="Instead of a partition key.",
         error_messages={"invalid_choice": "Its values cannot name partitions. Choose another field."},
     )
     if_exists = forms.ChoiceField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from migrations_app.engine.planning.index_defaults import default_metric
 
 VALUE_LENGTH = 70_000
 NOTE_LENGTH = 24
+_CLAUSE = re.compile(r"\s*[;:.,(]")
 NULL_RULES = {
     "dynamic": "move the field to the dynamic field",
     "fill": "null: replace with",
@@ -147,12 +149,10 @@ def type_value(spec: TypeSpec) -> str:
 
 
 def _label(choice: TypeChoice) -> str:
-    """Return a short label for the narrow column; the full note of the chosen type is shown below the
-    control."""
-    note = choice.note.rstrip(".")
-    if len(note) > NOTE_LENGTH:
-        note = note[:NOTE_LENGTH].rsplit(" ", 1)[0] + "…"
-    return f"{choice.spec} · {note}" if note else str(choice.spec)
+    """Return a label that fits the narrow column: the type and the first words of its note, if they are few.
+    The full note of the chosen type is shown below the control."""
+    note = _CLAUSE.split(choice.note.rstrip("."))[0]
+    return f"{choice.spec} · {note}" if 0 < len(note) <= NOTE_LENGTH else str(choice.spec)
 
 
 def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def test_every_document_is_a_page_for_every_user(viewer_web: Client) -> None:
         answer = viewer_web.get(pages.address(name))
         assert answer.status_code == 200
         assert f"<h1>{title}</h1>" in answer.text
+        assert {pages.address(other) for other in names} <= links(answer.text)
     assert viewer_web.get("/help/missing/").status_code == 404
 
 

@@ -33,8 +33,8 @@ _MILLISECONDS: LiteralString = (
     "CASE WHEN isfinite({c}) THEN (EXTRACT(epoch FROM date_trunc('milliseconds', {c})) * 1000)::bigint END"
 )
 _INFINITE = UnreadableValues("NOT isfinite({c})", "not_finite", "is infinity, which is not a point in time")
-_ISO_NOTE = "ISO 8601 with microseconds; before year 1 and after 9999 as PostgreSQL writes it."
-_MILLISECONDS_NOTE = "Milliseconds since 1970 UTC, rounded down; a row with infinity is rejected."
+_ISO_NOTE = "ISO 8601, with microseconds; before year 1 and after 9999 as PostgreSQL writes it."
+_MILLISECONDS_NOTE = "Milliseconds since 1970, in UTC, rounded down; a row with infinity is rejected."
 _AS_MILLISECONDS = Reading(
     T.INT64, _MILLISECONDS, unreadable=_INFINITE, note=_MILLISECONDS_NOTE, is_distinct=False
 )
