@@ -95,7 +95,10 @@ def _saved(
     messages.success(request, f"The connection “{saved.name}” was saved.")
     for notice in form.notices():
         messages.info(request, notice)
-    return redirect(_next(request) or "connections")
+    following = _next(request)
+    if following.endswith("="):  # the page wants to know which connection it is
+        following += str(saved.pk)
+    return redirect(following or "connections")
 
 
 def _next(request: ConsoleRequest) -> str:

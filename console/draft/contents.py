@@ -17,6 +17,8 @@ TABLES = "tables"  # in the state: the mapping table of each collection that was
 LISTING = "listing"  # in the state: the collections of the source when the selection page was last opened
 OPENED = "opened"  # in the state: the plan of a job or of a file, until its connections are chosen
 TARGET = "target"  # in the state: the facts about the target
+TICKED = "ticked"  # in the state: what was sent about the collections that are ticked, but not saved yet
+REST = "rest"  # in the state: the same about those that follow in the next draft
 DEFAULT_DATABASE = "default"
 
 
@@ -78,6 +80,11 @@ def chosen(draft: Draft) -> list[str]:
     return [collection["source"] for collection in draft.plan.get("collections", [])]
 
 
+def rest(draft: Draft) -> list[str]:
+    """Return the source names of the collections that follow in the next draft."""
+    return list(part(draft, REST).get("collections", ()))
+
+
 def listing(draft: Draft) -> tuple[CollectionInfo, ...]:
     raw = draft.state.get(LISTING)
     return decoded(draft, LISTING, (raw,), lambda: listing_from_json(raw))
@@ -115,7 +122,8 @@ def route(draft: Draft | None) -> Route:
 
 def detail(draft: Draft) -> str:
     """Return the number of selected collections, in the words of the source: "3 tables selected"."""
-    count, kind = len(chosen(draft)), endpoint_kinds.find(draft.kind, is_target=False)
+    count = len(chosen(draft)) or len(part(draft, TICKED).get("collections", ()))
+    kind = endpoint_kinds.find(draft.kind, is_target=False)
     words = kind.words if kind else ("collection", "collections")
     return f"{counted(count, *words)} selected" if count else ""
 

@@ -6,6 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
 from console.html_anchors import anchor
 from console.model_forms.form import ModelForm, summary
 from console.model_forms.widgets import MultiChoice
@@ -59,3 +63,18 @@ class RowSelectionForm(ModelForm):
         for key, field in self.fields.items():
             if isinstance(field.widget, MultiChoice) and field.widget.listed is None:
                 yield key, field.widget
+
+
+class BlankSelection:
+    """The row selection of the collections of which all rows are selected. It is rendered once and then only
+    given other names, because a page may have hundreds."""
+
+    PLACE = "\ue000"  # stands for the name of the collection
+
+    def __init__(self, model: type[SettingsModel]) -> None:
+        form = RowSelectionForm(model, self.PLACE, {})
+        self._html = render_to_string("wizard/_row_selection.html", {"form": form})
+
+    def html(self, name: str) -> SafeString:
+        made = self._html.replace(anchor(self.PLACE), anchor(name)).replace(self.PLACE, escape(name))
+        return mark_safe(made)

@@ -8,17 +8,18 @@ from typing import Any
 
 from django.conf import settings
 from django.forms.boundfield import BoundField
+from django.http import QueryDict
 from django.urls import reverse
 
 from console.draft import contents
-from console.draft.row_selection import RowSelectionForm
+from console.draft.row_selection import BlankSelection, RowSelectionForm
 from console.draft.snapshot import TargetFacts, listing_to_json, target_to_json
 from console.schema import tables
+from console.wizard import ticks
+from console.wizard.missing_features import missing_features
 from console.wizard.select_form import SelectionForm, TargetForm
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError, SettingsError
-from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.milvus.features import INTRODUCED_IN
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Connection, Draft
@@ -41,8 +42,9 @@ class SelectPage:
     target_error: FerryError | None = None
     one: str = "collection"
     many: str = "collections"
-    most: int = field(default=1)
+    most: int = 1
     row_selection: dict[str, RowSelectionForm] = field(default_factory=dict)
+    blank: BlankSelection | None = None
 
     @property
     def is_refused(self) -> bool:
@@ -57,13 +59,25 @@ class SelectPage:
         valid_selections = [form.is_valid() for form in self.row_selection.values() if form.is_bound]
         return self.selection.is_valid() & self.target_form.is_valid() & all(valid_selections)
 
+    @property
+    def faults(self) -> list[dict[str, str]]:
+        """Return a text for each fault of the form, with the id of its control."""
+        found = [("collections", self.selection.error)] if self.selection.error else []
+        for name, form in self.row_selection.items():
+            found += [(form[key].auto_id, f"{name}: {' '.join(texts)}") for key, texts in form.errors.items()]
+        found += [(self.target_form[key].auto_id, " ".join(t)) for key, t in self.target_form.errors.items()]
+        found += [("target", self.target_error.message)] if self.target_error else []
+        return [{"id": place, "text": text} for place, text in found]
+
     def context(self) -> dict[str, Any]:
+        ticked = set(self.ticked)
+        rows = [_row(info, info.name in ticked, self) for info in self.listing]
         return {
             "words": {"one": self.one, "many": self.many},
-            "collections": [
-                _row(info, info.name in self.ticked, self.row_selection.get(info.name))
-                for info in self.listing
-            ],
+            "collections": sorted(rows, key=lambda row: not row["selected"]),
+            "groups": sorted({info.group for info in self.listing if info.group}),
+            "chosen_text": chosen_text(sum(row["selected"] for row in rows), self.most),
+            "faults": self.faults,
             "max_collections": self.most,
             "nothing_text": f"The source lists no {self.many}. Check the settings of the connection.",
             "collections_error": self.selection.error,
@@ -89,11 +103,12 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
     facts = contents.target_facts(draft)
     targets = Connection.objects.filter(is_target=True)
     initial = {"target": draft.target_connection_id, "database": contents.database(draft)}
-    ticked = data.getlist("collections") if data is not None else contents.chosen(draft)
+    ticked = data.getlist("collections") if data is not None else ticks.ticked(draft)
+    row_selection, blank = _row_selections(draft, listing, set(ticked), data)
     return SelectPage(
         draft,
         listing,
-        SelectionForm(listing, data, most=most, one=one, many=many),
+        SelectionForm(listing, data, one=one),
         TargetForm(targets, facts.databases if facts else (), data, initial),
         ticked,
         facts,
@@ -101,24 +116,43 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
         one=one,
         many=many,
         most=most,
-        row_selection=_row_selections(draft, listing, set(ticked), data),
+        row_selection=row_selection,
+        blank=blank,
     )
+
+
+def rest_text(page: SelectPage, rest: int) -> str:
+    """Return what becomes of the collections that one job cannot move."""
+    most = f"{page.most} {page.one if page.most == 1 else page.many}"
+    other = f"The other {rest} {'follows' if rest == 1 else 'follow'}"
+    return f"One job moves {most}. {other} in the next draft, which is made when this job starts."
+
+
+def chosen_text(chosen: int, most: int) -> str:
+    """Return how many collections are chosen, of as many as one job can move. The script of the page changes
+    the text in the same way."""
+    if chosen <= most:
+        return f"{chosen} of {most} chosen"
+    return f"{chosen} chosen: the first {most} are this migration, the other {chosen - most} the next one"
 
 
 def _row_selections(
     draft: Draft, listing: tuple[CollectionInfo, ...], ticked: set[str], data: Any
-) -> dict[str, RowSelectionForm]:
-    """Return a row selection form for each collection, if the source supports it. Sent values of a collection
-    that is not selected are ignored."""
+) -> tuple[dict[str, RowSelectionForm], BlankSelection | None]:
+    """Return the row selection forms of the collections that are ticked or were selected before, and the one
+    of all others, if the source supports it. Sent values of a collection that is not ticked are ignored."""
     model, known = source_class(draft.kind).Selection, tables.selections(draft)
+    if not model.model_fields:
+        return {}, None
+    sent = ticks.kept(draft) if data is None else data
+    bound = ticked & set(sent.getlist("collections"))
+    names = [info.name for info in listing if not info.not_selectable]
     forms = {
-        info.name: RowSelectionForm(
-            model, info.name, known.get(info.name, {}), data if info.name in ticked else None
-        )
-        for info in listing
-        if not info.not_selectable
+        name: RowSelectionForm(model, name, known.get(name, {}), sent if name in bound else None)
+        for name in names
+        if name in ticked or known.get(name)
     }
-    return {name: form for name, form in forms.items() if form.fields}
+    return forms, BlankSelection(model)
 
 
 def list_again(draft: Draft) -> Any:
@@ -188,7 +222,7 @@ def learn(connection: Connection, database: str) -> TargetFacts:
     return TargetFacts(connection.pk, wanted[0], title, capabilities, databases, taken)
 
 
-def save(page: SelectPage, data: Mapping[str, Any]) -> bool:
+def save(page: SelectPage, data: QueryDict) -> bool:
     """Describe the selected collections and store them in the draft with their defaults. False if refused."""
     connection = page.target_form.connections.get(data.get("target") or "")
     if connection is None:
@@ -202,7 +236,7 @@ def save(page: SelectPage, data: Mapping[str, Any]) -> bool:
     page.target_form = TargetForm(
         page.target_form.connections.values(), page.facts.databases, _sent(data, page)
     )
-    return page.is_valid and _save(page, connection)
+    return page.is_valid and _save(page, connection, data)
 
 
 def _sent(data: Mapping[str, Any], page: SelectPage) -> dict[str, Any]:
@@ -211,7 +245,7 @@ def _sent(data: Mapping[str, Any], page: SelectPage) -> dict[str, Any]:
     return {"target": data.get("target"), "database": data.get("database") or page.facts.database}
 
 
-def _save(page: SelectPage, connection: Connection) -> bool:
+def _save(page: SelectPage, connection: Connection, data: QueryDict) -> bool:
     assert page.facts is not None
     draft = services.draft_save(
         draft=page.draft,
@@ -220,7 +254,7 @@ def _save(page: SelectPage, connection: Connection) -> bool:
         state=page.draft.state | {contents.TARGET: target_to_json(page.facts)},
     )
     row_selection = page.row_selection
-    names = page.selection.cleaned_data["collections"]
+    names, rest = ticks.split(page.selection.cleaned_data["collections"], page.most, data)
     try:
         tables.select(draft, {n: row_selection[n].values() if n in row_selection else {} for n in names})
     except tables.DescribeFailed as error:
@@ -229,10 +263,14 @@ def _save(page: SelectPage, connection: Connection) -> bool:
     except FerryError as error:
         page.error = error
         return False
+    state = {key: value for key, value in draft.state.items() if key != contents.TICKED}
+    services.draft_save(draft=draft, state=state | {contents.REST: rest})
     return True
 
 
-def _row(info: CollectionInfo, selected: bool, row_selection: RowSelectionForm | None) -> dict[str, Any]:
+def _row(info: CollectionInfo, selected: bool, page: SelectPage) -> dict[str, Any]:
+    row_selection = page.row_selection.get(info.name)
+    is_blank = row_selection is None and page.blank is not None and not info.not_selectable
     return {
         "name": info.name,
         "schema": info.group,
@@ -246,6 +284,7 @@ def _row(info: CollectionInfo, selected: bool, row_selection: RowSelectionForm |
         "reason": info.not_selectable,
         "selected": selected and not info.not_selectable,
         "row_selection": row_selection,
+        "blank_selection": page.blank.html(info.name) if is_blank and page.blank else "",
     }
 
 
@@ -265,26 +304,3 @@ def _target(form: TargetForm, facts: TargetFacts) -> dict[str, Any]:
         "server": facts.server,
         "notes": list(missing_features(facts.capabilities)),
     }
-
-
-OPTIONS = {
-    "nullable": ("nullable", "Fields that may be null"),
-    "default_values": ("default_values", "Default values"),
-    "full_text": ("full_text", "Full-text search"),
-    "null_vectors": ("null_vectors", "Null vectors"),
-}
-
-
-def missing_features(capabilities: Capabilities) -> list[str]:
-    """Return the features that this target does not have, with the version that adds them."""
-    missing = [words for feature, words in OPTIONS.values() if not getattr(capabilities, feature)]
-    types = [
-        name
-        for name in INTRODUCED_IN
-        if name.endswith("_VECTOR") and name not in {str(t) for t in capabilities.types}
-    ]
-    by_version: dict[str, list[str]] = {}
-    for name in (*types, *[f for f, words in OPTIONS.values() if words in missing]):
-        words = OPTIONS[name][1] if name in OPTIONS else name
-        by_version.setdefault(capabilities.missing(name), []).append(words)
-    return [f"{', '.join(names)}: {why}." for why, names in by_version.items()]

@@ -13,23 +13,17 @@ from migrations_app.models import Connection
 
 
 class SelectionForm(forms.Form):
-    """The selected collections of ``listing``, at most ``most``.
-
-    ``one`` and ``many`` are the source's word for a collection, in singular and plural.
-    """
+    """The selected collections of ``listing``. ``one`` is the source's word for a collection."""
 
     def __init__(
         self,
         listing: Sequence[CollectionInfo],
         data: Mapping[str, Any] | None,
         *,
-        most: int,
         one: str,
-        many: str,
     ) -> None:
         super().__init__(data)
         self.listing = {info.name: info for info in listing}
-        self.most, self.one, self.many = most, one, many
         self.fields["collections"] = forms.TypedMultipleChoiceField(
             choices=[(name, name) for name in self.listing],
             error_messages={
@@ -45,11 +39,6 @@ class SelectionForm(forms.Form):
         for info in selected:
             if info.not_selectable:
                 raise ValidationError(f"“{info.name}” cannot be selected: {info.not_selectable}")
-        if len(selected) > self.most:
-            raise ValidationError(
-                f"One job can move {self.most} {self.many if self.most != 1 else self.one}, "
-                f"but {len(selected)} are selected. Move the others in another migration."
-            )
         return [info.name for info in selected]
 
     @property

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console import endpoint_kinds
@@ -18,7 +20,7 @@ from console.draft.steps import Step
 from console.http import ConsoleRequest
 from console.jobs.worker_notice import no_worker_notice
 from console.permissions import administrator_required, is_administrator
-from console.wizard import connect, migrate, select
+from console.wizard import connect, migrate, select, ticks
 from migrations_app import plan_file, services
 from migrations_app.engine.errors import FerryError, PlanRefused
 from migrations_app.models import Draft
@@ -103,13 +105,21 @@ def _connect(request: ConsoleRequest, kind: str, draft: Draft | None) -> HttpRes
 def wizard_select(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     page = select.open_page(draft, request.POST if request.method == "POST" else None)
     action = request.POST.get("action")
+    if action == "connection":
+        ticks.keep(draft, request.POST)
+        back = f"{request.path}?connection="
+        return redirect(f"{reverse('connection_new', args=['milvus'])}?{urlencode({'next': back})}")
     if action == "target":
         select.choose_target(page, request.POST)
+    elif "connection" in request.GET and request.method == "GET":  # a target that was just added
+        select.choose_target(page, {"target": request.GET["connection"]})
     elif action == "values":
         control = select.ask_values(page, request.POST.get("control", ""))
         if control is not None:
             return HttpResponse(str(control))
     elif request.method == "POST" and select.save(page, request.POST):
+        if rest := len(contents.rest(page.draft)):
+            messages.info(request, select.rest_text(page, rest))
         return redirect("wizard_select" if action == "save" else "wizard_schema", draft.pk)
     if request.htmx and action == "target":
         return render(request, "wizard/select.html#target", page.context())
@@ -155,7 +165,12 @@ def _start(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     confirmed = request.POST.getlist("replace") if request.POST.get("action") == "replace" else []
     if migrate.unconfirmed(draft, confirmed):
         return redirect("wizard_replace", draft.pk)
-    return redirect("job", migrate.start(draft, request.user).public_id)
+    job = migrate.start(draft, request.user)
+    if following := ticks.next_draft(draft, request.user):
+        place = reverse("wizard_select", args=[following.pk])
+        text = 'The other collections of your choice are in the next draft: <a href="{}">{}</a>.'
+        messages.info(request, format_html(text, place, contents.detail(following)))
+    return redirect("job", job.public_id)
 
 
 @step_view(Step.MIGRATE)

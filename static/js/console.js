@@ -29,19 +29,39 @@
   // inside a row of another list.
   const listOf = (part) => part.closest("table, .multi-choice");
   const rowsOf = (list) => all("[data-name]", list).filter((row) => listOf(row) === list);
-  const filterRows = (input) => {
-    const wanted = input.value.trim().toLowerCase();
-    rowsOf(find(input.dataset.filter)).forEach((row) => {
-      row.hidden = !row.dataset.name.toLowerCase().includes(wanted);
+  const filterRows = (control) => {
+    const list = control.dataset.filter || control.dataset.groupOf;
+    const wanted = find(`[data-filter="${list}"]`).value.trim().toLowerCase();
+    const group = find(`[data-group-of="${list}"]`)?.value;
+    rowsOf(find(list)).forEach((row) => {
+      row.hidden = !row.dataset.name.toLowerCase().includes(wanted) || Boolean(group && row.dataset.group !== group);
     });
     showTickAll();
   };
+  // Sort the rows of a table. A row takes the row with its settings along.
+  const sortRows = (select) => {
+    const by = select.value;
+    const isTicked = (row) => Boolean(row.querySelector(":scope > td:first-child .tick:checked"));
+    const rows = rowsOf(find(select.dataset.sort));
+    const place = (row) => (by ? Number(row.dataset[by]) : Number(isTicked(row)));
+    const byName = (a, b) => a.dataset.name.localeCompare(b.dataset.name);
+    const pairs = rows.sort(by === "name" ? byName : (a, b) => place(b) - place(a))
+      .map((row) => [row, row.nextElementSibling?.matches(".selection-row") ? row.nextElementSibling : null]);
+    pairs.flat().filter(Boolean).forEach((row) => row.parentElement.append(row));
+  };
+  const showChosen = () => all("[data-chosen]").forEach((text) => {
+    const chosen = ticked(ticksOf(rowsOf(find(text.dataset.chosen))));
+    const most = Number(text.dataset.most);
+    text.textContent = chosen <= most ? `${chosen} of ${most} chosen`
+      : `${chosen} chosen: the first ${most} are this migration, the other ${chosen - most} the next one`;
+  });
   const ticksOf = (rows) => rows
     .map((row) => row.querySelector(":scope > td:first-child .tick:not(:disabled), :scope > label > .tick"))
     .filter(Boolean);
   const shownTicks = (list) => ticksOf(rowsOf(list).filter((row) => !row.hidden));
   const ticked = (ticks) => ticks.filter((tick) => tick.checked).length;
   const showTickAll = () => {
+    showChosen();
     all("[data-tick-all]").forEach((box) => {
       const ticks = shownTicks(listOf(box));
       box.hidden = ticks.length === 0;
@@ -127,6 +147,19 @@
     Boolean(problem) && (focusIn(problem.closest("td, .settings-grid > div")) || focusIn(problem.closest("tr")));
   const focusProblem = () => focusNear(find("form .problem"));
 
+  // The faults of a form: a summary names them. Go to the first.
+  const goTo = (place) => {
+    const target = document.getElementById(place);
+    if (!target) return false;
+    for (let part = target; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+    const isControl = target.matches("input, select, textarea");
+    const control = isControl ? target : target.querySelector("input:not([type=hidden]):not(:disabled), select, textarea");
+    target.scrollIntoView({ block: "center" });
+    control?.focus({ preventScroll: true });
+    return Boolean(control);
+  };
+  const placeOf = (link) => link?.getAttribute("href").slice(1);
+
   const start = () => {
     showTheme();
     showTickAll();
@@ -135,7 +168,7 @@
     if (placeOfFix) focusNear(document.getElementById(placeOfFix));
     placeOfFix = "";
     all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
-    all("[data-filter]").forEach((input) => { input.hidden = false; });
+    all("[data-filter], [data-sort], [data-group-of]").forEach((control) => { control.hidden = false; });
   };
 
   document.addEventListener("click", (event) => {
@@ -147,6 +180,8 @@
     } else if (at("[data-first-problem]")) {
       goToProblem = !focusProblem();
       if (!goToProblem) event.preventDefault();
+    } else if (at("[data-faults] a")) {
+      if (goTo(placeOf(at("[data-faults] a")))) event.preventDefault();
     } else if (at("button[name=fix]")) {
       placeOfFix = (at(".problems") ?? at("tr"))?.id ?? "";
     } else if (at("dialog [data-close]")) {
@@ -169,6 +204,8 @@
     else if (field.matches("[data-tick-all]")) tickAll(field);
     else if (field.matches(".tick")) showTickAll();
     else if (field.matches("[data-groups]")) showGroup();
+    else if (field.matches("[data-sort]")) sortRows(field);
+    else if (field.matches("[data-group-of]")) filterRows(field);
     if (field.closest("[data-autosubmit]") && !field.matches("[data-filter]")) field.form.requestSubmit(field.form.querySelector("[data-default]"));
     if (field.closest("form[data-guard]")) unsent = true;
   });
@@ -261,4 +298,5 @@
   document.addEventListener("htmx:afterOnLoad", offline(false));
 
   start();
+  goTo(placeOf(find("[data-faults] a")));
 })();

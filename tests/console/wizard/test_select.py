@@ -1,11 +1,16 @@
 """Select Source and Target step."""
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 
+from console.draft.row_selection import RowSelectionForm
+from console.html_anchors import anchor
 from migrations_app.models import Connection, Draft
+from tests.console.selecting_source import Chosen
 from tests.console.wizard_helpers import HTMX, OLD_MILVUS, change, collection, field, page, select, url
 from tests.kit import MemoryDatabase, MemorySource, MemoryStore
 
@@ -74,12 +79,64 @@ def test_an_invalid_selection_is_refused_with_a_sentence(
     assert len(answer.context["collections_error"]) < 400
 
 
-def test_a_selection_of_more_collections_than_a_job_may_have_is_refused(
+def test_collections_that_one_job_cannot_move_follow_in_the_next_draft(
     web: Client, connected: Draft, target: Connection, settings: Any
 ) -> None:
     settings.VECTORFERRY_MAX_COLLECTIONS = 1
-    answer = select(web, connected, target, "books", "reviews")
-    assert "One job can move 1 collection, but 2 are selected." in answer.context["collections_error"]
+    answer = select(web, connected, target, "books", "reviews", where={"reviews": "title"})
+    assert "The other 1 follows in the next draft" in web.get(answer["Location"]).content.decode()
+    connected.refresh_from_db()
+    assert [c["source"] for c in connected.plan["collections"]] == ["books"]
+    page = web.get(url("select", connected)).context
+    assert page["chosen_text"] == "2 chosen: the first 1 are this migration, the other 1 the next one"
+    assert [row["name"] for row in page["collections"]][:2] == ["books", "reviews"]  # the chosen ones first
+    change(web, connected, like__target="liked")
+    answer = web.post(url("migrate", connected), {"action": "start", "verify": "counts"})
+    assert "1 collection selected" in web.get(answer["Location"]).content.decode()
+    following = Draft.objects.get(job=None)
+    shown = {row["name"]: row for row in web.get(url("select", following)).context["collections"]}
+    assert [name for name, row in shown.items() if row["selected"]] == ["reviews"]
+    assert shown["reviews"]["row_selection"]["where"].value() == "title"
+    select(web, following, target, "reviews", where={"reviews": "title"})
+    assert collection(following)["select"] == {"where": "title"}
+
+
+def test_ticks_are_kept_while_a_target_is_added_and_it_is_chosen_then(
+    web: Client, connected: Draft, target: Connection
+) -> None:
+    sent = {"collections": ["reviews"], f"{anchor('reviews')}-where": "title", "action": "connection"}
+    answer = web.post(url("select", connected), sent)
+    back = parse_qs(urlsplit(answer["Location"]).query)["next"][0]
+    before = Draft.objects.get().plan
+    shown = web.get(back + str(target.pk)).context
+    assert shown["target"]["name"] == "vault"
+    assert shown["collections"][0]["name"] == "reviews"
+    assert shown["collections"][0]["row_selection"]["where"].value() == "title"
+    assert (Draft.objects.get().plan, Draft.objects.get().target_connection) == (before, None)
+
+
+def test_the_faults_of_the_page_are_listed_with_their_controls(
+    web: Client, connected: Draft, target: Connection
+) -> None:
+    answer = select(web, connected, target, "books", where={"books": "two words"}, target="")
+    assert [fault["id"] for fault in answer.context["faults"]] == [
+        f"id_{anchor('books')}-where",
+        "id_target",
+    ]
+    assert all(f'id="{fault["id"]}"' in answer.content.decode() for fault in answer.context["faults"])
+
+
+def test_the_page_asks_the_database_as_often_for_155_collections_as_for_four(
+    web: Client, connected: Draft, source_store: MemoryStore, django_assert_num_queries: Any
+) -> None:
+    for number in range(155):
+        source_store.collections[f"{number:03} <b>"] = source_store.collections["books"]
+    with django_assert_num_queries(5):
+        answer = web.get(url("select", connected))
+    form = RowSelectionForm(Chosen, "001 <b>", {})
+    expected = render_to_string("wizard/_row_selection.html", {"form": form})
+    shown = {row["name"]: row["blank_selection"] for row in answer.context["collections"]}
+    assert shown["001 <b>"] == expected
 
 
 @pytest.mark.parametrize("data", [{"target": "4242"}, {"target": "\0"}, {"target": ""}, {"database": "moon"}])
@@ -132,10 +189,11 @@ def test_a_condition_on_rows_is_shown_on_every_page(
     assert (second["rows"], second["notes"]) == (5, [])
     answer = web.get(url("select", connected))
     assert "<summary>only rows where title</summary>" in answer.content.decode()
-    rows = answer.context["collections"]
-    assert [row["row_selection"] and row["row_selection"].words for row in rows] == [
-        None, "only rows where title", None, ""
-    ]  # fmt: skip
+    rows = {row["name"]: row for row in answer.context["collections"]}
+    assert rows["books"]["row_selection"].words == "only rows where title"
+    assert rows["reviews"]["row_selection"].words == ""
+    assert rows["authors"]["row_selection"] is None
+    assert rows["authors"]["blank_selection"] == ""
 
 
 @pytest.mark.parametrize(
