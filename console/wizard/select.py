@@ -282,6 +282,7 @@ def _row(info: CollectionInfo, selected: bool, page: SelectPage) -> dict[str, An
         "vectors": [{"name": vector.name, "dimension": vector.dim} for vector in info.vectors],
         "selectable": not info.not_selectable,
         "reason": info.not_selectable,
+        "note": "" if info.not_selectable else info.note,
         "selected": selected and not info.not_selectable,
         "row_selection": row_selection,
         "blank_selection": page.blank.html(info.name) if is_blank and page.blank else "",

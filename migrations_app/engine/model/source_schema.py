@@ -117,6 +117,18 @@ class SourceKey:
 
 
 @dataclass(frozen=True, slots=True)
+class HiddenRows:
+    """Why the source may hide rows of a collection from the user who reads it: a sentence, and what to ask
+    for. It is also one of the notes of the collection."""
+
+    sentence: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionSchema:
     """The result of ``Source.describe``. ``key`` is None if the source declares no key; ``unique`` are other
     sets of fields that the source declares unique.
@@ -135,6 +147,8 @@ class CollectionSchema:
     ``partitions``: the names of the partitions that the selected rows are in, as in ``Slice.partition``; one
     may be the empty text. Empty if the collection is not divided, None if the source cannot list them.
     ``keeps_partitions``: the default is to make each of them a partition of the target.
+
+    ``hidden_rows`` is None if the user sees all rows, as far as the source can tell.
     """
 
     name: str
@@ -151,6 +165,7 @@ class CollectionSchema:
     exact: TargetSchema | None = None
     partitions: tuple[str, ...] | None = ()
     keeps_partitions: bool = False
+    hidden_rows: HiddenRows | None = None
     naming_rule: NamingRule = ASK
 
     def field(self, name: str) -> SourceField | None:

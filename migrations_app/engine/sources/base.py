@@ -74,6 +74,7 @@ class VectorInfo:
 class CollectionInfo:
     """One line of the selection page. ``not_selectable`` is the reason why it cannot be selected, or empty.
 
+    ``note`` is something to know before it is selected, such as that rows are hidden from this user.
     ``group`` is its schema or namespace, ``label`` its short name, ``kind`` the vendor's word for it
     ("table", "view"). ``rows`` is None if unknown; ``rows_exact`` is False for an estimate. ``size_bytes`` is
     the size in the source.
@@ -87,6 +88,7 @@ class CollectionInfo:
     rows_exact: bool = False
     vectors: tuple[VectorInfo, ...] = ()
     not_selectable: str = ""
+    note: str = ""
     size_bytes: int | None = None
 
 

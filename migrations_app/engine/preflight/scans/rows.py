@@ -53,6 +53,9 @@ def scan_rows(
     if not source.has_rows(ref, ctx):
         selected = " that match “select”" if subject.plan.select else ""
         message = f"“{subject.plan.source}” has no rows{selected}."
+        if hidden := subject.schema.hidden_rows:
+            message = f"“{subject.plan.source}” shows no rows{selected}. {hidden.sentence}"
+            return RowFacts({}, (subject.fault("source", "rows_hidden", message, hidden.hint),))
         return RowFacts({}, (subject.fault("source", "no_rows", message, "There is nothing to move."),))
     vectors = [e for e in subject.fixed() if e.is_vector and e.source and not e.is_key_of_document]
     undeclared = [e for e in vectors if _is_undeclared(e)]

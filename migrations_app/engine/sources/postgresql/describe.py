@@ -14,6 +14,7 @@ from migrations_app.engine.model.source_schema import CollectionSchema, SourceFi
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.column_metric import ColumnMetric, column_metric
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.catalogue.row_security import hidden_rows
 from migrations_app.engine.sources.postgresql.catalogue.vector_indexes import vector_indexes
 from migrations_app.engine.sources.postgresql.connect.read_errors import is_timeout
 from migrations_app.engine.sources.postgresql.connect.session import Session
@@ -43,6 +44,10 @@ def describe_relation(session: Session, relation: Relation, sampler: Sampler) ->
     sample = _sample(sampler, fields)
     if sample is None:
         notes = (*notes, _TOO_SLOW.format(relation))
+    with session.query(f"the policies of {relation}") as connection:
+        hidden = hidden_rows(connection, [relation.oid]).get(relation.oid)
+    if hidden:
+        notes = (*notes, str(hidden))
     return CollectionSchema(
         name=str(relation.name),
         fields=tuple(_with_samples(field, sample) for field in fields) if sample else fields,
@@ -54,6 +59,7 @@ def describe_relation(session: Session, relation: Relation, sampler: Sampler) ->
         label=relation.name.table,
         group=relation.name.schema,
         unique=() if relation.is_parent else relation.keys.unique,
+        hidden_rows=hidden,
     )
 
 
@@ -133,8 +139,6 @@ def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
 
 
 def _notes(relation: Relation) -> Iterator[str]:
-    if relation.is_filtered:
-        yield "Row-level security: only the rows that its policies show to this user are moved."
     if relation.order:
         return
     if not relation.keys.own:

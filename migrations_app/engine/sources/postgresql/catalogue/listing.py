@@ -10,9 +10,11 @@ from typing import Any, LiteralString
 from psycopg import sql
 
 from migrations_app.engine.errors import PrivilegeMissing, SourceError
+from migrations_app.engine.model.source_schema import HiddenRows
 from migrations_app.engine.sources.base import CollectionInfo, VectorInfo
 from migrations_app.engine.sources.postgresql.catalogue.names import TableName
 from migrations_app.engine.sources.postgresql.catalogue.relation import KINDS, LEAF_SIZES
+from migrations_app.engine.sources.postgresql.catalogue.row_security import hidden_rows
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.types.column import (
     BASE,
@@ -31,10 +33,10 @@ _ALL_SECONDS = 6
 
 _RELATIONS: LiteralString = (
     """
-    SELECT s.nspname AS schema, c.relname AS name, c.relkind::text AS relkind, c.relispopulated AS populated,
+    SELECT c.oid::bigint AS oid, s.nspname AS schema, c.relname AS name, c.relkind::text AS relkind,
+        c.relispopulated AS populated,
         pg_catalog.has_schema_privilege(s.oid, 'USAGE') AS may_enter,
         pg_catalog.has_any_column_privilege(c.oid, 'SELECT') AS may_read,
-        pg_catalog.row_security_active(c.oid) AS is_filtered,
         (CASE c.relkind WHEN 'p' THEN leaves.tuples ELSE c.reltuples END)::bigint AS tuples,
         (CASE c.relkind WHEN 'p' THEN leaves.pages ELSE c.relpages + COALESCE(toast.relpages, 0) END
             * pg_catalog.current_setting('block_size')::bigint)::bigint AS size_bytes,
@@ -71,7 +73,7 @@ class ListedTable:
     populated: bool
     may_enter: bool
     may_read: bool
-    is_filtered: bool
+    hidden: HiddenRows | None
     tuples: int
     size_bytes: int
     vectors: tuple[VectorInfo, ...]
@@ -117,7 +119,9 @@ def list_collections(session: Session) -> Iterator[CollectionInfo]:
     """Yield all tables by schema and name. Runs one statement for the catalogue and one for the rows of all
     stored tables."""
     with session.query("the list of tables") as connection:
-        tables = [_listed(row) for row in connection.execute(_RELATIONS)]
+        rows = connection.execute(_RELATIONS).fetchall()
+        hidden = hidden_rows(connection, (row.oid for row in rows))
+    tables = [_listed(row, hidden.get(row.oid)) for row in rows]
     inspections = _inspect_all(session, [table for table in tables if not table.obstacle])
     for table in tables:
         yield _info(table, inspections.get(table.name) or _from_catalogue(table))
@@ -128,7 +132,7 @@ def _from_catalogue(table: ListedTable) -> Inspection:
     return Inspection(table.tuples) if table.is_stored and table.tuples > 0 else NOT_INSPECTED
 
 
-def _listed(row: Any) -> ListedTable:
+def _listed(row: Any, hidden: HiddenRows | None) -> ListedTable:
     columns = mark_vectors(PostgresColumn(**column) for column in row.columns)
     vectors = [column for column in columns if column.is_vector]
     return ListedTable(
@@ -137,7 +141,7 @@ def _listed(row: Any) -> ListedTable:
         populated=row.populated,
         may_enter=row.may_enter,
         may_read=row.may_read,
-        is_filtered=row.is_filtered,
+        hidden=hidden,
         tuples=row.tuples or 0,
         size_bytes=row.size_bytes or 0,
         vectors=tuple(
@@ -157,6 +161,7 @@ def _info(table: ListedTable, inspection: Inspection) -> CollectionInfo:
         rows_exact=inspection.is_exact,
         vectors=table.vectors,
         not_selectable=table.obstacle or inspection.obstacle,
+        note=str(table.hidden or ""),
         size_bytes=table.size_bytes or None,
     )
 
@@ -208,8 +213,7 @@ def _count(table: ListedTable, place: int = 0) -> sql.Composed:
 
 def _judge(session: Session, table: ListedTable, counted: int) -> Inspection:
     if counted == 0:
-        shown = " that row-level security shows to this user" if table.is_filtered else ""
-        return Inspection(0, True, f"It has no rows{shown}.")
+        return Inspection(0, True, f"It shows no rows. {table.hidden}" if table.hidden else "It has no rows.")
     if table.is_stored and table.tuples > COUNTED_ROWS:
         return Inspection(table.tuples)
     if table.is_stored and counted <= COUNTED_ROWS:
