@@ -78,6 +78,7 @@ def _head(job: Job, done: Totals, user: User) -> dict[str, Any]:
         "can_run_again": job.is_ended and may_edit,
         "is_trial": job.is_trial,
         "can_move_everything": job.is_trial and job.is_ended and may_edit,
+        "trial_text": wording.trial_text(job, [row.target for row in job.collections.all()]),
         "trial_collections": _trial_collections(job) if may_edit else [],
         "written_text": wording.written_text(job, written_by(job)),
         "note": _note(job),
@@ -198,6 +199,8 @@ def _next_steps(job: Job, user: User) -> list[dict[str, str]]:
     button."""
     if not (job.can_use_target and is_administrator(user)):
         return []
+    if not job.collections.exclude(target_state=TargetState.DROPPED).exists():
+        return []  # the collections of a trial were dropped
     results = wording.action_results(list(job.collections.prefetch_related("steps")))
     return [
         {

@@ -32,7 +32,27 @@ def kind_title(kind: str) -> str:
 
 def status_label(job: Job, done: Totals) -> str:
     label = str(Status(job.status).label)
+    if job.is_trial:
+        label = "Trial finished" if job.status == Status.SUCCESSFUL else f"Trial · {label}"
+    elif job.status == Status.SUCCESSFUL and (limit := job.options.limit_rows) is not None:
+        label = f"{label} · first {limit:,} rows"
     return " · ".join((label, *_left_out(done))) if job.status == Status.SUCCESSFUL else label
+
+
+def trial_text(job: Job, names: list[str]) -> str:
+    """Return a sentence about a trial and where its rows went; empty if the job is none."""
+    limit = job.options.limit_rows
+    if not job.is_trial or limit is None:
+        return ""
+    real = ", ".join(f"“{target['target']}”" for target in job.trial_targets)
+    where = f" into {', '.join(names)}" if names else ""
+    what = (
+        f"the first {counted(limit, 'row')} of each collection{where}"
+        if len(job.trial_targets) > 1
+        else (f"the first {counted(limit, 'row')}{where}")
+    )
+    end = "To fill the real " + ("collections" if len(job.trial_targets) > 1 else "collection")
+    return f"This is a trial: it moves only {what}. {end} {real}, press “Move everything now”."
 
 
 def _left_out(done: Totals) -> list[str]:
@@ -43,6 +63,8 @@ def _left_out(done: Totals) -> list[str]:
 def tone(job: Job, done: Totals) -> str:
     if job.status == Status.SUCCESSFUL and _left_out(done):
         return "warn"
+    if job.is_trial and job.status == Status.SUCCESSFUL:
+        return "run"
     return TONES[Status(job.status)]
 
 

@@ -14,6 +14,7 @@ from console.draft.preflight_cache import CachedPreflight
 from console.schema import tables
 from console.schema.page import url as schema_url
 from console.schema.table import MappingTable
+from console.wizard import trial
 from console.wizard.migrate_form import OptionsForm
 from console.wizard.summary import line, summary
 from migrations_app import services
@@ -78,8 +79,10 @@ def start(draft: Draft, user: User) -> Job:
     preflight = preflight_cache.known(draft, plan) or preflight_cache.check(draft, plan)
     if errors := tuple(fault for fault in preflight.faults if fault.severity == "error"):
         raise PlanRefused(errors)
+    planned = trial.asked(draft, plan)
     return services.job_create(
-        plan=plan,
+        plan=planned.plan,
+        trial_targets=planned.real,
         user=user,
         source_connection=draft.source_connection,
         target_connection=draft.target_connection,
@@ -109,10 +112,17 @@ def _fixes(place: int, fault: Fault) -> list[dict[str, Any]]:
 
 
 def replaced(plan: Plan, preflight: CachedPreflight | None) -> dict[str, ExistingRows]:
-    """Return the existing collections that the job drops before it creates its own, by name."""
+    """Return the existing collections that the job drops before it creates its own, by name. A trial does not
+    touch them."""
+    if plan.options.limit_rows is not None:
+        return {}
     sources = {c.source for c in plan.collections if c.if_exists == "replace"}
     existing = (preflight.held or {}) if preflight else {}
     return {rows.name: rows for source, rows in existing.items() if source in sources}
+
+
+def _earlier(name: str) -> str:
+    return f"The earlier trial “{name}”"
 
 
 def unconfirmed(draft: Draft, confirmed: list[str]) -> str:
@@ -146,14 +156,17 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
             "url_label": "Check the connections",
         }
     all_tables, options = tables.of(draft), plan.options
+    planned = trial.planned(draft, plan)
     rows = [
-        line(draft, table, place, preflight, options.limit_rows) for place, table in enumerate(all_tables)
+        line(draft, table, place, preflight, options.limit_rows) | {"target_name": name}
+        for place, (table, name) in enumerate(zip(all_tables, planned.names, strict=True))
     ]
     counts = [row["rows"] for row in rows]
     dropped = replaced(plan, preflight)
+    dropped_first = [*map(str, dropped.values()), *map(_earlier, planned.replaced)]
     return {
         "collections": rows,
-        "summary": summary(draft, rows, options, list(map(str, dropped.values()))),
+        "summary": summary(draft, rows, options, dropped_first),
         "dropped": list(dropped),
         "dropped_text": dropped_text(draft, dropped),
         "form": form,

@@ -28,7 +28,11 @@ def _limit(label: str, help_text: str, least: int = 0) -> forms.IntegerField:
 class OptionsForm(forms.Form):
     """The ``Options`` of the plan. An empty number means no limit."""
 
-    limit_rows = _limit("Maximum rows per collection", "Empty: all rows.", least=1)
+    limit_rows = _limit(
+        "Trial: first rows of each collection",
+        "They go into “…_trial”. Afterwards one button moves everything. Empty: no trial, all rows.",
+        least=1,
+    )
     source_rows_per_second = _limit(
         "Maximum rows read per second",
         "Limits the load on the source. Empty: as fast as the target accepts rows.",

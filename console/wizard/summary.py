@@ -36,6 +36,9 @@ def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced
         f"{moved[:1].upper()}{moved[1:]} of {each}{places} are copied from {route.source_name} into "
         f"{_into(rows)} in “{route.database}” of {route.target_name}."
     ]
+    if options.limit_rows is not None:
+        names = " and ".join(f"“{row['target_name']}”" for row in rows)
+        sentences.append(f"This is a trial: the rows go into {names}, and the names of the plan stay free.")
     if replaced:
         sentences.append(f"{' and '.join(replaced)} {'is' if len(replaced) == 1 else 'are'} dropped first.")
     if options.source_rows_per_second is not None:
@@ -60,7 +63,8 @@ def line(
     per_row = bytes_per_row(table)
     fixed = [field for field in plan.fields or () if not field.dynamic]
     outputs = copied_outputs(plan, table.copied)
-    existing = (preflight.held or {}).get(plan.source) if preflight else None
+    # A trial goes into a collection of its own.
+    existing = (preflight.held or {}).get(plan.source) if preflight and limit is None else None
     discards = plan.is_auto_id and table.schema.key is not None and not plan.keep_source_key
     return {
         "source_name": plan.source,

@@ -133,12 +133,21 @@ def test_nothing_is_replaced_without_a_confirmation(web: Client, taken: Draft) -
 
 def test_the_confirmation_without_a_script_keeps_the_options(web: Client, taken: Draft) -> None:
     choose_replace(web, taken)
-    start(web, taken, load="on", create_index="on", limit_rows="3")
+    start(web, taken, load="on", create_index="on", source_rows_per_second="3")
     form = web.get(url("replace", taken)).context["form"]
     sent = {field.html_name: str(field.value() or "") for field in form if field.value()}
     web.post(url("migrate", taken), sent | {"action": "replace", "replace": "books"})
     options = Job.objects.get().plan["options"]
-    assert (options["load"], options["create_index"], options["limit_rows"]) == (True, True, 3)
+    pace = options["source_rows_per_second"]
+    assert (options["load"], options["create_index"], pace) == (True, True, 3)
+
+
+def test_a_trial_asks_nothing_about_the_collection_that_the_plan_replaces(web: Client, taken: Draft) -> None:
+    choose_replace(web, taken)
+    start(web, taken, limit_rows="3")
+    (written,) = Job.objects.get().plan["collections"]
+    assert (written["target"], written["if_exists"]) == ("books_trial", "error")
+    assert Job.objects.get().trial_targets == [{"target": "books", "if_exists": "replace"}]
 
 
 def test_replacing_a_collection_that_no_longer_exists_needs_no_confirmation(
