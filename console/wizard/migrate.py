@@ -186,7 +186,7 @@ def _checks(
 ) -> list[dict[str, Any]]:
     if preflight is None:
         return []
-    messages = {fault.message for fault in preflight.faults}  # shown below, each with its hint
+    messages = {f"{f.message} {f.hint}".strip() for f in preflight.faults}  # shown below
     lines = [
         _line("warn", "note", f"{table.plan.source}: {note}", schema_url(draft, place))
         for place, table in enumerate(all_tables)

@@ -55,6 +55,7 @@ from migrations_app.engine.sources.base import (
     VectorInfo,
 )
 from migrations_app.engine.sources.json_rows import columns_of, rows_of_texts
+from tests.kit.metrics import usual_metric
 
 
 @dataclass
@@ -123,11 +124,13 @@ def memory_collection(
     """Return ``rows`` with a field for each column. A column without a type in ``specs`` is left out;
     ``rest`` is the rest field. The columns ``mixed`` hold the JSON texts of values of any type."""
     columns = (key,) if isinstance(key, str) else key
+    choices = {name: _choices(specs.get(name), name in mixed) for name in rows.schema.names}
     fields = tuple(
         SourceField(
             name=name,
             native_type=str(rows.schema.field(name).type),
-            choices=_choices(specs.get(name), name in mixed),
+            choices=choices[name],
+            metric=usual_metric(choices[name]),
             left_out="" if name in specs else "Milvus has no type for it.",
             nullable=name not in columns,
             can_be_key=name in specs and specs[name].type in KEY_TYPES,

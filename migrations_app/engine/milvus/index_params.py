@@ -64,6 +64,8 @@ ON_DEVICE = {"cache_dataset_on_device": BOOLEAN}
 SPARSE = {"drop_ratio_build": _ratio(0, 1)}
 # Parameters without a default before Milvus 2.5 (seen on 2.3.5).
 WITHOUT_DEFAULT = frozenset({"nlist", "M", "efConstruction", "m"})
+# Milvus's own defaults since 2.5 (milvus.io/docs/v2.6.x/hnsw.md, ivf-flat.md); “m” depends on the dimension.
+DEFAULTS: dict[str, int] = {"nlist": 128, "M": 30, "efConstruction": 360}
 # Parameters of all index types (milvus.io/docs/v2.6.x/mmap.md).
 COMMON_PARAMS = {"mmap.enabled": BOOLEAN}
 

@@ -79,11 +79,13 @@ class FullTextPlan(PlanModel):
 
 
 class IndexPlan(PlanModel):
-    """An index on a target field."""
+    """An index on a target field. ``guessed``: nobody chose the metric, and the source does not tell it. The
+    checks say so until somebody chooses one."""
 
     field: str
     type: str = "AUTOINDEX"
     metric: str | None = None
+    guessed: bool = False
     params: dict[str, Any] = Field(default_factory=dict)
 
 

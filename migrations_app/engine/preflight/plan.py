@@ -164,7 +164,11 @@ def _prepare(
     faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
     if facts.losses and facts.losses.counts:
         faults = tuple(fault for fault in faults if not is_counted(fault, completed))
-    warnings = tuple(f.message for f in (*facts.faults, *faults) if f.severity == "warning")
+    warnings = tuple(
+        f"{fault.message} {fault.hint}".strip()
+        for fault in (*facts.faults, *faults)
+        if fault.severity == "warning"
+    )
     omitted = left_out_notes(collection, completed, schema, capabilities, append_to)
     counts = (*facts.notes, *partitions.notes)
     if counts and (limit := options.limit_rows) is not None:

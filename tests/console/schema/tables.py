@@ -21,13 +21,15 @@ from migrations_app.engine.model.source_schema import CollectionSchema, SourceFi
 from migrations_app.engine.model.types import MilvusType, TypeSpec, arrow_type
 from migrations_app.engine.planning.document_keys import with_document_keys
 from tests.kit.memory_target import EVERYTHING
+from tests.kit.metrics import usual_metric
 
 OLD_MILVUS = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
 FACTS = TargetFacts(1, "default", "Milvus", EVERYTHING, ("default",))
 
 
 def source_field(*specs: TypeSpec, name: str, **facts: Any) -> SourceField:
-    return SourceField(name, "native", tuple(TypeChoice(spec) for spec in specs), **facts)
+    choices = tuple(TypeChoice(spec) for spec in specs)
+    return SourceField(name, "native", choices, **({"metric": usual_metric(choices)} | facts))
 
 
 VARCHAR = TypeSpec(MilvusType.VARCHAR, max_length=64)

@@ -14,6 +14,7 @@ from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.target_names import default_targets
 from migrations_app.engine.planning.type_choices import is_declared_unique, left_out
 from migrations_app.engine.preflight import check_collection
+from tests.kit.metrics import usual_metric
 from tests.kit.plans import default_plan
 
 T = MilvusType
@@ -48,7 +49,7 @@ NEW = replace(
 
 def field(name, *types, **facts):
     choices = tuple(TypeChoice(t if isinstance(t, TypeSpec) else TypeSpec(t)) for t in types)
-    return SourceField(name, "native", choices, **facts)
+    return SourceField(name, "native", choices, **({"metric": usual_metric(choices)} | facts))
 
 
 ID = field("id", T.INT64, nullable=False, can_be_key=True)

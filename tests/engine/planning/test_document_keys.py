@@ -13,6 +13,7 @@ from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.planning.document_keys import MAX_KEYS, with_document_keys
 from migrations_app.engine.preflight import check_collection
 from tests.kit.memory_target import EVERYTHING
+from tests.kit.metrics import usual_metric
 
 T = MilvusType
 OLD = replace(EVERYTHING, version="2.3.5", nullable=False, default_values=False, null_vectors=False)
@@ -28,7 +29,7 @@ DOCUMENTS = (
 
 def column(name, *types, **facts):
     choices = tuple(TypeChoice(t if isinstance(t, TypeSpec) else TypeSpec(t)) for t in types)
-    return SourceField(name, "native", choices, **facts)
+    return SourceField(name, "native", choices, **({"metric": usual_metric(choices)} | facts))
 
 
 def schema(*fields, documents=DOCUMENTS, open=("m",)):

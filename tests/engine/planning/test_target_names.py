@@ -20,7 +20,7 @@ DENSE = (TypeChoice(TypeSpec(T.FLOAT_VECTOR, dim=4)),)
 ID = SourceField(
     "id", "point id", (TypeChoice(TypeSpec(T.VARCHAR)),), nullable=False, can_be_key=True, is_synthetic=True
 )
-VECTOR = SourceField("vector", "dense", DENSE, is_synthetic=True)
+VECTOR = SourceField("vector", "dense", DENSE, metric="COSINE", is_synthetic=True)
 PAYLOAD = SourceField("payload", "payload", (TypeChoice(TypeSpec(T.JSON)),), can_open=True, is_rest=True)
 
 
@@ -45,7 +45,9 @@ def names(schema, **plan):
 
 
 def test_names_that_milvus_refuses_are_made_legal_and_stay_different():
-    vectors = [SourceField(name, "dense", DENSE) for name in ("fast-bge", "fast_bge", "fast.bge")]
+    vectors = [
+        SourceField(name, "dense", DENSE, metric="COSINE") for name in ("fast-bge", "fast_bge", "fast.bge")
+    ]
     assert names(points(*vectors[:2])) == {
         "id": "id",
         "vector": "vector",
@@ -56,7 +58,7 @@ def test_names_that_milvus_refuses_are_made_legal_and_stay_different():
 
 
 def test_without_the_rule_the_names_stay_and_the_user_is_asked():
-    schema = points(SourceField("fast-bge", "dense", DENSE), rule="ask")
+    schema = points(SourceField("fast-bge", "dense", DENSE, metric="COSINE"), rule="ask")
     plan = complete(CollectionPlan(source="my-points"), schema, EVERYTHING)
     found = [(fault.code, fault.option) for fault in check_collection(plan, schema, EVERYTHING)]
     assert found == [("name_illegal", "collection_target"), ("name_illegal", "target")]

@@ -8,6 +8,7 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.preflight import check_collection
 from tests.kit.memory_target import EVERYTHING
+from tests.kit.metrics import usual_metric
 
 T = MilvusType
 OLD = replace(
@@ -20,12 +21,13 @@ OLD = replace(
     max_vector_fields=1,
     json_objects_only=True,
 )
+
 LITE = replace(OLD, flavour="lite", version="3.2.2", max_shards=1, reserved_names=frozenset({"interval"}))
 
 
 def field(name, *types, **facts):
     choices = tuple(TypeChoice(t if isinstance(t, TypeSpec) else TypeSpec(t)) for t in types)
-    return SourceField(name, "native", choices, **facts)
+    return SourceField(name, "native", choices, **({"metric": usual_metric(choices)} | facts))
 
 
 ID = field("id", T.INT64, nullable=False, can_be_key=True)

@@ -61,6 +61,7 @@ RULES: tuple[Rule, ...] = (
     full_text.check_full_text,
     indexes.check_indexes,
     indexes.check_source_metrics,
+    indexes.check_guessed_metrics,
     exact_copy.check_support,
 )
 # These compare the plan with a schema; their fixes restore what the schema has.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from migrations_app.engine.faults import Fault
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import use_one_of
 from migrations_app.engine.milvus.index_params import COMMON_PARAMS, PARAMS, WITHOUT_DEFAULT
 from migrations_app.engine.milvus.metrics import (
@@ -63,6 +63,32 @@ def check_source_metrics(subject: Subject) -> Iterator[Fault]:
             )
             hint = "Choose a metric to create one."
             yield entry.fault("metric", "metric_unknown", message, hint, severity="warning")
+
+
+def check_guessed_metrics(subject: Subject) -> Iterator[Fault]:
+    """Warn of metrics that nobody chose and that the source does not tell. An existing collection keeps its
+    own indexes."""
+    for index in subject.plan.indexes or () if subject.existing is None else ():
+        entry = subject.named(index.field)
+        if not index.guessed or entry is None or entry.spec is None or entry.source is None:
+            continue
+        known = METRICS_OF_INDEX.get(index.type, METRICS_OF_TYPE.get(entry.spec.type, ()))
+        offered = [name for name in known if name in subject.capabilities.metrics]
+        note = f"“{entry.name}” {entry.source.metric_note}"
+        if not entry.source.metric_note:
+            note = f"The source names no metric for “{entry.name}”"
+        message = f"{note}, so the metric {index.metric} is a guess."
+        others = ", ".join(name for name in offered if name != index.metric)
+        hint = (
+            f"Choose the metric that your searches use ({index.metric}, {others}). In a plan file: "
+            f"indexes: [{{field: {index.field}, metric: {index.metric}}}]"
+        )
+        fixes = (_fix(name, index) for name in offered) if subject.copied is None else ()
+        yield entry.fault("metric", "metric_guessed", message, hint, *fixes, severity="warning")
+
+
+def _fix(metric: str, index: IndexPlan) -> Fix:
+    return Fix(f"{metric} is right" if metric == index.metric else f"Use {metric}", "metric", metric)
 
 
 def _check_index(

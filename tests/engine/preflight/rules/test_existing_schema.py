@@ -16,6 +16,7 @@ from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.preflight import check_collection
 from migrations_app.engine.targets.milvus.comparing import differences
 from tests.kit.memory_target import EVERYTHING
+from tests.kit.metrics import usual_metric
 
 T = MilvusType
 TEXT = TypeSpec(T.VARCHAR, max_length=300)
@@ -27,7 +28,7 @@ EXISTING = TargetSchema("books", (KEY, VECTOR, TITLE), dynamic=False, shards=2, 
 
 def field(name, *specs, **facts):
     choices = tuple(TypeChoice(s if isinstance(s, TypeSpec) else TypeSpec(s)) for s in specs)
-    return SourceField(name, "native", choices, **facts)
+    return SourceField(name, "native", choices, **({"metric": usual_metric(choices)} | facts))
 
 
 SOURCE = (

@@ -162,3 +162,51 @@ def test_two_indexes_on_one_field_are_refused():
         ("index_twice", "indexes[0].field"),
         ("index_twice", "indexes[1].field"),
     ]
+
+
+# ---------------------------------------------------------------- a metric that the source does not tell
+
+
+W = field("w", TypeSpec(T.FLOAT_VECTOR, dim=4), metric=None, metric_note="has no vector index")
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"metric": None}, "The source names no metric for “w”, so the metric COSINE is a guess."),
+        (
+            {"metric": None, "metric_note": "is computed by the view"},
+            "“w” is computed by the view, so the metric COSINE is a guess.",
+        ),
+        (
+            {"metric": "L2", "metric_note": "has indexes with different metrics, COSINE and L2"},
+            "“w” has indexes with different metrics, COSINE and L2, so the metric L2 is a guess.",
+        ),
+    ],
+)
+def test_a_metric_that_the_source_does_not_tell_is_said_and_asked_for(facts, message):
+    fault = the_fault({}, field("w", TypeSpec(T.FLOAT_VECTOR, dim=4), **facts))
+    assert (fault.code, fault.severity, fault.message) == ("metric_guessed", "warning", message)
+    assert (fault.path, fault.field, fault.option) == ("fields[2].metric", "w", "metric")
+    assert sorted(fix.value for fix in fault.fixes) == ["COSINE", "IP", "L2"]
+    assert fault.hint.endswith(f"indexes: [{{field: w, metric: {fault.message.split()[-4]}}}]")
+
+
+@pytest.mark.parametrize(
+    ("plan", "is_guess"),
+    [
+        ({"indexes": [{"field": "w"}]}, True),
+        ({"indexes": [{"field": "w", "type": "HNSW"}]}, True),
+        ({"indexes": [{"field": "w", "metric": "COSINE"}]}, False),
+        ({"indexes": [{"field": "w", "metric": "COSINE", "guessed": True}]}, True),
+        ({"indexes": []}, False),
+    ],
+)
+def test_a_metric_in_the_plan_is_a_choice(plan, is_guess):
+    assert [fault.code for fault in faults_of(plan, W)] == ["metric_guessed"] * is_guess
+
+
+def test_there_is_nothing_to_ask_if_milvus_has_one_metric_only():
+    assert faults_of({}, field("s", TypeSpec(T.SPARSE_FLOAT_VECTOR), metric=None)) == ()
+    b = field("b", TypeSpec(T.BINARY_VECTOR, dim=8), metric=None)
+    assert faults_of({"indexes": [{"field": "b", "type": "MINHASH_LSH"}]}, b) == ()
