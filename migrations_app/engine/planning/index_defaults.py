@@ -33,8 +33,8 @@ def is_guess(type_: MilvusType, source: SourceField | None) -> bool:
 
 
 def default_params(kind: str, source: SourceField | None, capabilities: Capabilities) -> dict[str, Any]:
-    """Return the parameters that an index of this kind gets at first: those of the source's own index if it is
-    of this kind, else Milvus's defaults, as far as the target does not know them itself."""
+    """Return the parameters that an index of this kind gets at first: those of the source's own index if it
+    is of this kind, else Milvus's defaults, as far as the target does not know them itself."""
     hint = source.index_hint if source else None
     if hint is not None and hint.type == kind:
         return dict(hint.params)
