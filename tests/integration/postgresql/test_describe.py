@@ -9,7 +9,6 @@ from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import MeasureRequest, Measures
-from migrations_app.engine.sources.postgresql import sample
 from migrations_app.engine.sources.postgresql.source import PostgresSource
 from tests.engines.postgres import Database
 from tests.integration.postgresql.database import opened
@@ -265,51 +264,6 @@ def test_the_longest_values_are_measured_in_bytes_and_elements(database: Databas
     }
 
 
-def test_a_large_table_is_measured_by_pages_from_all_its_parts(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sample, "SAMPLE_ROWS", 500)
-    monkeypatch.setattr(sample, "SAMPLE_PAGES", 100)
-    database.execute(
-        "DROP TABLE IF EXISTS spread; CREATE TABLE spread (id integer PRIMARY KEY, t text, v vector(2))"
-    )
-    database.execute("INSERT INTO spread SELECT g, repeat('x', g), '[1,2]' FROM generate_series(1, 5000) g")
-    found = describe(database, "public.spread")
-    assert found.fields[1].longest_bytes is not None
-    assert found.fields[1].longest_bytes > 4000
-
-
-@pytest.mark.parametrize("pages", [40, 1000])
-@pytest.mark.parametrize("kind", ["table", "partitioned", "condition", "rare condition"])
-def test_sampled_rows_come_from_all_parts_of_a_table_and_are_the_same_each_time(
-    database: Database, monkeypatch: pytest.MonkeyPatch, kind: str, pages: int
-) -> None:
-    """Covers pages that are drawn, and a table that is small enough to look at all its pages."""
-    monkeypatch.setattr(sample, "SAMPLE_PAGES", pages)
-    partition = "PARTITION BY RANGE (id)" if kind == "partitioned" else ""
-    database.execute(
-        f"DROP TABLE IF EXISTS parts; CREATE TABLE parts (id integer PRIMARY KEY, v vector(2)) {partition}"
-    )
-    for part in range(4 if partition else 0):
-        bounds = f"FROM ({part * 5000}) TO ({(part + 1) * 5000})"
-        database.execute(f"CREATE TABLE part_{part} PARTITION OF parts FOR VALUES {bounds}")
-    database.execute("INSERT INTO parts SELECT g, '[1,2]' FROM generate_series(0, 19999) g")
-    where = {"condition": "id % 2 = 0", "rare condition": "id > 19980"}.get(kind)
-    ref = CollectionRef("public.parts", {"where": where} if where else {})
-    with opened(database) as source:
-        first, second = (source.describe(ref, 100, ReadContext()).sample for _ in range(2))
-    assert first is not None
-    assert first.equals(second)
-    ids = first.column("id").to_pylist()
-    if kind == "rare condition":
-        assert set(ids) <= set(range(19981, 20000))
-        assert len(ids) == 19
-        return
-    assert (len(ids), ids) == (100, sorted(ids))
-    counts = [sum(low <= n < low + 5000 for n in ids) for low in range(0, 20000, 5000)]
-    assert min(counts) >= 5
-
-
 @pytest.mark.parametrize(
     ("value", "first"),
     [
@@ -367,17 +321,6 @@ def test_column_comments_become_descriptions(database: Database) -> None:
     database.execute("DROP TABLE IF EXISTS noted; CREATE TABLE noted (id integer, v vector(2))")
     database.execute("COMMENT ON COLUMN noted.v IS 'made by \"model 1\"'")
     assert [f.description for f in describe(database, "public.noted").fields] == ["", 'made by "model 1"']
-
-
-def test_a_view_too_slow_for_samples_is_described_without_them(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sample, "SAMPLE_SECONDS", 0.2)
-    database.execute("CREATE VIEW slow AS SELECT 'x' AS t, '[1,2]'::vector(2) AS v FROM pg_sleep(600)")
-    schema = describe(database, "public.slow")
-    assert [str(f.choices[0].spec) for f in schema.fields] == ["VARCHAR", "FLOAT_VECTOR · 2"]
-    assert schema.sample is None
-    assert len([note for note in schema.notes if "took too long" in note]) == 2
 
 
 def test_measures_over_all_rows_count_dimensions_and_nulls(database: Database) -> None:

@@ -18,6 +18,7 @@ from migrations_app.engine.sources.postgresql.catalogue.row_security import hidd
 from migrations_app.engine.sources.postgresql.catalogue.vector_indexes import vector_indexes
 from migrations_app.engine.sources.postgresql.connect.read_errors import is_timeout
 from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.draws import Draws
 from migrations_app.engine.sources.postgresql.sample import Lengths, measure_lengths, sample_texts
 from migrations_app.engine.sources.postgresql.types import (
     can_be_key,
@@ -28,20 +29,21 @@ from migrations_app.engine.sources.postgresql.types import (
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
 
-Sampler = Callable[[tuple[ReadColumn, ...]], pa.RecordBatch]
+Sampler = Callable[[Draws, tuple[ReadColumn, ...]], pa.RecordBatch]
 _TOO_SLOW = "No samples are shown: reading the {} took too long."
 
 
 def describe_relation(session: Session, relation: Relation, sampler: Sampler) -> CollectionSchema:
-    """Return the schema of ``relation``. ``sampler`` reads some rows of the given columns; if it takes too
-    long, the schema has no sample."""
-    lengths, notes = measure_lengths(session, relation)
+    """Return the schema of ``relation``. ``sampler`` draws rows with the given columns; if it takes too long,
+    the schema has no sample."""
+    draws = Draws(relation)
+    lengths, notes = measure_lengths(session, relation, draws)
     metrics = _metrics(session, relation)
     fields = tuple(
         _field(column, lengths.get(column.name, Lengths()), metrics.get(column.name, ColumnMetric()))
         for column in relation.columns
     )
-    sample = _sample(sampler, fields)
+    sample = _sample(sampler, draws, fields)
     if sample is None:
         notes = (*notes, _TOO_SLOW.format(relation))
     with session.query(f"the policies of {relation}") as connection:
@@ -63,9 +65,9 @@ def describe_relation(session: Session, relation: Relation, sampler: Sampler) ->
     )
 
 
-def _sample(sampler: Sampler, fields: tuple[SourceField, ...]) -> pa.RecordBatch | None:
+def _sample(sampler: Sampler, draws: Draws, fields: tuple[SourceField, ...]) -> pa.RecordBatch | None:
     try:
-        return sampler(tuple(ReadColumn(f.name, f.choices[0].spec) for f in fields if f.choices))
+        return sampler(draws, tuple(ReadColumn(f.name, f.choices[0].spec) for f in fields if f.choices))
     except SourceError as error:
         if not is_timeout(error):
             raise

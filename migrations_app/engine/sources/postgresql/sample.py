@@ -4,7 +4,6 @@ show."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, LiteralString
@@ -20,16 +19,13 @@ from migrations_app.engine.model.types import TEXT_TYPES, MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.connect.read_errors import is_timeout
 from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.draws import Draw, Draws, Reach
 from migrations_app.engine.sources.postgresql.read.select import expand
 from migrations_app.engine.sources.postgresql.types import readings_of
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 SAMPLE_ROWS = 10_000
-# Twice this time is less than the time for which a web page waits.
-SAMPLE_SECONDS = 5
-# About this number of pages is read from a larger table.
-SAMPLE_PAGES = 500
-# If the pages that are read contain fewer rows that meet the condition, the first such rows are the sample.
+# If the pages that are read contain fewer rows that meet the condition, other rows are looked at too.
 _FEW_ROWS = 100
 # All arrays of a table with up to this many pages (160 MB) are looked at, if it takes no longer than this.
 WHOLE_PAGES = 20_000
@@ -70,29 +66,37 @@ _ARRAY: tuple[LiteralString, ...] = (
 )
 
 
-def measure_lengths(session: Session, relation: Relation) -> tuple[dict[str, Lengths], tuple[str, ...]]:
-    """Return the lengths by column, from up to ``SAMPLE_ROWS`` rows, and a note if it took too long. The
-    arrays of a small table are looked at in all rows."""
+def measure_lengths(
+    session: Session, relation: Relation, draws: Draws
+) -> tuple[dict[str, Lengths], tuple[str, ...]]:
+    """Return the lengths by column, from up to ``SAMPLE_ROWS`` rows, and a note if that took too long or only
+    the first rows were looked at. The arrays of a small table are looked at in all rows."""
     aggregates = {column.name: parts for column in relation.columns if (parts := length_aggregates(column))}
     if not aggregates:
         return {}, ()
+
+    def measured(draw: Draw) -> tuple[int, list[Any]]:
+        rows, *row = _row(session, relation, _statement(relation, aggregates, draw.rows), draw)
+        return rows, row
+
     try:
-        with session.query(str(relation), SAMPLE_SECONDS) as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
-            for draw in draws(relation, aggregates, SAMPLE_ROWS):
-                ((rows, *row),) = cursor.execute(_statement(relation, aggregates, draw.rows)).fetchall()
-                if not draw.is_part or rows >= _FEW_ROWS:
-                    break
-            is_complete = not draw.is_part and rows < SAMPLE_ROWS
+        row, rows, reach = draws.ask(aggregates, SAMPLE_ROWS, _FEW_ROWS, measured)
     except SourceError as error:
         if not is_timeout(error):
             raise
-        return {}, (f"Measuring the longest values of the {relation} took too long: check each max_length.",)
+        return {}, (f"Measuring the longest values of the {relation} took too long.",)
     values = iter(row)
     lengths = {name: Lengths(*islice(values, len(parts))) for name, parts in aggregates.items()}
-    if is_complete:
+    if reach is not Reach.SOME_PAGES and rows < SAMPLE_ROWS:
         return {name: replace(found, is_complete=True) for name, found in lengths.items()}, ()
-    return lengths | _whole_arrays(session, relation, lengths), ()
+    notes = (_FIRST_ROWS.format(SAMPLE_ROWS, relation),) if reach is Reach.FIRST_ROWS else ()
+    return lengths | _whole_arrays(session, relation, lengths), notes
+
+
+_FIRST_ROWS = (
+    "The sample has only the first {:,} rows of the {}: looking at all rows took too long. Other rows may "
+    "have longer values than those shown."
+)
 
 
 def _whole_arrays(session: Session, relation: Relation, sampled: dict[str, Lengths]) -> dict[str, Lengths]:
@@ -103,10 +107,9 @@ def _whole_arrays(session: Session, relation: Relation, sampled: dict[str, Lengt
     }
     if not arrays or not 0 < relation.pages <= WHOLE_PAGES:
         return {}
+    everything = Draw(relation.rows, Reach.ALL_ROWS, WHOLE_SECONDS)
     try:
-        with session.query(str(relation), WHOLE_SECONDS) as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
-            ((_, *row),) = cursor.execute(_statement(relation, arrays, relation.rows)).fetchall()
+        _, *row = _row(session, relation, _statement(relation, arrays, relation.rows), everything)
     except SourceError as error:
         if not is_timeout(error):
             raise
@@ -115,6 +118,13 @@ def _whole_arrays(session: Session, relation: Relation, sampled: dict[str, Lengt
         name: Lengths(sampled[name].longest_bytes, most_items, odd_arrays, is_complete=True)
         for name, most_items, odd_arrays in zip(arrays, row[::2], row[1::2], strict=True)
     }
+
+
+def _row(session: Session, relation: Relation, statement: sql.Composed, draw: Draw) -> tuple[Any, ...]:
+    """Return the only row of a statement about a draw."""
+    with session.query(str(relation), draw.seconds, draw.planner) as connection:
+        (row,) = connection.cursor(row_factory=tuple_row).execute(statement).fetchall()
+    return tuple(row)
 
 
 def length_aggregates(column: PostgresColumn) -> tuple[LiteralString, ...]:
@@ -135,43 +145,6 @@ def _statement(
         expand(part, relation.column(name)) for name, parts in aggregates.items() for part in parts
     ]
     return sql.SQL("SELECT count(*), {} FROM {}").format(sql.SQL(", ").join(expressions), rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Some rows of a relation as a FROM item called ``t``. ``is_part``: only some pages are looked at, so
-    there may be more rows than those found."""
-
-    rows: sql.Composable
-    is_part: bool = False
-
-
-def draws(relation: Relation, columns: Iterable[str], limit: int) -> Iterator[Draw]:
-    """Yield the ways to draw at most ``limit`` rows of these columns, the best first.
-
-    The best one draws from all parts of the table, each row with the same chance, and draws the same rows as
-    long as the table does not change. The last one takes the first rows. It is for views, whose rows have no
-    place, and for conditions that few rows meet.
-    """
-    # A relation may have no columns.
-    listed: list[sql.Composable] = [sql.Identifier("t", name) for name in columns]
-    listed = listed or [sql.SQL("1 AS nothing")]
-    names = sql.SQL(", ").join(listed)
-    if relation.pages:
-        is_part = relation.pages > SAMPLE_PAGES
-        percent = sql.SQL(f"{100 * SAMPLE_PAGES / relation.pages:.9f}" if is_part else "100")
-        pages = sql.SQL("TABLESAMPLE SYSTEM ({}) REPEATABLE (0)").format(percent) if is_part else None
-        drawn = _DRAWN.format(names, relation.rows_where((), pages), sql.Literal(limit))
-        yield Draw(drawn, is_part)
-    yield Draw(sql.SQL("(SELECT {} FROM {} LIMIT {}) AS t").format(names, relation.rows, sql.Literal(limit)))
-
-
-# Sorted by a hash of the place of each row, any first rows are a fair draw. They come in the table's order.
-_DRAWN = sql.SQL(
-    "(SELECT {0} FROM (SELECT {0}, t.tableoid, t.ctid FROM {1}"
-    " ORDER BY pg_catalog.md5(t.ctid::text) LIMIT {2}) AS t"
-    " ORDER BY t.tableoid, t.ctid) AS t"
-)
 
 
 # ---------------------------------------------------------------- texts to show

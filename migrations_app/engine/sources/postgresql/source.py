@@ -22,7 +22,6 @@ from migrations_app.engine.sources.base import (
     Measures,
     Source,
 )
-from migrations_app.engine.sources.postgresql import sample as sampling
 from migrations_app.engine.sources.postgresql.catalogue.leaves import check_filenode, leaves_of
 from migrations_app.engine.sources.postgresql.catalogue.listing import list_collections
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation, load_relation
@@ -31,6 +30,7 @@ from migrations_app.engine.sources.postgresql.connect.server import check_server
 from migrations_app.engine.sources.postgresql.connect.session import Session
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.sources.postgresql.describe import describe_relation
+from migrations_app.engine.sources.postgresql.draws import Draw, Draws
 from migrations_app.engine.sources.postgresql.read.condition import check_condition
 from migrations_app.engine.sources.postgresql.read.key_ranges import key_ranges
 from migrations_app.engine.sources.postgresql.read.measure import TableMeasurer
@@ -105,7 +105,9 @@ class PostgresSource(Source):
     def describe(self, ref: CollectionRef, sample: int, ctx: ReadContext) -> CollectionSchema:
         relation = check_condition(self._session, self._relation(ref, ctx))
         return describe_relation(
-            self._session, relation, lambda columns: self._sample(relation, columns, sample, ctx.stop)
+            self._session,
+            relation,
+            lambda draws, columns: self._sample(relation, draws, columns, sample, ctx.stop),
         )
 
     def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
@@ -206,13 +208,14 @@ class PostgresSource(Source):
         return TableMeasurer(self._session, self._relation(ref, ctx))
 
     def _sample(
-        self, relation: Relation, columns: tuple[ReadColumn, ...], rows: int, stop: StopToken
+        self, relation: Relation, draws: Draws, columns: tuple[ReadColumn, ...], rows: int, stop: StopToken
     ) -> pa.RecordBatch:
         select = select_columns(relation, ReadPlan(columns))
-        reader = BatchReader(self._session, select, _SAMPLE_BYTES, stop, sampling.SAMPLE_SECONDS)
-        for draw in sampling.draws(relation, [column.path for column in columns], rows):
-            select.drawn = draw.rows
-            found = reader.first_rows()
-            if not draw.is_part or found.num_rows >= rows:
-                break
-        return found
+
+        def found(draw: Draw) -> tuple[int, pa.RecordBatch]:
+            select.drawn = draw
+            first = BatchReader(self._session, select, _SAMPLE_BYTES, stop, draw.seconds).first_rows()
+            return first.num_rows, first
+
+        sample, _, _ = draws.ask([column.path for column in columns], rows, rows // 2, found)
+        return sample

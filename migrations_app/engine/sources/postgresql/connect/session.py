@@ -71,9 +71,14 @@ class Session:
         self._conninfo.close()
 
     @contextmanager
-    def query(self, what: str, seconds: float | None = QUERY_SECONDS) -> Iterator[psycopg.Connection[Any]]:
+    def query(
+        self,
+        what: str,
+        seconds: float | None = QUERY_SECONDS,
+        planner: Mapping[str, str] = MappingProxyType({}),
+    ) -> Iterator[psycopg.Connection[Any]]:
         """Open a read-only transaction in which each statement is limited to ``seconds``. None, for questions
-        about all rows: no limit.
+        about all rows: no limit. ``planner`` are planner settings for this transaction.
 
         Raises ``ConnectionFailed`` if it cannot connect. Errors in the block become errors about ``what``.
         """
@@ -84,7 +89,7 @@ class Session:
             mapped_errors(what),
             connection.transaction(),
         ):
-            connection.execute(_prepared(seconds))
+            connection.execute(_prepared(seconds, **planner))
             yield connection
 
     def stream(

@@ -14,6 +14,7 @@ from migrations_app.engine.model.joined_key_text import split_joined
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.names import TableName
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.draws import Draw
 from migrations_app.engine.sources.postgresql.types import TEXT, Reading, key_reading, reading_as
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
@@ -46,7 +47,7 @@ class Delivered:
 class Select:
     """The parts of a statement. An expression that is needed several times is selected only once.
 
-    ``drawn`` is a FROM item called ``t`` with some of the selected rows, instead of all.
+    ``drawn`` is a draw of some of the selected rows, instead of all.
     ``leaf`` is the only table that is read, if it is not the whole relation. ``place`` is the position of the
     place (``ctid``) of the row in the result, if the rows are read in the order of their places.
     """
@@ -59,7 +60,7 @@ class Select:
     order: tuple[str, ...] = ()
     conditions: list[sql.Composable] = field(default_factory=list)
     limit: int | None = None
-    drawn: sql.Composable | None = None
+    drawn: Draw | None = None
     may_sort: bool = False
     leaf: TableName | None = None
     place: int | None = None
@@ -130,6 +131,8 @@ class Select:
     @property
     def planner(self) -> dict[str, str]:
         """The planner settings that make the first rows arrive in order and without delay."""
+        if self.drawn is not None:
+            return self.drawn.planner
         if self.place is not None:
             return _AS_STORED
         if not self.order:
@@ -140,7 +143,7 @@ class Select:
         """The statement, without parameters to bind."""
         # A statement must select something, even for a plan without columns: its rows are still counted.
         items = [f"{text} AS c{place}" for text, place in self.expressions.items()] or ["1 AS c0"]
-        rows = self.drawn or self.relation.rows_where(self.conditions, leaf=self.leaf)
+        rows = self.drawn.rows if self.drawn else self.relation.rows_where(self.conditions, leaf=self.leaf)
         parts = [f"SELECT {', '.join(items)} FROM {rows.as_string()}"]
         if self.order:
             names = (sql.Identifier(_ALIAS, name).as_string() for name in self.order)
