@@ -220,7 +220,7 @@ TERMS = {
 # The name of a field in the console's own forms -> its term. A connector names the term of a setting in
 # ``json_schema_extra``.
 OF_FIELDS = {
-    "target": "target",
+    "target": "collection",
     "database": "database",
     "key": "primary_key",
     "partition_key": "partition_key",

@@ -73,6 +73,7 @@ class TargetForm(forms.Form):
         names = [(key, connection.name) for key, connection in self.connections.items()]
         self.fields["target"].choices = [("", "Choose…"), *names]
         self.fields["target"].width = "full"
+        self.fields["target"].term = "connection"
         self.fields["database"].choices = [(name, name) for name in databases]
         self.fields["database"].width = "full"
         self.fields["database"].disabled = not databases
