@@ -32,7 +32,9 @@ class ConnectionsForm(forms.Form):
 
     def __init__(self, kind: str, data: Any = None, initial: Any = None) -> None:
         super().__init__(data, initial=initial)
-        self.fields["source"].queryset = Connection.objects.filter(is_target=False, kind=kind)  # type: ignore[attr-defined]
+        sources = Connection.objects.filter(is_target=False)
+        # A plan that names a connection which does not exist here may not say the kind of its source.
+        self.fields["source"].queryset = sources.filter(kind=kind) if kind else sources  # type: ignore[attr-defined]
         self.fields["target"].queryset = Connection.objects.filter(is_target=True)  # type: ignore[attr-defined]
         for field in self.fields.values():
             field.width = "full"  # type: ignore[attr-defined]
@@ -67,8 +69,9 @@ def fill(draft: Draft, source: Connection, target: Connection) -> tuple[str, tup
         draft=draft,
         source_connection=source,
         target_connection=target,
-        plan={"target": {"database": facts.database}, "options": plan.options.model_dump()},
+        plan={"target": {"database": facts.database}, "options": _options(plan)},
         state=draft.state | {contents.TARGET: target_to_json(facts)},
+        kind=source.kind,
     )
     if (failed := select.list_again(draft)) is not None:
         raise FerryError(failed["message"], failed["hint"], code=failed["code"])
@@ -83,6 +86,12 @@ def fill(draft: Draft, source: Connection, target: Connection) -> tuple[str, tup
     return f"{url}#{field}" if field else url, notes
 
 
+def _options(plan: Plan) -> dict[str, Any]:
+    """Return the options that the plan has: what it leaves out gets the defaults of the wizard."""
+    options = plan.options.model_dump(exclude_unset=True)
+    return {name: value for name, value in options.items() if (name, value) != ("create_index", None)}
+
+
 def context(draft: Draft, form: ConnectionsForm, error: FerryError | None) -> dict[str, Any]:
     """Return the context of ``wizard/opened.html``."""
     plan = contents.part(draft, contents.OPENED).get("plan", {})
@@ -93,7 +102,9 @@ def context(draft: Draft, form: ConnectionsForm, error: FerryError | None) -> di
         "collections": [collection.get("source", "") for collection in plan.get("collections", [])],
         "wanted": {role: _wanted(plan.get(role, {})) for role in ("source", "target")},
         "draft": {"id": draft.pk},
-        "new_source_url": reverse("connection_new", args=[draft.kind]),
+        "new_source_url": reverse("connection_new", args=[draft.kind])
+        if draft.kind
+        else reverse("connections"),
         "new_target_url": reverse("connection_new", args=["milvus"]),
         "back_url": reverse("migrations"),
     }

@@ -1,4 +1,6 @@
-"""Views that make a draft from a plan: *Edit as new* on the page of a job, and the choice of connections."""
+"""Views that make a draft from a plan: *Edit as new* on the page of a job, *Open a plan
+file* on Migrations, and the choice of its connections.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from console.draft import contents
 from console.draft.step_views import draft_of
 from console.http import ConsoleRequest
 from console.permissions import administrator_required
-from console.wizard import edited_job, opened_plan
+from console.wizard import edited_job, opened_file, opened_plan
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Draft, Job
 
@@ -50,6 +52,24 @@ def open_draft(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator_required
+def wizard_open(request: ConsoleRequest) -> HttpResponse:
+    """Open a plan file: make a draft of it, or list its faults with their lines."""
+    if request.method != "POST":
+        return render(request, "wizard/open.html", {"faults": [], "name": ""})
+    sent = request.FILES.get("plan")
+    text, faults = opened_file.read(sent)
+    if text is not None and not faults:
+        plan, faults = opened_file.plan_of(text)
+        if plan is not None and not faults:
+            ends = opened_file.connections(plan)
+            draft = opened_plan.create(plan.stored(), opened_file.kind_of(plan, ends), request.user, ends)
+            return open_draft(request, draft)
+    context = {"faults": faults, "name": sent.name if sent else ""}
+    return render(request, "wizard/open.html", context, status=422)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator_required
 def wizard_opened(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
     """Choose the connections of a plan that was opened."""
     draft = draft_of(pk)
@@ -74,5 +94,6 @@ def wizard_opened(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
 
 urlpatterns = [
     path("jobs/<str:public_id>/edit/", job_edit, name="job_edit"),
+    path("migrations/open/", wizard_open, name="wizard_open"),
     path("migrations/<uuid:pk>/connections/", wizard_opened, name="wizard_opened"),
 ]

@@ -12,7 +12,7 @@ import copy
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,44 @@ def read_plan(text: str, *, environ: Mapping[str, str], folder: Path) -> PlanFil
     if plan is not None:
         faults += unbuilt_faults(plan)
     return PlanFile(plan, settings, tuple(faults))
+
+
+def read_opened_plan(text: str) -> PlanFile:
+    """Read a plan file that a browser sent. The settings of its source and target are dropped unread: the
+    user chooses saved connections. Neither variables nor files of this machine are read."""
+    try:
+        raw = parse(text)
+    except PlanRefused as refused:
+        return PlanFile(None, faults=refused.faults)
+    faults: list[Fault] = []
+    expanded = _expand(_without_settings(raw), {}, (), faults)
+    faults = [
+        replace(f, hint="Write the value itself: variables are read only on the command line.")
+        if f.code == "variable_missing"
+        else f
+        for f in faults
+    ]
+    faults += _kind_faults(expanded)
+    plan = _prune(expanded, faults)
+    if plan is not None:
+        faults += unbuilt_faults(plan)
+    return PlanFile(plan, {}, tuple(faults))
+
+
+def _without_settings(raw: dict[str, Any]) -> dict[str, Any]:
+    ends = {role: raw[role] for role in ("source", "target") if isinstance(raw.get(role), dict)}
+    return raw | {role: {k: v for k, v in end.items() if k != "settings"} for role, end in ends.items()}
+
+
+def _kind_faults(data: dict[str, Any]) -> Iterator[Fault]:
+    """Yield a fault for each end whose kind does not exist."""
+    for role in ("source", "target"):
+        block = data.get(role)
+        if isinstance(block, dict) and "kind" in block:
+            try:
+                endpoints.endpoint_class(str(block["kind"]), is_target=role == "target")
+            except FerryError as error:
+                yield Fault(error.code, error.message, error.hint, f"{role}.kind")
 
 
 def _expand(value: Any, environ: Mapping[str, str], at: tuple[int | str, ...], faults: list[Fault]) -> Any:

@@ -22,6 +22,7 @@ def draft_save(
     state: dict[str, Any] | None = None,
     source_connection: Connection | None = None,
     target_connection: Connection | None = None,
+    kind: str | None = None,
 ) -> Draft:
     """Store the given values, leave the others unchanged. Raises ``SettingsError`` if it became a job."""
     given = {
@@ -29,6 +30,7 @@ def draft_save(
         "state": state,
         "source_connection": source_connection,
         "target_connection": target_connection,
+        "kind": kind,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     changes["updated_at"] = timezone.now()
