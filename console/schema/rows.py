@@ -31,13 +31,13 @@ def row_context(
 ) -> dict[str, Any]:
     """Return the context of ``schema/_field_row.html``. A control that the row does not have is None."""
     controls = {name: form[name] if name in form.fields else None for name in CONTROLS}
-    is_last_vector = row.source.is_vector and row.placement is Placement.FIXED and _vectors(table) == 1
+    is_last_vector = row.is_vector and row.placement is Placement.FIXED and _vectors(table) == 1
     return controls | {
         "anchor": row.anchor,
         "source_name": row.name,
         "native_type": row.source.native_type,
         "tag": "KEY" if row.is_key else f"KEY {row.part}" if row.part else "",
-        "is_vector": row.source.is_vector,
+        "is_vector": row.is_vector,
         "is_added": row.added is not None,
         "opened_from": row.source.opened_from,
         "level": level(row.source),
@@ -101,7 +101,7 @@ def _note(row: FieldRow, table: MappingTable) -> str:
 
 
 def _what_it_is(row: FieldRow, table: MappingTable) -> str:
-    if row.source.is_vector:
+    if row.is_vector:
         metric = row.source.metric or ""
         return (
             "" if metric in ("", table.metric_of(row.settings.target)) else f"metric in the source: {metric}"
@@ -120,9 +120,11 @@ def _left_note(row: FieldRow, table: MappingTable, facts: TargetFacts) -> str:
     if row.is_open:
         return "see its keys below"
     capabilities = facts.capabilities
-    is_too_many = row.source.is_vector and _vectors(table) >= capabilities.max_vector_fields
+    is_too_many = row.is_vector and _vectors(table) >= capabilities.max_vector_fields
     if is_too_many:
         return f"left out: {capabilities} allows {counted(capabilities.max_vector_fields, 'vector field')}"
+    if row.source.left_out:
+        return f"left out: {row.source.left_out.rstrip('.')}"
     if row.choice and row.choice.note and not row.choice.is_proposed:
         return f"left out: {row.choice.note.rstrip('.')}"
     return "left out"

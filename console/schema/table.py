@@ -82,9 +82,14 @@ class FieldRow:
     def choice(self) -> TypeChoice | None:
         """Return the chosen type; the first possible type if the chosen one is not possible."""
         settings = self.settings
-        wanted = (settings.type, settings.element_type)
-        matching = [c for c in self.choices if (c.spec.type, c.spec.element_type) == wanted]
+        wanted = (settings.type, settings.element_type, settings.encoding or "")
+        matching = [c for c in self.choices if (c.spec.type, c.spec.element_type, c.encoding) == wanted]
         return (matching or [*self.choices, None])[0]
+
+    @property
+    def is_vector(self) -> bool:
+        """True if the chosen type is a vector."""
+        return self.choice is not None and self.choice.spec.type.is_vector
 
 
 @dataclass(frozen=True, slots=True)

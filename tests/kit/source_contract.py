@@ -121,7 +121,8 @@ class SourceContract(SliceContract):
         assert any(f.is_vector for f in schema.fields)
         for found in schema.fields:
             assert found.native_type
-            assert bool(found.choices) != bool(found.left_out), found.name
+            assert found.choices or found.left_out, found.name
+            assert not (found.left_out and any(choice.is_proposed for choice in found.choices)), found.name
         assert schema.key is None or set(schema.key.columns) <= set(names)
 
     def test_at_most_one_field_is_the_rest_and_it_holds_objects(

@@ -77,9 +77,9 @@ def test_texts_and_types_with_an_exact_text_can_be_keys(keyed):
         assert moved.counts["verified"] is True
 
 
-@pytest.mark.parametrize("native", ["double precision", "boolean", "jsonb", "inet", "bytea", "timestamptz"])
+@pytest.mark.parametrize("native", ["double precision", "boolean", "jsonb", "inet", "timestamptz"])
 def test_keys_of_other_types_are_replaced_by_new_keys(mover, native):
-    values = {"boolean": "true", "inet": "10.0.0.1", "bytea": "\\x00", "jsonb": "{}", "timestamptz": "now"}
+    values = {"boolean": "true", "inet": "10.0.0.1", "jsonb": "{}", "timestamptz": "now"}
     value = values.get(native, "1.5")
     mover.postgres(f"CREATE TABLE others (k {native} PRIMARY KEY, v vector(2))")
     mover.postgres(f"INSERT INTO others VALUES (%s::text::{native}, '[1,2]')", (value,))
@@ -91,7 +91,7 @@ def test_keys_of_other_types_are_replaced_by_new_keys(mover, native):
     assert moved.report["status"] == "Successful", moved.log
     (row,) = moved.rows().values()
     assert moved.fields[moved.key]["auto_id"] is True
-    assert ("k" in row) is (native != "bytea")
+    assert "k" in row
 
 
 def test_joined_keys_never_collide(mover):

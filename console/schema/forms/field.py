@@ -14,7 +14,7 @@ from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
 from migrations_app.engine.model.names import MAX_BYTES
 from migrations_app.engine.model.source_schema import SourceField, TypeChoice
-from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType, TypeSpec
+from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType
 from migrations_app.engine.planning.added_fields import NO_DEFAULT
 from migrations_app.engine.planning.index_defaults import default_metric
 
@@ -62,7 +62,7 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
     if choice is None:
         return controls
     if len(row.choices) > 1:
-        controls["type"] = forms.ChoiceField(choices=[(type_value(c.spec), _label(c)) for c in row.choices])
+        controls["type"] = forms.ChoiceField(choices=[(type_value(c), _label(c)) for c in row.choices])
     is_fixed = row.placement is not Placement.DYNAMIC  # values in the dynamic field have no maximum length
     if is_fixed and MilvusType.VARCHAR in (choice.spec.type, choice.spec.element_type):
         controls["max_length"] = _number()
@@ -143,9 +143,10 @@ def _number() -> forms.Field:
     return forms.CharField(max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
 
 
-def type_value(spec: TypeSpec) -> str:
-    """Return a type as the form sends it."""
-    return f"{spec.type}:{spec.element_type}" if spec.element_type else str(spec.type)
+def type_value(choice: TypeChoice) -> str:
+    """Return a type as the form sends it, with the type of its elements or the encoding of its bytes."""
+    detail = choice.spec.element_type or choice.encoding
+    return f"{choice.spec.type}:{detail}" if detail else str(choice.spec.type)
 
 
 def _label(choice: TypeChoice) -> str:
@@ -161,7 +162,7 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
     values = {
         "include": row.placement is not Placement.LEFT,
         "target": settings.target,
-        "type": type_value(row.choice.spec) if row.choice else "",
+        "type": type_value(row.choice) if row.choice else "",
         "max_length": settings.max_length,
         "max_capacity": settings.max_capacity,
         "nullable": bool(settings.nullable) and row.placement is not Placement.DYNAMIC,

@@ -13,9 +13,12 @@ from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import FieldPlan, IndexPlan
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.preflight.rules.types import has_dim
 
 # These options are reset when a field becomes the key.
 KEY_OPTIONS = {"nullable": False, "default": None, "fill_null": None, "too_long": "reject", "misfit": None}
+# These options are reset when a field of another type becomes a vector.
+NO_OPTIONS = KEY_OPTIONS | {"nullable": None}
 
 
 def read_row(
@@ -48,7 +51,8 @@ def read_row(
     moves = form.add_prefix("include") in data
     if row.choice is not None and row.choice.spec.type.is_vector:
         settings = _read_absent(settings, table, form, submitted)
-    if row.choice is None or row.choice.spec.type.is_vector:
+    if row.choice is None or row.choice.spec.type.is_vector or is_vector(settings):
+        settings = settings if row.is_vector else settings.model_copy(update=NO_OPTIONS)
         return settings, Placement.FIXED if moves else Placement.LEFT
     was_dynamic = before.placement is Placement.DYNAMIC and "on_null" not in form.fields
     if was_dynamic and form.add_prefix("dynamic") in data:
@@ -57,6 +61,11 @@ def read_row(
         return settings.model_copy(update={"nullable": None}), Placement.FIXED if moves else Placement.LEFT
     settings, is_dynamic = _read_options(settings, form, submitted)
     return settings, Placement.LEFT if not moves else Placement.DYNAMIC if is_dynamic else Placement.FIXED
+
+
+def is_vector(settings: FieldPlan) -> bool:
+    """True if the type of the field is a vector."""
+    return bool(settings.type) and MilvusType(settings.type).is_vector
 
 
 def read_metric(
@@ -90,18 +99,20 @@ def _with_possible_type(row: FieldRow) -> FieldRow:
 def _read_type(row: FieldRow, form: FieldForm, submitted: SubmittedForm) -> FieldPlan:
     """Return the settings with the sent type and lengths. A new type gets its default lengths, and values of
     the old type are removed."""
-    by_value = {type_value(choice.spec): choice.spec for choice in row.choices}
-    now = row.choice.spec if row.choice else None
-    chosen = submitted.take(form, "type", by_value.__getitem__, now) if row.choice else None
-    if chosen is None:
+    by_value = {type_value(choice): choice for choice in row.choices}
+    now = row.choice
+    taken = submitted.take(form, "type", by_value.__getitem__, now) if now else None
+    if taken is None:
         return row.settings
-    if chosen != now:
+    chosen = taken.spec
+    if taken != now:
         changes = {"max_length": chosen.max_length, "max_capacity": chosen.max_capacity}
         changes |= {"default": None, "fill_null": None}
     else:
         sizes = ("max_length", "max_capacity")
         changes = {s: submitted.take(form, s, whole, getattr(row.settings, s)) for s in sizes}
-    changes |= {"type": str(chosen.type), "dim": row.settings.dim or chosen.dim}
+    dim = (row.settings.dim or chosen.dim) if has_dim(chosen) else None
+    changes |= {"type": str(chosen.type), "dim": dim, "encoding": taken.encoding or None}
     changes["element_type"] = str(chosen.element_type) if chosen.element_type else None
     return row.settings.model_copy(update=changes)
 

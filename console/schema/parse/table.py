@@ -20,7 +20,7 @@ from console.schema.forms.collection import (
 from console.schema.forms.full_text import FullTextForm, full_text_forms
 from console.schema.parse.collection import read_collection
 from console.schema.parse.full_text import read_full_text
-from console.schema.parse.row import read_metric, read_row
+from console.schema.parse.row import is_vector, read_metric, read_row
 from console.schema.parse.source_options import read_source_options
 from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
@@ -60,7 +60,7 @@ def read(
             spare[row.source.name] = settings
         if placement is not Placement.LEFT:
             planned[row.anchor] = _planned(row, settings, placement)
-        if placement is Placement.FIXED and row.source.is_vector:
+        if placement is Placement.FIXED and is_vector(settings):
             index = read_metric(row, settings, table, capabilities, data, submitted)
             indexes += [index] if index else []
     fixed = {place: field for place, field in planned.items() if not field.dynamic}

@@ -157,9 +157,8 @@ def _dynamic(field: FieldPlan) -> DynamicKeyColumn:
     assert field.source is not None
     # Without a type, the values are of any type.
     spec = field.spec() if field.type else TypeSpec(MilvusType.JSON)
-    return DynamicKeyColumn(
-        ReadColumn(field.source, spec), field.as_ or field.source, _literal(field.fill_null, spec)
-    )
+    read = ReadColumn(field.source, spec, field.encoding or "")
+    return DynamicKeyColumn(read, field.as_ or field.source, _literal(field.fill_null, spec))
 
 
 def _column(collection: CollectionPlan, field: FieldPlan) -> FixedColumn | SampledColumn:
@@ -175,7 +174,7 @@ def _fixed(collection: CollectionPlan, field: FieldPlan) -> FixedColumn:
     target = _target_field(collection, field)
     absent = collection.absent_rule(field) if target.spec.type.is_vector else None
     return FixedColumn(
-        read=ReadColumn(field.source, target.spec),
+        read=ReadColumn(field.source, target.spec, field.encoding or ""),
         target=target,
         fill=[] if absent == "empty" else _fill(field, target),
         skips_null=absent == "skip",

@@ -40,10 +40,14 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class ReadColumn:
-    """A column or path to read, and the wanted type. Its values arrive as ``types.arrow_type(spec)``."""
+    """A column or path to read, and the wanted type. Its values arrive as ``types.arrow_type(spec)``.
+
+    ``encoding`` is the wanted text form of raw bytes (``TypeChoice.encoding``); empty: the first one.
+    """
 
     path: str
     spec: TypeSpec
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

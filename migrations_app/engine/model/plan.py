@@ -40,6 +40,7 @@ class FieldPlan(PlanModel):
     ``misfit`` is the rule for type mismatches. None is the default, which completing a plan fills in as
     ``dynamic`` where that is proposed; elsewhere, rows with a mismatch are rejected.
     ``column``: ``source`` is the name of a column, although it looks like a document key of an opened column.
+    ``encoding``: the text form of raw bytes. None is the first one that the source offers, usually hex.
     ``include`` False: the source field is left out. Completing a plan removes such an entry.
     """
 
@@ -60,6 +61,7 @@ class FieldPlan(PlanModel):
     as_: str | None = Field(default=None, alias="as")
     added: bool = False
     column: bool = False
+    encoding: Literal["hex", "base64"] | None = None
     include: bool = True
     description: str = ""
 

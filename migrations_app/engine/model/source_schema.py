@@ -17,13 +17,15 @@ class TypeChoice:
 
     ``is_proposed`` False: the source offers this type, but it is used only if the user chooses it. A field
     without a proposed type is left out unless the user adds it. ``is_distinct`` False: different values may
-    become equal, so a key cannot have this type.
+    become equal, so a key cannot have this type. ``encoding`` is the text form of raw bytes: “hex” or
+    “base64”; empty for everything else.
     """
 
     spec: TypeSpec
     note: str = ""
     is_proposed: bool = True
     is_distinct: bool = True
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,13 @@ class IndexHint:
 class SourceField:
     """One field of a source collection.
 
-    ``choices`` are the target types that can store its data, the default first. If there are none,
-    ``left_out`` gives the reason. ``longest_bytes`` and ``longest_items`` are the longest value and the
-    longest array in the sample. ``metric`` is the metric of the source's own index: Milvus's name, or the
-    source's name if Milvus has no such metric. For such a field no index is proposed. ``metric_note`` says
-    why the source does not tell the metric, as the rest of a sentence that begins with the field (“has no
-    vector index”). A metric beside it is only one of several. ``index_hint`` is the source's own index.
+    ``choices`` are the target types that can store its data, the default first. If there are none, or none
+    that is proposed, ``left_out`` gives the reason. ``longest_bytes`` and ``longest_items`` are the longest
+    value and the longest array in the sample. ``metric`` is the metric of the source's own index: Milvus's
+    name, or the source's name if Milvus has no such metric. For such a field no index is proposed.
+    ``metric_note`` says why the source does not tell the metric, as the rest of a sentence that begins with
+    the field (“has no vector index”). A metric beside it is only one of several. ``index_hint`` is the
+    source's own index.
 
     ``nullable`` is True unless the source guarantees a value in each row.
 

@@ -114,7 +114,7 @@ class _FieldCompleter:
         name = self.names.get(source.name, last_part(source))
         defaults: dict[str, Any] = {"target": field.target or name}
         if choice is not None:
-            defaults |= self._parameters(choice.spec, source)
+            defaults |= self._parameters(choice.spec, source) | {"encoding": choice.encoding or None}
         if field.nullable is None:
             defaults["nullable"] = field.absent == "null" or (
                 choice is not None and self._is_nullable(defaults["target"], source, choice.spec)
@@ -139,9 +139,9 @@ class _FieldCompleter:
     def _choice(self, field: FieldPlan, source: SourceField) -> TypeChoice | None:
         if self.collection.is_kept_key(field.source):
             for as_key in key_choices(source, self.capabilities):
-                if field.type in (None, as_key.spec.type):
+                if field.type in (None, as_key.spec.type) and field.encoding in (None, as_key.encoding):
                     return as_key
-        choice = choice_of(source, self.capabilities, field.type, field.element_type)
+        choice = choice_of(source, self.capabilities, field.type, field.element_type, field.encoding)
         return choice or (written_choice(field) if source.opened_from else None)
 
     def _dynamic(self, field: FieldPlan, source: SourceField) -> FieldPlan:

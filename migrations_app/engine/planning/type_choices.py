@@ -35,14 +35,19 @@ def left_out(schema: CollectionSchema, capabilities: Capabilities, generated: in
 
 
 def choice_of(
-    field: SourceField, capabilities: Capabilities, type_: str | None = None, element_type: str | None = None
+    field: SourceField,
+    capabilities: Capabilities,
+    type_: str | None = None,
+    element_type: str | None = None,
+    encoding: str | None = None,
 ) -> TypeChoice | None:
     """Return the choice with the given type, or without a type the first proposed one that the target has (if
     there is none, the first other one). None if there is no such choice."""
     for choice in sorted(field.choices, key=lambda choice: not choice.is_proposed):
         spec = choice.spec
         has_type = spec.type in capabilities.types if type_ is None else spec.type == type_
-        if has_type and element_type in (None, spec.element_type):
+        has_encoding = encoding is None or choice.encoding in ("", encoding)
+        if has_type and has_encoding and element_type in (None, spec.element_type):
             return choice
     return None
 

@@ -76,7 +76,11 @@ def _key_columns(collection: CollectionPlan) -> Iterator[ReadColumn]:
         yield from (ReadColumn(part, PART) for part in collection.key_columns)
         return
     fields = (field for field in collection.fields or () if collection.is_kept_key(field.source))
-    yield next(ReadColumn(field.source or "", field.spec()) for field in fields if not field.dynamic)
+    yield next(
+        ReadColumn(field.source or "", field.spec(), field.encoding or "")
+        for field in fields
+        if not field.dynamic
+    )
 
 
 def _skips_null(collection: CollectionPlan, field: FieldPlan) -> bool:

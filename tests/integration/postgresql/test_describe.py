@@ -76,9 +76,10 @@ OFFERED = {
     "flags": ["VARCHAR", "BINARY_VECTOR · 16"],
     "span": ["JSON"],
     "member": ["JSON"],
+    "bytea": ["VARCHAR", "VARCHAR"],
+    "blob": ["VARCHAR", "VARCHAR"],
 }
 LEFT_OUT = {
-    "bytea": "no type for raw bytes",
     "bytea[]": "no type for raw bytes",
     "vector(3)[]": "no arrays of vectors",
     "halfvec[]": "no arrays of vectors",
@@ -87,7 +88,6 @@ LEFT_OUT = {
     "money": "casts it to numeric",
     "pg_lsn": "no type for pg_lsn",
     "int2vector": "no type for int2vector",
-    "blob": "no type for raw bytes",
 }
 TYPES = """
     CREATE TYPE own_enum AS ENUM ('a');
@@ -104,6 +104,7 @@ MAY_BE_KEY = {
     *("text", "varchar(5)", "char(5)", "bigint", "integer", "smallint", "numeric(9,2)"),
     *("date", "time", "timestamp", "uuid", "own_enum"),
     *("whole", "wholer", "short", "colour"),
+    *("bytea", "blob"),
 }
 
 
@@ -133,6 +134,10 @@ def test_every_type_has_choices_or_a_reason_why_it_has_none(database: Database) 
     for name, reason in LEFT_OUT.items():
         assert fields[name].choices == ()
         assert reason in fields[name].left_out
+    for name in ("bytea", "blob"):
+        assert [choice.encoding for choice in fields[name].choices] == ["hex", "base64"]
+        assert not any(choice.is_proposed for choice in fields[name].choices)
+        assert "hex or base64" in fields[name].left_out
     assert [name for name in fields if fields[name].can_be_key] == [n for n in OFFERED if n in MAY_BE_KEY]
 
 

@@ -301,7 +301,7 @@ def test_the_source_is_never_written_to(items: Database) -> None:
 CHANGES: dict[str, Callable[[Database], object]] = {
     "dropped": lambda db: db.execute("DROP TABLE items"),
     "column dropped": lambda db: db.execute("ALTER TABLE items DROP COLUMN note"),
-    "column of another type": lambda db: db.execute("ALTER TABLE items ALTER note TYPE bytea USING ''"),
+    "column of another type": lambda db: db.execute("ALTER TABLE items ALTER note TYPE money USING 0"),
     "key dropped": lambda db: db.execute("ALTER TABLE items DROP COLUMN id"),
 }
 

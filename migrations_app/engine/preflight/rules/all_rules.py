@@ -49,6 +49,7 @@ RULES: tuple[Rule, ...] = (
     types.check_parameters,
     types.check_samples,
     types.check_too_long,
+    types.check_encoding,
     documents.check_type_mismatch_rule,
     documents.check_opened_sample,
     collection_limits.check_json_lists,

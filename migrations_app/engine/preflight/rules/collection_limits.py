@@ -35,11 +35,26 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
     vectors = [entry for entry in fixed if entry.is_vector]
     if not vectors and not outputs and not any(e.source and e.source.is_vector and not e.spec for e in fixed):
         message = f"“{subject.schema.name}” has no vector field to move."
+        if (offered := _offered_vector(subject)) is not None:
+            hint = f"“{offered.name}” can be one: choose FLOAT_VECTOR for it."
+            fix = Fix(f"Use “{offered.name}” as FLOAT_VECTOR", "type", MilvusType.FLOAT_VECTOR)
+            yield offered.fault("type", "no_vector", message, hint, fix)
+            return
         hint = " ".join(("A Milvus collection needs at least one.", *_unavailable_vectors(subject)))
         yield subject.fault("fields", "no_vector", message, hint)
     for place, entry in enumerate(vectors, outputs + 1):
         if place > capabilities.max_vector_fields:
             yield _too_many_vectors(entry, place, capabilities)
+
+
+def _offered_vector(subject: Subject) -> FieldEntry | None:
+    """Return a field of another type that the source can also deliver as FLOAT_VECTOR; None if there is
+    none."""
+    for entry in subject.fixed():
+        choices = entry.source.choices if entry.source and not subject.is_key(entry) else ()
+        if any(choice.spec.type is MilvusType.FLOAT_VECTOR for choice in choices):
+            return entry
+    return None
 
 
 def _too_many_vectors(entry: FieldEntry, place: int, capabilities: Capabilities) -> Fault:

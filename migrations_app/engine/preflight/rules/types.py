@@ -196,6 +196,16 @@ def check_samples(subject: Subject) -> Iterator[Fault]:
             yield from _too_small(entry, "max_capacity", spec.max_capacity, source.longest_items, most)
 
 
+def check_encoding(subject: Subject) -> Iterator[Fault]:
+    """Check that only raw bytes have an encoding."""
+    for entry in subject.entries():
+        choices = entry.source.choices if entry.source else ()
+        if entry.plan.encoding is not None and not any(c.encoding == entry.plan.encoding for c in choices):
+            message = f"“{entry.name}” has no raw bytes, so it has no encoding."
+            fix = Fix("Remove it", "encoding", "")
+            yield entry.fault("encoding", "option_misplaced", message, "Remove “encoding”.", fix)
+
+
 def check_too_long(subject: Subject) -> Iterator[Fault]:
     """Check that only texts are truncated, and never a key: two different keys could become equal."""
     for entry in subject.entries():

@@ -25,6 +25,7 @@ from migrations_app.engine.sources.postgresql.types import (
     choice_of,
     left_out,
     readings_of,
+    vector_choice,
 )
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
@@ -52,7 +53,7 @@ def describe_relation(session: Session, relation: Relation, sampler: Sampler) ->
         notes = (*notes, str(hidden))
     return CollectionSchema(
         name=str(relation.name),
-        fields=tuple(_with_samples(field, sample) for field in fields) if sample else fields,
+        fields=tuple(_with_samples(field, relation, sample) for field in fields) if sample else fields,
         key=SourceKey(relation.keys.own, not relation.is_parent) if relation.keys.own else None,
         sample=sample,
         rows_estimate=relation.rows_estimate,
@@ -89,7 +90,7 @@ def _field(column: PostgresColumn, lengths: Lengths, metric: ColumnMetric) -> So
         name=column.name,
         native_type=column.native,
         choices=choices,
-        left_out="" if choices else left_out(column),
+        left_out="" if any(choice.is_proposed for choice in choices) else left_out(column),
         nullable=not column.not_null,
         can_be_key=can_be_key(column),
         metric=metric.metric,
@@ -133,11 +134,14 @@ def _array_note(lengths: Lengths) -> str:
     return ""
 
 
-def _with_samples(field: SourceField, sample: pa.RecordBatch) -> SourceField:
+def _with_samples(field: SourceField, relation: Relation, sample: pa.RecordBatch) -> SourceField:
+    """Return the field with texts of the sample, and with a vector as a type choice if the sample suits."""
     if not field.choices:
         return field
-    texts = sample_texts(sample.column(field.name), field.choices[0].spec.type)
-    return replace(field, samples=texts)
+    values = sample.column(field.name)
+    vector = vector_choice(relation.column(field.name), values)
+    choices = (*field.choices, vector) if vector is not None else field.choices
+    return replace(field, choices=choices, samples=sample_texts(values, field.choices[0].spec.type))
 
 
 def _notes(relation: Relation) -> Iterator[str]:

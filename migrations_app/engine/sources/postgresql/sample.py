@@ -135,7 +135,9 @@ def length_aggregates(column: PostgresColumn) -> tuple[LiteralString, ...]:
     first = readings[0]
     if first.type is MilvusType.ARRAY:
         return (_ELEMENT if first.element is MilvusType.VARCHAR else "NULL", *_ARRAY)
-    return ("max(" + _bytes("(" + first.sql + ")::text") + ")",) if first.type in TEXT_TYPES else ()
+    if first.type not in TEXT_TYPES:
+        return ()
+    return ("max(" + (first.bytes or _bytes("(" + first.sql + ")::text")) + ")",)
 
 
 def _statement(

@@ -16,6 +16,7 @@ from migrations_app.engine.sources.postgresql.catalogue.names import TableName
 from migrations_app.engine.sources.postgresql.catalogue.relation import KINDS, LEAF_SIZES
 from migrations_app.engine.sources.postgresql.catalogue.row_security import hidden_rows
 from migrations_app.engine.sources.postgresql.connect.session import Session
+from migrations_app.engine.sources.postgresql.types import may_hold_vectors
 from migrations_app.engine.sources.postgresql.types.column import (
     BASE,
     OPERATOR_CLASS,
@@ -50,7 +51,10 @@ _RELATIONS: LiteralString = (
     + BASE
     + """
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                AND (own.typnamespace <> 'pg_catalog'::regnamespace OR own.typname = 'bit')) AS columns
+                AND (own.typnamespace <> 'pg_catalog'::regnamespace
+                    OR own.typname IN ('bit', '_float4', '_float8')
+                    OR own.typname IN ('json', 'jsonb', 'text', 'varchar') AND a.attname ~* 'embed|vec'))
+            AS columns
     FROM pg_catalog.pg_class c
         JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
     """
@@ -66,7 +70,8 @@ _RELATIONS: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class ListedTable:
-    """One relation in the catalogue. ``tuples`` is the row count of the last ANALYZE; -1 or 0 without it."""
+    """One relation in the catalogue. ``tuples`` is the row count of the last ANALYZE; -1 or 0 without it.
+    ``possible_vectors`` are columns of other types that may hold vectors."""
 
     name: TableName
     kind: str
@@ -78,6 +83,7 @@ class ListedTable:
     size_bytes: int
     vectors: tuple[VectorInfo, ...]
     unreadable_vectors: int
+    possible_vectors: tuple[VectorInfo, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -91,8 +97,11 @@ class ListedTable:
             return f"The user may not read this {self.kind} (GRANT SELECT)."
         if not self.vectors and self.unreadable_vectors:
             return "The user may not read its vector column (GRANT SELECT)."
-        if not self.vectors:
-            return "It has no column of type vector, halfvec, sparsevec or bit(n) with n a multiple of 8."
+        if not self.vectors and not self.possible_vectors:
+            return (
+                "It has no column of type vector, halfvec, sparsevec, bit(n) with n a multiple of 8, real[] "
+                "or double precision[], and no json or text column with “embed” or “vec” in its name."
+            )
         if not self.populated:
             return "It contains no data yet (REFRESH MATERIALIZED VIEW)."
         return ""
@@ -148,6 +157,9 @@ def _listed(row: Any, hidden: HiddenRows | None) -> ListedTable:
             VectorInfo(c.name, c.native, c.typmod if c.typmod > 0 else None) for c in vectors if c.readable
         ),
         unreadable_vectors=sum(not column.readable for column in vectors),
+        possible_vectors=tuple(
+            VectorInfo(c.name, c.native) for c in columns if c.readable and may_hold_vectors(c)
+        ),
     )
 
 
@@ -159,7 +171,7 @@ def _info(table: ListedTable, inspection: Inspection) -> CollectionInfo:
         kind=table.kind,
         rows=inspection.rows,
         rows_exact=inspection.is_exact,
-        vectors=table.vectors,
+        vectors=table.vectors or table.possible_vectors,
         not_selectable=table.obstacle or inspection.obstacle,
         note=str(table.hidden or ""),
         size_bytes=table.size_bytes or None,

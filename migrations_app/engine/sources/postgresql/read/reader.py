@@ -120,6 +120,7 @@ def _batch(select: Select, rows: pa.RecordBatch, done: int, *, is_sql_ascii: boo
     for delivered in select.delivered:
         converted = delivered.reading.convert(rows.column(delivered.value), delivered.column.spec)
         rejects.add_dimension_mismatches(delivered, converted, rows)
+        rejects.add_other_values(delivered, converted, rows)
         if delivered.unreadable is not None:
             rejects.add_unreadable_values(delivered, rows.column(delivered.unreadable))
         column = converted.values

@@ -12,7 +12,7 @@ from migrations_app.engine.model.batch import Rejected
 from migrations_app.engine.model.json.row import TEXT_CHARACTERS, row_json
 from migrations_app.engine.sources.postgresql.connect.sql_ascii import CODE
 from migrations_app.engine.sources.postgresql.read.select import Delivered
-from migrations_app.engine.sources.postgresql.types import Converted, Mask
+from migrations_app.engine.sources.postgresql.types import Converted, Mask, storage_of
 
 
 class RejectedRows:
@@ -43,6 +43,17 @@ class RejectedRows:
             dim = converted.dims[row]
             reason = f"has {dim:,} dimensions; the field takes {delivered.column.spec.dim:,}"
             self._add(int(row), delivered.column.path, "dimension_mismatch", reason, f"{native}({dim})")
+
+    def add_other_values(self, delivered: Delivered, converted: Converted, rows: pa.RecordBatch) -> None:
+        """Add the rows whose value is not a list of the requested number of numbers."""
+        if converted.not_lists is None:
+            return
+        values = storage_of(rows.column(delivered.value))
+        reason = f"is not a list of {delivered.column.spec.dim:,} numbers"
+        for row in np.flatnonzero(converted.not_lists):
+            value = values[int(row)].as_py()
+            text = value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
+            self._add(int(row), delivered.column.path, "not_a_vector", reason, text)
 
     def add_unreadable(self, delivered: Delivered, unreadable: Mapping[int, str]) -> None:
         """Add the rows with a text that is not valid UTF-8."""

@@ -16,7 +16,7 @@ from migrations_app.engine.model.row_tests import UNREADABLE, WRONG_DIMENSION, R
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.read.select import expand, reading_of
-from migrations_app.engine.sources.postgresql.types import TEXT, Reading, dims_of
+from migrations_app.engine.sources.postgresql.types import TEXT, Reading, dims_of, may_hold_vectors
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 NEVER = sql.SQL("false")
@@ -85,12 +85,29 @@ def _unreadable(value: _Value, test: RowTest) -> sql.Composable:
 
 
 def _wrong_dimension(value: _Value, test: RowTest) -> sql.Composable | None:
+    if may_hold_vectors(value.column):
+        return _not_numbers(value, test)
     if value.column.typmod == test.limit:
         return NEVER
     function = sql.Identifier(value.relation.pgvector_schema or "public", "vector_dims")
     name = sql.Identifier("t", value.column.name)
     dims = sql.SQL(dims_of(value.column)).format(c=name, vector_dims=function)
     return sql.SQL("{} <> {}").format(dims, sql.Literal(test.limit))
+
+
+def _not_numbers(value: _Value, test: RowTest) -> sql.Composable | None:
+    """The condition for values that are not lists of as many numbers as the vector has."""
+    dim = f"{test.limit or 0:d}"
+    if value.is_array:
+        items = value.delivered
+        return value.where(f"cardinality({items}) <> {dim} OR array_position({items}, NULL) IS NOT NULL")
+    if value.column.family != "jsonb":
+        return None
+    return value.where(
+        "CASE WHEN {c} IS NULL THEN false WHEN jsonb_typeof({c}) <> 'array' THEN true"
+        f" ELSE jsonb_array_length({{c}}) <> {dim}"
+        " OR jsonb_path_exists({c}, 'strict $[*] ? (@.type() <> \"number\")') END"
+    )
 
 
 def _too_long(value: _Value, test: RowTest) -> sql.Composable:
@@ -100,7 +117,7 @@ def _too_long(value: _Value, test: RowTest) -> sql.Composable:
         most = 4 * (column.typmod - _LENGTH_HEADER)
     if most is not None and most <= limit:
         return NEVER
-    return value.where(f"{utf8_bytes(_text(value))} > {limit:d}")
+    return value.where(f"{value.reading.bytes or utf8_bytes(_text(value))} > {limit:d}")
 
 
 def _too_large(value: _Value, test: RowTest) -> sql.Composable:

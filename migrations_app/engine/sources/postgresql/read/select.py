@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -120,13 +121,24 @@ class Select:
 
     def filter_keys(self, key: Sequence[str], values: Sequence[str]) -> None:
         """Select only rows whose key is one of ``values``: texts, joined if the key has several columns."""
-        columns = [sql.Identifier(_ALIAS, self.relation.column(name).name) for name in key]
+        parts = [self.relation.column(name) for name in key]
+        columns = [sql.Identifier(_ALIAS, part.name) for part in parts]
         if len(columns) == 1:
-            condition = sql.SQL("{} = ANY ({})").format(columns[0], sql.Literal(_array_text(values)))
+            texts = [self._written(parts[0], value) for value in values]
+            condition = sql.SQL("{} = ANY ({})").format(columns[0], sql.Literal(_array_text(texts)))
         else:
-            keys = [sql.SQL("({})").format(_listed(split_joined(value, len(key)))) for value in values]
+            split = [zip(parts, split_joined(value, len(key)), strict=True) for value in values]
+            keys = [sql.SQL("({})").format(_listed(self._written(*part) for part in one)) for one in split]
             condition = sql.SQL("({}) IN ({})").format(sql.SQL(", ").join(columns), sql.SQL(", ").join(keys))
         self.conditions.append(condition if values else sql.SQL("false"))
+
+    def _written(self, column: PostgresColumn, text: str) -> str:
+        """Return the text of a key as PostgreSQL reads it: raw bytes are delivered in another encoding."""
+        if column.family != "bytea":
+            return text
+        read = (one.column for one in self.delivered if one.column.path == column.name)
+        is_base64 = any(one.encoding == "base64" for one in read)
+        return "\\x" + (b64decode(text).hex() if is_base64 else text)
 
     @property
     def planner(self) -> dict[str, str]:
@@ -209,7 +221,7 @@ def exact_value(relation: Relation, wanted: ReadColumn) -> sql.Composed:
 def reading_of(relation: Relation, wanted: ReadColumn) -> Reading:
     """Return how a column is read as the wanted type. Raises ``SourceChanged`` if that is impossible."""
     column = relation.column(wanted.path)
-    reading = reading_as(column, wanted.spec)
+    reading = reading_as(column, wanted.spec, wanted.encoding)
     if reading is None:
         raise SourceChanged(
             f"Column “{column.name}” of {relation} is {column.native} and cannot be read as {wanted.spec}.",

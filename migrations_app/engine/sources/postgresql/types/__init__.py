@@ -7,6 +7,7 @@ family.py         ``Reading`` (one way to read a column) and ``Family`` (all way
 families.py       the table of all families, and functions that use it
 arrow_buffers.py  conversion of received values to the Arrow types of ``types.arrow_type``
 vectors.py        pgvector's dense vectors
+number_lists.py   vectors in arrays, JSON and text
 sparse.py         pgvector's sparse vectors
 bits.py           bit strings
 numbers.py        integers, floats, numeric, boolean
@@ -26,8 +27,10 @@ from migrations_app.engine.sources.postgresql.types.families import (
     dims_of,
     key_reading,
     left_out,
+    may_hold_vectors,
     reading_as,
     readings_of,
+    vector_choice,
 )
 from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Reading, UnreadableValues
 
@@ -44,7 +47,9 @@ __all__ = [
     "dims_of",
     "key_reading",
     "left_out",
+    "may_hold_vectors",
     "reading_as",
     "readings_of",
     "storage_of",
+    "vector_choice",
 ]

@@ -8,28 +8,31 @@ from __future__ import annotations
 from typing import LiteralString
 
 from migrations_app.engine.model.types import MilvusType
-from migrations_app.engine.sources.postgresql.types.family import Family, Reading, UnreadableValues
+from migrations_app.engine.sources.postgresql.types.family import Family, Reading
 from migrations_app.engine.sources.postgresql.types.geometry import GEOMETRY
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
+from migrations_app.engine.sources.postgresql.types.number_lists import ARRAY_AS_VECTOR, NOT_FLAT
 from migrations_app.engine.sources.postgresql.types.ranges import RANGES
 from migrations_app.engine.sources.postgresql.types.times import iso, iso_utc
 
 T = MilvusType
 
-# The driver would flatten such an array into one list. The mapping rejects arrays with a NULL element.
-_NOT_FLAT = UnreadableValues(
-    "array_ndims({c}) > 1", "array_dimensions", "has more than one dimension; an ARRAY has one"
-)
 _JSON = Reading(T.JSON, "array_to_json({c})")
 _OWN_TEXTS = "Each element as PostgreSQL writes it."
 
 
 def _array(
-    element: MilvusType, texts: LiteralString = "{c}", json: Reading = _JSON, note: str = ""
+    element: MilvusType,
+    texts: LiteralString = "{c}",
+    json: Reading = _JSON,
+    note: str = "",
+    vectors: tuple[Reading, ...] = (),
 ) -> Family:
     """``texts`` is the SQL for elements that the driver can read. The slice ``[:]`` makes the array begin at
     index 1, as the driver requires."""
-    return Family((Reading(T.ARRAY, "(" + texts + ")[:]", element, unreadable=_NOT_FLAT, note=note), json))
+    # The mapping rejects arrays with a NULL element.
+    array = Reading(T.ARRAY, "(" + texts + ")[:]", element, unreadable=NOT_FLAT, note=note)
+    return Family((array, json, *vectors))
 
 
 def _texts(cast: LiteralString = "{c}::text[]", note: str = "") -> Family:
@@ -56,8 +59,8 @@ ARRAYS: dict[str, Family] = {
     "int4[]": _array(T.INT32),
     "int2[]": _array(T.INT16),
     "oid[]": _array(T.INT64, "{c}::int8[]"),
-    "float8[]": _array(T.DOUBLE),
-    "float4[]": _array(T.FLOAT),
+    "float8[]": _array(T.DOUBLE, vectors=(ARRAY_AS_VECTOR,)),
+    "float4[]": _array(T.FLOAT, vectors=(ARRAY_AS_VECTOR,)),
     "bool[]": _array(T.BOOL),
     "numeric[]": _array(T.VARCHAR, "{c}::text[]", _EXACT_TEXTS, "Each element exact, as text."),
     "timestamp[]": _texts(_each(iso("e"))),
@@ -72,5 +75,11 @@ ARRAYS: dict[str, Family] = {
     **{f"{name}[]": Family((_JSON,)) for name in DOCUMENTS},
     **{f"{name}[]": Family((Reading(T.JSON, _JSON.sql, note=_OWN_TEXTS),)) for name in (*RANGES, *GEOMETRY)},
 }
+
+
+def _as_json(family: Family) -> Reading:
+    return next(reading for reading in family.readings if reading.type is T.JSON)
+
+
 # Arrays of a domain over arrays.
-ARRAYS |= {f"{name}[]": Family((family.readings[-1],)) for name, family in ARRAYS.items()}
+ARRAYS |= {f"{name}[]": Family((_as_json(family),)) for name, family in ARRAYS.items()}

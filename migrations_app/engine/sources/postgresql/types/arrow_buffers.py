@@ -20,11 +20,13 @@ HEADER_BYTES = 4
 @dataclass(frozen=True, slots=True)
 class Converted:
     """A column in its Arrow type. ``wrong_dims`` marks the vectors without the requested dimension: they are
-    NULL in ``values``, and ``dims`` contains their dimensions."""
+    NULL in ``values``, and ``dims`` contains their dimensions. ``not_lists`` marks the values that are not
+    lists of as many numbers as requested; they are NULL in ``values`` too."""
 
     values: pa.Array
     wrong_dims: Mask | None = None
     dims: npt.NDArray[np.int32] | None = None
+    not_lists: Mask | None = None
 
 
 Converter = Callable[[pa.Array, TypeSpec], Converted]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import LiteralString
 
+import pyarrow as pa
+
 from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.source_schema import TypeChoice
 from migrations_app.engine.model.types import KEY_TYPES, MilvusType, TypeSpec
@@ -14,6 +16,11 @@ from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Reading
 from migrations_app.engine.sources.postgresql.types.geometry import GEOMETRY
 from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
+from migrations_app.engine.sources.postgresql.types.number_lists import (
+    ARRAY_AS_VECTOR,
+    AS_VECTOR,
+    usual_dim,
+)
 from migrations_app.engine.sources.postgresql.types.numbers import NUMBERS
 from migrations_app.engine.sources.postgresql.types.ranges import RANGES
 from migrations_app.engine.sources.postgresql.types.sparse import SPARSES
@@ -34,11 +41,15 @@ FAMILIES: dict[str, Family] = {
     **ARRAYS,
 }
 
-_NO_BYTES = "Milvus has no type for raw bytes."
+BYTES = "Milvus has no type for raw bytes: choose VARCHAR to move them as hex or base64 text."
+_NO_BYTES = (
+    "Milvus has no type for raw bytes. To move them, read a view that turns them into text: "
+    "“ARRAY(SELECT encode(b, 'hex') FROM unnest(COLUMN) b)”."
+)
 _NO_VECTORS = "Milvus has no arrays of vectors."
 _WORDS = "It is made from a text for searching: use full-text search on the column of that text instead."
 LEFT_OUT: dict[str, str] = {
-    "bytea": _NO_BYTES,
+    "bytea": BYTES,
     "bytea[]": _NO_BYTES,
     **{f"{name}[]": _NO_VECTORS for name in (*VECTORS, *SPARSES)},
     "tsvector": _WORDS,
@@ -106,11 +117,37 @@ def key_reading(column: PostgresColumn) -> Reading:
     return next(keyed, Reading(MilvusType.VARCHAR, TEXT))
 
 
-def reading_as(column: PostgresColumn, spec: TypeSpec) -> Reading | None:
-    """Return the reading that delivers ``spec``, or None if the column cannot be read as that type."""
+def reading_as(column: PostgresColumn, spec: TypeSpec, encoding: str = "") -> Reading | None:
+    """Return the reading that delivers ``spec`` (raw bytes in this encoding), or None if the column cannot be
+    read as that type.
+
+    Parts of keys and values of partitions have neither a length nor an encoding: raw bytes are read as hex.
+    """
     family = FAMILIES.get(column.family)
     wanted = (spec.type, spec.element_type)
-    return next((r for r in family.readings if (r.type, r.element) == wanted), None) if family else None
+    is_any = not encoding and spec.max_length is None
+    for reading in family.readings if family else ():
+        if (reading.type, reading.element) == wanted and (is_any or reading.encoding == encoding):
+            return reading
+    return None
+
+
+def may_hold_vectors(column: PostgresColumn) -> bool:
+    """True if the column has another type than a vector, but its values may be lists of numbers."""
+    family = FAMILIES.get(column.family)
+    return family is not None and any(r in (AS_VECTOR, ARRAY_AS_VECTOR) for r in family.readings)
+
+
+def vector_choice(column: PostgresColumn, sample: pa.Array) -> TypeChoice | None:
+    """Return the choice of a vector for a column of another type, if most values in the sample are lists of
+    as many numbers; else None."""
+    values = len(sample) - sample.null_count
+    dim, fitting = usual_dim(sample) if may_hold_vectors(column) else (0, 0)
+    if 2 * fitting <= values:
+        return None
+    some = "All" if fitting == values else f"{fitting:,} of {values:,}"
+    note = f"{some} sampled values are lists of {dim:,} numbers. Rows with any other value are rejected."
+    return TypeChoice(TypeSpec(MilvusType.FLOAT_VECTOR, dim), note, is_proposed=False)
 
 
 def choice_of(column: PostgresColumn, reading: Reading) -> TypeChoice:
@@ -122,7 +159,13 @@ def choice_of(column: PostgresColumn, reading: Reading) -> TypeChoice:
     spec = TypeSpec(
         reading.type, dim, length if length and length <= MAX_LENGTH else None, element_type=reading.element
     )
-    choice = TypeChoice(spec, reading.note, is_distinct=reading.is_distinct)
+    choice = TypeChoice(
+        spec,
+        reading.note,
+        is_proposed=reading.is_proposed,
+        is_distinct=reading.is_distinct,
+        encoding=reading.encoding,
+    )
     if is_text and (characters := _declared_characters(column)):
         limit = f"Declared for {characters:,} characters: at most {length:,} bytes."
         return replace(choice, note=f"{limit} {reading.note}".strip())

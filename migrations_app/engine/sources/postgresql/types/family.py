@@ -33,10 +33,16 @@ def only_for_keys(column: PostgresColumn) -> bool:
     return False
 
 
+def only_if_sampled(column: PostgresColumn) -> bool:
+    """False: the reading is offered only if the sample shows that it suits (``describe.py``)."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One way to read a column. It is offered for the columns for which ``suits`` is true. ``is_distinct``
-    False: different values may become equal."""
+    False: different values may become equal. ``is_proposed`` and ``encoding``: see ``TypeChoice``. ``bytes``
+    is the size of the text in bytes, where that is known without making the text."""
 
     type: MilvusType
     sql: LiteralString = "{c}"
@@ -46,6 +52,9 @@ class Reading:
     note: str = ""
     suits: Callable[[PostgresColumn], bool] = suits_all
     is_distinct: bool = True
+    is_proposed: bool = True
+    encoding: str = ""
+    bytes: LiteralString = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import LiteralString
 
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.types.family import Family, Reading
+from migrations_app.engine.sources.postgresql.types.number_lists import AS_VECTOR
 
-_JSON = Family((Reading(MilvusType.JSON),))
+_JSON = Family((Reading(MilvusType.JSON), AS_VECTOR))
 
 DOCUMENTS: dict[str, Family] = {
     "json": _JSON,
