@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable
 from functools import wraps
@@ -11,14 +12,20 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods
 
 from console.draft import contents
 from console.draft.steps import Step, marks
 from console.http import ConsoleRequest
 from console.permissions import administrator_required
+from migrations_app import services
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Draft
+
+# Actions of the pages that only ask a server and change nothing.
+READING = frozenset({"target", "test", "values"})
+PAGE_LENGTH = 16  # of the id of an open page
 
 StepView = Callable[..., HttpResponse]
 
@@ -47,6 +54,8 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
                 furthest = contents.step(draft)
                 messages.info(request, f"Complete “{furthest.title}” first.")
                 return redirect(furthest.url_name, pk)
+            if _is_stale(request, draft):
+                return _stale(request, step, draft)
             try:
                 return view(request, draft, **places)
             except FerryError as error:  # for example, the draft was deleted
@@ -55,6 +64,25 @@ def step_view(step: Step) -> Callable[[StepView], StepView]:
         return entered
 
     return decorate
+
+
+def _is_stale(request: ConsoleRequest, draft: Draft) -> bool:
+    """True if the page that sends a change does not show the draft as it is now, because another page has
+    changed it."""
+    sent = request.POST
+    if "version" not in sent or sent.get("action") in READING:
+        return False
+    version = sent["version"]
+    shown = int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else -1
+    return not services.draft_claim(draft=draft, version=shown, page=sent.get("page", "")[:PAGE_LENGTH])
+
+
+def _stale(request: ConsoleRequest, step: Step, draft: Draft) -> HttpResponse:
+    """Say that the draft was changed elsewhere, and offer to load it again."""
+    context = {"reload_url": request.path}
+    if request.htmx and not request.htmx.boosted:
+        return render(request, "wizard/_stale.html", context | {"oob": True}, status=409)
+    return step_page(request, step, draft, context, template="wizard/stale.html", status=409)
 
 
 def _redirect_from_draft(request: ConsoleRequest, pk: uuid.UUID, error: FerryError) -> HttpResponse:
@@ -75,6 +103,7 @@ def step_page(
     *,
     is_refused: bool = False,
     template: str = "",
+    status: int = 200,
 ) -> HttpResponse:
     """Return the page of a step with the context that all steps share."""
     progress = contents.progress(draft)
@@ -88,12 +117,21 @@ def step_page(
             }
             for mark in marks(step, progress)
         ],
-        "draft": draft and {"id": draft.pk, "saved_at": draft.updated_at},
+        "draft": draft
+        and {
+            "id": draft.pk,
+            "saved_at": draft.updated_at,
+            "version": draft.version,
+            "page": secrets.token_hex(PAGE_LENGTH // 2),
+        },
         "route": contents.route(draft),
         "back_url": back_url(step, draft),
         "error": None,
     }
-    return render(request, template or step.template, frame | context, status=422 if is_refused else 200)
+    answer = render(request, template or step.template, frame | context, status=422 if is_refused else status)
+    # Going back in the browser shows the draft as it is now, not as it was.
+    add_never_cache_headers(answer)
+    return answer
 
 
 def back_url(step: Step, draft: Draft | None) -> str:

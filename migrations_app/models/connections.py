@@ -60,6 +60,9 @@ class Draft(models.Model):
         Connection, models.SET_NULL, null=True, blank=True, related_name="target_drafts"
     )
     job = models.ForeignKey("Job", models.SET_NULL, null=True, blank=True, related_name="drafts")
+    # Counts the changes by pages, and the page that made the last one, so that an older page is noticed.
+    version = models.PositiveIntegerField(default=0)
+    changed_by_page = models.CharField(max_length=32, blank=True, default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -8,7 +8,7 @@ from migrations_app.services.connections import (
     connection_test,
     secrets_to_repeat,
 )
-from migrations_app.services.drafts import draft_create, draft_discard, draft_save
+from migrations_app.services.drafts import draft_claim, draft_create, draft_discard, draft_save
 from migrations_app.services.jobs import job_cancel, job_create, job_index, job_load, job_release
 from migrations_app.services.lifecycle import (
     job_enter_stage,
@@ -28,6 +28,7 @@ __all__ = [
     "connection_save",
     "connection_settings",
     "connection_test",
+    "draft_claim",
     "draft_create",
     "draft_discard",
     "draft_save",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import F, Q
 from django.utils import timezone
 
 from migrations_app.engine.errors import SettingsError
@@ -39,6 +40,17 @@ def draft_save(
     for name, value in changes.items():
         setattr(draft, name, value)
     return draft
+
+
+def draft_claim(*, draft: Draft, version: int, page: str) -> bool:
+    """Count a change by an open page. False if the page shows an older ``version``, unless the same page has
+    made the change since then."""
+    is_current = Q(version=version) | Q(changed_by_page=page)
+    drafts = Draft.objects.filter(is_current, pk=draft.pk)
+    if not page or not drafts.update(version=F("version") + 1, changed_by_page=page):
+        return False
+    draft.refresh_from_db(fields=["version", "changed_by_page"])
+    return True
 
 
 def draft_discard(*, draft: Draft) -> None:

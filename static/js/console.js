@@ -213,6 +213,45 @@
     if (unsent) event.preventDefault();
   });
 
+  // Edits that are not sent yet when the page is left, because the check waits a moment or the field still has the
+  // focus. Links wait for the answer; a page that is closed sends without waiting.
+  let edits = 0;
+  let sentEdits = 0;
+  const noteEdit = (event) => {
+    if (event.target.closest("form[data-leave]") && !event.target.matches("[data-filter]")) edits += 1;
+  };
+  document.addEventListener("input", noteEdit);
+  document.addEventListener("change", noteEdit);
+  const sendEdits = async () => {
+    const form = find("form[data-leave]");
+    if (!form || edits === sentEdits) return;
+    sentEdits = edits;
+    const body = new URLSearchParams(new FormData(form));
+    body.set("action", "check");
+    const request = { method: "POST", body, headers: { "HX-Request": "true" } };
+    // A browser refuses to keep a large request alive.
+    await fetch(location.pathname, { ...request, keepalive: body.toString().length < 60000 }).catch(() => {});
+  };
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.matches("[data-check]")) event.target.dataset.edits = edits;
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target.matches("[data-check]") && event.detail.successful) sentEdits = Number(event.target.dataset.edits);
+  });
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    const opensElsewhere = event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey;
+    if (!link || opensElsewhere || link.target || link.getAttribute("href").startsWith("#")) return;
+    if (edits === sentEdits || !find("form[data-leave]")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    sendEdits().then(() => { location.href = link.href; });
+  }, true);
+  window.addEventListener("pagehide", sendEdits);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") sendEdits();
+  });
+
   // The Enter key in a filter does not send the form.
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.target.matches("[data-filter]")) event.preventDefault();
@@ -230,6 +269,7 @@
     }
     delete form.dataset.confirmed;
     unsent = false;
+    sentEdits = edits;
     // The page that comes back replaces what a check of the form would update.
     all("[data-check]", form).forEach((check) => htmx.trigger(check, "htmx:abort"));
     if (form.matches("[data-once]")) {
@@ -258,7 +298,8 @@
   let opened = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
     opened = all("details[id][open]").map((part) => part.id);
-    if (event.detail.boosted && event.detail.xhr.status >= 400) event.detail.shouldSwap = true;
+    const { boosted, xhr } = event.detail;
+    if ((boosted && xhr.status >= 400) || xhr.status === 409) event.detail.shouldSwap = true;
     const log = find("[data-pin]");
     if (log) log.dataset.pin = log.scrollTop + log.clientHeight >= log.scrollHeight - 8 ? "end" : "";
   });
