@@ -300,6 +300,7 @@
     opened = all("details[id][open]").map((part) => part.id);
     const { boosted, xhr } = event.detail;
     if ((boosted && xhr.status >= 400) || xhr.status === 409) event.detail.shouldSwap = true;
+    if (xhr.status === 409) event.detail.isError = false; // the answer tells what to do
     const log = find("[data-pin]");
     if (log) log.dataset.pin = log.scrollTop + log.clientHeight >= log.scrollHeight - 8 ? "end" : "";
   });

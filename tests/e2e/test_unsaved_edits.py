@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from migrations_app.models import Draft
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.person import Person
 
@@ -24,6 +25,10 @@ def test_an_edit_is_saved_however_the_page_is_left(ada, library, vault, unique):
     expect(ada.field("Target collection")).to_have_value(f"link_{unique}")
     ada.field("Target collection").fill(f"gone_{unique}")
     ada.page.goto("/jobs/")  # as by the address bar
+    for _ in range(100):
+        if Draft.objects.get().plan["collections"][0]["target"] == f"gone_{unique}":
+            break
+        ada.page.wait_for_timeout(50)
     ada.page.goto(address)
     expect(ada.field("Target collection")).to_have_value(f"gone_{unique}")
 
