@@ -1,4 +1,4 @@
-"""Edits on Configure: sent when the page is left, and refused in words if another tab has changed the draft."""
+"""Edits on Configure: sent when the page is left, and refused if another tab has changed the draft."""
 
 from __future__ import annotations
 
