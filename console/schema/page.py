@@ -27,6 +27,7 @@ from console.schema.table import MappingTable, Placement
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
+from migrations_app.engine.mapping import ServerChecks
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft
@@ -51,7 +52,7 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
     all_tables, all_problems = tables.of(draft), tables.problems_of(draft)
     errors = [problems.blocking(p) for p in all_problems]
     table = all_tables[index]
-    shown, preview_error = _preview(table, bool(errors[index]))
+    shown, preview_error = _preview(table, facts.capabilities, bool(errors[index]))
     first = next(((n, p[0]) for n, p in enumerate(errors) if p), None)
     return {
         "tabs": [
@@ -76,11 +77,13 @@ def url(draft: Draft, index: int = 0) -> str:
     return reverse("wizard_schema", args=[draft.pk, index] if index else [draft.pk])
 
 
-def _preview(table: MappingTable, is_faulty: bool) -> tuple[Any, FerryError | None]:
+def _preview(
+    table: MappingTable, capabilities: Capabilities, is_faulty: bool
+) -> tuple[Any, FerryError | None]:
     if is_faulty:
         return None, None
     try:
-        return preview(table), None
+        return preview(table, ServerChecks.of(capabilities)), None
     except FerryError as error:
         return None, error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +12,14 @@ import pyarrow as pa
 from console.draft.snapshot import PREVIEW_ROWS
 from console.schema.table import MappingTable
 from migrations_app.engine.log import counted
-from migrations_app.engine.mapping import MappedBatch, Mapping, compile_mapping
-from migrations_app.engine.mapping.values.cast import cast_values
-from migrations_app.engine.model.batch import Batch
-from migrations_app.engine.model.joined_key_text import PART
-from migrations_app.engine.model.plan import FieldPlan
+from migrations_app.engine.mapping import MappedBatch, Mapping, ServerChecks
+from migrations_app.engine.mapping.sampled_rows import sampled_rows
 from migrations_app.engine.model.target_schema import META, TargetField
-from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType, arrow_type
+from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType
 
 TEXT_LENGTH = 200
 VECTOR_ITEMS = 2
+ANY_SERVER = ServerChecks()
 NUMBERS = INTEGER_TYPES | {MilvusType.FLOAT, MilvusType.DOUBLE}
 
 
@@ -41,72 +39,18 @@ class Preview:
     note: str = ""
 
 
-def preview(table: MappingTable) -> Preview | None:
-    """Return the preview of a mapping table that has no problems; None if there is no sample."""
+def preview(table: MappingTable, server: ServerChecks = ANY_SERVER) -> Preview | None:
+    """Return the preview of a mapping table that has no problems; None if there is no sample. ``server`` has
+    the rules of the target."""
     sample = table.schema.sample
     if sample is None or not sample.num_rows:
         return None
-    sample = sample.slice(0, PREVIEW_ROWS)
-    fields, stand_ins = _fields(table, sample)
-    # The partitions are found by preflight, which reads all rows; the preview does not need them.
-    changes = {"fields": fields, "partition_by": None, "partitions": {}, "exact": None}
-    mapping = compile_mapping(table.plan.model_copy(update=changes))
-    locators = pa.array([str(number + 1) for number in range(sample.num_rows)])
-    mapped = mapping.apply(Batch(_read(mapping, sample), None, locators))
-    return _shown(mapping, mapped, sample.num_rows, stand_ins)
+    rows = sampled_rows(table.plan, table.schema, sample.slice(0, PREVIEW_ROWS), server)
+    mapped = rows.mapping.apply(rows.batch)
+    return _shown(rows.mapping, mapped, rows.batch.rows_read, rows.stand_ins)
 
 
-def _read(mapping: Mapping, sample: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the columns that the mapping reads; the parts of a joined key are converted to text."""
-    columns = [
-        _as_text(sample.column(column.path)) if column.spec == PART else sample.column(column.path)
-        for column in mapping.read_plan.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, names=[column.path for column in mapping.read_plan.columns])
-
-
-def _as_text(column: pa.Array) -> pa.Array:
-    return column if pa.types.is_list(column.type) else column.cast(pa.string())
-
-
-def _fields(table: MappingTable, sample: pa.RecordBatch) -> tuple[list[FieldPlan], list[str]]:
-    """Return the fields of the plan, and the names of the fields shown in another type.
-
-    If only the source can convert the values to the chosen type, the field is shown in its first type.
-    """
-    fields, stand_ins = [], []
-    for field in table.plan.fields or ():
-        source = table.schema.field(field.source or "")
-        if field.added or (source and source.opened_from):
-            fields.append(field)  # made from other columns, as in the job
-            continue
-        if field.source not in sample.schema.names:
-            continue
-        # The sample has the values in their first type, not as JSON.
-        field = field.model_copy(update={"misfit": None})
-        first = source.choices[0].spec if source else field.spec()
-        if field.type is None:
-            field = field.model_copy(update={"type": str(first.type), "element_type": first.element_type})
-        if not _casts(sample.column(field.source), arrow_type(field.spec())):
-            stand_ins.append(field.target or field.source)
-            element = str(first.element_type) if first.element_type else None
-            sizes = {"max_length": 65_535, "max_capacity": 4_096, "default": None, "fill_null": None}
-            field = field.model_copy(update={"type": str(first.type), "element_type": element} | sizes)
-        fields.append(field)
-    return fields, stand_ins
-
-
-def _casts(column: pa.Array, wanted: pa.DataType) -> bool:
-    """True if the values can be converted to the type here, without reading them from the source again."""
-    is_vector = pa.types.is_fixed_size_list(wanted) or pa.types.is_fixed_size_binary(wanted)
-    try:
-        _ = cast_values(column, wanted, "") if is_vector else column.cast(wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return False
-    return True
-
-
-def _shown(mapping: Mapping, mapped: MappedBatch, sampled: int, stand_ins: list[str]) -> Preview:
+def _shown(mapping: Mapping, mapped: MappedBatch, sampled: int, stand_ins: Sequence[str]) -> Preview:
     target = mapping.target
     # Fields that the target fills in are not known yet. Only the column of its new keys is shown.
     fields = [field for field in target.fields if field.auto_id or field in target.sent_fields]
@@ -154,7 +98,7 @@ def _text(value: Any) -> str:
     return text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH] + "…"
 
 
-def _note(mapped: MappedBatch, sampled: int, stand_ins: list[str]) -> str:
+def _note(mapped: MappedBatch, sampled: int, stand_ins: Sequence[str]) -> str:
     parts = [f"{counted(mapped.rows.num_rows, 'row')} of the sample"]
     if mapped.rejected:
         first = mapped.rejected[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,10 +11,12 @@ from django.urls import reverse
 
 from console.draft import contents, preflight_cache
 from console.draft.preflight_cache import CachedPreflight
+from console.html_anchors import anchor
 from console.schema import tables
 from console.schema.page import url as schema_url
 from console.schema.table import MappingTable
-from console.wizard import trial
+from console.wizard import fixes, trial
+from console.wizard.fixes import FixButton
 from console.wizard.migrate_form import OptionsForm
 from console.wizard.summary import line, summary
 from migrations_app import services
@@ -24,6 +26,7 @@ from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Options, Plan
 from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS
 from migrations_app.engine.preflight.scans.existing import ExistingRows
+from migrations_app.engine.preflight.scans.losses import LOST
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft, Job
 
@@ -91,24 +94,8 @@ def start(draft: Draft, user: User) -> Job:
 
 
 def apply_fix(draft: Draft, fix: str) -> Draft:
-    """Apply a fix of the last check, given by the numbers of its fault and of itself: other rows of a
-    collection are selected. Raises ``FerryError`` if the source refuses them or cannot be reached."""
-    preflight = preflight_cache.known(draft, plan_of(draft))
-    for place, fault in enumerate(preflight.faults if preflight else ()):
-        for button in _fixes(place, fault):
-            if button["value"] == fix:
-                chosen = {table.schema.name: table.plan.select for table in tables.of(draft)}
-                return tables.select(draft, chosen | {fault.collection: json.loads(button["fix"].value)})
-    return draft
-
-
-def _fixes(place: int, fault: Fault) -> list[dict[str, Any]]:
-    """Return the fixes that this page offers as buttons: Configure Schema offers the others."""
-    return [
-        {"label": fix.label, "value": f"{place}-{number}", "fix": fix}
-        for number, fix in enumerate(fault.fixes)
-        if fix.option == "select"
-    ]
+    """Apply a fix of the last check to the draft. Raises ``FerryError`` if the source refuses it."""
+    return fixes.apply_fix(draft, preflight_cache.known(draft, plan_of(draft)), fix)
 
 
 def replaced(plan: Plan, preflight: CachedPreflight | None) -> dict[str, ExistingRows]:
@@ -196,11 +183,12 @@ def _checks(
     if not preflight.is_whole:
         text = "There was not enough time to check all rows. The job checks them before it writes anything."
         lines.append(_line("warn", "not finished", text))
-    for fault in preflight.faults:
+    for place, fault in enumerate(preflight.faults):
         if fault.severity == "warning":
             problem = _problem(draft, fault)
             text = f"{fault.collection}: {fault.message} {fault.hint}".removeprefix(": ")
-            lines.append(_line("warn", "note", text, problem["url"]))
+            label = "lost rows" if fault.code == LOST else "note"
+            lines.append(_line("warn", label, text, problem["url"], fixes.buttons(place, fault)))
     if preflight.is_whole and not lines and not _problems(draft, preflight):
         lines.append(_line("ok", "passed", "names, types, keys and target collections"))
     lines += (
@@ -211,12 +199,15 @@ def _checks(
     return lines
 
 
-def _line(tone: str, label: str, text: str, url: str = "") -> dict[str, Any]:
+def _line(
+    tone: str, label: str, text: str, url: str = "", buttons: Sequence[FixButton] = ()
+) -> dict[str, Any]:
     return {
         "tone": tone,
         "label": label,
         "text": text,
         "detail": "",
+        "fixes": buttons,
         "url": url,
         "url_label": "Show" if url else "",
     }
@@ -224,7 +215,7 @@ def _line(tone: str, label: str, text: str, url: str = "") -> dict[str, Any]:
 
 def _problems(draft: Draft, preflight: CachedPreflight | None) -> list[dict[str, Any]]:
     return [
-        _problem(draft, fault) | {"fixes": _fixes(place, fault)}
+        _problem(draft, fault) | {"fixes": fixes.buttons(place, fault)}
         for place, fault in enumerate(preflight.faults if preflight else ())
         if fault.severity == "error"
     ]
@@ -235,6 +226,8 @@ def _problem(draft: Draft, fault: Fault) -> dict[str, Any]:
     is_of_collection = fault.collection in names and fault.option != "select"
     place = names.index(fault.collection) if is_of_collection else None
     url = reverse("wizard_select", args=[draft.pk]) if place is None else schema_url(draft, place)
+    if place is not None and fault.field:
+        url = f"{url}#{anchor(fault.field)}"
     return {
         "message": fault.message,
         "hint": fault.hint,

@@ -111,6 +111,12 @@ class Mapping:
             partitions=partitions,
         )
 
+    def findings(self, rows: pa.RecordBatch) -> tuple[tuple[Finding, ...], Rows]:
+        """Return what is wrong with the rows, and those that are skipped, without making the batch. A row
+        may have several findings."""
+        result = self._map_columns(rows)
+        return tuple(result.findings), result.skipped
+
     def _map_columns(self, rows: pa.RecordBatch) -> _BatchResult:
         source_columns = dict(zip(self.read_plan.columns, rows.columns, strict=True))
         fields = {field.name: field for field in self.target.fields}

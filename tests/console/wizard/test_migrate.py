@@ -1,7 +1,6 @@
 """Migrate step: the last page of the wizard, and the job that it creates."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -9,9 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from console.html_anchors import anchor
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.batch import CollectionRef
-from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.models import Connection, Draft, Job
 from tests.console.conftest import BOOK_SPECS, books
@@ -43,21 +41,24 @@ def test_the_summary_says_that_auto_id_discards_the_old_keys(web: Client, ready:
     assert (line["key_text"], line["key_warning"]) == ("Auto ID", "old keys discarded")
 
 
-def test_a_note_of_the_check_is_shown_once(web: Client, ready: Draft, monkeypatch: Any) -> None:
-    describe = MemorySource.describe
+def test_rows_that_would_be_rejected_are_counted_and_saved_with_one_click(web: Client, ready: Draft) -> None:
+    change(web, ready, title__max_length="6")
+    lost, looked = web.get(url("migrate", ready)).context["checks"]
+    assert lost["text"].startswith("books: 1 of 12 rows would be rejected: “title” is longer than 6 bytes.")
+    assert looked["text"] == "books: All 12 rows were checked for NULL, lengths and sizes."
+    assert lost["url"] == f"{url('schema', ready)}#{anchor('title')}"
+    labels = {button.label: button.value for button in lost["fixes"]}
+    assert list(labels) == ["Raise to 65,535", "Truncate longer texts", "Leave it out"]
 
-    def with_long_titles(source: MemorySource, ref: CollectionRef, *more: Any) -> CollectionSchema:
-        schema = describe(source, ref, *more)
-        fields = (replace(f, longest_bytes=900) if f.name == "title" else f for f in schema.fields)
-        return replace(schema, fields=tuple(fields))
+    start(web, ready, fix=labels["Truncate longer texts"])
 
-    monkeypatch.setattr(MemorySource, "describe", with_long_titles)
-    change(web, ready, title__max_length="128")
+    ready.refresh_from_db()
+    fields = {field["source"]: field for field in ready.plan["collections"][0]["fields"]}
+    assert (fields["title"]["too_long"], fields["title"]["max_length"]) == ("truncate", 6)
+    assert fields["id"]["target"] == "id"
     checks = web.get(url("migrate", ready)).context["checks"]
-    (line,) = [check for check in checks if check["label"] == "note"]
-    assert (line["label"], line["url_label"]) == ("note", "Show")
-    assert line["text"].startswith("books: The longest “title” in the sample has 900 bytes")
-    assert line["text"].endswith(" Raise it to 65,535.")
+    assert [check["tone"] for check in checks if check["label"] == "rows"] == ["ok"]
+    assert not [check for check in checks if check["label"] == "lost rows"]
 
 
 def test_a_double_click_makes_one_job(web: Client, ready: Draft) -> None:
@@ -216,10 +217,10 @@ def test_vectors_of_several_dimensions_are_divided_with_one_click(
     select(web, connected, target, "mixed")
     (problem,) = web.get(url("migrate", connected)).context["problems"]
     assert problem["code"] == "mixed_dimensions"
-    assert [fix["label"] for fix in problem["fixes"]] == [
+    assert [fix.label for fix in problem["fixes"]] == [
         "Move only the 2 rows with 2 dimensions",
         "Move only the 1 row with 3 dimensions",
     ]
-    start(web, connected, fix=problem["fixes"][0]["value"])
+    start(web, connected, fix=problem["fixes"][0].value)
     assert collection(connected)["select"] == {"where": "id"}
     assert not Job.objects.exists()

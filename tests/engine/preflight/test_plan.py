@@ -346,7 +346,8 @@ def test_too_many_collections_are_refused():
 
 def test_a_plan_with_only_warnings_is_accepted_and_they_are_noted():
     long = tuple(replace(f, longest_bytes=900) for f in books().fields)
-    written = {"source": "a", "fields": [{"source": "v"}, {"source": "t", "max_length": 100}]}
+    text = {"source": "t", "max_length": 100, "too_long": "truncate"}
+    written = {"source": "a", "fields": [{"source": "v"}, text]}
     found = checked({"a": books(fields=long)}, {"collections": [written]})
     assert [f.severity for f in found.faults] == ["warning"]
     found.raise_if_faults()

@@ -158,13 +158,36 @@ def test_too_many_rejected_rows_exit_with_one(run):
     fields = [
         {"source": "id"},
         {"source": "embedding"},
-        {"source": "title", "type": "VARCHAR", "max_length": 2},
+        {"source": "title", "type": "VARCHAR", "max_length": 6},
     ]
     code, out, _ = run(
         "--inline", "--json", options={"max_rejected": 0}, collections=[{"source": "books", "fields": fields}]
     )
     assert code == 1
     assert json.loads(out)["error"]["code"] == "too_many_rejected"
+
+
+def test_a_plan_that_would_move_no_row_is_refused_before_anything_is_created(run, world):
+    fields = [{"source": "id"}, {"source": "embedding"}, {"source": "title", "max_length": 2}]
+    code, out, _ = run("--inline", "--json", collections=[{"source": "books", "fields": fields}])
+    assert (code, world.target.collections) == (2, {})
+    assert json.loads(out)["error"]["code"] == "no_row_would_move"
+    code, out, _ = run("--check", "--json", collections=[{"source": "books", "fields": fields}])
+    (fault,) = json.loads(out)["faults"]
+    assert (code, fault["code"], fault["field"]) == (2, "no_row_would_move", "title")
+    assert fault["fixes"][0] == {"label": "Raise to 65,535", "option": "max_length", "value": "65535"}
+
+
+def test_the_check_counts_the_rows_that_would_be_rejected(run):
+    fields = [{"source": "id"}, {"source": "embedding"}, {"source": "title", "max_length": 6}]
+    plan = {"collections": [{"source": "books", "fields": fields}], "options": {"max_rejected": 50}}
+    code, out, _ = run("--check", **plan)
+    assert code == 0
+    assert out.startswith("The plan can run, but some rows would be rejected.")
+    assert "books: 90 of 100 rows would be rejected: “title” is longer than 6 bytes." in out
+    assert "The job stops after 50 rejected rows (max_rejected), and 90 would be rejected." in out
+    (found,) = json.loads(run("--check", "--json", **plan)[1])["collections"]
+    assert (found["rows"], found["rows_rejected"], found["rows_skipped"]) == (100, 90, 0)
 
 
 def test_a_successful_job_with_rejected_rows_exits_with_three(run):

@@ -10,11 +10,13 @@ from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from migrations_app.engine.errors import TimeIsUp
+from migrations_app.engine.errors import CursorLost, TimeIsUp
 from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import Mapping, ServerChecks, compile_mapping
+from migrations_app.engine.mapping.judge import Judge
 from migrations_app.engine.mapping.row_tests import row_tests
-from migrations_app.engine.model.row_tests import RowTest
+from migrations_app.engine.mapping.sampled_rows import sampled_rows
+from migrations_app.engine.model.row_tests import RowCounts, RowTest
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans.losses import Losses
 from migrations_app.engine.preflight.subject import Subject
@@ -24,6 +26,8 @@ from migrations_app.engine.sources.base import MeasureRequest, Measures, Source
 
 JOB_SECONDS = 60.0
 ALL_ROWS = ("All ", "The only row ")  # how the sentence begins if all rows were looked at
+# So many rows are read to check them if the source cannot do it, and for so long.
+FEW_ROWS, READ_SECONDS = 10_000, 5.0
 _WHAT = "NULL, lengths and sizes"
 
 
@@ -49,18 +53,25 @@ class AllRows:
 
 
 def scan_all_rows(
-    subject: Subject, wanted: MeasureRequest, source: Source, ctx: ReadContext, budget: ScanBudget
+    subject: Subject,
+    wanted: MeasureRequest,
+    source: Source,
+    ctx: ReadContext,
+    budget: ScanBudget,
+    *,
+    is_faulty: bool,
 ) -> AllRows:
-    """Answer ``wanted`` and, if the plan can be carried out, count the rows that would not be moved."""
+    """Answer ``wanted`` and, if the plan has no fault yet, count the rows that would not be moved."""
     plan, rows = subject.plan, subject.schema.rows_estimate
-    mapping = _mapping(subject)
-    tests = row_tests(mapping) if mapping else ()
-    if not tests or "row_tests" not in source.can_measure:
-        looked = "" if mapping is None else f"Not looked at before the move: {_WHAT} of all rows."
-        return AllRows(_measured(source, subject, wanted, ctx), Losses(subject, None, looked))
+    mapping = None if is_faulty else _mapping(subject)
+    if mapping is None or "row_tests" not in source.can_measure:
+        measured = _measured(source, subject, wanted, ctx)
+        counts = _judged(mapping, source, subject, ctx, budget) if mapping else None
+        return AllRows(measured, Losses(subject, counts, _looked(counts, ()) if mapping else ""))
+    tests = row_tests(mapping)
     with suppress(TimeIsUp), time_limit(ctx, budget.left()) as limited:
         measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
-        return AllRows(measured, Losses(subject, measured.row_counts, _looked(measured, tests)))
+        return AllRows(measured, Losses(subject, measured.row_counts, _looked(measured.row_counts, tests)))
     ctx.stop.check()
     looked = (
         f"Not all rows were checked for {_WHAT}: that takes more than {budget.seconds:g} seconds. "
@@ -83,14 +94,34 @@ def _mapping(subject: Subject) -> Mapping | None:
     if any(fault.severity == "error" for fault in faults):
         return None
     key_per_partition = subject.capabilities.key_per_partition
+    # The partitions may not be named yet, and do not matter here.
+    plan = plan.model_copy(update={"partition_by": None, "partitions": {}})
     mapping = compile_mapping(plan, key_per_partition=key_per_partition)
     return replace(mapping, server=ServerChecks.of(subject.capabilities))
 
 
-def _looked(measured: Measures, tests: tuple[RowTest, ...]) -> str:
-    counts = measured.row_counts
+def _judged(
+    mapping: Mapping, source: Source, subject: Subject, ctx: ReadContext, budget: ScanBudget
+) -> RowCounts | None:
+    """Read all rows of a small collection through the mapping. None if there are too many, or no time."""
+    rows = subject.schema.rows_estimate
+    if rows is None or rows > FEW_ROWS:
+        return None
+    judge = Judge(mapping)
+    with suppress(TimeIsUp, CursorLost), time_limit(ctx, min(READ_SECONDS, budget.left())) as limited:
+        for part in source.slices(subject.plan.ref, 1, limited):
+            read_plan = replace(mapping.read_plan, limit=FEW_ROWS)
+            for batch in source.read(subject.plan.ref, part, None, read_plan, limited):
+                limited.stop.check()
+                judge.add(batch)
+        return judge.counts()
+    ctx.stop.check()
+    return None  # stopped by the time limit, or the collection changed
+
+
+def _looked(counts: RowCounts | None, tests: tuple[RowTest, ...]) -> str:
     if counts is None:
-        return f"Not looked at before the move: {_WHAT} of all rows."
+        return f"The source cannot check all rows for {_WHAT} before the move."
     number = "The only row was" if counts.rows == 1 else f"All {counted(counts.rows, 'row')} were"
     missing = list(_not_made(tests, counts.by_test.keys()))
     if not missing:
@@ -103,7 +134,14 @@ def _not_made(tests: tuple[RowTest, ...], made: Container[RowTest]) -> Iterator[
 
 
 def _sampled(subject: Subject) -> str:
+    """Say what the mapping makes of the sampled rows."""
     sample = subject.schema.sample
     if sample is None or not sample.num_rows:
         return "No row was checked."
-    return f"Only the {counted(sample.num_rows, 'sampled row')} were checked."
+    server = ServerChecks.of(subject.capabilities)
+    rows = sampled_rows(subject.plan, subject.schema, sample, server)
+    judge = Judge(rows.mapping)
+    judge.add(rows.batch)
+    counts = judge.counts()
+    lost = f"{counts.rejected:,} of them would be rejected" if counts.rejected else "none would be rejected"
+    return f"Only the {counted(counts.rows, 'sampled row')} were checked: {lost}."

@@ -32,6 +32,11 @@ _REASONS = {
     "not_finite": "“{name}” is NaN or infinite",
     "negative_value": "“{name}” has a negative value",
     "empty_sparse_vector": "“{name}” is an empty sparse vector",
+    "misfit": "“{name}” does not fit its type",
+    "json_number": "“{name}” has a number that is too large for a double",
+    "json_surrogate": "“{name}” has half a surrogate pair",
+    "json_too_deep": "“{name}” is nested too deeply",
+    "dynamic_key_taken": "a key of “{name}” has the name of a field",
     "dynamic_too_large": "the dynamic field would hold more than {limit:,} bytes",
     UNREADABLE: "“{name}” cannot be read as {type}",
     WRONG_DIMENSION: "“{name}” does not have {limit:,} dimensions",
@@ -55,7 +60,7 @@ class Losses:
         if counts is None or not counts.rows:
             return
         found = sorted((t for t in counts.by_test if counts.by_test[t]), key=lambda t: -counts.by_test[t])
-        if counts.rejected + counts.skipped == counts.rows:
+        if found and counts.rejected + counts.skipped == counts.rows:
             yield self._nothing_left(counts, found)
         for test in found:
             # What is skipped by a rule of the plan has a note of its own (``absent_vectors``).

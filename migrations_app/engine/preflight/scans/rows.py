@@ -81,6 +81,7 @@ def scan_rows(
         source,
         ctx,
         budget,
+        is_faulty=bool(faults),
     )
     key = scan_key(subject, source, ctx, scan.measured.nulls)
     faults += absent.faults(scan.measured)

@@ -1,0 +1,41 @@
+"""Judge: counts the rows that a mapping would reject or skip, with its own rules, without a target."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from migrations_app.engine.mapping.apply import Mapping
+from migrations_app.engine.mapping.row_tests import row_tests
+from migrations_app.engine.model.batch import Batch
+from migrations_app.engine.model.row_tests import RowCounts, RowTest
+
+
+@dataclass
+class Judge:
+    """Counts rows batch by batch. A row with several problems of the same field counts once for each."""
+
+    mapping: Mapping
+    _rows: int = 0
+    _rejected: int = 0
+    _skipped: int = 0
+    _reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, batch: Batch) -> None:
+        findings, skipped = self.mapping.findings(batch.rows)
+        bad = np.unique(np.concatenate([skipped[:0], *(finding.rows for finding in findings)]))
+        self._rows += batch.rows_read
+        self._rejected += len(batch.rejected) + len(np.setdiff1d(bad, skipped))
+        self._skipped += len(skipped)
+        self._reasons.update((rejected.code, rejected.field) for rejected in batch.rejected)
+        for finding in findings:
+            self._reasons[finding.code, finding.field] += len(finding.rows)
+
+    def counts(self) -> RowCounts:
+        known = {(test.code, test.field): test for test in row_tests(self.mapping) if not test.is_skipped}
+        by_test = dict.fromkeys(known.values(), 0)
+        for reason, number in self._reasons.items():
+            by_test[known.get(reason) or RowTest(*reason, ())] = number
+        return RowCounts(self._rows, self._rejected, self._skipped, by_test)
