@@ -26,7 +26,17 @@ HOSTILE = {
     "words": ("sparsevec(9)", "'{1:-1}/9'", "'{1:1}/9'"),
     "skipped": ("vector(2)", "NULL", "'[1,2]'"),
     "pair": ("composite_pair", "NULL", "ROW(NULL, NULL)"),
+    "extra": ("text", "repeat('\"', 40000)", "'ok'"),
+    "rest": ("jsonb", "jsonb_build_object('b', repeat('x', 65525))", "'{\"a\": [1, 2, 3]}'"),
+    "opened": ("jsonb", "'[1]'", "'{\"c\": 1}'"),
+    "lacks": ("jsonb", "'{}'", '\'{"d": "x"}\''),
+    "longer": ("jsonb", "jsonb_build_object('e', repeat('é', 40))", '\'{"e": "x"}\''),
 }
+OPEN = ["rest", "opened", "lacks", "longer"]
+KEYS = [
+    {"source": "lacks.d", "type": "VARCHAR", "max_length": 64, "nullable": False, "misfit": "reject"},
+    {"source": "longer.e", "type": "VARCHAR", "max_length": 64, "nullable": False, "misfit": "reject"},
+]
 LIMITS = {
     "short": {"max_length": 64},
     "padded": {"max_length": 16},
@@ -55,6 +65,10 @@ REASONS = {
     "must": "“must” is NULL",
     "words": "“words” has a negative value",
     "pair": "“pair” is NULL",
+    "$meta": "the dynamic field would hold more than 65,536 bytes of JSON",
+    "opened": "“opened” is not a JSON object, so it has no keys",
+    "lacks.d": "“lacks.d” is NULL",
+    "longer.e": "“longer.e” is longer than 64 bytes",
 }
 
 
@@ -71,18 +85,21 @@ def test_the_check_counts_exactly_the_rows_that_the_job_rejects(mover: Mover) ->
         for place, (kind, bad, good) in enumerate(HOSTILE.values())
     )
     mover.postgres(f"INSERT INTO hostile SELECT n, {values} FROM generate_series(0, {100 * EACH - 1}) n")
-    fields = [{"source": "id"}, *({"source": name, **LIMITS.get(name, {})} for name in HOSTILE)]
-    for field in fields[1:]:
-        if field["source"] not in ("words", "skipped"):
-            field["nullable"] = False
+    fields = [{"source": "id"}, {"source": "extra", "dynamic": True}, *KEYS]
+    for name in HOSTILE.keys() - {"extra", *OPEN}:
+        nullable = None if name in ("words", "skipped") else False
+        fields.append({"source": name, "nullable": nullable, **LIMITS.get(name, {})})
+    plan = {"fields": fields, "open": OPEN}
 
-    found = mover.checked("public.hostile", fields=fields)
-    moved = mover.move("public.hostile", options={"max_rejected": None}, fields=fields)
+    found = mover.checked("public.hostile", **plan)
+    moved = mover.move("public.hostile", options={"max_rejected": None}, **plan)
 
     (counts,) = found["collections"]
     rejected = Counter(row["field"] for row in moved.rejected)
-    assert rejected == dict.fromkeys(REASONS, EACH)
-    said = [f"{EACH} of {100 * EACH} rows would be rejected: {REASONS[name]}." for name in rejected]
-    assert {f"public.hostile: {text}" for text in said} <= set(found["notes"])
+    numbers = dict.fromkeys(REASONS, EACH) | {"$meta": 2 * EACH}
+    assert rejected == numbers
+    said = [f"{numbers[name]} of {100 * EACH} rows would be rejected: {REASONS[name]}." for name in rejected]
+    for text in said:
+        assert any(note.startswith(f"public.hostile: {text}") for note in found["notes"]), text
     assert counts["rows_rejected"] == moved.counts["rows_rejected"] == sum(rejected.values())
     assert counts["rows_skipped"] == moved.counts["rows_skipped"] == EACH

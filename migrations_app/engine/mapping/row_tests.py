@@ -14,9 +14,10 @@ from migrations_app.engine.mapping.columns import DynamicKeyColumn, FixedColumn
 from migrations_app.engine.mapping.joined_key import JoinedKey
 from migrations_app.engine.mapping.json_column import FixedKey, OpenedColumn
 from migrations_app.engine.model.batch import ReadColumn
+from migrations_app.engine.model.json.documents import to_json
 from migrations_app.engine.model.limits import MAX_JSON_BYTES
-from migrations_app.engine.model.row_tests import UNREADABLE, WRONG_DIMENSION, RowTest
-from migrations_app.engine.model.target_schema import TargetField
+from migrations_app.engine.model.row_tests import DYNAMIC_TOO_LARGE, UNREADABLE, WRONG_DIMENSION, RowTest
+from migrations_app.engine.model.target_schema import META, TargetField
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 T = MilvusType
@@ -43,6 +44,8 @@ def _tests(mapping: Mapping) -> Iterator[RowTest]:
             yield RowTest("opened_not_object", column.name, (column.read,))
             for key in column.fixed:
                 yield from _of_document_key(column.read, key)
+    if mapping.target.dynamic:
+        yield from _of_dynamic_field(mapping)
 
 
 def _of_field(column: FixedColumn, server: ServerChecks) -> Iterator[RowTest]:
@@ -106,6 +109,23 @@ def _of_document_key(read: ReadColumn, key: FixedKey) -> Iterator[RowTest]:
         yield RowTest(_null_code(target), key.path, (read,), path=key.parts)
     if spec.type is T.VARCHAR and not key.truncates and not key.keeps_mismatches:
         yield RowTest("too_long", key.path, (read,), spec.max_length, key.parts)
+
+
+def _of_dynamic_field(mapping: Mapping) -> Iterator[RowTest]:
+    """The size of the dynamic field: the values and, as a part of the limit, the names of its keys."""
+    single = [column for column in mapping.columns if isinstance(column, DynamicKeyColumn)]
+    opened = [column for column in mapping.columns if isinstance(column, OpenedColumn) and column.keeps_rest]
+    if not single and not opened:
+        return
+    names = sum(len(to_json({column.key: None})) - len(b"{null}") + 1 for column in single)
+    yield RowTest(
+        DYNAMIC_TOO_LARGE,
+        META,
+        tuple(column.read for column in single),
+        MAX_JSON_BYTES - names,
+        # Moved keys stay in the dynamic field, under another name.
+        opened=tuple((column.read, tuple(key.parts for key in column.fixed)) for column in opened),
+    )
 
 
 def _null_code(target: TargetField) -> str:

@@ -9,6 +9,7 @@ from migrations_app.engine.model.batch import ReadColumn
 
 # Codes of rows that a source rejects while it reads: their values cannot arrive in the wanted type.
 UNREADABLE, WRONG_DIMENSION = "unreadable", "dimension_mismatch"
+DYNAMIC_TOO_LARGE = "dynamic_too_large"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class RowTest:
     ``columns`` are the source columns that are tested, in the types in which they are read: several for a
     joined key or the dynamic field, else one. ``limit`` counts bytes, elements or dimensions. ``path``: the
     value is that of a document key of the column. ``is_skipped``: the row is skipped and only counted.
+    ``opened``, for the size of the dynamic field: the columns whose documents go into it, each with the paths
+    of the document keys that do not.
     """
 
     code: str
@@ -26,6 +29,7 @@ class RowTest:
     limit: int | None = None
     path: tuple[str, ...] = ()
     is_skipped: bool = False
+    opened: tuple[tuple[ReadColumn, tuple[tuple[str, ...], ...]], ...] = ()
 
     @property
     def is_of_read(self) -> bool:

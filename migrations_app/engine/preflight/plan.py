@@ -176,7 +176,7 @@ def _prepare(
     is_default_key = collection.key is None and append_to is None and schema.exact is None
     auto_id = why_auto_id(schema, capabilities) if is_default_key else ""
     names = renamed(completed, schema)
-    totals = facts.losses.notes(options.max_rejected) if facts.losses else ()
+    totals = facts.losses.notes(options) if facts.losses else ()
     notes = (*schema.notes, *filter(None, (auto_id,)), *omitted, *names, *counts, *warnings, *totals)
     prepared = PreparedCollection(
         completed,

@@ -118,7 +118,9 @@ def test_a_dimension_is_measured_if_the_sample_has_only_nulls():
 
 def test_null_vectors_are_counted_before_anything_is_written():
     (one,) = checked({"a": books([[1, 2], None, None])}).collections
-    assert one.notes == ("2 of 3 rows lack “v” and will be skipped.",)
+    lacking, total = one.notes
+    assert lacking == "2 of 3 rows lack “v” and will be skipped."
+    assert total.startswith("Only 1 of 3 rows would be moved, so the job would end Failed (mostly_rejected)")
     plan = {"collections": [{"source": "a", "absent_vectors": "reject"}]}
     (one,) = checked({"a": books([[1, 2], None])}, plan).collections
     assert one.notes == ("1 of 2 rows lacks “v” and will be rejected.",)
@@ -155,7 +157,7 @@ def two_vectors(dense, sparse):
 )
 def test_rows_that_lack_any_required_vector_are_counted_once(dense, sparse, rules, notes):
     fields = [{"source": "v", "absent": rules.get("v")}, {"source": "s", "absent": rules.get("s")}]
-    plan = {"collections": [{"source": "a", "fields": fields}]}
+    plan = {"collections": [{"source": "a", "fields": fields}], "options": {"max_skipped": 1.0}}
 
     found = checked({"a": two_vectors(dense, sparse)}, plan)
 

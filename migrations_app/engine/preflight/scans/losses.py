@@ -6,10 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from migrations_app.engine.faults import Fault
+from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.plan import CollectionPlan
-from migrations_app.engine.model.row_tests import UNREADABLE, WRONG_DIMENSION, RowCounts, RowTest
+from migrations_app.engine.model.limits import MAX_JSON_BYTES
+from migrations_app.engine.model.plan import CollectionPlan, Options
+from migrations_app.engine.model.row_tests import (
+    DYNAMIC_TOO_LARGE,
+    UNREADABLE,
+    WRONG_DIMENSION,
+    RowCounts,
+    RowTest,
+)
 from migrations_app.engine.preflight.rules.loss_fixes import loss_fixes
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
@@ -37,7 +44,7 @@ _REASONS = {
     "json_surrogate": "“{name}” has half a surrogate pair",
     "json_too_deep": "“{name}” is nested too deeply",
     "dynamic_key_taken": "a key of “{name}” has the name of a field",
-    "dynamic_too_large": "the dynamic field would hold more than {limit:,} bytes",
+    DYNAMIC_TOO_LARGE: f"the dynamic field would hold more than {MAX_JSON_BYTES:,} bytes of JSON",
     UNREADABLE: "“{name}” cannot be read as {type}",
     WRONG_DIMENSION: "“{name}” does not have {limit:,} dimensions",
 }
@@ -67,9 +74,18 @@ class Losses:
             if test.code != "null_vector":
                 yield self._lost(counts, test)
 
-    def notes(self, max_rejected: int | None) -> Iterator[str]:
-        counts = self.counts
-        if counts is None or not counts.rejected:
+    def notes(self, options: Options) -> Iterator[str]:
+        """Yield the totals, and what they mean for the job."""
+        counts, max_rejected = self.counts, options.max_rejected
+        if counts is None or not counts.rows:
+            return
+        lost = counts.rejected + counts.skipped
+        if options.max_skipped * counts.rows < lost < counts.rows and options.limit_rows is None:
+            yield (
+                f"Only {counts.rows - lost:,} of {counted(counts.rows, 'row')} would be moved, so the job "
+                "would end Failed (mostly_rejected), unless “max_skipped” allows it."
+            )
+        if not counts.rejected:
             return
         reasons = sum(bool(number) for number in counts.by_test.values())
         if reasons > 1:
@@ -93,7 +109,14 @@ class Losses:
 
     def _fault(self, test: RowTest, code: str, message: str, severity: Literal["error", "warning"]) -> Fault:
         entry = self._entry(test)
-        if entry is None:
+        if test.code == DYNAMIC_TOO_LARGE:
+            hint = "Move large fields out of the dynamic field, or leave them out."
+            drop = (Fix("Leave the other keys out", "rest", "drop"),) if test.opened else ()
+            fault = self.subject.fault("rest", code, message, hint, *drop)
+        elif entry is None and test.code == "opened_not_object":
+            hint = f"Do not open “{test.field}”, and move it as a whole."
+            fault = self.subject.fault("open", code, message, hint)
+        elif entry is None:
             option = "key_max_length" if test.code == "too_long" else "key"
             fault = self.subject.fault(option, code, message, "Use Auto ID, or another key.")
         else:

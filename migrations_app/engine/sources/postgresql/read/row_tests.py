@@ -12,7 +12,7 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from migrations_app.engine.model.row_tests import UNREADABLE, WRONG_DIMENSION, RowTest
+from migrations_app.engine.model.row_tests import DYNAMIC_TOO_LARGE, UNREADABLE, WRONG_DIMENSION, RowTest
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.read.select import expand, reading_of
@@ -65,6 +65,8 @@ def condition_of(relation: Relation, test: RowTest) -> sql.Composable | None:
     Raises ``SourceChanged`` if a column cannot be read as the wanted type.
     """
     values = [_Value(relation, relation.column(c.path), reading_of(relation, c)) for c in test.columns]
+    if test.code == DYNAMIC_TOO_LARGE:
+        return _dynamic_too_large(relation, values, test)
     if test.path:
         return _of_document_key(values[0], test)
     if len(values) > 1:
@@ -208,6 +210,45 @@ def _joined_too_long(values: list[_Value], test: RowTest) -> sql.Composable:
     sizes.append(values[-1].where(utf8_bytes(_text(values[-1]))))
     total = sql.SQL(" + ").join(sizes)
     return sql.SQL("{} + {} > {}").format(total, sql.Literal(len(values) - 1), sql.Literal(test.limit or 0))
+
+
+# What is not a text and not blank. A text with its quotes is kept as it is.
+_BLANKS: LiteralString = """'("(?:[^"\\\\]|\\\\.)*")|\\s+', '\\1', 'g'"""
+
+
+def _dynamic_too_large(relation: Relation, values: list[_Value], test: RowTest) -> sql.Composable | None:
+    """The size of all values as JSON. Documents are measured as PostgreSQL writes them, and exactly, without
+    blanks, only if that is too large."""
+    sizes = [value.where(f"COALESCE({_json_bytes(value)}, 4)") for value in values]
+    documents = []
+    for read, paths in test.opened:
+        column = relation.column(read.path)
+        if column.family != "jsonb":
+            return None
+        rest = sql.SQL("{}").format(sql.Identifier("t", column.name))
+        for path in paths:
+            rest = sql.SQL("({} #- ARRAY[{}]::text[])").format(
+                rest, sql.SQL(", ").join(map(sql.Literal, path))
+            )
+        # An object loses its braces.
+        documents.append(sql.SQL("CASE jsonb_typeof({0}) WHEN 'object' THEN ({0})::text END").format(rest))
+    as_written = [sql.SQL("COALESCE(octet_length({}), 0)").format(text) for text in documents]
+    compact = [
+        sql.SQL("COALESCE(octet_length(regexp_replace({}, " + _BLANKS + ")), 0)").format(text)
+        for text in documents
+    ]
+    limit = sql.Literal(test.limit)
+    conditions = [
+        sql.SQL("{} > {}").format(sql.SQL(" + ").join([*sizes, *measured]), limit)
+        for measured in (as_written, compact)
+    ]
+    return sql.SQL(" AND ").join(conditions) if documents else conditions[0]
+
+
+def _json_bytes(value: _Value) -> LiteralString:
+    if value.reading.type is MilvusType.JSON:
+        return utf8_bytes(_text(value))
+    return utf8_bytes("to_json(" + value.delivered + ")::text")
 
 
 def _of_document_key(value: _Value, test: RowTest) -> sql.Composable | None:
