@@ -45,11 +45,11 @@ class SourceField:
 
     ``choices`` are the target types that can store its data, the default first. If there are none, or none
     that is proposed, ``left_out`` gives the reason. ``longest_bytes`` and ``longest_items`` are the longest
-    value and the longest array in the sample. ``metric`` is the metric of the source's own index: Milvus's
-    name, or the source's name if Milvus has no such metric. For such a field no index is proposed.
-    ``metric_note`` says why the source does not tell the metric, as the rest of a sentence that begins with
-    the field (“has no vector index”). A metric beside it is only one of several. ``index_hint`` is the
-    source's own index.
+    value and the longest array in the sample. They inform the user and decide no limit. ``metric`` is the
+    metric of the source's own index: Milvus's name, or the source's name if Milvus has no such metric. For
+    such a field no index is proposed. ``metric_note`` says why the source does not tell the metric, as the
+    rest of a sentence that begins with the field (“has no vector index”). A metric beside it is only one of
+    several. ``index_hint`` is the source's own index.
 
     ``nullable`` is True unless the source guarantees a value in each row.
 

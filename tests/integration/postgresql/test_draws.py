@@ -62,7 +62,7 @@ def test_rows_are_drawn_from_all_parts_and_are_the_same_each_time(
     monkeypatch.setattr(draws, "SAMPLE_PAGES", pages)
     monkeypatch.setattr(sample, "SAMPLE_ROWS", 1000)
     first = described(pg, drawn, where)
-    pg.execute("ANALYZE")
+    pg.execute("VACUUM (ANALYZE)")
     second = described(pg, drawn, where)
     assert second.sample == first.sample
     ids = ids_of(first)
@@ -142,5 +142,5 @@ def test_an_array_is_proposed_only_if_all_rows_were_looked_at(
     monkeypatch.setattr(sample, "WHOLE_PAGES", 10)
     found = described(pg, "public.arrays_of_many").fields[2]
     assert [str(choice.spec) for choice in found.choices] == ["JSON", "ARRAY<VARCHAR>"]
-    assert "ARRAY" in found.choices[1].note
+    assert all("Not all rows were looked at" in choice.note for choice in found.choices)
     pg.execute("DROP TABLE arrays_of_many")

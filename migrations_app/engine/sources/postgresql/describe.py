@@ -110,8 +110,8 @@ def _choices(column: PostgresColumn, lengths: Lengths) -> tuple[TypeChoice, ...]
     note = _array_note(lengths)
     if not note or not choices or choices[0].spec.type is not MilvusType.ARRAY:
         return choices
-    array, *others = choices
-    return (*others, replace(array, note=f"{note} {array.note}".strip()))
+    array, json = (replace(choice, note=f"{note} {choice.note}".strip()) for choice in choices)
+    return json, array
 
 
 def _array_note(lengths: Lengths) -> str:
@@ -128,8 +128,8 @@ def _array_note(lengths: Lengths) -> str:
         )
     if not lengths.is_complete:
         return (
-            "Not all rows were looked at: a row with a NULL element or more than one dimension is rejected "
-            "as ARRAY."
+            "Not all rows were looked at: as ARRAY, rows with a NULL element or more than one dimension are "
+            "rejected."
         )
     return ""
 

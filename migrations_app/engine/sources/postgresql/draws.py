@@ -6,6 +6,7 @@ do not change it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -23,7 +24,7 @@ Answer = TypeVar("Answer")
 # less than the time for which a web page waits.
 FIRST_SECONDS = 5.0
 ALL_SECONDS = 2.0
-# About this number of pages is read from a larger table.
+# At most about this number of pages, and at least about half of it, is read from a larger table.
 SAMPLE_PAGES = 500
 # The most rows that fit into a page of 8 kB.
 _ROWS_IN_A_PAGE = 291
@@ -112,8 +113,9 @@ def _names(columns: list[str]) -> sql.Composable:
 
 def _of_pages(relation: Relation, names: sql.Composable, limit: int) -> sql.Composable:
     """Draw from some pages. Of a partitioned table the first page of each partition is always among them."""
-    percent = sql.SQL(f"{100 * SAMPLE_PAGES / relation.pages:.9f}")
-    pages = sql.SQL("TABLESAMPLE SYSTEM ({}) REPEATABLE (0)").format(percent)
+    # A power of two, so that a few pages more or less (VACUUM frees the last ones) draw the same pages.
+    share = 2 ** math.ceil(math.log2(relation.pages / SAMPLE_PAGES))
+    pages = sql.SQL(f"TABLESAMPLE SYSTEM ({100 / share:.9f}) REPEATABLE (0)")
     if relation.kind != "partitioned table":
         return _by_place(names, _with_places(names, relation.rows_where((), pages)), limit)
     other = _with_places(names, relation.rows_where((sql.SQL("t.ctid >= '(1,0)'"),), pages))
