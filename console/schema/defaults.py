@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from console.schema.key_choices import is_unfinished
 from console.schema.table import Existing, MappingTable
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
+from migrations_app.engine.milvus.metrics import FULL_TEXT_METRICS, INDEX_TYPES, METRICS_OF_TYPE
 from migrations_app.engine.model.key_paths import last_part
 from migrations_app.engine.model.names import free_name
 from migrations_app.engine.model.partition_names import names_of_source_partitions
@@ -19,6 +18,7 @@ from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning import defaults
 from migrations_app.engine.planning.from_existing import without_copied
+from migrations_app.engine.planning.index_defaults import copied_outputs
 from migrations_app.engine.planning.target_names import target_names
 
 NEW_FIELD = "new_field"
@@ -62,27 +62,36 @@ def completed(table: MappingTable, capabilities: Capabilities) -> MappingTable:
     # If the key is not chosen yet, the rest is completed as for Auto ID.
     wanted = plan.model_copy(update={"key": AUTO}) if is_unfinished(plan) else plan
     complete = defaults.complete(wanted, table.schema, capabilities, existing=table.added_to)
-    changes: dict[str, Any] = {"indexes": _with_metrics(complete, table.plan.indexes or ())}
+    changes: dict[str, Any] = {"indexes": _with_chosen(complete, table, capabilities)}
     if is_unfinished(plan):
         changes["key"] = plan.key
     return replace(table, plan=complete.model_copy(update=changes))
 
 
-def _with_metrics(plan: CollectionPlan, chosen: Sequence[IndexPlan]) -> list[IndexPlan]:
-    """Return the default indexes of ``plan``, with the metrics in ``chosen`` that suit their fields."""
-    usable = {
-        field.target: METRICS_OF_TYPE.get(MilvusType(field.type), ())
-        for field in plan.fields or ()
-        if field.type and not field.dynamic
-    }
-    suits = [index for index in chosen if index.metric in usable.get(index.field, ())]
-    metrics = {index.field: index.metric for index in suits}
-    proposed = list(plan.indexes or ())
-    known = {index.field for index in proposed}
-    return [
-        *(i.model_copy(update={"metric": metrics.get(i.field, i.metric)}) for i in proposed),
-        *(index for index in suits if index.field not in known),
-    ]
+def _with_chosen(plan: CollectionPlan, table: MappingTable, capabilities: Capabilities) -> list[IndexPlan]:
+    """Return the default indexes of ``plan``, with what was chosen for the fields in ``table`` and suits
+    them."""
+    types = {f.target: MilvusType(f.type) for f in plan.fields or () if f.type and not f.dynamic}
+    outputs = {entry.output for entry in plan.full_text}
+    types |= dict.fromkeys(outputs, MilvusType.SPARSE_FLOAT_VECTOR)
+    types |= {field.name: field.spec.type for field in copied_outputs(plan, table.copied)}
+    proposed = {index.field: index for index in plan.indexes or ()}
+    indexes = dict(proposed)
+    for index in table.plan.indexes or ():
+        of = types.get(index.field)
+        if of is None or not of.is_vector:
+            continue
+        metrics = FULL_TEXT_METRICS if index.field in outputs else METRICS_OF_TYPE[of]
+        usual = proposed.get(index.field)
+        if index.metric not in metrics or (index.guessed and not (usual and usual.guessed)):
+            if usual is None:
+                continue
+            index = index.model_copy(update={"metric": usual.metric, "guessed": usual.guessed})
+        if index.type not in INDEX_TYPES[of] or index.type not in capabilities.index_types:
+            usual_type = usual.type if usual else "AUTOINDEX"
+            index = index.model_copy(update={"type": usual_type, "params": {}})
+        indexes[index.field] = index
+    return list(indexes.values())
 
 
 def with_field_added(table: MappingTable, capabilities: Capabilities) -> MappingTable:

@@ -14,13 +14,14 @@ from console.html_anchors import added_anchor, anchor
 from console.schema import key_choices
 from console.schema.forms.collection import NAMED_PARTITIONS, PART, PARTITION_NAME
 from console.schema.forms.full_text import PREFIX
+from console.schema.forms.index import PARAM
 from console.schema.forms.source_options import PREFIX as SOURCE_OPTIONS
 from console.schema.key_choices import is_unfinished
 from console.schema.table import MappingTable
 from migrations_app.engine import preflight
 from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.model import names
-from migrations_app.engine.model.plan import AUTO
+from migrations_app.engine.model.plan import AUTO, CollectionPlan
 from migrations_app.engine.preflight.rules.exact_copy import is_of_schema
 from migrations_app.engine.preflight.rules.partitions import partition_path
 from migrations_app.engine.preflight.scans.same_collection import refusal
@@ -30,6 +31,7 @@ COLUMNS = {
     "target": "target",
     "as": "target",
     **dict.fromkeys(("type", "max_length", "max_capacity", "dim", "element_type"), "type"),
+    **dict.fromkeys(("metric", "index_type", "indexes"), "index"),
 }
 SETTINGS = {
     "collection_target": "target",
@@ -57,6 +59,7 @@ CONTROLS = {
 }
 EXISTS = {"append": "Add rows to it", "replace": "Replace it…"}
 FIELD_PATH = re.compile(r"fields\[(\d+)\]")
+INDEX_PATH = re.compile(r"indexes\[(\d+)\]")
 TICKS = frozenset({"include", "nullable", "dynamic", "dynamic_field", "keep_source_key"})
 
 
@@ -109,7 +112,7 @@ def _invalid_inputs(table: MappingTable) -> Iterator[Problem]:
     for control, invalid in table.invalid_inputs.items():
         row, _, option = control.rpartition("-")
         if row in anchors:
-            yield Problem(invalid.message, row, COLUMNS.get(option, "options"))
+            yield Problem(invalid.message, row, _column(option))
         else:
             yield Problem(invalid.message, field=_setting(control))
 
@@ -172,6 +175,7 @@ def _faults(table: MappingTable, facts: TargetFacts, used: set[str]) -> Iterator
     for fault in preflight.check_collection(plan, table.schema, facts.capabilities, table.added_to):
         place = FIELD_PATH.match(fault.path)
         row = anchors.get(fault.field) or (added.get(int(place[1]), "") if place else "")
+        row = row or _row_of_index(fault, plan)
         problem = _place(fault, row)
         if table.copied is not None and not row and is_of_schema(fault):
             problem = replace(problem, field=COPIED)
@@ -190,13 +194,27 @@ def _partition_controls(table: MappingTable) -> dict[str, str]:
     return {partition_path(source): f"{PARTITION_NAME}{place}" for place, source in enumerate(named)}
 
 
+def _column(option: str) -> str:
+    """Return the part of a row that shows the problems of an option or a control."""
+    return "index" if option.startswith(PARAM) else COLUMNS.get(option, "options")
+
+
+def _row_of_index(fault: Fault, plan: CollectionPlan) -> str:
+    """Return the anchor of the row of the vector whose index has the fault; empty if it has no row."""
+    place = INDEX_PATH.match(fault.path)
+    indexes = plan.indexes or []
+    target = indexes[int(place[1])].field if place and int(place[1]) < len(indexes) else None
+    fields = (f.source for f in plan.fields or () if f.target == target and not f.dynamic and f.source)
+    return next((anchor(source) for source in fields), "")
+
+
 def _place(fault: Fault, row: str) -> Problem:
     """Return the problem with the place of its control. The hint is added only if there is no fix."""
     message = fault.message if fault.fixes else f"{fault.message} {fault.hint}".strip()
     is_warning = fault.severity == "warning"
     option = re.split(r"[.\[]", fault.option)[0]
     if row and (option not in SETTINGS or option in OF_ROWS):
-        column = COLUMNS.get(option, "options")
+        column = _column(option)
         return Problem(message, row, column, is_warning=is_warning, code=fault.code)
     return Problem(message, field=SETTINGS.get(option, "target"), is_warning=is_warning, code=fault.code)
 

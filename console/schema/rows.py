@@ -8,7 +8,8 @@ from typing import Any
 from console.draft.snapshot import TargetFacts
 from console.format import number
 from console.schema.control_values import shown
-from console.schema.forms.field import FieldForm
+from console.schema.forms.field import FieldForm, index_choice
+from console.schema.forms.index import PARAM
 from console.schema.problems import Problem
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.log import counted
@@ -20,8 +21,8 @@ from migrations_app.engine.planning.target_names import why_renamed
 
 DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
 CONTROLS = (
-    *("include", "target", "type", "max_length", "max_capacity", "metric", "nullable", "absent", "on_null"),
-    *("fill_null", "dynamic", *DETAILS),
+    *("include", "target", "type", "max_length", "max_capacity", "metric", "index_type"),
+    *("nullable", "absent", "on_null", "fill_null", "dynamic", *DETAILS),
 )
 DEFAULT_LENGTH = 24
 
@@ -32,33 +33,46 @@ def row_context(
     """Return the context of ``schema/_field_row.html``. A control that the row does not have is None."""
     controls = {name: form[name] if name in form.fields else None for name in CONTROLS}
     is_last_vector = row.is_vector and row.placement is Placement.FIXED and _vectors(table) == 1
-    return controls | {
-        "anchor": row.anchor,
-        "source_name": row.name,
-        "native_type": row.source.native_type,
-        "tag": "KEY" if row.is_key else f"KEY {row.part}" if row.part else "",
-        "is_vector": row.is_vector,
-        "is_added": row.added is not None,
-        "opened_from": row.source.opened_from,
-        "level": level(row.source),
-        "facts": ", ".join(_facts(row.source)),
-        "can_open": row.source.can_open and not row.source.is_rest,
-        "is_open": row.is_open,
-        "samples": list(row.source.samples[:3]),
-        "note": _note(row, table),
-        "moves": row.placement is not Placement.LEFT,
-        "is_old_key": table.is_old_key(row.source.name),
-        "is_dynamic": row.placement is Placement.DYNAMIC,
-        "locked": row.is_key or is_last_vector,
-        "left_out_reason": row.reason,
-        "left_note": _left_note(row, table, facts),
-        "type_text": str(row.choice.spec) if row.choice else "",
-        "length_note": _length_note(row),
-        "options_text": _options_text(row, table, facts),
-        "details": _details(row),
-        "is_details_open": any(form[name].errors for name in DETAILS if name in form.fields),
-        "problems": [problem for problem in problems if problem.anchor == row.anchor],
-    }
+    return (
+        controls
+        | _index_context(row, table, form, facts)
+        | {
+            "anchor": row.anchor,
+            "source_name": row.name,
+            "native_type": row.source.native_type,
+            "tag": "KEY" if row.is_key else f"KEY {row.part}" if row.part else "",
+            "is_vector": row.is_vector,
+            "is_added": row.added is not None,
+            "opened_from": row.source.opened_from,
+            "level": level(row.source),
+            "facts": ", ".join(_facts(row.source)),
+            "can_open": row.source.can_open and not row.source.is_rest,
+            "is_open": row.is_open,
+            "samples": list(row.source.samples[:3]),
+            "note": _note(row, table),
+            "moves": row.placement is not Placement.LEFT,
+            "is_old_key": table.is_old_key(row.source.name),
+            "is_dynamic": row.placement is Placement.DYNAMIC,
+            "locked": row.is_key or is_last_vector,
+            "left_out_reason": row.reason,
+            "left_note": _left_note(row, table, facts),
+            "type_text": str(row.choice.spec) if row.choice else "",
+            "length_note": _length_note(row),
+            "options_text": _options_text(row, table, facts),
+            "details": _details(row),
+            "is_details_open": any(form[name].errors for name in DETAILS if name in form.fields),
+            "problems": [problem for problem in problems if problem.anchor == row.anchor],
+        }
+    )
+
+
+def _index_context(row: FieldRow, table: MappingTable, form: FieldForm, facts: TargetFacts) -> dict[str, Any]:
+    """Return what the row shows of the index: the controls of its parameters, and the source's own index."""
+    params = [form[name] for name in form.fields if name.startswith(PARAM)]
+    if "index_type" not in form.fields:
+        return {"params": params, "index_note": ""}
+    hint = index_choice(row, table, facts.capabilities).hint
+    return {"params": params, "index_note": f"index in the source: {hint}" if hint else ""}
 
 
 def _facts(source: SourceField) -> Iterator[str]:
@@ -102,10 +116,9 @@ def _note(row: FieldRow, table: MappingTable) -> str:
 
 def _what_it_is(row: FieldRow, table: MappingTable) -> str:
     if row.is_vector:
-        metric = row.source.metric or ""
-        return (
-            "" if metric in ("", table.metric_of(row.settings.target)) else f"metric in the source: {metric}"
-        )
+        metric, index = row.source.metric or "", table.index_on(row.settings.target)
+        chosen = (index.metric or "") if index else ""
+        return "" if metric in ("", chosen) else f"metric in the source: {metric}"
     if row.is_searched:
         made = next(f.output for f in table.plan.full_text if f.field == row.settings.target)
         return f"full-text search in {made}"

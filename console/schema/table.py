@@ -18,7 +18,7 @@ from console.html_anchors import added_anchor, anchor
 from console.schema.key_choices import is_joined
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.key_paths import last_part
-from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
+from migrations_app.engine.model.plan import CollectionPlan, FieldPlan, IndexPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
 from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
@@ -131,10 +131,16 @@ class MappingTable:
         """Return the settings that select rows of the collection; empty if all rows are moved."""
         return dict(self.plan.select)
 
-    def metric_of(self, target: str | None) -> str:
-        """Return the metric of the index on a target field; empty if it gets no index."""
-        indexes = self.plan.indexes or ()
-        return next((index.metric or "" for index in indexes if index.field == target), "")
+    def index_on(self, target: str | None) -> IndexPlan | None:
+        """Return the index on a target field; None if it gets none."""
+        return next((index for index in self.plan.indexes or () if index.field == target), None)
+
+    @property
+    def index_types(self) -> dict[str, str]:
+        """Return the index types of the vectors of the source, by the anchors of their rows."""
+        types = {index.field: index.type for index in self.plan.indexes or ()}
+        fields = (f for f in self.plan.fields or () if f.source and not f.dynamic and f.target in types)
+        return {anchor(f.source or ""): types[f.target or ""] for f in fields}
 
     def is_old_key(self, name: str) -> bool:
         """True if this is the source's key, and Auto ID replaces it."""

@@ -45,6 +45,8 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     draft = tables.store(draft, _with_existing(request, draft, table, changed))
     if request.htmx and action == "check":
         context = schema_page.context(draft, index)
+        types, kept = changed.index_types, table.index_types
+        context["other_params"] = {place for place in types if types[place] != kept.get(place, types[place])}
         return render(request, "schema/page.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)})
     if action == "names":
         draft = tables.fix_names(draft)

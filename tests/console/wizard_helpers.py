@@ -42,7 +42,7 @@ def form_of(web: Client, draft: Draft, index: int = 0) -> dict[str, Any]:
     fields += list(collection["source_options"]["form"]) if collection["source_options"] else []
     for row in collection["fields"]:
         if not row["left_out_reason"]:
-            fields += [row[name] for name in CONTROLS if row[name] is not None]
+            fields += [row[name] for name in CONTROLS if row[name] is not None] + row["params"]
     sent: dict[str, Any] = {}
     for field in fields:
         value = field.value()

@@ -9,14 +9,15 @@ from typing import Any
 from django import forms
 
 from console.schema.control_values import shown
+from console.schema.forms.index import IndexChoice
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
 from migrations_app.engine.model.names import MAX_BYTES
-from migrations_app.engine.model.source_schema import SourceField, TypeChoice
+from migrations_app.engine.model.plan import IndexPlan
+from migrations_app.engine.model.source_schema import TypeChoice
 from migrations_app.engine.model.types import INTEGER_TYPES, MilvusType
 from migrations_app.engine.planning.added_fields import NO_DEFAULT
-from migrations_app.engine.planning.index_defaults import default_metric
+from migrations_app.engine.planning.index_defaults import default_metric, is_guess
 
 VALUE_LENGTH = 70_000
 NOTE_LENGTH = 24
@@ -49,7 +50,7 @@ class FieldForm(forms.Form):
         capabilities: Capabilities,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(data, prefix=row.anchor, initial=_field_initial(row, table))
+        super().__init__(data, prefix=row.anchor, initial=_field_initial(row, table, capabilities))
         self.row = row
         for key, control in _controls(row, table, capabilities).items():
             self.fields[key] = control
@@ -69,7 +70,7 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
     if is_fixed and choice.spec.type is MilvusType.ARRAY:
         controls["max_capacity"] = _number()
     if choice.spec.type.is_vector and is_fixed:
-        controls["metric"] = forms.ChoiceField(choices=_metrics(row.source, choice.spec.type, capabilities))
+        controls |= index_choice(row, table, capabilities).controls()
     if choice.spec.type.is_vector and is_fixed and row.source.nullable:
         controls["absent"] = forms.ChoiceField(
             label="Rows without this vector", choices=absent_choices(row, table, capabilities)
@@ -90,6 +91,17 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
             )
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
+
+
+def index_choice(row: FieldRow, table: MappingTable, capabilities: Capabilities) -> IndexChoice:
+    """Return what can be chosen for the index on a vector; for one that is not moved now, the default."""
+    assert row.choice is not None
+    of, target = row.choice.spec.type, row.settings.target
+    if row.placement is Placement.FIXED:
+        return IndexChoice(of, table.index_on(target), row.source, capabilities)
+    metric = default_metric(of, row.source)
+    index = IndexPlan(field=target or "", metric=metric, guessed=is_guess(of, row.source)) if metric else None
+    return IndexChoice(of, index, row.source, capabilities)
 
 
 def absent_choices(row: FieldRow, table: MappingTable, capabilities: Capabilities) -> list[tuple[str, str]]:
@@ -133,12 +145,6 @@ def _value_control(of: MilvusType, nothing: str) -> forms.Field:
     return forms.CharField(max_length=VALUE_LENGTH, strip=False, widget=forms.TextInput(attrs=attrs))
 
 
-def _metrics(source: SourceField, of: MilvusType, capabilities: Capabilities) -> list[tuple[str, str]]:
-    """Return the metrics of an index. A vector whose metric Milvus lacks may stay without an index."""
-    metrics = [(name, name) for name in METRICS_OF_TYPE[of] if name in capabilities.metrics]
-    return metrics if default_metric(of, source) else [("", "none: no index"), *metrics]
-
-
 def _number() -> forms.Field:
     return forms.CharField(max_length=10, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
 
@@ -156,7 +162,7 @@ def _label(choice: TypeChoice) -> str:
     return f"{choice.spec} · {note}" if 0 < len(note) <= NOTE_LENGTH else str(choice.spec)
 
 
-def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
+def _field_initial(row: FieldRow, table: MappingTable, capabilities: Capabilities) -> dict[str, Any]:
     settings = row.settings
     rule = "fill" if settings.fill_null is not None else _default_rule(row, table)
     values = {
@@ -171,10 +177,11 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
         "fill_null": shown(settings.fill_null),
         "absent": table.plan.absent_rule(settings),
         "too_long": settings.too_long,
-        "metric": _metric(row, table),
         "misfit": settings.misfit or "reject",
         "dynamic": "on" if row.placement is Placement.DYNAMIC else "",
     }
+    if row.choice is not None and row.choice.spec.type.is_vector:
+        values |= index_choice(row, table, capabilities).initial()
     prefix = f"{row.anchor}-"
     invalid_inputs = {
         name.removeprefix(prefix): invalid.text
@@ -182,13 +189,6 @@ def _field_initial(row: FieldRow, table: MappingTable) -> dict[str, Any]:
         if name.startswith(prefix)
     }
     return values | invalid_inputs
-
-
-def _metric(row: FieldRow, table: MappingTable) -> str:
-    """Return the metric of the field's index, or the default for a field that is not moved now."""
-    if row.placement is Placement.FIXED or row.choice is None or not row.choice.spec.type.is_vector:
-        return table.metric_of(row.settings.target)
-    return default_metric(row.choice.spec.type, row.source) or ""
 
 
 def _default(row: FieldRow) -> Any:

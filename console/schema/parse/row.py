@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from console.schema.control_values import PARSERS, whole
-from console.schema.forms.field import FieldForm, type_value
+from console.schema.forms.field import FieldForm, index_choice, type_value
 from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities
@@ -68,7 +69,7 @@ def is_vector(settings: FieldPlan) -> bool:
     return bool(settings.type) and MilvusType(settings.type).is_vector
 
 
-def read_metric(
+def read_index(
     row: FieldRow,
     settings: FieldPlan,
     table: MappingTable,
@@ -76,13 +77,13 @@ def read_metric(
     data: Mapping[str, Any],
     submitted: SubmittedForm,
 ) -> IndexPlan | None:
-    """Return the index of a vector field with the sent metric; None if it gets no index. ``settings`` are the
+    """Return the index of a vector field with the sent values; None if it gets no index. ``settings`` are the
     new settings of the row."""
     form = FieldForm(row, table, capabilities, data)
     if "metric" not in form.fields:
         return None
-    metric = submitted.take(form, "metric", str, form.initial["metric"])
-    return IndexPlan(field=settings.target or "", metric=metric) if metric else None
+    choice = index_choice(row, table, capabilities)
+    return choice.read(partial(submitted.take, form), settings.target or "")
 
 
 def _with_possible_type(row: FieldRow) -> FieldRow:

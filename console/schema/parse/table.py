@@ -20,7 +20,7 @@ from console.schema.forms.collection import (
 from console.schema.forms.full_text import FullTextForm, full_text_forms
 from console.schema.parse.collection import read_collection
 from console.schema.parse.full_text import read_full_text
-from console.schema.parse.row import is_vector, read_metric, read_row
+from console.schema.parse.row import is_vector, read_index, read_row
 from console.schema.parse.source_options import read_source_options
 from console.schema.parse.submitted import SubmittedForm
 from console.schema.table import FieldRow, MappingTable, Placement
@@ -61,11 +61,13 @@ def read(
         if placement is not Placement.LEFT:
             planned[row.anchor] = _planned(row, settings, placement)
         if placement is Placement.FIXED and is_vector(settings):
-            index = read_metric(row, settings, table, capabilities, data, submitted)
+            index = read_index(row, settings, table, capabilities, data, submitted)
             indexes += [index] if index else []
     fixed = {place: field for place, field in planned.items() if not field.dynamic}
     searched = read_full_text(lines, fixed, capabilities, submitted)
     fields = [_never_null(f, searched, capabilities) for f in planned.values()]
+    outputs = {entry.output for entry in searched}
+    indexes += [index for index in table.plan.indexes or () if index.field in outputs]
     changes: dict[str, Any] = {"fields": fields, "indexes": indexes}
     changes |= {"partition_key": partition_key, "full_text": searched}
     changes |= _partitions(named, table, form, submitted)

@@ -54,7 +54,7 @@ def test_a_row_has_only_the_controls_that_its_type_allows(proposed: MappingTable
         for row in proposed.rows(EVERYTHING)
     }
     nulls = ["nullable", "default", "on_null", "fill_null"]
-    assert controls["embedding"] == ["metric", "absent"]
+    assert controls["embedding"] == ["metric", "index_type", "absent"]
     assert controls["created"] == ["type", "max_length", *nulls, "too_long", "dynamic"]
     assert controls["tags"] == [
         *("type", "max_length", "max_capacity", "nullable", "on_null", "fill_null", "too_long", "dynamic")
