@@ -59,9 +59,8 @@ def test_a_guessed_metric_says_so_and_asks_until_one_is_chosen(web: Client, unkn
 def test_another_type_of_index_gets_the_parameters_of_the_source_and_swaps_only_them(
     web: Client, unknown: Draft
 ) -> None:
-    assert (
-        row(web, unknown, "embedding")["index_note"] == "index in the source: HNSW, M 24, efConstruction 99"
-    )
+    note = row(web, unknown, "embedding")["index_note"]
+    assert note == "index in the source: HNSW, M 24, efConstruction 99"
     swapped = check(web, unknown, embedding__index_type="HNSW")
     assert index_of(unknown)["params"] == {"M": 24, "efConstruction": 99}
     assert f'id="{VECTOR}-params"' in swapped
