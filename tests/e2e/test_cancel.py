@@ -65,7 +65,7 @@ def ask_to_cancel(person: Person, collection: str) -> Locator:
     return dialog
 
 
-def test_a_canceled_job_keeps_its_rows_and_shows_how_many(running, milvus_lite_uri, unique):
+def test_a_canceled_job_keeps_its_rows_and_can_be_resumed(running, link, milvus_lite_uri, unique):
     dialog = ask_to_cancel(running, f"pages_{unique}")
     dialog.get_by_role("button", name="Cancel the job").click()
     running.waits_for("Canceled")
@@ -77,6 +77,13 @@ def test_a_canceled_job_keeps_its_rows_and_shows_how_many(running, milvus_lite_u
     with client_of(milvus_lite_uri) as client:
         load(client, f"pages_{unique}", "embedding")
         assert count(client, f"pages_{unique}") == written
+        link.bytes_per_second = 1e9
+        running.page.get_by_role("link", name="Resume…").click()
+        dialog = running.page.get_by_role("dialog")
+        expect(dialog).to_contain_text("written so far")
+        dialog.get_by_role("button", name="Resume").click()
+        running.waits_for("Successful")
+        assert count(client, f"pages_{unique}") == ROWS
         client.drop_collection(f"pages_{unique}")
 
 

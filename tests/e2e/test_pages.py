@@ -17,6 +17,7 @@ pytestmark = pytest.mark.engine
 NOT_PAGES = {
     "connection_test",
     "healthz",
+    "job_edit",
     "job_index",
     "job_live",
     "job_load",
@@ -25,6 +26,7 @@ NOT_PAGES = {
     "job_plan_download",
     "job_rejected_download",
     "job_release",
+    "job_trial_drop",
     "logout",
     "wizard_discard",
     "wizard_plan",
@@ -38,8 +40,23 @@ def arguments(ada: Person, administrator, library, vault) -> dict[str, list[obje
     ada.migrate()
     ada.go_to_migrate(library, vault, reviews="reviews_of_a_draft")
     draft, job = Draft.objects.get(job=None).pk, Job.objects.get().public_id
+    Job.objects.update(trial_targets=[{"target": "reviews", "if_exists": "error"}])
+    opened = {"plan": {"collections": [{"source": "public.reviews"}], "source": {"connection": "elsewhere"}}}
+    waiting = Draft.objects.create(kind="postgresql", state={"opened": opened})
     steps = {f"wizard_{step}": [draft] for step in ("connect", "select", "schema", "migrate", "replace")}
-    pages = {name: [job] for name in ("job", "job_cancel", "job_plan", "job_rejected")}
+    pages = {
+        name: [job]
+        for name in (
+            "job",
+            "job_again",
+            "job_cancel",
+            "job_everything",
+            "job_plan",
+            "job_rejected",
+            "job_resume",
+        )
+    }
+    pages["wizard_opened"] = [waiting.pk]
     connection = {
         f"connection_{action}": [Connection.objects.get(name=vault).pk] for action in ("edit", "delete")
     }
