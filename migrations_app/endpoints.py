@@ -55,8 +55,19 @@ def settings_faults(
     """Return the faults of ``data`` as the settings of a connection. A text with a password in a field that
     is shown, such as a connection string in the field of the host, is a fault, and is not repeated."""
     misplaced = {fault.field: fault for fault in _misplaced(model, data)}
-    others = (fault for fault in model_faults(model, data, by_title=by_title) if fault.field not in misplaced)
-    return (*misplaced.values(), *others)
+    own = model_faults(model, data, by_title=by_title)
+    is_misspelled = any(fault.code == "key_unknown" for fault in own)
+    faults = misplaced
+    for fault in (*own, *(() if is_misspelled else _together(model, data))):
+        faults.setdefault(fault.field, fault)
+    return tuple(faults.values())
+
+
+def _together(model: type[SettingsModel], data: dict[str, Any]) -> Iterator[Fault]:
+    """All faults of settings that depend on each other. The model itself reports one of them, and none if
+    another setting is wrong."""
+    for name, sentence in model.faults_together(data):
+        yield Fault("value_invalid", f"{sentence}.", path=name, field=name, option=name)
 
 
 def _misplaced(model: type[SettingsModel], data: dict[str, Any]) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 
 from console.model_forms.fields import extras, form_field
 from migrations_app import endpoints, services
@@ -76,12 +77,12 @@ class ConnectionForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Validate the values with the model, and show each error on its field."""
         cleaned = super().clean() or self.cleaned_data
-        if not self.errors:
-            faults = endpoints.settings_faults(self.model, self.settings(), by_title=True)
-            for fault in faults:
+        known = set(self.errors)  # the controls' own errors
+        for fault in endpoints.settings_faults(self.model, self.settings(), by_title=True):
+            if fault.field not in known:
                 self.refuse(FerryError(fault.message, fault.hint, code=fault.code, field=fault.field))
-            if not faults:
-                self._refuse_to_send_secrets()
+        if not self.errors.keys() & self.model.model_fields.keys() and not self.non_field_errors():
+            self._refuse_to_send_secrets()
         self._remove_misplaced_secrets()
         return cleaned
 
@@ -126,7 +127,11 @@ class ConnectionForm(forms.Form):
         """Show an error on its field, or above the form if it has no field."""
         name = self._shown_field(error.field)
         text = f"{error.message} {error.hint}".strip()
-        self.add_error(name, ValidationError(text if name else f"{text} ({error.code})", code=error.code))
+        text = text if name else f"{text} ({error.code})"
+        if error.details:
+            folded = '{}<details><summary>technical details</summary><pre class="block">{}</pre></details>'
+            text = format_html(folded, text, error.details)
+        self.add_error(name, ValidationError(text, code=error.code))
 
     def _shown_field(self, name: str) -> str | None:
         """Return the field on which an error of the setting ``name`` is visible: if the setting is in a group

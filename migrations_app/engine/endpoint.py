@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from migrations_app.engine.address_guard import AddressPolicy
 from migrations_app.engine.identity import CollectionIdentity
@@ -20,6 +22,19 @@ class SettingsModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True, allow_inf_nan=False
     )
+
+    @classmethod
+    def faults_together(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Faults of settings that depend on each other, as (field, sentence); ``given`` may have other faults
+        as well. The model raises the first one, a form shows all of them."""
+        return iter(())
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        for field, sentence in self.faults_together(given):
+            raise PydanticCustomError("together", "{sentence}", {"field": field, "sentence": sentence})
+        return self
 
     def notices(self) -> tuple[str, ...]:
         """Sentences about parts of the settings that were left out or read in another way."""

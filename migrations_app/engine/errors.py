@@ -46,6 +46,8 @@ An error has a sentence (what failed, on what, with which value), a hint (what t
 code. ``field`` is the setting or mapping field it belongs to, ``path`` its place in a plan file. Each
 connector converts vendor exceptions to these errors, so they never leave the connector. Code that a source
 and a target share raises ``ServerError``s; each of the two translates them to its own errors.
+
+``details`` is what a library reported, for experts: pages fold it away.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ class FerryError(Exception):
         path: str = "",
         retryable: bool | None = None,
         retry_after_seconds: float | None = None,
+        details: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -82,6 +85,7 @@ class FerryError(Exception):
         self.path = path
         self.retryable = self.default_retryable if retryable is None else retryable
         self.retry_after_seconds = retry_after_seconds
+        self.details = details
 
     def as_dict(self) -> dict[str, str]:
         """The part that a job stores and a report shows."""
@@ -161,6 +165,7 @@ class ServerError(FerryError):
             path=self.path,
             retryable=self.retryable,
             retry_after_seconds=self.retry_after_seconds,
+            details=self.details,
         )
 
 

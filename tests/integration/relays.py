@@ -49,6 +49,13 @@ def as_a_web_server(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
+def as_a_web_server_that_reads_lines(connection: socket.socket) -> None:
+    """As Python's web server: it says nothing before it has read a whole line."""
+    with connection, connection.makefile("rb") as lines, suppress(OSError):
+        if lines.readline():
+            connection.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")
+
+
 def as_a_closing_server(connection: socket.socket) -> None:
     connection.close()
 

@@ -18,6 +18,7 @@ from migrations_app.engine.errors import (
     TlsFailed,
 )
 from migrations_app.engine.milvus.address import MilvusAddress
+from migrations_app.engine.probe import GRPC, HTTPS, TLS, probe
 
 TIMEOUT_SECONDS = 3.0
 FIELD = "uri"
@@ -29,8 +30,12 @@ def explain(
 ) -> ConnectionFailed:
     """Return the best error for an ``address`` that does not answer. ``seen`` is the error of the call."""
     try:
-        with _connected(resolve(address.host), address.port) as raw:
-            return _check_tls(address, ca_cert, raw) or _not_milvus(address, seen)
+        addresses = resolve(address.host)
+        answer = probe(addresses, address.port)
+        with _connected(addresses, address.port) as raw:
+            if answer.name not in ("", GRPC, TLS, HTTPS):
+                return _other_server(address, answer.name, seen)
+            return _check_tls(address, ca_cert, raw) or _other_server(address, answer.name, seen)
     except ConnectionFailed as error:  # the name no longer resolves, or resolves to a forbidden address
         return error
     except TimeoutError:
@@ -42,9 +47,15 @@ def explain(
         return ConnectionRefused(f"{address} cannot be reached: {reason}.", hint, field=FIELD)
 
 
-def _not_milvus(address: MilvusAddress, seen: FerryError) -> ConnectionFailed:
-    message = f"A program listens on {address}, but it does not answer like Milvus. {seen.message}"
-    return ConnectionFailed(message, PORT_HINT, field=FIELD)
+def _other_server(address: MilvusAddress, name: str, seen: FerryError) -> ConnectionFailed:
+    name = name or "a program"
+    return ConnectionFailed(
+        f"{name[:1].upper()}{name[1:]} answers on {address}, but not as Milvus does.",
+        PORT_HINT,
+        field=FIELD,
+        code="not_milvus",
+        details=seen.details or seen.message,
+    )
 
 
 def _connected(addresses: tuple[str, ...], port: int) -> socket.socket:

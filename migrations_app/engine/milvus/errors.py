@@ -139,6 +139,11 @@ BY_GRPC_CODE: dict[grpc.StatusCode, StatusMeaning] = {
     grpc.StatusCode.UNAVAILABLE: StatusMeaning(ServerUnavailable, RETRY, UNREACHABLE),
     grpc.StatusCode.DEADLINE_EXCEEDED: StatusMeaning(ServerUnavailable, RETRY, TIMED_OUT),
 }
+# Instead of the words of gRPC, which are long and name its internals.
+TRANSPORT_TEXTS = {
+    grpc.StatusCode.UNAVAILABLE: "the server cannot be reached",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "it did not answer in time",
+}
 NEVER_CONNECTED_TEXT = re.compile(r"failed to connect|DNS resolution failed|connection refused", re.I)
 TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
 
@@ -146,12 +151,13 @@ TOO_LARGE_TEXT = re.compile(r"larger than max", re.I)
 def from_rpc(error: grpc.RpcError, action: str, *, sending: bool = False) -> FerryError:
     """Return the error for a failed gRPC call."""
     code, details = error.code(), (error.details() or "")[:300].rstrip(".")
-    message = f"Milvus did not {action}: {details or code.name}."
+    why = TRANSPORT_TEXTS.get(code) or " ".join(details.split())[:120] or code.name
+    message = f"Milvus did not {action}: {why}."
     if sending and TOO_LARGE_TEXT.search(details):
-        return RowsRefused(message, code="request_too_large")
+        return RowsRefused(message, code="request_too_large", details=details)
     kind, hint, precise = BY_GRPC_CODE.get(
         code, StatusMeaning(UnknownOutcome if sending else ServerError, "", BROKEN)
     )
     if sending and kind is ServerUnavailable and not NEVER_CONNECTED_TEXT.search(details):
-        return UnknownOutcome(message, RETRY)
-    return kind(message, hint, code=precise)
+        return UnknownOutcome(message, RETRY, details=details)
+    return kind(message, hint, code=precise, details=details)

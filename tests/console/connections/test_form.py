@@ -109,6 +109,24 @@ def test_a_wrong_value_is_reported_on_its_field(data: dict[str, str], field: str
     assert words in " ".join(form.errors[field])
 
 
+def test_all_faults_are_shown_at_once() -> None:
+    model = SOURCES["postgresql"].load().Settings
+    sent = {"name": "", "way": "fields", "port": "many", "sslmode": "sometimes", "user": "reader"}
+    form = ConnectionForm(model, sent)
+    assert set(form.errors) == {"name", "port", "sslmode", "host", "database"}
+    assert form.errors["host"] == ["Enter host and database, or a connection string."]
+    assert form.errors["database"] == ["Enter database too."]
+
+
+def test_what_a_library_reported_is_folded_away() -> None:
+    form = submitted()
+    assert form.is_valid()
+    form.refuse(ConnectionFailed("No.", "Check it.", field="host", details="<grpc> a\nb"))
+    html = str(form.errors["host"])
+    assert "No. Check it.<details><summary>technical details</summary>" in html
+    assert "&lt;grpc&gt; a" in html
+
+
 def test_an_error_that_concerns_several_settings_is_reported_above_the_fields() -> None:
     assert "Give a host, or a connection string" in submitted(host="").non_field_errors()[0]
 

@@ -99,9 +99,12 @@ def test_another_program_on_the_port_is_reported_on_the_uri(scheme):
         other.bind(("127.0.0.1", 0))
         other.listen()
         threading.Thread(target=answer_as_a_web_server, args=(other,), daemon=True).start()
-        kind = ConnectionFailed if scheme == "http" else TlsFailed
-        refused(kind, "uri", f"{scheme}://127.0.0.1:{other.getsockname()[1]}")
+        address = f"{scheme}://127.0.0.1:{other.getsockname()[1]}"
+        problem = refused(ConnectionFailed, "uri", address)
         other.shutdown(socket.SHUT_RDWR)
+    assert problem.message == f"An HTTP server answers on {address}, but not as Milvus does."
+    assert problem.code == "not_milvus"
+    assert problem.details
 
 
 def answer_as_a_web_server(listening):

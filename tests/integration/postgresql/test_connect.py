@@ -1,6 +1,7 @@
 """Connection to a real PostgreSQL: it reports the versions, and each failure is reported on its field."""
 
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from tests.integration.relays import (
     as_a_silent_server,
     as_a_tls_server,
     as_a_web_server,
+    as_a_web_server_that_reads_lines,
     listening,
 )
 from tests.kit.certificates import NAME, Certificate
@@ -218,6 +220,26 @@ def test_a_program_that_is_not_postgresql_is_reported(answer: Answer, code: str)
             source.check(ReadContext())
     assert code_and_field(caught.value) == (code, "url")
     assert "s3cret" not in f"{caught.value}{caught.value.hint}"
+
+
+def test_a_web_server_that_waits_for_a_whole_line_is_named_at_once() -> None:
+    with listening(as_a_web_server_that_reads_lines) as port:
+        began = time.monotonic()
+        url = f"postgresql://reader:s3cret@127.0.0.1:{port}/shop"
+        with by_url(url) as source, pytest.raises(ConnectionFailed) as caught:
+            source.check(ReadContext())
+        assert time.monotonic() - began < 5
+    assert code_and_field(caught.value) == ("not_postgresql", "url")
+    assert caught.value.message == f"An HTTP server answers on 127.0.0.1:{port}, not PostgreSQL."
+
+
+def test_a_program_that_says_nothing_is_not_blamed_on_a_firewall() -> None:
+    with listening(as_a_silent_server) as port:
+        url = f"postgresql://reader@127.0.0.1:{port}/shop?connect_timeout=2"
+        with by_url(url) as source, pytest.raises(ConnectionFailed) as caught:
+            source.check(ReadContext())
+    assert "A program listens on" in caught.value.message
+    assert "firewall" not in caught.value.hint
 
 
 def test_a_pooler_is_recognised_by_its_process_numbers(pg: Database) -> None:

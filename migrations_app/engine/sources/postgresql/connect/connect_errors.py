@@ -210,6 +210,25 @@ REFUSALS = (
 )
 
 
+def not_postgresql(address: PostgresAddress, name: str) -> ConnectionFailed:
+    """Return the error for another kind of server on the port, with its ``name`` (“an HTTP server”)."""
+    return ConnectionFailed(
+        f"{name[:1].upper()}{name[1:]} answers on {address}, not PostgreSQL.",
+        "Check the port: the default port of PostgreSQL is 5432.",
+        code="not_postgresql",
+        field=address.field("port"),
+    )
+
+
+def silent(address: PostgresAddress) -> ConnectTimeout:
+    """Return the error for a program that accepts the connection and then says nothing."""
+    return ConnectTimeout(
+        f"A program listens on {address}, but it did not answer within {address.connect_seconds} seconds.",
+        "Check that this is the port of PostgreSQL (5432 by default), and that the server is not overloaded.",
+        field=address.field("host"),
+    )
+
+
 def connect_error(error: Exception, address: PostgresAddress) -> ConnectionFailed:
     """Return the error to raise for a connection that failed with ``error``."""
     said = failure_of(error).message

@@ -109,6 +109,13 @@ class Conninfo:
             self._unresolved = self._tls_files(_parameters(self._settings))
         return make_conninfo(**self._unresolved | _resolved(self._unresolved, self._resolve))
 
+    def first_place(self) -> tuple[str, int] | None:
+        """The first IP address and port to connect to; None for a Unix socket, or if there are several."""
+        parts = _resolved(_parameters(self._settings), self._resolve)
+        places = set(zip(parts["host"].split(","), parts["port"].split(","), strict=True))
+        address = parts["hostaddr"].split(",")[0]
+        return (address, int(parts["port"].split(",")[0] or 5432)) if address and len(places) == 1 else None
+
     def close(self) -> None:
         if self._folder is not None:
             self._folder.cleanup()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -19,11 +20,13 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import namedtuple_row
 
 from migrations_app.engine.address_guard import Resolve
+from migrations_app.engine.errors import ConnectionFailed
 from migrations_app.engine.interruptible import interruptible
 from migrations_app.engine.sources.postgresql.connect import sql_ascii
 from migrations_app.engine.sources.postgresql.connect.cancel import stoppable
 from migrations_app.engine.sources.postgresql.connect.connect_errors import connect_error
 from migrations_app.engine.sources.postgresql.connect.conninfo import Conninfo, address_of
+from migrations_app.engine.sources.postgresql.connect.other_server import OtherServer
 from migrations_app.engine.sources.postgresql.connect.read_errors import mapped_errors
 from migrations_app.engine.sources.postgresql.connect.settings import PostgresSettings
 from migrations_app.engine.stop_token import StopToken
@@ -140,7 +143,17 @@ class Session:
 
     def _open(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = interruptible(self._connected, self.stop.check, psycopg.Connection.close)
+            other = OtherServer(self._conninfo.first_place, self.address)
+
+            def check() -> None:
+                self.stop.check()
+                other.check()
+
+            try:
+                self._connection = interruptible(self._connected, check, psycopg.Connection.close)
+            except ConnectionFailed as error:
+                explain = partial(other.explained, error)
+                raise interruptible(explain, self.stop.check) from None
         return self._connection
 
     def _connected(self) -> psycopg.Connection[Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-from pydantic import Field, JsonValue, SecretStr, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, JsonValue, SecretStr, field_validator
 
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.setting_types import PemSecret, PemText
@@ -78,20 +78,17 @@ class PostgresSettings(SettingsModel):
             )
         return host
 
-    @model_validator(mode="after")
-    def _is_complete(self) -> Self:
-        if self.has_url:
-            filled = [name for name in ("host", "database", "user") if getattr(self, name)]
-            if filled or self.password.get_secret_value():
-                sentence = "Enter a connection string, or host, database, user and password, but not both"
-                raise PydanticCustomError("address_twice", sentence, {"field": "url"})
-            return self
-        missing = [name for name in ("host", "database", "user") if not getattr(self, name)]
-        if missing:
-            sentence = "Enter {names}, or a connection string"
-            names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
-            raise PydanticCustomError("address_missing", sentence, {"names": names, "field": missing[0]})
-        return self
+    @classmethod
+    def faults_together(cls, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        missing = [name for name in ("host", "database", "user") if not given.get(name)]
+        if _text(given.get("url")):
+            if len(missing) < 3 or _text(given.get("password")):
+                yield "url", "Enter a connection string, or host, database, user and password, but not both"
+            return
+        names = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1] if missing else "")))
+        for name in missing:
+            is_first = name == missing[0]
+            yield name, f"Enter {names}, or a connection string" if is_first else f"Enter {name} too"
 
     @property
     def has_url(self) -> bool:
@@ -103,3 +100,7 @@ class PostgresSettings(SettingsModel):
 
     def notices(self) -> tuple[str, ...]:
         return self.connection_string.notices if self.has_url else ()
+
+
+def _text(value: Any) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
