@@ -176,9 +176,10 @@ TERMS = {
         "The new collection has the unchanged schema of the source, which is a Milvus itself. Only the name"
         " and the description can be changed, and full-text search can be added.",
     ),
-    "row_limit": Term(
-        "Maximum rows per collection",
-        "Moves only the first rows of each collection, for a try before everything is moved.",
+    "trial": Term(
+        "Trial",
+        "Moves only the first rows of each collection, into new collections whose names end with _trial. If "
+        "the result is right, everything is moved from the page of the job.",
     ),
     "rate_limit": Term(
         "Maximum rows read per second",
@@ -230,10 +231,11 @@ OF_FIELDS = {
     "rest": "document_keys",
     "dynamic_field": "dynamic_field",
     "keep_source_key": "auto_id",
-    "limit_rows": "row_limit",
+    "limit_rows": "trial",
     "source_rows_per_second": "rate_limit",
     "create_index": "index",
     "load": "load",
     "verify": "count_check",
     "max_rejected": "rejected",
+    "max_skipped": "rejected",
 }
