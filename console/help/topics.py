@@ -11,6 +11,7 @@ TOPICS = {
     "wizard_connect": "connect-to-data-source",
     "wizard_select": "select-source-and-target",
     "wizard_schema": "configure-schema",
+    "wizard_open": "choose-a-source",
     "wizard_": "migrate",
     "jobs": "jobs",
     "job_rejected": "rows-that-did-not-arrive",
