@@ -107,6 +107,12 @@ def database(draft: Draft) -> str:
     return name
 
 
+def target_plan(facts: TargetFacts) -> dict[str, Any]:
+    """Return the database for the plan; one that does not exist is to be created."""
+    is_new = facts.database not in facts.databases
+    return {"database": facts.database} | ({"create_database": True} if is_new else {})
+
+
 def route(draft: Draft | None) -> Route:
     if draft is None:
         return Route()
@@ -146,6 +152,8 @@ def plan_head(draft: Draft) -> dict[str, Any]:
     return {
         "version": 1,
         "source": {"connection": source.name} if source else {},
-        "target": {"connection": target.name, "database": database(draft)} if target else {},
+        "target": draft.plan.get("target", {}) | {"connection": target.name, "database": database(draft)}
+        if target
+        else {},
         "options": draft.plan.get("options", {}),
     }

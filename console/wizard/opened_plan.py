@@ -64,12 +64,13 @@ def fill(draft: Draft, source: Connection, target: Connection) -> tuple[str, tup
     opened = contents.part(draft, contents.OPENED)
     plan = Plan.model_validate(opened["plan"] | {"source": {}, "target": {}})
     database = opened["plan"].get("target", {}).get("database", contents.DEFAULT_DATABASE)
-    facts = select.learn(target, database)
+    creates = bool(opened["plan"].get("target", {}).get("create_database"))
+    facts = select.learn(target, database, create=creates)
     draft = services.draft_save(
         draft=draft,
         source_connection=source,
         target_connection=target,
-        plan={"target": {"database": facts.database}, "options": _options(plan)},
+        plan={"target": contents.target_plan(facts), "options": _options(plan)},
         state=draft.state | {contents.TARGET: target_to_json(facts)},
         kind=source.kind,
     )

@@ -102,14 +102,17 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
     )
     facts = contents.target_facts(draft)
     targets = Connection.objects.filter(is_target=True)
-    initial = {"target": draft.target_connection_id, "database": contents.database(draft)}
+    database = contents.database(draft)
+    is_new = facts is not None and database not in facts.databases
+    initial = {"target": draft.target_connection_id, "database": database}
+    initial |= {"new_database": database} if is_new else {}
     ticked = data.getlist("collections") if data is not None else ticks.ticked(draft)
     row_selection, blank = _row_selections(draft, listing, set(ticked), data)
     return SelectPage(
         draft,
         listing,
         SelectionForm(listing, data, one=one),
-        TargetForm(targets, facts.databases if facts else (), data, initial),
+        TargetForm(targets, facts, data, initial),
         ticked,
         facts,
         error,
@@ -194,22 +197,24 @@ def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
             page.facts = learn(connection, data.get("database") or contents.DEFAULT_DATABASE)
         except FerryError as error:
             page.target_error = error
-    databases = page.facts.databases if page.facts else ()
     initial = {
         "target": connection.pk if connection else "",
         "database": page.facts.database if page.facts else "",
     }
-    page.target_form = TargetForm(page.target_form.connections.values(), databases, initial=initial)
+    page.target_form = TargetForm(page.target_form.connections.values(), page.facts, initial=initial)
 
 
-def learn(connection: Connection, database: str) -> TargetFacts:
-    """Return the facts of a target, in ``database`` if it exists, else in the default database, else in its
-    first."""
+def learn(connection: Connection, database: str, *, create: bool = False) -> TargetFacts:
+    """Return the facts of a target, in ``database`` if it exists or is to be created, else in the default
+    database, else in its first."""
     with (
         endpoints.open_target(connection.kind, connection.settings) as target,
         endpoints.looking(target) as ctx,
     ):
         server, capabilities, databases = target.check(ctx), target.capabilities(), target.databases()
+    title = f"{server.product} {server.version}"
+    if create and database not in databases:
+        return TargetFacts(connection.pk, database, title, capabilities, databases)
     wanted = [name for name in (database, contents.DEFAULT_DATABASE, *databases) if name in databases]
     if not wanted:
         raise SettingsError("The target has no database.", "Create a database there, and choose it here.")
@@ -218,7 +223,6 @@ def learn(connection: Connection, database: str) -> TargetFacts:
         endpoints.looking(target),
     ):
         taken = target.collections()
-    title = f"{server.product} {server.version}"
     return TargetFacts(connection.pk, wanted[0], title, capabilities, databases, taken)
 
 
@@ -229,20 +233,24 @@ def save(page: SelectPage, data: QueryDict) -> bool:
         _ = page.is_valid  # to show the other errors too
         return False
     try:
-        page.facts = learn(connection, data.get("database") or contents.DEFAULT_DATABASE)
+        created = data.get("new_database", "").strip()
+        database = created or data.get("database") or contents.DEFAULT_DATABASE
+        page.facts = learn(connection, database, create=bool(created))
     except FerryError as error:
         page.target_error = error
         return False
-    page.target_form = TargetForm(
-        page.target_form.connections.values(), page.facts.databases, _sent(data, page)
-    )
+    page.target_form = TargetForm(page.target_form.connections.values(), page.facts, _sent(data, page))
     return page.is_valid and _save(page, connection, data)
 
 
 def _sent(data: Mapping[str, Any], page: SelectPage) -> dict[str, Any]:
     """Return the sent values; if the page had no database control yet, with the database that was found."""
     assert page.facts is not None
-    return {"target": data.get("target"), "database": data.get("database") or page.facts.database}
+    return {
+        "target": data.get("target"),
+        "database": data.get("database") or page.facts.database,
+        "new_database": data.get("new_database", ""),
+    }
 
 
 def _save(page: SelectPage, connection: Connection, data: QueryDict) -> bool:
@@ -250,7 +258,7 @@ def _save(page: SelectPage, connection: Connection, data: QueryDict) -> bool:
     draft = services.draft_save(
         draft=page.draft,
         target_connection=connection,
-        plan=page.draft.plan | {"target": {"database": page.facts.database}},
+        plan=page.draft.plan | {"target": contents.target_plan(page.facts)},
         state=page.draft.state | {contents.TARGET: target_to_json(page.facts)},
     )
     row_selection = page.row_selection

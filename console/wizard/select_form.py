@@ -8,6 +8,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from console.draft.snapshot import TargetFacts
+from migrations_app.engine.model.names import MAX_BYTES, name_problem
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.models import Connection
 
@@ -47,8 +49,7 @@ class SelectionForm(forms.Form):
 
 
 class TargetForm(forms.Form):
-    """The target connection and a database in it. ``databases`` are those of the target that was last
-    chosen."""
+    """The target connection and a database in it. ``facts`` are those of the target that was last chosen."""
 
     target = forms.ChoiceField(
         label="Connection",
@@ -61,14 +62,22 @@ class TargetForm(forms.Form):
         error_messages={"invalid_choice": "The target has no database “%(value).200s”. Choose again."}
     )
 
+    new_database = forms.CharField(
+        label="Or create a database",
+        required=False,
+        max_length=MAX_BYTES,
+        help_text="It is created when the job starts.",
+    )
+
     def __init__(
         self,
         connections: Iterable[Connection],
-        databases: Sequence[str],
+        facts: TargetFacts | None,
         data: Mapping[str, Any] | None = None,
         initial: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(data, initial=initial)
+        databases = facts.databases if facts else ()
         self.connections = {str(connection.pk): connection for connection in connections}
         names = [(key, connection.name) for key, connection in self.connections.items()]
         self.fields["target"].choices = [("", "Choose…"), *names]
@@ -80,3 +89,12 @@ class TargetForm(forms.Form):
         self.fields["database"].required = bool(databases)
         if not databases:  # no target is chosen yet, so the database cannot be invalid
             self.initial["database"] = ""
+        self.fields["new_database"].width = "full"
+        if facts is None or not facts.capabilities.databases:
+            del self.fields["new_database"]
+
+    def clean_new_database(self) -> str:
+        name: str = self.cleaned_data["new_database"]
+        if name and (problem := name_problem(name, "database")):
+            raise ValidationError(f"{problem.message} {problem.hint}")
+        return name

@@ -48,7 +48,7 @@ def next_draft(draft: Draft, user: User) -> Draft | None:
     made = services.draft_create(kind=draft.kind, user=user, source_connection=draft.source_connection)
     state = {contents.TICKED: draft.state[contents.REST]}
     state |= {contents.TARGET: draft.state[contents.TARGET]}
-    plan = {"target": {"database": contents.database(draft)}}
+    plan = {"target": draft.plan.get("target", {})}
     return services.draft_save(draft=made, plan=plan, state=state, target_connection=draft.target_connection)
 
 

@@ -56,9 +56,14 @@ def _check(held: HeldJob, step: JobStep, source: Source, target: Target) -> None
     step.begin()
     plan = Plan.model_validate(held.job.plan)
     held.log("info", f"Connected to {source.check(held.ctx)}.")
-    held.log("info", f"Connected to {target.check(held.ctx)}.")
+    if not plan.target.create_database:
+        held.log("info", f"Connected to {target.check(held.ctx)}.")
     checked = preflight.check_plan(plan, source, target, held.ctx)
     checked.raise_if_faults()
+    if plan.target.create_database:
+        if target.create_database():
+            held.log("info", f"Created the database “{plan.target.database}”.")
+        held.log("info", f"Connected to {target.check(held.ctx)}.")
     rows = {row.position: row for row in held.job.collections.all()}
     for position, prepared in enumerate(checked.collections):
         for note in prepared.notes:

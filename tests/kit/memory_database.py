@@ -88,6 +88,7 @@ class MemoryDatabase:
     collections: dict[str, MemoryRows] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     server: str = ""
+    created_databases: list[str] = field(default_factory=list)
     mishaps: deque[Mishap] = field(default_factory=deque)
     retry_after_seconds: float | None = None
     refuse: Callable[[dict[str, Any]], str] = lambda row: ""

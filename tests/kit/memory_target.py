@@ -92,7 +92,14 @@ class MemoryTarget(Target):
         return self.store.capabilities
 
     def databases(self) -> tuple[str, ...]:
-        return ("default",)
+        store = self.stores.get(self.settings.store)
+        return ("default", *(store.created_databases if store else ()))
+
+    def create_database(self) -> bool:
+        if self.database in self.databases():
+            return False
+        self.stores[self.settings.store].created_databases.append(self.database)
+        return True
 
     def collections(self) -> tuple[str, ...]:
         return tuple(sorted(self.store.collections))

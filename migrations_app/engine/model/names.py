@@ -18,7 +18,7 @@ from migrations_app.engine.log import shortened
 
 MAX_BYTES = 255
 
-NameOf = Literal["collection", "field", "partition"]
+NameOf = Literal["collection", "field", "partition", "database"]
 
 _LEGAL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _ILLEGAL_CHARACTER = re.compile(r"[^A-Za-z0-9_]")

@@ -284,5 +284,3 @@ def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
             message = "“exact” is not a key of a plan: the schema is always read from the source."
             path = f"collections[{number}].exact"
             yield Fault("key_unknown", message, "Leave this key out.", path, option="exact")
-    if plan.target.create_database:
-        yield _unbuilt("target.create_database", True, "Create the database first, and leave this key out.")

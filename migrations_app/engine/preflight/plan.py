@@ -83,8 +83,8 @@ def check_plan(
     try:
         capabilities, taken, has_database = (target.capabilities(), frozenset(target.collections()), True)
     except DatabaseMissing as error:
-        faults.append(endpoints.database_fault(plan, target, error))
         capabilities, taken, has_database = (endpoints.default_capabilities(target), frozenset(), False)
+        faults += endpoints.check_database(plan, target, error, capabilities)
     faults += endpoints.check_options(plan, type(source), capabilities)
     described = [_describe(collection, source, ctx) for collection in plan.collections]
     schemas = [schema for schema in described if isinstance(schema, CollectionSchema)]

@@ -133,6 +133,10 @@ class Target(Endpoint):
     def databases(self) -> tuple[str, ...]: ...
 
     @abstractmethod
+    def create_database(self) -> bool:
+        """Create the database of this target. False if it exists already."""
+
+    @abstractmethod
     def collections(self) -> tuple[str, ...]:
         """Return the names of the collections in the database."""
 

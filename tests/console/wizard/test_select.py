@@ -1,5 +1,6 @@
 """Select Source and Target step."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,10 +10,12 @@ from django.test import Client
 
 from console.draft.row_selection import RowSelectionForm
 from console.html_anchors import anchor
-from migrations_app.models import Connection, Draft
+from migrations_app.models import Connection, Draft, Job
+from migrations_app.worker import tasks
 from tests.console.selecting_source import Chosen
 from tests.console.wizard_helpers import HTMX, OLD_MILVUS, change, collection, field, page, select, url
 from tests.kit import MemoryDatabase, MemorySource, MemoryStore
+from tests.kit.memory_target import EVERYTHING
 
 
 def test_all_collections_are_listed_and_those_that_cannot_be_selected_have_a_reason(
@@ -240,3 +243,28 @@ def test_a_step_cannot_be_entered_before_the_earlier_steps_are_complete(
         assert "Complete “Select Source and Target” first." in answer.content.decode()
     states = [s["state"] for s in web.get(url("select", connected)).context["steps"]]
     assert states == ["done", "current", "todo", "todo"]
+
+
+def test_a_database_that_does_not_exist_is_created_with_the_job(
+    web: Client, selected: Draft, target: Connection, target_store: MemoryDatabase
+) -> None:
+    sent = {"collections": ["books"], "target": str(target.pk), "database": "default", "action": "next"}
+    answer = web.post(url("select", selected), sent | {"new_database": "my shop"})
+    assert "is not a valid database name" in str(answer.context["target_form"].errors)
+    assert web.post(url("select", selected), sent | {"new_database": "shop"}).status_code == 302
+    assert web.get(url("select", selected)).context["target_form"]["new_database"].value() == "shop"
+    change(web, selected, like__target="liked")
+    assert web.post(url("migrate", selected), {"action": "start", "verify": "counts"}).status_code == 302
+    job = Job.objects.get()
+    assert job.plan["target"] == {"connection": "vault", "database": "shop", "create_database": True}
+    assert target_store.created_databases == []
+    tasks.BY_NAME["prepare"](job.pk)
+    assert target_store.created_databases == ["shop"]
+
+
+def test_a_target_with_only_one_database_offers_no_other(
+    web: Client, selected: Draft, target: Connection, target_store: MemoryDatabase
+) -> None:
+    target_store.capabilities = replace(EVERYTHING, databases=False)
+    select(web, selected, target, "books")
+    assert "new_database" not in web.get(url("select", selected)).context["target_form"].fields

@@ -320,7 +320,24 @@ def test_a_missing_database_does_not_stop_the_other_checks():
         ("database_missing", "target.database"),
         ("shards_out_of_range", "collections[0].shards"),
     ]
-    assert found.faults[0].hint == "Available databases: default."
+    assert found.faults[0].hint == (
+        "Available databases: default. To create it, write create_database: true."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "capabilities", "codes"),
+    [
+        ("shop", EVERYTHING, []),
+        ("my shop", EVERYTHING, ["name_illegal"]),
+        ("shop", replace(EVERYTHING, databases=False), ["database_unsupported"]),
+    ],
+)
+def test_a_missing_database_is_no_fault_if_it_is_to_be_created_and_can_be(name, capabilities, codes):
+    target = {"kind": "memory", "database": name, "create_database": True}
+    database = MemoryDatabase(capabilities=capabilities)
+    found = checked({"a": books()}, {"target": target}, database=database, database_name=name)
+    assert [fault.code for fault in found.faults] == codes
 
 
 def test_options_that_are_not_available_yet_are_refused_by_name():

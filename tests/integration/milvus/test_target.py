@@ -17,6 +17,7 @@ from pymilvus.grpc_gen.common_pb2 import Status
 
 from migrations_app.engine.errors import (
     Canceled,
+    DatabaseMissing,
     RowsRefused,
     TargetBusy,
     TargetChanged,
@@ -238,8 +239,11 @@ def test_a_missing_collection_is_described_as_none_and_can_be_dropped(milvus, na
 
 def test_databases_are_separate(milvus_uri, client):
     database, name = f"db_{uuid.uuid4().hex[:8]}", "items"
-    client.create_database(database)
     with MilvusTarget(MilvusSettings(uri=milvus_uri), database) as other:
+        with pytest.raises(DatabaseMissing):
+            other.collections()
+        assert other.create_database()
+        assert not other.create_database()
         try:
             other.check(ReadContext())
             schema = schema_of(name)

@@ -12,7 +12,7 @@ from migrations_app.engine.errors import DatabaseMissing
 from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.metrics import METRICS_OF_TYPE
-from migrations_app.engine.model.names import free_name, suggest
+from migrations_app.engine.model.names import free_name, name_problem, suggest
 from migrations_app.engine.model.plan import CollectionPlan, Plan
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names
 from migrations_app.engine.sources.base import Source
@@ -22,11 +22,24 @@ TARGET = "collection_target"
 EXISTING = (Fix("Add rows to it", "if_exists", "append"), Fix("Replace it", "if_exists", "replace"))
 
 
-def database_fault(plan: Plan, target: Target, error: DatabaseMissing) -> Fault:
-    with target.in_default_database() as other:
-        names = other.databases()
-    hint = f"Available databases: {', '.join(names[:20])}." if names else error.hint
-    return Fault(error.code, error.message, hint, "target.database", option="database")
+def check_database(
+    plan: Plan, target: Target, error: DatabaseMissing, capabilities: Capabilities
+) -> Iterator[Fault]:
+    """Check a database that does not exist: the plan may ask to create it."""
+    name, path = plan.target.database, "target.database"
+    if plan.target.create_database and not capabilities.databases:
+        message = f"{capabilities} has only one database, so “{name}” cannot be created."
+        yield Fault("database_unsupported", message, "Write database: default.", path, option="database")
+    elif plan.target.create_database:
+        if problem := name_problem(name, "database"):
+            yield Fault(problem.code, problem.message, problem.hint, path, option="database")
+    else:
+        with target.in_default_database() as other:
+            names = other.databases()
+        hint = f"Available databases: {', '.join(names[:20])}." if names else error.hint
+        if capabilities.databases:
+            hint += " To create it, write create_database: true."
+        yield Fault(error.code, error.message, hint, path, option="database")
 
 
 def default_capabilities(target: Target) -> Capabilities:

@@ -14,6 +14,7 @@ from migrations_app.engine.errors import (
     PrivilegeMissing,
     ServerError,
     TargetChanged,
+    TargetError,
     VersionUnsupported,
 )
 from migrations_app.engine.identity import CollectionIdentity
@@ -101,6 +102,19 @@ class MilvusTarget(Target):
         except (PrivilegeMissing, VersionUnsupported):
             return (self.database,)
         return tuple(sorted(answer.db_names))
+
+    def create_database(self) -> bool:
+        with self.in_default_database() as other:
+            if self.database in other.databases():
+                return False
+            request = m.CreateDatabaseRequest(db_name=self.database)
+            try:
+                other._rpc.call("CreateDatabase", request, f"create the database “{self.database}”")
+            except TargetError:
+                if self.database not in other.databases():  # another job has not created it meanwhile
+                    raise
+                return False
+        return True
 
     def collections(self) -> tuple[str, ...]:
         return server.collections(self._rpc)
