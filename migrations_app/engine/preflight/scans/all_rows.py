@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from migrations_app.engine.errors import CursorLost, TimeIsUp
+from migrations_app.engine.errors import SourceError, TimeIsUp
 from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import Mapping, ServerChecks, compile_mapping
 from migrations_app.engine.mapping.judge import Judge
@@ -103,12 +103,15 @@ def _mapping(subject: Subject) -> Mapping | None:
 def _judged(
     mapping: Mapping, source: Source, subject: Subject, ctx: ReadContext, budget: ScanBudget
 ) -> RowCounts | None:
-    """Read all rows of a small collection through the mapping. None if there are too many, or no time."""
+    """Read all rows of a small collection through the mapping.
+
+    None if there are too many, if time is up, or if they cannot be read: the job finds that out itself.
+    """
     rows = subject.schema.rows_estimate
     if rows is None or rows > FEW_ROWS:
         return None
     judge = Judge(mapping)
-    with suppress(TimeIsUp, CursorLost), time_limit(ctx, min(READ_SECONDS, budget.left())) as limited:
+    with suppress(TimeIsUp, SourceError), time_limit(ctx, min(READ_SECONDS, budget.left())) as limited:
         for part in source.slices(subject.plan.ref, 1, limited):
             read_plan = replace(mapping.read_plan, limit=FEW_ROWS)
             for batch in source.read(subject.plan.ref, part, None, read_plan, limited):
@@ -116,7 +119,7 @@ def _judged(
                 judge.add(batch)
         return judge.counts()
     ctx.stop.check()
-    return None  # stopped by the time limit, or the collection changed
+    return None
 
 
 def _looked(counts: RowCounts | None, tests: tuple[RowTest, ...]) -> str:
