@@ -7,7 +7,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from console.draft import contents
+from console.draft import contents, preflight_cache
+from console.draft.plan import plan_of
 from console.draft.snapshot import TargetFacts
 from console.format import rows as number_of_rows
 from console.model_forms.form import summary
@@ -26,9 +27,11 @@ from console.schema.rows import row_context
 from console.schema.table import MappingTable, Placement
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
+from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.mapping import ServerChecks
 from migrations_app.engine.milvus.capabilities import Capabilities
+from migrations_app.engine.preflight.scans.losses import LOST, NO_ROW
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft
 
@@ -52,6 +55,8 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
     all_tables, all_problems = tables.of(draft), tables.problems_of(draft)
     errors = [problems.blocking(p) for p in all_problems]
     table = all_tables[index]
+    all_problems = [*all_problems]
+    all_problems[index] = problems.with_losses(all_problems[index], table, _losses(draft, table))
     shown, preview_error = _preview(table, facts.capabilities, bool(errors[index]))
     first = next(((n, p[0]) for n, p in enumerate(errors) if p), None)
     return {
@@ -75,6 +80,14 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
 
 def url(draft: Draft, index: int = 0) -> str:
     return reverse("wizard_schema", args=[draft.pk, index] if index else [draft.pk])
+
+
+def _losses(draft: Draft, table: MappingTable) -> list[Fault]:
+    """Return the reasons for which rows of the collection would not be moved, if the last check counted them
+    for this plan."""
+    checked = preflight_cache.known(draft, plan_of(draft)) if preflight_cache.CHECKED in draft.state else None
+    faults = checked.faults if checked else ()
+    return [f for f in faults if f.code in (LOST, NO_ROW) and f.collection == table.schema.name]
 
 
 def _preview(

@@ -188,6 +188,18 @@ def _faults(table: MappingTable, facts: TargetFacts, used: set[str]) -> Iterator
         yield replace(problem, fixes=tuple(problem_fix(fix, row, table) for fix in fault.fixes))
 
 
+def with_losses(found: Sequence[Problem], table: MappingTable, losses: Sequence[Fault]) -> list[Problem]:
+    """Return the problems of a table with the counted ``losses`` of all its rows, which replace the warnings
+    about the sample."""
+    lost = []
+    for fault in losses:
+        row = anchor(fault.field) if fault.field else ""
+        problem = replace(_place(fault, row), is_warning=True)
+        lost.append(replace(problem, fixes=tuple(problem_fix(fix, row, table) for fix in fault.fixes)))
+    known = {problem.anchor for problem in lost}
+    return [*(p for p in found if p.code != "limit_too_small" or p.anchor not in known), *lost]
+
+
 def _partition_controls(table: MappingTable) -> dict[str, str]:
     """Return the controls of the names of partitions, by the option of the plan that they change."""
     named = list(table.plan.source_partitions)[:NAMED_PARTITIONS]

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from console.draft import contents, preflight_cache
+from console.draft.plan import options_of, plan_of
 from console.draft.preflight_cache import CachedPreflight
 from console.html_anchors import anchor
 from console.schema import tables
@@ -23,36 +24,16 @@ from migrations_app import services
 from migrations_app.engine.errors import FerryError, PlanRefused
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.plan import Options, Plan
+from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS
 from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.preflight.scans.losses import LOST
-from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft, Job
 
 TRY_ROWS = 1_000
 LIMITS = {"try": str(TRY_ROWS), "all": ""}  # the row limit that a button sets
 SAVING = frozenset({"save", *LIMITS})  # actions that only save the options
 CHANGES_NOTE = "rows that are written or changed in the source during the job may be missed"
-
-
-def plan_of(draft: Draft) -> Plan:
-    """Return the plan of the draft."""
-
-    def parse() -> Plan:
-        options = options_of(draft).model_dump()
-        return Plan.model_validate(draft.plan | contents.plan_head(draft) | {"options": options})
-
-    raw = (draft.plan, draft.source_connection, draft.target_connection)
-    return contents.decoded(draft, "plan", raw, parse)
-
-
-def options_of(draft: Draft) -> Options:
-    defaults = {"create_index": source_class(draft.kind).indexes_by_default}
-    options = draft.plan.get("options", {})
-    return contents.decoded(
-        draft, "options", (draft.plan,), lambda: Options.model_validate(defaults | options)
-    )
 
 
 def form_of(draft: Draft, data: Any = None) -> OptionsForm:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console import endpoint_kinds
 from console.draft import contents
+from console.draft.plan import plan_of
 from console.draft.step_views import draft_of, step_page, step_view
 from console.draft.steps import Step
 from console.http import ConsoleRequest
@@ -183,7 +184,7 @@ def wizard_replace(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 
 @step_view(Step.SCHEMA)
 def wizard_plan(request: ConsoleRequest, draft: Draft) -> HttpResponse:
-    text = plan_file.dump_yaml(migrate.plan_of(draft).dump())
+    text = plan_file.dump_yaml(plan_of(draft).dump())
     headers = {"Content-Disposition": 'attachment; filename="plan.yaml"'}
     return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers=headers)
 

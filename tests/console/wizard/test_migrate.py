@@ -47,6 +47,8 @@ def test_rows_that_would_be_rejected_are_counted_and_saved_with_one_click(web: C
     assert lost["text"].startswith("books: 1 of 12 rows would be rejected: “title” is longer than 6 bytes.")
     assert looked["text"] == "books: All 12 rows were checked for NULL, lengths and sizes."
     assert lost["url"] == f"{url('schema', ready)}#{anchor('title')}"
+    row = page(web, ready).context["collection"]["fields"][2]
+    assert [problem.message for problem in row["problems"]] == [lost["text"].removeprefix("books: ").strip()]
     labels = {button.label: button.value for button in lost["fixes"]}
     assert list(labels) == ["Raise to 65,535", "Truncate longer texts", "Leave it out"]
 

@@ -69,9 +69,11 @@ def scan_all_rows(
         counts = _judged(mapping, source, subject, ctx, budget) if mapping else None
         return AllRows(measured, Losses(subject, counts, _looked(counts, ()) if mapping else ""))
     tests = row_tests(mapping)
-    with suppress(TimeIsUp), time_limit(ctx, budget.left()) as limited:
-        measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
-        return AllRows(measured, Losses(subject, measured.row_counts, _looked(measured.row_counts, tests)))
+    if left := budget.left():
+        with suppress(TimeIsUp), time_limit(ctx, left) as limited:
+            measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
+            looked = _looked(measured.row_counts, tests)
+            return AllRows(measured, Losses(subject, measured.row_counts, looked))
     ctx.stop.check()
     looked = (
         f"Not all rows were checked for {_WHAT}: that takes more than {budget.seconds:g} seconds. "
