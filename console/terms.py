@@ -138,8 +138,8 @@ TERMS = {
     ),
     "autoindex": Term(
         "AUTOINDEX",
-        "Milvus chooses the kind of the index and its parameters. It is a good choice unless you know that "
-        "you need another kind.",
+        "How Milvus finds near vectors. With AUTOINDEX, Milvus chooses the kind and its parameters: a good "
+        "choice unless you know that you need another kind.",
     ),
     "load": Term(
         "Load",
