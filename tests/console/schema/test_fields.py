@@ -1,5 +1,7 @@
 """Fields on the Configure Schema page: added fields and opened columns."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 from django.test import Client
 
@@ -18,6 +20,17 @@ def test_a_field_is_added_and_removed_with_a_button(web: Client, selected: Draft
     assert (added["is_added"], added["source_name"]) == (True, "new_field")
     web.post(url("schema", selected), form_of(web, selected) | {"fix": "a0-include="})
     assert not any(f["added"] for f in collection(selected)["fields"])
+
+
+def test_the_longest_value_of_the_sample_stands_beside_the_limit_and_does_not_decide_it(
+    web: Client, connected: Draft, target: Connection, source_store: MemoryStore
+) -> None:
+    found = memory_collection(books(3), BOOK_SPECS | {"title": TypeSpec(MilvusType.VARCHAR)}, key="id")
+    fields = tuple(replace(f, longest_bytes=115) if f.name == "title" else f for f in found.fields)
+    source_store.collections["books"] = replace(found, fields=fields)
+    select(web, connected, target, "books")
+    assert row(web, connected, "title")["length_note"] == "longest in the sample: 115 bytes"
+    assert field(connected, "title")["max_length"] == 65_535
 
 
 def test_a_column_is_opened_and_closed_again_with_a_button(

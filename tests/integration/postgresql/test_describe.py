@@ -245,6 +245,47 @@ def test_a_not_null_constraint_counts_only_if_it_is_validated(database: Database
     assert describe(database, "public.nulls").key is None
 
 
+IPV6 = ":".join(["ffff"] * 8)
+# A type, its longest values, and the limit of its texts.
+DECLARED = [
+    ("varchar(5)", ["€€€€€"], 20),
+    ("char(5)", ["€€€€€"], 20),
+    ("varchar(5)[]", ["{€€€€€}"], 20),
+    ("varchar(20000)", ["x"], None),
+    ("text", ["x"], None),
+    ("numeric(9,2)", ["-1234567.89"], None),
+    ("uuid", ["00000000-0000-0000-0000-000000000000"], 36),
+    ("date", ["4713-01-01 BC", "5874897-12-31"], 13),
+    ("time", ["23:59:59.999999"], 15),
+    ("timetz", ["23:59:59.999999-15:59:59"], 24),
+    ("timestamp", ["4714-11-24 00:00:00.999999 BC", "294276-12-31 23:59:59.999999", "2024-01-01"], 32),
+    (
+        "timestamptz",
+        ["4714-11-24 00:00:00.999999+00 BC", "294276-12-31 23:59:59.999999+00", "2024-01-01"],
+        32,
+    ),
+    ("inet", [f"{IPV6}/127"], 43),
+    ("cidr", [f"{IPV6}/128"], 43),
+    ("macaddr", ["ff:ff:ff:ff:ff:ff"], 17),
+    ("macaddr8", ["ff:ff:ff:ff:ff:ff:ff:ff"], 23),
+    ("varbit(9)", ["101010101"], 9),
+    ("name", ["x" * 63], 252),
+]
+
+
+def test_a_limit_is_declared_by_the_type_only_if_no_value_can_be_longer(database: Database) -> None:
+    columns = ", ".join(f"c{number} {native}" for number, (native, *_) in enumerate(DECLARED))
+    database.execute(f"CREATE TABLE declared ({columns}, v vector(2))")  # type: ignore[arg-type]
+    for number, (_, values, _) in enumerate(DECLARED):
+        for value in values:
+            database.execute(f"INSERT INTO declared (c{number}) VALUES (%s)", (value,))  # type: ignore[arg-type]
+    fields = describe(database, "public.declared").fields[:-1]
+    for found, (native, _, limit) in zip(fields, DECLARED, strict=True):
+        assert found.choices[0].spec.max_length == limit, native
+        assert found.longest_bytes is not None
+        assert limit is None or found.longest_bytes <= limit, native
+
+
 def test_the_longest_values_are_measured_in_bytes_and_elements(database: Database) -> None:
     database.execute(
         "DROP TABLE IF EXISTS lengths; CREATE TABLE lengths (id integer PRIMARY KEY, t text, c char(9),"
