@@ -56,6 +56,7 @@ from migrations_app.engine.sources.base import (
 )
 from migrations_app.engine.sources.json_rows import columns_of, rows_of_texts
 from tests.kit.metrics import usual_metric
+from tests.kit.row_counts import row_counts
 
 
 @dataclass
@@ -166,7 +167,7 @@ class MemorySource(Source):
     stores: ClassVar[dict[str, MemoryStore]] = {}
     can_fetch: ClassVar[bool] = True
     can_measure: ClassVar[frozenset[Measure]] = frozenset(
-        ("dims", "nulls", "extremes", "duplicates", "values", "absent")
+        ("dims", "nulls", "extremes", "duplicates", "values", "absent", "row_tests")
     )
 
     settings: MemorySettings
@@ -312,6 +313,7 @@ class MemorySource(Source):
             _values(rows.column(wanted.values_of), wanted.at_most) if wanted.values_of else None,
             {group: _absent(rows, group) for group in wanted.absent_of},
             rows.num_rows if wanted.absent_of else None,
+            row_counts(rows, wanted.rows_with) if wanted.rows_with else None,
         )
 
 

@@ -87,8 +87,8 @@ class Losses:
             )
         if not counts.rejected:
             return
-        reasons = sum(bool(number) for number in counts.by_test.values())
-        if reasons > 1:
+        reasons = [test.code for test, number in counts.by_test.items() if number]
+        if len(reasons) > 1 and set(reasons) != {"null_vector"}:
             skipped = f", and {counts.skipped:,} skipped" if counts.skipped else ""
             rows = counted(counts.rows, "row")
             yield f"In total, {counts.rejected:,} of {rows} would be rejected{skipped}."
