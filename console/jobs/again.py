@@ -110,13 +110,14 @@ def _met(job: Job, all_rows: bool, data: Mapping[str, str] | None) -> list[Met]:
     names = dict(job.collections.values_list("position", "target"))
     targets = [c.target or names.get(place) or "" for place, c in enumerate(plan.collections)]
     existing = _existing(job, targets)
+    proposed = "replace" if job.is_trial and not all_rows else ""
     return [
         Met(
             place,
             collection.source,
             targets[place],
             existing.get(targets[place], ""),
-            data.get(f"exists-{place}", "") if data is not None else collection.if_exists,
+            proposed or collection.if_exists if data is None else data.get(f"exists-{place}", ""),
         )
         for place, collection in enumerate(plan.collections)
     ]

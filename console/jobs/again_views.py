@@ -30,6 +30,9 @@ def job_resume(request: ConsoleRequest, public_id: str) -> HttpResponse:
         try:
             services.job_resume(job=job, user=request.user, changes=form.changes())
         except FerryError as error:
+            job.refresh_from_db()
+            if job.is_live:  # it was resumed by another click
+                return redirect("job", public_id)
             form.refuse(error)
         else:
             messages.success(request, "The job continues where it stopped.")

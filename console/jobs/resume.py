@@ -82,8 +82,8 @@ def context(job: Job, form: ResumeForm) -> dict[str, Any]:
     """Return the context of ``jobs/resume.html``."""
     done = job_totals(job)
     refusal = resume_refusal(job)
-    rows = counted(done.rows_written, "row")
-    total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
+    total = done.rows_total
+    rows = counted(done.rows_written, "row") if total is None else f"{done.rows_written:,} of {total:,} rows"
     return {
         "job": {
             "public_id": job.public_id,
@@ -93,5 +93,5 @@ def context(job: Job, form: ResumeForm) -> dict[str, Any]:
         },
         "refusal": refusal.as_dict() if refusal else None,
         "form": form,
-        "so_far": f"{rows}{total} written so far" if done.rows_read else "Nothing was read yet",
+        "so_far": f"{rows} written so far" if done.rows_read else "Nothing was read yet",
     }

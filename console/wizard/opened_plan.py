@@ -115,4 +115,4 @@ def _wanted(end: dict[str, Any]) -> str:
     """Return how the plan names an end, without secrets."""
     if end.get("connection"):
         return f"The plan names the connection “{end['connection']}”."
-    return "The plan has its own settings. Choose the saved connection that takes their place."
+    return "The plan names no saved connection, and settings inside a plan are not read here."

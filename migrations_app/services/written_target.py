@@ -32,6 +32,12 @@ def target_refusal(job: Job, target: Target) -> SettingsError | None:
                 RUN_AGAIN,
                 code="target_recreated",
             )
+        if _has_lost_rows(row, target):
+            return SettingsError(
+                f"“{row.target}” has fewer rows than this job wrote: it was emptied, or created again.",
+                RUN_AGAIN,
+                code="target_recreated",
+            )
         if (other := _later_writer(row)) is not None:
             return SettingsError(
                 f"{other.public_id} has written into “{row.target}” since this job stopped.",
@@ -44,6 +50,17 @@ def target_refusal(job: Job, target: Target) -> SettingsError | None:
 def _is_another(row: JobCollection, target: Target) -> bool:
     now = identity_of(target, row.target)
     return bool(row.target_identity and now) and row.target_identity != now
+
+
+def _has_lost_rows(row: JobCollection, target: Target) -> bool:
+    """True if rows of this job are gone. Only asked where it costs nothing and the server tells no id of its
+    collections: in Milvus Lite."""
+    is_ours = row.target_state == TargetState.CREATED and row.key_unique
+    if row.target_identity or not is_ours or target.capabilities().count_needs_load:
+        return False
+    counters = row.slices.values_list("rows_written", "beyond")
+    written = sum(rows - beyond.get("rows_written", 0) for rows, beyond in counters)
+    return target.count(row.target) < written
 
 
 def identity_of(target: Target, name: str) -> str:

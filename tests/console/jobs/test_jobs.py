@@ -450,6 +450,14 @@ def test_a_failed_job_offers_to_resume_with_a_higher_limit(administrator, monkey
     assert asked == [("ada", {"max_rejected": 8})]
 
 
+def test_a_second_click_on_resume_leads_to_the_job(administrator):
+    job = failed_job()
+    Job.objects.update(status=Status.PENDING)
+    url = reverse("job_resume", args=[job.public_id])
+    answer = administrator.post(url, {"max_rejected": "8", "max_skipped": "50"})
+    assert answer.url == reverse("job", args=[job.public_id])
+
+
 def test_a_limit_that_is_too_low_is_shown_on_its_field(administrator):
     job = failed_job(plan=PLAN | {"options": {"max_rejected": 3}})
     JobSlice.objects.update(rows_rejected=4)

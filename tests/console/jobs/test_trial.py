@@ -86,6 +86,11 @@ def test_a_second_trial_replaces_the_first_but_nothing_of_others(web, tried, rea
     assert Job.objects.order_by("pk").last().plan["collections"][0]["target"] == "books_trial_2"
 
 
+def test_a_trial_that_runs_again_replaces_its_collection_unless_told_otherwise(web, tried):
+    (row,) = web.get(page_of(tried, "job_again")).context["collections"]
+    assert [choice["value"] for choice in row["choices"] if choice["chosen"]] == ["replace"]
+
+
 def test_a_trial_is_not_dropped_while_a_job_works_on_it(tried, target_store):
     services.job_load(job=tried, user=None)
     with pytest.raises(SettingsError, match="is working on a collection"):

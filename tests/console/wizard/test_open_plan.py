@@ -79,7 +79,7 @@ def test_settings_in_the_file_are_neither_read_nor_stored_nor_shown(web, no_draf
     answer = send(web, PLAN.replace("{connection: shelf}", settings))
     draft = Draft.objects.get()
     page = web.get(answer.url).content.decode()
-    assert "has its own settings" in page
+    assert "names no saved connection" in page
     for secret in ("hunter2", "xyzzy"):
         assert secret not in page + str(draft.state) + str(draft.plan)
     refused = send(web, PLAN.replace("library", "${CONSOLE_SECRET}")).content.decode()

@@ -1,5 +1,6 @@
 """Resume: a failed or canceled job continues from its checkpoints, or is refused with the reason."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -179,6 +180,18 @@ def test_a_collection_that_is_gone_is_another_or_was_written_to_is_refused(world
         services.job_resume(job=failed, user=None, changes={"max_rejected": None})
     failed.refresh_from_db()
     assert (failed.status, failed.options.max_rejected) == (Status.FAILED, 4)
+
+
+def test_a_collection_that_lost_rows_is_found_by_counting_where_the_server_tells_no_id(world, failed):
+    world.target.capabilities = replace(world.target.capabilities, count_needs_load=False)
+    rows = world.target.collections["books"].rows
+    key = next(iter(rows))
+    row = rows.pop(key)
+    JobSlice.objects.update(rows_written=len(rows) + 1, beyond={})
+    with pytest.raises(SettingsError, match="fewer rows than this job wrote"):
+        services.job_resume(job=failed, user=None, changes={"max_rejected": None})
+    rows[key] = row
+    services.job_resume(job=failed, user=None, changes={"max_rejected": None})
 
 
 def test_a_collection_that_goes_while_the_job_waits_fails_it_again(world, failed, work_off):
