@@ -7,6 +7,7 @@ VIEWS = (
     "wizard.opened_views",
     "schema.views",
     "connections.views",
+    "connections.check_views",
     "jobs.views",
     "jobs.again_views",
     "accounts.views",

@@ -57,6 +57,11 @@ def wake(job: Job, task: Task, *, delay_seconds: float = 0) -> None:
     async_task(f"migrations_app.worker.tasks.{task}", job.pk, broker=broker, save=False)
 
 
+def send_check(check_id: str) -> None:
+    """Make a worker run a connection check. It is not sent again if it is lost: the user tests again."""
+    async_task("migrations_app.worker.tasks.check_connection", check_id, broker=Broker(CONTROL), save=False)
+
+
 def waiting() -> Counter[tuple[Task, int]]:
     """Count the wake-ups that no worker has taken yet, by task and job."""
     counts: Counter[tuple[Task, int]] = Counter()

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from console import endpoint_kinds
+from migrations_app import services
 from migrations_app.engine.endpoint import ServerInfo
 from migrations_app.models import Connection
 
@@ -35,6 +36,7 @@ def row(connection: Any) -> dict[str, Any]:
         "address": connection.address,
         "server": connection.server_info,
         "ok": not connection.test_error if connection.tested_at else None,
+        "worker_hosts": services.other_worker_hosts() if connection.test_error else [],
         "message": connection.test_error,
         "tested_at": connection.tested_at,
         "jobs": connection.source_jobs_count + connection.target_jobs_count,

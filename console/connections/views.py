@@ -60,16 +60,24 @@ def _edit(request: ConsoleRequest, kind: endpoint_kinds.Kind, connection: Connec
         name=connection.name if connection else default_name(kind.title),
         stored=connection.settings if connection else None,
     )
-    server = None
+    server, check, worker_hosts, action = None, None, [], request.POST.get("action")
     if form.is_valid():
         try:
-            if request.POST.get("action") == "test":
+            if action == "test":
                 server = endpoints.check(kind.kind, form.settings(), is_target=kind.is_target)
+            elif action == "test_from_worker":
+                check = services.check_request(
+                    kind=kind.kind, settings=form.settings(), is_target=kind.is_target, user=request.user
+                )
             else:
                 return _saved(request, kind, form, connection)
         except FerryError as error:
             form.refuse(error)
+            if action == "test":
+                worker_hosts = services.other_worker_hosts()
     context = {
+        "check": check,
+        "worker_hosts": worker_hosts,
         "form": form,
         "kind": kind,
         "connection": connection,

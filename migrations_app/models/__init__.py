@@ -1,6 +1,7 @@
 """Models: the database tables of the console and its workers."""
 
 from migrations_app.models.collection import JobCollection
+from migrations_app.models.connection_check import ConnectionCheck
 from migrations_app.models.connections import Connection, Draft
 from migrations_app.models.installation import Installation, Worker
 from migrations_app.models.job import Job
@@ -12,6 +13,7 @@ from migrations_app.models.step import JobStep
 
 __all__ = [
     "Connection",
+    "ConnectionCheck",
     "Draft",
     "Installation",
     "Job",

@@ -1,6 +1,7 @@
 """Services: the actions of users (pages and command line), and the changes workers make to a job's state."""
 
 from migrations_app.services.again import job_again, trial_drop
+from migrations_app.services.connection_checks import check_request, check_run, other_worker_hosts
 from migrations_app.services.connections import (
     connection_delete,
     connection_save,
@@ -24,6 +25,8 @@ from migrations_app.services.resume import job_resume, resume_refusal
 from migrations_app.services.written_target import identity_of, target_refusal
 
 __all__ = [
+    "check_request",
+    "check_run",
     "connection_delete",
     "connection_save",
     "connection_settings",
@@ -48,6 +51,7 @@ __all__ = [
     "job_settle",
     "job_start",
     "job_succeed",
+    "other_worker_hosts",
     "resume_refusal",
     "secrets_to_repeat",
     "target_refusal",

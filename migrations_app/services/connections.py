@@ -164,12 +164,22 @@ def connection_test(*, connection: Connection) -> ServerInfo:
         with _open(connection) as endpoint, endpoints.looking(endpoint) as ctx:
             server: ServerInfo = endpoint.check(ctx)
     except FerryError as error:
+        connection_tested(connection=connection, error=error)
+        raise
+    connection_tested(connection=connection, server=server)
+    return server
+
+
+def connection_tested(
+    *, connection: Connection, server: ServerInfo | None = None, error: FerryError | None = None
+) -> None:
+    """Store the result of a test: the server, or the error."""
+    if server is not None:
+        _note_test(connection, server)
+        connection.save(update_fields=("tested_at", "test_error", "server_info"))
+    elif error is not None:
         connection.tested_at, connection.test_error = timezone.now(), error.message
         connection.save(update_fields=("tested_at", "test_error"))
-        raise
-    _note_test(connection, server)
-    connection.save(update_fields=("tested_at", "test_error", "server_info"))
-    return server
 
 
 def _note_test(connection: Connection, server: ServerInfo) -> None:

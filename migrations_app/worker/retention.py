@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Model
 from django.db.models.functions import Now
 
-from migrations_app.models import Job, LogEntry, RejectedRow
+from migrations_app.models import ConnectionCheck, Job, LogEntry, RejectedRow
 
 # Limits on the rows per statement and on the statements per run, so that other writers do not wait for long.
 ROWS_AT_ONCE = 2_000
@@ -18,6 +18,7 @@ STATEMENTS_AT_ONCE = 5
 
 def prune() -> None:
     """Delete records whose job ended too long ago. If there are many, one call deletes only a part."""
+    ConnectionCheck.forget_old()
     _prune(LogEntry, "job__ended_at__lt", settings.VECTORFERRY_KEEP_LOG_DAYS)
     _prune(RejectedRow, "job__ended_at__lt", settings.VECTORFERRY_KEEP_REJECTED_DAYS)
     _prune(Job, "ended_at__lt", settings.VECTORFERRY_KEEP_JOB_DAYS)

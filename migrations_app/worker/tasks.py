@@ -13,7 +13,7 @@ from migrations_app import services
 from migrations_app.execution import claim, lease
 from migrations_app.execution.heartbeat import drain
 from migrations_app.execution.task_runner import ACTIVE, STOPPING, ControlTask, run_under_lease
-from migrations_app.models import Job
+from migrations_app.models import ConnectionCheck, Job
 from migrations_app.models.status import Stage, Status
 from migrations_app.queue import Task, wake
 from migrations_app.stages.cleanup import cleanup, cleanup_failed
@@ -89,6 +89,13 @@ def continue_control_task(job_id: int) -> None:
             if control.task in due(job):
                 run_under_lease(job, control, is_long=True)
         schedule(job)
+
+
+def check_connection(check_id: str) -> None:
+    """Test a connection from this host, for a page that waits for the result."""
+    check = ConnectionCheck.objects.filter(pk=check_id, result__isnull=True).first()
+    if check is not None:
+        services.check_run(check=check)
 
 
 def _job(job_id: int, task: Task) -> Job | None:
