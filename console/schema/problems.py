@@ -30,7 +30,7 @@ from migrations_app.engine.preflight.scans.same_collection import refusal
 COLUMNS = {
     "target": "target",
     "as": "target",
-    **dict.fromkeys(("type", "max_length", "max_capacity", "dim", "element_type"), "type"),
+    **dict.fromkeys(("type", "max_length", "max_capacity", "dim", "element_type", "raise_limit"), "type"),
     **dict.fromkeys(("metric", "index_type", "indexes"), "index"),
 }
 SETTINGS = {

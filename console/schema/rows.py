@@ -21,7 +21,8 @@ from migrations_app.engine.planning.target_names import why_renamed
 
 DETAILS = ("default", "too_long", "misfit")  # controls that are folded away
 CONTROLS = (
-    *("include", "target", "type", "max_length", "max_capacity", "metric", "index_type"),
+    *("include", "target", "type", "max_length", "max_capacity", "raise_limit"),
+    *("metric", "index_type"),
     *("nullable", "absent", "on_null", "fill_null", "dynamic", *DETAILS),
 )
 DEFAULT_LENGTH = 24
@@ -151,6 +152,8 @@ def _length_note(row: FieldRow) -> str:
         parts.append(f"longest list in the sample: {counted(row.source.longest_items, 'item')}")
     if row.source.is_sampled and not row.source.opened_from:
         parts.append("types seen in a sample only")
+    if row.settings.raise_limit:
+        parts.append("the job raises the limit in the collection")
     note = row.choice.note.rstrip(".") if row.choice else ""
     return " · ".join([*parts, note] if note else parts)
 

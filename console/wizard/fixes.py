@@ -30,7 +30,7 @@ def buttons(place: int, fault: Fault) -> list[FixButton]:
     return [
         FixButton(fix.label, f"{place}-{number}", fix)
         for number, fix in enumerate(fault.fixes)
-        if fix.option == "select" or fault.code in (LOST, NO_ROW)
+        if fix.option == "select" or fault.code in (LOST, NO_ROW, "metric_guessed", "limit_too_small")
     ]
 
 

@@ -55,7 +55,9 @@ def provision(held: HeldJob, row: JobCollection, source: Source, target: Target)
 def _append_to(
     held: HeldJob, row: JobCollection, target: Target, current: TargetSchema, plan: CollectionPlan
 ) -> RunAgain | None:
-    if names := differences(current, compile_mapping(plan).target):
+    wanted = compile_mapping(plan).target
+    current = _raise_limits(held, target, current, wanted, plan)
+    if names := differences(current, wanted):
         raise TargetChanged(
             f"“{row.target}” has changed since the plan was checked: {', '.join(names)} differ.",
             "Start the migration again: the plan is then checked again.",
@@ -76,6 +78,27 @@ def _append_to(
     elif is_counted:
         held.log("warning", f"{row.target}: its existing rows were not counted. {state.reason}")
     return None
+
+
+def _raise_limits(
+    held: HeldJob, target: Target, current: TargetSchema, wanted: TargetSchema, plan: CollectionPlan
+) -> TargetSchema:
+    """Raise the limits of the fields for which the plan says so; return the schema of the collection then. No
+    limit is ever lowered."""
+    chosen = {field.target for field in plan.fields or () if field.raise_limit and not field.dynamic}
+    before = {field.name: field for field in current.fields if field.name in chosen and not field.is_key}
+    is_raised = False
+    for field in wanted.fields:
+        limit, old = field.spec.raisable_limit, before.get(field.name)
+        if not limit or old is None or old.spec.type is not field.spec.type:
+            continue
+        now, value = getattr(old.spec, limit), getattr(field.spec, limit)
+        if now is not None and value is not None and value > now:
+            held.stop.check()
+            target.raise_limit(current.name, field.name, limit, value)
+            held.log("info", f"{current.name}: raised “{limit}” of “{field.name}” from {now:,} to {value:,}.")
+            is_raised = True
+    return target.describe(current.name) or current if is_raised else current
 
 
 def _refuse_another_writer(row: JobCollection) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import ClassVar
 
 import pyarrow as pa
@@ -115,6 +116,14 @@ class MemoryTarget(Target):
         if schema.name in (*self.store.collections, *self.store.aliases):
             raise TargetError(f"A collection “{schema.name}” already exists.", "Choose another name.")
         self.store.collections[schema.name] = MemoryRows(schema)
+
+    def raise_limit(self, name: str, field: str, limit: str, value: int) -> None:
+        kept = self._collection(name)
+        fields = tuple(
+            replace(f, spec=replace(f.spec, **{limit: value})) if f.name == field else f
+            for f in kept.schema.fields
+        )
+        kept.schema = replace(kept.schema, fields=fields)
 
     def drop(self, name: str) -> None:
         if aliases := self.aliases(name):

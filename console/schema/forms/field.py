@@ -69,6 +69,8 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
         controls["max_length"] = _number()
     if is_fixed and choice.spec.type is MilvusType.ARRAY:
         controls["max_capacity"] = _number()
+    if is_fixed and _may_raise(row, table, capabilities):
+        controls["raise_limit"] = forms.BooleanField(widget=forms.HiddenInput)  # a button sends it
     if choice.spec.type.is_vector and is_fixed:
         controls |= index_choice(row, table, capabilities).controls()
     if choice.spec.type.is_vector and is_fixed and row.source.nullable:
@@ -91,6 +93,12 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
             )
         controls["dynamic"] = forms.BooleanField()  # a button of the row sends it
     return controls
+
+
+def _may_raise(row: FieldRow, table: MappingTable, capabilities: Capabilities) -> bool:
+    """True if the target can raise the limit of the field in the collection that rows are added to."""
+    limit = row.choice.spec.raisable_limit if row.choice else ""
+    return table.added_to is not None and not row.is_key and limit in capabilities.raisable
 
 
 def index_choice(row: FieldRow, table: MappingTable, capabilities: Capabilities) -> IndexChoice:
@@ -177,6 +185,7 @@ def _field_initial(row: FieldRow, table: MappingTable, capabilities: Capabilitie
         "fill_null": shown(settings.fill_null),
         "absent": table.plan.absent_rule(settings),
         "too_long": settings.too_long,
+        "raise_limit": "on" if settings.raise_limit else "",
         "misfit": settings.misfit or "reject",
         "dynamic": "on" if row.placement is Placement.DYNAMIC else "",
     }

@@ -109,9 +109,12 @@ def _read_type(row: FieldRow, form: FieldForm, submitted: SubmittedForm) -> Fiel
     if taken != now:
         changes = {"max_length": chosen.max_length, "max_capacity": chosen.max_capacity}
         changes |= {"default": None, "fill_null": None}
+        changes["raise_limit"] = False
     else:
         sizes = ("max_length", "max_capacity")
         changes = {s: submitted.take(form, s, whole, getattr(row.settings, s)) for s in sizes}
+        if "raise_limit" in form.fields:
+            changes["raise_limit"] = bool(form.data.get(form.add_prefix("raise_limit")))
     dim = (row.settings.dim or chosen.dim) if has_dim(chosen) else None
     changes |= {"type": str(chosen.type), "dim": dim, "encoding": taken.encoding or None}
     changes["element_type"] = str(chosen.element_type) if chosen.element_type else None

@@ -99,6 +99,8 @@ class Capabilities:
     empty_sparse: bool = True
     # A JSON field that is not nullable can hold the JSON value null. Lite treats that value as NULL.
     json_null: bool = True
+    # The limits of a field that can be raised while it holds rows. Lite answers UNIMPLEMENTED.
+    raisable: frozenset[str] = frozenset({"max_length", "max_capacity"})
 
     @property
     def configurable_vector_fields(self) -> int:
@@ -175,5 +177,6 @@ def capabilities_of(server: Server) -> Capabilities:
         filters_find_int64_limits=is_lite or server.has((2, 6, 8)),
         keeps_not_finite=is_lite or not server.has((2, 4)),
         json_null=not is_lite,
+        raisable=frozenset(limit for limit in ("max_length", "max_capacity") if f"raise_{limit}" in features),
         empty_sparse="empty_sparse" in features,
     )

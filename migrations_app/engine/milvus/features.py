@@ -55,6 +55,10 @@ SINCE: tuple[tuple[Version, Features], ...] = (
             }
         ),
     ),
+    # milvus.io/docs/v2.5.x/alter-collection-field.md. Release notes of 2.5.2: "alter the maximum length of a
+    # VARCHAR field", of 2.5.11: "modifying the maximum capacity of array fields after table creation".
+    ((2, 5, 2), frozenset({"raise_max_length"})),
+    ((2, 5, 11), frozenset({"raise_max_capacity"})),
     # milvus.io: api-reference/pymilvus/v2.6.x, DataType; docs/v2.6.x/ivf-rabitq.md, minhash-lsh.md.
     # TextEmbedding: milvus.io/docs/v2.6.x/embedding-function-overview.md.
     ((2, 6), frozenset({"INT8_VECTOR", "IVF_RABITQ", "MINHASH_LSH", "MHJACCARD", "TextEmbedding"})),

@@ -39,6 +39,8 @@ class FieldPlan(PlanModel):
     ``absent`` is the rule for rows that lack this vector; None is that of ``CollectionPlan.absent_rule``.
     ``misfit`` is the rule for type mismatches. None is the default, which completing a plan fills in as
     ``dynamic`` where that is proposed; elsewhere, rows with a mismatch are rejected.
+    ``raise_limit``: if rows are added to a collection whose limit (``max_length`` of a VARCHAR,
+    ``max_capacity`` of an ARRAY) is lower than this one, the job raises it.
     ``column``: ``source`` is the name of a column, although it looks like a document key of an opened column.
     ``encoding``: the text form of raw bytes. None is the first one that the source offers, usually hex.
     ``include`` False: the source field is left out. Completing a plan removes such an entry.
@@ -54,6 +56,7 @@ class FieldPlan(PlanModel):
     nullable: bool | None = None
     default: Any = None
     fill_null: Any = None
+    raise_limit: bool = False
     too_long: Literal["reject", "truncate"] = "reject"
     misfit: Literal["reject", "dynamic"] | None = None
     absent: AbsentRule | None = None

@@ -67,6 +67,12 @@ class TypeSpec:
     element_type: MilvusType | None = None
     max_capacity: int | None = None
 
+    @property
+    def raisable_limit(self) -> str:
+        """The limit that a Milvus can raise in a collection with rows; empty if there is none."""
+        limits = {MilvusType.VARCHAR: "max_length", MilvusType.ARRAY: "max_capacity"}
+        return limits.get(self.type, "")
+
     def __str__(self) -> str:
         if self.type is MilvusType.ARRAY:
             return f"ARRAY<{self.element_type}>"

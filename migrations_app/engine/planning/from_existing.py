@@ -9,6 +9,7 @@ from typing import Any
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.milvus.schema import to_text
 from migrations_app.engine.model.key_paths import last_part, level, source_of
+from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
 from migrations_app.engine.model.plan import AUTO, CollectionPlan, FieldPlan, FullTextPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
 from migrations_app.engine.model.target_schema import BM25, TargetField, TargetSchema
@@ -179,6 +180,7 @@ def _with_parameters(
     can_be = bool(source.opened_from) or (target.spec.type, target.spec.element_type) in kinds
     if field.type in (None, target.spec.type) and can_be:
         defaults |= _parameters(target) | {"dim": None}
+        defaults |= _raised(target) if field.raise_limit else {}
     return field.model_copy(update={n: v for n, v in defaults.items() if getattr(field, n) is None})
 
 
@@ -197,6 +199,13 @@ def _parameters(field: TargetField) -> dict[str, Any]:
         "max_length": spec.max_length,
         "max_capacity": spec.max_capacity,
     }
+
+
+def _raised(field: TargetField) -> dict[str, Any]:
+    """Return the limits of a field whose limit is to be raised: the highest that Milvus has."""
+    if field.spec.type is MilvusType.ARRAY:
+        return {"max_capacity": MAX_CAPACITY}
+    return {"max_length": MAX_LENGTH} if field.spec.type is MilvusType.VARCHAR else {}
 
 
 def _added_fields(existing: TargetSchema, mapped: Collection[str]) -> Iterator[FieldPlan]:

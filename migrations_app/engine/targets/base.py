@@ -152,6 +152,10 @@ class Target(Endpoint):
     def create(self, schema: TargetSchema) -> None: ...
 
     @abstractmethod
+    def raise_limit(self, name: str, field: str, limit: str, value: int) -> None:
+        """Raise a limit (“max_length”, “max_capacity”) of a field, if ``capabilities().raisable`` has it."""
+
+    @abstractmethod
     def drop(self, name: str) -> None:
         """Drop the collection if it exists."""
 

@@ -62,6 +62,22 @@ def test_adding_rows_maps_the_fields_to_those_of_the_collection(web: Client, tak
     ]
 
 
+def test_a_limit_of_the_collection_is_raised_with_one_click(web: Client, taken: Draft) -> None:
+    change(web, taken, title__target="name", pages__target="number")
+    press(web, taken, fixes(web, taken)["Add rows to it"])
+    change(web, taken, title__max_length="9,000")
+    (problem,) = row(web, taken, "title")["problems"]
+    offers = {fix.label: fix.value for fix in problem.fixes}
+    assert list(offers) == ["Use 512", "Raise it to 9,000 in the collection"]
+    press(web, taken, offers["Raise it to 9,000 in the collection"])
+    assert (field(taken, "title")["max_length"], field(taken, "title")["raise_limit"]) == (9_000, True)
+    shown = row(web, taken, "title")
+    assert (shown["problems"], page(web, taken).context["problem_count"]) == ([], 0)
+    assert "the job raises the limit in the collection" in shown["length_note"]
+    change(web, taken, title__max_length="512")
+    assert row(web, taken, "title")["problems"] == []
+
+
 @pytest.mark.parametrize("choice", ["Add rows to it", "Replace it…"])
 def test_the_collection_that_is_read_is_neither_replaced_nor_added_to(
     web: Client, taken: Draft, source_store: MemoryStore, target_store: MemoryDatabase, choice: str

@@ -13,7 +13,7 @@ from migrations_app.engine.model.types import MilvusType
 
 BEFORE = {(2, 3, 2): (2, 3, 1), (2, 4): (2, 3, 22), (2, 5): (2, 4, 23), (2, 6): (2, 5, 26)}
 BEFORE |= {(2, 6, 3): (2, 6, 2), (2, 6, 18): (2, 6, 17), (2, 4, 8): (2, 4, 7), (3, 0): (2, 6, 19)}
-BEFORE |= {(2, 4, 12): (2, 4, 11)}
+BEFORE |= {(2, 4, 12): (2, 4, 11), (2, 5, 2): (2, 5, 1), (2, 5, 11): (2, 5, 10)}
 
 # Each feature with the version that introduced it and the source of this fact.
 DOCUMENTED = [
@@ -38,6 +38,12 @@ DOCUMENTED = [
     ("clustering_key", (2, 4, 8), "release notes of 2.4.8: “Implemented clustering compaction”"),
     ("empty_sparse", (2, 4, 12), "milvus-io/milvus, pull request 34700; pymilvus, pull request 2673"),
     ("text_match", (2, 5), "milvus.io/docs/v2.5.x/keyword-match.md"),
+    ("raise_max_length", (2, 5, 2), "milvus.io/docs/v2.5.x/alter-collection-field.md"),
+    (
+        "raise_max_capacity",
+        (2, 5, 11),
+        "release notes of 2.5.11: “the maximum capacity of array …”",
+    ),
     ("TextEmbedding", (2, 6), "milvus.io/docs/v2.6.x/embedding-function-overview.md"),
     ("MinHash", (3, 0), "milvus.io/docs/minhash-function.md: “Compatible with Milvus 3.0.x”"),
     ("gpu_cosine", (2, 5), "pkg/util/indexparamcheck/constraints.go of 2.4: RaftMetrics; issue 36605"),
@@ -61,6 +67,8 @@ def has(server: Server, feature: str) -> bool:
     others = {
         "several_vectors": capabilities.max_vector_fields > 1,
         "json_lists": not capabilities.json_objects_only,
+        "raise_max_length": "max_length" in capabilities.raisable,
+        "raise_max_capacity": "max_capacity" in capabilities.raisable,
     }
     if feature in named or feature in others:
         return others.get(feature, True)

@@ -257,6 +257,18 @@ def test_rows_are_added_to_an_existing_collection(world, appended):
     assert row.checks[1]["message"] == "100 rows sent; the target has 100 new rows."
 
 
+def test_a_limit_is_raised_before_the_first_row_if_the_plan_says_so(world, work_off):
+    collection = fill(world, range(3))
+    title = {"source": "title", "max_length": 500, "raise_limit": True}
+    job = world.job(APPEND | {"override": True, "fields": [title]})
+    work_off()
+    assert refreshed(job).status == Status.SUCCESSFUL, job.error
+    limits = {field.name: field.spec.max_length for field in collection.schema.fields}
+    assert limits == {"id": None, "embedding": None, "title": 500}
+    (line,) = job.log.filter(message__contains="raised")
+    assert line.message == "books: raised “max_length” of “title” from 64 to 500."
+
+
 def test_rows_that_replace_existing_rows_are_found_by_their_keys(world, appended):
     row = appended(range(90, 130))
     collection = world.target.collections["books"]

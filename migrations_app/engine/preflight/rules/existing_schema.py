@@ -14,7 +14,7 @@ from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.from_existing import full_text_of
 from migrations_app.engine.planning.type_choices import key_choices
-from migrations_app.engine.preflight.rules.types import LEAVE_OUT
+from migrations_app.engine.preflight.rules.types import LEAVE_OUT, why_not_raised
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 PARAMETERS = ("max_length", "max_capacity")
@@ -167,7 +167,7 @@ def _differences(entry: FieldEntry, subject: Subject, existing: TargetField) -> 
         message, hint = f"“{existing.name}” has {dim}.", "The dimension of a vector cannot change."
         yield entry.fault("dim", "dim_differs", message, hint, LEAVE_OUT)
     else:
-        yield from _parameters(entry, existing)
+        yield from _parameters(entry, subject, existing)
         yield from _nulls(entry, existing)
 
 
@@ -202,15 +202,25 @@ def _type_fixes(entry: FieldEntry, existing: TargetField) -> tuple[Fix, ...]:
     return (*use, LEAVE_OUT) if not entry.plan.added else use
 
 
-def _parameters(entry: FieldEntry, existing: TargetField) -> Iterator[Fault]:
+def _parameters(entry: FieldEntry, subject: Subject, existing: TargetField) -> Iterator[Fault]:
     for option in PARAMETERS:
         planned, value = getattr(entry.spec, option), getattr(existing.spec, option)
         # Milvus Lite does not store the maximum length of the texts in an array.
         if existing.spec.type is MilvusType.ARRAY and option == "max_length" and value is None:
             continue
-        if planned != value:
-            message = f"“{option}” of “{existing.name}” is {value:,} in the collection, not {planned or 0:,}."
-            yield entry.fault(option, "limit_differs", message, "", Fix(f"Use {value:,}", option, str(value)))
+        if planned == value:
+            continue
+        message = f"“{option}” of “{existing.name}” is {value:,} in the collection, not {planned or 0:,}."
+        fixes = [Fix(f"Use {value:,}", option, str(value))]
+        hint, is_higher = "", (planned or 0) > value and subject.existing is not None
+        can_raise = existing.spec.raisable_limit == option in subject.capabilities.raisable
+        if is_higher and can_raise and not existing.is_key:
+            if entry.plan.raise_limit:
+                continue
+            fixes.append(Fix(f"Raise it to {planned:,} in the collection", "raise_limit", "true"))
+        elif is_higher:
+            hint = why_not_raised(entry, subject, option)
+        yield entry.fault(option, "limit_differs", message, hint, *fixes)
 
 
 def _nulls(entry: FieldEntry, existing: TargetField) -> Iterator[Fault]:

@@ -79,12 +79,14 @@ def check_guessed_metrics(subject: Subject) -> Iterator[Fault]:
             note = f"The source names no metric for “{entry.name}”"
         message = f"{note}, so the metric {index.metric} is a guess."
         others = ", ".join(name for name in offered if name != index.metric)
+        lines = tuple(f"indexes: [{{field: {index.field}, metric: {name}}}]" for name in offered)
         hint = (
             f"Choose the metric that your searches use ({index.metric}, {others}). In a plan file: "
-            f"indexes: [{{field: {index.field}, metric: {index.metric}}}]"
+            f"{lines[offered.index(index.metric)] if index.metric in offered else lines[0]}"
         )
         fixes = (_fix(name, index) for name in offered) if subject.copied is None else ()
-        yield entry.fault("metric", "metric_guessed", message, hint, *fixes, severity="warning")
+        fault = entry.fault("metric", "metric_guessed", message, hint, *fixes, severity="warning")
+        yield replace(fault, typed=lines)
 
 
 def _fix(metric: str, index: IndexPlan) -> Fix:

@@ -10,7 +10,7 @@ from migrations_app.engine.model.row_tests import RowTest
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.preflight.rules.keys import NO_PARTITION_KEY, USE_AUTO_ID
 from migrations_app.engine.preflight.rules.nulls import absent_fixes
-from migrations_app.engine.preflight.rules.types import LEAVE_OUT
+from migrations_app.engine.preflight.rules.types import LEAVE_OUT, raise_fixes
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 _TRUNCATE = Fix("Truncate longer texts", "too_long", "truncate")
@@ -26,11 +26,14 @@ def loss_fixes(test: RowTest, entry: FieldEntry, subject: Subject) -> tuple[Fix,
 def _fixes(test: RowTest, entry: FieldEntry, subject: Subject) -> Iterator[Fix]:
     is_free = subject.existing is None and subject.copied is None
     if test.code in ("too_long", "item_too_long"):
+        yield from raise_fixes(entry, subject) if test.code == "too_long" else ()
         yield from _longer(entry, is_free=is_free)
         if not subject.is_key(entry):
             yield _TRUNCATE
     elif test.code == "too_many_items" and is_free and (entry.plan.max_capacity or 0) < MAX_CAPACITY:
         yield Fix(f"Allow {MAX_CAPACITY:,}", "max_capacity", str(MAX_CAPACITY))
+    elif test.code == "too_many_items":
+        yield from raise_fixes(entry, subject)
     elif test.code in ("null", "null_key"):
         yield from _nullable(entry, subject, is_free=is_free)
     elif test.code == "null_vector":

@@ -14,6 +14,7 @@ from migrations_app.engine.planning.type_choices import key_choices
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 MIN_DIM = 2
+MOST = {"max_length": MAX_LENGTH, "max_capacity": MAX_CAPACITY}
 LEAVE_OUT = Fix("Leave it out", "include", "false")
 _NO_DIM = frozenset({MilvusType.SPARSE_FLOAT_VECTOR})
 
@@ -186,14 +187,10 @@ def check_samples(subject: Subject) -> Iterator[Fault]:
         spec, source = entry.spec, entry.source
         if spec is None or source is None:
             continue
-        # The limits of an existing collection cannot be raised.
-        is_existing = subject.existing is not None
         if _has_length(spec):
-            most = None if is_existing else MAX_LENGTH
-            yield from _too_small(entry, "max_length", spec.max_length, source.longest_bytes, most)
+            yield from _too_small(entry, subject, "max_length", spec.max_length, source.longest_bytes)
         if spec.type is MilvusType.ARRAY:
-            most = None if is_existing else MAX_CAPACITY
-            yield from _too_small(entry, "max_capacity", spec.max_capacity, source.longest_items, most)
+            yield from _too_small(entry, subject, "max_capacity", spec.max_capacity, source.longest_items)
 
 
 def check_encoding(subject: Subject) -> Iterator[Fault]:
@@ -223,21 +220,45 @@ def check_too_long(subject: Subject) -> Iterator[Fault]:
 
 
 def _too_small(
-    entry: FieldEntry, option: str, limit: int | None, seen: int | None, most: int | None
+    entry: FieldEntry, subject: Subject, option: str, limit: int | None, seen: int | None
 ) -> Iterator[Fault]:
-    """Warn if ``limit`` is less than ``seen``. ``most``: the highest possible limit; None if it is fixed."""
+    """Warn if ``limit`` is less than ``seen``."""
     if limit is None or seen is None or not 1 <= limit < seen or _declared(entry, option) == limit:
         return
     unit = {"max_length": "bytes", "max_capacity": "elements"}[option]
     is_truncated = option == "max_length" and entry.plan.too_long == "truncate"
     result = "such values are truncated" if is_truncated else "such rows are rejected"
     message = f"The longest “{entry.name}” in the sample has {seen:,} {unit}, more than {limit:,}: {result}."
-    fixes, hint = [], "The limit of the existing collection cannot be raised."
-    if most is not None:
-        hint = f"Milvus allows at most {most:,}."
-        if limit < most:
-            fixes, hint = ([Fix(f"Raise to {most:,}", option, str(most))], f"Raise it to {most:,}.")
+    fixes, most = raise_fixes(entry, subject), MOST[option]
+    hint = f"Milvus allows at most {most:,}."
+    if subject.existing is not None:
+        hint = "" if fixes else why_not_raised(entry, subject, option)
+    elif limit < most:
+        fixes, hint = (Fix(f"Raise to {most:,}", option, str(most)),), f"Raise it to {most:,}."
     yield entry.fault(option, "limit_too_small", message, hint, *fixes, severity="warning")
+
+
+def raise_fixes(entry: FieldEntry, subject: Subject) -> tuple[Fix, ...]:
+    """Return the fix that raises the limit of the field in the collection that rows are added to, if the
+    target can do that."""
+    spec = entry.spec
+    if subject.existing is None or spec is None or subject.is_key(entry):
+        return ()
+    limit = spec.raisable_limit
+    if limit not in subject.capabilities.raisable or (getattr(spec, limit) or MOST[limit]) >= MOST[limit]:
+        return ()
+    most = MOST[limit]
+    also = ((limit, str(most)),)
+    return (Fix(f"Raise it to {most:,} in the collection", "raise_limit", "true", also),)
+
+
+def why_not_raised(entry: FieldEntry, subject: Subject, option: str) -> str:
+    """Return why a limit of the collection that rows are added to cannot be raised."""
+    if subject.is_key(entry):
+        return "The limit of a key cannot be raised."
+    if entry.spec is not None and entry.spec.raisable_limit == option not in subject.capabilities.raisable:
+        return f"To raise it in the collection {subject.capabilities.missing(f'raise_{option}')}."
+    return "The limit of the existing collection cannot be raised."
 
 
 def _declared(entry: FieldEntry, option: str) -> int | None:

@@ -22,7 +22,7 @@ from migrations_app.engine.milvus import server
 from migrations_app.engine.milvus.capabilities import Capabilities, capabilities_of
 from migrations_app.engine.milvus.errors import COLLECTION_MISSING
 from migrations_app.engine.milvus.rpc import Rpc
-from migrations_app.engine.milvus.schema import create_request, from_message
+from migrations_app.engine.milvus.schema import create_request, from_message, pairs
 from migrations_app.engine.milvus.settings import MilvusSettings
 from migrations_app.engine.model.target_schema import IndexSpec, TargetSchema
 from migrations_app.engine.model.types import MilvusType
@@ -142,6 +142,15 @@ class MilvusTarget(Target):
 
     def create(self, schema: TargetSchema) -> None:
         self._rpc.call("CreateCollection", create_request(schema, self.database), f"create “{schema.name}”")
+
+    def raise_limit(self, name: str, field: str, limit: str, value: int) -> None:
+        request = m.AlterCollectionFieldRequest(
+            db_name=self.database,
+            collection_name=name,
+            field_name=field,
+            properties=pairs({limit: str(value)}),
+        )
+        self._rpc.call("AlterCollectionField", request, f"raise “{limit}” of “{name}.{field}” to {value:,}")
 
     def drop(self, name: str) -> None:
         request = m.DropCollectionRequest(db_name=self.database, collection_name=name)

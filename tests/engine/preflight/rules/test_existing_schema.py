@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from migrations_app.engine.faults import Fix
 from migrations_app.engine.mapping import compile_mapping
+from migrations_app.engine.milvus.capabilities import capabilities_of
+from migrations_app.engine.milvus.server import Server
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.target_schema import Function, TargetField, TargetSchema
@@ -205,10 +207,64 @@ def test_a_warning_says_that_auto_id_adds_existing_rows_again():
     assert "rows that are already in the collection are added again" in fault.message
 
 
-def test_no_fix_raises_a_limit_of_the_existing_collection():
-    (fault,) = faults_of(EXISTING, *SOURCE[:2], field("title", T.VARCHAR, longest_bytes=900))
-    assert (fault.code, fault.severity, fault.fixes) == ("limit_too_small", "warning", ())
-    assert fault.hint == "The limit of the existing collection cannot be raised."
+LONG = (*SOURCE[:2], field("title", T.VARCHAR, longest_bytes=900))
+RAISE = Fix("Raise it to 65,535 in the collection", "raise_limit", "true", (("max_length", "65535"),))
+
+
+def raising(existing, *fields, capabilities=EVERYTHING, **changes):
+    """Return the faults if the limits of the title are those in ``changes``."""
+    plan = {"source": "public.books", "if_exists": "append", "fields": listed(**changes)}
+    schema = described(*(fields or SOURCE))
+    done = complete(CollectionPlan.model_validate(plan), schema, capabilities, existing=existing)
+    return done, check_collection(done, schema, capabilities, existing)
+
+
+def test_a_limit_that_is_too_small_for_the_sample_can_be_raised():
+    (fault,) = faults_of(EXISTING, *LONG)
+    assert (fault.code, fault.severity, fault.fixes) == ("limit_too_small", "warning", (RAISE,))
+    done, faults = raising(EXISTING, *LONG, raise_limit=True)
+    assert (done.fields[2].max_length, faults) == (65_535, ())
+
+
+def test_a_higher_limit_is_refused_with_the_offer_to_raise_it_and_a_lower_one_without():
+    _, (fault,) = raising(EXISTING, max_length=400)
+    offer = Fix("Raise it to 400 in the collection", "raise_limit", "true")
+    assert fault.fixes == (Fix("Use 300", "max_length", "300"), offer)
+    assert raising(EXISTING, max_length=400, raise_limit=True)[1] == ()
+    _, (fault,) = raising(EXISTING, max_length=200, raise_limit=True)
+    assert fault.fixes == (Fix("Use 300", "max_length", "300"),)
+
+
+@pytest.mark.parametrize(
+    ("server", "sentence"),
+    [
+        (Server("milvus", (2, 5, 1)), "needs Milvus 2.5.2 or later; this is Milvus 2.5.1."),
+        (Server("lite", (3, 2, 2)), "needs a server (Milvus 2.5.2 or later); this is Milvus Lite."),
+    ],
+)
+def test_a_target_that_cannot_raise_limits_says_so(server, sentence):
+    _, faults = raising(EXISTING, max_length=400, raise_limit=True, capabilities=capabilities_of(server))
+    (fault,) = [fault for fault in faults if fault.code == "limit_differs"]
+    assert fault.hint == f"To raise it in the collection {sentence}"
+    assert len(fault.fixes) == 1
+
+
+def test_the_limit_of_a_key_is_never_raised():
+    key = replace(KEY, spec=TypeSpec(T.VARCHAR, max_length=99))
+    source = (field("id", T.VARCHAR, nullable=False, can_be_key=True), *SOURCE[1:])
+    plan = [{"source": "id", "max_length": 200, "raise_limit": True}, *LISTED[1:]]
+    (fault,) = faults_of(changed(key), *source, fields=plan)
+    assert (fault.code, fault.hint) == ("limit_differs", "The limit of a key cannot be raised.")
+
+
+def test_the_capacity_of_an_array_can_be_raised():
+    spec = TypeSpec(T.ARRAY, element_type=T.INT32, max_capacity=4)
+    existing = changed(TargetField("tags", spec, nullable=True))
+    tags = field("tags", TypeSpec(T.ARRAY, element_type=T.INT32), longest_items=9)
+    (fault,) = faults_of(existing, *SOURCE, tags)
+    assert [fix.label for fix in fault.fixes] == ["Raise it to 4,096 in the collection"]
+    plan = [*LISTED, {"source": "tags", "max_capacity": 9, "raise_limit": True}]
+    assert faults_of(existing, *SOURCE, tags, fields=plan) == ()
 
 
 def test_a_required_field_may_be_added_with_a_value():
