@@ -62,7 +62,9 @@ def _key(
         old = table.schema.key.columns if table.schema.key else ()
         keeps = key == AUTO and len(old) == 1 and key_choices.own_key(table.schema, capabilities) is None
         return {"key": key, "key_name": None, "key_max_length": None, "keep_source_key": keeps}
-    without_choice = plan.model_copy(update={"key_name": None, "key_max_length": None})
+    # As long as the parts of a joined key are not chosen, its name is that of Auto ID.
+    own_key = AUTO if key_choices.is_unfinished(plan) else plan.key
+    without_choice = plan.model_copy(update={"key": own_key, "key_name": None, "key_max_length": None})
     default = defaults.complete(without_choice, table.schema, capabilities, existing=table.added_to)
     name = submitted.take(form, "key_name", str, plan.key_name)
     length = submitted.take(form, "key_max_length", whole, plan.key_max_length)

@@ -111,10 +111,10 @@ def free_name(wanted: str, taken: Collection[str]) -> str:
     return name
 
 
-def new_key_name(taken: Collection[str]) -> str:
+def new_key_name(taken: Collection[str], *, is_joined: bool = False) -> str:
     """The name of a key that the source does not have: ``id``. If ``id`` is taken: ``auto_id``,
-    ``auto_id_2``, ..."""
-    return "id" if "id" not in taken else free_name("auto_id", taken)
+    ``auto_id_2``, ...; for a joined key ``key``, ``key_2``, ..."""
+    return "id" if "id" not in taken else free_name("key" if is_joined else "auto_id", taken)
 
 
 def duplicates(names: Iterable[str]) -> frozenset[str]:

@@ -266,7 +266,7 @@ def _key_name(collection: CollectionPlan, fields: Iterable[FieldPlan], rest: Set
     """Return a free name: not the name of a field, nor of a key of the dynamic field (``rest``)."""
     taken = {name for field in fields for name in (field.target, field.as_) if name} | rest
     taken |= {full_text.output for full_text in collection.full_text}
-    return new_key_name(taken)
+    return new_key_name(taken, is_joined=collection.is_joined)
 
 
 def _with_defaults(field: FieldPlan, defaults: dict[str, Any]) -> FieldPlan:

@@ -113,7 +113,7 @@ def joined(table: MappingTable, *names: str) -> MappingTable:
 def test_several_fields_are_joined_in_the_order_they_are_picked(proposed: MappingTable) -> None:
     table = joined(proposed, "created", "id")
     assert table.plan.key == ["created", "id"]
-    assert (table.plan.key_name, table.plan.key_max_length) == ("auto_id", 65_535)
+    assert (table.plan.key_name, table.plan.key_max_length) == ("key", 65_535)
     assert [(row.name, row.part) for row in table.rows(EVERYTHING) if row.part] == [("id", 2), ("created", 1)]
     assert {plan_field(table, name).target for name in ("created", "id")} == {"created", "id"}
     assert of_all([table], FACTS) == [[]]

@@ -75,6 +75,11 @@ def test_an_auto_id_key_is_named_id_unless_the_name_is_taken():
     assert new_key_name({"id", "auto_id", "auto_id_2"}) == "auto_id_3"
 
 
+def test_a_joined_key_is_not_called_auto_id():
+    assert new_key_name((), is_joined=True) == "id"
+    assert new_key_name({"id", "key"}, is_joined=True) == "key_2"
+
+
 def test_duplicates_are_the_names_that_occur_twice():
     assert duplicates(["a", "b", "a", "c", "a"]) == {"a"}
 

@@ -135,7 +135,7 @@ def test_a_key_of_several_columns_is_joined_if_the_source_says_so(unique):
     key = SourceKey(("namespace", "id"), unique, is_joined=True)
     described = replace(schema(NAMESPACE, NUMBERED, VECTOR), key=key)
     plan = default_plan(described, NEW)
-    assert (plan.key, plan.key_name, plan.key_max_length) == (["namespace", "id"], "auto_id", 65_535)
+    assert (plan.key, plan.key_name, plan.key_max_length) == (["namespace", "id"], "key", 65_535)
     assert [f.source for f in plan.fields] == ["namespace", "id", "v"]
     assert check_collection(plan, described, NEW) == ()
     assert is_declared_unique(described, plan.key_columns) is unique
@@ -235,7 +235,7 @@ def test_a_joined_key_has_a_name_and_a_length_and_its_parts_stay_fields():
     tenant = field("tenant", T.VARCHAR, can_be_key=True, longest_bytes=40, nullable=False)
     plan = completed({"key": ["tenant", "id"]}, replace(ID, longest_bytes=3), tenant, VECTOR)
     assert [f.source for f in plan.fields] == ["id", "tenant", "v"]
-    assert (plan.key_name, plan.key_max_length) == ("auto_id", 65_535)
+    assert (plan.key_name, plan.key_max_length) == ("key", 65_535)
     assert field_of(plan, "tenant").nullable
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from migrations_app.engine.faults import Fault, Fix
@@ -13,6 +14,7 @@ from migrations_app.engine.model.types import KEY_TYPES
 from migrations_app.engine.planning.type_choices import can_be_part, key_choices
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
+_NO_LETTERS = re.compile(r"[^a-z]")
 USE_AUTO_ID = Fix("Use Auto ID", "key", AUTO)
 NO_PARTITION_KEY = Fix("Use no partition key", "partition_key", "")
 
@@ -33,6 +35,8 @@ def check_key(subject: Subject) -> Iterator[Fault]:
         if source is None:
             message = f"“{subject.schema.name}” has no field “{name}” to use as the key."
             hint = "Choose another field, or use Auto ID."
+            if _NO_LETTERS.sub("", name.lower()) in ("autoid", "autoincrement"):
+                hint = "For keys that Milvus generates, use Auto ID; “key_name” is their name."
             yield subject.fault("key", "key_unknown", message, hint, USE_AUTO_ID)
         elif plan.is_joined:
             yield from _check_part(subject, source)

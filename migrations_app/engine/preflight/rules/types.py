@@ -44,6 +44,8 @@ def check_sources(subject: Subject) -> Iterator[Fault]:
 
 
 def _unknown_hint(source: str, subject: Subject) -> str:
+    if subject.plan.makes_key and source == subject.plan.key_name:
+        return "It is the key, which is not a field of the source: leave it out of “fields”."
     names = [field.name for field in subject.schema.fields]
     parts = parse_path(source) or ("",)
     if any(field.can_open and field.name == parts[0] for field in subject.schema.fields):
