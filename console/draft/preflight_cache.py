@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +85,27 @@ def check(draft: Draft, plan: Plan) -> CachedPreflight:
     state = draft.state | {CHECKED: _ADAPTER.dump_python(result, mode="json")}
     services.draft_save(draft=draft, state=state)
     return result
+
+
+def carry_over(draft: Draft, before: Plan, plan: Plan, faults: Sequence[Fault]) -> None:
+    """Keep the result of the check after a change of indexes only, which no row decides about. ``faults`` are
+    those of the indexes now."""
+    result = known(draft, before)
+    digest = _digest(draft, plan)
+    if result is None or result.plan == digest:
+        return
+    old = {f"{fault.message} {fault.hint}".strip() for fault in result.faults if is_of_index(fault)}
+    texts = result.notes or {}
+    notes = {source: tuple(note for note in texts[source] if note not in old) for source in texts}
+    kept = tuple(fault for fault in result.faults if not is_of_index(fault))
+    result = replace(result, plan=digest, faults=(*kept, *faults), notes=notes)
+    state = draft.state | {CHECKED: _ADAPTER.dump_python(result, mode="json")}
+    services.draft_save(draft=draft, state=state)
+
+
+def is_of_index(fault: Fault) -> bool:
+    """True if the fault follows from the indexes of the plan alone."""
+    return fault.option.startswith("indexes") or fault.code in ("metric_guessed", "metric_unknown")
 
 
 def _counts(plan: Plan, source: Source, ctx: ReadContext) -> dict[str, int]:

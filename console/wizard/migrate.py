@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -16,8 +16,9 @@ from console.html_anchors import anchor
 from console.schema import tables
 from console.schema.page import url as schema_url
 from console.schema.table import MappingTable
-from console.wizard import fixes, trial
+from console.wizard import fixes, indexes, trial
 from console.wizard.fixes import FixButton
+from console.wizard.indexes import IndexLine
 from console.wizard.migrate_form import OptionsForm
 from console.wizard.summary import line, summary
 from migrations_app import services
@@ -25,22 +26,25 @@ from migrations_app.engine.errors import FerryError, PlanRefused
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.preflight import check_collection
 from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS
+from migrations_app.engine.preflight.scans.endpoints import check_indexes
 from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.preflight.scans.losses import LOST
+from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Draft, Job
 
 TRY_ROWS = 1_000
 LIMITS = {"try": str(TRY_ROWS), "all": ""}  # the row limit that a button sets
-SAVING = frozenset({"save", *LIMITS})  # actions that only save the options
+SAVING = frozenset({"save", "indexes", *LIMITS})  # actions that only save the options
 CHANGES_NOTE = "rows that are written or changed in the source during the job may be missed"
 
 
 def form_of(draft: Draft, data: Any = None) -> OptionsForm:
     facts = contents.target_facts(draft)
-    indexes = {f"{i.type}, metric {i.metric}" for s in tables.of(draft) for i in s.plan.indexes or ()}
+    planned = {f"{i.type}, metric {i.metric}" for s in tables.of(draft) for i in s.plan.indexes or ()}
     needs_index = facts is None or facts.capabilities.count_needs_load
-    return OptionsForm(options_of(draft), data, indexes="; ".join(sorted(indexes)), needs_index=needs_index)
+    return OptionsForm(options_of(draft), data, indexes="; ".join(sorted(planned)), needs_index=needs_index)
 
 
 def sent(data: QueryDict) -> QueryDict:
@@ -54,6 +58,26 @@ def sent(data: QueryDict) -> QueryDict:
 def save_options(draft: Draft, form: OptionsForm) -> Draft:
     options = form.options(options_of(draft)).model_dump()
     return services.draft_save(draft=draft, plan=draft.plan | {"options": options})
+
+
+def save_indexes(draft: Draft, lines: Sequence[IndexLine]) -> Draft:
+    """Store the chosen indexes. What the last check found about the rows stays valid."""
+    before = plan_of(draft)
+    draft = indexes.save(draft, lines)
+    preflight_cache.carry_over(draft, before, plan_of(draft), tuple(_index_faults(draft)))
+    return draft
+
+
+def _index_faults(draft: Draft) -> Iterator[Fault]:
+    """Yield what the rules say about the indexes of the draft."""
+    facts, plan = contents.target_facts(draft), plan_of(draft)
+    if facts is None:
+        return
+    for place, table in enumerate(tables.of(draft)):
+        found = check_collection(table.plan, table.schema, facts.capabilities, table.added_to)
+        yield from (f.under(f"collections[{place}]") for f in found if preflight_cache.is_of_index(f))
+    source, plans = source_class(draft.kind), dict(enumerate(plan.collections))
+    yield from check_indexes(plan, source, facts.capabilities, plans)
 
 
 def start(draft: Draft, user: User) -> Job:
@@ -112,7 +136,9 @@ def dropped_text(draft: Draft, dropped: dict[str, ExistingRows]) -> str:
     )
 
 
-def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str, Any]:
+def context(
+    draft: Draft, form: OptionsForm, *, again: bool = False, lines: Sequence[IndexLine] | None = None
+) -> dict[str, Any]:
     """Return the template context. Checks the plan if it was not checked before, or if ``again``."""
     plan, error = plan_of(draft), None
     preflight = None if again else preflight_cache.known(draft, plan)
@@ -138,6 +164,8 @@ def context(draft: Draft, form: OptionsForm, *, again: bool = False) -> dict[str
         "dropped": list(dropped),
         "dropped_text": dropped_text(draft, dropped),
         "form": form,
+        "indexes": indexes.lines_of(draft) if lines is None else lines,
+        "creates_index": options.creates_index(source_class(draft.kind).indexes_by_default),
         "checks": _checks(draft, all_tables, preflight),
         "checked_at": preflight and preflight.at,
         "problems": [error] if error else _problems(draft, preflight),

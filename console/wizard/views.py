@@ -21,7 +21,7 @@ from console.draft.steps import Step
 from console.http import ConsoleRequest
 from console.jobs.worker_notice import no_worker_notice
 from console.permissions import administrator_required, is_administrator
-from console.wizard import connect, migrate, select, ticks
+from console.wizard import connect, indexes, migrate, select, ticks
 from migrations_app import plan_file, services
 from migrations_app.engine.errors import FerryError, PlanRefused
 from migrations_app.models import Draft
@@ -135,8 +135,12 @@ def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     is_sent = request.method == "POST"
     form = migrate.form_of(draft, migrate.sent(request.POST) if is_sent else None)
     action, error, is_refused = request.POST.get("action"), None, bool(form.errors)
-    if form.is_valid():
-        draft = migrate.save_options(draft, form)
+    lines = indexes.lines_of(draft, request.POST if is_sent else None)
+    are_valid = all(line.form.is_valid() for line in lines)
+    if is_sent and not are_valid:
+        is_refused = True
+    elif form.is_valid():
+        draft = migrate.save_indexes(migrate.save_options(draft, form), lines)
         if fix := request.POST.get("fix"):
             return _fix(request, draft, fix)
         if action in migrate.SAVING:
@@ -148,7 +152,8 @@ def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
                 is_refused = True  # the page shows the faults
             except FerryError as refused:
                 error, is_refused = refused, True
-    context = migrate.context(draft, form, again=action == "check")
+    shown = lines if is_sent and not are_valid else None
+    context = migrate.context(draft, form, again=action == "check", lines=shown)
     context |= {"error": error, "no_worker": no_worker_notice()}
     return step_page(request, Step.MIGRATE, draft, context, is_refused=is_refused)
 
