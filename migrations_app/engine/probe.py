@@ -80,6 +80,8 @@ def _postgresql(connection: socket.socket) -> str:
 def _http2(connection: socket.socket) -> str:
     connection.sendall(_HTTP2_PREFACE)
     said = connection.recv(512)
+    if said.startswith(b"HTTP/"):
+        return _name_of_http(said)
     return GRPC if len(said) >= 9 and said[3] == _HTTP2_SETTINGS and not said[:1].isalpha() else ""
 
 
@@ -88,8 +90,10 @@ def _http(connection: socket.socket) -> str:
     said = connection.recv(2048)
     if said.startswith(_REDIS):
         return "a Redis server"
-    if not said.startswith(b"HTTP/"):
-        return ""
+    return _name_of_http(said) if said.startswith(b"HTTP/") else ""
+
+
+def _name_of_http(said: bytes) -> str:
     if b"MongoDB" in said:
         return "a MongoDB server"
     return HTTPS if b"HTTPS" in said or b"TLS" in said else "an HTTP server"

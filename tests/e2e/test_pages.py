@@ -8,13 +8,14 @@ import pytest
 from django.urls import get_resolver, reverse
 from playwright.sync_api import expect
 
-from migrations_app.models import Connection, Draft, Job
+from migrations_app.models import Connection, ConnectionCheck, Draft, Job
 from tests.e2e.person import Person
 
 pytestmark = pytest.mark.engine
 
 # URLs that are not pages: fragments, downloads, URLs for POST only, and the health check.
 NOT_PAGES = {
+    "connection_check_new",
     "connection_test",
     "healthz",
     "job_edit",
@@ -61,6 +62,14 @@ def arguments(ada: Person, administrator, library, vault) -> dict[str, list[obje
         f"connection_{action}": [Connection.objects.get(name=vault).pk] for action in ("edit", "delete")
     }
     kinds = {"connection_new": ["postgresql"], "wizard_new": ["postgresql"], "help_page": ["plan-file"]}
+    check = ConnectionCheck.objects.create(
+        kind="postgresql",
+        is_target=False,
+        created_by=administrator,
+        host="worker-1",
+        result={"error": {"message": "Nothing listens there.", "hint": "Check it.", "code": "x" * 40}},
+    )
+    connection["connection_check"] = [check.pk]
     return steps | pages | connection | kinds | {"account_edit": [administrator.pk]}
 
 

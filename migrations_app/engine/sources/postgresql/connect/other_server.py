@@ -12,7 +12,7 @@ from migrations_app.engine.sources.postgresql.connect.connect_errors import not_
 from migrations_app.engine.sources.postgresql.connect.conninfo import PostgresAddress
 
 # PostgreSQL answers sooner, unless it is far away or overloaded.
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 0.6
 # Errors that another kind of server may cause.
 UNCLEAR = frozenset(
     {"not_postgresql", "connection_closed", "connect_timeout", "tls_failed", "connection_failed"}
