@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -23,7 +23,7 @@ NEW = "new"
 @dataclass
 class ConnectPage:
     """The state of the page. ``tested`` is set after a successful test; ``error`` belongs to no field of the
-    form."""
+    form. ``worker_hosts``: after a failed test, the hosts of workers if they are others than this one."""
 
     kind: str
     form: ConnectionForm
@@ -31,6 +31,7 @@ class ConnectPage:
     saved: list[Connection]
     tested: ServerInfo | None = None
     error: FerryError | None = None
+    worker_hosts: list[str] = field(default_factory=list)
 
     @property
     def is_refused(self) -> bool:
@@ -47,6 +48,7 @@ class ConnectPage:
             "form": self.form,
             "server": self.tested and server_panel(self.tested, self.notices()),
             "error": self.error,
+            "worker_hosts": self.worker_hosts,
         }
 
 
@@ -77,6 +79,7 @@ def test(page: ConnectPage) -> Connection | None:
             page.form.refuse(error)
         else:
             page.error = error
+        page.worker_hosts = services.other_worker_hosts()
     return None
 
 

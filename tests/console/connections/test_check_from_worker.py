@@ -109,3 +109,11 @@ def test_only_the_administrator_who_asked_sees_the_result(
     other = Client()
     other.force_login(User.objects.create_user("eve", is_staff=True))
     assert other.get(url).status_code == 404
+
+
+def test_a_new_migration_says_where_the_connection_can_be_tested(
+    web: Client, source_store: MemoryStore, worker_elsewhere: Worker
+) -> None:
+    form = {"name": "shelf", "connection": "new", "store": "nowhere", "password": SECRET, "action": "test"}
+    page = shown(web.post(reverse("wizard_new", args=["memory"]), form))
+    assert "Jobs run on worker-1" in page
