@@ -69,16 +69,20 @@ def scan_all_rows(
         counts = _judged(mapping, source, subject, ctx, budget) if mapping else None
         return AllRows(measured, Losses(subject, counts, _looked(counts, ()) if mapping else ""))
     tests = row_tests(mapping)
-    if left := budget.left():
-        with suppress(TimeIsUp), time_limit(ctx, left) as limited:
-            measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
+    reason = f"that takes more than {budget.seconds:g} seconds."
+    try:
+        if left := budget.left():
+            with time_limit(ctx, left) as limited:
+                measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
             looked = _looked(measured.row_counts, tests)
             return AllRows(measured, Losses(subject, measured.row_counts, looked))
-    ctx.stop.check()
-    looked = (
-        f"Not all rows were checked for {_WHAT}: that takes more than {budget.seconds:g} seconds. "
-        f"{_sampled(subject)}"
-    )
+    except TimeIsUp:
+        ctx.stop.check()
+    except SourceError as error:
+        if error.retryable:
+            raise
+        reason = error.message
+    looked = f"Not all rows were checked for {_WHAT}: {reason} {_sampled(subject)}"
     measured = _measured(source, subject, wanted, ctx) if budget.counts_nulls else Measures()
     return AllRows(measured, Losses(subject, None, looked))
 
