@@ -24,6 +24,7 @@ from console.schema.preview import preview
 from console.schema.problems import Problem
 from console.schema.row_counts import rows_of
 from console.schema.rows import row_context
+from console.schema.shown_parts import mark
 from console.schema.table import MappingTable, Placement
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError
@@ -59,7 +60,7 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
     all_problems[index] = problems.with_losses(all_problems[index], table, _losses(draft, table))
     shown, preview_error = _preview(table, facts.capabilities, bool(errors[index]))
     first = next(((n, p[0]) for n, p in enumerate(errors) if p), None)
-    return {
+    whole = {
         "tabs": [
             {
                 "title": _title(draft, s),
@@ -76,6 +77,7 @@ def context(draft: Draft, index: int) -> dict[str, Any]:
         "problem_text": _problem_text(draft, all_tables, errors),
         "first_problem_url": f"{url(draft, first[0])}#{first[1].anchor or 'schema'}" if first else "",
     }
+    return mark(whole)
 
 
 def url(draft: Draft, index: int = 0) -> str:

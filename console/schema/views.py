@@ -16,7 +16,7 @@ from console.draft.steps import Step
 from console.html_anchors import anchor
 from console.http import ConsoleRequest, is_own_page
 from console.schema import page as schema_page
-from console.schema import problems, tables
+from console.schema import problems, shown_parts, tables
 from console.schema.parse.table import read
 from console.schema.table import TYPED_LENGTH, InvalidInput, MappingTable
 from migrations_app.engine.errors import FerryError
@@ -44,16 +44,26 @@ def _schema_sent(request: ConsoleRequest, draft: Draft, index: int) -> HttpRespo
     changed = _with_source_options(request, draft, table, changed)
     draft = tables.store(draft, _with_existing(request, draft, table, changed))
     if request.htmx and action == "check":
-        context = schema_page.context(draft, index)
-        types, kept = changed.index_types, table.index_types
-        context["other_params"] = {place for place in types if types[place] != kept.get(place, types[place])}
-        return render(request, "schema/page.html#live", context | {"back_url": back_url(Step.SCHEMA, draft)})
+        return _checked(request, draft, index)
     if action == "names":
         draft = tables.fix_names(draft)
     place = _changed_fields(request, draft, index)
     return redirect(
         f"{schema_page.url(draft, index)}#{place}" if place else _schema_next(request, draft, index)
     )
+
+
+def _checked(request: ConsoleRequest, draft: Draft, index: int) -> HttpResponse:
+    """Return the parts of the page that have changed; the whole page if it has other parts now, or if there
+    is something to tell."""
+    context = schema_page.context(draft, index)
+    parts = shown_parts.changed(context, request.POST.getlist("shown"))
+    if parts is None or len(messages.get_messages(request)):
+        answer = step_page(request, Step.SCHEMA, draft, context)
+        answer["HX-Retarget"], answer["HX-Reswap"] = "body", "innerHTML show:none"
+        return answer
+    context |= parts | {"back_url": back_url(Step.SCHEMA, draft)}
+    return render(request, "schema/_changes.html", context)
 
 
 def _with_source_options(

@@ -169,6 +169,7 @@
     placeOfFix = "";
     all("[data-copy]").forEach((button) => { button.hidden = !navigator.clipboard; });
     all("[data-filter], [data-sort], [data-group-of]").forEach((control) => { control.hidden = false; });
+    all("[data-filter]").filter((input) => input.value).forEach(filterRows);
   };
 
   document.addEventListener("click", (event) => {
@@ -304,6 +305,21 @@
     const log = find("[data-pin]");
     if (log) log.dataset.pin = log.scrollTop + log.clientHeight >= log.scrollHeight - 8 ? "end" : "";
   });
+  // A part that is replaced while the user types in it keeps the typed text; it is checked when the field is left.
+  let typing = null;
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const field = document.activeElement;
+    const isTyped = field?.matches("input:not([type=checkbox]), textarea") && event.detail.target.contains(field);
+    if (isTyped) typing = { id: field.id, value: field.value };
+  });
+  const keepTyping = () => {
+    const field = typing && document.getElementById(typing.id);
+    if (field && field.value !== typing.value) {
+      field.value = typing.value;
+      field.addEventListener("blur", () => field.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
+    }
+    typing = null;
+  };
   let path = location.pathname;
   document.addEventListener("htmx:pushedIntoHistory", () => {
     if (location.pathname !== path) window.scrollTo(0, 0);
@@ -325,6 +341,7 @@
   };
   document.addEventListener("htmx:afterSettle", (event) => {
     opened.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    keepTyping();
     markPreserved();
     if (event.detail.target === document.body && find("form[data-guard]")) showOutcome();
     if (event.detail.target.id === "dialog") event.detail.target.showModal();

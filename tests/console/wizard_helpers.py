@@ -37,13 +37,15 @@ def select(
 
 def form_of(web: Client, draft: Draft, index: int = 0) -> dict[str, Any]:
     """The form data that a browser sends if the mapping table is left unchanged."""
-    collection = web.get(url("schema", draft, index)).context["collection"]
+    context = web.get(url("schema", draft, index)).context
+    collection = context["collection"]
     fields = [collection["form"][name] for name in collection["form"].fields]
     fields += list(collection["source_options"]["form"]) if collection["source_options"] else []
     for row in collection["fields"]:
         if not row["left_out_reason"]:
             fields += [row[name] for name in CONTROLS if row[name] is not None] + row["params"]
-    sent: dict[str, Any] = {}
+    shown = [*context["shown"].values(), *(row["shown"] for row in collection["fields"])]
+    sent: dict[str, Any] = {"shown": shown}
     for field in fields:
         value = field.value()
         if field.widget_type == "checkbox":

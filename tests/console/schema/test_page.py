@@ -1,5 +1,6 @@
 """Configure Schema page: the mapping table as an administrator sees and sends it."""
 
+import gzip
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.urls import reverse
 from console.draft.snapshot import schema_from_json
 from console.html_anchors import anchor
 from migrations_app.models import Connection, Draft
+from tests.console.conftest import BOOK_SPECS, books
 from tests.console.wizard_helpers import (
     HTMX,
     OLD_MILVUS,
@@ -23,7 +25,7 @@ from tests.console.wizard_helpers import (
     select,
     url,
 )
-from tests.kit import MemoryDatabase, MemoryRows, MemoryStore
+from tests.kit import MemoryDatabase, MemoryRows, MemoryStore, memory_collection
 
 
 def test_the_proposal_is_shown_and_its_only_problem_is_a_reserved_name(web: Client, selected: Draft) -> None:
@@ -265,9 +267,42 @@ def test_a_change_is_checked_at_once_and_only_its_parts_are_sent_back(web: Clien
     sent = form_of(web, selected) | {control("like__target"): "liked", "action": "check"}
     text = web.post(url("schema", selected), sent, headers=HTMX).content.decode()
     assert "<html" not in text
-    assert f'id="{anchor("like")}-target"' in text
+    assert f'<tr id="{anchor("like")}"' in text
+    assert f'<tr id="{anchor("title")}"' not in text
     assert "reserved" not in text
+    assert 'id="source-options"' not in text  # the page has no such part
     assert field(selected, "like")["target"] == "liked"
+
+
+def test_a_page_without_the_parts_that_there_are_now_is_sent_whole(web: Client, selected: Draft) -> None:
+    sent = form_of(web, selected) | {"shown": ["structure:other"], "action": "check"}
+    answer = web.post(url("schema", selected), sent, headers=HTMX)
+    assert "<html" in answer.content.decode()
+    assert (answer["HX-Retarget"], answer["HX-Reswap"]) == ("body", "innerHTML show:none")
+
+
+def test_an_edit_of_60_columns_costs_few_queries_and_a_few_kilobytes(
+    web: Client,
+    connected: Draft,
+    target: Connection,
+    source_store: MemoryStore,
+    django_assert_num_queries: Any,
+) -> None:
+    rows, specs = books(), dict(BOOK_SPECS)
+    for number in range(54):
+        rows = rows.append_column(f"c{number}", rows.column("pages"))
+        specs[f"c{number}"] = specs["pages"]
+    source_store.collections["wide"] = memory_collection(rows, specs, key="id")
+    select(web, connected, target, "wide")
+    change(web, connected, like__target="liked")
+    sent = form_of(web, connected) | {"action": "check"}
+    sent.pop(f"{anchor('c7')}-nullable")
+    with django_assert_num_queries(4):  # session, user, draft, and the draft is saved
+        answer = web.post(url("schema", connected), sent, headers=HTMX)
+    text = answer.content.decode()
+    assert text.count("<tr id=") == 1
+    assert f'<tr id="{anchor("c7")}"' in text
+    assert len(gzip.compress(answer.content)) < 3_000
 
 
 def test_the_preview_shows_rows_as_they_will_arrive(web: Client, selected: Draft) -> None:
