@@ -138,7 +138,7 @@ def wizard_migrate(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     lines = indexes.lines_of(draft, request.POST if is_sent else None)
     are_valid = all(line.form.is_valid() for line in lines)
     if is_sent and not are_valid:
-        is_refused = True
+        is_refused = not request.htmx or action != "indexes"  # htmx swaps the card with its errors
     elif form.is_valid():
         draft = migrate.save_indexes(migrate.save_options(draft, form), lines)
         if fix := request.POST.get("fix"):
