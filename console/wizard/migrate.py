@@ -42,9 +42,8 @@ CHANGES_NOTE = "rows that are written or changed in the source during the job ma
 
 def form_of(draft: Draft, data: Any = None) -> OptionsForm:
     facts = contents.target_facts(draft)
-    planned = {f"{i.type}, metric {i.metric}" for s in tables.of(draft) for i in s.plan.indexes or ()}
     needs_index = facts is None or facts.capabilities.count_needs_load
-    return OptionsForm(options_of(draft), data, indexes="; ".join(sorted(planned)), needs_index=needs_index)
+    return OptionsForm(options_of(draft), data, needs_index=needs_index)
 
 
 def sent(data: QueryDict) -> QueryDict:

@@ -61,14 +61,10 @@ class OptionsForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
 
-    def __init__(
-        self, options: Options, data: Any = None, *, indexes: str = "", needs_index: bool = True
-    ) -> None:
+    def __init__(self, options: Options, data: Any = None, *, needs_index: bool = True) -> None:
         share = round(100 * options.max_skipped)
         super().__init__(data, initial=options.model_dump() | {"max_skipped": share})
         self.needs_index = needs_index
-        if indexes:
-            self.fields["create_index"].help_text = f"{indexes}."
         if not needs_index:
             self.fields["load"].help_text = ""
         for field in self.fields.values():
