@@ -50,7 +50,7 @@ def check_counts(subject: Subject) -> Iterator[Fault]:
 def _offered_vector(subject: Subject) -> FieldEntry | None:
     """Return a field of another type that the source can also deliver as FLOAT_VECTOR; None if there is
     none."""
-    for entry in subject.fixed():
+    for entry in subject.entries():
         choices = entry.source.choices if entry.source and not subject.is_key(entry) else ()
         if any(choice.spec.type is MilvusType.FLOAT_VECTOR for choice in choices):
             return entry
