@@ -36,18 +36,6 @@ class MilvusAddress:
         return f"{'https' if self.tls else 'http'}://{self.authority}"
 
 
-def grpc_target(addresses: tuple[str, ...], port: int) -> str:
-    """Return the target of a gRPC channel to IP addresses, so that gRPC resolves no name.
-
-    A target has one family (https://github.com/grpc/grpc/blob/master/doc/naming.md). If the addresses have
-    both, IPv4 addresses are written as mapped IPv6 addresses; gRPC connects to them by IPv4.
-    """
-    if not any(":" in address for address in addresses):
-        return "ipv4:" + ",".join(f"{address}:{port}" for address in addresses)
-    mapped = (address if ":" in address else f"::ffff:{address}" for address in addresses)
-    return "ipv6:" + ",".join(f"[{address.replace('%', '%25')}]:{port}" for address in mapped)
-
-
 def is_zilliz_host(host: str) -> bool:
     """True if ``host`` belongs to Zilliz Cloud."""
     return any(host == domain or host.endswith("." + domain) for domain in ZILLIZ_DOMAINS)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
+from migrations_app.engine import protobuf as pb
 from migrations_app.engine.errors import RowsRefused
-from migrations_app.engine.milvus import protobuf as pb
 from migrations_app.engine.milvus.schema import NUMBERS
 from migrations_app.engine.model.target_schema import META, TargetField, TargetSchema
 from migrations_app.engine.model.types import TEXT_TYPES, MilvusType, TypeSpec

@@ -6,7 +6,7 @@ from google.protobuf.internal.encoder import _VarintBytes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from migrations_app.engine.milvus import protobuf as pb
+from migrations_app.engine import protobuf as pb
 
 without_deadline = settings(deadline=None)
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -32,8 +32,8 @@ def varint(value: int) -> bytes:
 
 
 def tag(number: int, wire_type: int) -> int:
-    """Return the tag that precedes a field's value. For field numbers up to 15, it fits one byte. Milvus uses
-    no higher numbers."""
+    """Return the tag that precedes a field's value. For field numbers up to 15, it fits one byte; no higher
+    numbers are encoded."""
     return number << 3 | wire_type
 
 
