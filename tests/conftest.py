@@ -25,10 +25,11 @@ pytest_plugins = [
     "tests.engines.milvus_standalone",
     "tests.engines.postgres",
     "tests.engines.postgres_contrib",
+    "tests.engines.qdrant",
 ]
 
 MARKERS = {
-    "engine": {"postgres_server", "milvus_lite_uri", "milvus_235_uri", "milvus_uri"},
+    "engine": {"postgres_server", "milvus_lite_uri", "milvus_235_uri", "milvus_uri", "qdrant_process"},
     "browser": {"browser"},
 }
 

@@ -1,0 +1,56 @@
+"""Releases of Qdrant, as far as they differ for a client that reads.
+
+The engine is that of the newest release. What an older one did differently is taken from its sources: the
+server refuses what that release did not know, and fills in the fields that it filled in.
+"""
+
+from dataclasses import dataclass
+
+NEWEST = "1.19.0"
+
+
+@dataclass(frozen=True)
+class Release:
+    version: str = NEWEST
+
+    def is_since(self, minor: int) -> bool:
+        return tuple(int(part) for part in self.version.split(".")[:2]) >= (1, minor)
+
+    @property
+    def has_exists(self) -> bool:
+        return self.is_since(8)
+
+    @property
+    def has_query(self) -> bool:
+        return self.is_since(10)
+
+    @property
+    def has_random_sample(self) -> bool:
+        return self.is_since(11)
+
+    @property
+    def has_vector_filter(self) -> bool:
+        return self.is_since(13)
+
+    @property
+    def drops_unknown_conditions(self) -> bool:
+        """gRPC ignores conditions of a kind that the release does not know; before, it refused them."""
+        return self.is_since(13)
+
+    @property
+    def has_strict_mode(self) -> bool:
+        return self.is_since(13)
+
+    @property
+    def has_typed_vectors(self) -> bool:
+        """gRPC answers with ``dense``, ``sparse`` and ``multi_dense``; before, with ``data`` and
+        ``indices``."""
+        return self.is_since(17)
+
+    @property
+    def lists_shard_keys(self) -> bool:
+        return self.is_since(17)
+
+    @property
+    def has_slices(self) -> bool:
+        return self.is_since(19)
