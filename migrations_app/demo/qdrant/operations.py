@@ -9,13 +9,13 @@ from typing import Any
 
 import qdrant_edge as edge
 
-from migrations_app.demo.qdrant import points
 from migrations_app.demo.qdrant.access import Access
-from migrations_app.demo.qdrant.collection import Found
-from migrations_app.demo.qdrant.filters import to_filter
+from migrations_app.demo.qdrant.engine import points
+from migrations_app.demo.qdrant.engine.collection import Found
+from migrations_app.demo.qdrant.engine.filters import to_filter
+from migrations_app.demo.qdrant.engine.store import Store
 from migrations_app.demo.qdrant.refusals import Kind, Refusal, bad_format, bad_request
 from migrations_app.demo.qdrant.releases import Release
-from migrations_app.demo.qdrant.store import Store
 
 Json = Any
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from migrations_app.demo.processes import LOOPBACK
 from migrations_app.demo.qdrant.access import Access, Keys
+from migrations_app.demo.qdrant.engine.store import Store
 from migrations_app.demo.qdrant.operations import Operations, need
 from migrations_app.demo.qdrant.releases import Release
-from migrations_app.demo.qdrant.store import Store
 
 
 class Call(NamedTuple):
@@ -88,8 +88,8 @@ class Answers:
 
 class Server:
     def __init__(self, folder: Path, options: Options, interference: Interference | None = None) -> None:
-        from migrations_app.demo.qdrant.grpc_port import GrpcPort
-        from migrations_app.demo.qdrant.rest_port import RestPort
+        from migrations_app.demo.qdrant.wire.grpc_port import GrpcPort
+        from migrations_app.demo.qdrant.wire.rest_port import RestPort
 
         self.options = options
         self.release = Release(options.version)

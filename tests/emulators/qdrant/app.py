@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -106,7 +107,9 @@ class QdrantEmulator:
             "https": self.has_tls,
             "check_compatibility": False,
         }
-        client = QdrantClient(**(options | given))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Api key is used with an insecure connection")
+            client = QdrantClient(**(options | given))
         try:
             yield client
         finally:

@@ -20,7 +20,7 @@ MOST_CALLS = 10_000
 class Fault:
     """What happens to the next ``times`` calls of ``operation``, after ``after`` of them went well.
 
-    ``operation`` has the name that ``migrations_app/demo/qdrant/rest_port.py`` gives it, or is ``*``.
+    ``operation`` has the name that ``migrations_app/demo/qdrant/wire/rest_port.py`` gives it, or is ``*``.
     ``protocol`` is ``rest``, ``grpc`` or empty: both. The other fields depend on ``kind``: the functions
     below fill them in.
     """

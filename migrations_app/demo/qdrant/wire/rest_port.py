@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from migrations_app.demo.processes import LOOPBACK
-from migrations_app.demo.qdrant import points
-from migrations_app.demo.qdrant.collection import Found
+from migrations_app.demo.qdrant.engine import points
+from migrations_app.demo.qdrant.engine.collection import Found
 from migrations_app.demo.qdrant.refusals import Kind, Refusal, bad_format
 
 if TYPE_CHECKING:

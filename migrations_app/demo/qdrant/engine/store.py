@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from migrations_app.demo.qdrant.collection import Collection
+from migrations_app.demo.qdrant.engine.collection import Collection
 from migrations_app.demo.qdrant.refusals import Kind, Refusal, bad_input, invalid, not_found
 
 Json = Any

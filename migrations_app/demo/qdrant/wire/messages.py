@@ -11,8 +11,8 @@ from qdrant_client import models
 from qdrant_client.conversions.conversion import GrpcToRest, RestToGrpc
 from qdrant_client.grpc import collections_pb2, json_with_int_pb2, points_pb2, qdrant_common_pb2
 
-from migrations_app.demo.qdrant import points
-from migrations_app.demo.qdrant.collection import Found
+from migrations_app.demo.qdrant.engine import points
+from migrations_app.demo.qdrant.engine.collection import Found
 from migrations_app.demo.qdrant.refusals import bad_format
 from migrations_app.demo.qdrant.releases import Release
 

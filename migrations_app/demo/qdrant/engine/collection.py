@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import qdrant_edge as edge
 
-from migrations_app.demo.qdrant import points, settings
-from migrations_app.demo.qdrant.filters import keys_of, to_filter
-from migrations_app.demo.qdrant.refusals import Refusal, bad_input, bad_request, invalid, strict
+from migrations_app.demo.qdrant.engine import points, selectors, settings, strict_mode
+from migrations_app.demo.qdrant.engine.filters import to_filter
+from migrations_app.demo.qdrant.refusals import Refusal, bad_input, bad_request, invalid
 from migrations_app.demo.qdrant.releases import Release
 
 Json = Any
@@ -128,7 +128,7 @@ class Collection:
         """The shards that a request reads: all, or those of its shard keys."""
         if asked is None:
             return list(self.shards.items())
-        for key in (wanted := _keys(asked)):
+        for key in (wanted := selectors.shard_keys(asked)):
             if key not in self.shards or not self.is_custom:
                 raise bad_request(f"Shard key {key} not found")
         return [(key, self.shards[key]) for key in wanted]
@@ -136,7 +136,7 @@ class Collection:
     def written_shards(self, asked: Json) -> list[edge.EdgeShard]:
         if asked is None and self.is_custom:
             raise bad_input("Shard key not specified")
-        for key in (wanted := [None] if asked is None else _keys(asked)):
+        for key in (wanted := [None] if asked is None else selectors.shard_keys(asked)):
             if key not in self.shards:
                 raise bad_input(f"Shard key {key} not found")
         return [self.shards[key] for key in wanted]
@@ -150,12 +150,7 @@ class Collection:
             self.revision = next(REVISIONS)
 
     def upsert(self, given: list[edge.Point], shard_key: Json = None) -> None:
-        limit = self.strict_mode("upsert_max_batchsize")
-        if limit is not None and len(given) > limit:
-            raise strict(
-                f'Limit exceeded {len(given)} > {limit} for "upsert limit"',
-                f'Reduce the "upsert limit" parameter to or below {limit}.',
-            )
+        strict_mode.check_upsert(self.config, len(given))
         self.update(edge.UpdateOperation.upsert_points(given), shard_key)
 
     def create_index(self, name: str, schema: Json) -> None:
@@ -185,15 +180,15 @@ class Collection:
         limit = DEFAULT_SCROLL if asked.get("limit") is None else asked["limit"]
         if limit < 1:
             raise invalid("limit", f"value {limit} invalid, must be 1 or larger")
-        self._check_strict(limit, asked.get("filter"))
+        strict_mode.check_read(self.config, limit, asked.get("filter"), self.indexes)
         sort = asked.get("order_by")
         request = edge.ScrollRequest(
             offset=None if asked.get("offset") is None else points.to_id(asked["offset"]),
             limit=limit + 1,
             filter=to_filter(asked.get("filter"), release),
-            with_payload=_payload_selector(asked.get("with_payload"), otherwise=True),
-            with_vector=_vector_selector(asked),
-            order_by=None if sort is None else _order_by(sort),
+            with_payload=selectors.payload(asked, otherwise=True),
+            with_vector=selectors.vectors(asked),
+            order_by=None if sort is None else selectors.order_by(sort),
         )
         with engine_refusals():
             shards = self.read_shards(asked.get("shard_key"))
@@ -210,7 +205,7 @@ class Collection:
 
     def count(self, condition: Json, shard_key: Json, release: Release, *, is_exact: bool) -> int:
         """The counts of all shards together: a record that two shards have counts twice."""
-        self._check_strict(None, condition)
+        strict_mode.check_read(self.config, None, condition, self.indexes)
         request = edge.CountRequest(exact=is_exact, filter=to_filter(condition, release))
         with engine_refusals():
             return sum(shard.count(request) for _, shard in self.read_shards(shard_key))
@@ -220,8 +215,8 @@ class Collection:
         found: dict[points.Id, Found] = {}
         with engine_refusals():
             for key, shard in self.read_shards(asked.get("shard_key")):
-                selected = _payload_selector(asked.get("with_payload"), otherwise=True)
-                for record in shard.retrieve(ids, selected, _vector_selector(asked)):
+                selected = selectors.payload(asked, otherwise=True)
+                for record in shard.retrieve(ids, selected, selectors.vectors(asked)):
                     found.setdefault(record.id, Found(record, key if self.is_custom else None))
         return [found[each] for each in dict.fromkeys(ids) if each in found]
 
@@ -229,14 +224,14 @@ class Collection:
         limit = DEFAULT_QUERY if asked.get("limit") is None else asked["limit"]
         if limit < 1:
             raise invalid("limit", f"value {limit} invalid, must be 1 or larger")
-        self._check_strict(limit, asked.get("filter"))
+        strict_mode.check_read(self.config, limit, asked.get("filter"), self.indexes)
         request = edge.QueryRequest(
             limit=limit,
             offset=asked.get("offset") or 0,
             query=self._scoring(asked, release),
             filter=to_filter(asked.get("filter"), release),
-            with_vector=_vector_selector(asked),
-            with_payload=_payload_selector(asked.get("with_payload"), otherwise=False),
+            with_vector=selectors.vectors(asked),
+            with_payload=selectors.payload(asked, otherwise=False),
         )
         with engine_refusals():
             found = [
@@ -257,37 +252,13 @@ class Collection:
         if isinstance(query, dict) and "sample" in query and release.has_random_sample:
             return edge.Sample.Random
         if isinstance(query, dict) and "order_by" in query:
-            return _order_by(query["order_by"])
+            return selectors.order_by(query["order_by"])
         nearest = query.get("nearest", query) if isinstance(query, dict) else query
         if isinstance(nearest, list) or (isinstance(nearest, dict) and "indices" in nearest):
             return edge.Query.Nearest(points.to_vector(nearest), using=asked.get("using"))
         raise bad_request(
             "only the queries nearest (a vector), order_by and sample are offered by this server"
         )
-
-    # Strict mode
-
-    def strict_mode(self, name: str) -> Any:
-        mode = self.config.get("strict_mode_config") or {}
-        return mode.get(name) if mode.get("enabled") else None
-
-    def _check_strict(self, limit: int | None, condition: Json) -> None:
-        highest = self.strict_mode("max_query_limit")
-        if limit is not None and highest is not None and limit > highest:
-            raise strict(
-                f'Limit exceeded {limit} > {highest} for "limit"',
-                f'Reduce the "limit" parameter to or below {highest}.',
-            )
-        if not condition:
-            return
-        if self.strict_mode("unindexed_filtering_retrieve") is False:
-            for key in keys_of(condition):
-                if key not in self.indexes:
-                    raise strict(
-                        f'Index required but not found for "{key}" of one of the following types: '
-                        f"[{', '.join(sorted(settings.INDEX_PARAMS))}]",
-                        "Create an index for this key or use a different filter.",
-                    )
 
     # Information
 
@@ -332,40 +303,9 @@ def _index_info(schema: Json, count: int) -> Json:
     return {"data_type": schema["type"], "params": schema, "points": count}
 
 
-def _keys(asked: Json) -> list[ShardKey]:
-    if isinstance(asked, dict):
-        asked = asked["target"]
-    return list(asked) if isinstance(asked, list) else [asked]
-
-
 def _one_for_each_id(pages: list[list[Found]]) -> list[Found]:
     merged: list[Found] = []
     for found in heapq.merge(*pages, key=lambda each: points.order(each.record.id)):
         if not merged or merged[-1].record.id != found.record.id:
             merged.append(found)
     return merged
-
-
-def _order_by(json: Json) -> edge.OrderBy:
-    if isinstance(json, str):
-        return edge.OrderBy(json)
-    direction = {"asc": edge.Direction.Asc, "desc": edge.Direction.Desc}.get(json.get("direction"))
-    return edge.OrderBy(json["key"], direction, json.get("start_from"))
-
-
-def _vector_selector(asked: Json) -> Any:
-    selector = asked.get("with_vector", asked.get("with_vectors"))
-    return False if selector is None else selector
-
-
-def _payload_selector(json: Json, *, otherwise: bool) -> Any:
-    if json is None:
-        return otherwise
-    if isinstance(json, dict):
-        include = json.get("include")
-        return (
-            edge.PayloadSelector.Exclude(json["exclude"])
-            if include is None
-            else edge.PayloadSelector.Include(include)
-        )
-    return json

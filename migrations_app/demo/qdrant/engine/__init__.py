@@ -1,0 +1,1 @@
+"""Collections on Qdrant's own engine."""

@@ -1,0 +1,1 @@
+"""The two interfaces of the server: REST and gRPC."""
