@@ -1,7 +1,7 @@
-"""Embedded engines: a PostgreSQL 18 with pgvector and a Milvus Lite server, both installed from wheels.
+"""Embedded engines: a PostgreSQL 18 with pgvector, a Milvus Lite and a Qdrant server, installed from wheels.
 
 Each has its own folder, listens only on the loopback address, can be started again with its data, and
-continues when the process that started it ends. The tests use the same two engines.
+continues when the process that started it ends. The tests use the same engines.
 """
 
 import os
@@ -171,6 +171,61 @@ class EmbeddedMilvus:
             str(port),
         ]
         return [sys.executable, "-m", "milvus_lite", *arguments]
+
+
+@dataclass(frozen=True)
+class EmbeddedQdrant:
+    """A Qdrant server: Qdrant's own engine behind its REST and gRPC interfaces.
+
+    ``cache_mb`` limits the pages that are kept for the case that they are asked for again.
+    """
+
+    folder: Path
+    cache_mb: int = 128
+
+    @property
+    def _process(self) -> Background:
+        return Background(self.folder, "qdrant")
+
+    @property
+    def _grpc_port_file(self) -> Path:
+        return self.folder / "grpc-port"
+
+    @property
+    def port(self) -> int:
+        """The REST port of the running server, or its last one; 0 if it never ran."""
+        return self._process.port
+
+    @property
+    def grpc_port(self) -> int:
+        return int(self._grpc_port_file.read_text()) if self._grpc_port_file.exists() else 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def start(self) -> None:
+        if not self.is_alive():
+            port, grpc_port = free_port(self.port), free_port(self.grpc_port)
+            self._process.start(self._command(port, grpc_port), port=port)
+            self._grpc_port_file.write_text(str(grpc_port))
+        self._process.wait_until_listening(START_SECONDS)
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def _command(self, port: int, grpc_port: int) -> Sequence[str]:
+        options = {
+            "--folder": self.folder / "data",
+            "--rest-port": port,
+            "--grpc-port": grpc_port,
+            "--cache-mb": self.cache_mb,
+        }
+        arguments = [str(each) for option in options.items() for each in option]
+        return [sys.executable, "-m", "migrations_app.demo.qdrant", *arguments]
 
 
 def _nobody() -> pwd.struct_passwd:

@@ -72,6 +72,12 @@ class Operations:
             found["config"] = {
                 key: value for key, value in found["config"].items() if key != "strict_mode_config"
             }
+        if self.release.counts_vectors:
+            params = found["config"]["params"]
+            names = len(params.get("sparse_vectors", {})) + (
+                1 if "size" in params["vectors"] else len(params["vectors"])
+            )
+            found["vectors_count"] = found["points_count"] * names
         return found
 
     def exists(self, name: str) -> Json:

@@ -21,6 +21,11 @@ class Release:
         return self.is_since(8)
 
     @property
+    def omits_what_was_not_asked(self) -> bool:
+        """A record without payload or vector lacks the key; before, its value is null."""
+        return self.is_since(10)
+
+    @property
     def has_query(self) -> bool:
         return self.is_since(10)
 
@@ -40,6 +45,10 @@ class Release:
     @property
     def has_strict_mode(self) -> bool:
         return self.is_since(13)
+
+    @property
+    def counts_vectors(self) -> bool:
+        return not self.is_since(16)
 
     @property
     def has_typed_vectors(self) -> bool:

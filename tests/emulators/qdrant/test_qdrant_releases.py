@@ -65,6 +65,19 @@ def test_conditions_on_vectors_before_1_13(qdrant_process: QdrantProcess) -> Non
             client.count("docs", count_filter=HAS_VECTOR)
 
 
+def test_records_before_1_10_name_what_was_not_asked(qdrant_process: QdrantProcess) -> None:
+    for version, expected in (
+        ("1.9.7", {"id": 0, "payload": {}, "vector": None}),
+        ("1.10.0", {"id": 0, "payload": {}}),
+    ):
+        with qdrant_process.open(version=version) as server, server.client() as client:
+            fill(client)
+            page = urllib3.request("POST", f"{server.url}/collections/docs/points/scroll", json={"limit": 1})
+            assert page.json()["result"]["points"] == [expected]
+            info = urllib3.request("GET", f"{server.url}/collections/docs").json()["result"]
+            assert (info["vectors_count"], info["points_count"]) == (40, 20)
+
+
 def test_queries_before_1_10(qdrant_process: QdrantProcess) -> None:
     with qdrant_process.open(version="1.9.7") as server:
         for is_grpc in (False, True):

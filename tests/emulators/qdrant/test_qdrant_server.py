@@ -1,12 +1,13 @@
 """The Qdrant server, judged by qdrant-client, by REST and by gRPC."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
 
-from migrations_app.demo.qdrant.server import Options, Server
+from migrations_app.demo.engines import EmbeddedQdrant
 
 UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 PAYLOAD = {
@@ -155,7 +156,7 @@ def test_pages_sorted_by_a_key(client: QdrantClient) -> None:
     client.create_payload_index("docs", "n", models.PayloadSchemaType.INTEGER)
     order = models.OrderBy(key="n", direction=models.Direction.DESC)
     page, following = client.scroll("docs", limit=3, order_by=order)
-    assert [record.id for record in page] == [19, 18, 17]
+    assert [(record.id, record.order_value) for record in page] == [(19, 19), (18, 18), (17, 17)]
     assert following is None
 
 
@@ -171,8 +172,8 @@ def test_shard_keys_are_read_by_themselves(client: QdrantClient) -> None:
     # Over all shards, equal ids are one in a scroll, and several in a count.
     assert [record.id for record in client.scroll("docs", limit=9)[0]] == [0, 1, 2, 10, 11]
     assert client.count("docs").count == 8
-    cluster = client.cluster_collection_info("docs") if hasattr(client, "cluster_collection_info") else None
-    assert cluster is None or {shard.shard_key for shard in cluster.local_shards} == {"a", 7}
+    shards = client.collection_cluster_info("docs").local_shards
+    assert [(each.shard_key, each.points_count) for each in shards] == [("a", 4), (7, 4)]
     assert client.delete_shard_key("docs", "a")
     assert client.count("docs").count == 4
 
@@ -222,18 +223,31 @@ def test_points_are_changed_and_deleted(client: QdrantClient) -> None:
     assert records[-1].vector == [8, 9]
 
 
-def test_collections_are_there_after_a_restart(tmp_path: Any) -> None:
-    server = Server(tmp_path, Options())
-    client = QdrantClient(url=server.url, check_compatibility=False)
-    filled(client)
-    client.create_payload_index("docs", "n", models.PayloadSchemaType.INTEGER)
-    client.close()
-    server.close()
-    server = Server(tmp_path, Options())
-    client = QdrantClient(url=server.url, check_compatibility=False)
-    assert client.count("docs").count == 20
-    assert list(client.get_collection("docs").payload_schema) == ["n"]
-    filled_again = client.scroll("docs", limit=1, with_vectors=True)[0]
-    assert filled_again[0].vector == [0, 0.5]
-    client.close()
-    server.close()
+def test_turbo_quantization_keeps_no_original(client: QdrantClient) -> None:
+    turbo = dense(64, models.Distance.COSINE, datatype=models.Datatype.TURBO8)
+    client.create_collection("docs", vectors_config=turbo)
+    vector = np.random.default_rng(1).normal(size=64)
+    client.upsert("docs", [point(1, vector.tolist())])
+    [record] = client.retrieve("docs", [1], with_vectors=True)
+    unit = vector / np.linalg.norm(vector)
+    assert not np.array_equal(np.float32(record.vector), np.float32(unit))
+    assert record.vector == pytest.approx(unit, abs=0.05)
+    assert client.get_collection("docs").config.params.vectors.datatype is models.Datatype.TURBO8
+
+
+def test_collections_are_there_after_a_restart(tmp_path: Path) -> None:
+    server = EmbeddedQdrant(tmp_path)
+    for is_first in (True, False):
+        server.start()
+        client = QdrantClient(
+            url=server.url, grpc_port=server.grpc_port, prefer_grpc=True, check_compatibility=False
+        )
+        if is_first:
+            filled(client)
+            client.create_payload_index("docs", "n", models.PayloadSchemaType.INTEGER)
+        assert client.count("docs").count == 20
+        assert list(client.get_collection("docs").payload_schema) == ["n"]
+        assert client.scroll("docs", limit=1, with_vectors=True)[0][0].vector == [0, 0.5]
+        client.close()
+        server.stop()
+    assert not server.is_alive()

@@ -73,8 +73,8 @@ def to_sparse(indices: list[int], values: list[float]) -> edge.SparseVector:
 
 
 def record_json(record: Any, shard_key: Json, *, with_payload: bool, with_vector: bool) -> Json:
-    """Return a record. Vectors are arrays of float32, whose shortest digits orjson writes, as the service
-    does."""
+    """Return a record. Vectors are arrays of float32, of which orjson writes the shortest digits, as the
+    service does."""
     json = {"id": id_json(record.id)}
     if with_payload:
         json["payload"] = record.payload or {}
@@ -87,6 +87,8 @@ def record_json(record: Any, shard_key: Json, *, with_payload: bool, with_vector
         )
     if shard_key is not None:
         json["shard_key"] = shard_key
+    if record.order_value is not None:
+        json["order_value"] = record.order_value
     return json
 
 

@@ -32,6 +32,7 @@ DATATYPES = {
     "float32": edge.VectorStorageDatatype.Float32,
     "float16": edge.VectorStorageDatatype.Float16,
     "uint8": edge.VectorStorageDatatype.Uint8,
+    "turbo4": edge.VectorStorageDatatype.Turbo4,
     "turbo8": edge.VectorStorageDatatype.Turbo8,
     "turbo16": edge.VectorStorageDatatype.Turbo16,
 }
@@ -81,15 +82,16 @@ def new_config(asked: Json) -> Json:
 
 
 def engine_config(config: Json) -> edge.EdgeConfig:
-    """Return the engine's settings. Raises the refusal of the service if it does not take them."""
+    """Return the engine's settings. Raises the refusal of the service if it does not take them.
+
+    A quantization is only in the information: what is read are the original vectors.
+    """
     params = config["params"]
     vectors = params["vectors"]
     dense = {"": vectors} if "size" in vectors else vectors
-    turbo = (config.get("quantization_config") or {}).get("turbo")
     return edge.EdgeConfig(
         vectors={name: _dense(name, each) for name, each in dense.items()},
         sparse_vectors={name: _sparse(each) for name, each in params.get("sparse_vectors", {}).items()},
-        quantization_config=None if turbo is None else edge.TurboQuantQuantizationConfig(),
         max_search_threads=1,
     )
 

@@ -32,19 +32,15 @@ def _selected(server: "Server", request: Message) -> dict[str, Any]:
 
 
 def _scroll(server: "Server", request: Message, access: Access) -> Message:
-    key = (
-        "grpc",
-        server.store.get(request.collection_name).revision,
-        request.SerializeToString(deterministic=True),
-    )
-    kept = server.answers.get(key)
-    if kept is not None:
-        return kept
     asked = _selected(server, request)
     if request.HasField("offset"):
         asked["offset"] = messages.points.id_json(messages.id_of(request.offset))
     if request.HasField("order_by"):
         asked["order_by"] = messages.order_by_json(request.order_by)
+    key = ("grpc", server.store.get(request.collection_name).revision, repr(asked))
+    kept = server.answers.get(key)
+    if kept is not None:
+        return kept
     found, following = server.operations.scroll(request.collection_name, asked)
     has_vectors = bool(asked.get("with_vector"))
     answer = points_pb2.ScrollResponse(

@@ -211,6 +211,9 @@ def _fill(message: Message, found: Found, release: Release, *, has_vectors: bool
                 fill_vector(message.vectors.vectors.vectors[name], each, release)
         else:
             fill_vector(message.vectors.vector, vector, release)
+    if record.order_value is not None:
+        kind = "int" if isinstance(record.order_value, int) else "float"
+        setattr(message.order_value, kind, record.order_value)
     if found.shard_key is not None:
         message.shard_key.CopyFrom(shard_key_message(found.shard_key))
 

@@ -129,14 +129,14 @@ class _Handler(BaseHTTPRequestHandler):
         asked = _parsed(body)
         try:
             if operation == "scroll":
-                return self._scroll(names[0], asked, body, started)
+                return self._scroll(names[0], asked, started)
             result = run(*names, asked)
         except (AttributeError, KeyError, TypeError, ValueError) as fault:
             raise bad_format(f"missing or invalid field {fault}") from fault
         if operation == "retrieve":
-            result = [_record(each, asked, with_payload=True) for each in result]
+            result = [self._record(each, asked) for each in result]
         elif operation == "query":
-            result = {"points": [_scored(each, asked) for each in result]}
+            result = {"points": [self._scored(each, asked) for each in result]}
         return _wrapped(result, started)
 
     def _route(self, path: str) -> tuple[str, list[str]]:
@@ -145,23 +145,40 @@ class _Handler(BaseHTTPRequestHandler):
                 return operation, [unquote(name) for name in found.groups()]
         raise Refusal(Kind.NO_ROUTE, "")
 
-    def _scroll(self, name: str, asked: Json, body: bytes, started: float) -> bytes:
+    def _scroll(self, name: str, asked: Json, started: float) -> bytes:
         server = self.server_
-        key = ("rest", server.store.get(name).revision, body)
+        key = ("rest", server.store.get(name).revision, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS))
         kept = server.answers.get(key)
         if kept is not None:
             return kept
         found, following = server.operations.scroll(name, asked)
-        page = [_record(each, asked, with_payload=True) for each in found]
+        page = [self._record(each, asked) for each in found]
         result = {"points": page, "next_page_offset": points.id_json(following)}
         return server.answers.keep(key, _wrapped(result, started))
+
+    def _record(self, found: Found, asked: Json, *, has_payload: bool = True) -> Json:
+        """``has_payload``: whether there is a payload if the request does not say it."""
+        selected = asked.get("with_payload")
+        json = points.record_json(
+            found.record,
+            found.shard_key,
+            with_payload=has_payload if selected is None else selected is not False,
+            with_vector=bool(asked.get("with_vector")),
+        )
+        if not self.server_.release.omits_what_was_not_asked:
+            json = {"payload": None, "vector": None} | json
+        return json
+
+    def _scored(self, found: Found, asked: Json) -> Json:
+        scored = {"version": found.record.version, "score": found.record.score}
+        return self._record(found, asked, has_payload=False) | scored
 
     def _one(self, names: list[str], started: float) -> bytes:
         asked = int(names[1]) if names[1].isdigit() else names[1]
         found = self.server_.operations.retrieve(names[0], {"ids": [asked], "with_vector": True})
         if not found:
             raise Refusal(Kind.NOT_FOUND, f"Point with id {names[1]} does not exists!")
-        return _wrapped(_record(found[0], {"with_vector": True}, with_payload=True), started)
+        return _wrapped(self._record(found[0], {"with_vector": True}), started)
 
     def _refuse(self, refusal: Refusal, started: float) -> None:
         headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
@@ -201,18 +218,3 @@ def _parsed(body: bytes) -> Json:
 def _wrapped(result: Json, started: float) -> bytes:
     answer = {"result": result, "status": "ok", "time": time.perf_counter() - started}
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _record(found: Found, asked: Json, *, with_payload: bool) -> Json:
-    selected = asked.get("with_payload")
-    return points.record_json(
-        found.record,
-        found.shard_key,
-        with_payload=with_payload if selected is None else selected is not False,
-        with_vector=bool(asked.get("with_vector")),
-    )
-
-
-def _scored(found: Found, asked: Json) -> Json:
-    scored = {"version": found.record.version, "score": found.record.score}
-    return _record(found, asked, with_payload=False) | scored
