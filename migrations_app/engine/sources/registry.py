@@ -48,6 +48,12 @@ SOURCES: dict[str, SourceEntry] = {
             "migrations_app.engine.sources.postgresql:PostgresSource",
             "psycopg[binary] adbc-driver-postgresql",
         ),
+        SourceEntry(
+            "qdrant",
+            "Qdrant",
+            "Collections of points with dense and sparse vectors, by gRPC or REST.",
+            "migrations_app.engine.sources.qdrant:QdrantSource",
+        ),
     )
 }
 
