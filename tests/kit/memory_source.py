@@ -166,7 +166,7 @@ class MemorySource(Source):
     address_field = "store"
     stores: ClassVar[dict[str, MemoryStore]] = {}
     can_fetch: ClassVar[bool] = True
-    can_measure: ClassVar[frozenset[Measure]] = frozenset(
+    can_measure: frozenset[Measure] = frozenset(
         ("dims", "nulls", "extremes", "duplicates", "values", "absent", "row_tests")
     )
 
@@ -321,7 +321,7 @@ class MinimalSource(MemorySource):
     """A memory source without optional abilities: it cannot count, measure or list values."""
 
     can_fetch: ClassVar[bool] = False
-    can_measure: ClassVar[frozenset[Measure]] = frozenset()
+    can_measure: frozenset[Measure] = frozenset()
     count = Source.count
     fetch = Source.fetch
     measure = Source.measure

@@ -219,8 +219,8 @@ class Source(Endpoint):
     # True if the default is to create indexes and load the collection after the migration.
     indexes_by_default: ClassVar[bool] = False
     # What ``measure`` can answer. The engine answers the rest by reading the rows, if there are few
-    # (``reading.measure``).
-    can_measure: ClassVar[frozenset[Measure]] = frozenset()
+    # (``reading.measure``). An older server may answer less: then it is known after the first ``measure``.
+    can_measure: frozenset[Measure] = frozenset()
     # True if the source overrides ``fetch``: it finds rows by their keys without reading all rows.
     can_fetch: ClassVar[bool] = False
 

@@ -61,7 +61,7 @@ class PostgresSource(Source):
     address_field: str = "host"
     collection_words: ClassVar[tuple[str, str]] = ("table", "tables")
     can_fetch: ClassVar[bool] = True
-    can_measure: ClassVar[frozenset[Measure]] = frozenset(
+    can_measure: frozenset[Measure] = frozenset(
         ("dims", "nulls", "extremes", "duplicates", "values", "absent", "row_tests")
     )
     before_you_start: ClassVar[tuple[str, ...]] = (

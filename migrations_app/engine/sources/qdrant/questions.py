@@ -8,7 +8,7 @@ from typing import Any
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import MeasureRequest, Measures
 from migrations_app.engine.sources.qdrant.collection import Collection, ShardKey, Vector
-from migrations_app.engine.sources.qdrant.connect.rest import HAS_VECTOR, Rest, collection_path
+from migrations_app.engine.sources.qdrant.connect.rest import Rest, collection_path
 
 FIRST_BEYOND_INT64 = 2**63
 
@@ -57,9 +57,8 @@ def lacking(vectors: Sequence[Vector]) -> dict[str, Any]:
 
 
 def measured(rest: Rest, collection: Collection, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
-    """Answer what the filters can count: which points lack vectors. All other fields have a value."""
-    if not rest.has(HAS_VECTOR, ctx):
-        return Measures()
+    """Answer what the filters can count: which points lack vectors. All other fields have a value.
+    Needs Qdrant 1.13."""
     known: dict[frozenset[str], int] = {}
     rows: int | None = None
     if wanted.absent_of or wanted.dims_of:

@@ -75,7 +75,14 @@ def _document(point: Mapping[str, Any], cut: Sequence[Any] | None) -> Document:
         vectors = {} if vectors is None else {UNNAMED: vectors}
     if cut is not None:
         vectors = {name: cut[vector] if type(vector) is int else vector for name, vector in vectors.items()}
-    return {"id": point["id"], "payload": point.get("payload") or {}, "vectors": vectors}
+    return {"id": point["id"], "payload": _ordered(point.get("payload") or {}), "vectors": vectors}
+
+
+def _ordered(value: Any) -> Any:
+    """Return a value with the keys of its objects in the order in which they are read by gRPC."""
+    if type(value) is dict:
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    return [_ordered(item) for item in value] if type(value) is list else value
 
 
 # ---------------------------------------------------------------- cutting out the vectors

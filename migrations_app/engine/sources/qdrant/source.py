@@ -28,6 +28,7 @@ from migrations_app.engine.sources.qdrant.collection import (
     load_collection,
     load_shard_keys,
 )
+from migrations_app.engine.sources.qdrant.connect.rest import HAS_VECTOR
 from migrations_app.engine.sources.qdrant.connect.settings import QdrantSettings
 from migrations_app.engine.sources.qdrant.describe import describe
 from migrations_app.engine.sources.qdrant.listing import list_collections
@@ -47,7 +48,7 @@ class QdrantSource(Source):
     address_field: str = "url"
     naming_rule: ClassVar[NamingRule] = NamingRule(fields="legal")
     can_fetch: ClassVar[bool] = True
-    can_measure: ClassVar[frozenset[Measure]] = frozenset(("dims", "nulls", "absent"))
+    can_measure: frozenset[Measure] = frozenset(("dims", "nulls", "absent"))
     before_you_start: ClassVar[tuple[str, ...]] = (
         "Qdrant 1.7 or later, or Qdrant Cloud.",
         "The machine that Vectorferry runs on can reach its REST port (6333), and better its gRPC port "
@@ -96,6 +97,9 @@ class QdrantSource(Source):
         return first_id(self._rest, collection, ctx) is not None
 
     def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
+        if not self._rest.has(HAS_VECTOR, ctx):
+            self.can_measure = frozenset()
+            return Measures()
         return measured(self._rest, load_collection(self._rest, ref.name, ctx), wanted, ctx)
 
     def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
@@ -134,12 +138,10 @@ class QdrantSource(Source):
             for key, ids in by_key.items()
             for points in Scroll(self._server, Wanted(collection, plan, key), ctx).of_ids(ids)
         ]
+        if batches:
+            return pa.concat_batches(batches)
         schema = pa.schema([(column.path, arrow_type(column.spec)) for column in plan.columns])
-        return (
-            pa.concat_batches([schema.empty_table().to_batches()[0], *batches])
-            if batches
-            else (pa.RecordBatch.from_pylist([], schema))
-        )
+        return pa.RecordBatch.from_pylist([], schema)
 
     def _collection(self, ref: CollectionRef, ctx: ReadContext) -> tuple[Collection, tuple[ShardKey, ...]]:
         collection = load_collection(self._rest, ref.name, ctx)
