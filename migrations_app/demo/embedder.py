@@ -5,6 +5,7 @@ Weinberger et al. 2009), which is good enough for searching.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from zlib import crc32
@@ -21,6 +22,11 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     """Return one vector of length 1 for each text: float32, shape (len(texts), DIMENSIONS)."""
     chunks = [texts[start : start + TEXTS_AT_ONCE] for start in range(0, len(texts), TEXTS_AT_ONCE)]
     return np.concatenate([_embed(chunk) for chunk in chunks] or [np.empty((0, DIMENSIONS), np.float32)])
+
+
+def word_weights(text: str) -> dict[int, float]:
+    """Return a sparse vector: the weight of each word of the text, by a 32-bit number that stands for it."""
+    return {number: count**0.5 for number, count in Counter(_hashes(text)).items()}
 
 
 def _embed(texts: Sequence[str]) -> NDArray[np.float32]:

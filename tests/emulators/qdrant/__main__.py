@@ -13,6 +13,8 @@ from migrations_app.demo.qdrant.server import Options, Server
 from tests.emulators.qdrant.faults import Fault, Faults
 from tests.emulators.qdrant.relay import Relay
 
+CACHE_MB = 16
+
 
 class Servers:
     def __init__(self, folder: Path) -> None:
@@ -29,7 +31,9 @@ class Servers:
     ) -> dict[str, int]:
         number = next(self._numbers)
         faults = Faults()
-        options = Options(version or NEWEST, Keys(api_key, read_only_key), certificate_pem, key_pem)
+        options = Options(
+            version or NEWEST, Keys(api_key, read_only_key), certificate_pem, key_pem, cache_mb=CACHE_MB
+        )
         server = Server(self._folder / str(number), options, faults)
         faults.server = server
         faults.relays = {"rest": Relay(server.rest_port), "grpc": Relay(server.grpc_port)}
@@ -44,6 +48,7 @@ class Servers:
 
     def do_close(self, number: int) -> None:
         server, faults = self._open.pop(number)
+        faults.closing.set()
         for relay in faults.relays.values():
             relay.close()
         server.close()

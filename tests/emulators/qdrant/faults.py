@@ -1,7 +1,6 @@
 """Faults of one server, in the order in which they were given."""
 
 import threading
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -91,12 +90,13 @@ def write(operation: str, collection: str, points: list[dict[str, Any]], **given
 
 class Faults(Interference):
     """The faults of a server that are still to come, and the calls so far. ``lag``: that many of the last
-    points are missing in approximate counts."""
+    points are missing in approximate counts. ``closing`` ends every delay."""
 
     def __init__(self) -> None:
         self.lag = 0
         self.server: Server | None = None
         self.relays: dict[str, Relay] = {}
+        self.closing = threading.Event()
         self._waiting: deque[Fault] = deque()
         self._calls: deque[Call] = deque(maxlen=MOST_CALLS)
         self._lock = threading.Lock()
@@ -123,7 +123,7 @@ class Faults(Interference):
         if fault.kind in ("cut", "stall"):
             self.relays[call.protocol].limit(call.port, fault.sent, is_stall=fault.kind == "stall")
         elif fault.kind == "delay":
-            time.sleep(fault.seconds)
+            self.closing.wait(fault.seconds)
         elif fault.kind == "write":
             assert self.server is not None
             self.server.operations.upsert(fault.collection, fault.body_json)

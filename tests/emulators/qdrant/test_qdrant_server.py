@@ -1,13 +1,10 @@
 """The Qdrant server, judged by qdrant-client, by REST and by gRPC."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
-
-from migrations_app.demo.engines import EmbeddedQdrant
 
 UUID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 PAYLOAD = {
@@ -233,21 +230,3 @@ def test_turbo_quantization_keeps_no_original(client: QdrantClient) -> None:
     assert not np.array_equal(np.float32(record.vector), np.float32(unit))
     assert record.vector == pytest.approx(unit, abs=0.05)
     assert client.get_collection("docs").config.params.vectors.datatype is models.Datatype.TURBO8
-
-
-def test_collections_are_there_after_a_restart(tmp_path: Path) -> None:
-    server = EmbeddedQdrant(tmp_path)
-    for is_first in (True, False):
-        server.start()
-        client = QdrantClient(
-            url=server.url, grpc_port=server.grpc_port, prefer_grpc=True, check_compatibility=False
-        )
-        if is_first:
-            filled(client)
-            client.create_payload_index("docs", "n", models.PayloadSchemaType.INTEGER)
-        assert client.count("docs").count == 20
-        assert list(client.get_collection("docs").payload_schema) == ["n"]
-        assert client.scroll("docs", limit=1, with_vectors=True)[0][0].vector == [0, 0.5]
-        client.close()
-        server.stop()
-    assert not server.is_alive()

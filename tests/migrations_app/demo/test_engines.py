@@ -1,12 +1,15 @@
 """Engines of the demo: they outlive the process that started them, and a later process finds them again."""
 
 import socket
+from datetime import date
 
 import psycopg
 import pytest
+from qdrant_client import QdrantClient
 
-from migrations_app.demo import tables
-from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres
+from migrations_app.demo import points, tables
+from migrations_app.demo.dataset import Doc, DocKind, Example, Library
+from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres, EmbeddedQdrant
 from migrations_app.demo.processes import Background, EngineNotStarted, free_port, is_listening
 
 pytestmark = pytest.mark.engine
@@ -47,6 +50,44 @@ def test_a_server_whose_port_was_taken_meanwhile_starts_on_another_port(tmp_path
         assert server.uri != first
     server.stop()
     assert not server.is_alive()
+
+
+def test_qdrant_has_its_collections_after_a_restart_and_they_are_filled_once(tmp_path):
+    meta = {"line": 1, "bases": []}
+    docs = [
+        Doc(
+            "json",
+            f"json.f{n}",
+            DocKind.FUNCTION,
+            "f()" if n else None,
+            "def f(): ...",
+            ["a"],
+            meta,
+            date.max,
+        )
+        for n in range(600)
+    ]
+    library = Library(docs, [Example("json", 3, ">>> 1", None)])
+    server = EmbeddedQdrant(tmp_path)
+    server.start()
+    assert points.fill(server.url, lambda: library) == 600
+    server.stop()
+    assert not server.is_alive()
+    server.start()
+    assert points.fill(server.url, pytest.fail) == 600
+    client = QdrantClient(
+        url=server.url, grpc_port=server.grpc_port, prefer_grpc=True, check_compatibility=False
+    )
+    first, second = client.scroll("docs", limit=2, with_vectors=True)[0]
+    assert "signature" not in first.payload
+    assert second.payload["signature"] == "f()"
+    assert second.payload["meta"] == meta
+    assert len(second.vector["text"]) == 384
+    assert second.vector["words"].values == pytest.approx([1, 1])
+    [example] = client.scroll("examples")[0]
+    assert example.payload == {"module": "json", "line": 3, "typed": ">>> 1", "answer": None}
+    client.close()
+    server.stop()
 
 
 def test_a_process_that_dies_at_once_is_reported_with_its_output(tmp_path):
