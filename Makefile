@@ -30,7 +30,7 @@ $(STAMP): requirements-dev.txt
 	fi
 	@touch $@
 
-demo: setup ## a console with a PostgreSQL, a Milvus and a finished migration to look at (EXIT=1: run it once and stop)
+demo: setup ## a console with a PostgreSQL, a Qdrant, a Milvus and a finished migration to look at (EXIT=1: run it once and stop)
 	@$(DEMO) $(BIN)/python manage.py demo $(if $(EXIT),--exit)
 
 demo-stop: setup ## stop the demo and keep its data

@@ -12,7 +12,7 @@ from migrations_app.demo.dataset import Library, read_library
 from migrations_app.demo.embedder import DIMENSIONS, embed, word_weights
 
 DOCS, EXAMPLES = "docs", "examples"
-MAX_DOCS = 5_000
+MAX_DOCS = 3_000
 POINTS_AT_ONCE = 500
 
 

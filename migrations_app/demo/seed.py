@@ -1,4 +1,4 @@
-"""Demo seed: creates the accounts, two connections and a finished migration."""
+"""Demo seed: creates the accounts, three connections and a finished migration."""
 
 import json
 from pathlib import Path
@@ -13,6 +13,7 @@ from migrations_app.models import Connection, Job
 from migrations_app.models.status import ENDED, Status
 
 SOURCE, TARGET = "demo-postgres", "demo-milvus"
+QDRANT = "demo-qdrant"
 SAMPLE, LEFT_TO_MIGRATE, LARGER = "public.examples", "public.docs", "public.lines"
 DESCRIPTION = "Sample: examples from docstrings"
 ADMINISTRATOR, VIEWER = "admin", "viewer"
@@ -31,7 +32,8 @@ def make_accounts(file: Path) -> dict[str, str]:
 
 
 def save_connections(stack: Stack) -> None:
-    """Save the connections of source and target, or update them with the current ports of the engines."""
+    """Save the connections of the sources and the target, or update them with the current ports of the
+    engines."""
     postgres = {
         "host": "127.0.0.1",
         "port": stack.postgres.port,
@@ -41,6 +43,7 @@ def save_connections(stack: Stack) -> None:
         "sslmode": "disable",
     }
     _save(SOURCE, "postgresql", postgres)
+    _save(QDRANT, "qdrant", {"url": stack.qdrant.url, "grpc_port": stack.qdrant.grpc_port})
     _save(TARGET, "milvus", {"uri": stack.milvus.uri})
 
 

@@ -1,4 +1,4 @@
-"""Demo stack: two engines, a web server and a worker."""
+"""Demo stack: three engines, a web server and a worker."""
 
 import sys
 from collections.abc import Iterable
@@ -9,8 +9,8 @@ from typing import Protocol
 
 import psycopg
 
-from migrations_app.demo import tables
-from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres
+from migrations_app.demo import points, tables
+from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres, EmbeddedQdrant
 from migrations_app.demo.processes import LOOPBACK, Background, free_port
 
 WEB_PORT = 8000
@@ -36,6 +36,10 @@ class Stack:
         return EmbeddedPostgres(self.folder / "postgres")
 
     @cached_property
+    def qdrant(self) -> EmbeddedQdrant:
+        return EmbeddedQdrant(self.folder / "qdrant")
+
+    @cached_property
     def milvus(self) -> EmbeddedMilvus:
         return EmbeddedMilvus(self.folder / "milvus")
 
@@ -54,7 +58,7 @@ class Stack:
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts, in the order in which they are stopped: web and worker before the engines they use."""
-        return (self.web, self.worker, self.milvus, self.postgres)
+        return (self.web, self.worker, self.milvus, self.qdrant, self.postgres)
 
     def alive(self) -> list[Part]:
         return [part for part in self.parts if part.is_alive()]
@@ -65,13 +69,16 @@ class Stack:
                 part.stop()
 
     def start_engines(self) -> int:
-        """Start the engines that do not run, fill an empty database, and return the row count of `docs`."""
+        """Start the engines that do not run, fill the empty ones, and return the row count of the table
+        `docs`."""
         self.postgres.start()
+        self.qdrant.start()
         self.milvus.start()
         with psycopg.connect(self.postgres.url(), autocommit=True) as connection:
             row = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if row is None:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
+        points.fill(self.qdrant.url)
         return tables.fill(self.postgres.url(DATABASE))
 
     def start_console(self) -> bool:

@@ -5,6 +5,7 @@ server refuses what that release did not know, and fills in the fields that it f
 """
 
 from dataclasses import dataclass
+from importlib.metadata import version as version_of_package
 
 NEWEST = "1.19.0"
 
@@ -12,6 +13,14 @@ NEWEST = "1.19.0"
 @dataclass(frozen=True)
 class Release:
     version: str = NEWEST
+
+    def title(self) -> dict[str, str]:
+        """What the server says of itself; the commit tells it from a Qdrant of the vendor's."""
+        return {
+            "title": "qdrant - vector search engine",
+            "version": self.version,
+            "commit": f"qdrant-edge-py {version_of_package('qdrant-edge-py')}",
+        }
 
     def is_since(self, minor: int) -> bool:
         return tuple(int(part) for part in self.version.split(".")[:2]) >= (1, minor)

@@ -21,7 +21,7 @@ SAMPLE_SECONDS = 300
 
 
 class Command(BaseCommand):
-    help = "Start a console with a PostgreSQL, a Milvus and a finished migration, and leave it running."
+    help = "Start a console with PostgreSQL, Qdrant, Milvus and a finished migration, and leave it running."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         os.execv(sys.executable, [sys.executable, *(word for word in sys.argv if word != "--reset")])
 
     def _run(self, stack: Stack, *, exits: bool) -> None:
-        self.stdout.write("Starting PostgreSQL and Milvus …")
+        self.stdout.write("Starting PostgreSQL, Qdrant and Milvus …")
         rows = stack.start_engines()
         call_command("migrate", verbosity=0)
         passwords = seed.make_accounts(stack.folder / "accounts.json")
@@ -100,6 +100,7 @@ class Command(BaseCommand):
   The Jobs page shows a finished migration of {seed.SAMPLE}. To start one yourself, open Migrations and
   choose PostgreSQL, the saved connection {seed.SOURCE}, the table {seed.LEFT_TO_MIGRATE} ({rows:,} rows)
   and the target {seed.TARGET}. The table {seed.LARGER} is large enough to watch a job, and to cancel it.
+  The saved connection {seed.QDRANT} is a small server with Qdrant's own engine: its records have no schema.
 
   In a terminal VECTORFERRY_DATA_DIR=.demo/console .venv/bin/python manage.py jobs
 

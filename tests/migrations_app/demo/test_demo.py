@@ -45,8 +45,12 @@ def test_the_sample_job_succeeds_and_a_stopped_demo_still_has_it_when_started_ag
     assert Stack(folder, ROOT).alive() == []
     with sqlite3.connect(folder / "console" / "vectorferry.sqlite3") as database:
         jobs = database.execute("SELECT public_id, status FROM migrations_app_job").fetchall()
+        tested = database.execute(
+            "SELECT name, test_error FROM migrations_app_connection ORDER BY name"
+        ).fetchall()
     database.close()
     assert [status for _, status in jobs] == ["successful"]
+    assert tested == [("demo-milvus", ""), ("demo-postgres", ""), ("demo-qdrant", "")]
 
     again = demo(folder)
     assert again.returncode == 0, again.stderr

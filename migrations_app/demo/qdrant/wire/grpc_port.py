@@ -93,4 +93,4 @@ def _guarded(server: "Server", operation: str, answer: Answer) -> Any:
 
 
 def _health(server: "Server", request: Message, access: Access) -> Message:
-    return qdrant_pb2.HealthCheckReply(title="qdrant - vector search engine", version=server.release.version)
+    return qdrant_pb2.HealthCheckReply(**server.release.title())

@@ -101,16 +101,13 @@ class _Handler(BaseHTTPRequestHandler):
             if path in HEALTH:
                 self._send(200, f"{path[1:]} check passed".encode(), "text/plain")
             elif path == "":
-                self._send(200, orjson.dumps(self._version()), JSON)
+                self._send(200, orjson.dumps(self.server_.release.title()), JSON)
             else:
                 self._send(200, self._answer(path, body, started), JSON)
         except Refusal as refusal:
             self._refuse(refusal, started)
 
     do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _serve
-
-    def _version(self) -> Json:
-        return {"title": "qdrant - vector search engine", "version": self.server_.release.version}
 
     def _answer(self, path: str, body: bytes, started: float) -> bytes:
         from migrations_app.demo.qdrant.server import Call
