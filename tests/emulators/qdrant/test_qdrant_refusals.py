@@ -9,6 +9,7 @@ import grpc
 import pytest
 import urllib3
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from migrations_app.demo.qdrant.access import token
@@ -22,6 +23,7 @@ CODES = {
     404: grpc.StatusCode.NOT_FOUND,
     409: grpc.StatusCode.ALREADY_EXISTS,
     422: grpc.StatusCode.INVALID_ARGUMENT,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 
@@ -106,6 +108,40 @@ def test_strict_mode_limits_pages_and_filters(client: QdrantClient) -> None:
         client.count("docs", count_filter=models.Filter(must=[condition]))
     client.create_payload_index("docs", "n", models.PayloadSchemaType.INTEGER)
     assert client.count("docs", count_filter=models.Filter(must=[condition])).count == 0
+
+
+def test_strict_mode_limits_conditions_exact_counts_and_the_rate(client: QdrantClient) -> None:
+    client.create_collection("docs", vectors_config=vectors())
+    upserting(client, [1, 2])
+
+    def limit(**given: Any) -> None:
+        client.update_collection("docs", strict_mode_config=models.StrictModeConfig(enabled=True, **given))
+
+    ids = models.Filter(must=[models.HasIdCondition(has_id=[1, 2, 3])])
+    limit(condition_max_size=2)
+    with refused(400, "Condition size limit reached (3 > 2)"):
+        client.scroll("docs", scroll_filter=ids)
+    limit(condition_max_size=9, filter_max_conditions=1)
+    with refused(400, "Filter condition limit reached (2 > 1)"):
+        client.scroll("docs", scroll_filter=models.Filter(must=[ids, ids]))
+    limit(search_allow_exact=False)
+    with refused(400, "Exact search disabled!. Help: Set exact=false."):
+        client.count("docs", exact=True)
+    assert client.count("docs", exact=False).count == 1
+    limit(read_rate_limit=3)
+    assert client.retrieve("docs", [1, 2, 3])
+    with pytest.raises(ResourceExhaustedResponse) as caught:
+        client.scroll("docs")
+    assert 1 <= caught.value.retry_after_s <= 20
+    # Too much for any minute: there is no time after which it would do.
+    with refused(429, "request larger than rate limiter capacity"):
+        client.retrieve("docs", [1, 2, 3, 4])
+
+
+def test_pages_sorted_by_a_key_have_no_offset(client: QdrantClient) -> None:
+    client.create_collection("docs", vectors_config=vectors())
+    with refused(400, "Cannot use an `offset` when using `order_by`"):
+        client.scroll("docs", offset=1, order_by="n")
 
 
 def test_malformed_requests(qdrant: QdrantEmulator) -> None:

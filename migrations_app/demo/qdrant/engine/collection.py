@@ -55,6 +55,7 @@ class Collection:
     numbers: dict[ShardKey, int] = field(default_factory=dict)
     shards: dict[ShardKey, edge.EdgeShard] = field(default_factory=dict)
     revision: int = field(default_factory=lambda: next(REVISIONS))
+    read_rate: strict_mode.ReadRate = field(default_factory=strict_mode.ReadRate)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
@@ -88,6 +89,10 @@ class Collection:
     def drop(self) -> None:
         self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def is_strict(self) -> bool:
+        return bool((self.config.get("strict_mode_config") or {}).get("enabled"))
 
     # Shards
 
@@ -180,8 +185,14 @@ class Collection:
         limit = DEFAULT_SCROLL if asked.get("limit") is None else asked["limit"]
         if limit < 1:
             raise invalid("limit", f"value {limit} invalid, must be 1 or larger")
-        strict_mode.check_read(self.config, limit, asked.get("filter"), self.indexes)
+        strict_mode.check_read(self.config, self.read_rate, asked.get("filter"), self.indexes, limit=limit)
         sort = asked.get("order_by")
+        if sort is not None and asked.get("offset") is not None:
+            raise bad_input(
+                "Cannot use an `offset` when using `order_by`. The alternative for paging is to use "
+                "`order_by.start_from` and a filter to exclude the IDs that you've already seen for the "
+                "`order_by.start_from` value"
+            )
         request = edge.ScrollRequest(
             offset=None if asked.get("offset") is None else points.to_id(asked["offset"]),
             limit=limit + 1,
@@ -205,13 +216,14 @@ class Collection:
 
     def count(self, condition: Json, shard_key: Json, release: Release, *, is_exact: bool) -> int:
         """The counts of all shards together: a record that two shards have counts twice."""
-        strict_mode.check_read(self.config, None, condition, self.indexes)
+        strict_mode.check_read(self.config, self.read_rate, condition, self.indexes, is_exact=is_exact)
         request = edge.CountRequest(exact=is_exact, filter=to_filter(condition, release))
         with engine_refusals():
             return sum(shard.count(request) for _, shard in self.read_shards(shard_key))
 
     def retrieve(self, asked: Json) -> list[Found]:
         ids = [points.to_id(each) for each in asked["ids"]]
+        strict_mode.take_reads(self.config, self.read_rate, len(ids))
         found: dict[points.Id, Found] = {}
         with engine_refusals():
             for key, shard in self.read_shards(asked.get("shard_key")):
@@ -224,11 +236,11 @@ class Collection:
         limit = DEFAULT_QUERY if asked.get("limit") is None else asked["limit"]
         if limit < 1:
             raise invalid("limit", f"value {limit} invalid, must be 1 or larger")
-        strict_mode.check_read(self.config, limit, asked.get("filter"), self.indexes)
+        strict_mode.check_read(self.config, self.read_rate, asked.get("filter"), self.indexes, limit=limit)
         request = edge.QueryRequest(
             limit=limit,
             offset=asked.get("offset") or 0,
-            query=self._scoring(asked, release),
+            query=selectors.scoring(asked, release),
             filter=to_filter(asked.get("filter"), release),
             with_vector=selectors.vectors(asked),
             with_payload=selectors.payload(asked, otherwise=False),
@@ -242,23 +254,6 @@ class Collection:
         if len(self.shards) > 1:
             found.sort(key=lambda each: each.record.score, reverse=True)
         return found[:limit]
-
-    def _scoring(self, asked: Json, release: Release) -> Any:
-        query = asked.get("query")
-        if asked.get("prefetch"):
-            raise bad_request("prefetch is not offered by this server")
-        if query is None:
-            return None
-        if isinstance(query, dict) and "sample" in query and release.has_random_sample:
-            return edge.Sample.Random
-        if isinstance(query, dict) and "order_by" in query:
-            return selectors.order_by(query["order_by"])
-        nearest = query.get("nearest", query) if isinstance(query, dict) else query
-        if isinstance(nearest, list) or (isinstance(nearest, dict) and "indices" in nearest):
-            return edge.Query.Nearest(points.to_vector(nearest), using=asked.get("using"))
-        raise bad_request(
-            "only the queries nearest (a vector), order_by and sample are offered by this server"
-        )
 
     # Information
 

@@ -27,19 +27,30 @@ def to_filter(json: Json, release: Release) -> edge.Filter | None:
         raise bad_format(NO_CONDITION) from fault
 
 
-def keys_of(json: Json) -> list[str]:
-    """The keys of the payload that a filter asks for, in order, with repetitions."""
-    found: list[str] = []
+def conditions_of(json: Json) -> list[Json]:
+    """The conditions of a filter and of the filters inside it."""
+    found: list[Json] = []
     for clause in CLAUSES & set(json or {}):
-        conditions = json[clause]["conditions"] if clause == "min_should" else json[clause]
-        for condition in conditions if isinstance(conditions, list) else [conditions]:
-            if "key" in condition:
-                found.append(condition["key"])
-            elif CLAUSES & set(condition):
-                found += keys_of(condition)
-            else:
-                found += [condition[name]["key"] for name in ("is_empty", "is_null") if name in condition]
+        given = json[clause]["conditions"] if clause == "min_should" else json[clause] or []
+        for condition in given if isinstance(given, list) else [given]:
+            inner = condition["nested"]["filter"] if "nested" in condition else condition
+            found += conditions_of(inner) if CLAUSES & set(inner) else [condition]
     return found
+
+
+def keys_of(conditions: list[Json]) -> list[str]:
+    """The keys of the payload that the conditions ask for."""
+    named = [condition["key"] for condition in conditions if "key" in condition]
+    tests = ("is_empty", "is_null")
+    return named + [
+        each[test]["key"] for each in conditions for test in tests if isinstance(each.get(test), dict)
+    ]
+
+
+def values_of(condition: Json) -> int:
+    """How many values a condition lists."""
+    match = condition.get("match") or {}
+    return len(condition.get("has_id") or match.get("any") or match.get("except") or ())
 
 
 def _filter(json: Json, release: Release) -> edge.Filter:

@@ -39,7 +39,7 @@ def _scroll(server: "Server", request: Message, access: Access) -> Message:
         asked["order_by"] = messages.order_by_json(request.order_by)
     key = ("grpc", server.store.get(request.collection_name).revision, repr(asked))
     kept = server.answers.get(key)
-    if kept is not None:
+    if kept is not None and not server.store.get(request.collection_name).is_strict:
         return kept
     found, following = server.operations.scroll(request.collection_name, asked)
     has_vectors = bool(asked.get("with_vector"))

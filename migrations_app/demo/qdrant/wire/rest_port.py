@@ -146,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server_
         key = ("rest", server.store.get(name).revision, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS))
         kept = server.answers.get(key)
-        if kept is not None:
+        if kept is not None and not server.store.get(name).is_strict:
             return kept
         found, following = server.operations.scroll(name, asked)
         page = [self._record(each, asked) for each in found]
