@@ -4,43 +4,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from qdrant_client import models
 
 from migrations_app.engine.errors import AuthRefused, ConnectionFailed, ConnectionRefused, HostUnknown
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.sources.qdrant import QdrantSource
 from tests.emulators.http_faults import HttpServer, forward, http_faults
 from tests.emulators.qdrant import QdrantEmulator, QdrantProcess
+from tests.integration.qdrant.points import ROWS, fill, uuid
 from tests.kit import BadSettings, HttpSourceContract, SourceCase, SourceContract
 
 KEY = "s3cret-key"
-ROWS = 240
-TEXTS = ["", "naïve", "日本語", "🦊 fox", "a\x01\n\t\"'\\", None]
-LARGE = 2**53 + 1
-
-
-def uuid(number: int) -> str:
-    return f"3f2504e0-4f89-41d3-9a0c-{number:012d}"
-
-
-def point_id(number: int) -> int | str:
-    return number if number % 3 else uuid(number)
-
-
-def fill(server: QdrantEmulator) -> None:
-    dense = models.VectorParams(size=4, distance=models.Distance.DOT)
-    with server.client() as client:
-        for name in ("full", "empty"):
-            client.create_collection(
-                name, vectors_config={"a": dense}, sparse_vectors_config={"s": models.SparseVectorParams()}
-            )
-        points = []
-        for n in range(ROWS):
-            vector: dict[str, Any] = {"a": [n, 0.5, -1, 0.25]} if n % 7 else {}
-            vector["s"] = models.SparseVector(indices=[2**32 - 2, n], values=[0.5, 1])
-            payload = {"text": TEXTS[n % len(TEXTS)], "n": LARGE + n, "whole": 1.0, "in": {"é.$": [n]}}
-            points.append(models.PointStruct(id=point_id(n), vector=vector, payload=payload))
-        client.upsert("full", points)
 
 
 def case_of(server: QdrantEmulator, **given: Any) -> SourceCase:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 
+from migrations_app.engine.model.types import MilvusType, arrow_type
 from migrations_app.engine.sources.json_rows import JsonRows, read_answer
 from migrations_app.engine.sources.qdrant.collection import UNNAMED, Vector
 from migrations_app.engine.sources.qdrant.wanted import Wanted
 
 Document = dict[str, Any]
+# What follows the points in an answer fits in these bytes.
+_TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +57,46 @@ def _selected(wanted: Wanted) -> Document:
 def page_of(answer: bytes, vectors: Sequence[Vector]) -> RestPage:
     """Read an answer. Its dense vectors become numpy arrays one by one, so that never more than one of them
     is a list of Python floats. Raises ``ValueError`` if it is not JSON, ``KeyError`` if not of Qdrant."""
-    names = [vector.name for vector in vectors if not vector.is_sparse and not vector.is_multi]
-    page = _page_without_vectors(answer, names)
-    return page or _page(read_answer(answer), None)
+    return _page_without_vectors(answer, vectors) or _page(read_answer(answer), None)
+
+
+def next_id_of(answer: bytes) -> int | str | None:
+    """Return the first id of the next page without reading the answer: a guess, None if there is none."""
+    key = b'"next_page_offset":'
+    at = answer.rfind(key, max(0, len(answer) - _TAIL_BYTES))
+    value = re.match(rb'\s*(\d+|"[0-9a-f-]{36}")', answer[at + len(key) :][:64]) if at >= 0 else None
+    found: int | str | None = orjson.loads(value[1]) if value else None
+    return found
 
 
 def rows_of(page: RestPage, wanted: Wanted) -> JsonRows:
     """Return the rows of a page; those whose values do not fit are rejected."""
-    return wanted.rows(page.points)
+    return _with_payloads_at_once(page, wanted) or wanted.rows(
+        [{**point, "payload": _ordered(point["payload"])} for point in page.points]
+    )
+
+
+def _with_payloads_at_once(page: RestPage, wanted: Wanted) -> JsonRows | None:
+    """Return the rows, or None if a value may not fit."""
+    columns = wanted.plan.columns
+    payloads = [column for column in columns if wanted.is_payload(column)]
+    others = tuple(column for column in columns if not wanted.is_payload(column))
+    if not others or any(column.spec.type is not MilvusType.JSON for column in payloads):
+        return None
+    found = replace(wanted, plan=replace(wanted.plan, columns=others)).rows(page.points)
+    if found.rejected:
+        return None
+    arrays = dict(zip(found.rows.schema.names, found.rows.columns, strict=True))
+    for column in payloads:
+        try:
+            # In alphabetical order, as by gRPC.
+            texts = [orjson.dumps(point["payload"], option=orjson.OPT_SORT_KEYS) for point in page.points]
+        except TypeError:  # half a surrogate pair, or too deeply nested
+            return None
+        arrays[column.path] = pa.array(texts, pa.binary()).cast(pa.string())
+    schema = pa.schema([(column.path, arrow_type(column.spec)) for column in columns])
+    rows = pa.RecordBatch.from_arrays([arrays[column.path] for column in columns], schema=schema)
+    return JsonRows(rows, found.locators)
 
 
 def _page(decoded: Any, cut: Sequence[Any] | None) -> RestPage:
@@ -75,7 +113,7 @@ def _document(point: Mapping[str, Any], cut: Sequence[Any] | None) -> Document:
         vectors = {} if vectors is None else {UNNAMED: vectors}
     if cut is not None:
         vectors = {name: cut[vector] if type(vector) is int else vector for name, vector in vectors.items()}
-    return {"id": point["id"], "payload": _ordered(point.get("payload") or {}), "vectors": vectors}
+    return {"id": point["id"], "payload": point.get("payload") or {}, "vectors": vectors}
 
 
 def _ordered(value: Any) -> Any:
@@ -88,48 +126,46 @@ def _ordered(value: Any) -> Any:
 # ---------------------------------------------------------------- cutting out the vectors
 
 
-def _page_without_vectors(answer: bytes, names: Sequence[str]) -> RestPage | None:
-    """Read an answer whose lists of numbers were cut out, and put them back. None if one of them was
-    not a vector."""
+def _page_without_vectors(answer: bytes, vectors: Sequence[Vector]) -> RestPage | None:
+    """Read an answer whose lists of numbers were cut out, and put them back. None if one of them was not a
+    vector, or has another dimension."""
+    text = memoryview(answer)
     cut: list[Any] = []
-    kept: list[bytes] = []
+    kept: list[bytes | memoryview] = []
     at = 0
-    for start, end in _lists(answer, names):
-        try:
-            cut.append(np.array(orjson.loads(answer[start:end]), np.float32))
-        except (ValueError, TypeError, OverflowError):
+    try:
+        for start, end, packed in _lists(answer, vectors):
+            numbers = packed.pack(*orjson.loads(text[start:end]))
+            kept += [text[at:start], b"%d" % len(cut)]
+            cut.append(np.frombuffer(numbers, "<f4"))
+            at = end
+        if not cut:
             return None
-        kept += [answer[at:start], b"%d" % (len(cut) - 1)]
-        at = end
-    if not cut:
+        page = _page(orjson.loads(b"".join([*kept, text[at:]])), cut)
+    except (ValueError, TypeError, IndexError, OverflowError, struct.error):
         return None
-    page = _page(orjson.loads(b"".join([*kept, answer[at:]])), cut)
     used = sum(type(vector) is np.ndarray for point in page.points for vector in point["vectors"].values())
     return page if used == len(cut) else None
 
 
-def _lists(answer: bytes, names: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where the lists of numbers are that follow the name of a vector.
+def _lists(answer: bytes, vectors: Sequence[Vector]) -> list[tuple[int, int, struct.Struct]]:
+    """Return where the lists are that follow the name of a vector, and how to pack each.
 
     ``"name":[`` outside of a text has its quotes around the name. Inside of one, the quotes would be escaped;
     or the first ends a text and the second begins one, but then a colon or a comma is between them. So no
     name with one of these is looked for.
     """
-    heads = [b'"vector":[']
-    heads += [b'"' + name.encode() + b'":[' for name in names if not set(name) & set('\\":,') and name]
-    if UNNAMED in names:
-        heads.append(b'"":[')
-    found: list[tuple[int, int]] = []
-    for head in set(heads):
-        at = answer.find(head)
-        while at >= 0:
-            start = at + len(head) - 1
-            end = answer.find(b"]", start) + 1
-            if end and _is_flat(answer, start + 1, end):
-                found.append((start, end))
-            at = answer.find(head, max(end, start + 1))
-    yield from sorted(found)
-
-
-def _is_flat(answer: bytes, start: int, end: int) -> bool:
-    return not any(answer.find(byte, start, end) >= 0 for byte in (b'"', b"[", b"{"))
+    found: list[tuple[int, int, struct.Struct]] = []
+    for vector in vectors:
+        if vector.is_sparse or vector.is_multi or set(vector.name) & set('\\":,'):
+            continue
+        packed = struct.Struct(f"<{vector.dim}f")
+        for name in {vector.name, vector.name or "vector"}:
+            head = b'"' + name.encode() + b'":['
+            at = answer.find(head)
+            while at >= 0:
+                start = at + len(head) - 1
+                end = answer.find(b"]", start) + 1
+                found.append((start, end, packed))
+                at = answer.find(head, max(start, end))
+    return sorted(found, key=lambda each: each[0])

@@ -16,7 +16,7 @@ from migrations_app.engine.sources.json_rows import JsonRows
 from migrations_app.engine.sources.qdrant import grpc_points, rest_points
 from migrations_app.engine.sources.qdrant.collection import Collection
 from migrations_app.engine.sources.qdrant.connect.grpc_calls import GET, SCROLL
-from migrations_app.engine.sources.qdrant.connect.rest import collection_path
+from migrations_app.engine.sources.qdrant.connect.rest import RestCall, collection_path
 from migrations_app.engine.sources.qdrant.server import Server
 from migrations_app.engine.sources.qdrant.wanted import Wanted
 from migrations_app.engine.sources.qdrant.wire.fields import Malformed
@@ -92,7 +92,9 @@ class Scroll:
         self._limit = self._capped(wanted.plan.batch_bytes // wanted.row_bytes)
         self._bounds = Bounds()
         # The next page: its request, and the call that is on its way.
-        self._ahead: tuple[bytes, Any] | None = None
+        self._ahead: tuple[Any, Any] | None = None
+        # The size of rows in comparison with their JSON, by the last page.
+        self._text_share: float | None = None
 
     def _capped(self, limit: int) -> int:
         return page_limit(self._wanted.collection, limit)
@@ -127,19 +129,22 @@ class Scroll:
                 self._ctx.stop.wait(error.retry_after_seconds or 0.0)
 
     def _asked(self, offset: PointId | None, limit: int, most: int | None) -> Points:
-        part = self._bounds.part
         if self._by_grpc:
-            request = grpc_points.scroll_request(self._wanted, limit, offset, part)
-            page = self._by_rpc(SCROLL, request)
+            page = self._by_rpc(SCROLL, self._rpc_request(offset, limit))
+            left = None if most is None else most - len(page)
             self._adapt(len(page), page.size_bytes)
-            self._ask_ahead(page.next_id, None if most is None else most - len(page))
+            self._ask_ahead(page.next_id, left)
             if (points := self._decoded(page)) is not None:
                 return points
             self._cancel()
             self._by_grpc = False
-        body = rest_points.scroll_request(self._wanted, limit, offset, part)
-        points = self._by_http(f"{self._path}/scroll", body)
-        self._adapt(len(points.ids), points.rows.rows.nbytes)
+        answer = self._http_answer(f"{self._path}/scroll", self._http_request(offset, limit))
+        next_id = rest_points.next_id_of(answer)
+        if next_id is not None and self._text_share is not None:
+            self._adapt(limit, int(len(answer) * self._text_share))
+            self._ask_ahead(next_id, None if most is None else most - limit)
+        points = self._by_http(answer)
+        self._text_share = points.rows.rows.nbytes / len(answer)
         return points
 
     def _adapt(self, points: int, size_bytes: int) -> None:
@@ -148,15 +153,25 @@ class Scroll:
             fitting = int(self._wanted.plan.batch_bytes * points / max(1, size_bytes))
             self._limit = self._capped(min(fitting, 2 * self._limit))
 
+    def _rpc_request(self, offset: PointId | None, limit: int) -> bytes:
+        return grpc_points.scroll_request(self._wanted, limit, offset, self._bounds.part)
+
+    def _http_request(self, offset: PointId | None, limit: int) -> dict[str, Any]:
+        return rest_points.scroll_request(self._wanted, limit, offset, self._bounds.part)
+
     def _ask_ahead(self, offset: PointId | None, most: int | None) -> None:
         """Ask for the next page, so that the server prepares it while this one is converted."""
-        end = self._bounds.end
-        is_last = offset is None or (most is not None and most <= 0)
-        if is_last or (end is not None and order_of(offset) >= order_of(end)):  # type: ignore[arg-type]
+        if offset is None or (most is not None and most <= 0):
+            return
+        if self._bounds.end is not None and order_of(offset) >= order_of(self._bounds.end):
             return
         limit = self._limit if most is None else min(self._limit, most)
-        request = grpc_points.scroll_request(self._wanted, limit, offset, self._bounds.part)
-        self._ahead = request, self._server.grpc.begin(SCROLL, request, self._ctx)
+        if self._by_grpc:
+            request = self._rpc_request(offset, limit)
+            self._ahead = request, self._server.grpc.begin(SCROLL, request, self._ctx)
+        else:
+            body = self._http_request(offset, limit)
+            self._ahead = body, RestCall(self._server.rest, f"{self._path}/scroll", body, self._ctx)
 
     def _cancel(self) -> None:
         if self._ahead is not None:
@@ -192,14 +207,17 @@ class Scroll:
             if points is not None:
                 return points
             self._by_grpc = False
-        return self._by_http(self._path, rest_points.get_request(self._wanted, ids))
+        return self._by_http(self._http_answer(self._path, rest_points.get_request(self._wanted, ids)))
 
     # ------------------------------------------------------------ answers
 
     def _by_rpc(self, method: str, request: bytes) -> Page:
         grpc = self._server.grpc
         ahead, self._ahead = self._ahead, None
-        call = ahead[1] if ahead and ahead[0] == request else grpc.begin(method, request, self._ctx)
+        is_ahead = ahead is not None and ahead[0] == request
+        if ahead is not None and not is_ahead:
+            ahead[1].cancel()
+        call = ahead[1] if is_ahead and ahead else grpc.begin(method, request, self._ctx)
         try:
             answer = grpc.result(call, self._ctx)
         except SourceUnavailable as error:
@@ -216,8 +234,16 @@ class Scroll:
                 return None
             return Points(grpc_points.rows_of(page, self._wanted), page.id_list(), page.next_id)
 
-    def _by_http(self, path: str, body: dict[str, Any]) -> Points:
-        answer = self._server.rest.answer("POST", path, self._ctx, body)
+    def _http_answer(self, path: str, body: dict[str, Any]) -> bytes:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == body:
+            answer: bytes = ahead[1].result()
+            return answer
+        if ahead is not None:
+            ahead[1].cancel()
+        return self._server.rest.answer("POST", path, self._ctx, body)
+
+    def _by_http(self, answer: bytes) -> Points:
         with self._readable("REST"):
             page = rest_points.page_of(answer, self._wanted.collection.vectors)
             ids = [point["id"] for point in page.points]

@@ -32,26 +32,31 @@ class Server:
         self.grpc.close()
 
     def uses_grpc(self, ctx: ReadContext) -> bool:
-        """True if points are read by gRPC. Raises ``ConnectionFailed`` if they must be and cannot."""
-        if self.settings.protocol == "rest":
-            return False
+        """True if points are read by gRPC."""
+        if self.settings.protocol != "auto":
+            return self.settings.protocol == "grpc"
         if self._reached is None or (not self._reached and time.monotonic() > self._valid_until):
-            self._reached = self._reach(ctx)
-            self._valid_until = time.monotonic() + _TRY_AGAIN_SECONDS
+            try:
+                self.grpc.check(ctx)
+            except Interrupted:
+                raise
+            except FerryError:
+                self._reached = False
+                self._valid_until = time.monotonic() + _TRY_AGAIN_SECONDS
+            else:
+                self._reached = True
         return self._reached
 
     def forget_grpc(self) -> None:
         """Find out again whether the gRPC port can be reached, because a call failed."""
         self._reached = None
 
-    def _reach(self, ctx: ReadContext) -> bool:
+    def _check_grpc(self, ctx: ReadContext) -> None:
         try:
             self.grpc.check(ctx)
         except Interrupted:
             raise
         except FerryError as error:
-            if self.settings.protocol == "auto":
-                return False
             raise ConnectionFailed(
                 f"The gRPC port of Qdrant cannot be used: {error.message}",
                 f"Open port {self.settings.grpc_port}, enter another gRPC port, or choose “REST only”.",
@@ -59,7 +64,6 @@ class Server:
                 code="grpc_unreachable",
                 details=error.details,
             ) from error
-        return True
 
     def protocol_note(self, ctx: ReadContext) -> str:
         """Say by which protocol points are read, and why."""
@@ -77,6 +81,8 @@ class Server:
         names: Any = self.rest.ask("GET", "/collections", ctx)
         if not isinstance(names, dict) or "collections" not in names:
             raise SourceError(f"{self.rest.server} does not list its collections as Qdrant does.")
+        if self.settings.protocol == "grpc":
+            self._check_grpc(ctx)
         by_grpc = self.uses_grpc(ctx)
         warnings = []
         if not by_grpc and self.settings.protocol == "auto":

@@ -19,6 +19,7 @@ from migrations_app.engine.errors import (
     AuthRefused,
     ConnectionFailed,
     FerryError,
+    Interrupted,
     PrivilegeMissing,
     SourceBusy,
     SourceChanged,
@@ -34,7 +35,8 @@ from migrations_app.engine.sources.qdrant.connect.settings import QdrantSettings
 
 SCROLL, GET = "/qdrant.Points/Scroll", "/qdrant.Points/Get"
 _HEALTH = "/qdrant.Qdrant/HealthCheck"
-CALL_SECONDS = 60.0
+# For a whole page, also over a slow line.
+CALL_SECONDS = 120.0
 PROBE_SECONDS = 3.0
 
 _CODE = grpc.StatusCode
@@ -100,10 +102,19 @@ class GrpcCalls:
             raise SourceUnavailable(f"The gRPC connection to {self.server} was closed.") from None
 
     def result(self, call: Any, ctx: ReadContext) -> bytes:
-        """Return the answer of a call. Raises the reason of a stop within half a second."""
+        """Return the answer of a call. Raises the reason of a stop within half a second.
+
+        After a call without an answer, the next one opens a new connection: nothing may come through the old
+        one any more.
+        """
         try:
             answer: bytes = result_of(call, ctx.stop)
+        except Interrupted:
+            self.close()
+            raise
         except grpc.RpcError as error:
+            if error.code() is _CODE.DEADLINE_EXCEEDED:
+                self.close()
             raise self._error(error) from None
         except grpc.FutureCancelledError:
             raise SourceUnavailable(f"The gRPC connection to {self.server} was closed.") from None

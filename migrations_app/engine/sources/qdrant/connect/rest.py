@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from migrations_app.engine.errors import (
     AuthRefused,
     ConnectionFailed,
     FerryError,
+    Interrupted,
     SourceError,
     VersionUnsupported,
 )
@@ -98,6 +100,35 @@ class Rest:
         return ConnectionFailed(
             f"{self.server} answers, but not as Qdrant does.", _NOT_QDRANT, field="url", code="not_qdrant"
         )
+
+
+class RestCall:
+    """A request that is on its way in another thread."""
+
+    def __init__(self, rest: Rest, path: str, body: Any, ctx: ReadContext) -> None:
+        self._stop = ctx.stop.child()
+        self._answer: bytes | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(rest, path, body), daemon=True)
+        self._thread.start()
+
+    def result(self) -> bytes:
+        """Wait for the answer. The request itself obeys the stop."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        assert self._answer is not None
+        return self._answer
+
+    def cancel(self) -> None:
+        """Give up the request; its thread ends within half a second."""
+        self._stop.stop(Interrupted("The answer is not needed any more."))
+
+    def _run(self, rest: Rest, path: str, body: Any) -> None:
+        try:
+            self._answer = rest.answer("POST", path, ReadContext(self._stop), body)
+        except BaseException as error:  # noqa: BLE001 (raised again by ``result``)
+            self._error = error
 
 
 def _explain(refusal: HttpRefusal) -> FerryError | None:
