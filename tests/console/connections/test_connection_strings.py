@@ -65,6 +65,16 @@ REFUSED = [
     "Host=db.example;Username=reader;Password=s3cret;t4il;Database=shop",
     "Host=db.example;Username=reader;Password=s3cret;t4il=1;Database=shop",
     "host=db.example;port=5432;user=reader;password=s3crett4il;surprise=s3crett4il",
+    "User ID=reader;Password='s3cret't4il;Host=db.example;Database=shop",
+    "user=reader password=s3cret;til=t4il host=db.example dbname=shop",
+    "password=s3cret;user=t4il host=db.example dbname=shop",
+    "Username=reader;Password=s3cret;Host=t4il;Host=db.example;Database=shop",
+    # a parameter twice
+    "postgresql://db.example/shop?password=s3cret&user=t4il&user=reader",
+    "jdbc:postgresql://db.example/shop?user=reader&password=s3cret&host=t4il",
+    # not a comment
+    "jdbc:postgresql://db.example/shop?user=reader&password=s3cret #t4il",
+    "jdbc:postgresql://db.example/shop?password=s3cret #t4il&user=reader&sslmode=require",
 ]  # fmt: skip
 UNDERSTOOD = [
     "postgresql://reader:s3cret%40t4il@db.example:5432/shop",
@@ -86,6 +96,14 @@ UNDERSTOOD = [
     "psql 'postgresql://reader:s3crett4il@db.example/shop?sslmode=require&channel_binding=require'",
     "host=db.example user=reader password='s3cret t4il' dbname=shop pgbouncer=true",
     'Host=db.example;Port=5432;Username=reader;Password="s3cret;t4il";Database=shop;Pooling=true',
+    "User ID=reader;Password=s3cret't4il;Host=db.example;Port=5432;Database=shop;Pooling=true;",
+    "Driver={PostgreSQL Unicode};Server=db.example;Port=5432;Database=shop;Uid=reader;Pwd=s3crett4il;",
+    "ConnectionStrings__Default=Host=db.example;Database=shop;Username=reader;Password=s3crett4il",
+    'DSN="host=db.example user=reader password=s3crett4il dbname=shop port=5432 TimeZone=UTC"',
+    "DSN=host=db.example user=reader password=s3crett4il dbname=shop",
+    "- DATABASE_URL=postgres://reader:s3crett4il@db.example/shop?ssl_require=true",
+    "postgresql://reader:s3crett4il@localhost/shop?host=db.example",
+    "jdbc:postgresql://db.example/shop?user=reader&password=s3cret,t4il;",
 ]
 
 
