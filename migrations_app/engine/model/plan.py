@@ -209,6 +209,11 @@ def _with_absent_vectors(data: Any) -> Any:
     return other | {"absent_vectors": "skip" if skips else "reject"}
 
 
+def share_left_out(rows: int, of: int) -> float:
+    """Return the smallest ``max_skipped`` with two decimals that allows so many rejected and skipped rows."""
+    return -(-100 * rows // of) / 100
+
+
 class Options(PlanModel):
     """``max_rejected`` stops a running job. ``max_skipped`` is judged at its end: the largest share (0 to 1)
     of the rows read from a collection that may be rejected or skipped."""
@@ -221,6 +226,10 @@ class Options(PlanModel):
     max_skipped: float = Field(default=0.5, ge=0, le=1)
     limit_rows: int | None = Field(default=None, ge=1, le=MAX_ROWS)
     source_rows_per_second: int | None = Field(default=None, ge=1, le=MAX_ROWS)
+
+    def allows_left_out(self, rows: int, of: int) -> bool:
+        """True if so many rejected and skipped rows, of all rows read from a collection, are allowed."""
+        return rows / of <= self.max_skipped  # a product is not exact: 0.57 * 100 is less than 57
 
     def creates_index(self, by_default: bool) -> bool:
         """True if the job creates indexes. ``by_default``: what the source does if the plan does not say."""

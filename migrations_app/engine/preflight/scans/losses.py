@@ -80,7 +80,8 @@ class Losses:
         if counts is None or not counts.rows:
             return
         lost = counts.rejected + counts.skipped
-        if options.max_skipped * counts.rows < lost < counts.rows and options.limit_rows is None:
+        is_refused = lost < counts.rows and not options.allows_left_out(lost, counts.rows)
+        if is_refused and options.limit_rows is None:
             yield (
                 f"Only {counts.rows - lost:,} of {counted(counts.rows, 'row')} would be moved, so the job "
                 "would end Failed (mostly_rejected), unless “max_skipped” allows it."
