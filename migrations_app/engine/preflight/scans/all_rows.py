@@ -119,10 +119,12 @@ def _judged(
     judge = Judge(mapping)
     with suppress(TimeIsUp, SourceError), time_limit(ctx, min(READ_SECONDS, budget.left())) as limited:
         for part in source.slices(subject.plan.ref, 1, limited):
-            read_plan = replace(mapping.read_plan, limit=FEW_ROWS)
+            read_plan = replace(mapping.read_plan, limit=FEW_ROWS + 1)
             for batch in source.read(subject.plan.ref, part, None, read_plan, limited):
                 limited.stop.check()
                 judge.add(batch)
+                if judge.rows > FEW_ROWS:  # the estimate was too low
+                    return None
         return judge.counts()
     ctx.stop.check()
     return None
