@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from migrations_app.engine.faults import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix, quoted
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
@@ -66,7 +66,7 @@ def _line(fix: Fix, source: str) -> str:
 
 def _overriding(line: str) -> str:
     """Return the line for a plan without a list of fields: an entry of a field becomes the only one."""
-    return f"override: true, fields: [{line}]" if line.startswith("{") else line
+    return f"override: true\nfields: [{line}]" if line.startswith("{") else line
 
 
 def flow(entry: Mapping[str, str]) -> str:
@@ -111,7 +111,7 @@ def _how_to_move(field: SourceField, completed: CollectionPlan, capabilities: Ca
         return
     if not choice.is_proposed:
         line = _overriding(flow({"source": field.name, "type": choice.spec.type.value}))
-        yield f"To move it, tick it on Configure Schema; in a plan file, write “{line}”."
+        yield f"To move it, tick it on Configure Schema; in a plan file, write {quoted(line)}."
     elif completed.is_auto_id and not choice.spec.type.is_vector:
         keep = "To keep it as an ordinary field, see Advanced settings"
         yield f"{keep}; in a plan file, write “keep_source_key: true”."
