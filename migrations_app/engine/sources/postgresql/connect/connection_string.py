@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -47,7 +47,7 @@ _PAIR = re.compile(
 class ConnectionString:
     """The libpq parameters of a connection string, and sentences about what was left out or translated."""
 
-    parameters: dict[str, str]
+    parameters: dict[str, str] = field(repr=False)
     notices: tuple[str, ...] = ()
 
 
