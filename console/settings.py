@@ -174,7 +174,7 @@ TEMPLATES = [
     }
 ]
 # It uses the templates of this project for widgets, but renders the most frequent widgets without any.
-FORM_RENDERER = "console.form_renderer.ConsoleRenderer"
+FORM_RENDERER = "console.model_forms.renderer.ConsoleRenderer"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 
