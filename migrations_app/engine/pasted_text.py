@@ -21,7 +21,7 @@ _COMMENT = re.compile(r"\s+#[^@&]*$")
 _ENDS_WITH_PASSWORD = re.compile(r"[?&](?:password|pwd)=[^&]*$", re.IGNORECASE)
 # A password in a URL; in “user:password@host” without a scheme; in key=value pairs.
 _PASSWORDS = re.compile(
-    r"://[^\s@:/]*:[^\s@]+@|(?<![\w/])[^\s:@/]+:(?!//)[^\s@]+@[\w.\[-]|\b(?:password|passwd|pwd)\s*=\s*\S",
+    r"://[^\s@:/]*:[^@]+@|(?<![\w/])[^\s:@/]+:(?!//)[^\s@]+@[\w.\[-]|\b(?:password|passwd|pwd)\s*=\s*\S",
     re.IGNORECASE,
 )
 

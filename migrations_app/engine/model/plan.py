@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.pasted_text import holds_password
 
 AUTO = "auto"
 MAX_DATABASE_NAME = 255
@@ -242,6 +243,16 @@ class EndpointPlan(PlanModel):
     connection: str | None = None
     kind: str | None = None
     settings: dict[str, Any] | None = None
+
+    @field_validator("connection", "kind")
+    @classmethod
+    def _is_no_connection_string(cls, name: str | None) -> str | None:
+        if name and holds_password(name):
+            raise ValueError(
+                "it contains a password. Write the name of a saved connection here, or put a connection string "
+                "under settings, url"
+            )
+        return name
 
 
 class SourcePlan(EndpointPlan):
