@@ -249,8 +249,8 @@ class EndpointPlan(PlanModel):
     def _is_no_connection_string(cls, name: str | None) -> str | None:
         if name and holds_password(name):
             raise ValueError(
-                "it contains a password. Write the name of a saved connection here, or put a connection string "
-                "under settings, url"
+                "it contains a password. Write the name of a saved connection here, or put a connection "
+                "string under settings, url"
             )
         return name
 
