@@ -29,7 +29,7 @@ class ResumeForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     max_skipped = forms.IntegerField(
-        label="Maximum share of rejected and skipped rows, in percent",
+        label="Maximum rejected and skipped rows in percent",
         help_text="Of each collection. With more, the job ends Failed; arrived rows stay.",
         min_value=0,
         max_value=100,

@@ -27,7 +27,7 @@ from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS
+from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS, LOOKED_FOR
 from migrations_app.engine.preflight.scans.endpoints import check_indexes
 from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.preflight.scans.losses import LOST
@@ -194,17 +194,25 @@ def _checks(
     for place, fault in enumerate(preflight.faults):
         if fault.severity == "warning":
             problem = _problem(draft, fault)
-            text = f"{fault.collection}: {fault.message} {fault.hint}".removeprefix(": ")
+            buttons = fixes.buttons(place, fault)
+            hint = "" if buttons else fault.hint  # the buttons say what to do
+            text = f"{fault.collection}: {fault.message} {hint}".removeprefix(": ").strip()
             label = "lost rows" if fault.code == LOST else "note"
-            lines.append(_line("warn", label, text, problem["url"], fixes.buttons(place, fault)))
+            lines.append(_line("warn", label, text, problem["url"], buttons))
     if preflight.is_whole and not lines and not _problems(draft, preflight):
         lines.append(_line("ok", "passed", "names, types, keys and target collections"))
-    lines += (
-        _line("ok" if text.startswith(ALL_ROWS) else "warn", "rows", f"{source}: {text}")
-        for source, text in (preflight.looked or {}).items()
-        if text
-    )
-    return lines
+    return lines + _looked(preflight.looked or {})
+
+
+def _looked(texts: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the lines that say at which rows the check looked: one for all collections that it saw whole."""
+    whole = [source for source, text in texts.items() if text.startswith(ALL_ROWS)]
+    if len(whole) > 1:
+        lines = [_line("ok", "rows", f"All rows of {', '.join(whole)} were checked for {LOOKED_FOR}.")]
+    else:
+        lines = [_line("ok", "rows", f"{source}: {texts[source]}") for source in whole]
+    partly = {source: text for source, text in texts.items() if text and source not in whole}
+    return lines + [_line("warn", "rows", f"{source}: {text}") for source, text in partly.items()]
 
 
 def _line(

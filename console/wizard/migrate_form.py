@@ -53,7 +53,7 @@ class OptionsForm(forms.Form):
     )
 
     max_skipped = forms.IntegerField(
-        label="Maximum share of rejected and skipped rows, in percent",
+        label="Maximum rejected and skipped rows in percent",
         help_text="Of each collection. With more, the job ends Failed; arrived rows stay. Empty: 50.",
         required=False,
         min_value=0,

@@ -37,8 +37,8 @@ def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced
         f"{_into(rows)} in “{route.database}” of {route.target_name}."
     ]
     if options.limit_rows is not None:
-        names = " and ".join(f"“{row['target_name']}”" for row in rows)
-        sentences.append(f"This is a trial: the rows go into {names}, and the names of the plan stay free.")
+        into = f"“{rows[0]['target_name']}”" if len(rows) == 1 else "collections with names of their own"
+        sentences.append(f"This is a trial: the rows go into {into}, and the names of the plan stay free.")
     if replaced:
         sentences.append(f"{' and '.join(replaced)} {'is' if len(replaced) == 1 else 'are'} dropped first.")
     if options.source_rows_per_second is not None:

@@ -28,7 +28,7 @@ JOB_SECONDS = 60.0
 ALL_ROWS = ("All ", "The only row ")  # how the sentence begins if all rows were looked at
 # So many rows are read to check them if the source cannot do it, and for so long.
 FEW_ROWS, READ_SECONDS = 10_000, 5.0
-_WHAT = "NULL, lengths and sizes"
+LOOKED_FOR = "NULL, lengths and sizes"
 
 
 class ScanBudget:
@@ -82,7 +82,7 @@ def scan_all_rows(
         if error.retryable:
             raise
         reason = error.message
-    looked = f"Not all rows were checked for {_WHAT}: {reason} {_sampled(subject)}"
+    looked = f"Not all rows were checked for {LOOKED_FOR}: {reason} {_sampled(subject)}"
     measured = _measured(source, subject, wanted, ctx) if budget.counts_nulls else Measures()
     return AllRows(measured, Losses(subject, None, looked))
 
@@ -132,12 +132,12 @@ def _judged(
 
 def _looked(counts: RowCounts | None, tests: tuple[RowTest, ...]) -> str:
     if counts is None:
-        return f"The source cannot check all rows for {_WHAT} before the move."
+        return f"The source cannot check all rows for {LOOKED_FOR} before the move."
     number = "The only row was" if counts.rows == 1 else f"All {counted(counts.rows, 'row')} were"
     missing = list(_not_made(tests, counts.by_test.keys()))
     if not missing:
-        return f"{number} checked for {_WHAT}."
-    return f"{number} checked for {_WHAT}, except in {', '.join(missing)}."
+        return f"{number} checked for {LOOKED_FOR}."
+    return f"{number} checked for {LOOKED_FOR}, except in {', '.join(missing)}."
 
 
 def _not_made(tests: tuple[RowTest, ...], made: Container[RowTest]) -> Iterator[str]:
