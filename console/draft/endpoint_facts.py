@@ -6,17 +6,21 @@ from console.draft import contents
 from console.draft.snapshot import TargetFacts, listing_to_json
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import SettingsError
+from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.models import Connection, Draft
 
 
-def list_again(draft: Draft) -> None:
-    """List the collections of the source, and store the list. Raises ``FerryError`` if this fails."""
+def list_collections(draft: Draft) -> tuple[CollectionInfo, ...]:
+    """Return the collections of the source. Raises ``FerryError`` if it cannot be asked."""
     connection = draft.source_connection
     with (
         endpoints.open_source(connection.kind, connection.settings) as source,
         endpoints.looking(source) as ctx,
     ):
-        listing = tuple(source.collections(ctx))
+        return tuple(source.collections(ctx))
+
+
+def store_listing(draft: Draft, listing: tuple[CollectionInfo, ...]) -> None:
     services.draft_save(draft=draft, state=draft.state | {contents.LISTING: listing_to_json(listing)})
 
 

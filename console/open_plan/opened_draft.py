@@ -12,7 +12,7 @@ from console import endpoint_kinds
 from console.draft import contents, endpoint_facts
 from console.draft.snapshot import target_to_json
 from console.schema.from_plan import open_plans
-from console.schema.page import url as schema_url
+from console.schema.page.context import url as schema_url
 from migrations_app import services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.plan import Plan
@@ -73,7 +73,7 @@ def fill(draft: Draft, source: Connection, target: Connection) -> tuple[str, tup
         state=draft.state | {contents.TARGET: target_to_json(facts)},
         kind=source.kind,
     )
-    endpoint_facts.list_again(draft)
+    endpoint_facts.store_listing(draft, endpoint_facts.list_collections(draft))
     result = open_plans(draft, plan.collections)
     notes = result.notes
     if facts.database != database:

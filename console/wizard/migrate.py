@@ -14,7 +14,7 @@ from console.draft.plan import options_of, plan_of
 from console.draft.preflight_cache import CachedPreflight
 from console.html_anchors import anchor
 from console.schema import tables
-from console.schema.page import url as schema_url
+from console.schema.page.context import url as schema_url
 from console.schema.table import MappingTable
 from console.wizard import fixes, indexes, trial
 from console.wizard.fixes import FixButton

@@ -94,11 +94,12 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
     error, listing = None, contents.listing(draft)
     if data is None or not listing:
         try:
-            endpoint_facts.list_again(draft)
+            listing = endpoint_facts.list_collections(draft)
         except FerryError as failed:
             url = reverse("wizard_connect", args=[draft.pk])
             error = failed.as_dict() | {"url": url, "url_label": "Check the connection"}
-        listing = contents.listing(draft)
+        else:
+            endpoint_facts.store_listing(draft, listing)
     source = source_class(draft.kind)
     one, many = source.collection_words
     most = min(

@@ -9,9 +9,9 @@ from console.draft import contents
 from console.draft.preflight_cache import CachedPreflight
 from console.format import rows as number_of_rows
 from console.model_forms.form import summary as model_summary
-from console.schema.page import url as schema_url
-from console.schema.preview import bytes_per_row
-from console.schema.row_counts import rows_of
+from console.schema.page.context import url as schema_url
+from console.schema.page.preview import bytes_per_row
+from console.schema.page.row_counts import rows_of
 from console.schema.table import MappingTable
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import FieldPlan, Options
