@@ -63,13 +63,8 @@ def refuse_again(job: Job) -> None:
             "Wait until it has ended, or cancel it.",
             code="not_ended",
         )
-    for role, connection in (("source", job.source_connection_id), ("target", job.target_connection_id)):
-        if connection is None and role not in job.secrets:
-            raise SettingsError(
-                f"The {role} connection of this job was deleted.",
-                "Press “Edit as new”, and choose another connection there.",
-                code="connection_missing",
-            )
+    if (deleted := endpoints.deleted_connection(job)) is not None:
+        raise deleted
 
 
 def again_plan(job: Job, *, all_rows: bool = False) -> Plan:

@@ -96,14 +96,7 @@ def resume_refusal(job: Job) -> SettingsError | None:
             "Wait a minute, then press Resume again.",
             code="job_held",
         )
-    for role, connection in (("source", job.source_connection_id), ("target", job.target_connection_id)):
-        if connection is None and role not in job.secrets:
-            return SettingsError(
-                f"The {role} connection of this job was deleted.",
-                "Save the connection again, then use “Edit as new”.",
-                code="connection_missing",
-            )
-    return _state_refusal(job)
+    return endpoints.deleted_connection(job) or _state_refusal(job)
 
 
 def _state_refusal(job: Job) -> SettingsError | None:
