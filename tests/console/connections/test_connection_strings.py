@@ -226,7 +226,7 @@ def test_a_stored_password_is_asked_for_again_if_it_would_be_sent_to_another_add
     web: Client, saved: Connection, change: dict[str, str], action: str
 ) -> None:
     page = changed(web, saved, **change, action=action)
-    assert "Enter the password again." in page.context["form"].errors["password"][0]
+    assert "Enter it again: Password." in page.context["form"].errors["password"][0]
     saved.refresh_from_db()
     assert saved.address == "127.0.0.1:1/shop"
 
@@ -245,7 +245,7 @@ def test_a_stored_connection_string_is_asked_for_again_if_it_would_be_sent_less_
         name="shop", kind="postgresql", settings={"url": url, "sslmode": "verify-full"}, user=administrator
     )
     page = changed(web, saved, way="url", url="", sslmode="disable")
-    assert "Enter the connection string again." in page.context["form"].errors["url"][0]
+    assert "Enter it again: Connection string." in page.context["form"].errors["url"][0]
     assert changed(web, saved, way="url", url=url, sslmode="disable").status_code == 302
 
 
@@ -263,4 +263,4 @@ def test_a_stored_token_is_not_sent_to_another_target(web: Client, administrator
     assert caught.value.field == "token"
     url = reverse("connection_edit", args=[saved.pk])
     page = web.post(url, {"name": "vault", "uri": "http://127.0.0.1:2", "action": "test"})
-    assert "Enter the token again." in page.context["form"].errors["token"][0]
+    assert "Enter it again: Token." in page.context["form"].errors["token"][0]
