@@ -46,5 +46,6 @@ def shown(text: str) -> str:
 
 
 def holds_password(text: str) -> bool:
-    """True if ``text`` looks like a connection string, or part of one, that contains a password."""
-    return bool(_PASSWORDS.search(text))
+    """True if ``text`` looks like a connection string, or part of one, that contains a password. The text of
+    a certificate may have mail addresses in it (``email:me@example.com``), but no password."""
+    return "-----BEGIN CERTIFICATE" not in text and bool(_PASSWORDS.search(text))
