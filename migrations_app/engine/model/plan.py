@@ -7,12 +7,10 @@ is refused by name (``unbuilt_faults``), never ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.pasted_text import holds_password
@@ -288,22 +286,3 @@ class Plan(PlanModel):
         contain: what a collection leaves out may be filled in with another value."""
         collections = [c.model_dump(mode="json", by_alias=True, exclude_unset=True) for c in self.collections]
         return self.dump() | {"collections": collections}
-
-
-def _unbuilt(path: str, value: object, hint: str) -> Fault:
-    key = path.rsplit(".", 1)[-1]
-    written = str(value).lower() if isinstance(value, bool) else str(value)
-    return Fault("not_available", f"“{key}: {written}” is not available yet.", hint, path, option=key)
-
-
-def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
-    """Yield a fault for each value in ``plan`` that this version knows but does not support yet."""
-    if plan.options.verify not in ("counts", "none"):
-        yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
-    elif plan.options.sample_size is not None:
-        yield _unbuilt("options.sample_size", plan.options.sample_size, "Leave this key out.")
-    for number, collection in enumerate(plan.collections):
-        if collection.exact is not None:
-            message = "“exact” is not a key of a plan: the schema is always read from the source."
-            path = f"collections[{number}].exact"
-            yield Fault("key_unknown", message, "Leave this key out.", path, option="exact")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from migrations_app.engine.errors import DatabaseMissing, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.plan import CollectionPlan, Options, Plan, unbuilt_faults
+from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.model.row_tests import RowCounts
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning.defaults import complete
@@ -17,6 +17,7 @@ from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.planning.source_values import missing_values
 from migrations_app.engine.planning.target_names import default_targets, renamed
 from migrations_app.engine.planning.type_choices import why_auto_id
+from migrations_app.engine.planning.unbuilt import unbuilt_faults
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
 from migrations_app.engine.preflight.scans.all_rows import ScanBudget
