@@ -58,11 +58,16 @@ def check_source_metrics(subject: Subject) -> Iterator[Fault]:
             continue
         if metric not in METRICS_OF_TYPE[spec.type]:
             message = (
-                f"“{metric}”, the metric of “{entry.name}”, has no equivalent in Milvus: "
+                f"“{metric}”, the metric of “{entry.name}”, has no equivalent for {spec.type} in Milvus: "
                 "no index is proposed."
             )
-            hint = "Choose a metric to create one."
-            yield entry.fault("metric", "metric_unknown", message, hint, severity="warning")
+            offered = [name for name in METRICS_OF_TYPE[spec.type] if name in subject.capabilities.metrics]
+            lines = tuple(f"indexes: [{{field: {entry.plan.target}, metric: {name}}}]" for name in offered)
+            hint = f"Choose a metric to create one ({', '.join(offered)})."
+            hint += f" In a plan file: {lines[0]}" if lines else ""
+            fixes = (Fix(f"Use {name}", "metric", name) for name in offered)
+            fault = entry.fault("metric", "metric_unknown", message, hint, *fixes, severity="warning")
+            yield replace(fault, typed=lines)
 
 
 def check_guessed_metrics(subject: Subject) -> Iterator[Fault]:
@@ -74,6 +79,8 @@ def check_guessed_metrics(subject: Subject) -> Iterator[Fault]:
             continue
         known = METRICS_OF_INDEX.get(index.type, METRICS_OF_TYPE.get(entry.spec.type, ()))
         offered = [name for name in known if name in subject.capabilities.metrics]
+        if not offered:
+            continue  # another rule reports that the target has no such vectors
         note = f"“{entry.name}” {entry.source.metric_note}"
         if not entry.source.metric_note:
             note = f"The source names no metric for “{entry.name}”"
