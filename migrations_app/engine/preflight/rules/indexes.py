@@ -18,6 +18,7 @@ from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.plan import IndexPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.preflight.written import flow
 
 _FULL_TEXT_OUTPUT = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
 
@@ -85,15 +86,22 @@ def check_guessed_metrics(subject: Subject) -> Iterator[Fault]:
         if not entry.source.metric_note:
             note = f"The source names no metric for “{entry.name}”"
         message = f"{note}, so the metric {index.metric} is a guess."
-        others = ", ".join(name for name in offered if name != index.metric)
-        lines = tuple(f"indexes: [{{field: {index.field}, metric: {name}}}]" for name in offered)
-        hint = (
-            f"Choose the metric that your searches use ({index.metric}, {others}). In a plan file: "
-            f"{lines[offered.index(index.metric)] if index.metric in offered else lines[0]}"
-        )
+        first = sorted(offered, key=lambda name: name != index.metric)
+        lines = tuple(_line(subject, index, name) for name in first)
+        hint = f"Choose the metric that your searches use ({', '.join(first)}). In a plan file: {lines[0]}"
         fixes = (_fix(name, index) for name in offered) if subject.copied is None else ()
         fault = entry.fault("metric", "metric_guessed", message, hint, *fixes, severity="warning")
         yield replace(fault, typed=lines)
+
+
+def _line(subject: Subject, chosen: IndexPlan, metric: str) -> str:
+    """Return the line of a plan file that gives ``chosen`` this metric: with all indexes of the plan."""
+    entries = []
+    for index in subject.plan.indexes or ():
+        kind = {} if index.type == "AUTOINDEX" else {"type": index.type}
+        now = metric if index is chosen else index.metric or ""
+        entries.append(flow({"field": index.field} | kind | {"metric": now}))
+    return f"indexes: [{', '.join(entries)}]"
 
 
 def _fix(metric: str, index: IndexPlan) -> Fix:
