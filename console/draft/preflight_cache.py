@@ -141,7 +141,9 @@ def _cached(
 ) -> CachedPreflight:
     notes = {prepared.plan.source: tuple(prepared.notes) for prepared in checked.collections}
     looked = {prepared.plan.source: prepared.looked for prepared in checked.collections}
-    return CachedPreflight(_digest(draft, plan), timezone.now(), checked.faults, counts, notes, held, looked)
+    lacking = (fault for prepared in checked.collections for fault in prepared.lacking)
+    faults = (*checked.faults, *lacking)
+    return CachedPreflight(_digest(draft, plan), timezone.now(), faults, counts, notes, held, looked)
 
 
 def _digest(draft: Draft, plan: Plan) -> str:

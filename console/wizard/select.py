@@ -96,6 +96,8 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
         try:
             listing = endpoint_facts.list_collections(draft)
         except FerryError as failed:
+            if failed.code in ("draft_missing", "draft_started"):  # there is no page to show
+                raise
             url = reverse("wizard_connect", args=[draft.pk])
             error = failed.as_dict() | {"url": url, "url_label": "Check the connection"}
         else:

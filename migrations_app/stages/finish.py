@@ -90,12 +90,13 @@ def _refuse_few_rows(job: Job) -> None:
             raise JobFailed(
                 f"None of the {total} of “{row.source}” arrived: {listed}.", WAYS, code="no_row_arrived"
             )
+        enough = share_left_out(row.left_out, row.rows_read)
         arrived = f"Only {row.rows_read - row.left_out:,} of the {total} of “{row.source}” arrived: {listed}"
         raise JobFailed(
             f"{arrived}. The plan allows at most {100 * options.max_skipped:.4g} % of the rows to be "
             "rejected or skipped.",
-            f"{WAYS} If the result is what you want, resume the job with “max_skipped: "
-            f"{share_left_out(row.left_out, row.rows_read)}”: the rows that arrived stay.",
+            f"{WAYS} If the result is what you want, press “Resume” and allow {round(100 * enough)} % "
+            f"(max_skipped: {enough:g}): the rows that arrived stay.",
             code="mostly_rejected",
         )
 

@@ -38,7 +38,8 @@ class PreparedCollection:
 
     ``key_is_unique``: the source declares the key unique, or Auto ID generates it. If not, ``duplicates`` is
     the number of rows minus the number of different keys, or None if they were not counted. ``looked`` says
-    at which rows the check looked, and for what; ``losses`` are the rows that would not be moved, if counted.
+    at which rows the check looked, and for what; ``losses`` are the rows that would not be moved, if counted;
+    ``lacking``: the fixes for rows that lack a vector, which ``notes`` count.
     """
 
     plan: CollectionPlan
@@ -49,6 +50,7 @@ class PreparedCollection:
     duplicates: int | None = None
     looked: str = ""
     losses: RowCounts | None = None
+    lacking: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def _prepare(
         facts.duplicates,
         facts.losses.looked if facts.losses else "",
         facts.losses.counts if facts.losses else None,
+        tuple(facts.losses.lacking_vectors()) if facts.losses else (),
     )
     return prepared, _without_repeated(facts.faults + partitions.faults + faults)
 

@@ -18,6 +18,7 @@ from migrations_app.engine.model.row_tests import (
     RowTest,
 )
 from migrations_app.engine.preflight.rules.loss_fixes import loss_fixes
+from migrations_app.engine.preflight.scans.absent_vectors import lacking_text
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 NO_ROW = "no_row_would_move"
@@ -74,6 +75,18 @@ class Losses:
             if test.code != "null_vector":
                 yield self._lost(counts, test)
 
+    def lacking_vectors(self) -> Iterator[Fault]:
+        """Yield the notes about rows that lack a vector (``absent_vectors``) as faults with their fixes."""
+        counts = self.counts
+        for test, number in counts.by_test.items() if counts else ():
+            entry = self._entry(test)
+            if test.code != "null_vector" or entry is None or counts is None or not 0 < number < counts.rows:
+                continue
+            of, rule = f"{number:,} of {counts.rows:,} rows", self.subject.plan.absent_rule(entry.plan)
+            fault = self._fault(test, LOST, lacking_text(of, number, [entry], rule), "warning")
+            if fault.fixes:
+                yield fault
+
     def notes(self, options: Options) -> Iterator[str]:
         """Yield the totals, and what they mean for the job."""
         counts, max_rejected = self.counts, options.max_rejected
@@ -84,7 +97,8 @@ class Losses:
         if is_refused and options.limit_rows is None:
             yield (
                 f"Only {counts.rows - lost:,} of {counted(counts.rows, 'row')} would be moved, so the job "
-                "would end Failed (mostly_rejected), unless “max_skipped” allows it."
+                "would end Failed, unless “Maximum rejected and skipped rows in percent” (max_skipped) "
+                "allows more."
             )
         if not counts.rejected:
             return
