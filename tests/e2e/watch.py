@@ -10,8 +10,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebErro
 
 # The browser logs each refused form as an error, but a refused form is not an error of the page.
 REFUSED = tuple(f"responded with a status of {code}" for code in (403, 409, 422))
-# A browser that leaves a page aborts the request that is under way, a poll for example. htmx logs that with two
-# events; one that failed for another reason has another first event.
+# A browser that leaves a page aborts a request that is under way, for example a poll. htmx logs that with two
+# events; for another failure it logs htmx:sendError or htmx:timeout instead of htmx:sendAbort.
 LEFT = ("htmx:sendAbort", "htmx:afterRequest, ")
 
 
