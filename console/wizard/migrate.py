@@ -164,7 +164,6 @@ def context(
         "dropped_text": dropped_text(draft, dropped),
         "form": form,
         "indexes": indexes.lines_of(draft) if lines is None else lines,
-        "creates_index": options.creates_index(source_class(draft.kind).indexes_by_default),
         "checks": _checks(draft, all_tables, preflight),
         "checked_at": preflight and preflight.at,
         "problems": [error] if error else _problems(draft, preflight),
