@@ -121,6 +121,8 @@ def _check_index(
 
 def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[str, ...]) -> Iterator[Fault]:
     has = [name for name in known if name in subject.capabilities.metrics]
+    if known and not has:
+        return  # the target has no such vectors or indexes, which another rule reports
     hint = use_one_of(has)
     if index.metric is None:
         message = f"The index on “{index.field}” has no metric: Milvus lacks the metric of the source."
