@@ -15,6 +15,7 @@ from console.draft.preflight_cache import CachedPreflight
 from console.html_anchors import anchor
 from console.schema import tables
 from console.schema.page.context import url as schema_url
+from console.schema.problems import page_text
 from console.schema.table import MappingTable
 from console.wizard import fixes, indexes, trial
 from console.wizard.fixes import FixButton
@@ -194,10 +195,11 @@ def _checks(
         if fault.severity == "warning":
             problem = _problem(draft, fault)
             buttons = fixes.buttons(place, fault)
-            hint = "" if buttons else fault.hint  # the buttons say what to do
-            text = f"{fault.collection}: {fault.message} {hint}".removeprefix(": ").strip()
+            text = page_text(fault, has_buttons=bool(buttons))
+            text = f"{fault.collection}: {text}".removeprefix(": ")
             label = "lost rows" if fault.code == LOST else "note"
             lines.append(_line("warn", label, text, problem["url"], buttons))
+    lines.sort(key=lambda line: bool(line["label"] != "lost rows"))  # what is lost comes first
     if preflight.is_whole and not lines and not _problems(draft, preflight):
         lines.append(_line("ok", "passed", "names, types, keys and target collections"))
     return lines + _looked(preflight.looked or {})

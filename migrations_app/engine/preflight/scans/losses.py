@@ -113,7 +113,9 @@ class Losses:
 
     def _lost(self, counts: RowCounts, test: RowTest) -> Fault:
         number = f"{counts.by_test[test]:,} of {counted(counts.rows, 'row')}"
-        message = f"{number} would be rejected: {_reason(test)}."
+        # A row that is skipped as well is counted as skipped.
+        result = "rejected or skipped" if counts.by_test[test] > counts.rejected else "rejected"
+        message = f"{number} would be {result}: {_reason(test)}."
         return self._fault(test, LOST, message, "warning")
 
     def _nothing_left(self, counts: RowCounts, found: Sequence[RowTest]) -> Fault:
