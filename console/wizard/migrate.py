@@ -28,7 +28,7 @@ from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS, LOOKED_FOR
+from migrations_app.engine.preflight.scans.all_rows import LOOKED_FOR, is_complete
 from migrations_app.engine.preflight.scans.endpoints import check_indexes
 from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.preflight.scans.losses import LOST
@@ -181,7 +181,7 @@ def _checks(
 ) -> list[dict[str, Any]]:
     if preflight is None:
         return []
-    messages = {f"{f.message} {f.hint}".strip() for f in preflight.faults}  # shown below
+    messages = {fault.note for fault in preflight.faults}  # shown below
     lines = [
         _line("warn", "note", f"{table.plan.source}: {note}", schema_url(draft, place))
         for place, table in enumerate(all_tables)
@@ -207,7 +207,7 @@ def _checks(
 
 def _looked(texts: dict[str, str]) -> list[dict[str, Any]]:
     """Return the lines that say at which rows the check looked: one for all collections that it saw whole."""
-    whole = [source for source, text in texts.items() if text.startswith(ALL_ROWS)]
+    whole = [source for source, text in texts.items() if is_complete(text)]
     if len(whole) > 1:
         lines = [_line("ok", "rows", f"All rows of {', '.join(whole)} were checked for {LOOKED_FOR}.")]
     else:

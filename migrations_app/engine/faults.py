@@ -54,10 +54,18 @@ class Fault:
 
     @property
     def advice(self) -> str:
-        """The hint (or the label of the first fix if there is none), and what to write in a plan file."""
+        """The hint (or the label of the first fix if there is none), and what to write in a plan file, unless
+        the hint ends with it."""
         said = self.hint or (f"{self.fixes[0].label}." if self.fixes else "")
+        if said.endswith(self.typed):
+            return said
         lines = " or ".join(quoted(lines) for lines in self.typed[:MOST_TYPED] if lines not in said)
         return f"{said} In the plan file, write {lines}.".strip() if lines else said
+
+    @property
+    def note(self) -> str:
+        """The message and the advice, for a line of a log or a list of notes."""
+        return f"{self.message} {self.advice}".strip()
 
     def as_dict(self) -> dict[str, Any]:
         fixes = [{"label": fix.label, "option": fix.option, "value": fix.value} for fix in self.fixes]

@@ -94,7 +94,8 @@ def _refuse_few_rows(job: Job) -> None:
             f"{arrived}. The plan allows at most {100 * options.max_skipped:.4g} % of the rows to be "
             "rejected or skipped.",
             f"{ways} If the result is what you want, press “Resume” and allow {round(100 * enough)} % "
-            f"(max_skipped: {enough:g}): the rows that arrived stay.",
+            f"(max_skipped: {enough:g}): the rows that arrived stay. In a terminal: “manage.py jobs resume "
+            f"{job.public_id} --max-skipped {enough:g}”.",
             code="mostly_rejected",
         )
 

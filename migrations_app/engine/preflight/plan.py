@@ -102,8 +102,6 @@ def check_plan(
             prepared[number], collection_faults = _prepare(
                 with_target, schema, source, target, capabilities, taken, plan.options, ctx, budget
             )
-            written = prepared[number].plan
-            collection_faults = [as_written(fault, collection, written) for fault in collection_faults]
         faults += (fault.under(f"collections[{number}]") for fault in collection_faults)
     for number, completed in prepared.items() if has_database else ():
         collection_faults = (
@@ -167,11 +165,9 @@ def _prepare(
     faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
     if facts.losses and facts.losses.counts:
         faults = tuple(fault for fault in faults if not is_counted(fault, completed))
-    warnings = tuple(
-        f"{fault.message} {fault.hint}".strip()
-        for fault in (*facts.faults, *faults)
-        if fault.severity == "warning"
-    )
+    found = (*facts.faults, *partitions.faults, *faults)
+    found = tuple(as_written(fault, collection, completed) for fault in found)
+    warnings = tuple(fault.note for fault in found if fault.severity == "warning")
     omitted = left_out_notes(collection, completed, schema, capabilities, append_to)
     counts = (*facts.notes, *partitions.notes)
     if counts and (limit := options.limit_rows) is not None:
@@ -192,7 +188,7 @@ def _prepare(
         facts.losses.counts if facts.losses else None,
         tuple(facts.losses.lacking_vectors()) if facts.losses else (),
     )
-    return prepared, _without_repeated(facts.faults + partitions.faults + faults)
+    return prepared, _without_repeated(found)
 
 
 def _without_repeated(faults: Sequence[Fault]) -> tuple[Fault, ...]:

@@ -89,7 +89,7 @@ def test_a_job_that_moves_less_than_half_of_the_rows_fails_unless_the_plan_allow
     if status == Status.FAILED:
         assert job.error_code == "mostly_rejected"
         assert job.error_message.startswith("Only 43 of the 100 rows of “books” arrived: 57 skipped.")
-        assert "max_skipped: 0.57" in job.error["hint"]
+        assert f"manage.py jobs resume {job.public_id} --max-skipped 0.57" in job.error["hint"]
     assert len(world.target.collections["books"].rows) == 43
 
 

@@ -168,7 +168,25 @@ def _item_too_long(value: _Value, test: RowTest) -> sql.Composable:
     return value.where(f"EXISTS (SELECT FROM unnest({value.delivered}) e WHERE {size} > {test.limit or 0:d})")
 
 
-def _not_finite(value: _Value, test: RowTest) -> sql.Composable:
+# 32-bit floats have no larger number: what is nearer to the next power of two becomes infinity.
+_MOST: LiteralString = "3.4028235677973366e38"
+
+
+def _vector_not_finite(value: _Value) -> sql.Composable | None:
+    if not may_hold_vectors(value.column):
+        return NEVER  # pgvector takes only finite numbers
+    if value.is_array:
+        is_bad: LiteralString = f"e {_NOT_FINITE} OR abs(e) >= {_MOST}"
+        return value.where(f"EXISTS (SELECT FROM unnest(({value.delivered})::float8[]) e WHERE {is_bad})")
+    if value.column.family != "jsonb":
+        return None
+    numbers = f'@.type() == "number" && (@ >= {_MOST} || @ <= -{_MOST})'
+    return value.where(f"jsonb_path_exists({{c}}, 'strict $[*] ? ({numbers})', '{{{{}}}}', true)")
+
+
+def _not_finite(value: _Value, test: RowTest) -> sql.Composable | None:
+    if value.reading.type.is_vector:
+        return _vector_not_finite(value)
     return value.where(f"({value.delivered})::float8 {_NOT_FINITE}")
 
 
