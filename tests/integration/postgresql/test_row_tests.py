@@ -136,3 +136,12 @@ def test_in_a_large_table_the_sample_shows_what_was_not_counted(pg: Database) ->
     (one,) = checked_plan(pg, plan, ScanBudget()).collections
     assert "Other reasons are not counted. Of " in one.looked
     assert "“doc” has a number that is too large for a double" in one.looked
+
+
+def test_a_joined_key_that_is_too_long_is_not_a_fault_of_its_first_part(pg: Database) -> None:
+    pg.execute("CREATE TABLE joined (a text, b text, e vector(2), PRIMARY KEY (a, b))")
+    pg.execute("INSERT INTO joined VALUES ('a', 'b', '[1,2]'), ('a', repeat('b', 9), '[1,2]')")
+    plan = {"source": "public.joined", "key": ["a", "b"], "key_max_length": 8}
+    (fault,) = [f for f in checked_plan(pg, plan, ScanBudget()).faults if f.code == "rows_lost"]
+    assert fault.path == "collections[0].key_max_length"
+    assert fault.typed == ("key_max_length: 65535", "key: auto")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.limits import MAX_JSON_BYTES
+from migrations_app.engine.model.limits import MAX_JSON_BYTES, MAX_LENGTH
 from migrations_app.engine.model.plan import CollectionPlan, Options, share_left_out
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
@@ -17,6 +17,7 @@ from migrations_app.engine.model.row_tests import (
     RowCounts,
     RowTest,
 )
+from migrations_app.engine.preflight.rules.keys import USE_AUTO_ID
 from migrations_app.engine.preflight.rules.loss_fixes import loss_fixes
 from migrations_app.engine.preflight.scans.absent_vectors import lacking_text
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
@@ -144,7 +145,12 @@ class Losses:
             fault = self.subject.fault("open", code, message, hint)
         elif entry is None:
             option = "key_max_length" if test.code == "too_long" else "key"
-            fault = self.subject.fault(option, code, message, "Use Auto ID, or another key.")
+            limit = self.subject.plan.key_max_length or MAX_LENGTH
+            raised = Fix(f"Raise to {MAX_LENGTH:,}", option, str(MAX_LENGTH))
+            fixes = (
+                (raised, USE_AUTO_ID) if test.code == "too_long" and limit < MAX_LENGTH else (USE_AUTO_ID,)
+            )
+            fault = self.subject.fault(option, code, message, "", *fixes)
         else:
             fixes = loss_fixes(test, entry, self.subject)
             hint = "" if fixes else "Change the values in the source, or move other rows."
@@ -159,7 +165,8 @@ class Losses:
         return reason_of(test)
 
     def _entry(self, test: RowTest) -> FieldEntry | None:
-        names = {test.field, *(column.path for column in test.columns[:1] if not test.path)}
+        is_single = len(test.columns) == 1 and not test.path
+        names = {test.field, *(column.path for column in test.columns if is_single)}
         return next((e for e in self.subject.entries() if e.plan.source in names), None)
 
 
