@@ -147,10 +147,8 @@ class Losses:
             option = "key_max_length" if test.code == "too_long" else "key"
             limit = self.subject.plan.key_max_length or MAX_LENGTH
             raised = Fix(f"Raise to {MAX_LENGTH:,}", option, str(MAX_LENGTH))
-            fixes = (
-                (raised, USE_AUTO_ID) if test.code == "too_long" and limit < MAX_LENGTH else (USE_AUTO_ID,)
-            )
-            fault = self.subject.fault(option, code, message, "", *fixes)
+            others = [raised] if test.code == "too_long" and limit < MAX_LENGTH else []
+            fault = self.subject.fault(option, code, message, "", *others, USE_AUTO_ID)
         else:
             fixes = loss_fixes(test, entry, self.subject)
             hint = "" if fixes else "Change the values in the source, or move other rows."
