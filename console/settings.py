@@ -174,7 +174,7 @@ TEMPLATES = [
     }
 ]
 # It uses the templates of this project for widgets, but renders the most frequent widgets without any.
-FORM_RENDERER = "console.form_renderer.ConsoleRenderer"
+FORM_RENDERER = "console.model_forms.renderer.ConsoleRenderer"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 
@@ -184,7 +184,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 # The pictures of the documents are shown on the help pages.
 STATICFILES_DIRS = [BASE_DIR / "static", ("help", BASE_DIR / "docs" / "pictures")]
 # The address of static files changes with their contents, so browsers may keep them for good.
-STATIC_URL = f"/static/{static_files.version(BASE_DIR / 'static', BASE_DIR / 'docs' / 'pictures')}/"
+STATIC_VERSION = static_files.version(BASE_DIR / "static", BASE_DIR / "docs" / "pictures")
+STATIC_URL = f"/static/{STATIC_VERSION}/"
 WHITENOISE_IMMUTABLE_FILE_TEST = static_files.is_immutable
 # Files are served from the checkout, unless the web server could make compressed copies when it started.
 WHITENOISE_USE_FINDERS = True

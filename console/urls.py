@@ -4,7 +4,7 @@ from django.urls import include, path
 
 VIEWS = (
     "wizard.views",
-    "wizard.opened_views",
+    "open_plan.views",
     "schema.views",
     "connections.views",
     "connections.check_views",

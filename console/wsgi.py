@@ -12,8 +12,8 @@ django.setup()
 from console import static_files  # noqa: E402  needs the settings above
 from migrations_app.models.keys_check import ensure_keys_fit_database  # noqa: E402
 
-if static_files.compress(settings.DATA_DIR / "static", settings.STATIC_URL):
-    settings.STATIC_ROOT = settings.DATA_DIR / "static"
+if compressed := static_files.compress(settings.DATA_DIR / "compressed_static", settings.STATIC_VERSION):
+    settings.STATIC_ROOT = compressed
     settings.WHITENOISE_USE_FINDERS = False
 application = get_wsgi_application()
 ensure_keys_fit_database()

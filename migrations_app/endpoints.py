@@ -202,9 +202,20 @@ def _kind_and_settings(job: Job, role: str, connection: Connection | None) -> tu
     if connection is not None:
         return connection.kind, connection.settings
     if role not in job.secrets:
-        raise SettingsError(
-            f"The {role} connection of this job was deleted.",
-            "Save the connection again and start a new job.",
-            code="connection_missing",
-        )
+        raise _deleted(role)
     return job.plan[role]["kind"], job.secrets[role]
+
+
+def deleted_connection(job: Job) -> SettingsError | None:
+    """Return the error for a connection of the job that was deleted; None if both exist."""
+    connections = {"source": job.source_connection_id, "target": job.target_connection_id}
+    deleted = (role for role, pk in connections.items() if pk is None and role not in job.secrets)
+    return next(map(_deleted, deleted), None)
+
+
+def _deleted(role: str) -> SettingsError:
+    return SettingsError(
+        f"The {role} connection of this job was deleted.",
+        "Press “Edit as new” on the page of the job, and choose another connection there.",
+        code="connection_missing",
+    )

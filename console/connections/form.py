@@ -91,8 +91,7 @@ class ConnectionForm(forms.Form):
         settings = endpoints.plain(endpoints.parse_settings(self.model, self.settings()))
         typed = {key for key in self.secrets if self.cleaned_data.get(key)}
         for key in services.secrets_to_repeat(self.model, settings, self.stored, typed=typed):
-            label = self.fields[key].label.lower()
-            self.refuse(SettingsError(REPEAT, f"Enter the {label} again.", field=key))
+            self.refuse(SettingsError(REPEAT, f"Enter it again: {self.fields[key].label}.", field=key))
 
     def _remove_misplaced_secrets(self) -> None:
         """Do not send a connection string back to the browser if it was pasted into another field."""

@@ -27,8 +27,9 @@ def counted() -> QuerySet[Connection]:
     return Connection.objects.annotate(**counts, **drafts).order_by("name")
 
 
-def row(connection: Any) -> dict[str, Any]:
-    """Return one row of the list. ``connection`` is from ``counted``."""
+def row(connection: Any, worker_hosts: list[str]) -> dict[str, Any]:
+    """Return one row of the list. ``connection`` is from ``counted``. A failed test can be repeated from
+    ``worker_hosts``."""
     return {
         "id": connection.pk,
         "name": connection.name,
@@ -36,7 +37,7 @@ def row(connection: Any) -> dict[str, Any]:
         "address": connection.address,
         "server": connection.server_info,
         "ok": not connection.test_error if connection.tested_at else None,
-        "worker_hosts": services.other_worker_hosts() if connection.test_error else [],
+        "worker_hosts": worker_hosts if connection.test_error else [],
         "message": connection.test_error,
         "tested_at": connection.tested_at,
         "jobs": connection.source_jobs_count + connection.target_jobs_count,
@@ -45,9 +46,9 @@ def row(connection: Any) -> dict[str, Any]:
 
 
 def groups() -> list[dict[str, Any]]:
-    connections = list(counted())
+    connections, hosts = list(counted()), services.other_worker_hosts()
     return [
-        {"title": title, "connections": [row(c) for c in connections if c.is_target is is_target]}
+        {"title": title, "connections": [row(c, hosts) for c in connections if c.is_target is is_target]}
         for title, is_target in (("Sources", False), ("Targets", True))
     ]
 

@@ -127,7 +127,8 @@ def connection_test(request: ConsoleRequest, pk: int) -> HttpResponse:
         text = f"“{connection.name}”: {error.message} {error.hint}"
         level = messages.ERROR
     if request.htmx:
-        return render(request, "connections/list.html#row", {"connection": row(_connection(pk))})
+        shown = row(_connection(pk), services.other_worker_hosts())
+        return render(request, "connections/list.html#row", {"connection": shown})
     messages.add_message(request, level, text)
     return redirect("connections")
 
@@ -145,7 +146,8 @@ def connection_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
         except FerryError as error:
             blocked = f"{error.message} {error.hint}"
     fragment = "#dialog" if request.htmx and not request.htmx.boosted else ""
-    context = {"connection": row(connection), "jobs": row(connection)["jobs"], "blocked": blocked}
+    shown = row(connection, [])
+    context = {"connection": shown, "jobs": shown["jobs"], "blocked": blocked}
     return render(request, f"connections/delete.html{fragment}", context, status=409 if blocked else 200)
 
 

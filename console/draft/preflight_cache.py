@@ -94,7 +94,7 @@ def carry_over(draft: Draft, before: Plan, plan: Plan, faults: Sequence[Fault]) 
     digest = _digest(draft, plan)
     if result is None or result.plan == digest:
         return
-    old = {f"{fault.message} {fault.hint}".strip() for fault in result.faults if is_of_index(fault)}
+    old = {fault.note for fault in result.faults if is_of_index(fault)}
     texts = result.notes or {}
     notes = {source: tuple(note for note in texts[source] if note not in old) for source in texts}
     kept = tuple(fault for fault in result.faults if not is_of_index(fault))
@@ -141,7 +141,9 @@ def _cached(
 ) -> CachedPreflight:
     notes = {prepared.plan.source: tuple(prepared.notes) for prepared in checked.collections}
     looked = {prepared.plan.source: prepared.looked for prepared in checked.collections}
-    return CachedPreflight(_digest(draft, plan), timezone.now(), checked.faults, counts, notes, held, looked)
+    lacking = (fault for prepared in checked.collections for fault in prepared.lacking)
+    faults = (*checked.faults, *lacking)
+    return CachedPreflight(_digest(draft, plan), timezone.now(), faults, counts, notes, held, looked)
 
 
 def _digest(draft: Draft, plan: Plan) -> str:

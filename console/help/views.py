@@ -8,8 +8,8 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from console.help import pages
+from console.help.terms import TERMS
 from console.http import ConsoleRequest
-from console.terms import TERMS
 
 
 @require_safe

@@ -138,6 +138,8 @@ def _progress(job: Job, done: Totals, rate: JobRate) -> dict[str, Any]:
         "value": done.rows_done if total is not None or job.is_ended else None,
         "max": max(total, 1) if total is not None else max(done.rows_done, 1) if job.is_ended else None,
         "rows_done": done.rows_done,
+        "rows_written": done.rows_written,
+        "rows_skipped": done.rows_skipped,
         "rows_total": done.rows_total,
         "seconds_left": rate.seconds_left,
         "ends_at": rate.ends_at,

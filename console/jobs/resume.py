@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from django import forms
@@ -10,10 +9,11 @@ from django import forms
 from console.jobs.wording import kind_title
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.log import counted
+from migrations_app.engine.model.plan import share_left_out
 from migrations_app.models import Job
 from migrations_app.reporting.report import job_totals
 from migrations_app.services import resume_refusal
-from migrations_app.services.resume import CHANGEABLE, rows_rejected, shares_left_out
+from migrations_app.services.resume import CHANGEABLE, rows_left_out, rows_rejected
 
 MOST = 2**31 - 1
 
@@ -29,7 +29,7 @@ class ResumeForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
     max_skipped = forms.IntegerField(
-        label="Maximum share of rejected and skipped rows, in percent",
+        label="Maximum rejected and skipped rows in percent",
         help_text="Of each collection. With more, the job ends Failed; arrived rows stay.",
         min_value=0,
         max_value=100,
@@ -64,11 +64,12 @@ def form_of(job: Job, data: Any = None) -> ResumeForm:
     initial = {"max_rejected": most, "max_skipped": round(100 * skipped)}
     form = ResumeForm(data, initial, rejected)
     if data is None:
-        if most is not None and max(rejected, rows_rejected(job)) > most:
+        if most is not None and rows_rejected(job) > most:
             form.initial["max_rejected"] = _round_up(2 * rejected)
-        shares = [share for _, share in shares_left_out(job) if skipped < share < 1]
-        if shares:
-            form.initial["max_skipped"] = math.ceil(100 * max(shares))
+        rows = [row for row in rows_left_out(job) if row.left_out < row.rows_read]
+        shares = [share_left_out(row.left_out, row.rows_read) for row in rows]
+        if shares and max(shares) > skipped:
+            form.initial["max_skipped"] = round(100 * max(shares))
     return form
 
 

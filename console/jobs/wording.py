@@ -31,10 +31,9 @@ def kind_title(kind: str) -> str:
 
 
 def status_label(job: Job, done: Totals) -> str:
-    label = str(Status(job.status).label)
-    if job.is_trial:
-        label = "Trial finished" if job.status == Status.SUCCESSFUL else f"Trial · {label}"
-    elif job.status == Status.SUCCESSFUL and (limit := job.options.limit_rows) is not None:
+    label = job.status_label
+    is_limited = job.status == Status.SUCCESSFUL and not job.is_trial
+    if is_limited and (limit := job.options.limit_rows) is not None:
         label = f"{label} · first {limit:,} rows"
     return " · ".join((label, *_left_out(done))) if job.status == Status.SUCCESSFUL else label
 

@@ -71,11 +71,8 @@ def table_of(
     existing: Existing | None = None,
 ) -> tuple[MappingTable, list[str]]:
     """Return the mapping table of a plan, and a sentence for each part that the source does not have."""
-    notes = [
-        f"{plan.source}: the source has no “{name}” any more; it is left out."
-        for name in _missing(plan, schema)
-    ]
     gone = _missing(plan, schema)
+    notes = [f"{plan.source}: the source has no “{name}” any more; it is left out." for name in gone]
     fields = plan.fields if plan.fields is None else [f for f in plan.fields if f.source not in gone]
     changes: dict[str, object] = {"fields": fields, "exact": None}
     if any(column in gone for column in plan.key_columns):

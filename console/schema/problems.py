@@ -220,9 +220,15 @@ def _row_of_index(fault: Fault, plan: CollectionPlan) -> str:
     return next((anchor(source) for source in fields), "")
 
 
+def page_text(fault: Fault, *, has_buttons: bool) -> str:
+    """Return the message as a page shows it: with its hint if there are no buttons, without plan lines."""
+    hint, _, _ = fault.hint.partition(" In a plan file:")
+    return fault.message if has_buttons else f"{fault.message} {hint}".strip()
+
+
 def _place(fault: Fault, row: str) -> Problem:
     """Return the problem with the place of its control. The hint is added only if there is no fix."""
-    message = fault.message if fault.fixes else f"{fault.message} {fault.hint}".strip()
+    message = page_text(fault, has_buttons=bool(fault.fixes))
     is_warning = fault.severity == "warning"
     option = re.split(r"[.\[]", fault.option)[0]
     if row and (option not in SETTINGS or option in OF_ROWS):

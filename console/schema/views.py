@@ -15,8 +15,9 @@ from console.draft.step_views import back_url, step_page, step_view
 from console.draft.steps import Step
 from console.html_anchors import anchor
 from console.http import ConsoleRequest, is_own_page
-from console.schema import page as schema_page
-from console.schema import problems, shown_parts, tables
+from console.schema import problems, tables
+from console.schema.page import context as schema_page
+from console.schema.page import parts as page_parts
 from console.schema.parse.table import read
 from console.schema.table import TYPED_LENGTH, InvalidInput, MappingTable
 from migrations_app.engine.errors import FerryError
@@ -57,7 +58,7 @@ def _checked(request: ConsoleRequest, draft: Draft, index: int) -> HttpResponse:
     """Return the parts of the page that have changed; the whole page if it has other parts now, or if there
     is something to tell."""
     context = schema_page.context(draft, index)
-    parts = shown_parts.changed(context, request.POST.getlist("shown"))
+    parts = page_parts.changed(context, request.POST.getlist("shown"))
     if parts is None or len(messages.get_messages(request)):
         answer = step_page(request, Step.SCHEMA, draft, context)
         answer["HX-Retarget"], answer["HX-Reswap"] = "body", "innerHTML show:none"

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 
 from console import __version__, format
 from console.help import topics
-from console.terms import OF_FIELDS, TERMS
+from console.help.terms import OF_FIELDS, TERMS
 
 register = template.Library()
 

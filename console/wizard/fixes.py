@@ -9,7 +9,7 @@ from console.draft import contents
 from console.draft.preflight_cache import CachedPreflight
 from console.schema import tables
 from console.schema.fixes import with_fix
-from console.schema.page import options_model
+from console.schema.page.context import options_model
 from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.preflight.scans.losses import LOST, NO_ROW
 from migrations_app.models import Draft

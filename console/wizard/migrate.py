@@ -14,7 +14,8 @@ from console.draft.plan import options_of, plan_of
 from console.draft.preflight_cache import CachedPreflight
 from console.html_anchors import anchor
 from console.schema import tables
-from console.schema.page import url as schema_url
+from console.schema.page.context import url as schema_url
+from console.schema.problems import page_text
 from console.schema.table import MappingTable
 from console.wizard import fixes, indexes, trial
 from console.wizard.fixes import FixButton
@@ -27,7 +28,7 @@ from migrations_app.engine.faults import Fault
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.preflight import check_collection
-from migrations_app.engine.preflight.scans.all_rows import ALL_ROWS
+from migrations_app.engine.preflight.scans.all_rows import LOOKED_FOR, is_complete
 from migrations_app.engine.preflight.scans.endpoints import check_indexes
 from migrations_app.engine.preflight.scans.existing import ExistingRows
 from migrations_app.engine.preflight.scans.losses import LOST
@@ -164,7 +165,6 @@ def context(
         "dropped_text": dropped_text(draft, dropped),
         "form": form,
         "indexes": indexes.lines_of(draft) if lines is None else lines,
-        "creates_index": options.creates_index(source_class(draft.kind).indexes_by_default),
         "checks": _checks(draft, all_tables, preflight),
         "checked_at": preflight and preflight.at,
         "problems": [error] if error else _problems(draft, preflight),
@@ -181,7 +181,7 @@ def _checks(
 ) -> list[dict[str, Any]]:
     if preflight is None:
         return []
-    messages = {f"{f.message} {f.hint}".strip() for f in preflight.faults}  # shown below
+    messages = {fault.note for fault in preflight.faults}  # shown below
     lines = [
         _line("warn", "note", f"{table.plan.source}: {note}", schema_url(draft, place))
         for place, table in enumerate(all_tables)
@@ -194,17 +194,26 @@ def _checks(
     for place, fault in enumerate(preflight.faults):
         if fault.severity == "warning":
             problem = _problem(draft, fault)
-            text = f"{fault.collection}: {fault.message} {fault.hint}".removeprefix(": ")
+            buttons = fixes.buttons(place, fault)
+            text = page_text(fault, has_buttons=bool(buttons))
+            text = f"{fault.collection}: {text}".removeprefix(": ")
             label = "lost rows" if fault.code == LOST else "note"
-            lines.append(_line("warn", label, text, problem["url"], fixes.buttons(place, fault)))
+            lines.append(_line("warn", label, text, problem["url"], buttons))
+    lines.sort(key=lambda line: bool(line["label"] != "lost rows"))  # what is lost comes first
     if preflight.is_whole and not lines and not _problems(draft, preflight):
         lines.append(_line("ok", "passed", "names, types, keys and target collections"))
-    lines += (
-        _line("ok" if text.startswith(ALL_ROWS) else "warn", "rows", f"{source}: {text}")
-        for source, text in (preflight.looked or {}).items()
-        if text
-    )
-    return lines
+    return lines + _looked(preflight.looked or {})
+
+
+def _looked(texts: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the lines that say at which rows the check looked: one for all collections that it saw whole."""
+    whole = [source for source, text in texts.items() if is_complete(text)]
+    if len(whole) > 1:
+        lines = [_line("ok", "rows", f"All rows of {', '.join(whole)} were checked for {LOOKED_FOR}.")]
+    else:
+        lines = [_line("ok", "rows", f"{source}: {texts[source]}") for source in whole]
+    partly = {source: text for source, text in texts.items() if text and source not in whole}
+    return lines + [_line("warn", "rows", f"{source}: {text}") for source, text in partly.items()]
 
 
 def _line(

@@ -53,7 +53,7 @@ class OptionsForm(forms.Form):
     )
 
     max_skipped = forms.IntegerField(
-        label="Maximum share of rejected and skipped rows, in percent",
+        label="Maximum rejected and skipped rows in percent",
         help_text="Of each collection. With more, the job ends Failed; arrived rows stay. Empty: 50.",
         required=False,
         min_value=0,
@@ -87,6 +87,7 @@ class OptionsForm(forms.Form):
 
     def options(self, before: Options) -> Options:
         """Return the chosen options; options that are not on this page do not change."""
-        percent = self.cleaned_data["max_skipped"]
-        share = Options().max_skipped if percent is None else percent / 100
+        percent, share = self.cleaned_data["max_skipped"], before.max_skipped
+        if "max_skipped" in self.changed_data:  # else a share that is no whole percentage stays as it is
+            share = Options().max_skipped if percent is None else percent / 100
         return before.model_copy(update=self.cleaned_data | {"max_skipped": share})

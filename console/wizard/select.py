@@ -11,15 +11,15 @@ from django.forms.boundfield import BoundField
 from django.http import QueryDict
 from django.urls import reverse
 
-from console.draft import contents
+from console.draft import contents, endpoint_facts
 from console.draft.row_selection import BlankSelection, RowSelectionForm
-from console.draft.snapshot import TargetFacts, listing_to_json, target_to_json
+from console.draft.snapshot import TargetFacts, target_to_json
 from console.schema import tables
 from console.wizard import ticks
 from console.wizard.missing_features import missing_features
 from console.wizard.select_form import SelectionForm, TargetForm
 from migrations_app import endpoints, services
-from migrations_app.engine.errors import FerryError, SettingsError
+from migrations_app.engine.errors import FerryError
 from migrations_app.engine.sources.base import CollectionInfo
 from migrations_app.engine.sources.registry import source_class
 from migrations_app.models import Connection, Draft
@@ -93,8 +93,15 @@ def open_page(draft: Draft, data: Any = None) -> SelectPage:
     the sent form and the stored listing."""
     error, listing = None, contents.listing(draft)
     if data is None or not listing:
-        error = list_again(draft)
-        listing = contents.listing(draft)
+        try:
+            listing = endpoint_facts.list_collections(draft)
+        except FerryError as failed:
+            if failed.code in ("draft_missing", "draft_started"):  # there is no page to show
+                raise
+            url = reverse("wizard_connect", args=[draft.pk])
+            error = failed.as_dict() | {"url": url, "url_label": "Check the connection"}
+        else:
+            endpoint_facts.store_listing(draft, listing)
     source = source_class(draft.kind)
     one, many = source.collection_words
     most = min(
@@ -158,22 +165,6 @@ def _row_selections(
     return forms, BlankSelection(model)
 
 
-def list_again(draft: Draft) -> Any:
-    """List the collections of the source and store the list. Return the error for the page if this fails."""
-    connection = draft.source_connection
-    try:
-        with (
-            endpoints.open_source(connection.kind, connection.settings) as source,
-            endpoints.looking(source) as ctx,
-        ):
-            listing = tuple(source.collections(ctx))
-    except FerryError as error:
-        url = reverse("wizard_connect", args=[draft.pk])
-        return error.as_dict() | {"url": url, "url_label": "Check the connection"}
-    services.draft_save(draft=draft, state=draft.state | {contents.LISTING: listing_to_json(listing)})
-    return None
-
-
 def ask_values(page: SelectPage, control: str = "") -> BoundField | None:
     """Ask the source for the values that can be chosen, for the controls of the selected collections or only
     for the one with this HTML name. Return that control; None if there is none."""
@@ -194,7 +185,7 @@ def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
     page.facts = None
     if connection is not None:
         try:
-            page.facts = learn(connection, data.get("database") or contents.DEFAULT_DATABASE)
+            page.facts = endpoint_facts.learn(connection, data.get("database") or contents.DEFAULT_DATABASE)
         except FerryError as error:
             page.target_error = error
     initial = {
@@ -202,28 +193,6 @@ def choose_target(page: SelectPage, data: Mapping[str, Any]) -> None:
         "database": page.facts.database if page.facts else "",
     }
     page.target_form = TargetForm(page.target_form.connections.values(), page.facts, initial=initial)
-
-
-def learn(connection: Connection, database: str, *, create: bool = False) -> TargetFacts:
-    """Return the facts of a target, in ``database`` if it exists or is to be created, else in the default
-    database, else in its first."""
-    with (
-        endpoints.open_target(connection.kind, connection.settings) as target,
-        endpoints.looking(target) as ctx,
-    ):
-        server, capabilities, databases = target.check(ctx), target.capabilities(), target.databases()
-    title = f"{server.product} {server.version}"
-    if create and database not in databases:
-        return TargetFacts(connection.pk, database, title, capabilities, databases)
-    wanted = [name for name in (database, contents.DEFAULT_DATABASE, *databases) if name in databases]
-    if not wanted:
-        raise SettingsError("The target has no database.", "Create a database there, and choose it here.")
-    with (
-        endpoints.open_target(connection.kind, connection.settings, wanted[0]) as target,
-        endpoints.looking(target),
-    ):
-        taken = target.collections()
-    return TargetFacts(connection.pk, wanted[0], title, capabilities, databases, taken)
 
 
 def save(page: SelectPage, data: QueryDict) -> bool:
@@ -235,7 +204,7 @@ def save(page: SelectPage, data: QueryDict) -> bool:
     try:
         created = data.get("new_database", "").strip()
         database = created or data.get("database") or contents.DEFAULT_DATABASE
-        page.facts = learn(connection, database, create=bool(created))
+        page.facts = endpoint_facts.learn(connection, database, create=bool(created))
     except FerryError as error:
         page.target_error = error
         return False

@@ -9,9 +9,9 @@ from console.draft import contents
 from console.draft.preflight_cache import CachedPreflight
 from console.format import rows as number_of_rows
 from console.model_forms.form import summary as model_summary
-from console.schema.page import url as schema_url
-from console.schema.preview import bytes_per_row
-from console.schema.row_counts import rows_of
+from console.schema.page.context import url as schema_url
+from console.schema.page.preview import bytes_per_row
+from console.schema.page.row_counts import rows_of
 from console.schema.table import MappingTable
 from migrations_app.engine.log import counted
 from migrations_app.engine.model.plan import FieldPlan, Options
@@ -37,8 +37,8 @@ def summary(draft: Draft, rows: list[dict[str, Any]], options: Options, replaced
         f"{_into(rows)} in “{route.database}” of {route.target_name}."
     ]
     if options.limit_rows is not None:
-        names = " and ".join(f"“{row['target_name']}”" for row in rows)
-        sentences.append(f"This is a trial: the rows go into {names}, and the names of the plan stay free.")
+        into = f"“{rows[0]['target_name']}”" if len(rows) == 1 else "collections with names of their own"
+        sentences.append(f"This is a trial: the rows go into {into}, and the names of the plan stay free.")
     if replaced:
         sentences.append(f"{' and '.join(replaced)} {'is' if len(replaced) == 1 else 'are'} dropped first.")
     if options.source_rows_per_second is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from console.draft import contents
@@ -11,6 +11,7 @@ from migrations_app.engine.model.plan import Plan
 from migrations_app.models import Draft
 from migrations_app.services.again import own_trials, trial_plan
 from migrations_app.services.jobs import target_key
+from migrations_app.services.written_target import is_another
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,12 @@ class TrialPlan:
 
 def planned(draft: Draft, plan: Plan) -> TrialPlan:
     """Return the plan to run, with the names of a trial as far as known without asking the target."""
-    facts = contents.target_facts(draft)
-    return _planned(draft, plan, facts.taken if facts else ())
+    facts, connection = contents.target_facts(draft), draft.target_connection
+    if plan.options.limit_rows is None:
+        return TrialPlan(plan)
+    with endpoints.open_target(connection.kind, connection.settings, contents.database(draft)) as target:
+        own = own_trials(target_key(target), contents.database(draft))
+    return _planned(plan, facts.taken if facts else (), own)
 
 
 def asked(draft: Draft, plan: Plan) -> TrialPlan:
@@ -42,16 +47,16 @@ def asked(draft: Draft, plan: Plan) -> TrialPlan:
         endpoints.open_target(connection.kind, connection.settings, contents.database(draft)) as target,
         endpoints.looking(target),
     ):
-        taken = target.collections()
-    return _planned(draft, plan, taken)
+        taken, own = target.collections(), own_trials(target_key(target), contents.database(draft))
+        while True:
+            found = _planned(plan, taken, own)
+            others = [name for name in found.replaced if is_another(target, name, own[name])]
+            if not others:
+                return found
+            own = {name: identity for name, identity in own.items() if name not in others}
 
 
-def _planned(draft: Draft, plan: Plan, taken: Collection[str]) -> TrialPlan:
-    if plan.options.limit_rows is None:
-        return TrialPlan(plan)
-    connection = draft.target_connection
-    with endpoints.open_target(connection.kind, connection.settings, contents.database(draft)) as target:
-        own = own_trials(target_key(target), contents.database(draft)) & set(taken)
-    trial, real = trial_plan(plan, taken, own)
+def _planned(plan: Plan, taken: Collection[str], own: Mapping[str, str]) -> TrialPlan:
+    trial, real = trial_plan(plan, taken, own.keys() & set(taken))
     replaced = (c.target or "" for c in trial.collections if c.if_exists == "replace")
     return TrialPlan(trial, real, tuple(replaced))

@@ -107,9 +107,11 @@ class AddressPolicy:
         name = _PRIVATE_NAME if self.allow_private else _NAME
         if not (name.fullmatch(host) or _IPV6.fullmatch(host)):
             # Nothing of the host: in a wrong connection string it may contain part of the password.
-            wrong = "an underscore" if _PRIVATE_NAME.fullmatch(host) else "one of these characters"
+            problem = "A host name cannot contain an underscore."
+            if not _PRIVATE_NAME.fullmatch(host):
+                problem = "The host name has a character that no host name has."
             raise HostUnknown(
-                f"A host name cannot contain {wrong}." if host else "The host name is empty.",
+                problem if host else "The host name is empty.",
                 "A host name has only the letters a to z, digits, dots and hyphens. Write an international "
                 "name in its ASCII form (xn--…).",
                 field=field,

@@ -8,6 +8,11 @@ from typing import Any, Literal
 MOST_TYPED = 5
 
 
+def quoted(lines: str) -> str:
+    """Return the lines to write in a plan file as a part of a sentence."""
+    return " and ".join(f"“{line}”" for line in lines.split("\n"))
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
     """A fix that takes one click: it sets ``option`` of the fault's field to ``value`` (form texts), and the
@@ -25,8 +30,8 @@ class Fault:
 
     ``path`` is its place in the plan (``collections[0].fields[2].max_length``). ``collection`` and ``field``
     are the source names it belongs to, empty if it concerns the whole plan or collection. ``typed`` are the
-    lines of a plan file that fix it, one for each way. A plan with only warnings is accepted, but some rows
-    may be rejected.
+    lines of a plan file that fix it, one text for each way. A plan with only warnings is accepted, but some
+    rows may be rejected.
     """
 
     code: str
@@ -49,10 +54,18 @@ class Fault:
 
     @property
     def advice(self) -> str:
-        """The hint (or the label of the first fix if there is none), and what to write in a plan file."""
+        """The hint (or the label of the first fix if there is none), and what to write in a plan file, unless
+        the hint ends with it."""
         said = self.hint or (f"{self.fixes[0].label}." if self.fixes else "")
-        lines = " or ".join(f"“{line}”" for line in self.typed[:MOST_TYPED] if line not in said)
+        if said.endswith(self.typed):
+            return said
+        lines = " or ".join(quoted(lines) for lines in self.typed[:MOST_TYPED] if lines not in said)
         return f"{said} In the plan file, write {lines}.".strip() if lines else said
+
+    @property
+    def note(self) -> str:
+        """The message and the advice, for a line of a log or a list of notes."""
+        return f"{self.message} {self.advice}".strip()
 
     def as_dict(self) -> dict[str, Any]:
         fixes = [{"label": fix.label, "option": fix.option, "value": fix.value} for fix in self.fixes]

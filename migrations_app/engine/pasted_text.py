@@ -10,15 +10,18 @@ import re
 
 # “export DATABASE_URL=”, “DATABASE_URL: ”, “"url": ”, “psql ”, before quotes or the connection string itself.
 _ASSIGNED = re.compile(
-    r"""(?:(?:export|set|setx)\s+|\$env:)?["']?[A-Za-z_][\w.-]*["']?(?:\s*=\s*|:\s+)(?=["'`“”]|[\w+:]+://|jdbc:)"""
+    r"""(?:-\s+|(?:export|set|setx)\s+|\$env:)?["']?[A-Za-z_][\w.-]*["']?(?:\s*=\s*|:\s+)"""
+    r"""(?=["'`“”]|[\w+:]+://|jdbc:|(?:host|server|user ?id|username|database|driver|dbname)\s*=)""",
+    re.IGNORECASE,
 )
 _COMMAND = re.compile(r"(?:psql|pgcli|pg_dump)\s+(?:-d\s*)?(?=[\"'`]|\w+://)")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "<": ">"}
-# With an @ in it, it may be part of a password.
-_COMMENT = re.compile(r"\s+#[^@]*$")
+# With an @ or a & in it, it may be part of a password.
+_COMMENT = re.compile(r"\s+#[^@&]*$")
+_ENDS_WITH_PASSWORD = re.compile(r"[?&](?:password|pwd)=[^&]*$", re.IGNORECASE)
 # A password in a URL; in “user:password@host” without a scheme; in key=value pairs.
 _PASSWORDS = re.compile(
-    r"://[^\s@:/]*:[^\s@]+@|(?<![\w/])[^\s:@/]+:(?!//)[^\s@]+@[\w.\[-]|\b(?:password|passwd|pwd)\s*=\s*\S",
+    r"://[^\s@:/]*:[^@]+@|(?<![\w/])[^\s:@/]+:(?!//)[^\s@]+@[\w.\[-]|\b(?:password|passwd|pwd)\s*=\s*\S",
     re.IGNORECASE,
 )
 
@@ -32,7 +35,7 @@ def unwrapped(text: str) -> str:
     end = text.find(closing, 1) if closing else -1
     if end > 0 and re.fullmatch(r"\s*[;,]?(\s*#.*)?", text[end + 1 :]):
         return text[1:end].strip()
-    if "://" in text:
+    if "://" in text and not _ENDS_WITH_PASSWORD.search(text):
         text = _COMMENT.sub("", text).rstrip(";,")
     return text.strip()
 
@@ -43,5 +46,6 @@ def shown(text: str) -> str:
 
 
 def holds_password(text: str) -> bool:
-    """True if ``text`` looks like a connection string, or part of one, that contains a password."""
-    return bool(_PASSWORDS.search(text))
+    """True if ``text`` looks like a connection string, or part of one, that contains a password. The text of
+    a certificate may have mail addresses in it (``email:me@example.com``), but no password."""
+    return "-----BEGIN CERTIFICATE" not in text and bool(_PASSWORDS.search(text))

@@ -107,7 +107,7 @@ def status_line(job: Job) -> str:
     done = job_totals(job)
     speed = job_rate(job, done)
     total = f" of {done.rows_total:,}" if done.rows_total is not None else ""
-    parts = [job.public_id, Status(job.status).label]
+    parts = [job.public_id, job.status_label]
     if job.is_running and job.stage:
         parts.append(Stage(job.stage).label)
     if job.is_live and done.rows_total:

@@ -128,6 +128,14 @@ class Job(Leased):
         return bool(self.trial_targets)
 
     @property
+    def status_label(self) -> str:
+        """The status in words; that of a trial says so."""
+        label = str(Status(self.status).label)
+        if not self.is_trial:
+            return label
+        return "Trial finished" if self.status == Status.SUCCESSFUL else f"Trial · {label}"
+
+    @property
     def can_use_target(self) -> bool:
         """True if a user may index, load and release its collections."""
         return self.status == Status.SUCCESSFUL

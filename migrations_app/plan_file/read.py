@@ -31,10 +31,10 @@ from migrations_app.engine.model.plan import (
     Plan,
     SourcePlan,
     TargetPlan,
-    unbuilt_faults,
     with_open_outside_select,
 )
 from migrations_app.engine.model.pydantic_faults import faults_of, field_names, locations, path_of
+from migrations_app.engine.planning.unbuilt import unbuilt_faults
 from migrations_app.plan_file.variables import VARIABLE
 from migrations_app.plan_file.yaml_text import parse
 

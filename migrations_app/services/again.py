@@ -14,7 +14,7 @@ from migrations_app.models import Job, JobCollection, TargetState
 from migrations_app.models.status import Status
 from migrations_app.services.jobs import job_create, note, refuse_another_target, user_name
 from migrations_app.services.lifecycle import job_is_held
-from migrations_app.services.written_target import identity_of
+from migrations_app.services.written_target import WRITTEN, is_another, later_writer
 
 SUFFIX = "_trial"
 MAX_NAME = 255
@@ -63,13 +63,8 @@ def refuse_again(job: Job) -> None:
             "Wait until it has ended, or cancel it.",
             code="not_ended",
         )
-    for role, connection in (("source", job.source_connection_id), ("target", job.target_connection_id)):
-        if connection is None and role not in job.secrets:
-            raise SettingsError(
-                f"The {role} connection of this job was deleted.",
-                "Press “Edit as new”, and choose another connection there.",
-                code="connection_missing",
-            )
+    if (deleted := endpoints.deleted_connection(job)) is not None:
+        raise deleted
 
 
 def again_plan(job: Job, *, all_rows: bool = False) -> Plan:
@@ -116,12 +111,24 @@ def _trial_name(target: str, used: Collection[str]) -> str:
     return name
 
 
-def own_trials(target_key: str, database: str) -> set[str]:
-    """The names of the collections in a database that trials created."""
+def own_trials(target_key: str, database: str) -> dict[str, str]:
+    """The collections in a database that trials created and no other job has written to since: the stored
+    identity by name."""
     rows = JobCollection.objects.filter(
-        job__target_key=target_key, job__database=database, target_state=TargetState.CREATED
+        job__target_key=target_key,
+        job__database=database,
+        target__contains=SUFFIX,
+        target_state__in=WRITTEN,
     )
-    return set(rows.exclude(job__trial_targets=[]).values_list("target", flat=True))
+    found = rows.order_by("job__started_at").values_list(
+        "target", "target_identity", "target_state", "job__trial_targets"
+    )
+    last = {target: (identity, state, trial) for target, identity, state, trial in found}
+    return {
+        target: identity
+        for target, (identity, state, trial) in last.items()
+        if trial and state == TargetState.CREATED
+    }
 
 
 def trial_drop(*, job: Job, user: User | None) -> None:
@@ -148,6 +155,7 @@ def trial_drop(*, job: Job, user: User | None) -> None:
 
 
 def _refuse_held(job: Job, rows: Sequence[JobCollection]) -> None:
+    """Raise ``SettingsError`` if a job works on one of the collections, or has written into it later."""
     others = JobCollection.objects.exclude(job=job).filter(
         target__in=[row.target for row in rows],
         job__target_key=job.target_key,
@@ -162,6 +170,13 @@ def _refuse_held(job: Job, rows: Sequence[JobCollection]) -> None:
             "Wait until it has ended, then press “Drop the trial” again.",
             code="target_in_use",
         )
+    for row in rows:
+        if (later := later_writer(row)) is not None:
+            raise SettingsError(
+                f"{later.public_id} has written into “{row.target}” since this trial ended.",
+                "Drop it with the target's own tools if you do not need it.",
+                code="target_used",
+            )
 
 
 def _drop(job: Job, row: JobCollection) -> None:
@@ -169,8 +184,7 @@ def _drop(job: Job, row: JobCollection) -> None:
     with endpoints.job_target(job) as target, endpoints.looking(target):
         if row.target not in target.collections():
             return
-        now = identity_of(target, row.target)
-        if row.target_identity and now and now != row.target_identity:
+        if is_another(target, row.target, row.target_identity):
             raise SettingsError(
                 f"“{row.target}” is no longer the collection that the trial created.",
                 "Drop it with the target's own tools if you do not need it.",

@@ -52,11 +52,21 @@ def check_run(*, check: ConnectionCheck) -> None:
             "title": f"{server.product} {server.version}",
             "details": [*server.details, *server.warnings],
         }
-        if check.connection is not None:
-            connection_tested(connection=check.connection, server=server)
+        if (connection := _unchanged(check)) is not None:
+            connection_tested(connection=connection, server=server)
     except FerryError as error:
-        if check.connection is not None:
-            connection_tested(connection=check.connection, error=error)
+        if (connection := _unchanged(check)) is not None:
+            connection_tested(connection=connection, error=error)
         result = {"error": error.as_dict() | {"technical": error.details}}
     check.result, check.host, check.settings = result, socket.gethostname()[:255], {}
     check.save(update_fields=("result", "host", "settings"))
+
+
+def _unchanged(check: ConnectionCheck) -> Connection | None:
+    """Return the saved connection that was tested; None if it has other settings now, or was deleted."""
+    connection = Connection.objects.filter(pk=check.connection_id).first()
+    if connection is None:
+        return None
+    model = endpoints.endpoint_class(check.kind, is_target=check.is_target).Settings
+    settings = endpoints.plain(endpoints.parse_settings(model, connection.settings))
+    return connection if settings == check.settings else None

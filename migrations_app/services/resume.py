@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 from pydantic import ValidationError
 
 from migrations_app import endpoints, queue
 from migrations_app.engine.errors import SettingsError, TooManyRejected
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.plan import Options
+from migrations_app.engine.model.plan import Options, share_left_out
 from migrations_app.models import (
     Job,
-    JobCollection,
     JobSlice,
     JobStep,
     SliceState,
@@ -98,14 +96,7 @@ def resume_refusal(job: Job) -> SettingsError | None:
             "Wait a minute, then press Resume again.",
             code="job_held",
         )
-    for role, connection in (("source", job.source_connection_id), ("target", job.target_connection_id)):
-        if connection is None and role not in job.secrets:
-            return SettingsError(
-                f"The {role} connection of this job was deleted.",
-                "Save the connection again, then use “Edit as new”.",
-                code="connection_missing",
-            )
-    return _state_refusal(job)
+    return endpoints.deleted_connection(job) or _state_refusal(job)
 
 
 def _state_refusal(job: Job) -> SettingsError | None:
@@ -169,29 +160,29 @@ def _refuse_limits(job: Job, options: Options) -> None:
             code=TooManyRejected.default_code,
             field="max_rejected",
         )
-    for row, share in shares_left_out(job):
-        if share >= 1:
+    for row in rows_left_out(job):
+        if row.left_out == row.rows_read:
             raise SettingsError(
                 f"All rows of “{row.source}” were read, and none arrived: a resumed job has nothing to move.",
                 "Use “Edit as new”, and change the mapping.",
                 code="no_row_arrived",
             )
-        if share > options.max_skipped:
+        if not options.allows_left_out(row.left_out, row.rows_read):
+            enough = share_left_out(row.left_out, row.rows_read)
             raise SettingsError(
-                f"{100 * share:.4g} % of the rows of “{row.source}” were rejected or skipped, and the limit "
-                f"is {100 * options.max_skipped:.4g} %: the job would fail again.",
-                f"Allow at least {math.ceil(100 * share)} % (max_skipped: {math.ceil(100 * share) / 100:g}).",
+                f"{100 * row.left_out / row.rows_read:.4g} % of the rows of “{row.source}” were rejected or "
+                f"skipped, and the limit is {100 * options.max_skipped:.4g} %: the job would fail again.",
+                f"Allow at least {round(100 * enough)} % (max_skipped: {enough:g}).",
                 code="mostly_rejected",
                 field="max_skipped",
             )
 
 
-def shares_left_out(job: Job) -> list[tuple[JobCollection, float]]:
-    """The share of rejected and skipped rows of each collection whose rows were all read."""
+def rows_left_out(job: Job) -> QuerySet[Any]:
+    """The collections whose rows were all read, with ``rows_read`` and ``left_out``: the number of rejected
+    and skipped rows."""
     rows = job.collections.with_counters().filter(rows_read__gt=0, slices_done=F("slices_total"))
-    return [
-        (row, (row.rows_rejected + row.rows_skipped) / row.rows_read) for row in rows.order_by("position")
-    ]
+    return rows.annotate(left_out=F("rows_rejected") + F("rows_skipped")).order_by("position")
 
 
 def _changed_text(job: Job, before: Job) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
+
 from migrations_app.engine.errors import SettingsError
 from migrations_app.engine.mapping import compile_mapping
 from migrations_app.engine.read_context import ReadContext
@@ -38,7 +40,7 @@ def target_refusal(job: Job, target: Target) -> SettingsError | None:
                 RUN_AGAIN,
                 code="target_recreated",
             )
-        if (other := _later_writer(row)) is not None:
+        if (other := later_writer(row)) is not None:
             return SettingsError(
                 f"{other.public_id} has written into “{row.target}” since this job stopped.",
                 f"The counts could not be compared any more. {RUN_AGAIN}",
@@ -48,8 +50,14 @@ def target_refusal(job: Job, target: Target) -> SettingsError | None:
 
 
 def _is_another(row: JobCollection, target: Target) -> bool:
-    now = identity_of(target, row.target)
-    return bool(row.target_identity and now) and row.target_identity != now
+    return is_another(target, row.target, row.target_identity)
+
+
+def is_another(target: Target, name: str, identity: str) -> bool:
+    """True if the collection of this name is not the one with the stored ``identity``. False if the server
+    tells none."""
+    now = identity_of(target, name) if identity else ""
+    return bool(now) and now != identity
 
 
 def _has_lost_rows(row: JobCollection, target: Target) -> bool:
@@ -69,16 +77,17 @@ def identity_of(target: Target, name: str) -> str:
     return identity.unique[:500] if identity else ""
 
 
-def _later_writer(row: JobCollection) -> Job | None:
-    """Return a job that was started after this one ended and wrote into the same collection."""
+def later_writer(row: JobCollection) -> Job | None:
+    """Return a job that was started or resumed after this one ended and wrote into the same collection."""
     if row.job.ended_at is None:
         return None
+    ended_at = row.job.ended_at
     others = JobCollection.objects.exclude(job=row.job).filter(
+        Q(job__started_at__gt=ended_at) | Q(job__resumed_at__gt=ended_at),
         target=row.target,
         target_state__in=WRITTEN,
         job__target_key=row.job.target_key,
         job__database=row.job.database,
-        job__started_at__gt=row.job.ended_at,
     )
     other = others.select_related("job").first()
     return other.job if other else None

@@ -5,23 +5,23 @@ The progress is stored, so a long step can free the process and continue later i
 
 from __future__ import annotations
 
-from django.db.models import F
-
 from migrations_app import endpoints, services
 from migrations_app.engine.errors import FerryError, JobFailed
 from migrations_app.engine.log import counted
+from migrations_app.engine.model.plan import share_left_out
 from migrations_app.engine.targets.base import Target
 from migrations_app.execution.task_runner import HeldJob, RunAgain
 from migrations_app.models import Job, StepKind
 from migrations_app.models.status import Stage
 from migrations_app.reporting.report import mismatch_text
+from migrations_app.services.resume import rows_left_out
 from migrations_app.stages.post_migration import POLL_SECONDS, advance, post_migration_failed
 from migrations_app.stages.verify import verify
 
-WAYS = (
-    "Skipped rows lack a vector: leave that vector out, or choose another rule for such rows. "
-    "The job's page lists the rejected rows with their reasons."
-)
+WAYS = {
+    "skipped": "Skipped rows lack a vector: leave that vector out, or choose another rule for such rows.",
+    "rejected": "The job's page lists the rejected rows with their reasons.",
+}
 ACTION_STAGES = ((Stage.INDEXING, StepKind.INDEX), (Stage.LOADING, StepKind.LOAD))
 
 
@@ -76,31 +76,28 @@ def _verify(held: HeldJob, target: Target) -> RunAgain | None:
 def _refuse_few_rows(job: Job) -> None:
     """Raise ``JobFailed`` if more of the rows of a collection were skipped or rejected than ``max_skipped``
     allows, or all of them. Nothing is dropped, and the job can be resumed with another ``max_skipped``."""
-    most = job.options.max_skipped
-    left_out = F("rows_rejected") + F("rows_skipped")
-    rows = job.collections.with_counters().filter(rows_read__gt=0).annotate(left_out=left_out)
-    for row in rows.filter(left_out__gt=0).order_by("position"):
-        if row.left_out < row.rows_read and row.left_out <= most * row.rows_read:
+    options = job.options
+    for row in rows_left_out(job).filter(left_out__gt=0):
+        if row.left_out < row.rows_read and options.allows_left_out(row.left_out, row.rows_read):
             continue
         parts = {"rejected": row.rows_rejected, "skipped": row.rows_skipped}
         listed = ", ".join(f"{number:,} {name}" for name, number in parts.items() if number)
+        ways = " ".join(WAYS[name] for name in ("skipped", "rejected") if parts[name])
         total = counted(row.rows_read, "row")
         if row.left_out == row.rows_read:
             raise JobFailed(
-                f"None of the {total} of “{row.source}” arrived: {listed}.", WAYS, code="no_row_arrived"
+                f"None of the {total} of “{row.source}” arrived: {listed}.", ways, code="no_row_arrived"
             )
+        enough = share_left_out(row.left_out, row.rows_read)
         arrived = f"Only {row.rows_read - row.left_out:,} of the {total} of “{row.source}” arrived: {listed}"
         raise JobFailed(
-            f"{arrived}. The plan allows at most {100 * most:.4g} % of the rows to be rejected or skipped.",
-            f"{WAYS} If the result is what you want, resume the job with “max_skipped: "
-            f"{_share(row.left_out, row.rows_read)}”: the rows that arrived stay.",
+            f"{arrived}. The plan allows at most {100 * options.max_skipped:.4g} % of the rows to be "
+            "rejected or skipped.",
+            f"{ways} If the result is what you want, press “Resume” and allow {round(100 * enough)} % "
+            f"(max_skipped: {enough:g}): the rows that arrived stay. In a terminal: “manage.py jobs resume "
+            f"{job.public_id} --max-skipped {enough:g}”.",
             code="mostly_rejected",
         )
-
-
-def _share(part: int, whole: int) -> float:
-    """Return ``part / whole`` with two decimals, rounded up."""
-    return -(-100 * part // whole) / 100
 
 
 def finish_failed(job: Job, error: FerryError) -> None:

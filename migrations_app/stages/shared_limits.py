@@ -58,6 +58,6 @@ def _too_many(rejected: int, most: int) -> TooManyRejected | None:
         return None
     return TooManyRejected(
         f"{counted(rejected, 'row')} could not be moved; the plan allows {most:,}.",
-        "Look at the rejected rows. Then resume the job and allow more of them (max_rejected), or change the "
-        "mapping: “Edit as new”.",
+        "Look at the rejected rows. Then press “Resume” and raise “Maximum rejected rows” (max_rejected), or "
+        "change the mapping: “Edit as new”.",
     )

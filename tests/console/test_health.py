@@ -96,12 +96,16 @@ def test_static_files_are_compressed_once_and_again_after_an_update(tmp_path, se
     style.parent.mkdir()
     settings.STATICFILES_DIRS = [style.parent]
     monkeypatch.setattr(finders, "get_finders", lambda: [finders.FileSystemFinder()])
-    for version, text in (("1", "p { top: 0 }" * 50), ("1", "unseen"), ("2", "p { top: 1px }" * 50)):
+    made.mkdir()
+    (made / "mine.txt").touch()
+    one, two = "0" * 8, "f" * 8
+    for version, text in ((one, "p { top: 0 }" * 50), (one, "unseen"), (two, "p { top: 1px }" * 50)):
         style.write_text(text)
-        assert static_files.compress(made, version)
-        assert (made / "a.css").read_text() == text or text == "unseen"
-        assert brotli.decompress((made / "a.css.br").read_bytes()) == (made / "a.css").read_bytes()
-    assert not static_files.compress(style / "not a folder", "1")
+        folder = static_files.compress(made, version)
+        assert (folder / "a.css").read_text() == text or text == "unseen"
+        assert brotli.decompress((folder / "a.css.br").read_bytes()) == (folder / "a.css").read_bytes()
+    assert {path.name for path in made.iterdir()} == {two, "mine.txt"}
+    assert static_files.compress(style / "not a folder", one) is None
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.html_anchors import anchor
-from console.schema.rows import CONTROLS
+from console.schema.page.rows import CONTROLS
 from migrations_app.models import Connection, Draft
 from tests.kit.memory_target import EVERYTHING
 

@@ -10,6 +10,9 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebErro
 
 # The browser logs each refused form as an error, but a refused form is not an error of the page.
 REFUSED = tuple(f"responded with a status of {code}" for code in (403, 409, 422))
+# A browser that leaves a page aborts a request that is under way, for example a poll. htmx logs that with two
+# events; for another failure it logs htmx:sendError or htmx:timeout instead of htmx:sendAbort.
+LEFT = ("htmx:sendAbort", "htmx:afterRequest, ")
 
 
 @dataclass
@@ -32,7 +35,9 @@ class Watch:
             self.noted.append(f"called another host: {request.url}")
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not any(words in message.text for words in REFUSED):
+        if message.type in ("error", "warning") and not any(
+            words in message.text for words in (*REFUSED, *LEFT)
+        ):
             self.noted.append(f"console {message.type}: {message.text}")
 
     def _error(self, error: WebError) -> None:

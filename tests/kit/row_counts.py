@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from migrations_app.engine.mapping.checks.column_checks import CHECKS
+from migrations_app.engine.model.limits import MAX_LENGTH
 from migrations_app.engine.model.row_tests import RowCounts, RowTest
 from migrations_app.engine.model.types import arrow_type
 
@@ -37,7 +39,8 @@ def _meets(rows: pa.RecordBatch, test: RowTest) -> npt.NDArray[np.bool_] | None:
     if test.is_of_read:
         return mask
     if column.type == arrow_type(read.spec) and read.spec.type in CHECKS:
-        for finding in CHECKS[read.spec.type](column, read.spec, read.path):
+        spec = read.spec if read.spec.max_length else replace(read.spec, max_length=test.limit or MAX_LENGTH)
+        for finding in CHECKS[spec.type](column, spec, read.path):
             if finding.code == test.code:
                 mask[finding.rows] = True
     return mask

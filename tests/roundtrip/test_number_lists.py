@@ -45,7 +45,7 @@ def test_lists_of_numbers_become_vectors_if_the_plan_says_so(mover, lists):
     assert rows[0][lists["jsonb"]] == [1, 0.5]
     (fault,) = mover.refused("public.lists")
     assert (fault["code"], fault["fixes"][0]["label"]) == ("no_vector", "Use “c0” as FLOAT_VECTOR")
-    assert fault["hint"].endswith("“override: true, fields: [{source: c0, type: FLOAT_VECTOR}]”.")
+    assert fault["hint"].endswith("“override: true” and “fields: [{source: c0, type: FLOAT_VECTOR}]”.")
 
 
 @pytest.mark.parametrize("native", list(ODD))

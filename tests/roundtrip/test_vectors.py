@@ -113,7 +113,7 @@ def test_rows_that_lack_one_of_two_vectors_are_counted_before_the_move_and_skipp
         assert (fault["code"], fault["hint"]) == (
             "no_row_has_vectors",
             "Leave “v” out: 5 of the rows lack it. In the plan file, write "
-            "“override: true, fields: [{source: v, include: false}]”.",
+            "“override: true” and “fields: [{source: v, include: false}]”.",
         )
     mover.postgres("DROP TABLE pairs")
 

@@ -18,7 +18,7 @@ class Judge:
     """Counts rows batch by batch. A row with several problems of the same field counts once for each."""
 
     mapping: Mapping
-    _rows: int = 0
+    rows: int = 0
     _rejected: int = 0
     _skipped: int = 0
     _reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -26,7 +26,7 @@ class Judge:
     def add(self, batch: Batch) -> None:
         findings, skipped = self.mapping.findings(batch.rows)
         bad = np.unique(np.concatenate([skipped[:0], *(finding.rows for finding in findings)]))
-        self._rows += batch.rows_read
+        self.rows += batch.rows_read
         self._rejected += len(batch.rejected) + len(np.setdiff1d(bad, skipped))
         self._skipped += len(skipped)
         self._reasons.update((rejected.code, rejected.field) for rejected in batch.rejected)
@@ -38,4 +38,4 @@ class Judge:
         by_test = dict.fromkeys(known.values(), 0)
         for reason, number in self._reasons.items():
             by_test[known.get(reason) or RowTest(*reason, ())] = number
-        return RowCounts(self._rows, self._rejected, self._skipped, by_test)
+        return RowCounts(self.rows, self._rejected, self._skipped, by_test)

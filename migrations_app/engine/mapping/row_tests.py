@@ -86,7 +86,8 @@ def _of_server(
     target: TargetField, name: str, reads: tuple[ReadColumn, ...], server: ServerChecks
 ) -> Iterator[RowTest]:
     kind = target.spec.type
-    if kind in (T.FLOAT, T.DOUBLE) and not server.keeps_not_finite:
+    is_number = kind in (T.FLOAT, T.DOUBLE)
+    if (is_number and not server.keeps_not_finite) or kind is T.FLOAT_VECTOR:
         yield RowTest("not_finite", name, reads)
     elif kind is T.SPARSE_FLOAT_VECTOR and not server.empty_sparse:
         yield RowTest("empty_sparse_vector", name, reads)

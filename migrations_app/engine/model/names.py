@@ -73,7 +73,7 @@ def name_problem(name: str, of: NameOf = "field") -> NameProblem | None:
         return NameProblem(
             "name_illegal",
             f"“{_shown(name)}” is not a valid {of} name: "
-            "Milvus allows a-z, A-Z, 0-9 and _, with no digit first.",
+            "Milvus allows English letters, digits and _, with no digit first.",
             "Use another name.",
         )
     if len(name) > MAX_BYTES:

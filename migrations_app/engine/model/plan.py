@@ -7,14 +7,13 @@ is refused by name (``unbuilt_faults``), never ignored.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from migrations_app.engine.faults import Fault
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.pasted_text import holds_password
 
 AUTO = "auto"
 MAX_DATABASE_NAME = 255
@@ -209,6 +208,11 @@ def _with_absent_vectors(data: Any) -> Any:
     return other | {"absent_vectors": "skip" if skips else "reject"}
 
 
+def share_left_out(rows: int, of: int) -> float:
+    """Return the smallest ``max_skipped`` with two decimals that allows so many rejected and skipped rows."""
+    return -(-100 * rows // of) / 100
+
+
 class Options(PlanModel):
     """``max_rejected`` stops a running job. ``max_skipped`` is judged at its end: the largest share (0 to 1)
     of the rows read from a collection that may be rejected or skipped."""
@@ -222,6 +226,10 @@ class Options(PlanModel):
     limit_rows: int | None = Field(default=None, ge=1, le=MAX_ROWS)
     source_rows_per_second: int | None = Field(default=None, ge=1, le=MAX_ROWS)
 
+    def allows_left_out(self, rows: int, of: int) -> bool:
+        """True if so many rejected and skipped rows, of all rows read from a collection, are allowed."""
+        return rows / of <= self.max_skipped  # a product is not exact: 0.57 * 100 is less than 57
+
     def creates_index(self, by_default: bool) -> bool:
         """True if the job creates indexes. ``by_default``: what the source does if the plan does not say."""
         return by_default if self.create_index is None else self.create_index
@@ -233,6 +241,16 @@ class EndpointPlan(PlanModel):
     connection: str | None = None
     kind: str | None = None
     settings: dict[str, Any] | None = None
+
+    @field_validator("connection", "kind")
+    @classmethod
+    def _is_no_connection_string(cls, name: str | None) -> str | None:
+        if name and holds_password(name):
+            raise ValueError(
+                "it contains a password. Write the name of a saved connection here, or put a connection "
+                "string under settings, url"
+            )
+        return name
 
 
 class SourcePlan(EndpointPlan):
@@ -268,22 +286,3 @@ class Plan(PlanModel):
         contain: what a collection leaves out may be filled in with another value."""
         collections = [c.model_dump(mode="json", by_alias=True, exclude_unset=True) for c in self.collections]
         return self.dump() | {"collections": collections}
-
-
-def _unbuilt(path: str, value: object, hint: str) -> Fault:
-    key = path.rsplit(".", 1)[-1]
-    written = str(value).lower() if isinstance(value, bool) else str(value)
-    return Fault("not_available", f"“{key}: {written}” is not available yet.", hint, path, option=key)
-
-
-def unbuilt_faults(plan: Plan) -> Iterator[Fault]:
-    """Yield a fault for each value in ``plan`` that this version knows but does not support yet."""
-    if plan.options.verify not in ("counts", "none"):
-        yield _unbuilt("options.verify", plan.options.verify, "Use “counts” or “none”.")
-    elif plan.options.sample_size is not None:
-        yield _unbuilt("options.sample_size", plan.options.sample_size, "Leave this key out.")
-    for number, collection in enumerate(plan.collections):
-        if collection.exact is not None:
-            message = "“exact” is not a key of a plan: the schema is always read from the source."
-            path = f"collections[{number}].exact"
-            yield Fault("key_unknown", message, "Leave this key out.", path, option="exact")

@@ -242,8 +242,8 @@ class Allowance:
             raise TooManyRejected(
                 f"{counted(total, 'row')} could not be moved; the plan allows {allowed}. "
                 f"The last one was row {last.locator}: {last.reason}",
-                "Look at the rejected rows. Then resume the job and allow more of them (max_rejected), or "
-                "change the mapping: “Edit as new”.",
+                "Look at the rejected rows. Then press “Resume” and raise “Maximum rejected rows” "
+                "(max_rejected), or change the mapping: “Edit as new”.",
             )
 
 

@@ -136,7 +136,7 @@ def _matched(
     fields = [field for field in schema.fields if collection.exact is None or not field.opened_from]
     proposed = target_names(collection, schema, capabilities)
     for field in fields:
-        name = next((name for name in (last_part(field), proposed[field.name]) if name in names), None)
+        name = next((name for name in (last_part(field), proposed.get(field.name)) if name in names), None)
         if collection.is_kept_key(field.name) and schema.field(existing.key.name) is None:
             yield FieldPlan(source=field.name, target=existing.key.name)
         elif level(field) <= 1 and name is not None and field.choices:

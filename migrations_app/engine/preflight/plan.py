@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from migrations_app.engine.errors import DatabaseMissing, PlanRefused, PrivilegeMissing, SourceError
 from migrations_app.engine.faults import Fault
 from migrations_app.engine.milvus.capabilities import Capabilities
-from migrations_app.engine.model.plan import CollectionPlan, Options, Plan, unbuilt_faults
+from migrations_app.engine.model.plan import CollectionPlan, Options, Plan
 from migrations_app.engine.model.row_tests import RowCounts
 from migrations_app.engine.model.source_schema import CollectionSchema
 from migrations_app.engine.planning.defaults import complete
@@ -17,6 +17,7 @@ from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.planning.source_values import missing_values
 from migrations_app.engine.planning.target_names import default_targets, renamed
 from migrations_app.engine.planning.type_choices import why_auto_id
+from migrations_app.engine.planning.unbuilt import unbuilt_faults
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans import endpoints, existing
 from migrations_app.engine.preflight.scans.all_rows import ScanBudget
@@ -37,7 +38,8 @@ class PreparedCollection:
 
     ``key_is_unique``: the source declares the key unique, or Auto ID generates it. If not, ``duplicates`` is
     the number of rows minus the number of different keys, or None if they were not counted. ``looked`` says
-    at which rows the check looked, and for what; ``losses`` are the rows that would not be moved, if counted.
+    at which rows the check looked, and for what; ``losses`` are the rows that would not be moved, if counted;
+    ``lacking``: the fixes for rows that lack a vector, which ``notes`` count.
     """
 
     plan: CollectionPlan
@@ -48,6 +50,7 @@ class PreparedCollection:
     duplicates: int | None = None
     looked: str = ""
     losses: RowCounts | None = None
+    lacking: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,6 @@ def check_plan(
             prepared[number], collection_faults = _prepare(
                 with_target, schema, source, target, capabilities, taken, plan.options, ctx, budget
             )
-            written = prepared[number].plan
-            collection_faults = [as_written(fault, collection, written) for fault in collection_faults]
         faults += (fault.under(f"collections[{number}]") for fault in collection_faults)
     for number, completed in prepared.items() if has_database else ():
         collection_faults = (
@@ -164,11 +165,9 @@ def _prepare(
     faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
     if facts.losses and facts.losses.counts:
         faults = tuple(fault for fault in faults if not is_counted(fault, completed))
-    warnings = tuple(
-        f"{fault.message} {fault.hint}".strip()
-        for fault in (*facts.faults, *faults)
-        if fault.severity == "warning"
-    )
+    found = (*facts.faults, *partitions.faults, *faults)
+    found = tuple(as_written(fault, collection, completed) for fault in found)
+    warnings = tuple(fault.note for fault in found if fault.severity == "warning")
     omitted = left_out_notes(collection, completed, schema, capabilities, append_to)
     counts = (*facts.notes, *partitions.notes)
     if counts and (limit := options.limit_rows) is not None:
@@ -187,8 +186,9 @@ def _prepare(
         facts.duplicates,
         facts.losses.looked if facts.losses else "",
         facts.losses.counts if facts.losses else None,
+        tuple(facts.losses.lacking_vectors()) if facts.losses else (),
     )
-    return prepared, _without_repeated(facts.faults + partitions.faults + faults)
+    return prepared, _without_repeated(found)
 
 
 def _without_repeated(faults: Sequence[Fault]) -> tuple[Fault, ...]:

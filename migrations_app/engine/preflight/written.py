@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from migrations_app.engine.faults import Fault, Fix
+from migrations_app.engine.faults import Fault, Fix, quoted
 from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.plan import CollectionPlan, FieldPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
@@ -19,6 +19,9 @@ from migrations_app.engine.model.target_schema import TargetSchema
 from migrations_app.engine.planning.type_choices import choice_of, left_out
 
 _FIELD = re.compile(r"fields\[(\d+)\]")
+# The values of these keys are texts; without quotes, YAML would read some texts as something else.
+_TEXTS = frozenset({"source", "target", "as", "key", "key_name", "partition_key"})
+_OTHER_THAN_TEXT = re.compile(r"null|true|false|yes|no|on|off|y|n|-?\d.*", re.I)
 _PLAIN = re.compile(r"[A-Za-z_][\w.$/() =]*|-?\d+(\.\d+)?")
 
 
@@ -29,7 +32,6 @@ def as_written(fault: Fault, written: CollectionPlan, completed: CollectionPlan)
     path = fault.path
     if found is not None and written.fields is not None:
         place = _place(written, (completed.fields or ())[int(found[1])])
-        is_listed = place is not None or (is_listed and not written.override)
         path = "fields" if place is None else f"fields[{place}]{path[found.end() :]}"
     lines = fault.typed or [_line(fix, fault.field if found else "") for fix in fault.fixes]
     typed = tuple(line if is_listed else _overriding(line) for line in lines if line)
@@ -59,23 +61,24 @@ def _line(fix: Fix, source: str) -> str:
         return ""
     is_of_field = source and fix.option in {*FieldPlan.model_fields, "as"}
     if not is_of_field:
-        return f"{fix.option}: {_scalar(fix.value)}"
+        return f"{fix.option}: {_scalar(fix.value, fix.option)}"
     also = {name: value for name, value in fix.also if (name, value) != ("include", "true")}
     return flow({"source": source, **also, fix.option: fix.value})
 
 
 def _overriding(line: str) -> str:
     """Return the line for a plan without a list of fields: an entry of a field becomes the only one."""
-    return f"override: true, fields: [{line}]" if line.startswith("{") else line
+    return f"override: true\nfields: [{line}]" if line.startswith("{") else line
 
 
 def flow(entry: Mapping[str, str]) -> str:
     """Return a mapping of texts in one line of YAML."""
-    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in entry.items()) + "}"
+    return "{" + ", ".join(f"{key}: {_scalar(value, key)}" for key, value in entry.items()) + "}"
 
 
-def _scalar(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+def _scalar(text: str, option: str) -> str:
+    is_plain = _PLAIN.fullmatch(text) and not (option in _TEXTS and _OTHER_THAN_TEXT.fullmatch(text))
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
 
 
 def left_out_notes(
@@ -111,7 +114,7 @@ def _how_to_move(field: SourceField, completed: CollectionPlan, capabilities: Ca
         return
     if not choice.is_proposed:
         line = _overriding(flow({"source": field.name, "type": choice.spec.type.value}))
-        yield f"To move it, tick it on Configure Schema; in a plan file, write “{line}”."
+        yield f"To move it, tick it on Configure Schema; in a plan file, write {quoted(line)}."
     elif completed.is_auto_id and not choice.spec.type.is_vector:
         keep = "To keep it as an ordinary field, see Advanced settings"
         yield f"{keep}; in a plan file, write “keep_source_key: true”."

@@ -20,9 +20,9 @@ Its type chooses the control:
 ====================================  ==================================================================
 
 ``json_schema_extra`` may contain ``{"widget": "textarea"}`` or ``{"widget": "file"}``, ``{"labels": {value:
-text}}``, ``{"term": "tls_mode"}`` (an entry of ``console/terms.py``, which the page explains), ``{"advanced":
-True}`` and ``{"group": "url"}``. The user fills in exactly one of a model's groups; fields without a group
-belong to every group. ``advanced`` and ``group`` are for ``Settings``.
+text}}``, ``{"term": "tls_mode"}`` (a term of the help, which the page explains), ``{"advanced": True}`` and
+``{"group": "url"}``. The user fills in exactly one of a model's groups; fields without a group belong to
+every group. ``advanced`` and ``group`` are for ``Settings``.
 
 A control that is left empty, or in which nothing is chosen, is not part of the settings: the model's default
 applies, and the description says what it means. The model checks what was typed; its errors are shown at the

@@ -47,8 +47,11 @@ class Found:
 
     @property
     def verdict(self) -> str:
-        if any(one["rows_rejected"] for one in self.collections):
-            return "The plan can run, but some rows would be rejected."
+        lost = [
+            name for name in ("rejected", "skipped") if any(one[f"rows_{name}"] for one in self.collections)
+        ]
+        if lost:
+            return f"The plan can run, but some rows would be {' or '.join(lost)}."
         return "No problems found. The plan can run."
 
     @property

@@ -98,6 +98,13 @@ def test_a_saved_connection_stores_the_result(
     run_waiting()
     saved.refresh_from_db()
     assert (saved.test_error, saved.server_info) == ("", "Memory 1, 4 collections")
+    OrmQ.objects.all().delete()
+    web.post(reverse("connection_check_new", args=[saved.pk]))
+    changed = {"store": "nowhere", "password": SECRET}
+    Connection.objects.update(settings=changed, server_info="")  # while the worker tests the old settings
+    run_waiting()
+    saved.refresh_from_db()
+    assert saved.server_info == ""
 
 
 def test_only_the_administrator_who_asked_sees_the_result(

@@ -12,7 +12,7 @@ from django.urls import get_resolver, reverse
 
 from console.help import pages, topics
 from console.help.markdown import anchor_of, render
-from console.terms import OF_FIELDS, TERMS
+from console.help.terms import OF_FIELDS, TERMS
 from migrations_app import endpoints
 from migrations_app.engine.sources.registry import SOURCES
 

@@ -114,6 +114,26 @@ def test_a_trial_is_not_dropped_while_a_job_works_on_it(tried, target_store):
     assert "books_trial" not in target_store.collections
 
 
+def test_the_collection_of_a_trial_that_another_job_has_filled_since_is_neither_dropped_nor_replaced(
+    web, tried, ready, target_store
+):
+    web.post(page_of(tried, "job_edit"))
+    real, trial = Draft.objects.get(job=None), ready
+    collection(real).update(target="books_trial", if_exists="replace")
+    real.save()
+    web.post(url("migrate", real), {"action": "replace", "replace": "books_trial", "verify": "counts"})
+    job = Job.objects.exclude(pk=tried.pk).get()
+    run_inline(job)
+    assert (job.status, job.is_trial) == (Status.SUCCESSFUL, False), job.error
+    with pytest.raises(SettingsError, match=f"{job.public_id} has written into “books_trial”"):
+        services.trial_drop(job=tried, user=None)
+    trial.job = None
+    trial.save()
+    start(web, trial, limit_rows="1")
+    assert Job.objects.order_by("pk").last().plan["collections"][0]["target"] == "books_trial_2"
+    assert len(target_store.collections["books_trial"].rows) == 12
+
+
 def test_a_job_that_is_no_trial_has_no_end_of_a_trial(web, ready):
     start(web, ready)
     job = Job.objects.get()

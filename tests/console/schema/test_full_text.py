@@ -7,7 +7,7 @@ import pytest
 from console.html_anchors import anchor
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
-from console.schema.preview import preview
+from console.schema.page.preview import preview
 from console.schema.problems import of_all
 from console.schema.table import MappingTable
 from tests.console.schema.tables import FACTS, changed

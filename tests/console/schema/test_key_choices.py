@@ -6,8 +6,8 @@ import pytest
 
 from console.schema import defaults as table_defaults
 from console.schema.forms.collection import CollectionForm
-from console.schema.key_notes import joined_example, key_notes
-from console.schema.preview import preview
+from console.schema.page.key_notes import joined_example, key_notes
+from console.schema.page.preview import preview
 from console.schema.problems import of_all
 from console.schema.table import MappingTable
 from migrations_app.engine.model.source_schema import SourceKey

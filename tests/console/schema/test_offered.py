@@ -41,7 +41,7 @@ def test_a_vector_whose_metric_milvus_lacks_gets_an_index_only_with_a_chosen_met
     assert (vector["metric"].value(), vector["note"]) == ("", "metric in the source: L1")
     (warning,) = vector["problems"]
     assert warning.is_warning
-    assert warning.message.startswith("“L1”, the metric of “embedding”, has no equivalent in Milvus")
+    assert warning.message.startswith("“L1”, the metric of “embedding”, has no equivalent for FLOAT_VECTOR")
     assert collection(selected)["indexes"] == []
     change(web, selected, embedding__metric="IP", like__target="liked")
     (index,) = collection(selected)["indexes"]

@@ -11,8 +11,8 @@ from console.schema import table as mapping_table
 from console.schema.defaults import with_field_added
 from console.schema.forms.field import FieldForm
 from console.schema.legal_names import refused_names, with_legal_names
+from console.schema.page.preview import bytes_per_row, preview
 from console.schema.parse.table import read
-from console.schema.preview import bytes_per_row, preview
 from console.schema.problems import applied, of_all
 from console.schema.table import MappingTable, Placement
 from tests.console.schema.tables import FACTS, OLD_MILVUS, SCHEMA, changed, form_data, opened, plan_field

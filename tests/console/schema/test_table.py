@@ -13,8 +13,8 @@ from console.html_anchors import anchor
 from console.schema import defaults as table_defaults
 from console.schema import table as mapping_table
 from console.schema.forms.field import FieldForm
+from console.schema.page.preview import bytes_per_row, preview
 from console.schema.parse.table import read
-from console.schema.preview import bytes_per_row, preview
 from console.schema.problems import applied, of_all
 from console.schema.table import MappingTable, Placement
 from migrations_app.engine.milvus.capabilities import Capabilities

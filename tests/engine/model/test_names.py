@@ -54,7 +54,8 @@ def test_reserved_words_are_allowed_for_collections():
     assert name_problem("like", "collection") is None
     assert suggest("like", of="collection") == "like"
     assert name_problem("my-table", "collection").message == (
-        "“my-table” is not a valid collection name: Milvus allows a-z, A-Z, 0-9 and _, with no digit first."
+        "“my-table” is not a valid collection name: "
+        "Milvus allows English letters, digits and _, with no digit first."
     )
 
 

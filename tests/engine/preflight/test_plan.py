@@ -12,6 +12,7 @@ from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import TypeSpec, arrow_type
 from migrations_app.engine.preflight import check_plan
+from migrations_app.engine.preflight.scans import all_rows
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import StopToken
@@ -116,11 +117,25 @@ def test_a_dimension_is_measured_if_the_sample_has_only_nulls():
     assert found.collections[0].plan.fields[1].dim == 2
 
 
+def test_rows_beyond_a_low_estimate_are_not_called_checked(monkeypatch):
+    monkeypatch.setattr(MemorySource, "can_measure", MemorySource.can_measure - {"row_tests"})
+    (one,) = checked({"a": books([[1, 2]] * 3)}).collections
+    assert one.looked.startswith("All 3 rows were checked")
+    describe = MemorySource.describe
+    monkeypatch.setattr(
+        MemorySource, "describe", lambda *asked, **kw: replace(describe(*asked, **kw), rows_estimate=1)
+    )
+    monkeypatch.setattr(all_rows, "FEW_ROWS", 2)
+    (one,) = checked({"a": books([[1, 2]] * 3)}).collections
+    assert one.looked.startswith("The source cannot check all rows")
+    assert one.losses is None
+
+
 def test_null_vectors_are_counted_before_anything_is_written():
     (one,) = checked({"a": books([[1, 2], None, None])}).collections
     lacking, total = one.notes
     assert lacking == "2 of 3 rows lack “v” and will be skipped."
-    assert total.startswith("Only 1 of 3 rows would be moved, so the job would end Failed (mostly_rejected)")
+    assert total.startswith("Only 1 of 3 rows would be moved, so the job would end Failed, unless")
     plan = {"collections": [{"source": "a", "absent_vectors": "reject"}]}
     (one,) = checked({"a": books([[1, 2], None])}, plan).collections
     assert one.notes == ("1 of 2 rows lacks “v” and will be rejected.",)
@@ -430,5 +445,5 @@ def test_a_fault_of_a_field_that_the_file_does_not_list_says_how_to_override_it(
     assert (fault.code, fault.path) == ("name_illegal", "collections[0].fields[2].target")
     assert fault.advice == (
         "Use another name. In the plan file, write "
-        "“override: true, fields: [{source: my text, target: my_text}]”."
+        "“override: true” and “fields: [{source: my text, target: my_text}]”."
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from time import sleep
 
 import grpc
 import pytest
@@ -454,7 +455,9 @@ def test_a_count_of_rows_sent_twice_changes_neither_index_nor_load_state(milvus,
     for _ in range(2):
         send(milvus, schema, rows_from(0, 100))
 
-    found = RowCount(milvus, name).run(StopToken(), Deadline())
+    count = RowCount(milvus, name)
+    while not (found := count.run(StopToken(), Deadline())).is_done:
+        sleep(0.2)
 
     assert (found.rows, found.method) == (100, "count(*)")
     assert milvus.indexes(name) == ()

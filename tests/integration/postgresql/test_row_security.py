@@ -161,7 +161,7 @@ def described(database: Database, name: str) -> HiddenRows:
 
 def test_the_sentence_names_the_table_and_the_role_that_reads_it(database: Database) -> None:
     own = described(database, "invoker")
-    assert "“public.filtered” hides rows from user “rls_reader”" in own.sentence
+    assert "“public.filtered” may hide rows from user “rls_reader”" in own.sentence
     assert "CREATE POLICY vectorferry ON public.filtered" in own.hint
     restricted = described(database, "restricted")
     assert "CREATE POLICY" not in restricted.hint

@@ -3,7 +3,8 @@
 import pytest
 
 from migrations_app.demo import seed
-from migrations_app.engine.model.plan import Plan, unbuilt_faults
+from migrations_app.engine.model.plan import Plan
+from migrations_app.engine.planning.unbuilt import unbuilt_faults
 from migrations_app.models import Job
 from migrations_app.models.status import Status
 from migrations_app.services import connection_save

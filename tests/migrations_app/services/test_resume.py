@@ -170,6 +170,10 @@ def test_a_collection_that_is_gone_is_another_or_was_written_to_is_refused(world
     assert later.status == Status.SUCCESSFUL
     with pytest.raises(SettingsError, match=f"{later.public_id} has written"):
         services.job_resume(job=failed, user=None, changes={"max_rejected": None})
+    # It may also have started earlier, and been resumed since.
+    Job.objects.filter(pk=later.pk).update(started_at=failed.started_at, resumed_at=later.started_at)
+    with pytest.raises(SettingsError, match=f"{later.public_id} has written"):
+        services.job_resume(job=failed, user=None, changes={"max_rejected": None})
     later.delete()
     JobCollection.objects.update(target_identity="another")
     world.target.server = "here"

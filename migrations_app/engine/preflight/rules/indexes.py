@@ -18,6 +18,7 @@ from migrations_app.engine.model.names import duplicates
 from migrations_app.engine.model.plan import IndexPlan
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 from migrations_app.engine.preflight.subject import Subject
+from migrations_app.engine.preflight.written import flow
 
 _FULL_TEXT_OUTPUT = TypeSpec(MilvusType.SPARSE_FLOAT_VECTOR)
 
@@ -58,11 +59,16 @@ def check_source_metrics(subject: Subject) -> Iterator[Fault]:
             continue
         if metric not in METRICS_OF_TYPE[spec.type]:
             message = (
-                f"“{metric}”, the metric of “{entry.name}”, has no equivalent in Milvus: "
+                f"“{metric}”, the metric of “{entry.name}”, has no equivalent for {spec.type} in Milvus: "
                 "no index is proposed."
             )
-            hint = "Choose a metric to create one."
-            yield entry.fault("metric", "metric_unknown", message, hint, severity="warning")
+            offered = [name for name in METRICS_OF_TYPE[spec.type] if name in subject.capabilities.metrics]
+            lines = tuple(f"indexes: [{{field: {entry.plan.target}, metric: {name}}}]" for name in offered)
+            hint = f"Choose a metric to create one ({', '.join(offered)})."
+            hint += f" In a plan file: {lines[0]}" if lines else ""
+            fixes = (Fix(f"Use {name}", "metric", name) for name in offered)
+            fault = entry.fault("metric", "metric_unknown", message, hint, *fixes, severity="warning")
+            yield replace(fault, typed=lines)
 
 
 def check_guessed_metrics(subject: Subject) -> Iterator[Fault]:
@@ -74,19 +80,28 @@ def check_guessed_metrics(subject: Subject) -> Iterator[Fault]:
             continue
         known = METRICS_OF_INDEX.get(index.type, METRICS_OF_TYPE.get(entry.spec.type, ()))
         offered = [name for name in known if name in subject.capabilities.metrics]
+        if not offered:
+            continue  # another rule reports that the target has no such vectors
         note = f"“{entry.name}” {entry.source.metric_note}"
         if not entry.source.metric_note:
             note = f"The source names no metric for “{entry.name}”"
         message = f"{note}, so the metric {index.metric} is a guess."
-        others = ", ".join(name for name in offered if name != index.metric)
-        lines = tuple(f"indexes: [{{field: {index.field}, metric: {name}}}]" for name in offered)
-        hint = (
-            f"Choose the metric that your searches use ({index.metric}, {others}). In a plan file: "
-            f"{lines[offered.index(index.metric)] if index.metric in offered else lines[0]}"
-        )
+        first = sorted(offered, key=lambda name: name != index.metric)
+        lines = tuple(_line(subject, index, name) for name in first)
+        hint = f"Choose the metric that your searches use ({', '.join(first)}). In a plan file: {lines[0]}"
         fixes = (_fix(name, index) for name in offered) if subject.copied is None else ()
         fault = entry.fault("metric", "metric_guessed", message, hint, *fixes, severity="warning")
         yield replace(fault, typed=lines)
+
+
+def _line(subject: Subject, chosen: IndexPlan, metric: str) -> str:
+    """Return the line of a plan file that gives ``chosen`` this metric: with all indexes of the plan."""
+    entries = []
+    for index in subject.plan.indexes or ():
+        kind = {} if index.type == "AUTOINDEX" else {"type": index.type}
+        now = metric if index is chosen else index.metric or ""
+        entries.append(flow({"field": index.field} | kind | {"metric": now}))
+    return f"indexes: [{', '.join(entries)}]"
 
 
 def _fix(metric: str, index: IndexPlan) -> Fix:
@@ -106,6 +121,8 @@ def _check_index(
 
 def _check_metric(subject: Subject, path: str, index: IndexPlan, known: tuple[str, ...]) -> Iterator[Fault]:
     has = [name for name in known if name in subject.capabilities.metrics]
+    if known and not has:
+        return  # the target has no such vectors or indexes, which another rule reports
     hint = use_one_of(has)
     if index.metric is None:
         message = f"The index on “{index.field}” has no metric: Milvus lacks the metric of the source."

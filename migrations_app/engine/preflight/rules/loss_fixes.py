@@ -30,6 +30,8 @@ def _fixes(test: RowTest, entry: FieldEntry, subject: Subject) -> Iterator[Fix]:
         yield from _longer(entry, is_free=is_free)
         if not subject.is_key(entry):
             yield _TRUNCATE
+        elif is_free:
+            yield USE_AUTO_ID
     elif test.code == "too_many_items" and is_free and (entry.plan.max_capacity or 0) < MAX_CAPACITY:
         yield Fix(f"Allow {MAX_CAPACITY:,}", "max_capacity", str(MAX_CAPACITY))
     elif test.code == "too_many_items":

@@ -12,6 +12,7 @@ from migrations_app.engine.preflight.subject import FieldEntry, Subject
 from migrations_app.engine.sources.base import Measures
 
 Group = tuple[str, ...]
+RESULTS = {"skip": "skipped", "reject": "rejected"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,12 @@ class AbsentVectors:
         skipped = absent.get(_group(self.skipped), 0)
         rejected = absent.get(_group(self._entries), 0) - skipped
         if skipped:
-            yield _note(f"{skipped:,} of {rows:,} rows", skipped, _lacking(self.skipped, measured), "skipped")
+            yield lacking_text(
+                f"{skipped:,} of {rows:,} rows", skipped, _lacking(self.skipped, measured), "skip"
+            )
         if rejected:
             number = f"Of the other rows, {rejected:,}" if skipped else f"{rejected:,} of {rows:,} rows"
-            yield _note(number, rejected, _lacking(self.rejected, measured), "rejected")
+            yield lacking_text(number, rejected, _lacking(self.rejected, measured), "reject")
 
     def faults(self, measured: Measures) -> Iterator[Fault]:
         """Refuse a plan that would move no row."""
@@ -83,9 +86,10 @@ def absent_vectors(subject: Subject, vectors: Sequence[FieldEntry]) -> AbsentVec
     )
 
 
-def _note(rows: str, number: int, entries: Sequence[FieldEntry], result: str) -> str:
+def lacking_text(rows: str, number: int, entries: Sequence[FieldEntry], rule: str) -> str:
+    """Return the sentence about rows that lack one of ``entries``; ``rule``: skip or reject."""
     lack = "lacks" if number == 1 else "lack"
-    return f"{rows} {lack} {_listed(entries)} and will be {result}."
+    return f"{rows} {lack} {_listed(entries)} and will be {RESULTS[rule]}."
 
 
 def _lacking(entries: Sequence[FieldEntry], measured: Measures) -> list[FieldEntry]:

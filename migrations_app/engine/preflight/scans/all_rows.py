@@ -18,17 +18,16 @@ from migrations_app.engine.mapping.row_tests import row_tests
 from migrations_app.engine.mapping.sampled_rows import sampled_rows
 from migrations_app.engine.model.row_tests import RowCounts, RowTest
 from migrations_app.engine.preflight.rules.all_rules import check_collection
-from migrations_app.engine.preflight.scans.losses import Losses
+from migrations_app.engine.preflight.scans.losses import Losses, reason_of
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import MeasureRequest, Measures, Source
 
 JOB_SECONDS = 60.0
-ALL_ROWS = ("All ", "The only row ")  # how the sentence begins if all rows were looked at
 # So many rows are read to check them if the source cannot do it, and for so long.
 FEW_ROWS, READ_SECONDS = 10_000, 5.0
-_WHAT = "NULL, lengths and sizes"
+LOOKED_FOR = "NULL, lengths and sizes"
 
 
 class ScanBudget:
@@ -66,23 +65,26 @@ def scan_all_rows(
     mapping = None if is_faulty else _mapping(subject)
     if mapping is None or "row_tests" not in source.can_measure:
         measured = _measured(source, subject, wanted, ctx)
-        counts = _judged(mapping, source, subject, ctx, budget) if mapping else None
-        return AllRows(measured, Losses(subject, counts, _looked(counts, ()) if mapping else ""))
+        counts = _judged(mapping, source, subject, ctx, budget, rows) if mapping else None
+        return AllRows(measured, Losses(subject, counts, _looked(counts) if mapping else ""))
     tests = row_tests(mapping)
     reason = f"that takes more than {budget.seconds:g} seconds."
     try:
         if left := budget.left():
             with time_limit(ctx, left) as limited:
                 measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
-            looked = _looked(measured.row_counts, tests)
-            return AllRows(measured, Losses(subject, measured.row_counts, looked))
+            counts = measured.row_counts
+            others = _not_counted(subject, counts, tests) if counts else ""
+            if counts and others and (found := _judged(mapping, source, subject, ctx, budget, counts.rows)):
+                counts, others = found, ""
+            return AllRows(measured, Losses(subject, counts, _looked(counts, others)))
     except TimeIsUp:
         ctx.stop.check()
     except SourceError as error:
         if error.retryable:
             raise
         reason = error.message
-    looked = f"Not all rows were checked for {_WHAT}: {reason} {_sampled(subject)}"
+    looked = f"Not all rows were checked for {LOOKED_FOR}: {reason} {_sampled(subject)}"
     measured = _measured(source, subject, wanted, ctx) if budget.counts_nulls else Measures()
     return AllRows(measured, Losses(subject, None, looked))
 
@@ -107,50 +109,82 @@ def _mapping(subject: Subject) -> Mapping | None:
 
 
 def _judged(
-    mapping: Mapping, source: Source, subject: Subject, ctx: ReadContext, budget: ScanBudget
+    mapping: Mapping,
+    source: Source,
+    subject: Subject,
+    ctx: ReadContext,
+    budget: ScanBudget,
+    rows: int | None,
 ) -> RowCounts | None:
     """Read all rows of a small collection through the mapping.
 
     None if there are too many, if time is up, or if they cannot be read: the job finds that out itself.
     """
-    rows = subject.schema.rows_estimate
     if rows is None or rows > FEW_ROWS:
         return None
     judge = Judge(mapping)
     with suppress(TimeIsUp, SourceError), time_limit(ctx, min(READ_SECONDS, budget.left())) as limited:
         for part in source.slices(subject.plan.ref, 1, limited):
-            read_plan = replace(mapping.read_plan, limit=FEW_ROWS)
+            read_plan = replace(mapping.read_plan, limit=FEW_ROWS + 1)
             for batch in source.read(subject.plan.ref, part, None, read_plan, limited):
                 limited.stop.check()
                 judge.add(batch)
+                if judge.rows > FEW_ROWS:  # the estimate was too low
+                    return None
         return judge.counts()
     ctx.stop.check()
     return None
 
 
-def _looked(counts: RowCounts | None, tests: tuple[RowTest, ...]) -> str:
+def _looked(counts: RowCounts | None, others: str = "") -> str:
     if counts is None:
-        return f"The source cannot check all rows for {_WHAT} before the move."
+        return f"The source cannot check all rows for {LOOKED_FOR} before the move."
     number = "The only row was" if counts.rows == 1 else f"All {counted(counts.rows, 'row')} were"
-    missing = list(_not_made(tests, counts.by_test.keys()))
-    if not missing:
-        return f"{number} checked for {_WHAT}."
-    return f"{number} checked for {_WHAT}, except in {', '.join(missing)}."
+    return f"{number} checked for {LOOKED_FOR}{others or '.'}"
+
+
+def is_complete(looked: str) -> bool:
+    """True if ``looked`` (``AllRows.losses.looked``) says that all rows were checked, in all fields."""
+    return looked.startswith(("All ", "The only row ")) and looked.endswith(f"checked for {LOOKED_FOR}.")
 
 
 def _not_made(tests: tuple[RowTest, ...], made: Container[RowTest]) -> Iterator[str]:
     yield from dict.fromkeys(f"“{test.field}”" for test in tests if test not in made)
 
 
-def _sampled(subject: Subject) -> str:
-    """Say what the mapping makes of the sampled rows."""
+def _not_counted(subject: Subject, counts: RowCounts, tests: tuple[RowTest, ...]) -> str:
+    """Name the fields with a test that was not made, and the sampled rows that would be rejected for a reason
+    that has no test (a number inside a JSON document, for example). Empty if there are none."""
+    fields = list(_not_made(tests, counts.by_test.keys()))
+    sampled = _counts_of_sample(subject)
+    found = sampled.by_test.items() if sampled else ()
+    reasons = [f"{reason_of(test)} ({number:,})" for test, number in found if number and test not in tests]
+    parts = [f", except in {', '.join(fields)}"] if fields else []
+    parts.append(".")
+    if reasons and sampled:
+        rows = counted(sampled.rows, "sampled row")
+        parts.append(
+            f" Other reasons are not counted. Of {rows}, some would be rejected: {'; '.join(reasons)}."
+        )
+    return "".join(parts) if fields or reasons else ""
+
+
+def _counts_of_sample(subject: Subject) -> RowCounts | None:
+    """Return what the mapping makes of the sampled rows; None if there are none."""
     sample = subject.schema.sample
     if sample is None or not sample.num_rows:
-        return "No row was checked."
+        return None
     server = ServerChecks.of(subject.capabilities)
     rows = sampled_rows(subject.plan, subject.schema, sample, server)
     judge = Judge(rows.mapping)
     judge.add(rows.batch)
-    counts = judge.counts()
+    return judge.counts()
+
+
+def _sampled(subject: Subject) -> str:
+    """Say what the mapping makes of the sampled rows."""
+    counts = _counts_of_sample(subject)
+    if counts is None:
+        return "No row was checked."
     lost = f"{counts.rejected:,} of them would be rejected" if counts.rejected else "none would be rejected"
     return f"Only the {counted(counts.rows, 'sampled row')} were checked: {lost}."

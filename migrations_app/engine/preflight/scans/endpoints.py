@@ -85,7 +85,8 @@ def check_indexes(
                 "indexes_empty",
                 "An index is to be created (create_index), but the plan has none.",
             )
-            hint = "Choose a metric for a vector (“indexes” in a plan file), or create no index."
+            hint = "Choose a metric for a vector, or create no index. In a plan file: "
+            hint += f"indexes: [{{field: {missing[0]}, metric: …}}]" if missing else "create_index: false"
         elif missing and plan.options.load and capabilities.count_needs_load:
             code, message = (
                 "load_needs_index",

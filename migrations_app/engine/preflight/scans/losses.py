@@ -8,8 +8,8 @@ from typing import Literal
 
 from migrations_app.engine.faults import Fault, Fix
 from migrations_app.engine.log import counted
-from migrations_app.engine.model.limits import MAX_JSON_BYTES
-from migrations_app.engine.model.plan import CollectionPlan, Options
+from migrations_app.engine.model.limits import MAX_JSON_BYTES, MAX_LENGTH
+from migrations_app.engine.model.plan import CollectionPlan, Options, share_left_out
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
     UNREADABLE,
@@ -17,7 +17,9 @@ from migrations_app.engine.model.row_tests import (
     RowCounts,
     RowTest,
 )
+from migrations_app.engine.preflight.rules.keys import USE_AUTO_ID
 from migrations_app.engine.preflight.rules.loss_fixes import loss_fixes
+from migrations_app.engine.preflight.scans.absent_vectors import lacking_text
 from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 NO_ROW = "no_row_would_move"
@@ -47,6 +49,8 @@ _REASONS = {
     DYNAMIC_TOO_LARGE: f"the dynamic field would hold more than {MAX_JSON_BYTES:,} bytes of JSON",
     UNREADABLE: "“{name}” cannot be read as {type}",
     WRONG_DIMENSION: "“{name}” does not have {limit:,} dimensions",
+    "not_a_vector": "“{name}” is not a list of as many numbers as the vector has",
+    "array_dimensions": "“{name}” has more than one dimension",
 }
 
 
@@ -74,16 +78,31 @@ class Losses:
             if test.code != "null_vector":
                 yield self._lost(counts, test)
 
+    def lacking_vectors(self) -> Iterator[Fault]:
+        """Yield the notes about rows that lack a vector (``absent_vectors``) as faults with their fixes."""
+        counts = self.counts
+        for test, number in counts.by_test.items() if counts else ():
+            entry = self._entry(test)
+            if test.code != "null_vector" or entry is None or counts is None or not 0 < number < counts.rows:
+                continue
+            of, rule = f"{number:,} of {counts.rows:,} rows", self.subject.plan.absent_rule(entry.plan)
+            fault = self._fault(test, LOST, lacking_text(of, number, [entry], rule), "warning")
+            if fault.fixes:
+                yield fault
+
     def notes(self, options: Options) -> Iterator[str]:
         """Yield the totals, and what they mean for the job."""
         counts, max_rejected = self.counts, options.max_rejected
         if counts is None or not counts.rows:
             return
         lost = counts.rejected + counts.skipped
-        if options.max_skipped * counts.rows < lost < counts.rows and options.limit_rows is None:
+        is_refused = lost < counts.rows and not options.allows_left_out(lost, counts.rows)
+        if is_refused and options.limit_rows is None:
             yield (
                 f"Only {counts.rows - lost:,} of {counted(counts.rows, 'row')} would be moved, so the job "
-                "would end Failed (mostly_rejected), unless “max_skipped” allows it."
+                "would end Failed, unless “Maximum rejected and skipped rows in percent” (max_skipped) "
+                "allows more. In the plan file, write "
+                f"“options: {{max_skipped: {share_left_out(lost, counts.rows):g}}}”."
             )
         if not counts.rejected:
             return
@@ -94,16 +113,24 @@ class Losses:
             yield f"In total, {counts.rejected:,} of {rows} would be rejected{skipped}."
         if max_rejected is not None and counts.rejected > max_rejected:
             most = counted(max_rejected, "rejected row")
-            yield f"The job stops after {most} (max_rejected), and {counts.rejected:,} would be rejected."
+            yield (
+                f"The job stops after {most} (max_rejected), and {counts.rejected:,} would be rejected. To "
+                f"move the others, allow it. In the plan file, write “options: {{max_rejected: "
+                f"{counts.rejected}}}”."
+            )
 
     def _lost(self, counts: RowCounts, test: RowTest) -> Fault:
         number = f"{counts.by_test[test]:,} of {counted(counts.rows, 'row')}"
-        message = f"{number} would be rejected: {_reason(test)}."
+        # A row that is skipped as well is counted as skipped.
+        result = "rejected or skipped" if counts.by_test[test] > counts.rejected else "rejected"
+        message = f"{number} would be {result}: {self._reason(test)}."
         return self._fault(test, LOST, message, "warning")
 
     def _nothing_left(self, counts: RowCounts, found: Sequence[RowTest]) -> Fault:
         rows = "The only row" if counts.rows == 1 else f"Each of the {counts.rows:,} rows"
-        reasons = "; ".join(f"{_reason(test)} ({counted(counts.by_test[test], 'row')})" for test in found[:3])
+        reasons = "; ".join(
+            f"{self._reason(test)} ({counted(counts.by_test[test], 'row')})" for test in found[:3]
+        )
         message = f"{rows} would be rejected or skipped, so nothing would be moved: {reasons}."
         return self._fault(found[0], NO_ROW, message, "error")
 
@@ -118,15 +145,26 @@ class Losses:
             fault = self.subject.fault("open", code, message, hint)
         elif entry is None:
             option = "key_max_length" if test.code == "too_long" else "key"
-            fault = self.subject.fault(option, code, message, "Use Auto ID, or another key.")
+            limit = self.subject.plan.key_max_length or MAX_LENGTH
+            raised = Fix(f"Raise to {MAX_LENGTH:,}", option, str(MAX_LENGTH))
+            others = [raised] if test.code == "too_long" and limit < MAX_LENGTH else []
+            fault = self.subject.fault(option, code, message, "", *others, USE_AUTO_ID)
         else:
             fixes = loss_fixes(test, entry, self.subject)
             hint = "" if fixes else "Change the values in the source, or move other rows."
             fault = entry.fault(_OPTIONS.get(test.code, ""), code, message, hint, *fixes)
         return replace(fault, severity=severity)
 
+    def _reason(self, test: RowTest) -> str:
+        entry = self._entry(test)
+        first = entry.source.choices[0].spec.type if entry and entry.source else None
+        if test.code == WRONG_DIMENSION and first is not None and not first.is_vector:
+            return f"“{test.field}” is not a list of {test.limit or 0:,} numbers"
+        return reason_of(test)
+
     def _entry(self, test: RowTest) -> FieldEntry | None:
-        names = {test.field, *(column.path for column in test.columns[:1] if not test.path)}
+        is_single = len(test.columns) == 1 and not test.path
+        names = {test.field, *(column.path for column in test.columns if is_single)}
         return next((e for e in self.subject.entries() if e.plan.source in names), None)
 
 
@@ -149,8 +187,8 @@ _OPTIONS = {
 }
 
 
-def _reason(test: RowTest) -> str:
+def reason_of(test: RowTest) -> str:
+    """Return the reason of a test as a part of a sentence."""
     kind = test.columns[0].spec if test.columns else ""
-    return _REASONS.get(test.code, "“{name}” cannot be stored").format(
-        name=test.field, limit=test.limit or 0, type=kind
-    )
+    reason = _REASONS.get(test.code, "“{name}” cannot be stored")
+    return reason.format(name=test.field, limit=test.limit or 0, type=kind)

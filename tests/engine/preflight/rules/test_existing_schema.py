@@ -393,3 +393,10 @@ def test_the_text_length_of_an_array_is_compared_if_the_target_stores_it():
     )
     assert [fault.path for fault in faults_of(kept, *source, **plan)] == ["fields[3].max_length"]
     assert not faults_of(forgotten, *source, **plan)
+
+
+def test_a_field_can_be_added_to_under_another_name():
+    (first, *_) = (field for field in SOURCE if field.name == "title")
+    given = {"override": True, "fields": [{"source": "heading", "target": "title"}]}
+    done = completed(EXISTING, *(f for f in SOURCE if f != first), replace(first, name="heading"), **given)
+    assert {f.source: f.target for f in done.fields or ()}["heading"] == "title"

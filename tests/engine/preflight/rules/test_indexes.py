@@ -189,7 +189,11 @@ def test_a_metric_that_the_source_does_not_tell_is_said_and_asked_for(facts, mes
     assert (fault.code, fault.severity, fault.message) == ("metric_guessed", "warning", message)
     assert (fault.path, fault.field, fault.option) == ("fields[2].metric", "w", "metric")
     assert sorted(fix.value for fix in fault.fixes) == ["COSINE", "IP", "L2"]
-    assert fault.hint.endswith(f"indexes: [{{field: w, metric: {fault.message.split()[-4]}}}]")
+    guess = fault.message.split()[-4]
+    # The list in the plan file replaces the proposed one, so it has the other vector too.
+    line = f"indexes: [{{field: v, metric: COSINE}}, {{field: w, metric: {guess}}}]"
+    assert fault.hint.endswith(line)
+    assert fault.typed[0] == line
 
 
 @pytest.mark.parametrize(

@@ -97,11 +97,11 @@ def _why(tables: list[ProtectedTable]) -> HiddenRows:
     alike = [t for t in tables if (t.role, t.is_stored) == (first.role, first.is_stored)]
     names = ", ".join(f"“{table.name}”" for table in alike[:_MOST])
     more = f" and {len(alike) - _MOST} more" if len(alike) > _MOST else ""
-    what = "all rows" if first.hides_all else "rows"
+    hides = "hides all rows" if first.hides_all else "may hide rows"
     who = (
         f"user “{first.role}”" if first.is_reader else f"“{first.role}”, the owner of the view that reads it"
     )
-    rule = f"Row-level security of {names}{more} hides {what} from {who}"
+    rule = f"Row-level security of {names}{more} {hides} from {who}"
     if first.hides_all:
         rule += ", because no policy lets this role read"
     if first.is_stored:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -34,6 +34,10 @@ _OTHERS = re.compile(
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _VARIABLE = re.compile(r"\$\{|\$\(|\{\{|%\(")
 _PLACEHOLDER = re.compile(r"[\[<{(]?YOUR[-_ ]?(DB[-_ ]?)?PASSWORD[\]>})]?", re.IGNORECASE)
+_DOTNET = re.compile(r"^[A-Za-z_][A-Za-z_ ]*=.*;\s*[A-Za-z ]+=", re.DOTALL)
+_DOTNET_PAIR = re.compile(
+    r"""[\s;]*([^=;]*)=\s*(?:'([^']*)'|"([^"]*)"|((?!['"])[^;]*?))\s*(?:;|$)""", re.DOTALL
+)
 _PAIR = re.compile(
     r"\s*([A-Za-z_]+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'(?=\s|$)|((?!')(?:[^\s\\]|\\.)*))", re.DOTALL
 )
@@ -43,7 +47,7 @@ _PAIR = re.compile(
 class ConnectionString:
     """The libpq parameters of a connection string, and sentences about what was left out or translated."""
 
-    parameters: dict[str, str]
+    parameters: dict[str, str] = field(repr=False)
     notices: tuple[str, ...] = ()
 
 
@@ -56,6 +60,8 @@ def parsed(text: str) -> ConnectionString:
     if _VARIABLE.search(text):
         raise ValueError("it contains a variable such as ${…}: paste the value instead of its name")
     found = _URL.fullmatch(text)
+    if found is None and _DOTNET.search(text):
+        return _from_dotnet(text)
     if found is None and _PAIR.match(text):
         return _from_pairs(text)
     if found is None or not (found["slashes"] or found["jdbc"]):
@@ -150,10 +156,7 @@ def _decoded(text: str, what: str) -> str:
 
 
 def _from_pairs(text: str) -> ConnectionString:
-    if ";" in text and re.search(r";\s*[A-Za-z ]+=", text):
-        return _from_dotnet(text)
     parameters, end, is_after_password = Parameters(), 0, False
-    names: set[str] = set()
     while text[end:].strip():
         pair = _PAIR.match(text, end)
         if pair is None:
@@ -161,11 +164,8 @@ def _from_pairs(text: str) -> ConnectionString:
                 "a value has a space or a quote in it: put it into single quotes, as in password='a b'"
             )
         name, quoted, plain = pair[1].lower(), pair[2], pair[3]
-        if name in names:
-            raise ValueError("it gives a parameter twice; if a value has a space, put it into single quotes")
         value = re.sub(r"\\(.)", r"\1", plain if quoted is None else quoted)
         parameters.add(pair[1], value, is_nameless=is_after_password)
-        names.add(name)
         is_after_password = is_after_password or name in ("password", "pwd")
         end = pair.end()
     return ConnectionString(parameters.checked(), parameters.notices())
@@ -173,17 +173,16 @@ def _from_pairs(text: str) -> ConnectionString:
 
 def _from_dotnet(text: str) -> ConnectionString:
     """The pairs of .NET: ``Host=db;Username=u;Password=p``."""
-    parameters, is_after_password = Parameters(), False
-    for found in filter(str.strip, re.split(r";(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)", text)):
-        name, equals, value = found.partition("=")
-        if not equals:
+    parameters, end, is_after_password = Parameters(), 0, False
+    while text[end:].strip():
+        pair = _DOTNET_PAIR.match(text, end)
+        if pair is None:
             raise ValueError(
                 "a part between two semicolons has no value; put a value with a semicolon into quotes"
             )
-        value = value.strip()
-        if len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]:
-            value = value[1:-1]
-        key = name.strip().lower().replace(" ", "")
+        value = next(part for part in pair.groups()[1:] if part is not None)
+        key = pair[1].strip().lower().replace(" ", "")
         parameters.add(key, value, is_nameless=is_after_password)
         is_after_password = is_after_password or key in ("password", "pwd")
+        end = pair.end()
     return ConnectionString(parameters.checked(), parameters.notices())

@@ -83,7 +83,7 @@ quotereturningidentifiers databasemetadatacacheentries databasemetadatacachefiel
 sslfactoryarg sslhostnameverifier pooling minpoolsize maxpoolsize minimumpoolsize maximumpoolsize
 connectionidlelifetime connectionpruninginterval connectionlifetime commandtimeout keepalive
 includeerrordetail persistsecurityinfo noresetonclose maxautoprepare autoprepareminusages multiplexing
-enlist serverversion trustservercertificate x-migrations-table
+enlist serverversion trustservercertificate x-migrations-table timezone driver provider
 """
 _IGNORED = frozenset(_IGNORED_NAMES.split())
 _SCHEMA = frozenset({"schema", "currentschema", "current_schema", "search_path", "searchpath"})
@@ -107,6 +107,10 @@ _SESSIONS = {
     "secondary": "standby",
     "prefersecondary": "prefer-standby",
 }
+_NEXT = re.compile(
+    r"\b(?:password|passwd|pwd|user|username|user ?id|uid|host|server|port|dbname|database)\s*=",
+    re.IGNORECASE,
+)
 _SAFE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,40}")
 # A host name, an IPv6 address, or the folder of a Unix socket. psycopg supports no abstract socket (“@name”).
 _HOST = re.compile(r"[A-Za-z0-9._-]*|(?=(?:[^:]*:){2})[0-9A-Fa-f:.]+(?:%[\w.-]+)?|/[\w./:-]*", re.ASCII)
@@ -126,6 +130,7 @@ class Parameters(dict[str, str]):
         super().__init__()
         self.is_jdbc = is_jdbc
         self._tls: dict[str, str] = {}
+        self._given: set[str] = set()
         self._ignored: list[str] = []
         self._notes: list[str] = []
 
@@ -145,7 +150,18 @@ class Parameters(dict[str, str]):
         of a password with a space, so it is not repeated."""
         key = name.lower()
         key = _SAME.get(key, key)
-        if key in ("sslmode", "ssl", "sslaccept"):
+        if key not in ("password", "options") and _NEXT.search(value):
+            raise ValueError(
+                "a value contains the next parameter: write a space or a semicolon between parameters, not "
+                "both; put a value with a space, a quote or a semicolon into quotes"
+            )
+        if key in self._given or (is_nameless and key in self):
+            raise ValueError(
+                "it gives a parameter twice; if a value contains a space, a semicolon or &, percent-encode "
+                "it in a URL, or put it into single quotes"
+            )
+        self._given.add(key)
+        if key in ("sslmode", "ssl", "ssl_require", "sslaccept"):
             self._tls[key] = self._mode(key, value.strip().lower())
         elif key == "sslrootcert" and value == "system":
             self._tls["ssl"] = "verify-full"
@@ -207,7 +223,8 @@ class Parameters(dict[str, str]):
 
     def _sslmode(self) -> dict[str, str]:
         """The TLS mode: that of ``sslmode``, and a check of the certificate if it is asked for."""
-        mode = self._tls.get("sslmode") or self._tls.get("ssl") or self._tls.get("sslaccept")
+        mode = self._tls.get("sslmode") or self._tls.get("ssl")
+        mode = mode or self._tls.get("ssl_require") or self._tls.get("sslaccept")
         if self._tls.get("sslaccept") == "verify-full" and mode != "disable":
             mode = "verify-full"
         return {"sslmode": mode} if mode else {}

@@ -92,6 +92,7 @@ def _unbalanced(tokens: list[tuple[str, str]]) -> str:
 # unless one of its columns is volatile (PostgreSQL's is_simple_subquery). So the condition is volatile if the
 # plan contains this alias.
 _ALIAS = "vectorferry_chosen"
+_NAMED_COLUMNS = 12  # of a table, in a message
 # The SQLSTATE classes of errors in the condition: feature not supported, data (a division by zero found in
 # planning), syntax or access rights, limits.
 _CONDITION_ERRORS = ("0A", "22", "42", "54")
@@ -138,10 +139,11 @@ def _condition_errors(relation: Relation) -> Iterator[None]:
         failure = failure_of(error)
         if not failure.sqlstate.startswith(_CONDITION_ERRORS):
             raise
-        names = ", ".join(_quoted(column.name) for column in relation.columns if column.readable)
+        names = [_quoted(column.name) for column in relation.columns if column.readable]
+        more = f" and {len(names) - _NAMED_COLUMNS:,} more" if len(names) > _NAMED_COLUMNS else ""
         raise SourceError(
             f"PostgreSQL does not accept “{relation.where}” as a condition on {relation}: {failure.message}.",
-            f"Write one boolean expression over its columns: {names}.",
+            f"Write one boolean expression over its columns: {', '.join(names[:_NAMED_COLUMNS])}{more}.",
             code="where_invalid",
             path=PATH,
         ) from None

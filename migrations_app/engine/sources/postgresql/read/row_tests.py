@@ -16,7 +16,13 @@ from migrations_app.engine.model.row_tests import DYNAMIC_TOO_LARGE, UNREADABLE,
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
 from migrations_app.engine.sources.postgresql.read.select import expand, reading_of
-from migrations_app.engine.sources.postgresql.types import TEXT, Reading, dims_of, may_hold_vectors
+from migrations_app.engine.sources.postgresql.types import (
+    TEXT,
+    Reading,
+    dims_of,
+    may_hold_vectors,
+    most_bytes,
+)
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 
 NEVER = sql.SQL("false")
@@ -24,9 +30,6 @@ _DOCUMENTS = frozenset({"json", "jsonb"})
 # Their JSON is an object, their array a list.
 _OBJECTS = frozenset({"hstore", "composite", "range", "multirange"})
 _NOT_FINITE: LiteralString = "IN ('NaN'::float8, 'Infinity'::float8, '-Infinity'::float8)"
-# The most bytes of a value's text in types whose texts are short.
-_TEXT_BYTES = {"uuid": 36, "int2": 6, "int4": 11, "int8": 20, "oid": 10, "bool": 5, "date": 16, "macaddr": 17}
-_LENGTH_HEADER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,7 @@ def _not_numbers(value: _Value, test: RowTest) -> sql.Composable | None:
 
 
 def _too_long(value: _Value, test: RowTest) -> sql.Composable:
-    column, limit = value.column, test.limit or 0
-    most = _TEXT_BYTES.get(column.family)
-    if column.family in ("varchar", "bpchar") and column.typmod > _LENGTH_HEADER:
-        most = 4 * (column.typmod - _LENGTH_HEADER)
+    most, limit = most_bytes(value.column), test.limit or 0
     if most is not None and most <= limit:
         return NEVER
     return value.where(f"{value.reading.bytes or utf8_bytes(_text(value))} > {limit:d}")
@@ -168,7 +168,25 @@ def _item_too_long(value: _Value, test: RowTest) -> sql.Composable:
     return value.where(f"EXISTS (SELECT FROM unnest({value.delivered}) e WHERE {size} > {test.limit or 0:d})")
 
 
-def _not_finite(value: _Value, test: RowTest) -> sql.Composable:
+# 32-bit floats have no larger number: what is nearer to the next power of two becomes infinity.
+_MOST: LiteralString = "3.4028235677973366e38"
+
+
+def _vector_not_finite(value: _Value) -> sql.Composable | None:
+    if not may_hold_vectors(value.column):
+        return NEVER  # pgvector takes only finite numbers
+    if value.is_array:
+        is_bad: LiteralString = f"e {_NOT_FINITE} OR abs(e) >= {_MOST}"
+        return value.where(f"EXISTS (SELECT FROM unnest(({value.delivered})::float8[]) e WHERE {is_bad})")
+    if value.column.family != "jsonb":
+        return None
+    numbers = f'@.type() == "number" && (@ >= {_MOST} || @ <= -{_MOST})'
+    return value.where(f"jsonb_path_exists({{c}}, 'strict $[*] ? ({numbers})', '{{{{}}}}', true)")
+
+
+def _not_finite(value: _Value, test: RowTest) -> sql.Composable | None:
+    if value.reading.type.is_vector:
+        return _vector_not_finite(value)
     return value.where(f"({value.delivered})::float8 {_NOT_FINITE}")
 
 

@@ -13,8 +13,7 @@ bits.py           bit strings
 numbers.py        integers, floats, numeric, boolean
 texts.py          texts, and types that are read as text
 times.py          dates, times of day, timestamps
-json.py           json, hstore, composite types
-ranges.py         ranges and multiranges
+json.py           json, hstore, composite types, ranges
 geometry.py       points, lines, circles and other shapes
 arrays.py         arrays of all other types
 """
@@ -28,6 +27,7 @@ from migrations_app.engine.sources.postgresql.types.families import (
     key_reading,
     left_out,
     may_hold_vectors,
+    most_bytes,
     reading_as,
     readings_of,
     vector_choice,
@@ -48,6 +48,7 @@ __all__ = [
     "key_reading",
     "left_out",
     "may_hold_vectors",
+    "most_bytes",
     "reading_as",
     "readings_of",
     "storage_of",

@@ -10,9 +10,8 @@ from typing import LiteralString
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.types.family import Family, Reading
 from migrations_app.engine.sources.postgresql.types.geometry import GEOMETRY
-from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
+from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS, RANGES
 from migrations_app.engine.sources.postgresql.types.number_lists import ARRAY_AS_VECTOR, NOT_FLAT
-from migrations_app.engine.sources.postgresql.types.ranges import RANGES
 from migrations_app.engine.sources.postgresql.types.times import iso, iso_utc
 
 T = MilvusType

@@ -15,14 +15,13 @@ from migrations_app.engine.sources.postgresql.types.bits import BITS
 from migrations_app.engine.sources.postgresql.types.column import PostgresColumn
 from migrations_app.engine.sources.postgresql.types.family import TEXT, Family, Reading
 from migrations_app.engine.sources.postgresql.types.geometry import GEOMETRY
-from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS
+from migrations_app.engine.sources.postgresql.types.json import DOCUMENTS, RANGES
 from migrations_app.engine.sources.postgresql.types.number_lists import (
     ARRAY_AS_VECTOR,
     AS_VECTOR,
     usual_dim,
 )
 from migrations_app.engine.sources.postgresql.types.numbers import NUMBERS
-from migrations_app.engine.sources.postgresql.types.ranges import RANGES
 from migrations_app.engine.sources.postgresql.types.sparse import SPARSES
 from migrations_app.engine.sources.postgresql.types.texts import AS_TEXT, TEXTS
 from migrations_app.engine.sources.postgresql.types.times import TIMES
@@ -155,7 +154,7 @@ def choice_of(column: PostgresColumn, reading: Reading) -> TypeChoice:
     has_dim = reading.type.is_vector and reading.type is not MilvusType.SPARSE_FLOAT_VECTOR
     dim = column.typmod if has_dim and column.typmod > 0 else None
     is_text = MilvusType.VARCHAR in (reading.type, reading.element)
-    length = _most_bytes(column) if is_text else None
+    length = most_bytes(column) if is_text else None
     spec = TypeSpec(
         reading.type, dim, length if length and length <= MAX_LENGTH else None, element_type=reading.element
     )
@@ -178,7 +177,7 @@ def _declared_characters(column: PostgresColumn) -> int | None:
     return column.typmod - _LENGTH_HEADER if is_limited and column.typmod > _LENGTH_HEADER else None
 
 
-def _most_bytes(column: PostgresColumn) -> int | None:
+def most_bytes(column: PostgresColumn) -> int | None:
     """The most bytes that the type of a text, or of the elements of an array, allows; None if unlimited."""
     item = column.family.removesuffix("[]")
     if characters := _declared_characters(column):

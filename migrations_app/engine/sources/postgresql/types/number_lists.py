@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from migrations_app.engine.model import vector_text
 from migrations_app.engine.model.types import MilvusType, TypeSpec
+from migrations_app.engine.sources import vector_text
 from migrations_app.engine.sources.postgresql.types.arrow_buffers import Converted, Mask, storage_of
 from migrations_app.engine.sources.postgresql.types.family import (
     Reading,

@@ -15,7 +15,7 @@ def _text(sql: LiteralString, *others: Reading, can_be_key: bool = False, note: 
 
 def _encoded(encoding: str, sql: LiteralString, size: LiteralString) -> Reading:
     """The reading of raw bytes as text. ``size`` is that of the text."""
-    note = f"Raw bytes, as {encoding} text."
+    note = f"{encoding.capitalize()}, the text form of raw bytes."
     return Reading(MilvusType.VARCHAR, sql, note=note, is_proposed=False, encoding=encoding, bytes=size)
 
 

@@ -51,6 +51,16 @@ def test_a_plan_file_opens_as_a_draft_on_configure_schema(web, no_draft, target)
     assert not Job.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["postgresql://u:s3cr3t@db/shop", "postgres://u:s3cr3t pw@db/shop", "host=db password=s3cr3t"]
+)
+def test_a_connection_string_as_the_name_of_a_connection_is_not_stored(web, no_draft, name):
+    page = send(web, PLAN.replace("vault", f'"{name}"'))
+    assert page.status_code == 422
+    assert "s3cr3t" not in page.content.decode()
+    assert not Draft.objects.exists()
+
+
 def test_connections_that_do_not_exist_here_are_chosen(web, no_draft, target, source_store):
     answer = send(web, PLAN.replace("vault", "production"))
     draft = Draft.objects.get()

@@ -13,18 +13,18 @@ from console.draft.snapshot import TargetFacts
 from console.format import rows as number_of_rows
 from console.model_forms.form import summary
 from console.schema import problems, tables
-from console.schema.copied import copied_context
 from console.schema.forms.collection import PARTITION_NAME, CollectionForm
 from console.schema.forms.field import FieldForm
 from console.schema.forms.full_text import full_text_forms
 from console.schema.forms.source_options import SourceOptionsForm
-from console.schema.key_notes import joined_example, key_notes
 from console.schema.legal_names import refused_names
-from console.schema.preview import preview
+from console.schema.page.copied import copied_context
+from console.schema.page.key_notes import joined_example, key_notes
+from console.schema.page.parts import mark
+from console.schema.page.preview import preview
+from console.schema.page.row_counts import rows_of
+from console.schema.page.rows import row_context
 from console.schema.problems import Problem
-from console.schema.row_counts import rows_of
-from console.schema.rows import row_context
-from console.schema.shown_parts import mark
 from console.schema.table import MappingTable, Placement
 from migrations_app.engine.endpoint import SettingsModel
 from migrations_app.engine.errors import FerryError

@@ -6,7 +6,7 @@ import pytest
 from django import forms
 from django.forms.renderers import TemplatesSetting
 
-from console.form_renderer import ConsoleRenderer
+from console.model_forms.renderer import ConsoleRenderer
 
 TEXT = "<b> & \"quoted\" 'text' é"
 CHOICES = [("", "Choose…"), (TEXT, TEXT), ("More", [(1, "one"), ("true", "yes")])]

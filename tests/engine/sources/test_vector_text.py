@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrations_app.engine.model.vector_text import parse_vectors, usual_dim
+from migrations_app.engine.sources.vector_text import parse_vectors, usual_dim
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 

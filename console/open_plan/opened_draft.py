@@ -1,4 +1,4 @@
-"""Opened plan: a draft from the plan of a job or of a plan file, once its connections are known."""
+"""Opened draft: made from the plan of a job or of a plan file, once its connections are known."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from console import endpoint_kinds
-from console.draft import contents
+from console.draft import contents, endpoint_facts
 from console.draft.snapshot import target_to_json
 from console.schema.from_plan import open_plans
-from console.schema.page import url as schema_url
-from console.wizard import select
+from console.schema.page.context import url as schema_url
 from migrations_app import services
 from migrations_app.engine.errors import FerryError
 from migrations_app.engine.model.plan import Plan
@@ -65,7 +64,7 @@ def fill(draft: Draft, source: Connection, target: Connection) -> tuple[str, tup
     plan = Plan.model_validate(opened["plan"] | {"source": {}, "target": {}})
     database = opened["plan"].get("target", {}).get("database", contents.DEFAULT_DATABASE)
     creates = bool(opened["plan"].get("target", {}).get("create_database"))
-    facts = select.learn(target, database, create=creates)
+    facts = endpoint_facts.learn(target, database, create=creates)
     draft = services.draft_save(
         draft=draft,
         source_connection=source,
@@ -74,8 +73,7 @@ def fill(draft: Draft, source: Connection, target: Connection) -> tuple[str, tup
         state=draft.state | {contents.TARGET: target_to_json(facts)},
         kind=source.kind,
     )
-    if (failed := select.list_again(draft)) is not None:
-        raise FerryError(failed["message"], failed["hint"], code=failed["code"])
+    endpoint_facts.store_listing(draft, endpoint_facts.list_collections(draft))
     result = open_plans(draft, plan.collections)
     notes = result.notes
     if facts.database != database:
@@ -94,7 +92,7 @@ def _options(plan: Plan) -> dict[str, Any]:
 
 
 def context(draft: Draft, form: ConnectionsForm, error: FerryError | None) -> dict[str, Any]:
-    """Return the context of ``wizard/opened.html``."""
+    """Return the context of ``open_plan/opened.html``."""
     plan = contents.part(draft, contents.OPENED).get("plan", {})
     return {
         "form": form,

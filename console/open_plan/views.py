@@ -1,5 +1,5 @@
-"""Views that make a draft from a plan: *Edit as new* on the page of a job, *Open a plan
-file* on Migrations, and the choice of its connections.
+"""Views that make a draft from a plan: *Edit as new* on the page of a job, *Open a plan file* on Migrations,
+and the choice of its connections.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from console.draft import contents
 from console.draft.step_views import draft_of
 from console.http import ConsoleRequest
+from console.open_plan import edited_job, file, opened_draft
 from console.permissions import administrator_required
-from console.wizard import edited_job, opened_file, opened_plan
 from migrations_app.engine.errors import FerryError
 from migrations_app.models import Draft, Job
 
@@ -30,7 +30,7 @@ def job_edit(request: ConsoleRequest, public_id: str) -> HttpResponse:
         messages.warning(request, "Only a job that has ended can be edited as a new migration.")
         return redirect("job", public_id)
     ends = {"source": job.source_connection, "target": job.target_connection}
-    draft = opened_plan.create(
+    draft = opened_draft.create(
         edited_job.plan_of(job), job.kind, request.user, ends, edited_job.place_of(job)
     )
     return open_draft(request, draft)
@@ -41,7 +41,7 @@ def open_draft(request: ConsoleRequest, draft: Draft) -> HttpResponse:
     if draft.source_connection is None or draft.target_connection is None:
         return redirect("wizard_opened", draft.pk)
     try:
-        url, notes = opened_plan.fill(draft, draft.source_connection, draft.target_connection)
+        url, notes = opened_draft.fill(draft, draft.source_connection, draft.target_connection)
     except FerryError as error:
         messages.error(request, f"{error.message} {error.hint}".strip())
         return redirect("wizard_opened", draft.pk)
@@ -55,17 +55,17 @@ def open_draft(request: ConsoleRequest, draft: Draft) -> HttpResponse:
 def wizard_open(request: ConsoleRequest) -> HttpResponse:
     """Open a plan file: make a draft of it, or list its faults with their lines."""
     if request.method != "POST":
-        return render(request, "wizard/open.html", {"faults": [], "name": ""})
+        return render(request, "open_plan/open.html", {"faults": [], "name": ""})
     sent = request.FILES.get("plan")
-    text, faults = opened_file.read(sent)
+    text, faults = file.read(sent)
     if text is not None and not faults:
-        plan, faults = opened_file.plan_of(text)
+        plan, faults = file.plan_of(text)
         if plan is not None and not faults:
-            ends = opened_file.connections(plan)
-            draft = opened_plan.create(plan.stored(), opened_file.kind_of(plan, ends), request.user, ends)
+            ends = file.connections(plan)
+            draft = opened_draft.create(plan.stored(), file.kind_of(plan, ends), request.user, ends)
             return open_draft(request, draft)
     context = {"faults": faults, "name": sent.name if sent else ""}
-    return render(request, "wizard/open.html", context, status=422)
+    return render(request, "open_plan/open.html", context, status=422)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,19 +77,19 @@ def wizard_opened(request: ConsoleRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect(contents.step(draft).url_name, pk)
     initial = {"source": draft.source_connection, "target": draft.target_connection}
     data = request.POST if request.method == "POST" else None
-    form = opened_plan.ConnectionsForm(draft.kind, data, initial)
+    form = opened_draft.ConnectionsForm(draft.kind, data, initial)
     error = None
     if form.is_valid():
         try:
-            url, notes = opened_plan.fill(draft, form.cleaned_data["source"], form.cleaned_data["target"])
+            url, notes = opened_draft.fill(draft, form.cleaned_data["source"], form.cleaned_data["target"])
         except FerryError as failed:
             error = failed
         else:
             for note in notes:
                 messages.warning(request, note)
             return redirect(url)
-    context = opened_plan.context(draft, form, error)
-    return render(request, "wizard/opened.html", context, status=422 if error or form.errors else 200)
+    context = opened_draft.context(draft, form, error)
+    return render(request, "open_plan/opened.html", context, status=422 if error or form.errors else 200)
 
 
 urlpatterns = [
