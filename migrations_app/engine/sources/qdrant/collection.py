@@ -9,7 +9,7 @@ from typing import Any
 
 from migrations_app.engine.errors import PrivilegeMissing, SourceChanged, SourceError
 from migrations_app.engine.read_context import ReadContext
-from migrations_app.engine.sources.qdrant.connect.rest import Rest, collection_path
+from migrations_app.engine.sources.qdrant.connect.rest import SHARD_KEYS, Rest, collection_path
 
 ShardKey = int | str
 UNNAMED = ""
@@ -51,7 +51,8 @@ class Vector:
 @dataclass(frozen=True)
 class Collection:
     """``points_count`` is an estimate. ``indexes`` are the payload keys with an index, with its type.
-    ``page_limit`` is the most points that strict mode allows in one request."""
+    ``page_limit`` is the most points that strict mode allows in one request; ``can_count`` is False if it
+    forbids exact counts."""
 
     name: str
     vectors: tuple[Vector, ...]
@@ -59,7 +60,7 @@ class Collection:
     indexes: Mapping[str, str] = field(default_factory=dict)
     has_shard_keys: bool = False
     page_limit: int | None = None
-    has_quantization: bool = False
+    can_count: bool = True
 
     @cached_property
     def _names(self) -> tuple[str, str, str]:
@@ -108,15 +109,16 @@ def parsed(name: str, info: Mapping[str, Any]) -> Collection:
     config = info["config"]
     params = config["params"]
     strict = config.get("strict_mode_config") or {}
-    quantized = bool(config.get("quantization_config"))
+    if not strict.get("enabled"):
+        strict = {}
     return Collection(
         name,
         tuple(_vectors(params.get("vectors") or {}, params.get("sparse_vectors") or {})),
         info.get("points_count"),
         {key: str(index["data_type"]) for key, index in sorted((info.get("payload_schema") or {}).items())},
         params.get("sharding_method") == "custom",
-        strict.get("max_query_limit") if strict.get("enabled") else None,
-        quantized,
+        strict.get("max_query_limit"),
+        strict.get("search_allow_exact") is not False,
     )
 
 
@@ -153,7 +155,13 @@ def load_shard_keys(rest: Rest, name: str, ctx: ReadContext) -> tuple[ShardKey, 
     Raises ``PrivilegeMissing`` if the key may not see them.
     """
     try:
-        info = rest.ask("GET", collection_path(name, "cluster"), ctx)
+        if rest.has(SHARD_KEYS, ctx):
+            info = rest.ask("GET", collection_path(name, "shards"), ctx)
+            found = [shard["key"] for shard in info.get("shard_keys") or ()]
+        else:
+            info = rest.ask("GET", collection_path(name, "cluster"), ctx)
+            shards = [*info.get("local_shards", ()), *info.get("remote_shards", ())]
+            found = [key for shard in shards if (key := shard.get("shard_key")) is not None]
     except PrivilegeMissing as error:
         raise PrivilegeMissing(
             f"The API key may not list the shard keys of “{name}”, and points can have equal ids in "
@@ -161,6 +169,4 @@ def load_shard_keys(rest: Rest, name: str, ctx: ReadContext) -> tuple[ShardKey, 
             "Use a key that may read the whole collection, not only a part of it.",
             field=error.field,
         ) from error
-    shards = [*info.get("local_shards", ()), *info.get("remote_shards", ())]
-    keys = {shard["shard_key"] for shard in shards if shard.get("shard_key") is not None}
-    return tuple(sorted(keys, key=lambda key: (isinstance(key, str), key)))
+    return tuple(sorted(set(found), key=lambda key: (isinstance(key, str), key)))

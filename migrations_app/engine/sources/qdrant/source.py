@@ -85,22 +85,22 @@ class QdrantSource(Source):
     def count(self, ref: CollectionRef, ctx: ReadContext) -> Count:
         collection, keys = self._collection(ref, ctx)
         if not keys:
-            return Count(count_points(self._rest, collection, ctx), is_exact=True)
+            return Count(count_points(self._rest, collection, ctx), is_exact=collection.can_count)
         by_partition: dict[str, int] = {}
         for key in keys:
             rows = count_points(self._rest, collection, ctx, key)
             by_partition[str(key)] = by_partition.get(str(key), 0) + rows
-        return Count(sum(by_partition.values()), is_exact=True, by_partition=by_partition)
+        return Count(sum(by_partition.values()), is_exact=collection.can_count, by_partition=by_partition)
 
     def has_rows(self, ref: CollectionRef, ctx: ReadContext) -> bool:
         collection = load_collection(self._rest, ref.name, ctx)
         return first_id(self._rest, collection, ctx) is not None
 
     def measure(self, ref: CollectionRef, wanted: MeasureRequest, ctx: ReadContext) -> Measures:
-        if not self._rest.has(HAS_VECTOR, ctx):
-            self.can_measure = frozenset()
-            return Measures()
-        return measured(self._rest, load_collection(self._rest, ref.name, ctx), wanted, ctx)
+        collection = load_collection(self._rest, ref.name, ctx)
+        is_able = self._rest.has(HAS_VECTOR, ctx) and collection.can_count
+        self.can_measure = type(self).can_measure if is_able else frozenset()
+        return measured(self._rest, collection, wanted, ctx) if is_able else Measures()
 
     def slices(self, ref: CollectionRef, wanted: int, ctx: ReadContext) -> Iterator[Slice]:
         ctx.stop.check()

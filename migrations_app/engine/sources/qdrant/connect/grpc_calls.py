@@ -6,6 +6,7 @@ The messages of the requests are those of Qdrant's ``points.proto`` and ``qdrant
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,7 @@ from migrations_app.engine.log import shortened
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.http_failures import MESSAGE_CHARACTERS
 from migrations_app.engine.sources.http_statuses import retry_after_seconds
+from migrations_app.engine.sources.qdrant.connect.rest import TOO_MANY_IDS
 from migrations_app.engine.sources.qdrant.connect.settings import QdrantSettings
 
 SCROLL, GET = "/qdrant.Points/Scroll", "/qdrant.Points/Get"
@@ -57,6 +59,7 @@ _ERRORS: dict[grpc.StatusCode, tuple[type[FerryError], str, str, str]] = {
     _CODE.UNIMPLEMENTED: (ConnectionFailed, "not_qdrant", "grpc_port", "Enter the gRPC port of Qdrant."),
     _CODE.DEADLINE_EXCEEDED: (SourceUnavailable, "source_timeout", "", ""),
 }
+_TOO_LARGE = re.compile(f"larger than max|{TOO_MANY_IDS.pattern}", re.IGNORECASE)
 # Instead of the words of gRPC, which are long and name its internals.
 _TRANSPORT = {
     _CODE.UNAVAILABLE: "the connection was lost, or the port cannot be reached",
@@ -141,7 +144,7 @@ class GrpcCalls:
         said = said.replace(key, "***") if key else said
         kind, code, field, hint = _ERRORS.get(status, (SourceUnavailable, "", "", ""))
         # A limit of this or that message: asking for fewer points helps.
-        if status is _CODE.RESOURCE_EXHAUSTED and "larger than max" in said:
+        if status is _CODE.RESOURCE_EXHAUSTED and _TOO_LARGE.search(said):
             kind = AnswerTooLarge
         wait = dict(error.trailing_metadata() or ()).get("retry-after")
         why = _TRANSPORT.get(status) or shortened(said, MESSAGE_CHARACTERS) or status.name

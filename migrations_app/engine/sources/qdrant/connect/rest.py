@@ -11,6 +11,7 @@ import orjson
 
 from migrations_app.engine.address_guard import Resolve
 from migrations_app.engine.errors import (
+    AnswerTooLarge,
     AuthRefused,
     ConnectionFailed,
     FerryError,
@@ -29,7 +30,9 @@ OLDEST: Version = (1, 7)
 RANDOM_SAMPLE: Version = (1, 11)
 HAS_VECTOR: Version = (1, 13)
 STEADY_SCROLL: Version = (1, 14)
+SHARD_KEYS: Version = (1, 17)
 SLICE_FILTER: Version = (1, 19)
+STRICT_MODE = "strict_mode"
 _NOT_QDRANT = "Enter the address of Qdrant's REST API, by default on port 6333."
 
 
@@ -145,13 +148,17 @@ def _explain(refusal: HttpRefusal) -> FerryError | None:
             "Enter an API key or a token that is valid for this server.",
             field="api_key",
         )
+    if refusal.status == 429 and TOO_MANY_IDS.search(said):
+        return AnswerTooLarge(f"Qdrant refused a request for many points: {said.rstrip('.')}.")
     if refusal.status == 400 and _STRICT.search(said):
         return SourceError(
             f"The collection's strict mode refused a request: {said.rstrip('.')}.",
             "Raise this limit in the strict mode of the collection.",
-            code="strict_mode",
+            code=STRICT_MODE,
         )
     return None
 
 
-_STRICT = re.compile("strict mode|limit exceeded", re.IGNORECASE)
+# The rate limit of a collection is smaller than the request: waiting would not help.
+TOO_MANY_IDS = re.compile("larger than rate limiter capacity", re.IGNORECASE)
+_STRICT = re.compile(r"strict mode|limit exceeded|\. Help: ", re.IGNORECASE)

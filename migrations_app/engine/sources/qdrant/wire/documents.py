@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import orjson
 
 from migrations_app.engine.sources.qdrant.wire.fields import (
     FIXED32,
@@ -25,8 +26,8 @@ Document = dict[str, Any]
 def point(message: memoryview) -> Document:
     """Return a ``RetrievedPoint``: “id”, “payload” and “vectors” by name (“” is the unnamed one).
 
-    Dense vectors are float32 arrays, multivectors lists of them, sparse ones objects with “indices” and
-    “values”. The keys of objects are sorted.
+    Dense vectors are float32 arrays, multivectors lists of lists of numbers, sparse ones objects with
+    “indices” and “values”. The keys of objects are sorted.
     """
     found: Document = {"id": None, "payload": {}, "vectors": {}}
     for number, value in _fields(message):
@@ -142,13 +143,18 @@ def _vector(message: memoryview) -> Any:
         inner = dict(_fields(parts[102]))
         return _sparse(inner.get(1, b""), inner.get(2, b""))
     if 103 in parts:
-        return [_dense(value) for _, value in _fields(parts[103])]
+        return [_numbers(_dense(value)) for _, value in _fields(parts[103])]
     # Servers before 1.17.
     data = parts.get(1, b"")
     if 2 in parts:
         return _sparse(data, dict(_fields(parts[2])).get(1, b""))
     floats = np.frombuffer(data, "<f4")
-    return list(floats.reshape(parts[3], -1)) if parts.get(3) else floats
+    return _numbers(floats.reshape(parts[3], -1)) if parts.get(3) else floats
+
+
+def _numbers(floats: Any) -> Any:
+    """Return Python floats with the shortest text of the same float32, as by REST."""
+    return orjson.loads(orjson.dumps(floats, option=orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _dense(message: memoryview) -> Any:
