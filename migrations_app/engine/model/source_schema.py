@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from migrations_app.engine.model.names import ASK, NamingRule
 from migrations_app.engine.model.target_schema import TargetSchema
-from migrations_app.engine.model.types import TypeSpec
+from migrations_app.engine.model.types import MilvusType, TypeSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ class SourceField:
     that have it, 0 to 1, and ``null_share`` the share in which it is null. ``kinds`` are the kinds of its
     values (“text”), each with the number of rows.
 
+    ``key_types``, of a column that can be opened: types that an index of the source expects at some of its
+    document keys, by the parts of their paths. They decide between types that the sample leaves open; values
+    in other rows may still be of other types.
+
     ``is_sampled``: only a sample supports its types; other rows may have values that do not fit them. The
     source can also deliver the field as JSON, with values of any type.
 
@@ -89,6 +93,7 @@ class SourceField:
     share: float | None = None
     null_share: float = 0.0
     kinds: tuple[tuple[str, int], ...] = ()
+    key_types: tuple[tuple[tuple[str, ...], MilvusType], ...] = ()
     is_sampled: bool = False
     is_rest: bool = False
     is_synthetic: bool = False

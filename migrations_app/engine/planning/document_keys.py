@@ -18,7 +18,8 @@ from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.json.documents import Members, plain
 from migrations_app.engine.model.json.values import shown
 from migrations_app.engine.model.key_paths import path_of, with_rest_field
-from migrations_app.engine.model.source_schema import CollectionSchema, SourceField
+from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, TypeChoice
+from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.planning.sampled_types import choices_of, kind_name, kinds_of
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.reading.measure import can_list_values
@@ -56,8 +57,13 @@ def with_document_keys(schema: CollectionSchema, opened: Collection[str]) -> Col
     keys: list[_Key] = []
     notes: list[str] = []
     own = {source.name for source in schema.fields}
-    for name, column in _opened_columns(schema, opened):
-        column_keys = _keys(name, column)
+    for source, column in _opened_columns(schema, opened):
+        name, column_keys = source.name, _keys(source.name, column)
+        for parts, type_ in source.key_types:
+            path = (name, *parts)
+            # An indexed key that no row of the sample has is listed, too, unless its object is missing.
+            if len(parts) == 1 or path[:-1] in column_keys:
+                column_keys.setdefault(path, _Key(path)).expected = type_
         keys += [key for key in _listed(column_keys) if key.path not in own]
         if len(column_keys) > MAX_KEYS:
             notes.append(_MORE_KEYS.format(name, len(column_keys), MAX_KEYS))
@@ -74,20 +80,24 @@ def with_document_keys(schema: CollectionSchema, opened: Collection[str]) -> Col
 _MORE_KEYS = "“{}” has {:,} keys in the sample: the {} most frequent are listed."
 
 
-def _opened_columns(schema: CollectionSchema, opened: Collection[str]) -> Iterator[tuple[str, pa.Array]]:
+def _opened_columns(
+    schema: CollectionSchema, opened: Collection[str]
+) -> Iterator[tuple[SourceField, pa.Array]]:
     """Yield the columns to open that can be opened, with their documents in the sample."""
     for name in dict.fromkeys(with_rest_field(schema, opened)):
         source = schema.field(name)
         if schema.sample is not None and source is not None and source.can_open:
-            yield name, schema.sample.column(name)
+            yield source, schema.sample.column(name)
 
 
 @dataclass(slots=True)
 class _Key:
-    """A key in the sample: the parts of its path, and the values of the rows that have it, None for null."""
+    """A key in the sample: the parts of its path, and the values of the rows that have it, None for null.
+    ``expected`` is the type that an index of the source expects, if there is one."""
 
     parts: tuple[str, ...]
     values: dict[int, Any] = dataclass_field(default_factory=dict)
+    expected: MilvusType | None = None
 
     @property
     def path(self) -> str:
@@ -98,7 +108,7 @@ class _Key:
         values = [value for value in self.values.values() if value is not None]
         bare = [plain(value) for value in values]
         texts = list(_texts(bare))
-        choices = choices_of(bare)
+        choices = _expected_first(choices_of(bare), self.expected)
         source = SourceField(
             name=self.path,
             native_type=kind_name(bare),
@@ -107,14 +117,19 @@ class _Key:
             longest_items=max((len(value) for value in bare if isinstance(value, list)), default=None),
             samples=tuple(dict.fromkeys(map(_sample_text, values)))[:_MAX_SAMPLES],
             opened_from=self.parts[0],
-            share=len(self.values) / rows,
-            null_share=(len(self.values) - len(values)) / rows,
+            share=len(self.values) / max(1, rows),
+            null_share=(len(self.values) - len(values)) / max(1, rows),
             kinds=kinds_of(bare),
             is_sampled=True,
         )
         return source, convert_values(
             [self.values.get(row) for row in range(rows)], choices[0].spec, self.path
         )[0]
+
+
+def _expected_first(choices: tuple[TypeChoice, ...], expected: MilvusType | None) -> tuple[TypeChoice, ...]:
+    """Return the types that hold the sampled values, that of the index first if it is one of them."""
+    return tuple(sorted(choices, key=lambda choice: choice.spec.type is not expected))
 
 
 def _keys(name: str, column: pa.Array) -> dict[tuple[str, ...], _Key]:

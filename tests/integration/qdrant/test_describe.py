@@ -11,6 +11,7 @@ from migrations_app.engine.errors import SourceError
 from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceKey
 from migrations_app.engine.model.types import MilvusType
+from migrations_app.engine.planning.document_keys import describe_with_keys
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import MeasureRequest
 from tests.emulators.qdrant import QdrantEmulator, QdrantProcess
@@ -87,6 +88,32 @@ def test_the_only_vector_has_no_name(qdrant: QdrantEmulator) -> None:
     assert all(field.is_synthetic for field in schema.fields)
     assert schema.fields[2].description == "Keys with an index: n (integer)."
     assert schema.key == SourceKey(("id",))
+
+
+def test_an_index_decides_what_the_sample_leaves_open(qdrant: QdrantEmulator) -> None:
+    with qdrant.client() as client:
+        client.create_collection("docs", vectors_config=VectorParams(size=1, distance=Distance.DOT))
+        for key, kind in (
+            ("price", "float"),
+            ("in.year", "integer"),
+            ("tags[].x", "keyword"),
+            ("rare", "bool"),
+        ):
+            client.create_payload_index("docs", key, models.PayloadSchemaType(kind))
+        payload = {"price": 12, "in": {"year": 1999}, "other": 12}
+        client.upsert("docs", [models.PointStruct(id=1, vector=[1], payload=payload)])
+    with opened(qdrant) as source:
+        schema = describe_with_keys(source, DOCS, (), ReadContext())
+    assert {f.name: types_of(schema, f.name)[0] for f in schema.fields if f.opened_from} == {
+        "payload.price": "DOUBLE",
+        "payload.in": "JSON",
+        "payload.in.year": "INT64",
+        "payload.other": "INT64",
+        "payload.rare": "BOOL",
+    }
+    rare = schema.field("payload.rare")
+    assert rare is not None
+    assert rare.share == 0
 
 
 def test_vectors_keep_their_names_and_other_fields_give_way(qdrant: QdrantEmulator) -> None:

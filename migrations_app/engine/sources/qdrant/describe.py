@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -26,8 +27,19 @@ from migrations_app.engine.sources.qdrant.wanted import Wanted
 T = MilvusType
 VARCHAR, INT64, JSON = TypeSpec(T.VARCHAR), TypeSpec(T.INT64), TypeSpec(T.JSON)
 METRICS = {"Cosine": "COSINE", "Dot": "IP", "Euclid": "L2"}
-MANY_INTEGERS = 2**63
-_SHOWN_SAMPLES = 3
+# The types of payload indexes. The values of a geo index are objects, which are JSON anyway.
+INDEX_TYPES = {
+    "integer": T.INT64,
+    "float": T.DOUBLE,
+    "bool": T.BOOL,
+    "keyword": T.VARCHAR,
+    "text": T.VARCHAR,
+    "datetime": T.VARCHAR,
+    "uuid": T.VARCHAR,
+}
+# A part of the path of a payload key, between dots or in quotes.
+_KEY_PART = re.compile(r'"([^"]*)"|([^."]+)')
+_LARGE_INTEGER = 2**63
 
 
 def describe(
@@ -76,6 +88,7 @@ def _fields(collection: Collection, has_int64_ids: bool) -> Iterator[SourceField
         is_rest=True,
         is_synthetic=True,
         description=_indexed(collection),
+        key_types=tuple(_key_types(collection)),
     )
 
 
@@ -107,6 +120,14 @@ def _vector_field(vector: Vector) -> SourceField:
         metric=METRICS.get(vector.distance, vector.distance),
         is_synthetic=not vector.name,
     )
+
+
+def _key_types(collection: Collection) -> Iterator[tuple[tuple[str, ...], MilvusType]]:
+    """Yield the types of the keys with an index. A path into the items of a list is not a key."""
+    for path, kind in collection.indexes.items():
+        parts = tuple(quoted or plain for quoted, plain in _KEY_PART.findall(path))
+        if kind in INDEX_TYPES and parts and "[" not in "".join(parts):
+            yield parts, INDEX_TYPES[kind]
 
 
 def _indexed(collection: Collection) -> str:
@@ -189,4 +210,4 @@ def _has_large_integer(value: Any) -> bool:
         return any(map(_has_large_integer, value.values()))
     if isinstance(value, list):
         return any(map(_has_large_integer, value))
-    return type(value) is int and value >= MANY_INTEGERS
+    return type(value) is int and value >= _LARGE_INTEGER
