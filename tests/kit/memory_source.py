@@ -346,6 +346,12 @@ class JsonSource(MinimalSource):
             for row in rows if is_json else ():
                 if row[column.path] is not None:
                     row[column.path] = orjson.Fragment(row[column.path])
+            for row in rows if column.spec.type is MilvusType.SPARSE_FLOAT_VECTOR else ():
+                if (entries := row[column.path]) is not None:
+                    row[column.path] = {
+                        "indices": [entry["index"] for entry in entries],
+                        "values": [entry["value"] for entry in entries],
+                    }
         texts = [orjson.dumps(row) for row in rows]
         read = rows_of_texts(columns_of(plan), texts, page.locators.to_pylist())
         return Batch(read.rows, page.after, read.locators, page.rejected + read.rejected)

@@ -52,7 +52,7 @@ class _BatchResult:
     findings: list[Finding] = field(default_factory=list)
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: list[Rows] = field(default_factory=list)
-    mismatched: list[Rows] = field(default_factory=list)
+    mismatched: dict[str, Rows] = field(default_factory=dict)
     partitions: pa.Array | None = None
 
 
@@ -107,15 +107,16 @@ class Mapping:
             skipped=len(result.skipped),
             collapsed=batch.rows.num_rows - left_out - rows.num_rows,
             cut=_values_in(result.cut, sent),
-            mismatched=_values_in(result.mismatched, sent),
+            mismatched=_values_in([*result.mismatched.values()], sent),
             partitions=partitions,
         )
 
-    def findings(self, rows: pa.RecordBatch) -> tuple[tuple[Finding, ...], Rows]:
-        """Return what is wrong with the rows, and those that are skipped, without making the batch. A row
-        may have several findings."""
+    def findings(self, rows: pa.RecordBatch) -> tuple[tuple[Finding, ...], Rows, dict[str, Rows]]:
+        """Return what is wrong with the rows, those that are skipped, and by field those with a value that
+        goes into the dynamic field because it does not fit, without making the batch. A row may have several
+        findings."""
         result = self._map_columns(rows)
-        return tuple(result.findings), result.skipped
+        return tuple(result.findings), result.skipped, result.mismatched
 
     def _map_columns(self, rows: pa.RecordBatch) -> _BatchResult:
         source_columns = dict(zip(self.read_plan.columns, rows.columns, strict=True))
@@ -135,8 +136,7 @@ class Mapping:
                 result.skipped = np.union1d(result.skipped, mapped.skipped)
             if mapped.cut.size:
                 result.cut.append(mapped.cut)
-            if mapped.mismatched.size:
-                result.mismatched.append(mapped.mismatched)
+            result.mismatched |= mapped.mismatched
         if self.target.dynamic:
             names = fields.keys() | self.server.hidden_keys
             result.fields[META], dynamic_findings = dynamic_field_column(meta, rows.num_rows, names)

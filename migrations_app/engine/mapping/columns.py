@@ -30,8 +30,9 @@ class ColumnResult:
     """The result of one column for a batch: a value for each row, including rows that will be rejected.
 
     ``fields`` are target columns by name; ``meta`` goes into the dynamic field. ``skipped`` are rows to leave
-    out and only count; ``cut`` are rows with a truncated text, ``mismatched`` rows with a value that is in
-    ``meta`` because it does not fit the type of its field. A row is named once for each such value.
+    out and only count; ``cut`` are rows with a truncated text, ``mismatched``, by field, rows with a
+    value that is in ``meta`` because it does not fit the type of its field. A row is named once for each such
+    value.
     """
 
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class ColumnResult:
     findings: tuple[Finding, ...] = ()
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: Rows = field(default_factory=lambda: NO_ROWS)
-    mismatched: Rows = field(default_factory=lambda: NO_ROWS)
+    mismatched: Mapping[str, Rows] = field(default_factory=dict)
 
 
 class MappedColumn(Protocol):

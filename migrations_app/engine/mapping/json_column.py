@@ -116,7 +116,9 @@ class OpenedColumn:
             tuple(meta),
             (*taken.findings, *(finding for result, _ in results for finding in result.findings)),
             cut=np.concatenate([NO_ROWS, *(result.cut for result, _ in results)]),
-            mismatched=np.concatenate([NO_ROWS, *(rows for _, rows in results)]),
+            mismatched={
+                key.path: rows for key, (_, rows) in zip(self.fixed, results, strict=True) if rows.size
+            },
         )
 
     def _put_back(self, column: pa.Array, taken: TakenKeys, staying: Sequence[_Mismatches]) -> None:

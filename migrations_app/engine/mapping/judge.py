@@ -10,7 +10,7 @@ import numpy as np
 from migrations_app.engine.mapping.apply import Mapping
 from migrations_app.engine.mapping.row_tests import row_tests
 from migrations_app.engine.model.batch import Batch
-from migrations_app.engine.model.row_tests import RowCounts, RowTest
+from migrations_app.engine.model.row_tests import MISFIT, RowCounts, RowTest
 
 
 @dataclass
@@ -22,9 +22,10 @@ class Judge:
     _rejected: int = 0
     _skipped: int = 0
     _reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _kept: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: Batch) -> None:
-        findings, skipped = self.mapping.findings(batch.rows)
+        findings, skipped, mismatched = self.mapping.findings(batch.rows)
         bad = np.unique(np.concatenate([skipped[:0], *(finding.rows for finding in findings)]))
         self.rows += batch.rows_read
         self._rejected += len(batch.rejected) + len(np.setdiff1d(bad, skipped))
@@ -32,10 +33,13 @@ class Judge:
         self._reasons.update((rejected.code, rejected.field) for rejected in batch.rejected)
         for finding in findings:
             self._reasons[finding.code, finding.field] += len(finding.rows)
+        self._kept.update({name: len(rows) for name, rows in mismatched.items()})
 
     def counts(self) -> RowCounts:
         known = {(test.code, test.field): test for test in row_tests(self.mapping) if not test.is_skipped}
         by_test = dict.fromkeys(known.values(), 0)
         for reason, number in self._reasons.items():
             by_test[known.get(reason) or RowTest(*reason, ())] = number
+        for name, number in self._kept.items():
+            by_test[known.get((MISFIT, name)) or RowTest(MISFIT, name, (), is_kept=True)] = number
         return RowCounts(self.rows, self._rejected, self._skipped, by_test)

@@ -7,6 +7,7 @@ only a look at each value can tell (the numbers inside a JSON document, for exam
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from migrations_app.engine.mapping.apply import Mapping
 from migrations_app.engine.mapping.checks.server_checks import ServerChecks
@@ -16,7 +17,14 @@ from migrations_app.engine.mapping.json_column import FixedKey, OpenedColumn
 from migrations_app.engine.model.batch import ReadColumn
 from migrations_app.engine.model.json.documents import to_json
 from migrations_app.engine.model.limits import MAX_JSON_BYTES
-from migrations_app.engine.model.row_tests import DYNAMIC_TOO_LARGE, UNREADABLE, WRONG_DIMENSION, RowTest
+from migrations_app.engine.model.row_tests import (
+    DYNAMIC_TOO_LARGE,
+    MISFIT,
+    NULL_VECTOR,
+    UNREADABLE,
+    WRONG_DIMENSION,
+    RowTest,
+)
 from migrations_app.engine.model.target_schema import META, TargetField
 from migrations_app.engine.model.types import MilvusType, TypeSpec
 
@@ -104,11 +112,15 @@ def _of_joined_key(key: JoinedKey) -> Iterator[RowTest]:
 
 
 def _of_document_key(read: ReadColumn, key: FixedKey) -> Iterator[RowTest]:
-    """The tests of a document key. Values of another type that are not kept are not tested."""
     target, spec = key.target, key.target.spec
     if key.fill is None and not target.nullable:
         yield RowTest(_null_code(target), key.path, (read,), path=key.parts)
-    if spec.type is T.VARCHAR and not key.truncates and not key.keeps_mismatches:
+    if key.keeps_mismatches:
+        kept = replace(spec, max_length=None) if key.truncates else spec
+        yield RowTest(MISFIT, key.path, (read,), path=key.parts, spec=kept, is_kept=True)
+        return
+    yield RowTest(MISFIT, key.path, (read,), path=key.parts, spec=replace(spec, max_length=None))
+    if spec.type is T.VARCHAR and not key.truncates:
         yield RowTest("too_long", key.path, (read,), spec.max_length, key.parts)
 
 
@@ -130,4 +142,4 @@ def _of_dynamic_field(mapping: Mapping) -> Iterator[RowTest]:
 
 
 def _null_code(target: TargetField) -> str:
-    return "null_key" if target.is_key else "null_vector" if target.spec.type.is_vector else "null"
+    return "null_key" if target.is_key else NULL_VECTOR if target.spec.type.is_vector else "null"

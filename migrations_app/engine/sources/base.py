@@ -221,6 +221,9 @@ class Source(Endpoint):
     # What ``measure`` can answer. The engine answers the rest by reading the rows, if there are few
     # (``reading.measure``). An older server may answer less: then it is known after the first ``measure``.
     can_measure: frozenset[Measure] = frozenset()
+    # True if a read without the vector columns takes much less time, because they are not sent. The check
+    # before a migration then reads all rows without their dense vectors.
+    reads_without_vectors: ClassVar[bool] = False
     # True if the source overrides ``fetch``: it finds rows by their keys without reading all rows.
     can_fetch: ClassVar[bool] = False
 

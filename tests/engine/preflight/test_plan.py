@@ -12,7 +12,7 @@ from migrations_app.engine.model.source_schema import SourceKey
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import TypeSpec, arrow_type
 from migrations_app.engine.preflight import check_plan
-from migrations_app.engine.preflight.scans import all_rows
+from migrations_app.engine.preflight.scans import read_rows
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.stop_token import StopToken
@@ -125,10 +125,10 @@ def test_rows_beyond_a_low_estimate_are_not_called_checked(monkeypatch):
     monkeypatch.setattr(
         MemorySource, "describe", lambda *asked, **kw: replace(describe(*asked, **kw), rows_estimate=1)
     )
-    monkeypatch.setattr(all_rows, "FEW_ROWS", 2)
+    monkeypatch.setattr(read_rows, "FEW_ROWS", 2)
     (one,) = checked({"a": books([[1, 2]] * 3)}).collections
-    assert one.looked.startswith("The source cannot check all rows")
-    assert one.losses is None
+    assert one.looked.startswith("Only the first 2 rows were checked for NULL, lengths and sizes.")
+    assert (one.losses.rows, one.losses.is_complete) == (2, False)
 
 
 def test_null_vectors_are_counted_before_anything_is_written():

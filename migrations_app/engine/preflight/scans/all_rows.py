@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from migrations_app.engine.errors import SourceError, TimeIsUp
@@ -16,17 +15,16 @@ from migrations_app.engine.mapping import Mapping, ServerChecks, compile_mapping
 from migrations_app.engine.mapping.judge import Judge
 from migrations_app.engine.mapping.row_tests import row_tests
 from migrations_app.engine.mapping.sampled_rows import sampled_rows
-from migrations_app.engine.model.row_tests import RowCounts, RowTest
+from migrations_app.engine.model.row_tests import NULL_VECTOR, RowCounts, RowTest
 from migrations_app.engine.preflight.rules.all_rules import check_collection
 from migrations_app.engine.preflight.scans.losses import Losses, reason_of
+from migrations_app.engine.preflight.scans.read_rows import FEW_ROWS, RowsRead, read_rows
 from migrations_app.engine.preflight.subject import Subject
 from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.reading.measure import measure
 from migrations_app.engine.sources.base import MeasureRequest, Measures, Source
 
 JOB_SECONDS = 60.0
-# So many rows are read to check them if the source cannot do it, and for so long.
-FEW_ROWS, READ_SECONDS = 10_000, 5.0
 LOOKED_FOR = "NULL, lengths and sizes"
 
 
@@ -63,10 +61,14 @@ def scan_all_rows(
     """Answer ``wanted`` and, if the plan has no fault yet, count the rows that would not be moved."""
     plan, rows = subject.plan, subject.schema.rows_estimate
     mapping = None if is_faulty else _mapping(subject)
-    if mapping is None or "row_tests" not in source.can_measure:
+    if mapping is None:
+        return AllRows(_measured(source, subject, wanted, ctx), Losses(subject, None))
+    if "row_tests" not in source.can_measure:
         measured = _measured(source, subject, wanted, ctx)
-        counts = _judged(mapping, source, subject, ctx, budget, rows) if mapping else None
-        return AllRows(measured, Losses(subject, counts, _looked(counts) if mapping else ""))
+        read = read_rows(mapping, source, plan.ref, ctx, budget.left(), rows)
+        lacking = _lacking(mapping, measured)
+        counts = _with_lacking(read, lacking) if read else None
+        return AllRows(measured, Losses(subject, counts, _looked_read(read, rows), lacking))
     tests = row_tests(mapping)
     reason = f"that takes more than {budget.seconds:g} seconds."
     try:
@@ -75,8 +77,10 @@ def scan_all_rows(
                 measured = measure(source, plan, replace(wanted, rows_with=tests), limited, rows)
             counts = measured.row_counts
             others = _not_counted(subject, counts, tests) if counts else ""
-            if counts and others and (found := _judged(mapping, source, subject, ctx, budget, counts.rows)):
-                counts, others = found, ""
+            if counts and others and counts.rows <= FEW_ROWS:
+                read = read_rows(mapping, source, plan.ref, ctx, budget.left(), counts.rows)
+                if read and read.counts.is_complete:
+                    counts, others = read.counts, ""
             return AllRows(measured, Losses(subject, counts, _looked(counts, others)))
     except TimeIsUp:
         ctx.stop.check()
@@ -108,32 +112,47 @@ def _mapping(subject: Subject) -> Mapping | None:
     return replace(mapping, server=ServerChecks.of(subject.capabilities))
 
 
-def _judged(
-    mapping: Mapping,
-    source: Source,
-    subject: Subject,
-    ctx: ReadContext,
-    budget: ScanBudget,
-    rows: int | None,
-) -> RowCounts | None:
-    """Read all rows of a small collection through the mapping.
-
-    None if there are too many, if time is up, or if they cannot be read: the job finds that out itself.
-    """
-    if rows is None or rows > FEW_ROWS:
+def _lacking(mapping: Mapping, measured: Measures) -> RowCounts | None:
+    """Return how many of all rows lack each required vector; None if that is not known."""
+    tests = [test for test in row_tests(mapping) if test.code == NULL_VECTOR]
+    if measured.rows is None or not {(test.field,) for test in tests} <= measured.absent.keys():
         return None
-    judge = Judge(mapping)
-    with suppress(TimeIsUp, SourceError), time_limit(ctx, min(READ_SECONDS, budget.left())) as limited:
-        for part in source.slices(subject.plan.ref, 1, limited):
-            read_plan = replace(mapping.read_plan, limit=FEW_ROWS + 1)
-            for batch in source.read(subject.plan.ref, part, None, read_plan, limited):
-                limited.stop.check()
-                judge.add(batch)
-                if judge.rows > FEW_ROWS:  # the estimate was too low
-                    return None
-        return judge.counts()
-    ctx.stop.check()
-    return None
+    skips = [test.field for test in tests if test.is_skipped]
+    # The largest group is made up of all vectors.
+    lost = max(measured.absent.values(), default=0)
+    skipped = max((n for group, n in measured.absent.items() if {*group} <= {*skips}), default=0)
+    by_test = {test: measured.absent[test.field,] for test in tests}
+    return RowCounts(measured.rows, lost - skipped, skipped, by_test)
+
+
+def _with_lacking(read: RowsRead, lacking: RowCounts | None) -> RowCounts:
+    """Return the counts of a read, together with the rows that lack a vector."""
+    counts = read.counts
+    if lacking is None or not counts.is_complete or lacking.rows != counts.rows:
+        return counts
+    counts = replace(counts, by_test={**lacking.by_test, **counts.by_test})
+    found = lacking.rejected + lacking.skipped
+    if not read.not_read or not found:
+        return counts
+    # Some rows may lack a vector and be rejected for another reason.
+    lost, skipped = max(found, counts.rejected + counts.skipped), max(lacking.skipped, counts.skipped)
+    is_exact = not counts.rejected and not counts.skipped
+    return replace(counts, rejected=lost - skipped, skipped=skipped, is_exact=is_exact)
+
+
+def _looked_read(read: RowsRead | None, rows: int | None) -> str:
+    """Say which rows were read, and what was not read of them."""
+    if read is None:
+        return _looked(None)
+    counts = read.counts
+    if counts.is_complete:
+        names = " and ".join(f"“{name}”" for name in read.not_read)
+        return _looked(counts, f", without the numbers in {names}." if names else "")
+    of = f" of about {rows:,} rows" if rows and rows > counts.rows else ""
+    number = "Only the first row was" if counts.rows == 1 else f"Only the first {counts.rows:,} rows were"
+    if of:
+        number = f"Only the first {counts.rows:,}{of} were"
+    return f"{number} checked for {LOOKED_FOR}. The job checks the others while it moves them."
 
 
 def _looked(counts: RowCounts | None, others: str = "") -> str:

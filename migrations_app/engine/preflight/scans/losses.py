@@ -12,6 +12,7 @@ from migrations_app.engine.model.limits import MAX_JSON_BYTES, MAX_LENGTH
 from migrations_app.engine.model.plan import CollectionPlan, Options, share_left_out
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
+    NULL_VECTOR,
     UNREADABLE,
     WRONG_DIMENSION,
     RowCounts,
@@ -28,7 +29,7 @@ LOST = "rows_lost"
 _REASONS = {
     "null": "“{name}” is NULL",
     "null_key": "“{name}” is NULL",
-    "null_vector": "the vector “{name}” is NULL",
+    NULL_VECTOR: "the vector “{name}” is NULL",
     "too_long": "“{name}” is longer than {limit:,} bytes",
     "item_too_long": "an element of “{name}” is longer than {limit:,} bytes",
     "too_many_items": "“{name}” has more than {limit:,} elements",
@@ -41,6 +42,7 @@ _REASONS = {
     "not_finite": "“{name}” is NaN or infinite",
     "negative_value": "“{name}” has a negative value",
     "empty_sparse_vector": "“{name}” is an empty sparse vector",
+    "index_too_large": "“{name}” has an index above 4,294,967,294, which Milvus does not take",
     "misfit": "“{name}” does not fit its type",
     "json_number": "“{name}” has a number that is too large for a double",
     "json_surrogate": "“{name}” has half a surrogate pair",
@@ -58,32 +60,34 @@ _REASONS = {
 class Losses:
     """The rows that would not be moved. ``counts`` is None if they were not counted.
 
-    ``looked`` says at which rows the check looked, and for what.
+    ``looked`` says at which rows the check looked, and for what. ``lacking`` counts the rows that lack a
+    vector among all rows, if that was asked apart.
     """
 
     subject: Subject
     counts: RowCounts | None
     looked: str = ""
+    lacking: RowCounts | None = None
 
     def faults(self) -> Iterator[Fault]:
         """Yield a warning for each reason, or an error if no row would be moved."""
         counts = self.counts
         if counts is None or not counts.rows:
             return
-        found = sorted((t for t in counts.by_test if counts.by_test[t]), key=lambda t: -counts.by_test[t])
-        if found and counts.rejected + counts.skipped == counts.rows:
+        found = list(counts.lost)
+        if found and counts.is_complete and counts.rejected + counts.skipped == counts.rows:
             yield self._nothing_left(counts, found)
         for test in found:
             # What is skipped by a rule of the plan has a note of its own (``absent_vectors``).
-            if test.code != "null_vector":
+            if test.code != NULL_VECTOR:
                 yield self._lost(counts, test)
 
     def lacking_vectors(self) -> Iterator[Fault]:
         """Yield the notes about rows that lack a vector (``absent_vectors``) as faults with their fixes."""
-        counts = self.counts
+        counts = self.lacking or self.counts
         for test, number in counts.by_test.items() if counts else ():
             entry = self._entry(test)
-            if test.code != "null_vector" or entry is None or counts is None or not 0 < number < counts.rows:
+            if test.code != NULL_VECTOR or entry is None or counts is None or not 0 < number < counts.rows:
                 continue
             of, rule = f"{number:,} of {counts.rows:,} rows", self.subject.plan.absent_rule(entry.plan)
             fault = self._fault(test, LOST, lacking_text(of, number, [entry], rule), "warning")
@@ -92,35 +96,49 @@ class Losses:
 
     def notes(self, options: Options) -> Iterator[str]:
         """Yield the totals, and what they mean for the job."""
-        counts, max_rejected = self.counts, options.max_rejected
+        counts = self.counts
         if counts is None or not counts.rows:
             return
+        yield from self._kept(counts)
         lost = counts.rejected + counts.skipped
         is_refused = lost < counts.rows and not options.allows_left_out(lost, counts.rows)
-        if is_refused and options.limit_rows is None:
+        if is_refused and counts.is_complete and options.limit_rows is None:
+            most = "" if counts.is_exact else "at most "
             yield (
-                f"Only {counts.rows - lost:,} of {counted(counts.rows, 'row')} would be moved, so the job "
-                "would end Failed, unless “Maximum rejected and skipped rows in percent” (max_skipped) "
+                f"Only {most}{counts.rows - lost:,} of {_rows(counts)} would be moved, so the job would end "
+                "Failed, unless “Maximum rejected and skipped rows in percent” (max_skipped) "
                 "allows more. In the plan file, write "
                 f"“options: {{max_skipped: {share_left_out(lost, counts.rows):g}}}”."
             )
         if not counts.rejected:
             return
-        reasons = [test.code for test, number in counts.by_test.items() if number]
-        if len(reasons) > 1 and set(reasons) != {"null_vector"}:
+        least = "" if counts.is_exact else "at least "
+        reasons = [test.code for test in counts.lost]
+        if len(reasons) > 1 and set(reasons) != {NULL_VECTOR}:
             skipped = f", and {counts.skipped:,} skipped" if counts.skipped else ""
-            rows = counted(counts.rows, "row")
-            yield f"In total, {counts.rejected:,} of {rows} would be rejected{skipped}."
+            yield f"In total, {least}{counts.rejected:,} of {_rows(counts)} would be rejected{skipped}."
+        max_rejected = options.max_rejected
         if max_rejected is not None and counts.rejected > max_rejected:
             most = counted(max_rejected, "rejected row")
+            is_sure = counts.is_complete and counts.is_exact
             yield (
-                f"The job stops after {most} (max_rejected), and {counts.rejected:,} would be rejected. To "
-                f"move the others, allow it. In the plan file, write “options: {{max_rejected: "
-                f"{counts.rejected}}}”."
+                f"The job stops after {most} (max_rejected), and {'' if is_sure else 'at least '}"
+                f"{counts.rejected:,} would be rejected. To move the others, allow it. In the plan file, "
+                f"write “options: {{max_rejected: {counts.rejected if is_sure else 'null'}}}”."
+            )
+
+    def _kept(self, counts: RowCounts) -> Iterator[str]:
+        """Say how many values go into the dynamic field because they do not fit."""
+        for test, number in counts.kept.items():
+            entry = self._entry(test)
+            kind = f" as {entry.spec}" if entry and entry.spec else ""
+            yield (
+                f"“{test.field}” does not fit{kind} in {number:,} of {_rows(counts)}: these values go into "
+                "the dynamic field."
             )
 
     def _lost(self, counts: RowCounts, test: RowTest) -> Fault:
-        number = f"{counts.by_test[test]:,} of {counted(counts.rows, 'row')}"
+        number = f"{counts.by_test[test]:,} of {_rows(counts)}"
         # A row that is skipped as well is counted as skipped.
         result = "rejected or skipped" if counts.by_test[test] > counts.rejected else "rejected"
         message = f"{number} would be {result}: {self._reason(test)}."
@@ -168,6 +186,13 @@ class Losses:
         return next((e for e in self.subject.entries() if e.plan.source in names), None)
 
 
+def _rows(counts: RowCounts) -> str:
+    """Return the rows that were counted, as a part of a sentence."""
+    if counts.is_complete:
+        return counted(counts.rows, "row")
+    return "the first row" if counts.rows == 1 else f"the first {counts.rows:,} rows"
+
+
 def is_counted(fault: Fault, plan: CollectionPlan) -> bool:
     """True if ``fault`` warns of rejected rows because of the sample: after all rows were counted, their
     number says it."""
@@ -183,7 +208,7 @@ _OPTIONS = {
     "item_too_long": "max_length",
     "too_many_items": "max_capacity",
     "null": "nullable",
-    "null_vector": "absent",
+    NULL_VECTOR: "absent",
 }
 
 

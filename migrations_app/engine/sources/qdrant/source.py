@@ -47,6 +47,7 @@ class QdrantSource(Source):
     Settings: ClassVar[type[SettingsModel]] = QdrantSettings
     address_field: str = "url"
     naming_rule: ClassVar[NamingRule] = NamingRule(fields="legal")
+    reads_without_vectors: ClassVar[bool] = True
     can_fetch: ClassVar[bool] = True
     can_measure: frozenset[Measure] = frozenset(("dims", "nulls", "absent"))
     before_you_start: ClassVar[tuple[str, ...]] = (

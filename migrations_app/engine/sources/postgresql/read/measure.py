@@ -92,7 +92,9 @@ class TableMeasurer:
         numbers = sql.SQL(", ").join(sql.SQL(str(number + 1)) for number in range(len(conditions)))
         of_read = _any(places[test] for test in places if test.is_of_read)
         skips = _any(places[test] for test in places if test.is_skipped)
-        others = _any(places[test] for test in places if not (test.is_of_read or test.is_skipped))
+        others = _any(
+            places[test] for test in places if not (test.is_of_read or test.is_skipped or test.is_kept)
+        )
         # The source rejects rows before the mapping can skip them.
         wanted = [
             sql.SQL("true"),

@@ -12,9 +12,16 @@ from typing import LiteralString
 
 from psycopg import sql
 
-from migrations_app.engine.model.row_tests import DYNAMIC_TOO_LARGE, UNREADABLE, WRONG_DIMENSION, RowTest
+from migrations_app.engine.model.row_tests import (
+    DYNAMIC_TOO_LARGE,
+    MISFIT,
+    UNREADABLE,
+    WRONG_DIMENSION,
+    RowTest,
+)
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
+from migrations_app.engine.sources.postgresql.read.misfits import misfit
 from migrations_app.engine.sources.postgresql.read.select import expand, reading_of
 from migrations_app.engine.sources.postgresql.types import (
     TEXT,
@@ -270,14 +277,23 @@ def _json_bytes(value: _Value) -> LiteralString:
 
 
 def _of_document_key(value: _Value, test: RowTest) -> sql.Composable | None:
-    if value.column.family not in _DOCUMENTS or value.reading.type is not MilvusType.JSON:
+    family = value.column.family
+    if family not in _DOCUMENTS or value.reading.type is not MilvusType.JSON:
         return None
     column = sql.Identifier("t", value.column.name)
     path = sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(map(sql.Literal, test.path)))
-    kind = sql.SQL(f"{value.column.family}_typeof({{}} #> {{}})").format(column, path)
+    part = sql.SQL("({} #> {})").format(column, path)
+    kind = sql.SQL(f"{family}_typeof({{}})").format(part)
     if test.code in ("null", "null_key"):
         return sql.SQL("COALESCE({}, 'null') = 'null'").format(kind)
-    if test.code != "too_long":
-        return None
     size = sql.SQL(utf8_bytes("({c} #>> {p})")).format(c=column, p=path)
-    return sql.SQL("{} = 'string' AND {} > {}").format(kind, size, sql.Literal(test.limit or 0))
+    too_long = sql.SQL("{} = 'string' AND {} > {}")
+    if test.code == "too_long":
+        return too_long.format(kind, size, sql.Literal(test.limit or 0))
+    if test.code != MISFIT or test.spec is None:
+        return None
+    condition = misfit(part, family, test.spec)
+    if condition is not None and test.spec.type is MilvusType.VARCHAR and test.spec.max_length:
+        longer = too_long.format(kind, size, sql.Literal(test.spec.max_length))
+        return sql.SQL("{} OR {}").format(condition, longer)
+    return condition
