@@ -217,11 +217,15 @@ class Mover:
         self.targets += [collection["target"] for collection in named]
         return {
             "version": 1,
-            "source": {"kind": "postgresql", "settings": self.source.settings | (settings or {})},
+            "source": self.connection(settings or {}),
             "target": {"kind": "milvus", "settings": {"uri": self.uri}},
             "options": {"max_skipped": 1, **(options or {})},
             "collections": named,
         }
+
+    def connection(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """The source of the plan, with changed settings."""
+        return {"kind": "postgresql", "settings": self.source.settings | changes}
 
     def _run(self, plan: dict[str, Any], option: str) -> dict[str, Any]:
         file = self.folder / "plan.yaml"

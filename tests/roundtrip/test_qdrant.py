@@ -1,0 +1,103 @@
+"""Points of Qdrant in Milvus, read back by pymilvus and compared with what Qdrant's own client reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from qdrant_client import models
+from qdrant_client.models import Distance, VectorParams
+
+from tests.emulators.qdrant import QdrantEmulator
+from tests.engines.postgres import Database
+from tests.roundtrip.mover import Moved, Mover
+
+NUMBERS = list(range(30))
+LARGE = 2**53 + 1
+
+
+@dataclass
+class PointMover(Mover):
+    """A Qdrant server, and a Milvus."""
+
+    server: QdrantEmulator | None = None
+
+    def connection(self, changes: dict[str, Any]) -> dict[str, Any]:
+        assert self.server is not None
+        settings = {"url": self.server.url, "grpc_port": self.server.grpc_port}
+        return {"kind": "qdrant", "settings": settings | changes}
+
+
+@pytest.fixture
+def points(
+    request: pytest.FixtureRequest,
+    qdrant: QdrantEmulator,
+    milvus_uri: str,
+    tmp_path: Path,
+    transactional_db: None,
+) -> Iterator[PointMover]:
+    is_lite = request.node.callspec.params["milvus_uri"] == "milvus-lite"
+    mover = PointMover(cast(Database, None), milvus_uri, tmp_path, is_lite, server=qdrant)
+    yield mover
+    mover.close()
+
+
+def uuid(number: int) -> str:
+    return f"3f2504e0-4f89-41d3-9a0c-{number:012d}"
+
+
+def fill(server: QdrantEmulator, ids: list[int | str]) -> None:
+    with server.client() as client:
+        client.create_collection("docs", vectors_config=VectorParams(size=2, distance=Distance.DOT))
+        found = [
+            models.PointStruct(id=each, vector=[n, 0.5], payload=payload(n)) for n, each in enumerate(ids)
+        ]
+        client.upsert("docs", found)
+
+
+def payload(number: int) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "n": LARGE + number,
+        "whole": 1.0,
+        "null": None,
+        "text": 'naïve 🦊 "\\\n',
+        "json": '{"a": 1}',
+        "in": {"a.b $c": [number, None, {}]},
+        "empty": [],
+        "": "",
+    }
+    return {key: value for key, value in found.items() if number % 3 or key != "text"}
+
+
+def assert_arrived(moved: Moved, server: QdrantEmulator, key: type) -> None:
+    assert moved.report["status"] == "Successful", moved.log
+    assert not moved.rejected
+    assert moved.counts["verified"], moved.log
+    rows = moved.rows()
+    with server.client() as client:
+        records = client.scroll("docs", limit=1000, with_vectors=True)[0]
+    assert len(rows) == len(records)
+    for record in records:
+        row = rows[key(record.id)]
+        assert row.pop("id") == key(record.id)
+        assert row.pop("vector") == record.vector
+        assert {name: (type(value), value) for name, value in row.items()} == {
+            name: (type(value), value) for name, value in (record.payload or {}).items()
+        }
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "rest"])
+def test_points_of_mixed_ids_arrive_as_they_are(points: PointMover, protocol: str) -> None:
+    assert points.server is not None
+    fill(points.server, [n if n % 2 else uuid(n) for n in NUMBERS])
+    moved = points.move("docs", settings={"protocol": protocol})
+    assert_arrived(moved, points.server, str)
+
+
+def test_numbers_can_stay_numbers(points: PointMover) -> None:
+    assert points.server is not None
+    fill(points.server, list(NUMBERS))
+    moved = points.move("docs", override=True, fields=[{"source": "id", "type": "INT64"}])
+    assert_arrived(moved, points.server, int)
+    assert moved.fields["id"]["type"].name == "INT64"
