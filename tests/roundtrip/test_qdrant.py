@@ -101,3 +101,37 @@ def test_numbers_can_stay_numbers(points: PointMover) -> None:
     moved = points.move("docs", override=True, fields=[{"source": "id", "type": "INT64"}])
     assert_arrived(moved, points.server, int)
     assert moved.fields["id"]["type"].name == "INT64"
+
+
+def test_shard_keys_and_absent_vectors(points: PointMover) -> None:
+    """Equal ids in several shard keys stay apart, and a payload may have the names of the fields."""
+    assert points.server is not None
+    dense = VectorParams(size=2, distance=Distance.COSINE)
+    with points.server.client() as client:
+        client.create_collection(
+            "docs", vectors_config={"fast-bge": dense}, sharding_method=models.ShardingMethod.CUSTOM
+        )
+        for key in ("a/b", 7):
+            client.create_shard_key("docs", key)
+            found = [
+                models.PointStruct(
+                    id=n, vector={"fast-bge": [3, 4]} if n else {}, payload={"id": f"own {n}", "vector": [n]}
+                )
+                for n in range(10)
+            ]
+            client.upsert("docs", found, shard_key_selector=key)
+    moved = points.move("docs")
+    assert moved.report["status"] == "Successful", moved.log
+    assert (moved.counts["rows_read"], moved.counts["rows_skipped"]) == (20, 2)
+    assert moved.rows() == {
+        f"{shown}/{n}": {
+            "key": f"{shown}/{n}",
+            "shard_key": key,
+            "id_2": str(n),
+            "fast_bge": pytest.approx([0.6, 0.8]),
+            "id": f"own {n}",
+            "vector": [n],
+        }
+        for key, shown in (("a/b", "a%2Fb"), ("7", "7"))
+        for n in range(1, 10)
+    }

@@ -74,7 +74,7 @@ def test_every_kind_of_vector_has_its_type_and_metric(qdrant: QdrantEmulator) ->
     assert "multivectors" in tokens.left_out
     notes = " ".join(schema.notes)
     assert "no Manhattan distance: no index is proposed for “fast-bge”" in notes
-    assert "with the length 1: so “cosine”" in notes
+    assert "“cosine” arrives with the length 1" in notes
     assert "“dot”, “euclid” as floats" in notes
     assert "by gRPC" in notes
 

@@ -189,7 +189,7 @@ def _notes(
     if names := _names(vector for vector in dense if vector.distance == "Manhattan"):
         yield f"Milvus has no Manhattan distance: no index is proposed for {names}."
     if names := _names(vector for vector in dense if vector.distance == "Cosine"):
-        yield f"Qdrant keeps vectors for cosine distance with the length 1: so {names} arrives."
+        yield f"Qdrant normalizes vectors for cosine distance: {names} arrives with the length 1."
     if names := _names(vector for vector in dense if vector.is_dequantized):
         yield f"Of {names}, Qdrant keeps only quantized values (TurboQuant): they arrive rounded."
     if names := _names(vector for vector in dense if vector.datatype in ("uint8", "float16")):
