@@ -87,7 +87,8 @@ def _controls(row: FieldRow, table: MappingTable, capabilities: Capabilities) ->
     if "max_length" in controls:
         controls["too_long"] = forms.ChoiceField(label="Too long", choices=list(TOO_LONG.items()))
     if is_fixed and table.plan.dynamic_field and not row.is_partition_key:
-        if row.source.is_sampled and choice.spec.type is not MilvusType.JSON:
+        is_of_any_type = choice.spec.type is MilvusType.JSON and not row.source.opened_from
+        if row.source.is_sampled and not is_of_any_type:
             controls["misfit"] = forms.ChoiceField(
                 label="Type mismatch", choices=list(TYPE_MISMATCH_CHOICES.items())
             )

@@ -19,6 +19,7 @@ from migrations_app.engine.model.json.documents import to_json
 from migrations_app.engine.model.limits import MAX_JSON_BYTES
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
+    JSON_NOT_OBJECT,
     MISFIT,
     NULL_VECTOR,
     UNREADABLE,
@@ -74,7 +75,7 @@ def _of_values(
         yield RowTest("too_long", name, reads, spec.max_length)
     elif spec.type is T.JSON:
         yield RowTest("json_too_large", name, reads, MAX_JSON_BYTES)
-        yield RowTest("json_not_object", name, reads)
+        yield RowTest(JSON_NOT_OBJECT, name, reads)
     elif spec.type is T.ARRAY:
         yield from _of_array(spec, name, reads, truncates=truncates)
     elif spec.type is T.SPARSE_FLOAT_VECTOR:
@@ -119,7 +120,8 @@ def _of_document_key(read: ReadColumn, key: FixedKey) -> Iterator[RowTest]:
         kept = replace(spec, max_length=None) if key.truncates else spec
         yield RowTest(MISFIT, key.path, (read,), path=key.parts, spec=kept, is_kept=True)
         return
-    yield RowTest(MISFIT, key.path, (read,), path=key.parts, spec=replace(spec, max_length=None))
+    code = JSON_NOT_OBJECT if spec.type is T.JSON else MISFIT
+    yield RowTest(code, key.path, (read,), path=key.parts, spec=replace(spec, max_length=None))
     if spec.type is T.VARCHAR and not key.truncates:
         yield RowTest("too_long", key.path, (read,), spec.max_length, key.parts)
 

@@ -1,8 +1,9 @@
 """Paths to the document keys of an opened column: ``metadata.price``.
 
 The parts are separated by dots. A part that is empty, contains a dot or begins with a double quote is written
-in double quotes, and double quotes inside it are doubled (``metadata."a.b"``). The plan lists the opened
-columns: ``open: [metadata]``. A rest field is always opened.
+in double quotes, and double quotes inside it are doubled (``metadata."a.b"``). So is a part that begins or
+ends with a blank: otherwise it would look like another one. The plan lists the opened columns: ``open:
+[metadata]``. A rest field is always opened.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def path_of(parts: Iterable[str]) -> str:
 
 
 def _quoted(part: str) -> str:
-    if part and "." not in part and not part.startswith('"'):
+    if part and "." not in part and not part.startswith('"') and part == part.strip():
         return part
     return '"' + part.replace('"', '""') + '"'
 

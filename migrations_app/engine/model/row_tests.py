@@ -12,8 +12,8 @@ from migrations_app.engine.model.types import TypeSpec
 UNREADABLE, WRONG_DIMENSION = "unreadable", "dimension_mismatch"
 DYNAMIC_TOO_LARGE = "dynamic_too_large"
 NULL_VECTOR = "null_vector"
-# The code of values whose type is not that of their field.
-MISFIT = "misfit"
+# The codes of values whose type is not that of their field.
+MISFIT, JSON_NOT_OBJECT = "misfit", "json_not_object"
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,8 @@ class _FieldCompleter:
             and bool(field.nullable)
             and field.default is None
             and field.fill_null is None
-            and field.type not in (None, MilvusType.JSON)
+            and field.type is not None
+            and (field.type != MilvusType.JSON or bool(source.opened_from))
             and not source.is_vector
         )
 

@@ -21,24 +21,30 @@ _WHOLE, _NUMBER, _TEXT, _BOOLEAN = (
 _JSON = TypeSpec(T.JSON)
 # Scalar types, the narrowest first.
 _SCALARS = (_BOOLEAN, _WHOLE, _NUMBER, _TEXT)
-WHOLE, NUMBER = "whole number", "number"
+WHOLE, NUMBER, LARGE = "whole number", "number", "whole number beyond INT64"
+UNKNOWN = "unknown: always null"
 _KINDS: dict[type, str] = {bool: "true or false", int: WHOLE, str: "text", list: "list", dict: "object"}
 
 
 def kinds_of(values: Sequence[Any]) -> tuple[tuple[str, int], ...]:
     """Return the kinds of plain values that are not None, each with its number of values, the most frequent
     first. Whole numbers among other numbers are numbers."""
-    kinds = Counter(_KINDS.get(type(value), NUMBER) for value in values)
+    kinds = Counter(_kind(value) for value in values)
     if NUMBER in kinds:
         kinds[NUMBER] += kinds.pop(WHOLE, 0)
     return tuple(kinds.most_common())
+
+
+def _kind(value: Any) -> str:
+    kind = _KINDS.get(type(value), NUMBER)
+    return LARGE if kind == WHOLE and not fits(value, _WHOLE) else kind
 
 
 def kind_name(values: Sequence[Any]) -> str:
     """Return a name for the kind of all these values, for users: “list of text”, “mixed”."""
     kinds = kinds_of(values)
     if len(kinds) != 1:
-        return "mixed" if kinds else "null"
+        return "mixed" if kinds else UNKNOWN
     ((name, _),) = kinds
     items = kinds_of([*chain.from_iterable(values)]) if name == "list" else ()
     return f"list of {items[0][0]}" if len(items) == 1 else name
@@ -48,17 +54,24 @@ def choices_of(values: Sequence[Any]) -> tuple[TypeChoice, ...]:
     """Return the types for plain values that are not None, the proposed one first.
 
     These are the types that can hold all the values. If there is none, they are those that can hold more than
-    half of them. JSON comes last, but before ARRAY: a list in another row may have a null in it.
+    half of them; and if there is none, those that can hold some, unless most values are lists or objects.
+    JSON comes last, but before ARRAY: a list in another row may have a null in it.
     """
     if not values:
         return tuple(map(TypeChoice, (_TEXT, _WHOLE, _NUMBER, _BOOLEAN, _JSON)))
     fitting = {spec: sum(fits(value, spec) for value in values) for spec in _candidates(values)}
     whole = [TypeChoice(spec) for spec, count in fitting.items() if count == len(values)]
     most = [TypeChoice(spec) for spec, count in fitting.items() if 2 * count > len(values)]
+    most = most or [TypeChoice(spec) for spec in fitting if not _are_containers(values)]
     fitting_types = whole or most
     if any(choice.spec.type is T.ARRAY for choice in fitting_types):
         return (TypeChoice(_JSON), *fitting_types)
     return (*fitting_types, *(() if whole else (TypeChoice(_JSON),)))
+
+
+def _are_containers(values: Sequence[Any]) -> bool:
+    """True if at least half of the values are lists or objects, which JSON can hold."""
+    return 2 * sum(isinstance(value, (list, dict)) for value in values) >= len(values)
 
 
 def _candidates(values: Sequence[Any]) -> list[TypeSpec]:

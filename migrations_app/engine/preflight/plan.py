@@ -163,8 +163,8 @@ def _prepare(
     if partitions.names:
         completed = completed.model_copy(update={"partitions": dict(partitions.names)})
     faults = (*unreadable, *check_collection(completed, schema, capabilities, append_to))
-    if facts.losses and facts.losses.counts and facts.losses.counts.is_complete:
-        faults = tuple(fault for fault in faults if not is_counted(fault, completed))
+    if facts.losses and (losses := facts.losses.counts) and losses.is_complete:
+        faults = tuple(fault for fault in faults if not is_counted(fault, completed, losses))
     found = (*facts.faults, *partitions.faults, *faults)
     found = tuple(as_written(fault, collection, completed) for fault in found)
     warnings = tuple(fault.note for fault in found if fault.severity == "warning")

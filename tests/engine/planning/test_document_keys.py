@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from migrations_app.engine.faults import Fix
+from migrations_app.engine.model.key_paths import parse_path
 from migrations_app.engine.model.plan import CollectionPlan
 from migrations_app.engine.model.source_schema import CollectionSchema, SourceField, SourceKey, TypeChoice
 from migrations_app.engine.model.types import MilvusType, TypeSpec
@@ -62,13 +63,13 @@ def key_field(name):
         ("m.is_new", "true or false", ["BOOL"], 0.25),
         ("m.tags", "list of text", ["JSON", "ARRAY<VARCHAR>"], 0.5),
         ("m.size", "object", ["JSON"], 0.25),
-        ("m.odd", "mixed", ["JSON"], 0.5),
-        ("m.none", "null", ["VARCHAR", "INT64", "DOUBLE", "BOOL", "JSON"], 0.25),
+        ("m.odd", "mixed", ["INT64", "DOUBLE", "VARCHAR", "JSON"], 0.5),
+        ("m.none", "unknown: always null", ["VARCHAR", "INT64", "DOUBLE", "BOOL", "JSON"], 0.25),
         ('m."a.b"', "number", ["DOUBLE"], 0.25),
         ("m.mix", "list", ["JSON"], 0.25),
         ("m.dates", "list", ["JSON"], 0.25),
         ("m.empty", "list", ["JSON"], 0.25),
-        ("m.long", "whole number", ["JSON"], 0.25),
+        ("m.long", "whole number beyond INT64", ["JSON"], 0.25),
         ("m.size.w", "whole number", ["INT64", "DOUBLE"], 0.25),
     ],
 )
@@ -136,6 +137,38 @@ def test_a_column_that_is_not_opened_or_holds_no_objects_has_no_keys():
     assert [f.name for f in schema(documents=["[1]", "3", None]).fields] == ["id", "v", "m"]
 
 
+def test_keys_that_look_alike_are_told_apart():
+    documents = ['{"a": {"b": 1}, "a.b": 2, "a b": 3, "a  b": 4, " a": 5, "$a": 6, "": 7, "\\"a": 8}']
+    names = {f.name: f.samples for f in schema(documents=documents).fields if f.opened_from}
+    assert names == {
+        "m.a": ('{"b":1}',),
+        "m.a.b": ("1",),
+        'm."a.b"': ("2",),
+        "m.a b": ("3",),
+        "m.a  b": ("4",),
+        'm." a"': ("5",),
+        "m.$a": ("6",),
+        'm.""': ("7",),
+        'm."""a"': ("8",),
+    }
+    for path, samples in names.items():
+        assert parse_path(path), samples
+
+
+def test_integers_that_int64_cannot_hold_are_a_kind_of_their_own():
+    documents = [f'{{"n": {n}, "safe": {2**53 + 1}}}' for n in (1, 2, 3, 2**63 + 1, -(2**63))]
+    found = schema(documents=documents)
+    n, safe = found.field("m.n"), found.field("m.safe")
+    assert n.kinds == (("whole number", 4), ("whole number beyond INT64", 1))
+    assert str(n.choices[0].spec) == "INT64"
+    assert (safe.native_type, [str(choice.spec) for choice in safe.choices]) == ("whole number", ["INT64"])
+    assert found.sample.column("m.safe").to_pylist() == [2**53 + 1] * 5
+
+
+def test_a_bare_value_of_a_key_of_json_stays_in_the_dynamic_field():
+    assert completed_field({"source": "m.size"})["misfit"] == "dynamic"
+
+
 # ---------------------------------------------------------------- defaults
 
 
@@ -191,7 +224,6 @@ def test_a_path_without_options_is_completed_from_the_sample(field, expected):
         ({"misfit": "reject"}, {}),
         ({"nullable": False}, {}),
         ({"fill_null": 0.0}, {}),
-        ({"type": "JSON"}, {}),
         ({}, {"dynamic_field": False, "rest": "drop"}),
         ({}, {"partition_key": "price"}),
     ],

@@ -80,7 +80,7 @@ def scan_all_rows(
             if counts and others and counts.rows <= FEW_ROWS:
                 read = read_rows(mapping, source, plan.ref, ctx, budget.left(), counts.rows)
                 if read and read.counts.is_complete:
-                    counts, others = read.counts, ""
+                    counts, others = _with_lacking(read, _lacking(mapping, measured)), ""
             return AllRows(measured, Losses(subject, counts, _looked(counts, others)))
     except TimeIsUp:
         ctx.stop.check()

@@ -12,6 +12,8 @@ from migrations_app.engine.model.limits import MAX_JSON_BYTES, MAX_LENGTH
 from migrations_app.engine.model.plan import CollectionPlan, Options, share_left_out
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
+    JSON_NOT_OBJECT,
+    MISFIT,
     NULL_VECTOR,
     UNREADABLE,
     WRONG_DIMENSION,
@@ -35,7 +37,7 @@ _REASONS = {
     "too_many_items": "“{name}” has more than {limit:,} elements",
     "null_item": "“{name}” has an element that is NULL",
     "json_too_large": "“{name}” is more than {limit:,} bytes of JSON",
-    "json_not_object": "“{name}” is a bare JSON value, and Milvus stores only objects and lists",
+    JSON_NOT_OBJECT: "“{name}” is a bare JSON value, and Milvus stores only objects and lists",
     "json_list": "“{name}” is a list, and this server stores only JSON objects",
     "json_null": "“{name}” is the JSON value null",
     "opened_not_object": "“{name}” is not a JSON object, so it has no keys",
@@ -43,7 +45,7 @@ _REASONS = {
     "negative_value": "“{name}” has a negative value",
     "empty_sparse_vector": "“{name}” is an empty sparse vector",
     "index_too_large": "“{name}” has an index above 4,294,967,294, which Milvus does not take",
-    "misfit": "“{name}” does not fit its type",
+    MISFIT: "“{name}” does not fit its type",
     "json_number": "“{name}” has a number that is too large for a double",
     "json_surrogate": "“{name}” has half a surrogate pair",
     "json_too_deep": "“{name}” is nested too deeply",
@@ -193,9 +195,12 @@ def _rows(counts: RowCounts) -> str:
     return "the first row" if counts.rows == 1 else f"the first {counts.rows:,} rows"
 
 
-def is_counted(fault: Fault, plan: CollectionPlan) -> bool:
+def is_counted(fault: Fault, plan: CollectionPlan, counts: RowCounts) -> bool:
     """True if ``fault`` warns of rejected rows because of the sample: after all rows were counted, their
     number says it."""
+    if fault.code == "sample_misfit":
+        codes = (MISFIT, JSON_NOT_OBJECT)
+        return any(test.code in codes and test.field == fault.field for test in counts.by_test)
     if fault.code != "limit_too_small":
         return False
     field = next((f for f in plan.fields or () if f.source == fault.field), None)

@@ -63,6 +63,8 @@ def _of_scalar(value: sql.Composable, family: str, spec: TypeSpec) -> sql.Compos
     kind = _kind(value, family)
     if spec.type in _KINDS:
         return sql.SQL("{} <> {}").format(kind, sql.Literal(_KINDS[spec.type]))
+    if spec.type is T.JSON:
+        return sql.SQL("{} NOT IN ('object', 'array')").format(kind)
     text = sql.SQL("({} #>> '{{}}')").format(value)
     number = sql.SQL("{}::numeric").format(text)
     if spec.type in INTEGER_BITS:

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
+    JSON_NOT_OBJECT,
     MISFIT,
     UNREADABLE,
     WRONG_DIMENSION,
@@ -290,7 +291,7 @@ def _of_document_key(value: _Value, test: RowTest) -> sql.Composable | None:
     too_long = sql.SQL("{} = 'string' AND {} > {}")
     if test.code == "too_long":
         return too_long.format(kind, size, sql.Literal(test.limit or 0))
-    if test.code != MISFIT or test.spec is None:
+    if test.code not in (MISFIT, JSON_NOT_OBJECT) or test.spec is None:
         return None
     condition = misfit(part, family, test.spec)
     if condition is not None and test.spec.type is MilvusType.VARCHAR and test.spec.max_length:
