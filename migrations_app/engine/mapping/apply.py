@@ -51,6 +51,7 @@ class _BatchResult:
     fields: dict[str, pa.Array] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
+    skipped_by: dict[str, int] = field(default_factory=dict)  # by the column that lacks a value
     cut: list[Rows] = field(default_factory=list)
     mismatched: list[Rows] = field(default_factory=list)
     partitions: pa.Array | None = None
@@ -111,11 +112,11 @@ class Mapping:
             partitions=partitions,
         )
 
-    def findings(self, rows: pa.RecordBatch) -> tuple[tuple[Finding, ...], Rows]:
-        """Return what is wrong with the rows, and those that are skipped, without making the batch. A row
-        may have several findings."""
+    def findings(self, rows: pa.RecordBatch) -> tuple[tuple[Finding, ...], Rows, dict[str, int]]:
+        """Return what is wrong with the rows, those that are skipped, and how many of them each column skips,
+        without making the batch. A row may have several findings, and several columns may skip it."""
         result = self._map_columns(rows)
-        return tuple(result.findings), result.skipped
+        return tuple(result.findings), result.skipped, result.skipped_by
 
     def _map_columns(self, rows: pa.RecordBatch) -> _BatchResult:
         source_columns = dict(zip(self.read_plan.columns, rows.columns, strict=True))
@@ -133,6 +134,7 @@ class Mapping:
             meta += mapped.meta
             if mapped.skipped.size:
                 result.skipped = np.union1d(result.skipped, mapped.skipped)
+                result.skipped_by[column.name] = mapped.skipped.size
             if mapped.cut.size:
                 result.cut.append(mapped.cut)
             if mapped.mismatched.size:
