@@ -222,8 +222,12 @@ def _row_of_index(fault: Fault, plan: CollectionPlan) -> str:
 
 def page_text(fault: Fault, *, has_buttons: bool) -> str:
     """Return the message as a page shows it: with its hint if there are no buttons, without plan lines."""
-    hint, _, _ = fault.hint.partition(" In a plan file:")
-    return fault.message if has_buttons else f"{fault.message} {hint}".strip()
+    return fault.message if has_buttons else f"{fault.message} {without_plan_lines(fault.hint)}".strip()
+
+
+def without_plan_lines(text: str) -> str:
+    """Return a sentence without its end that says what to write in a plan file."""
+    return re.split(r" In (?:a|the) plan file[:,] ", text)[0]
 
 
 def _place(fault: Fault, row: str) -> Problem:

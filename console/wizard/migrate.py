@@ -15,7 +15,7 @@ from console.draft.preflight_cache import CachedPreflight
 from console.html_anchors import anchor
 from console.schema import tables
 from console.schema.page.context import url as schema_url
-from console.schema.problems import page_text
+from console.schema.problems import page_text, without_plan_lines
 from console.schema.table import MappingTable
 from console.wizard import fixes, indexes, trial
 from console.wizard.fixes import FixButton
@@ -181,12 +181,12 @@ def _checks(
 ) -> list[dict[str, Any]]:
     if preflight is None:
         return []
-    messages = {fault.note for fault in preflight.faults}  # shown below
+    shown = {text for fault in preflight.faults for text in (fault.message, fault.note)}  # below
     lines = [
-        _line("warn", "note", f"{table.plan.source}: {note}", schema_url(draft, place))
+        _line("warn", "note", f"{table.plan.source}: {without_plan_lines(note)}", schema_url(draft, place))
         for place, table in enumerate(all_tables)
         for note in (preflight.notes or {}).get(table.plan.source, ())
-        if note not in messages
+        if note not in shown
     ]
     if not preflight.is_whole:
         text = "There was not enough time to check all rows. The job checks them before it writes anything."

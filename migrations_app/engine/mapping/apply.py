@@ -44,6 +44,20 @@ class MappedBatch:
     partitions: pa.Array | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong with some rows. A row may have several findings, and several columns may skip it.
+
+    ``skipped_by``: how many rows each column skips. ``mismatched``: by field, the rows with a value that goes
+    into the dynamic field because it does not fit.
+    """
+
+    findings: tuple[Finding, ...]
+    skipped: Rows
+    skipped_by: dict[str, int]
+    mismatched: dict[str, Rows]
+
+
 @dataclass(slots=True)
 class _BatchResult:
     """The results of all columns for all rows of a batch, including rows that will be rejected."""
@@ -51,6 +65,7 @@ class _BatchResult:
     fields: dict[str, pa.Array] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
+    skipped_by: dict[str, int] = field(default_factory=dict)  # by the column that lacks a value
     cut: list[Rows] = field(default_factory=list)
     mismatched: dict[str, Rows] = field(default_factory=dict)
     partitions: pa.Array | None = None
@@ -111,12 +126,10 @@ class Mapping:
             partitions=partitions,
         )
 
-    def findings(self, rows: pa.RecordBatch) -> tuple[tuple[Finding, ...], Rows, dict[str, Rows]]:
-        """Return what is wrong with the rows, those that are skipped, and by field those with a value that
-        goes into the dynamic field because it does not fit, without making the batch. A row may have several
-        findings."""
+    def findings(self, rows: pa.RecordBatch) -> Findings:
+        """Return what is wrong with the rows, without making the batch."""
         result = self._map_columns(rows)
-        return tuple(result.findings), result.skipped, result.mismatched
+        return Findings(tuple(result.findings), result.skipped, result.skipped_by, result.mismatched)
 
     def _map_columns(self, rows: pa.RecordBatch) -> _BatchResult:
         source_columns = dict(zip(self.read_plan.columns, rows.columns, strict=True))
@@ -134,6 +147,7 @@ class Mapping:
             meta += mapped.meta
             if mapped.skipped.size:
                 result.skipped = np.union1d(result.skipped, mapped.skipped)
+                result.skipped_by[column.name] = mapped.skipped.size
             if mapped.cut.size:
                 result.cut.append(mapped.cut)
             result.mismatched |= mapped.mismatched

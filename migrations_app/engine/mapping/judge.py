@@ -22,22 +22,26 @@ class Judge:
     _rejected: int = 0
     _skipped: int = 0
     _reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _skips: Counter[str] = field(default_factory=Counter)
     _kept: Counter[str] = field(default_factory=Counter)
 
     def add(self, batch: Batch) -> None:
-        findings, skipped, mismatched = self.mapping.findings(batch.rows)
+        found = self.mapping.findings(batch.rows)
+        findings, skipped = found.findings, found.skipped
         bad = np.unique(np.concatenate([skipped[:0], *(finding.rows for finding in findings)]))
         self.rows += batch.rows_read
         self._rejected += len(batch.rejected) + len(np.setdiff1d(bad, skipped))
         self._skipped += len(skipped)
+        self._skips.update(found.skipped_by)
         self._reasons.update((rejected.code, rejected.field) for rejected in batch.rejected)
         for finding in findings:
             self._reasons[finding.code, finding.field] += len(finding.rows)
-        self._kept.update({name: len(rows) for name, rows in mismatched.items()})
+        self._kept.update({name: len(rows) for name, rows in found.mismatched.items()})
 
     def counts(self) -> RowCounts:
-        known = {(test.code, test.field): test for test in row_tests(self.mapping) if not test.is_skipped}
-        by_test = dict.fromkeys(known.values(), 0)
+        tests = row_tests(self.mapping)
+        known = {(test.code, test.field): test for test in tests if not test.is_skipped}
+        by_test = {test: self._skips[test.field] if test.is_skipped else 0 for test in tests}
         for reason, number in self._reasons.items():
             by_test[known.get(reason) or RowTest(*reason, ())] = number
         for name, number in self._kept.items():
