@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import contest, engines, json_pages, opened_documents, parts, shapes
+from benchmarks import contest, engines, json_pages, opened_documents, parts, point_reads, shapes
 from benchmarks import slices as slice_runs
 from benchmarks.contestants import Task
 from benchmarks.dataset import Shape
@@ -153,6 +153,13 @@ def documents(bench: Bench) -> Table:
     return table
 
 
+def points(bench: Bench) -> Table:
+    """The points of Qdrant, next to the scroll of its own client."""
+    table = Table("points", "Points of Qdrant to batches", point_reads.HEADINGS, (12, 16))
+    point_reads.measure_reads(table, bench.folder / "qdrant", bench.options.turns)
+    return table
+
+
 def _rows_for(target: str, rows: int) -> int:
     return rows // LITE_DIVISOR if target == LITE else rows
 
@@ -167,10 +174,11 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "slices": slices,
     "json": json,
     "documents": documents,
+    "points": points,
 }
 MAIN = "targets"
 # These need no target.
-WITHOUT_TARGET = frozenset({"slices", "json", "documents"})
+WITHOUT_TARGET = frozenset({"slices", "json", "documents", "points"})
 
 
 def main() -> None:
