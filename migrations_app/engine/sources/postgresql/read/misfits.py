@@ -1,6 +1,7 @@
 """Misfits in SQL: the condition for JSON values that a type of Milvus cannot hold exactly.
 
-It gives the same answer as ``model.json.values.fit``. NULL and the JSON value null fit every type.
+It gives the same answer as ``model.json.values.fit``, but for some whole numbers of more than 64 bits. NULL
+and the JSON value null fit every type.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _KINDS: dict[MilvusType, LiteralString] = {T.VARCHAR: "string", T.BOOL: "boolean
 _DOUBLE_END: LiteralString = "1.797693134862315807e308"
 # Whole numbers that a double would round. One of up to 63 bits is converted to a double and back; one of 64
 # bits is exact if its last 11 bits are 0. Or the shortest text of the double is the number that was written.
+# Of larger ones, some that a double holds are counted as well (2^64).
 _ROUNDED: LiteralString = (
     "{text} !~ '[.eE]' AND {number}::float8::text::numeric <> {number} AND CASE"
     " WHEN abs({number}) <= 9223372036854774784 THEN {number}::float8::int8 <> {number}"
