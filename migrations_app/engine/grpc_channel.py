@@ -17,7 +17,6 @@ from migrations_app.engine.stop_token import StopToken
 # every call has a deadline anyway.
 OPTIONS: list[tuple[str, Any]] = [
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
     # gRPC must not silently resend a request that the server may have read.
     ("grpc.enable_retries", 0),
     # Channels do not share connections, nor the back-off after a failed connection.
@@ -38,11 +37,12 @@ def open_channel(
     *,
     tls: bool,
     ca_cert: str | None = None,
+    most_bytes: int = -1,
 ) -> grpc.Channel:
     """Return a channel to the addresses that ``host`` has now. The host stays the name for TLS and requests.
 
     ``ca_cert`` is PEM text; None: the authorities that gRPC trusts. ``check`` raises to stop the search for
-    the addresses, which may take long.
+    the addresses, which may take long. An answer of more than ``most_bytes`` is refused (RESOURCE_EXHAUSTED).
     """
     addresses = interruptible(lambda: resolve(host), check)
     uses_proxy = _uses_proxy(host)
@@ -51,6 +51,7 @@ def open_channel(
     name = f"[{host}]" if ":" in host else host
     options = [
         *OPTIONS,
+        ("grpc.max_receive_message_length", most_bytes),
         ("grpc.default_authority", f"{name}:{port}"),
         ("grpc.enable_http_proxy", int(uses_proxy)),
     ]

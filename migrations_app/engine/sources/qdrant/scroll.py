@@ -24,6 +24,8 @@ from migrations_app.engine.sources.qdrant.wire.page import GOT, SCROLLED, Page
 
 PointId = int | str
 MOST_POINTS = 10_000
+# The first page shows how large the points are. Later ones grow at most by this factor each.
+FIRST_POINTS, GROWTH = 256, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Scroll:
         self._ctx = ctx
         self._by_grpc = server.uses_grpc(ctx)
         self._path = collection_path(wanted.collection.name, "points")
-        self._limit = self._capped(wanted.plan.batch_bytes // wanted.row_bytes)
+        self._limit = self._capped(min(wanted.plan.batch_bytes // wanted.row_bytes, FIRST_POINTS))
         self._bounds = Bounds()
         # The next page: its request, and the call that is on its way.
         self._ahead: tuple[Any, Any] | None = None
@@ -151,7 +153,7 @@ class Scroll:
         """Ask for as many points as fit a batch, by the size of those of the last page."""
         if points:
             fitting = int(self._wanted.plan.batch_bytes * points / max(1, size_bytes))
-            self._limit = self._capped(min(fitting, 2 * self._limit))
+            self._limit = self._capped(min(fitting, GROWTH * self._limit))
 
     def _rpc_request(self, offset: PointId | None, limit: int) -> bytes:
         return grpc_points.scroll_request(self._wanted, limit, offset, self._bounds.part)

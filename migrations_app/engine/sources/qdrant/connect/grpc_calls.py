@@ -32,7 +32,7 @@ from migrations_app.engine.log import shortened
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.http_failures import MESSAGE_CHARACTERS
 from migrations_app.engine.sources.http_statuses import retry_after_seconds
-from migrations_app.engine.sources.qdrant.connect.rest import TOO_MANY_IDS
+from migrations_app.engine.sources.qdrant.connect.rest import MOST_BYTES, TOO_MANY_IDS
 from migrations_app.engine.sources.qdrant.connect.settings import QdrantSettings
 
 SCROLL, GET = "/qdrant.Points/Scroll", "/qdrant.Points/Get"
@@ -134,6 +134,7 @@ class GrpcCalls:
                     ctx.stop.check,
                     tls=settings.uses_tls,
                     ca_cert=settings.ca_cert or None,
+                    most_bytes=MOST_BYTES,
                 )
                 self._opened = (os.getpid(), channel)
             return self._opened[1]

@@ -33,6 +33,8 @@ STEADY_SCROLL: Version = (1, 14)
 SHARD_KEYS: Version = (1, 17)
 SLICE_FILTER: Version = (1, 19)
 STRICT_MODE = "strict_mode"
+# A larger answer is asked for again with fewer points. By default, Qdrant takes no point over 32 MB.
+MOST_BYTES = 40 * 1024 * 1024
 _NOT_QDRANT = "Enter the address of Qdrant's REST API, by default on port 6333."
 
 
@@ -69,7 +71,7 @@ class Rest:
 
     def answer(self, method: str, path: str, ctx: ReadContext, json: Any = None) -> bytes:
         """Return the whole answer to a request."""
-        return self._client.request(method, path, json=json, stop=ctx.stop)
+        return self._client.request(method, path, json=json, stop=ctx.stop, max_bytes=MOST_BYTES)
 
     def version(self, ctx: ReadContext) -> Version:
         """Return the version of the server. Raises ``ConnectionFailed`` if it is not Qdrant, or too old."""

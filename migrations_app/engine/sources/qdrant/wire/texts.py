@@ -58,14 +58,21 @@ def numbers(values: Array) -> pa.Array:
 
 def escaped(values: pa.Array) -> pa.Array:
     """Return byte strings as they stand in JSON between the quotes."""
-    special = np.flatnonzero(_ESCAPED[bytes_of(values)])
-    if not len(special):
+    ends = ends_of(values)
+    filled = np.flatnonzero(ends[:-1] < ends[1:])
+    if not len(filled):
         return values
-    rows = np.unique(np.searchsorted(ends_of(values), special, side="right") - 1)
+    is_special = _ESCAPED[bytes_of(values)]
+    rows = filled[np.logical_or.reduceat(is_special, ends[:-1][filled])]
+    if not len(rows):
+        return values
     texts = [orjson.dumps(text.decode())[1:-1] for text in values.take(pa.array(rows)).to_pylist()]
+    replaced = pa.array(texts, pa.binary())
+    if len(rows) == len(values):
+        return replaced
     order = np.arange(len(values))
     order[rows] = len(values) + np.arange(len(rows))
-    return pa.concat_arrays([values, pa.array(texts, pa.binary())]).take(pa.array(order))
+    return pa.concat_arrays([values, replaced]).take(pa.array(order))
 
 
 def joined(pool: Sequence[pa.Array], order: Array, counts: Array) -> pa.Array:
