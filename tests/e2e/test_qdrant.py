@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,12 +95,10 @@ def test_points_are_migrated_by_clicks_with_two_keys_as_fields(
         assert {key: arrived[key] for key in MADE_FIELDS} == MADE_FIELDS
         rows = target.query(name, output_fields=["*"], limit=ROWS, consistency_level="Strong")
         records = source.scroll("products", limit=ROWS, with_vectors=True)[0]
-        assert sorted(map(_comparable, rows)) == sorted(
-            _comparable({"id": str(record.id), "vector": record.vector, "price": None, **record.payload})
+        found = {row["id"]: json.dumps(row, sort_keys=True) for row in rows}
+        expected = [
+            {"id": str(record.id), "vector": record.vector, "price": None, **(record.payload or {})}
             for record in records
-        )
+        ]
+        assert found == {row["id"]: json.dumps(row, sort_keys=True) for row in expected}
         target.drop_collection(name)
-
-
-def _comparable(row: dict[str, Any]) -> str:
-    return repr(sorted(row.items()))
