@@ -44,10 +44,10 @@ class Person:
 
     # ---------------------------------------------------------------- The wizard
 
-    def begin(self) -> None:
+    def begin(self, source: str = "PostgreSQL") -> None:
         self.page.goto("/")
-        self.page.get_by_role("link", name=re.compile("^PostgreSQL")).click()
-        self.sees("Connect to PostgreSQL")
+        self.page.get_by_role("link", name=re.compile(f"^{source}")).click()
+        self.sees(f"Connect to {source}")
 
     def fill_in(self, name: str, settings: Mapping[str, Any]) -> None:
         """Fill in a new connection to PostgreSQL."""

@@ -1,12 +1,7 @@
 """Killed worker: a job continues after its worker was killed or stopped, with real servers and processes."""
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -20,36 +15,10 @@ from migrations_app.reporting.report import job_totals
 from migrations_app.worker import tasks
 from migrations_app.worker.inline import run_inline
 from tests.engines.milvus_client import plain_client
+from tests.faults.workers import wait_until, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ROOT = Path(__file__).resolve().parents[2]
 ROWS = 40_000
-PATIENCE_SECONDS = 120
-
-
-@contextmanager
-def worker(slots: int = 1) -> Iterator[subprocess.Popen[bytes]]:
-    """``manage.py worker``; stopped at the end if it still runs."""
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "VECTORFERRY_WORKERS": str(slots),
-        "VECTORFERRY_LEASE_SECONDS": "3",
-    }
-    started = subprocess.Popen(
-        [sys.executable, str(ROOT / "manage.py"), "worker"], env=os.environ | environment, cwd=ROOT
-    )
-    try:
-        yield started
-    finally:
-        started.terminate()
-        started.wait(PATIENCE_SECONDS)
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "the condition was not met in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture

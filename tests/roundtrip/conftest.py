@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,10 @@ from psycopg import sql
 from migrations_app.demo.engines import EmbeddedPostgres
 from tests.engines.postgres import Database
 from tests.roundtrip.mover import Mover, moving
+
+if TYPE_CHECKING:
+    from tests.emulators.qdrant import QdrantEmulator
+    from tests.roundtrip.point_mover import PointMover
 
 
 @pytest.fixture
@@ -30,3 +35,19 @@ def isolated(mover: Mover, postgres_server: EmbeddedPostgres) -> Iterator[Mover]
     yield mover
     mover.source = shared
     mover.postgres(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def points(
+    request: pytest.FixtureRequest,
+    qdrant: "QdrantEmulator",
+    milvus_uri: str,
+    tmp_path: Path,
+    transactional_db: None,
+) -> Iterator["PointMover"]:
+    from tests.roundtrip.point_mover import PointMover
+
+    is_lite = request.node.callspec.params["milvus_uri"] == "milvus-lite"
+    mover = PointMover(cast(Database, None), milvus_uri, tmp_path, is_lite, server=qdrant)
+    yield mover
+    mover.close()

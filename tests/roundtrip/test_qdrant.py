@@ -1,46 +1,17 @@
 """Points of Qdrant in Milvus, read back by pymilvus and compared with what Qdrant's own client reads."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from qdrant_client import models
 from qdrant_client.models import Distance, VectorParams
 
 from tests.emulators.qdrant import QdrantEmulator
-from tests.engines.postgres import Database
-from tests.roundtrip.mover import Moved, Mover
+from tests.roundtrip.mover import Moved
+from tests.roundtrip.point_mover import PointMover
 
 NUMBERS = list(range(30))
 LARGE = 2**53 + 1
-
-
-@dataclass
-class PointMover(Mover):
-    """A Qdrant server, and a Milvus."""
-
-    server: QdrantEmulator | None = None
-
-    def connection(self, changes: dict[str, Any]) -> dict[str, Any]:
-        assert self.server is not None
-        settings = {"url": self.server.url, "grpc_port": self.server.grpc_port}
-        return {"kind": "qdrant", "settings": settings | changes}
-
-
-@pytest.fixture
-def points(
-    request: pytest.FixtureRequest,
-    qdrant: QdrantEmulator,
-    milvus_uri: str,
-    tmp_path: Path,
-    transactional_db: None,
-) -> Iterator[PointMover]:
-    is_lite = request.node.callspec.params["milvus_uri"] == "milvus-lite"
-    mover = PointMover(cast(Database, None), milvus_uri, tmp_path, is_lite, server=qdrant)
-    yield mover
-    mover.close()
 
 
 def uuid(number: int) -> str:
@@ -123,6 +94,7 @@ def test_shard_keys_and_absent_vectors(points: PointMover) -> None:
     moved = points.move("docs")
     assert moved.report["status"] == "Successful", moved.log
     assert (moved.counts["rows_read"], moved.counts["rows_skipped"]) == (20, 2)
+    assert "docs: 2 of 20 rows lack “fast-bge” and will be skipped." in moved.log
     assert moved.rows() == {
         f"{shown}/{n}": {
             "key": f"{shown}/{n}",
