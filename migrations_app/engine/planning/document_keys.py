@@ -26,7 +26,7 @@ from migrations_app.engine.reading.measure import can_list_values
 from migrations_app.engine.sources.base import Source
 
 SAMPLE_ROWS = 100
-MAX_KEYS = 200
+MAX_KEYS = 500
 # Keys inside objects are listed down to this level; deeper ones are part of an object above them.
 MAX_LEVELS = 5
 _MAX_SAMPLES = 3
@@ -77,7 +77,10 @@ def with_document_keys(schema: CollectionSchema, opened: Collection[str]) -> Col
     return replace(schema, fields=tuple(fields), sample=sample, notes=(*schema.notes, *notes))
 
 
-_MORE_KEYS = "“{}” has {:,} keys in the sample: the {} most frequent are listed."
+_MORE_KEYS = (
+    "“{}” has {:,} keys in the sample: the {} most frequent are listed. A plan file can make any other key a "
+    "field."
+)
 
 
 def _opened_columns(
