@@ -119,8 +119,8 @@ def test_the_most_frequent_keys_come_first_and_the_list_is_limited_with_a_note()
     listed = [f.name for f in found.fields if f.opened_from]
     assert (len(listed), listed[0]) == (MAX_KEYS, "m.k504")
     assert found.notes == (
-        "“m” has 505 keys in the sample: the 500 most frequent are listed. A plan file can make any other key "
-        "a field.",
+        "“m” has 505 keys in the sample: the 500 most frequent are listed. A plan file can make any other "
+        "key a field.",
     )
 
 

@@ -1,5 +1,6 @@
 """The check that reads rows: values that do not fit, vectors that are not read, and how far it looked."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from migrations_app.engine.preflight import Preflight, check_plan
 from migrations_app.engine.preflight.scans import read_rows
 from migrations_app.engine.preflight.scans.all_rows import ScanBudget
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.reading import measure
 from tests.engine.preflight.preflights import T
 from tests.kit import (
     JsonSource,
@@ -94,6 +96,8 @@ def test_values_of_a_document_key_that_do_not_fit_are_counted_in_all_rows():
     price = {"source": "payload.price", "type": "INT64"}
     found = checked(points(PRICES), price | {"misfit": "reject"})
     assert lost(found) == ["9 of 200 rows would be rejected: “payload.price” does not fit its type."]
+    (fault,) = [fault for fault in found.faults if fault.code == "rows_lost"]
+    assert [fix.label for fix in fault.fixes] == ["Keep such values in the dynamic field", "Leave it out"]
     found = checked(points(PRICES), price)  # the default
     assert lost(found) == []
     (one,) = found.collections
@@ -141,6 +145,24 @@ def test_the_first_rows_of_a_large_collection_are_checked_and_the_check_says_so(
         "Only the first 195 of about 200 rows were checked for NULL, lengths and sizes. The job checks the "
         "others while it moves them."
     )
+
+
+def test_when_time_is_up_the_check_says_how_many_rows_it_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(read_rows, "FEW_ROWS", 50)
+    read = JsonSource.read
+
+    def slow(self, ref, part, after, plan, ctx):
+        """One row at a time; the tenth one never arrives."""
+        for batch in read(self, ref, part, after, replace(plan, batch_bytes=1), ctx):
+            if batch.after == 10:
+                ctx.stop.wait(60)
+            yield batch
+
+    monkeypatch.setattr(JsonSource, "read", slow)
+    monkeypatch.setattr(measure, "SECONDS", 0.1)
+    (one,) = checked(points(PRICES), kind=LightSource, budget=ScanBudget(0.6)).collections
+    assert one.looked.startswith("Only the first 9 of about 200 rows were checked")
+    assert (one.losses.rows, one.losses.is_complete) == (9, False)
 
 
 def test_without_time_nothing_is_called_checked():
