@@ -141,7 +141,7 @@ class Mapping:
             result.fields |= mapped.fields
             result.findings += with_field(mapped.findings, column.name)
             for name, values in mapped.fields.items():
-                label = column.name if len(mapped.fields) == 1 else name
+                label = mapped.paths.get(name, column.name)
                 findings = tuple(self.server.findings(values, fields[name], label))
                 result.findings += with_field(findings, label)
             meta += mapped.meta

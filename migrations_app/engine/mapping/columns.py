@@ -32,7 +32,7 @@ class ColumnResult:
     ``fields`` are target columns by name; ``meta`` goes into the dynamic field. ``skipped`` are rows to leave
     out and only count; ``cut`` are rows with a truncated text, ``mismatched``, by field, rows with a
     value that is in ``meta`` because it does not fit the type of its field. A row is named once for each such
-    value.
+    value. ``paths`` are those of the document keys that the target columns come from.
     """
 
     fields: Mapping[str, pa.Array] = field(default_factory=dict)
@@ -41,6 +41,7 @@ class ColumnResult:
     skipped: Rows = field(default_factory=lambda: NO_ROWS)
     cut: Rows = field(default_factory=lambda: NO_ROWS)
     mismatched: Mapping[str, Rows] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
 
 
 class MappedColumn(Protocol):

@@ -119,6 +119,7 @@ class OpenedColumn:
             mismatched={
                 key.path: rows for key, (_, rows) in zip(self.fixed, results, strict=True) if rows.size
             },
+            paths={key.target.name: key.path for key in self.fixed},
         )
 
     def _put_back(self, column: pa.Array, taken: TakenKeys, staying: Sequence[_Mismatches]) -> None:

@@ -7,6 +7,7 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from migrations_app.engine.milvus.capabilities import Capabilities
 from migrations_app.engine.model.batch import ReadPlan
 from migrations_app.engine.model.plan import Plan
 from migrations_app.engine.model.types import TypeSpec, arrow_type
@@ -26,6 +27,7 @@ from tests.kit import (
     memory_database,
     memory_store,
 )
+from tests.kit.memory_target import EVERYTHING
 
 SPECS = {
     "id": TypeSpec(T.INT64),
@@ -67,6 +69,7 @@ def checked(
     *fields: dict[str, Any],
     kind: type[JsonSource] = JsonSource,
     budget: ScanBudget | None = None,
+    capabilities: Capabilities = EVERYTHING,
 ) -> Preflight:
     own = [{"source": "id"}, {"source": "v"}, {"source": "s"}]
     plan = {
@@ -78,7 +81,7 @@ def checked(
     }
     with (
         memory_store(MemoryStore({"a": collection})) as source_settings,
-        memory_database(MemoryDatabase()) as target_settings,
+        memory_database(MemoryDatabase(capabilities=capabilities)) as target_settings,
         kind(source_settings) as source,
         MemoryTarget(target_settings, "default") as target,
     ):
@@ -187,3 +190,19 @@ def test_sparse_vectors_that_milvus_refuses_are_counted_before_the_move(
         "3 of 10 rows would be rejected: “s” has an index above 4,294,967,294, which Milvus does not take.",
         "2 of 10 rows would be rejected: “s” has a negative value.",
     ]
+
+
+@pytest.mark.parametrize(("empty_sparse", "json_objects_only"), [(True, False), (False, True)])
+def test_what_only_this_server_refuses_is_counted_by_its_field(empty_sparse: bool, json_objects_only: bool):
+    old = replace(EVERYTHING, empty_sparse=empty_sparse, json_objects_only=json_objects_only)
+    found = checked(
+        points([{"tags": {"a": 1}}] * 190 + [{"tags": [1]}] * 10, [ENTRY] * 195 + [[]] * 5),
+        {"source": "payload.tags", "type": "JSON", "target": "tags", "nullable": True},
+        capabilities=old,
+    )
+    expected = [
+        "10 of 200 rows would be rejected: “payload.tags” is a list, and this server stores only JSON "
+        "objects.",
+        "5 of 200 rows would be rejected: “s” is an empty sparse vector.",
+    ]
+    assert lost(found) == ([] if empty_sparse else expected)
