@@ -9,10 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pymilvus import MilvusClient
-from qdrant_client import QdrantClient, models
 
 from benchmarks.contestants import Clock, Endpoints, Task, move, prepared, run
 from benchmarks.measuring import Run, measure, wait_until_idle
@@ -22,6 +21,9 @@ from migrations_app.engine.model.batch import CollectionRef
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.sources.qdrant import QdrantSource
 from migrations_app.engine.targets.milvus.target import MilvusTarget
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient, models
 
 HEADINGS = ("target", "who", "seconds", "rows/s", "× script", "CPU s", "× its CPU", "peak MB")
 PROTOCOLS = ("grpc", "rest")
@@ -50,7 +52,9 @@ class PointsTask(Task):
         return QdrantSource(QdrantSource.Settings.model_validate(self.settings))
 
     def client(self) -> QdrantClient:
-        """Qdrant's own client, which reads points by gRPC or by REST."""
+        """Qdrant's own client. It needs memory, so only those who use it load it."""
+        from qdrant_client import QdrantClient
+
         return QdrantClient(
             self.source_url, grpc_port=self.grpc_port, prefer_grpc=self.protocol == "grpc", timeout=60
         )
