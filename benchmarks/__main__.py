@@ -16,10 +16,12 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks import contest, engines, json_pages, opened_documents, parts, point_reads, shapes
+from benchmarks import point_moves as qdrant_runs
 from benchmarks import slices as slice_runs
 from benchmarks.contestants import Task
 from benchmarks.dataset import Shape
 from benchmarks.report import Table
+from migrations_app.demo.engines import EmbeddedQdrant
 from migrations_app.engine.log import counted
 
 STANDALONE, LITE = "Milvus 2.3.5", "Milvus Lite"
@@ -28,6 +30,8 @@ IN_FLIGHT = {STANDALONE: (1, 2, 3, 4), LITE: (1, 2)}
 # Milvus Lite is one Python process, so half of the rows take about as long as all rows in Milvus 2.3.5.
 LITE_DIVISOR = 2
 TEXT_ROWS = 200_000
+# The Qdrant server keeps all its answers in memory, some of them as JSON.
+POINTS_DIVISOR, CACHE_MB = 5, 4000
 
 
 @dataclass
@@ -41,6 +45,10 @@ class Bench:
     @cached_property
     def postgres_url(self) -> str:
         return self.stack.enter_context(engines.postgres(self.folder / "postgres"))
+
+    @cached_property
+    def qdrant(self) -> EmbeddedQdrant:
+        return self.stack.enter_context(engines.qdrant(self.folder / "qdrant", CACHE_MB))
 
     @cached_property
     def targets(self) -> dict[str, str]:
@@ -160,6 +168,20 @@ def points(bench: Bench) -> Table:
     return table
 
 
+def point_moves(bench: Bench) -> Table:
+    """From Qdrant into Milvus, next to a hand script."""
+    rows, dim, turns = bench.options.rows // POINTS_DIVISOR, bench.options.dim, bench.options.turns
+    title = f"{counted(rows, 'point')} of Qdrant, {dim}-dimensional, {counted(turns, 'turn')}"
+    table = Table("point_moves", title, qdrant_runs.HEADINGS)
+    point_reads.fill(bench.qdrant, rows, dim)
+    for target, uri in bench.targets.items():
+        task = qdrant_runs.PointsTask(
+            bench.qdrant.url, point_reads.NAME, uri, "", grpc_port=bench.qdrant.grpc_port
+        )
+        qdrant_runs.measure_moves(table, target, task, turns)
+    return table
+
+
 def _rows_for(target: str, rows: int) -> int:
     return rows // LITE_DIVISOR if target == LITE else rows
 
@@ -175,6 +197,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "json": json,
     "documents": documents,
     "points": points,
+    "point_moves": point_moves,
 }
 MAIN = "targets"
 # These need no target.

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import psycopg
@@ -30,6 +31,7 @@ from migrations_app.engine.pipeline.ledger import Allowance, Ledger
 from migrations_app.engine.pipeline.pipeline import Policy, SliceWork, run_slice
 from migrations_app.engine.planning.defaults import complete
 from migrations_app.engine.read_context import ReadContext
+from migrations_app.engine.sources.base import Source
 from migrations_app.engine.sources.postgresql.read.select import select_slice
 from migrations_app.engine.sources.postgresql.source import PostgresSource
 from migrations_app.engine.targets.base import Channel, Request
@@ -45,18 +47,26 @@ REPETITIONS = 10
 @dataclass(frozen=True)
 class Task:
     """The move to measure. ``in_flight`` and ``request_bytes`` (0: as Vectorferry chooses) are only for
-    contestants that send prepared requests."""
+    contestants that send prepared requests. ``module`` runs the contestants."""
 
-    postgres_url: str
+    source_url: str
     table: str
     milvus_uri: str
     collection: str
     in_flight: int = 0
     request_bytes: int = 0
+    module: ClassVar[str] = "benchmarks.contestants"
+    dynamic_field: ClassVar[bool] = False
 
     @property
     def ref(self) -> CollectionRef:
         return CollectionRef(f"public.{self.table}")
+
+    def source(self) -> Source:
+        return PostgresSource(PostgresSource.Settings(url=self.source_url))
+
+
+TaskT = TypeVar("TaskT", bound=Task)
 
 
 @dataclass
@@ -79,7 +89,7 @@ class Endpoints:
     """Both endpoints, open, and the mapping that the wizard would propose for them."""
 
     task: Task
-    source: PostgresSource
+    source: Source
     target: MilvusTarget
     mapping: Mapping
     part: Slice
@@ -102,6 +112,7 @@ class Endpoints:
 
     def statement(self) -> str:
         """Return the query that Vectorferry reads with."""
+        assert isinstance(self.source, PostgresSource)
         relation = self.source._relation(self.task.ref, ReadContext())
         return select_slice(relation, self.mapping.read_plan, self.part.bounds, None).text()
 
@@ -109,10 +120,10 @@ class Endpoints:
 @contextmanager
 def opened(task: Task) -> Iterator[Endpoints]:
     with (
-        PostgresSource(PostgresSource.Settings(url=task.postgres_url)) as source,
+        task.source() as source,
         MilvusTarget(MilvusTarget.Settings(uri=task.milvus_uri)) as target,
     ):
-        short = CollectionPlan(source=task.ref.name, target=task.collection, dynamic_field=False)
+        short = CollectionPlan(source=task.ref.name, target=task.collection, dynamic_field=task.dynamic_field)
         mapping = compile_mapping(
             complete(short, source.describe(task.ref, 100, ReadContext()), target.capabilities())
         )
@@ -134,7 +145,7 @@ def prepared(task: Task) -> Iterator[Endpoints]:
 def vectorferry(task: Task, clock: Clock) -> None:
     """Vectorferry's own pipeline."""
     with prepared(task) as endpoints:
-        _move(endpoints, endpoints.channel(), clock)
+        move(endpoints, endpoints.channel(), clock)
 
 
 class DiscardingChannel(Channel):
@@ -157,10 +168,10 @@ class DiscardingChannel(Channel):
 def without_target(task: Task, clock: Clock) -> None:
     """Vectorferry alone: its requests are encoded and thrown away."""
     with opened(task) as endpoints:
-        _move(endpoints, DiscardingChannel(endpoints.encoder()), clock)
+        move(endpoints, DiscardingChannel(endpoints.encoder()), clock)
 
 
-def _move(endpoints: Endpoints, channel: Channel, clock: Clock) -> None:
+def move(endpoints: Endpoints, channel: Channel, clock: Clock) -> None:
     ledger = Ledger()
     work = SliceWork(endpoints.task.ref, endpoints.part, None, endpoints.mapping, Allowance(0))
     with clock.running():
@@ -207,7 +218,7 @@ def hand_script(task: Task, clock: Clock) -> None:
     client = MilvusClient(task.milvus_uri)
     with (
         clock.running(),
-        psycopg.connect(task.postgres_url) as connection,
+        psycopg.connect(task.source_url) as connection,
         connection.cursor("rows", binary=True) as cursor,
     ):
         cursor.itersize = HAND_ROWS
@@ -234,7 +245,7 @@ def _as_entity(names: list[str], row: tuple[object, ...]) -> dict[str, object]:
 def raw_rows(task: Task, statement: str) -> Iterator[Iterator[object]]:
     """Yield the rows of COPY BINARY of a statement, one by one, with the session settings of Vectorferry's
     own reads."""
-    with psycopg.connect(task.postgres_url, autocommit=True) as connection:
+    with psycopg.connect(task.source_url, autocommit=True) as connection:
         connection.execute("SET enable_sort = off")
         with connection.cursor().copy(f"COPY ({statement}) TO STDOUT (FORMAT binary)") as copy:
             yield iter(copy)
@@ -301,12 +312,12 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def main() -> None:
-    """``python -m benchmarks.contestants NAME``: reads the task, which holds a password, from stdin."""
+def run(contestants: dict[str, Callable[[TaskT, Clock], None]], make_task: Callable[..., TaskT]) -> None:
+    """``python -m MODULE NAME``: reads the task, which may hold a password, from stdin."""
     clock = Clock()
-    CONTESTANTS[sys.argv[1]](Task(**json.load(sys.stdin)), clock)
+    contestants[sys.argv[1]](make_task(**json.load(sys.stdin)), clock)
     print(json.dumps(asdict(clock) | {"peak_megabytes": peak_bytes() / 1024**2}))
 
 
 if __name__ == "__main__":
-    main()
+    run(CONTESTANTS, Task)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres
+from migrations_app.demo.engines import EmbeddedMilvus, EmbeddedPostgres, EmbeddedQdrant
 
 LAST_PROCESSOR = (os.cpu_count() or 1) - 1
 RUNNING_MILVUS = "VECTORFERRY_TEST_MILVUS_URI"
@@ -18,6 +18,18 @@ def postgres(folder: Path) -> Iterator[str]:
     server.start()
     try:
         yield server.url()
+    finally:
+        server.stop()
+
+
+@contextmanager
+def qdrant(folder: Path, cache_mb: int) -> Iterator[EmbeddedQdrant]:
+    """Yield a Qdrant server that answers the same question again from its cache, so that its own work does
+    not count."""
+    server = EmbeddedQdrant(folder, cache_mb)
+    server.start()
+    try:
+        yield server
     finally:
         server.stop()
 

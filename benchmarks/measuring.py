@@ -68,7 +68,7 @@ def _check_count(name: str, target: MilvusTarget, collection: str, rows: int) ->
 
 
 def _run(name: str, task: Task) -> Run:
-    command = [sys.executable, "-m", "benchmarks.contestants", name]
+    command = [sys.executable, "-m", task.module, name]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     output, _ = child.communicate(json.dumps(asdict(task)))
     if child.returncode != 0:

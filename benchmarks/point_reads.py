@@ -31,7 +31,7 @@ def measure_reads(table: Table, folder: Path, turns: int) -> None:
     server = EmbeddedQdrant(folder, cache_mb=512)
     server.start()
     try:
-        _fill(server)
+        fill(server, POINTS, DIM)
         for protocol in ("grpc", "rest"):
             per_page: list[int] = []
             own = _best(lambda p=protocol, pages=per_page: _read(server, p, pages), turns)  # type: ignore[misc]
@@ -46,17 +46,17 @@ def measure_reads(table: Table, folder: Path, turns: int) -> None:
         server.stop()
 
 
-def _fill(server: EmbeddedQdrant) -> None:
+def fill(server: EmbeddedQdrant, points: int, dim: int) -> None:
     random = np.random.default_rng(7)
     client = QdrantClient(url=server.url, check_compatibility=False, timeout=60)
-    client.create_collection(NAME, vectors_config=models.VectorParams(size=DIM, distance=models.Distance.DOT))
-    for first in range(0, POINTS, 1000):
-        vectors = random.standard_normal((1000, DIM), np.float32).tolist()
-        points = [
+    client.create_collection(NAME, vectors_config=models.VectorParams(size=dim, distance=models.Distance.DOT))
+    for first in range(0, points, 1000):
+        vectors = random.standard_normal((min(1000, points - first), dim), np.float32).tolist()
+        batch = [
             models.PointStruct(id=first + n, vector=vector, payload=_payload(first + n))
             for n, vector in enumerate(vectors)
         ]
-        client.upsert(NAME, points)
+        client.upsert(NAME, batch)
     client.close()
 
 

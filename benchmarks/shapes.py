@@ -62,7 +62,7 @@ def measure_memory(table: Table, target: str, task: Task, case: Case) -> None:
     wait_until_idle()
     name = f"bench_{uuid.uuid4().hex[:8]}"
     try:
-        report, peak_bytes = _run_plan(_plan(task, case, name))
+        report, peak_bytes = run_plan(_plan(task, case, name))
     finally:
         with MilvusTarget(MilvusTarget.Settings(uri=task.milvus_uri)) as milvus:
             milvus.drop(name)
@@ -118,14 +118,14 @@ def _plan(task: Task, case: Case, name: str) -> dict[str, Any]:
     }
     return {
         "version": 1,
-        "source": {"kind": "postgresql", "settings": {"url": task.postgres_url}},
+        "source": {"kind": "postgresql", "settings": {"url": task.source_url}},
         "target": {"kind": "milvus", "settings": {"uri": task.milvus_uri}},
         "options": {"verify": "counts", "max_rejected": None},
         "collections": [collection],
     }
 
 
-def _run_plan(plan: dict[str, Any]) -> tuple[dict[str, Any], int]:
+def run_plan(plan: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Run a plan in a new console. Return the job's report and the peak memory of the process in bytes."""
     with tempfile.TemporaryDirectory(prefix="vectorferry-bench-") as folder:
         environment = {"PATH": os.environ["PATH"], "VECTORFERRY_DATA_DIR": folder, "LOG_LEVEL": "ERROR"}

@@ -1,6 +1,7 @@
 """Demo points: two Qdrant collections of the same texts as the demo database, with a payload that no schema
 declares."""
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -18,6 +19,7 @@ POINTS_AT_ONCE = 500
 
 def fill(url: str, read: Callable[[], Library] = read_library) -> int:
     """Create and fill the collections, unless they exist. Return the number of points of `docs`."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs a line for each request
     client = QdrantClient(url=url, check_compatibility=False, timeout=60)
     try:
         # The smaller one comes last: if it exists, the other is complete.

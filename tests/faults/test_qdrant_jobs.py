@@ -16,7 +16,17 @@ from migrations_app.models import Job, JobSlice, Worker
 from migrations_app.models.status import Status
 from migrations_app.worker import tasks
 from migrations_app.worker.inline import run_inline
-from tests.emulators.qdrant import Fault, QdrantEmulator, QdrantProcess, busy, cut, delay, failing, stall
+from tests.emulators.qdrant import (
+    Fault,
+    QdrantEmulator,
+    QdrantProcess,
+    busy,
+    cut,
+    delay,
+    failing,
+    stall,
+    write,
+)
 from tests.engines.milvus_client import plain_client
 from tests.faults.workers import wait_until, worker
 
@@ -39,7 +49,7 @@ def server(qdrant_process: QdrantProcess) -> Iterator[QdrantEmulator]:
                 strict_mode_config=models.StrictModeConfig(enabled=True, max_query_limit=PAGE),
             )
             points = [
-                models.PointStruct(id=n, vector=[n, 1, 2, 3], payload={"n": n, "text": "x" * 200})
+                models.PointStruct(id=2 * n, vector=[n, 1, 2, 3], payload={"n": n, "text": "x" * 200})
                 for n in range(ROWS)
             ]
             client.upsert("docs", points)
@@ -76,7 +86,7 @@ def assert_all_arrived(job: Job, uri: str) -> None:
             moved.target, "", output_fields=["*"], limit=2 * ROWS, consistency_level="Strong"
         )
     assert sorted((row["n"], row["id"], row["vector"][0]) for row in found) == [
-        (n, str(n), n) for n in range(ROWS)
+        (n, str(2 * n), n) for n in range(ROWS)
     ]
 
 
@@ -136,3 +146,18 @@ def test_a_canceled_job_ends_during_a_page_that_hangs(job: Job, server: QdrantEm
     assert job.status == Status.CANCELED, job.error
     assert time.monotonic() - times[2] < CANCEL_SECONDS
     assert 0 < JobSlice.objects.get().rows_written < ROWS
+
+
+def test_points_written_meanwhile_do_not_fail_the_job(job: Job, server: QdrantEmulator) -> None:
+    """One has an id that was read already, and is missed; the other one is read."""
+    tasks.prepare(job.pk)
+    written = [{"id": each, "vector": [1, 1, 1, 1], "payload": {}} for each in (1, 2 * ROWS)]
+    server.fault(write("scroll", "docs", written, after=10))
+    try:
+        run_inline(job)
+    finally:
+        with server.client() as client:
+            client.delete("docs", [1, 2 * ROWS])
+    assert job.status == Status.SUCCESSFUL, job.error
+    moved = job.collections.with_counters().get()
+    assert (moved.rows_source, moved.rows_read, moved.rows_target) == (ROWS, ROWS + 1, ROWS + 1)

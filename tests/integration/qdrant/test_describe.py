@@ -47,6 +47,7 @@ def test_every_kind_of_vector_has_its_type_and_metric(qdrant: QdrantEmulator) ->
         client.create_collection(
             "docs",
             vectors_config={
+                "bytes": VectorParams(size=3, distance=Distance.COSINE, datatype=Datatype.UINT8),
                 "cosine": VectorParams(size=3, distance=Distance.COSINE),
                 "dot": VectorParams(size=3, distance=Distance.DOT, datatype=Datatype.FLOAT16),
                 "euclid": VectorParams(size=3, distance=Distance.EUCLID, datatype=Datatype.UINT8),
@@ -58,6 +59,7 @@ def test_every_kind_of_vector_has_its_type_and_metric(qdrant: QdrantEmulator) ->
     schema = described(qdrant)
     metrics = {field.name: field.metric for field in schema.fields if field.is_vector}
     assert metrics == {
+        "bytes": "COSINE",
         "cosine": "COSINE",
         "dot": "IP",
         "euclid": "L2",
@@ -74,8 +76,8 @@ def test_every_kind_of_vector_has_its_type_and_metric(qdrant: QdrantEmulator) ->
     assert "multivectors" in tokens.left_out
     notes = " ".join(schema.notes)
     assert "no Manhattan distance: no index is proposed for “fast-bge”" in notes
-    assert "“cosine” arrives with the length 1" in notes
-    assert "“dot”, “euclid” as floats" in notes
+    assert "distance: “cosine” arrives with the length 1" in notes
+    assert "“bytes”, “dot”, “euclid” as floats" in notes
     assert "by gRPC" in notes
 
 

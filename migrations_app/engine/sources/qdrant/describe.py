@@ -188,7 +188,9 @@ def _notes(
     dense = [vector for vector in collection.vectors if not vector.is_sparse]
     if names := _names(vector for vector in dense if vector.distance == "Manhattan"):
         yield f"Milvus has no Manhattan distance: no index is proposed for {names}."
-    if names := _names(vector for vector in dense if vector.distance == "Cosine"):
+    # It does not normalize vectors of whole numbers.
+    cosine = (vector for vector in dense if vector.distance == "Cosine" and vector.datatype != "uint8")
+    if names := _names(cosine):
         yield f"Qdrant normalizes vectors for cosine distance: {names} arrives with the length 1."
     if names := _names(vector for vector in dense if vector.is_dequantized):
         yield f"Of {names}, Qdrant keeps only quantized values (TurboQuant): they arrive rounded."
