@@ -8,7 +8,7 @@ from django_q.models import OrmQ
 
 from migrations_app import queue, services
 from migrations_app.engine.errors import TargetError, TargetUnavailable
-from migrations_app.engine.preflight.scans import all_rows
+from migrations_app.engine.preflight.scans import read_rows
 from migrations_app.engine.reading import measure
 from migrations_app.engine.sources.base import Source
 from migrations_app.engine.targets.base import IndexState, LoadState
@@ -67,7 +67,7 @@ def test_a_job_of_which_no_row_arrives_fails(world, moved, monkeypatch):
     for name in ("can_measure", "measure"):
         monkeypatch.setattr(MemorySource, name, getattr(Source, name))
     monkeypatch.setattr(measure, "MAX_ROWS", 99)
-    monkeypatch.setattr(all_rows, "FEW_ROWS", 99)
+    monkeypatch.setattr(read_rows, "FEW_ROWS", 99)
     found = world.source.collections["books"]
     vectors = pa.nulls(100, found.rows.column("embedding").type)
     found.rows = found.rows.set_column(1, "embedding", vectors)
