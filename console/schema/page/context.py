@@ -134,6 +134,7 @@ def _collection(
         "row_selection": ", ".join(summary(source_class(draft.kind).Selection, table.row_selection)),
         "moving": sum(row.placement is not Placement.LEFT or row in in_dynamic_field for row in listed),
         "total": len(listed),
+        "facts": list(table.schema.facts),
         "warnings": warnings(table, capabilities),
         "advanced_text": _advanced_text(table, capabilities),
         "advanced_open": any(p.field in ADVANCED for p in its_problems),

@@ -61,7 +61,7 @@ def _parts(context: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             ]
         ),
     )
-    yield "warnings", fingerprint(collection["warnings"])
+    yield "warnings", fingerprint([collection[name] for name in ("facts", "warnings")])
     yield "settings", fingerprint([_controls(form, SETTINGS), problems])
     if options:
         yield "source-options", fingerprint([list(options["form"]), problems])

@@ -156,6 +156,9 @@ class CollectionSchema:
     may be the empty text. Empty if the collection is not divided, None if the source cannot list them.
     ``keeps_partitions``: the default is to make each of them a partition of the target.
 
+    ``facts`` say how the rows are read and what they become: plain information. ``notes`` are what the user
+    should think about before the rows are moved.
+
     ``hidden_rows`` is None if the user sees all rows, as far as the source can tell.
     """
 
@@ -165,6 +168,7 @@ class CollectionSchema:
     sample: pa.RecordBatch | None = None
     rows_estimate: int | None = None
     size_bytes: int | None = None
+    facts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     label: str = ""
     group: str = ""

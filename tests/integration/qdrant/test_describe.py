@@ -74,11 +74,12 @@ def test_every_kind_of_vector_has_its_type_and_metric(qdrant: QdrantEmulator) ->
     assert [choice.spec.type for choice in tokens.choices] == [MilvusType.JSON]
     assert types_of(schema, "tokens") == []
     assert "multivectors" in tokens.left_out
-    notes = " ".join(schema.notes)
-    assert "no Manhattan distance: no index is proposed for “fast-bge”" in notes
-    assert "distance: “cosine” arrives with the length 1" in notes
-    assert "“bytes”, “dot”, “euclid” as floats" in notes
-    assert "by gRPC" in notes
+    (note,) = schema.notes
+    assert "no Manhattan distance: no index is proposed for “fast-bge”" in note
+    facts = " ".join(schema.facts)
+    assert "distance: “cosine” arrives with the length 1" in facts
+    assert "“bytes”, “dot”, “euclid” as floats" in facts
+    assert "by gRPC" in facts
 
 
 def test_the_only_vector_has_no_name(qdrant: QdrantEmulator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from migrations_app.engine.model.batch import ReadColumn, ReadPlan
@@ -58,7 +58,8 @@ def describe(
         SourceKey((shard_key, own_id), is_joined=True) if is_divided else SourceKey((own_id,)),
         rows,
         rows_estimate=collection.points_count,
-        notes=tuple(_notes(server, collection, points, keys, ctx)),
+        facts=tuple(_facts(server, collection, points, keys, ctx)),
+        notes=tuple(_notes(server, collection, ctx)),
         partitions=tuple(dict.fromkeys(map(str, keys))),
     )
 
@@ -168,10 +169,10 @@ def _sampled(rest: Rest, collection: Collection, wanted: int, ctx: ReadContext) 
     return list(found.values())[:wanted]
 
 
-# ---------------------------------------------------------------- notes
+# ---------------------------------------------------------------- facts and notes
 
 
-def _notes(
+def _facts(
     server: Server,
     collection: Collection,
     points: Sequence[dict[str, Any]],
@@ -183,17 +184,13 @@ def _notes(
             "Points are read by REST, because the payload has integers of 2^63 or more, which gRPC would "
             "round."
         )
-    else:
+    elif not server.lacks_grpc(ctx):
         yield server.protocol_note(ctx)
-    dense = [vector for vector in collection.vectors if not vector.is_sparse]
-    if names := _names(vector for vector in dense if vector.distance == "Manhattan"):
-        yield f"Milvus has no Manhattan distance: no index is proposed for {names}."
+    dense = _dense(collection)
     # It does not normalize vectors of whole numbers.
     cosine = (vector for vector in dense if vector.distance == "Cosine" and vector.datatype != "uint8")
     if names := _names(cosine):
         yield f"Qdrant normalizes vectors for cosine distance: {names} arrives with the length 1."
-    if names := _names(vector for vector in dense if vector.is_dequantized):
-        yield f"Of {names}, Qdrant keeps only quantized values (TurboQuant): they arrive rounded."
     if names := _names(vector for vector in dense if vector.datatype in ("uint8", "float16")):
         yield f"Qdrant sends the numbers of {names} as floats."
     if len(keys) > 1:
@@ -203,7 +200,21 @@ def _notes(
         )
 
 
-def _names(vectors: Iterator[Vector]) -> str:
+def _notes(server: Server, collection: Collection, ctx: ReadContext) -> Iterator[str]:
+    if server.lacks_grpc(ctx):
+        yield server.protocol_note(ctx)
+    dense = _dense(collection)
+    if names := _names(vector for vector in dense if vector.distance == "Manhattan"):
+        yield f"Milvus has no Manhattan distance: no index is proposed for {names}."
+    if names := _names(vector for vector in dense if vector.is_dequantized):
+        yield f"Of {names}, Qdrant keeps only quantized values (TurboQuant): they arrive rounded."
+
+
+def _dense(collection: Collection) -> list[Vector]:
+    return [vector for vector in collection.vectors if not vector.is_sparse]
+
+
+def _names(vectors: Iterable[Vector]) -> str:
     return ", ".join(f"“{vector.field}”" for vector in vectors)
 
 

@@ -47,6 +47,10 @@ class Server:
                 self._reached = True
         return self._reached
 
+    def lacks_grpc(self, ctx: ReadContext) -> bool:
+        """True if points are read by REST only because the gRPC port cannot be reached."""
+        return self.settings.protocol == "auto" and not self.uses_grpc(ctx)
+
     def forget_grpc(self) -> None:
         """Find out again whether the gRPC port can be reached, because a call failed."""
         self._reached = None
@@ -83,9 +87,8 @@ class Server:
             raise SourceError(f"{self.rest.server} does not list its collections as Qdrant does.")
         if self.settings.protocol == "grpc":
             self._check_grpc(ctx)
-        by_grpc = self.uses_grpc(ctx)
         warnings = []
-        if not by_grpc and self.settings.protocol == "auto":
+        if self.lacks_grpc(ctx):
             warnings.append(self.protocol_note(ctx))
         if version < STEADY_SCROLL:
             warnings.append(
@@ -97,5 +100,5 @@ class Server:
                 "Before version 1.13, Qdrant cannot count the points that lack a vector: it is known after "
                 "the migration."
             )
-        details = ("points by gRPC" if by_grpc else "points by REST",)
+        details = ("points by gRPC" if self.uses_grpc(ctx) else "points by REST",)
         return ServerInfo("Qdrant", ".".join(map(str, version)), details, tuple(warnings))
