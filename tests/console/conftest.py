@@ -1,6 +1,6 @@
 """Fixtures of the console tests: users with roles, endpoints in memory, and drafts at each wizard step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 import pytest
@@ -64,6 +64,16 @@ def memory_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.SOURCES, "memory", entry)
     monkeypatch.setitem(registry.SOURCES, "forms", forms)
     monkeypatch.setitem(endpoints.TARGETS, "memory", MemoryTarget)
+
+
+@pytest.fixture
+def use_source(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that replaces the source in memory by another class, named by its path."""
+
+    def use(path: str) -> None:
+        monkeypatch.setitem(registry.SOURCES, "memory", registry.SourceEntry("memory", "Memory", "", path))
+
+    return use
 
 
 def books(rows: int = 12) -> pa.RecordBatch:

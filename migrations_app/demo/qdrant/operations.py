@@ -148,8 +148,7 @@ class Operations:
         return self._done()
 
     def delete(self, name: str, asked: Json) -> Json:
-        make = edge.UpdateOperation
-        return self._update_selected(name, asked, make.delete_points, make.delete_points_by_filter)
+        return self._update_selected(name, asked, "delete_points")
 
     def update_vectors(self, name: str, asked: Json) -> Json:
         given = [(points.to_id(each["id"]), points.to_vectors(each["vector"])) for each in asked["points"]]
@@ -161,48 +160,28 @@ class Operations:
         return self._done()
 
     def delete_vectors(self, name: str, asked: Json) -> Json:
-        make = edge.UpdateOperation
-        return self._update_selected(
-            name,
-            asked,
-            make.delete_vectors,
-            make.delete_vectors_by_filter,
-            asked.get("vector") or asked["vectors"],
-        )
+        return self._update_selected(name, asked, "delete_vectors", asked.get("vector") or asked["vectors"])
 
     def set_payload(self, name: str, asked: Json) -> Json:
-        make = edge.UpdateOperation
-        return self._update_selected(
-            name, asked, make.set_payload, make.set_payload_by_filter, asked["payload"], asked.get("key")
-        )
+        return self._update_selected(name, asked, "set_payload", asked["payload"], asked.get("key"))
 
     def overwrite_payload(self, name: str, asked: Json) -> Json:
-        make = edge.UpdateOperation
-        return self._update_selected(
-            name,
-            asked,
-            make.overwrite_payload,
-            make.overwrite_payload_by_filter,
-            asked["payload"],
-            asked.get("key"),
-        )
+        return self._update_selected(name, asked, "overwrite_payload", asked["payload"], asked.get("key"))
 
     def delete_payload(self, name: str, asked: Json) -> Json:
-        make = edge.UpdateOperation
-        return self._update_selected(
-            name, asked, make.delete_payload, make.delete_payload_by_filter, asked["keys"]
-        )
+        return self._update_selected(name, asked, "delete_payload", asked["keys"])
 
     def clear_payload(self, name: str, asked: Json) -> Json:
-        make = edge.UpdateOperation
-        return self._update_selected(name, asked, make.clear_payload, make.clear_payload_by_filter)
+        return self._update_selected(name, asked, "clear_payload")
 
-    def _update_selected(self, name: str, asked: Json, by_id: Any, by_filter: Any, *rest: Any) -> Json:
-        collection = self.store.get(name)
+    def _update_selected(self, name: str, asked: Json, change: str, *given: Any) -> Json:
+        """Make a change of the engine, ``change``, to the points with these ids or to those of a filter."""
+        collection, make = self.store.get(name), edge.UpdateOperation
         if asked.get("points") is not None:
-            operation = by_id([points.to_id(each) for each in asked["points"]], *rest)
+            operation = getattr(make, change)([points.to_id(each) for each in asked["points"]], *given)
         elif asked.get("filter") is not None:
-            operation = by_filter(to_filter(asked["filter"], self.release) or edge.Filter(), *rest)
+            found = to_filter(asked["filter"], self.release) or edge.Filter()
+            operation = getattr(make, f"{change}_by_filter")(found, *given)
         else:
             raise bad_request("No filter or points specified")
         if asked.get("shard_key") is None and collection.is_custom:

@@ -10,7 +10,7 @@ import numpy as np
 from migrations_app.engine.mapping.apply import Mapping
 from migrations_app.engine.mapping.row_tests import row_tests
 from migrations_app.engine.model.batch import Batch
-from migrations_app.engine.model.row_tests import MISFIT, RowCounts, RowTest
+from migrations_app.engine.model.row_tests import TYPE_MISMATCH, RowCounts, RowTest
 
 
 @dataclass
@@ -45,5 +45,6 @@ class Judge:
         for reason, number in self._reasons.items():
             by_test[known.get(reason) or RowTest(*reason, ())] = number
         for name, number in self._kept.items():
-            by_test[known.get((MISFIT, name)) or RowTest(MISFIT, name, (), is_kept=True)] = number
+            test = known.get((TYPE_MISMATCH, name)) or RowTest(TYPE_MISMATCH, name, (), is_kept=True)
+            by_test[test] = number
         return RowCounts(self.rows, self._rejected, self._skipped, by_test)

@@ -20,8 +20,8 @@ from migrations_app.engine.model.limits import MAX_JSON_BYTES
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
     JSON_NOT_OBJECT,
-    MISFIT,
     NULL_VECTOR,
+    TYPE_MISMATCH,
     UNREADABLE,
     WRONG_DIMENSION,
     RowTest,
@@ -118,9 +118,9 @@ def _of_document_key(read: ReadColumn, key: FixedKey) -> Iterator[RowTest]:
         yield RowTest(_null_code(target), key.path, (read,), path=key.parts)
     if key.keeps_mismatches:
         kept = replace(spec, max_length=None) if key.truncates else spec
-        yield RowTest(MISFIT, key.path, (read,), path=key.parts, spec=kept, is_kept=True)
+        yield RowTest(TYPE_MISMATCH, key.path, (read,), path=key.parts, spec=kept, is_kept=True)
         return
-    code = JSON_NOT_OBJECT if spec.type is T.JSON else MISFIT
+    code = JSON_NOT_OBJECT if spec.type is T.JSON else TYPE_MISMATCH
     yield RowTest(code, key.path, (read,), path=key.parts, spec=replace(spec, max_length=None))
     if spec.type is T.VARCHAR and not key.truncates:
         yield RowTest("too_long", key.path, (read,), spec.max_length, key.parts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from migrations_app.engine.model.types import TypeSpec
+from migrations_app.engine.model.types import TypeSpec, arrow_type
 
 Cursor = Any
 """The position of a read: any JSON value. Only the source that created it understands it."""
@@ -63,6 +63,11 @@ class ReadPlan:
     key: tuple[str, ...] = ()
     batch_bytes: int = 6 * 1024 * 1024
     limit: int | None = None
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns with their Arrow types."""
+        return pa.schema([(column.path, arrow_type(column.spec)) for column in self.columns])
 
 
 @dataclass(frozen=True, slots=True)

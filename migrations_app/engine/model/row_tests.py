@@ -13,7 +13,7 @@ UNREADABLE, WRONG_DIMENSION = "unreadable", "dimension_mismatch"
 DYNAMIC_TOO_LARGE = "dynamic_too_large"
 NULL_VECTOR = "null_vector"
 # The codes of values whose type is not that of their field.
-MISFIT, JSON_NOT_OBJECT = "misfit", "json_not_object"
+TYPE_MISMATCH, JSON_NOT_OBJECT = "misfit", "json_not_object"
 
 
 @dataclass(frozen=True, slots=True)

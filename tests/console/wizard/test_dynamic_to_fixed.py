@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -11,7 +12,6 @@ import pytest
 from django.test import Client
 
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft, Job
 from migrations_app.models.status import Status
 from tests.console.conftest import BOOK_SPECS, books
@@ -46,11 +46,10 @@ def draft(
     connected: Draft,
     target: Connection,
     source_store: MemoryStore,
-    monkeypatch: pytest.MonkeyPatch,
+    use_source: Callable[[str], None],
 ) -> Draft:
     """A draft with 100 points."""
-    entry = registry.SourceEntry("memory", "Memory", "", "tests.kit:JsonSource")
-    monkeypatch.setitem(registry.SOURCES, "memory", entry)
+    use_source("tests.kit:JsonSource")
     documents = [orjson.dumps(payload(n)).decode() for n in range(1, 100)] + [
         orjson.dumps(payload(0)).decode()
     ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
 
-from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft, Job
 from migrations_app.models.status import Status
 from tests.console.wizard.test_walk import run
@@ -24,11 +24,10 @@ def selected(
     connected: Draft,
     target: Connection,
     source_store: MemoryStore,
-    monkeypatch: pytest.MonkeyPatch,
+    use_source: Callable[[str], None],
 ) -> Draft:
     """A draft with 200 points. Lists of tags begin after the sample."""
-    entry = registry.SourceEntry("memory", "Memory", "", "tests.kit.point_source:PointSource")
-    monkeypatch.setitem(registry.SOURCES, "memory", entry)
+    use_source("tests.kit.point_source:PointSource")
     source_store.collections["my-points"] = points(
         200, lambda n: {"id": f"doc {n}", "vector": "text", "n": n}, lambda n: f"t{n}" if n < 150 else [n]
     )

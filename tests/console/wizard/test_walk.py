@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,6 @@ from django.test import Client
 
 from migrations_app.engine.model.target_schema import TargetField, TargetSchema
 from migrations_app.engine.model.types import MilvusType, TypeSpec
-from migrations_app.engine.sources import registry
 from migrations_app.models import Connection, Draft, Job
 from migrations_app.models.status import Status
 from migrations_app.worker import scheduler, tasks
@@ -59,10 +59,10 @@ KINDS = {
 
 
 @pytest.fixture(params=KINDS.values(), ids=KINDS)
-def source_kind(request: Any, source_store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def source_kind(request: Any, source_store: MemoryStore, use_source: Callable[[str], None]) -> None:
     """Make the memory source one of the kinds."""
     path, collection = request.param
-    monkeypatch.setitem(registry.SOURCES, "memory", registry.SourceEntry("memory", "Memory", "", path))
+    use_source(path)
     source_store.collections["books"] = collection
 
 

@@ -152,8 +152,9 @@ def test_malformed_requests(qdrant: QdrantEmulator) -> None:
         got = urllib3.request(method, f"{qdrant.url}/collections/docs/{path}", body=body)
         return got.status, json.loads(got.data)["status"]["error"] if got.data else None
 
-    assert post("points/scroll", b"{") == (400, post("points/scroll", b"{")[1])
-    assert post("points/scroll", b"{")[1].startswith("Format error in JSON body: ")
+    status, words = post("points/scroll", b"{")
+    assert status == 400
+    assert words.startswith("Format error in JSON body: ")
     invalid = "Validation error in JSON body: [limit: value 0 invalid, must be 1 or larger]"
     assert post("points/scroll", b'{"limit": 0}') == (422, invalid)
     unknown = post("points/scroll", b'{"filter": {"must": [{"who": 1}]}}')

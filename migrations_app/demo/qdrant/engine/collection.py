@@ -15,7 +15,7 @@ import qdrant_edge as edge
 
 from migrations_app.demo.qdrant.engine import points, selectors, settings, strict_mode
 from migrations_app.demo.qdrant.engine.filters import to_filter
-from migrations_app.demo.qdrant.refusals import Refusal, bad_input, bad_request, invalid
+from migrations_app.demo.qdrant.refusals import bad_input, bad_request, invalid
 from migrations_app.demo.qdrant.releases import Release
 
 Json = Any
@@ -37,9 +37,10 @@ def engine_refusals() -> Iterator[None]:
     """The engine's own words are those of the service, as wrong input."""
     try:
         yield
-    except Refusal:
-        raise
     except Exception as fault:
+        # The engine raises ``Exception`` itself and has no class of its own; a subclass is another error.
+        if type(fault) is not Exception:
+            raise
         raise bad_input(str(fault).splitlines()[0]) from fault
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from migrations_app.engine.faults import Fix
 from migrations_app.engine.model.limits import MAX_CAPACITY, MAX_LENGTH
-from migrations_app.engine.model.row_tests import JSON_NOT_OBJECT, MISFIT, RowTest
+from migrations_app.engine.model.row_tests import JSON_NOT_OBJECT, TYPE_MISMATCH, RowTest
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.preflight.rules.keys import NO_PARTITION_KEY, USE_AUTO_ID
 from migrations_app.engine.preflight.rules.nulls import absent_fixes
@@ -15,7 +15,7 @@ from migrations_app.engine.preflight.subject import FieldEntry, Subject
 
 _TRUNCATE = Fix("Truncate longer texts", "too_long", "truncate")
 _DYNAMIC = Fix("Put it into the dynamic field", "dynamic", "true")
-_KEEP_MISFITS = Fix("Keep such values in the dynamic field", "misfit", "dynamic")
+_KEEP_MISMATCHES = Fix("Keep such values in the dynamic field", "misfit", "dynamic")
 _NULLABLE = Fix("Make it nullable", "nullable", "true")
 
 
@@ -41,15 +41,15 @@ def _fixes(test: RowTest, entry: FieldEntry, subject: Subject) -> Iterator[Fix]:
         yield from _nullable(entry, subject, is_free=is_free)
     elif test.code == "null_vector":
         yield from absent_fixes(entry, subject)
-    elif test.code in (MISFIT, JSON_NOT_OBJECT) and _may_keep_misfits(entry, subject):
-        yield _KEEP_MISFITS
+    elif test.code in (TYPE_MISMATCH, JSON_NOT_OBJECT) and _may_keep_mismatches(entry, subject):
+        yield _KEEP_MISMATCHES
     if is_free:
         yield from _other_types(test, entry, subject)
     if _may_go(entry, subject):
         yield LEAVE_OUT
 
 
-def _may_keep_misfits(entry: FieldEntry, subject: Subject) -> bool:
+def _may_keep_mismatches(entry: FieldEntry, subject: Subject) -> bool:
     """True if values that do not fit can go into the dynamic field and leave a value behind."""
     plan = entry.plan
     has_value = bool(plan.nullable) or plan.default is not None or plan.fill_null is not None

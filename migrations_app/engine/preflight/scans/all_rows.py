@@ -149,10 +149,11 @@ def _looked_read(read: RowsRead | None, rows: int | None) -> str:
         names = " and ".join(f"“{name}”" for name in read.not_read)
         return _looked(counts, f", without the numbers in {names}." if names else "")
     of = f" of about {rows:,} rows" if rows and rows > counts.rows else ""
-    number = "Only the first row was" if counts.rows == 1 else f"Only the first {counts.rows:,} rows were"
-    if of:
-        number = f"Only the first {counts.rows:,}{of} were"
-    return f"{number} checked for {LOOKED_FOR}. The job checks the others while it moves them."
+    if counts.rows == 1:
+        first = f"Only the first{of or ' row'} was"
+    else:
+        first = f"Only the first {counts.rows:,}{of or ' rows'} were"
+    return f"{first} checked for {LOOKED_FOR}. The job checks the others while it moves them."
 
 
 def _looked(counts: RowCounts | None, others: str = "") -> str:

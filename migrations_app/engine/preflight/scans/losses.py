@@ -13,8 +13,8 @@ from migrations_app.engine.model.plan import CollectionPlan, Options, share_left
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
     JSON_NOT_OBJECT,
-    MISFIT,
     NULL_VECTOR,
+    TYPE_MISMATCH,
     UNREADABLE,
     WRONG_DIMENSION,
     RowCounts,
@@ -45,7 +45,7 @@ _REASONS = {
     "negative_value": "“{name}” has a negative value",
     "empty_sparse_vector": "“{name}” is an empty sparse vector",
     "index_too_large": "“{name}” has an index above 4,294,967,294, which Milvus does not take",
-    MISFIT: "“{name}” does not fit its type",
+    TYPE_MISMATCH: "“{name}” does not fit its type",
     "json_number": "“{name}” has a number that is too large for a double",
     "json_surrogate": "“{name}” has half a surrogate pair",
     "json_too_deep": "“{name}” is nested too deeply",
@@ -199,7 +199,7 @@ def is_counted(fault: Fault, plan: CollectionPlan, counts: RowCounts) -> bool:
     """True if ``fault`` warns of rejected rows because of the sample: after all rows were counted, their
     number says it."""
     if fault.code == "sample_misfit":
-        codes = (MISFIT, JSON_NOT_OBJECT)
+        codes = (TYPE_MISMATCH, JSON_NOT_OBJECT)
         return any(test.code in codes and test.field == fault.field for test in counts.by_test)
     if fault.code != "limit_too_small":
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -66,12 +66,7 @@ class Collection:
     def _names(self) -> tuple[str, str, str]:
         """The names of the fields for shard key, id and payload. A vector of the same name keeps it."""
         taken = {vector.field for vector in self.vectors}
-        found = []
-        for name in ("shard_key", "id", "payload"):
-            while name in taken:
-                name += "_"
-            found.append(name)
-        return found[0], found[1], found[2]
+        return _free("shard_key", taken), _free("id", taken), _free("payload", taken)
 
     @property
     def shard_key_field(self) -> str:
@@ -141,12 +136,14 @@ def _vectors(dense: Mapping[str, Any], sparse: Mapping[str, Any]) -> Iterator[Ve
 
 
 def _field_name(name: str, names: list[str]) -> str:
-    if name != UNNAMED:
-        return name
-    free = "vector"
-    while free in names:
-        free += "_"
-    return free
+    return _free("vector", names) if name == UNNAMED else name
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """Return a name, with underscores at its end if it is taken."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def load_shard_keys(rest: Rest, name: str, ctx: ReadContext) -> tuple[ShardKey, ...]:

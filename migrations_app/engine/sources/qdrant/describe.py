@@ -159,7 +159,7 @@ def _sampled(rest: Rest, collection: Collection, wanted: int, ctx: ReadContext) 
         total = max(1, (collection.points_count or 0) // max(1, wanted))
         for index in range(min(total, 3)):
             if len(found) < wanted:
-                add(scroll, filter={"must": [{"slice": {"total": total, "index": index}}]})
+                add(scroll, filter=rest_points.slice_filter(total, index))
     elif rest.has(RANDOM_SAMPLE, ctx):
         add(collection_path(collection.name, "points", "query"), query={"sample": "random"})
     else:

@@ -61,8 +61,8 @@ def rows_of(page: Page, wanted: Wanted) -> JsonRows:
         found = None
     if found is None:
         return wanted.rows([page.document(row) for row in range(len(page))])
-    schema = pa.schema([(column.path, arrow_type(column.spec)) for column in wanted.plan.columns])
-    return JsonRows(pa.RecordBatch.from_arrays(found, schema=schema), wanted.locators(_id_texts(page)))
+    rows = pa.RecordBatch.from_arrays(found, schema=wanted.plan.schema)
+    return JsonRows(rows, wanted.locators(_id_texts(page)))
 
 
 def _columns(page: Page, wanted: Wanted) -> list[pa.Array] | None:

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from migrations_app.engine.model.types import MilvusType, arrow_type
+from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.json_rows import JsonRows, read_answer
 from migrations_app.engine.sources.qdrant.collection import UNNAMED, Vector
 from migrations_app.engine.sources.qdrant.wanted import Wanted
@@ -38,8 +38,13 @@ def scroll_request(
     if offset is not None:
         request["offset"] = offset
     if part is not None:
-        request["filter"] = {"must": [{"slice": {"total": part[0], "index": part[1]}}]}
+        request["filter"] = slice_filter(*part)
     return request
+
+
+def slice_filter(total: int, index: int) -> Document:
+    """Return the filter for one of ``total`` slices."""
+    return {"must": [{"slice": {"total": total, "index": index}}]}
 
 
 def get_request(wanted: Wanted, ids: Sequence[int | str]) -> Document:
@@ -94,8 +99,8 @@ def _with_payloads_at_once(page: RestPage, wanted: Wanted) -> JsonRows | None:
         except TypeError:  # half a surrogate pair, or too deeply nested
             return None
         arrays[column.path] = pa.array(texts, pa.binary()).cast(pa.string())
-    schema = pa.schema([(column.path, arrow_type(column.spec)) for column in columns])
-    rows = pa.RecordBatch.from_arrays([arrays[column.path] for column in columns], schema=schema)
+    schema = wanted.plan.schema
+    rows = pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)
     return JsonRows(rows, found.locators)
 
 

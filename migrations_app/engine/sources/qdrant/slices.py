@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 from migrations_app.engine.model.batch import Slice
 from migrations_app.engine.read_context import ReadContext
@@ -124,5 +125,4 @@ def _last_number(
 
 
 def _uuid(number: int) -> str:
-    digits = f"{number:032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+    return str(UUID(int=number))

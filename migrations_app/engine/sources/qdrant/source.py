@@ -12,7 +12,6 @@ from migrations_app.engine.model.batch import Batch, CollectionRef, Cursor, Read
 from migrations_app.engine.model.joined_key_text import split_joined
 from migrations_app.engine.model.names import NamingRule
 from migrations_app.engine.model.source_schema import CollectionSchema
-from migrations_app.engine.model.types import arrow_type
 from migrations_app.engine.read_context import ReadContext
 from migrations_app.engine.sources.base import (
     CollectionInfo,
@@ -141,8 +140,7 @@ class QdrantSource(Source):
         ]
         if batches:
             return pa.concat_batches(batches)
-        schema = pa.schema([(column.path, arrow_type(column.spec)) for column in plan.columns])
-        return pa.RecordBatch.from_pylist([], schema)
+        return pa.RecordBatch.from_pylist([], plan.schema)
 
     def _collection(self, ref: CollectionRef, ctx: ReadContext) -> tuple[Collection, tuple[ShardKey, ...]]:
         collection = load_collection(self._rest, ref.name, ctx)

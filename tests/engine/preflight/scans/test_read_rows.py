@@ -148,6 +148,9 @@ def test_the_first_rows_of_a_large_collection_are_checked_and_the_check_says_so(
         "Only the first 195 of about 200 rows were checked for NULL, lengths and sizes. The job checks the "
         "others while it moves them."
     )
+    monkeypatch.setattr(read_rows, "FEW_ROWS", 1)
+    (one,) = checked(points(PRICES), price).collections
+    assert one.looked.startswith("Only the first of about 200 rows was checked for NULL")
 
 
 def test_when_time_is_up_the_check_says_how_many_rows_it_read(monkeypatch: pytest.MonkeyPatch):

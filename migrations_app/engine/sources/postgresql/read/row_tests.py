@@ -15,15 +15,15 @@ from psycopg import sql
 from migrations_app.engine.model.row_tests import (
     DYNAMIC_TOO_LARGE,
     JSON_NOT_OBJECT,
-    MISFIT,
+    TYPE_MISMATCH,
     UNREADABLE,
     WRONG_DIMENSION,
     RowTest,
 )
 from migrations_app.engine.model.types import MilvusType
 from migrations_app.engine.sources.postgresql.catalogue.relation import Relation
-from migrations_app.engine.sources.postgresql.read.misfits import misfit
 from migrations_app.engine.sources.postgresql.read.select import expand, reading_of
+from migrations_app.engine.sources.postgresql.read.type_mismatches import type_mismatch
 from migrations_app.engine.sources.postgresql.types import (
     TEXT,
     Reading,
@@ -291,9 +291,9 @@ def _of_document_key(value: _Value, test: RowTest) -> sql.Composable | None:
     too_long = sql.SQL("{} = 'string' AND {} > {}")
     if test.code == "too_long":
         return too_long.format(kind, size, sql.Literal(test.limit or 0))
-    if test.code not in (MISFIT, JSON_NOT_OBJECT) or test.spec is None:
+    if test.code not in (TYPE_MISMATCH, JSON_NOT_OBJECT) or test.spec is None:
         return None
-    condition = misfit(part, family, test.spec)
+    condition = type_mismatch(part, family, test.spec)
     if condition is not None and test.spec.type is MilvusType.VARCHAR and test.spec.max_length:
         longer = too_long.format(kind, size, sql.Literal(test.spec.max_length))
         return sql.SQL("{} OR {}").format(condition, longer)

@@ -1,4 +1,4 @@
-"""Misfits in SQL: the condition for JSON values that a type of Milvus cannot hold exactly.
+"""Type mismatches in SQL: the condition for JSON values that a type of Milvus cannot hold exactly.
 
 It gives the same answer as ``model.json.values.fit``, but for some whole numbers of more than 64 bits. NULL
 and the JSON value null fit every type.
@@ -27,7 +27,7 @@ _ROUNDED: LiteralString = (
 )
 
 
-def misfit(value: sql.Composable, family: str, spec: TypeSpec) -> sql.Composable | None:
+def type_mismatch(value: sql.Composable, family: str, spec: TypeSpec) -> sql.Composable | None:
     """Return the condition for ``value``, an expression of the type ``family`` (json or jsonb); None if
     PostgreSQL cannot tell."""
     condition = _of_array(value, family, spec) if spec.type is T.ARRAY else _of_scalar(value, family, spec)
@@ -45,18 +45,18 @@ def _kind(value: sql.Composable, family: str) -> sql.Composable:
 def _of_array(value: sql.Composable, family: str, spec: TypeSpec) -> sql.Composable | None:
     assert spec.element_type is not None
     element = sql.SQL("e.value")
-    is_misfit = _of_scalar(element, family, TypeSpec(spec.element_type))
-    if is_misfit is None:
+    is_mismatch = _of_scalar(element, family, TypeSpec(spec.element_type))
+    if is_mismatch is None:
         return None
     return sql.SQL(
         "CASE WHEN {kind} <> 'array' THEN true ELSE EXISTS (SELECT FROM {elements}({value}) e"
-        " WHERE CASE {element_kind} WHEN 'null' THEN true ELSE {is_misfit} END) END"
+        " WHERE CASE {element_kind} WHEN 'null' THEN true ELSE {is_mismatch} END) END"
     ).format(
         kind=_kind(value, family),
         elements=sql.SQL("json_array_elements" if family == "json" else "jsonb_array_elements"),
         value=value,
         element_kind=_kind(element, family),
-        is_misfit=is_misfit,
+        is_mismatch=is_mismatch,
     )
 
 
