@@ -66,6 +66,8 @@ def _check(held: HeldJob, step: JobStep, source: Source, target: Target) -> None
         held.log("info", f"Connected to {target.check(held.ctx)}.")
     rows = {row.position: row for row in held.job.collections.all()}
     for position, prepared in enumerate(checked.collections):
+        for fact in prepared.schema.facts:
+            held.log("info", f"{prepared.plan.source}: {fact}")
         for note in prepared.notes:
             held.log("warning", f"{prepared.plan.source}: {note}")
         if prepared.looked:

@@ -176,8 +176,7 @@ def _prepare(
     auto_id = why_auto_id(schema, capabilities) if is_default_key else ""
     names = renamed(completed, schema)
     totals = facts.losses.notes(options) if facts.losses else ()
-    told = (*schema.facts, *schema.notes, *filter(None, (auto_id,)))
-    notes = (*told, *omitted, *names, *counts, *warnings, *totals)
+    notes = (*schema.notes, *filter(None, (auto_id,)), *omitted, *names, *counts, *warnings, *totals)
     prepared = PreparedCollection(
         completed,
         schema,

@@ -41,7 +41,7 @@ class Found:
 
     def add(self, collections: Iterable[PreparedCollection]) -> None:
         for one in collections:
-            self.notes += (f"{one.plan.source}: {note}" for note in one.notes)
+            self.notes += (f"{one.plan.source}: {note}" for note in (*one.schema.facts, *one.notes))
             counted = {"source": one.plan.source, **_losses(one.losses), "looked": one.looked}
             self.collections.append(counted)
 

@@ -89,6 +89,7 @@ def test_the_only_vector_has_no_name(qdrant: QdrantEmulator) -> None:
     schema = described(qdrant)
     assert [field.name for field in schema.fields] == ["id", "vector", "payload"]
     assert all(field.is_synthetic for field in schema.fields)
+    assert [field.native_type for field in schema.fields][::2] == ["point id", "object"]
     assert schema.fields[2].description == "Keys with an index: n (integer)."
     assert schema.key == SourceKey(("id",))
 

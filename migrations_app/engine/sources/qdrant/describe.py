@@ -82,7 +82,7 @@ def _fields(collection: Collection, has_int64_ids: bool) -> Iterator[SourceField
         yield _vector_field(vector)
     yield SourceField(
         collection.payload_field,
-        "payload",
+        "object",
         (TypeChoice(JSON),),
         nullable=False,
         can_open=True,
