@@ -177,7 +177,7 @@ class EmbeddedMilvus:
 class EmbeddedQdrant:
     """A Qdrant server: Qdrant's own engine behind its REST and gRPC interfaces.
 
-    ``cache_mb`` limits the pages that are kept for the case that they are asked for again.
+    ``cache_mb`` limits the server's cache of pages.
     """
 
     folder: Path

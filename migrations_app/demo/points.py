@@ -52,7 +52,7 @@ def _docs(library: Library) -> Iterator[models.PointStruct]:
             "meta": doc.meta,
             "changed_on": doc.changed_on.isoformat(),
         }
-        # Without a schema, a value that there is none of is often a key that there is not.
+        # Records without a schema often leave out a key that has no value, instead of storing null.
         if doc.signature is not None:
             payload["signature"] = doc.signature
         words = word_weights(doc.text)

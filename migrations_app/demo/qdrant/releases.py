@@ -15,7 +15,7 @@ class Release:
     version: str = NEWEST
 
     def title(self) -> dict[str, str]:
-        """What the server says of itself; the commit tells it from a Qdrant of the vendor's."""
+        """What the server says about itself; the commit shows that it is not the vendor's server."""
         return {
             "title": "qdrant - vector search engine",
             "version": self.version,

@@ -3,7 +3,7 @@
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -26,20 +26,20 @@ class Call(NamedTuple):
 
 
 class Interference:
-    """What comes between a request and its answer: nothing here; the faults in the tests."""
+    """A hook between a request and its answer. It does nothing here; tests use it for faults."""
 
     def before(self, call: Call) -> None:
         """Called before each request; a refusal that it raises is the answer."""
 
     def approximate(self, count: int) -> int:
-        """The answer where the service promises only about this count."""
+        """Return the count for an answer that the service calls approximate."""
         return count
 
 
 @dataclass
 class Options:
     """``key_pem`` and ``certificate_pem`` turn TLS on. Ports of 0 are any free ports. ``cache_mb`` limits the
-    answers that are kept for the case that they are asked for again."""
+    cache of answers."""
 
     version: str = Release.version
     keys: Keys = field(default_factory=Keys)
@@ -111,6 +111,14 @@ class Server:
         self.interference.before(call)
         access.check(need(call.operation), call.collection)
         return access
+
+    def scroll_answer(self, protocol: str, name: str, asked: object, make: Callable[[], bytes]) -> bytes:
+        """Return an answer to a scroll: a kept one if nothing was written since, unless strict mode counts
+        the reads."""
+        collection = self.store.get(name)
+        key = (protocol, collection.revision, asked)
+        kept = None if collection.is_strict else self.answers.get(key)
+        return self.answers.keep(key, make()) if kept is None else kept
 
     def close(self) -> None:
         self._rest.close()

@@ -73,11 +73,11 @@ class Servers:
 
 def main() -> None:
     servers = Servers(Path(sys.argv[1]))
-    # The end of the input is the end of the tests, however they ended.
+    # The input ends when the tests end, even if they were killed.
     for line in sys.stdin:
         try:
             answer = {"result": servers.run(json.loads(line))}
-        except Exception as fault:  # noqa: BLE001 - the test reports it
+        except Exception as fault:  # noqa: BLE001 (raised again by ``QdrantProcess.ask``)
             answer = {"error": repr(fault)}
         print(json.dumps(answer), flush=True)  # noqa: T201
     servers.close()

@@ -31,7 +31,7 @@ class QdrantProcess:
         )
 
     def stop(self) -> None:
-        """End the process: it ends by itself when nobody can talk to it any more."""
+        """Close the standard input of the process, which then ends by itself."""
         self._process.communicate(timeout=20)
 
     def ask(self, command: str, **given: Any) -> Any:

@@ -133,7 +133,7 @@ def test_strict_mode_limits_conditions_exact_counts_and_the_rate(client: QdrantC
     with pytest.raises(ResourceExhaustedResponse) as caught:
         client.scroll("docs")
     assert 1 <= caught.value.retry_after_s <= 20
-    # Too much for any minute: there is no time after which it would do.
+    # More than the limit of a whole minute: waiting does not help.
     with refused(429, "request larger than rate limiter capacity"):
         client.retrieve("docs", [1, 2, 3, 4])
 
@@ -194,7 +194,7 @@ def test_keys(qdrant_process: QdrantProcess) -> None:
             other = token("other", {"access": "r"})
             with server.client(grpc=is_grpc, api_key=other) as client, refused(403, "InvalidSignature"):
                 client.get_collections()
-        # The version is there for everybody.
+        # The version needs no key.
         assert urllib3.request("GET", server.url).json()["version"].startswith("1.")
 
 

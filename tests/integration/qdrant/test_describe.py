@@ -77,7 +77,7 @@ def test_every_kind_of_vector_has_its_type_and_metric(qdrant: QdrantEmulator) ->
     (note,) = schema.notes
     assert "no Manhattan distance: no index is proposed for “fast-bge”" in note
     facts = " ".join(schema.facts)
-    assert "distance: “cosine” arrives with the length 1" in facts
+    assert "distance: those of “cosine” arrive with the length 1" in facts
     assert "“bytes”, “dot”, “euclid” as floats" in facts
     assert "by gRPC" in facts
 

@@ -93,8 +93,8 @@ def test_integers_beyond_those_of_grpc_arrive_exactly(qdrant: QdrantEmulator, pr
     found = [orjson.loads(row["payload"])["n"] for row in rows_of(qdrant, protocol=protocol)]
     assert found == [large[n % 3] if n > 40 else n for n in range(60)]
     with opened(qdrant, protocol=protocol) as source:
-        notes = source.describe(DOCS, 60, ReadContext()).notes
-        assert ("integers of 2^63 or more" in notes[0]) is (protocol == "grpc")
+        facts = source.describe(DOCS, 60, ReadContext()).facts
+        assert ("integers of 2^63 or more" in facts[0]) is (protocol == "grpc")
         plan = plan_of(source, DOCS)
         [row] = source.fetch(DOCS, pa.array(["50"]), plan, ReadContext()).to_pylist()
         assert orjson.loads(row["payload"])["n"] == large[50 % 3]

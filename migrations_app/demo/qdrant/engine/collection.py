@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 @contextmanager
 def engine_refusals() -> Iterator[None]:
-    """The engine's own words are those of the service, as wrong input."""
+    """Turn an error of the engine into the refusal of the service, which has the same words."""
     try:
         yield
     except Exception as fault:

@@ -16,7 +16,7 @@ FORBIDDEN_IN_NAMES = '<>:"/\\|?*\0\x1f'
 
 
 class Store:
-    """Collections in a folder, where a later store finds them again."""
+    """Collections in a folder; a new store loads those that are there."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -15,7 +15,7 @@ Json = Any
 
 @dataclass
 class ReadRate:
-    """Tokens of a minute: as many as the limit at first, and as many again in the course of each minute."""
+    """A token bucket: it begins full, with as many tokens as the limit, and refills within a minute."""
 
     tokens: float = 0
     limit: int = 0
@@ -53,7 +53,7 @@ def check_read(
     limit: int | None = None,
     is_exact: bool = False,
 ) -> None:
-    """Raise the refusal of a read that the collection does not allow, or not so soon."""
+    """Raise the refusal of a read that the collection does not allow, now or at all."""
     if not (mode := _mode(config)):
         return
     _check_limit(mode.get("max_query_limit"), limit, "limit")

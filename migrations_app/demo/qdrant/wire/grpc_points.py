@@ -37,17 +37,16 @@ def _scroll(server: "Server", request: Message, access: Access) -> Message:
         asked["offset"] = messages.points.id_json(messages.id_of(request.offset))
     if request.HasField("order_by"):
         asked["order_by"] = messages.order_by_json(request.order_by)
-    key = ("grpc", server.store.get(request.collection_name).revision, repr(asked))
-    kept = server.answers.get(key)
-    if kept is not None and not server.store.get(request.collection_name).is_strict:
-        return kept
-    found, following = server.operations.scroll(request.collection_name, asked)
-    has_vectors = bool(asked.get("with_vector"))
-    answer = points_pb2.ScrollResponse(
-        result=[messages.record_message(each, server.release, has_vectors=has_vectors) for each in found],
-        next_page_offset=None if following is None else messages.id_message(following),
-    )
-    return server.answers.keep(key, answer.SerializeToString())
+
+    def answer() -> bytes:
+        found, following = server.operations.scroll(request.collection_name, asked)
+        has_vectors = bool(asked.get("with_vector"))
+        return points_pb2.ScrollResponse(
+            result=[messages.record_message(each, server.release, has_vectors=has_vectors) for each in found],
+            next_page_offset=None if following is None else messages.id_message(following),
+        ).SerializeToString()
+
+    return server.scroll_answer("grpc", request.collection_name, repr(asked), answer)
 
 
 def _retrieve(server: "Server", request: Message, access: Access) -> Message:

@@ -143,15 +143,13 @@ class _Handler(BaseHTTPRequestHandler):
         raise Refusal(Kind.NO_ROUTE, "")
 
     def _scroll(self, name: str, asked: Json, started: float) -> bytes:
-        server = self.server_
-        key = ("rest", server.store.get(name).revision, orjson.dumps(asked, option=orjson.OPT_SORT_KEYS))
-        kept = server.answers.get(key)
-        if kept is not None and not server.store.get(name).is_strict:
-            return kept
-        found, following = server.operations.scroll(name, asked)
-        page = [self._record(each, asked) for each in found]
-        result = {"points": page, "next_page_offset": points.id_json(following)}
-        return server.answers.keep(key, _wrapped(result, started))
+        def answer() -> bytes:
+            found, following = self.server_.operations.scroll(name, asked)
+            page = [self._record(each, asked) for each in found]
+            return _wrapped({"points": page, "next_page_offset": points.id_json(following)}, started)
+
+        request = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
+        return self.server_.scroll_answer("rest", name, request, answer)
 
     def _record(self, found: Found, asked: Json, *, has_payload: bool = True) -> Json:
         """``has_payload``: whether there is a payload if the request does not say it."""

@@ -17,7 +17,7 @@ from migrations_app.engine.read_context import ReadContext, time_limit
 from migrations_app.engine.reading.slice_reader import SliceReader
 from migrations_app.engine.sources.base import Source
 
-# So many rows are read with their vectors, and for so long.
+# At most this many rows are read with their vectors, and for at most this long.
 FEW_ROWS, READ_SECONDS = 10_000, 5.0
 
 

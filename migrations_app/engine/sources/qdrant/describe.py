@@ -187,10 +187,10 @@ def _facts(
     elif not server.lacks_grpc(ctx):
         yield server.protocol_note(ctx)
     dense = _dense(collection)
-    # It does not normalize vectors of whole numbers.
+    # Qdrant does not normalize vectors of whole numbers.
     cosine = (vector for vector in dense if vector.distance == "Cosine" and vector.datatype != "uint8")
     if names := _names(cosine):
-        yield f"Qdrant normalizes vectors for cosine distance: {names} arrives with the length 1."
+        yield f"Qdrant normalizes vectors for cosine distance: those of {names} arrive with the length 1."
     if names := _names(vector for vector in dense if vector.datatype in ("uint8", "float16")):
         yield f"Qdrant sends the numbers of {names} as floats."
     if len(keys) > 1:

@@ -106,7 +106,7 @@ def _with_payloads_at_once(page: RestPage, wanted: Wanted) -> JsonRows | None:
 
 def _page(decoded: Any, cut: Sequence[Any] | None) -> RestPage:
     result = decoded["result"]
-    # The answer to a request by ids is the list of points itself; the one of a query has no next page.
+    # The answer to a request by ids is the list of points itself; the answer to a query has no next page.
     points = result if isinstance(result, list) else result["points"]
     next_id = None if isinstance(result, list) else result.get("next_page_offset")
     return RestPage([_document(point, cut) for point in points], next_id)

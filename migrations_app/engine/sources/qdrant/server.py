@@ -1,4 +1,4 @@
-"""Server: the two ways to one Qdrant, and which of them reads the points."""
+"""Server: REST and gRPC of one Qdrant, and which of the two reads the points."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ class Server:
             )
         if version < HAS_VECTOR:
             warnings.append(
-                "Before version 1.13, Qdrant cannot count the points that lack a vector: it is known after "
-                "the migration."
+                "Before version 1.13, Qdrant cannot count the points that lack a vector: their number is "
+                "known after the migration."
             )
         details = ("points by gRPC" if self.uses_grpc(ctx) else "points by REST",)
         return ServerInfo("Qdrant", ".".join(map(str, version)), details, tuple(warnings))

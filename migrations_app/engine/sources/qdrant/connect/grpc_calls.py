@@ -144,7 +144,7 @@ class GrpcCalls:
         key = self._settings.api_key.get_secret_value()
         said = said.replace(key, "***") if key else said
         kind, code, field, hint = _ERRORS.get(status, (SourceUnavailable, "", "", ""))
-        # A limit of this or that message: asking for fewer points helps.
+        # The message itself is too large: asking for fewer points helps.
         if status is _CODE.RESOURCE_EXHAUSTED and _TOO_LARGE.search(said):
             kind = AnswerTooLarge
         wait = dict(error.trailing_metadata() or ()).get("retry-after")

@@ -1,4 +1,4 @@
-"""REST: questions to the server, and the version that answers."""
+"""REST: requests to the server, and its version."""
 
 from __future__ import annotations
 

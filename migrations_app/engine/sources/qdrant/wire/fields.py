@@ -19,7 +19,7 @@ VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
 # A few messages with many more fields than the others would slow down the whole page: they are left to
 # ``documents``.
 MOST_FIELDS, FEW_MESSAGES = 256, 16
-# So many bytes after the last message can be read, and are zero.
+# The number of zero bytes after the last message, so that a read beyond its end is safe.
 PADDING = 16
 
 

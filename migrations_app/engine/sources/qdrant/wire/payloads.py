@@ -199,7 +199,7 @@ class _Reader:
             return _Nodes(starts, starts, starts)
         tokens = self._tokens
         tokens.add(places, _OPENS, np.where(is_struct, _OPEN, _OPEN_LIST))
-        # What it contains has fewer bytes than it has places.
+        # The values inside have the places in between: one place for each byte is enough.
         after = places + (ends - starts) + 1
         tokens.add(after, _CLOSES, np.where(is_struct, _CLOSE, _CLOSE_LIST))
         order = np.argsort(starts)
